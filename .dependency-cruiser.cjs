@@ -1,0 +1,38 @@
+const service = '^services/([^/]+)/';
+const only = (name, from, allowed) => ({
+  name,
+  severity: 'error',
+  from: { path: from },
+  to: { path: '^(packages|services|e2e|bench)/', pathNot: [from, ...allowed.map((place) => `^${place}/`)] },
+});
+
+/** The arrows of docs/architecture.md: who may import whom. */
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'services-never-import-each-other',
+      severity: 'error',
+      from: { path: service },
+      to: { path: service, pathNot: '^services/$1/' },
+    },
+    only('services-import-shared', '^services/', ['packages/shared']),
+    only('shared-imports-libraries', '^packages/shared/', []),
+    only('client-imports-libraries', '^packages/client/', []),
+    only('local-imports-libraries', '^packages/local/', []),
+    only('cli-imports-client-and-local', '^packages/cli/', ['packages/client', 'packages/local']),
+    only('e2e-and-bench-drive-from-outside', '^(e2e|bench)/', [
+      'packages/client',
+      'packages/local',
+      'packages/shared',
+    ]),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)dist/|node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: { conditionNames: ['source', 'import', 'node', 'default'], exportsFields: ['exports'] },
+  },
+};

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { parseImageReference } from './image-reference.js';
+
+/** Names and shapes of the Function Builder API (protocol.md). */
+export const configEntry = 'com.openfaas.docker.config';
+export const contextFolder = 'context';
+/** The Go SDK reads the stream with a line scanner limited to 64 KiB. */
+export const maxStreamLineBytes = 60 * 1024;
+
+/** `com.openfaas.docker.config`. `platforms: [""]`, as `faas-cli` may send it, means absent. */
+export const builderConfigSchema = z.object({
+  image: z.string().refine((text) => parseImageReference(text) !== undefined, 'is not an image reference'),
+  buildArgs: z.record(z.string(), z.string()).nullish(),
+  platforms: z.array(z.string()).nullish(),
+  skipPush: z.boolean().nullish(),
+});
+export type BuilderConfig = z.infer<typeof builderConfigSchema>;
+
+export type BuilderStatus = 'in_progress' | 'success' | 'failed';
+
+/** One line of a stream, or the whole buffered answer, as we write it. */
+export interface BuilderResult {
+  readonly log?: readonly string[];
+  readonly image?: string;
+  readonly status: BuilderStatus;
+  readonly error?: string;
+  /** An error code of the table; ours alone, other builders do not send it. */
+  readonly code?: string;
+  /** `sha256:…` of the pushed manifest; ours alone. */
+  readonly digest?: string;
+  /** Seconds. */
+  readonly duration?: number;
+}

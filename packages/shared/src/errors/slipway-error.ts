@@ -1,0 +1,34 @@
+import { type ErrorCode, errorRow } from './table.js';
+
+/** One thing wrong with one field of a request; `path` is a JSON Pointer (RFC 6901). */
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface SlipwayErrorOptions {
+  readonly cause?: unknown;
+  readonly errors?: readonly FieldError[];
+  /** Seconds after which the same request may work, for `Retry-After`. */
+  readonly retryAfter?: number;
+}
+
+/** An error with a code of the table. `message` may be shown to whoever caused it: it holds no secret. */
+export class SlipwayError extends Error {
+  override readonly name = 'SlipwayError';
+  readonly code: ErrorCode;
+  readonly errors: readonly FieldError[] | undefined;
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ErrorCode, detail?: string, options: SlipwayErrorOptions = {}) {
+    super(detail ?? errorRow(code).title, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.errors = options.errors;
+    this.retryAfter = options.retryAfter;
+  }
+}
+
+/** The code of anything thrown; what is not ours is `internal`. */
+export function codeOf(error: unknown): ErrorCode {
+  return error instanceof SlipwayError ? error.code : 'internal';
+}

@@ -1,0 +1,180 @@
+/**
+ * Every error code of Slipway, in one place. A code is never reused for another meaning.
+ *
+ * `status` is the HTTP status when the code is an answer to a request. `retry` says what happens to a job's
+ * attempt that ended with the code: `never`; `backoff` (an attempt is spent, another follows after a delay);
+ * `long_backoff` (the same, with minutes between); `replace` (placed again, no attempt spent).
+ */
+export type Fault = 'user' | 'operator' | 'registry' | 'fleet' | 'system';
+export type RetryRule = 'never' | 'backoff' | 'long_backoff' | 'replace';
+
+interface Row {
+  readonly status: number;
+  readonly retry: RetryRule;
+  readonly fault: Fault;
+  readonly title: string;
+  readonly remedy: string;
+}
+
+const user = (status: number, title: string, remedy: string): Row => ({
+  status,
+  retry: 'never',
+  fault: 'user',
+  title,
+  remedy,
+});
+const row = (fault: Fault, retry: RetryRule, status: number, title: string, remedy: string): Row => ({
+  status,
+  retry,
+  fault,
+  title,
+  remedy,
+});
+
+export const errorTable = {
+  // What a request got wrong.
+  request_invalid: user(422, 'The request does not fit its schema', 'Correct the fields named in `errors`.'),
+  json_invalid: user(400, 'The body is not valid JSON', 'Send one JSON object, encoded as UTF-8.'),
+  body_incomplete: user(400, 'The body ended before it was complete', 'Send the request again, whole.'),
+  body_too_large: user(413, 'The body is larger than allowed', 'Send less, or have the limit raised.'),
+  media_type_unsupported: user(
+    415,
+    'The content type is not one this route reads',
+    'Use the content type named in `detail`.',
+  ),
+  unauthorized: user(
+    401,
+    'A valid bearer token is required',
+    'Send `Authorization: Bearer <token>` with the API token of this installation.',
+  ),
+  not_found: user(404, 'There is no such thing', 'Check the id or path.'),
+  method_not_allowed: user(405, 'The route does not take this method', 'Use a method named in `Allow`.'),
+  job_not_cancelable: user(409, 'The job has already ended', 'Nothing needs to be done.'),
+  source_not_found: user(404, 'No source has this digest', 'Upload it with POST /v1/sources first.'),
+  signature_missing: user(
+    401,
+    'The request is not signed',
+    'Send `X-Build-Signature: sha256=<hex HMAC-SHA256>`.',
+  ),
+  signature_invalid: user(
+    401,
+    'The signature does not match the body',
+    'Check the payload secret on both sides.',
+  ),
+
+  // What an archive got wrong.
+  source_corrupt: user(422, 'The archive cannot be read', 'Send a whole tar or tar.gz.'),
+  source_path_unsafe: user(422, 'A path leaves the archive', 'Use relative paths without `..`.'),
+  source_path_duplicate: user(422, 'A path occurs twice', 'Pack each path once.'),
+  source_path_conflict: user(
+    422,
+    'A path lies below something that is not a folder',
+    'Pack folders as folders.',
+  ),
+  source_link_unsafe: user(422, 'A link leaves the archive', 'Let links point to something inside.'),
+  source_entry_unsupported: user(
+    422,
+    'An entry is neither file, folder nor link',
+    'Leave devices, pipes and sockets out.',
+  ),
+  source_too_many_files: user(
+    422,
+    'The archive holds too many entries',
+    'Leave out what the build does not need.',
+  ),
+  source_too_large: user(413, 'The files are too large together', 'Leave out what the build does not need.'),
+  source_ratio_exceeded: user(422, 'The archive unpacks to too many times its size', 'Send it uncompressed.'),
+  source_empty: user(422, 'The archive holds no files', 'Pack the build context.'),
+
+  // How a build can end.
+  build_failed: user(422, 'The build failed', 'Read the failing step in the log.'),
+  image_invalid: user(
+    422,
+    'The image reference is not valid',
+    'Use registry/repository:tag as in the OCI grammar.',
+  ),
+  source_invalid: user(422, 'The builder refused the source', 'Read the log and correct the source.'),
+  frontend_not_allowed: user(
+    422,
+    'The Dockerfile asks for foreign frontend code',
+    'Remove the `# syntax=` line or have the frontend allowlisted.',
+  ),
+  platform_unsupported: user(422, 'No builder builds this platform', 'Choose a platform the pool offers.'),
+  push_unauthorized: row(
+    'operator',
+    'never',
+    502,
+    'The registry refused the push',
+    'Check the registry credentials.',
+  ),
+  signature_rejected: row(
+    'operator',
+    'never',
+    502,
+    'The builder rejected our signature',
+    'Give worker and builder the same payload secret.',
+  ),
+  push_failed: row('registry', 'backoff', 502, 'The push failed', 'Check the registry; it is tried again.'),
+  pull_rate_limited: row(
+    'registry',
+    'long_backoff',
+    502,
+    'The registry limits pulls',
+    'Log in to the registry or use a mirror.',
+  ),
+  registry_unreachable: row(
+    'registry',
+    'backoff',
+    502,
+    'The registry cannot be reached',
+    'Check its address.',
+  ),
+  builder_busy: row('fleet', 'replace', 429, 'The builder has no free slot', 'Try again later.'),
+  builder_unreachable: row('fleet', 'replace', 503, 'The builder cannot be reached', 'Check that it runs.'),
+  builder_draining: row('fleet', 'replace', 503, 'The builder is draining', 'Try another replica.'),
+  builder_protocol: row(
+    'fleet',
+    'backoff',
+    502,
+    'The builder answered in a way we cannot read',
+    'Read its log.',
+  ),
+  builder_lost: row('fleet', 'backoff', 502, 'The connection to the builder broke', 'It is tried elsewhere.'),
+  worker_lost: row('system', 'backoff', 500, 'The worker was lost during the build', 'It is tried again.'),
+  timed_out: user(422, 'The build took longer than its time limit', 'Raise `timeout_seconds` or build less.'),
+  canceled: user(409, 'The job was canceled', 'Submit it again if that was not meant.'),
+  quarantined: row(
+    'user',
+    'never',
+    422,
+    'The job lost its worker twice and will not be tried again',
+    'Look at what its build does to the machine.',
+  ),
+  retries_exhausted: row('system', 'never', 500, 'Every attempt failed', 'Read the attempts of the job.'),
+
+  // What we got wrong, or cannot do now.
+  draining: row('system', 'backoff', 503, 'This process is shutting down', 'Try again at once.'),
+  redis_unavailable: row('system', 'backoff', 503, 'Redis does not answer', 'Try again in a few seconds.'),
+  storage_full: row(
+    'operator',
+    'backoff',
+    507,
+    'The blob store has no room',
+    'Free space in the blob store.',
+  ),
+  internal: row(
+    'system',
+    'backoff',
+    500,
+    'Something went wrong on our side',
+    'Try again; if it stays, report it.',
+  ),
+} as const satisfies Record<string, Row>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+export const errorCodes = Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]];
+
+export function errorRow(code: ErrorCode): Row {
+  return errorTable[code];
+}

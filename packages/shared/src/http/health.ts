@@ -1,0 +1,39 @@
+import { Router } from 'express';
+import type { Registry } from 'prom-client';
+import { toProblem } from '../errors/index.js';
+
+interface HealthOptions {
+  /** Rejects, with a coded error, when the process should get no traffic. */
+  readonly ready: () => Promise<void>;
+  /** Left out where the metrics have a port of their own. */
+  readonly registry?: Registry;
+  /** Further paths that answer as /readyz does. */
+  readonly readyAliases?: readonly string[];
+}
+
+/** `/healthz` (liveness), `/readyz` (fails once draining) and `/metrics`. */
+export function healthRouter({ ready, registry, readyAliases = [] }: HealthOptions): Router {
+  const router = Router();
+  router.get('/healthz', (_req, res) => {
+    res.json({ status: 'ok' });
+  });
+  router.get(['/readyz', ...readyAliases], async (_req, res) => {
+    try {
+      await ready();
+      res.json({ status: 'ready' });
+    } catch (error) {
+      const { status, code, detail } = toProblem(error);
+      res.status(status === 500 ? 503 : status).json({ status: 'not_ready', code, detail });
+    }
+  });
+  if (registry) router.use(metricsRouter(registry));
+  return router;
+}
+
+export function metricsRouter(registry: Registry): Router {
+  const router = Router();
+  router.get('/metrics', async (_req, res) => {
+    res.type(registry.contentType).send(await registry.metrics());
+  });
+  return router;
+}

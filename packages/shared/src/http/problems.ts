@@ -1,0 +1,58 @@
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import { SlipwayError, toProblem } from '../errors/index.js';
+import type { Logger } from '../logger/index.js';
+
+/** Sends any error as `application/problem+json` (RFC 9457). */
+export function sendProblem(res: Response, error: unknown): void {
+  const problem = toProblem(error);
+  if (error instanceof SlipwayError && error.retryAfter !== undefined)
+    res.set('Retry-After', String(error.retryAfter));
+  else if (problem.status === 503) res.set('Retry-After', '2');
+  if (problem.status === 401) res.set('WWW-Authenticate', 'Bearer realm="slipway"');
+  res.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+/** The last error handler of an app. An answer already begun is cut, so that nobody takes it for whole. */
+export function problemHandler(logger: Logger): ErrorRequestHandler {
+  return (error, req, res, _next) => {
+    const coded = fromExpress(error);
+    const { code, status } = toProblem(coded);
+    if (status >= 500)
+      logger.error({ err: error, code, method: req.method, path: req.path }, 'request failed');
+    if (res.headersSent) res.destroy();
+    else sendProblem(res, coded);
+  };
+}
+
+/** The last route of an app. */
+export const notFoundHandler: RequestHandler = (req) => {
+  throw new SlipwayError('not_found', `There is nothing at ${req.method} ${req.path}.`);
+};
+
+/** Refuses new requests while the process drains. */
+export function refuseWhileDraining(signal: AbortSignal): RequestHandler {
+  return (_req, res, next) => {
+    if (!signal.aborted) return next();
+    res.set('Connection', 'close');
+    sendProblem(res, new SlipwayError('draining'));
+  };
+}
+
+/** body-parser and Express report with `type` and `status`; those become codes of ours. */
+function fromExpress(error: unknown): unknown {
+  const { type, status } = (error ?? {}) as { type?: unknown; status?: unknown };
+  switch (type) {
+    case 'entity.parse.failed':
+    case 'charset.unsupported':
+    case 'encoding.unsupported':
+      return new SlipwayError('json_invalid', undefined, { cause: error });
+    case 'entity.too.large':
+      return new SlipwayError('body_too_large', undefined, { cause: error });
+    case 'request.aborted':
+    case 'request.size.invalid':
+      return new SlipwayError('body_incomplete', undefined, { cause: error });
+  }
+  if (error instanceof URIError || status === 400)
+    return new SlipwayError('request_invalid', 'The URL cannot be decoded.', { cause: error });
+  return error;
+}

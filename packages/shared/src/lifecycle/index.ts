@@ -1,0 +1,2 @@
+export { Cleanups } from './cleanups.js';
+export { type Component, runComponents, runProcess } from './process.js';

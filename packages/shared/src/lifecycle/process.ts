@@ -1,0 +1,83 @@
+import { ConfigError } from '../config/index.js';
+import { createLogger, type Logger } from '../logger/index.js';
+import { Cleanups } from './cleanups.js';
+
+/** Something long-lived. `run` ends when `signal` is aborted and all it had in hand is settled. */
+export interface Component {
+  readonly name: string;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Runs components until `signal` is aborted or one of them fails, which ends the others too.
+ * Rejects with the first failure, after all have ended.
+ */
+export async function runComponents(components: readonly Component[], signal: AbortSignal): Promise<void> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const failures: unknown[] = [];
+  await Promise.all(
+    components.map(async (component) => {
+      try {
+        await component.run(both);
+        if (!both.aborted) throw new Error(`${component.name} ended by itself`);
+      } catch (error) {
+        failures.push(error);
+        stop.abort();
+      }
+    }),
+  );
+  if (failures.length > 0) throw failures[0];
+}
+
+interface ProcessOptions<C extends { logLevel: string; shutdownGraceMs: number }> {
+  readonly name: string;
+  readonly loadConfig: (env: NodeJS.ProcessEnv) => C;
+  readonly create: (deps: {
+    config: C;
+    logger: Logger;
+    cleanups: Cleanups;
+  }) => Promise<Component[]> | Component[];
+}
+
+/**
+ * The life of a service process: configuration → creation → run → clean-up → exit.
+ * The first SIGTERM or SIGINT is graceful within `shutdownGraceMs`; the second ends the process at once.
+ * Exit codes: 0 after a graceful stop, 1 after a failure or an exceeded grace time, 2 for a bad configuration.
+ */
+export async function runProcess<C extends { logLevel: string; shutdownGraceMs: number }>(
+  options: ProcessOptions<C>,
+): Promise<void> {
+  let config: C;
+  try {
+    config = options.loadConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${options.name}: ${error.message}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const logger = createLogger({ name: options.name, level: config.logLevel });
+  const cleanups = new Cleanups();
+  const stop = new AbortController();
+  const onSignal = (received: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(1);
+    logger.info({ signal: received, grace_ms: config.shutdownGraceMs }, 'stopping');
+    setTimeout(() => {
+      logger.error('not stopped within the grace time');
+      process.exit(1);
+    }, config.shutdownGraceMs).unref();
+    stop.abort();
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  try {
+    const components = await options.create({ config, logger, cleanups });
+    await runComponents(components, stop.signal);
+  } catch (error) {
+    logger.fatal({ err: error }, 'failed');
+    process.exitCode = 1;
+  } finally {
+    await cleanups.run(logger);
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+  }
+}

@@ -1,0 +1,21 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+
+export type { Logger };
+
+interface LoggerOptions {
+  readonly name: string;
+  readonly level: string;
+  readonly destination?: DestinationStream;
+}
+
+/** JSON lines on standard output. Headers that carry credentials never pass, whoever logs them. */
+export function createLogger({ name, level, destination }: LoggerOptions): Logger {
+  const options = {
+    name,
+    level,
+    base: { service: name, pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: { paths: ['*.authorization', '*["x-build-signature"]', '*.cookie'], censor: '[redacted]' },
+  };
+  return destination ? pino(options, destination) : pino(options);
+}

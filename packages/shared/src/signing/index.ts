@@ -1,0 +1,1 @@
+export { formatSignature, payloadHmac, signatureHeader, signatureMatches } from './hmac.js';
