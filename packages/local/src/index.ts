@@ -1,1 +1,7 @@
-export {};
+export { type BuildkitdHandle, type BuildkitdOptions, startBuildkitd } from './buildkitd.js';
+export { freePort } from './free-port.js';
+export { type ProcessExit, type ProcessHandle, type ProcessOptions, startProcess } from './process.js';
+export { type RedisHandle, type RedisOptions, startRedis } from './redis.js';
+export { type RegistryHandle, type RegistryOptions, startRegistry } from './registry.js';
+export { type TemporaryFolder, temporaryFolder } from './temporary-folder.js';
+export { findTool } from './tools.js';

@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type ProcessHandle, startProcess } from './process.js';
+import { requireTool } from './tools.js';
+
+export interface BuildkitdOptions {
+  /** Where its state and socket live. Keep it short: a socket's path holds at most 107 bytes. */
+  readonly dir: string;
+  /** `host[:port]` of the registries it may speak plain http with. */
+  readonly insecureRegistries?: readonly string[];
+  readonly logFile?: string;
+}
+
+export interface BuildkitdHandle extends ProcessHandle {
+  /** `unix://…`, for `buildctl --addr`. */
+  readonly address: string;
+}
+
+/** A BuildKit daemon with its own state, running its steps with runc; needs root. */
+export async function startBuildkitd(options: BuildkitdOptions): Promise<BuildkitdHandle> {
+  const { dir, insecureRegistries = [] } = options;
+  const buildctl = requireTool('buildctl');
+  const command = requireTool('buildkitd');
+  await mkdir(dir, { recursive: true });
+  const config = join(dir, 'buildkitd.toml');
+  await writeFile(config, insecureRegistries.map((host) => `[registry."${host}"]\n  http = true\n`).join(''));
+  const address = `unix://${join(dir, 'buildkitd.sock')}`;
+  const handle = await startProcess({
+    name: 'buildkitd',
+    command,
+    args: [
+      ...['--root', join(dir, 'root'), '--addr', address, '--config', config],
+      // Its default lies in a folder that all daemons of the machine share.
+      ...['--otel-socket-path', join(dir, 'otel.sock')],
+      ...['--oci-worker=true', '--containerd-worker=false', `--oci-worker-binary=${requireTool('runc')}`],
+    ],
+    ready: () => hasWorkers(buildctl, address),
+    ...(options.logFile && { logFile: options.logFile }),
+  });
+  return { ...handle, address };
+}
+
+async function hasWorkers(buildctl: string, address: string): Promise<boolean> {
+  try {
+    await promisify(execFile)(buildctl, ['--addr', address, 'debug', 'workers'], { timeout: 5_000 });
+    return true;
+  } catch {
+    return false;
+  }
+}

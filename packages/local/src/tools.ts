@@ -1,0 +1,29 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Where tools that belong to this checkout alone are put. */
+const checkoutBin = fileURLToPath(new URL('../../../.cache/bin', import.meta.url));
+
+/** The absolute path of an executable: from PATH, else from `.cache/bin` of this checkout, else undefined. */
+export function findTool(name: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder.startsWith('/'));
+  return [...folders, checkoutBin].map((folder) => join(folder, name)).find(isExecutable);
+}
+
+/** The same, or an error that says what is missing. */
+export function requireTool(name: string): string {
+  const path = findTool(name);
+  if (path === undefined)
+    throw new Error(`${name} is not installed: it is neither on PATH nor in ${checkoutBin}`);
+  return path;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
