@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+/** Whole-system suites, one after another: each starts real parts of its own and may use the whole machine. */
+export default defineConfig({
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source'] } },
+  test: {
+    root: import.meta.dirname,
+    include: ['src/**/*.test.ts'],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+  },
+});

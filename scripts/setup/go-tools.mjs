@@ -1,0 +1,63 @@
+import { mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { output, ownBin, run, which } from './commands.mjs';
+import { say, step } from './output.mjs';
+
+/**
+ * Tools that are published as Go source alone, built here at a fixed version.
+ * `oldest`: a program found on PATH does if it is at least of this version.
+ */
+const tools = [
+  {
+    module: 'github.com/moby/buildkit',
+    version: 'v0.34.2',
+    oldest: [0, 31, 1],
+    programs: { buildctl: './cmd/buildctl', buildkitd: './cmd/buildkitd' },
+    flags: ['-ldflags=-X github.com/moby/buildkit/version.Version=v0.34.2'],
+  },
+  {
+    // The reference implementation of the Compose Specification: it checks docker-compose.yml.
+    module: 'github.com/compose-spec/compose-go/v2',
+    version: 'v2.16.2',
+    programs: { 'compose-spec': './cmd' },
+    flags: [],
+  },
+];
+
+/** Builds each tool that is missing. Without a Go toolchain they are left out, which is said. */
+export async function buildGoTools() {
+  for (const tool of tools) {
+    const names = Object.keys(tool.programs);
+    const present = await Promise.all(names.map((name) => isPresent(name, tool.oldest)));
+    if (present.every(Boolean)) say(`${names.join(', ')}: here`);
+    else if (which('go') === undefined)
+      say(`${names.join(', ')}: left out, there is no Go toolchain to build them with`);
+    else await buildTool(tool);
+  }
+}
+
+async function isPresent(name, oldest) {
+  if (which(name) === undefined) return false;
+  if (oldest === undefined) return true;
+  const found = (await output(name, ['--version']))?.match(/v(\d+)\.(\d+)\.(\d+)/);
+  if (!found) return false;
+  const first = oldest.findIndex((part, index) => part !== Number(found[index + 1]));
+  return first === -1 || Number(found[first + 1]) > oldest[first];
+}
+
+async function buildTool({ module, version, programs, flags }) {
+  const source = `${module}@${version}`;
+  await step(`${Object.keys(programs).join(', ')}: go build of ${source}`, async () => {
+    mkdirSync(ownBin, { recursive: true });
+    // Built in the module's own folder, because `go install` refuses a go.mod with exclude lines.
+    const { Dir: folder } = JSON.parse(await run('go', ['mod', 'download', '-json', source]));
+    for (const [name, path] of Object.entries(programs)) {
+      const unfinished = join(ownBin, `.${name}.${process.pid}`);
+      await run('go', ['build', '-mod=readonly', '-trimpath', ...flags, '-o', unfinished, path], {
+        cwd: folder,
+        env: { CGO_ENABLED: '0', GOWORK: 'off' },
+      });
+      renameSync(unfinished, join(ownBin, name));
+    }
+  });
+}

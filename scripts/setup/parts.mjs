@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { output, which } from './commands.mjs';
+
+/**
+ * The programs Slipway is run with on one machine, and the packages that bring them.
+ * `anyOf`: one of these is enough. `service`: what the Debian package would start at boot.
+ */
+const parts = [
+  {
+    anyOf: ['redis-server'],
+    apt: 'redis-server',
+    dnf: 'valkey-compat-redis',
+    apk: 'redis',
+    service: 'redis-server',
+  },
+  {
+    anyOf: ['docker-registry'],
+    apt: 'docker-registry',
+    dnf: 'docker-distribution',
+    apk: 'docker-registry',
+    service: 'docker-registry',
+  },
+  { anyOf: ['buildah'], apt: 'buildah', dnf: 'buildah', apk: 'buildah' },
+  { anyOf: ['runc', 'crun'], apt: 'runc', dnf: 'runc', apk: 'runc' },
+  { anyOf: ['skopeo'], apt: 'skopeo', dnf: 'skopeo', apk: 'skopeo' },
+  { anyOf: ['curl'], apt: 'curl', dnf: 'curl', apk: 'curl' },
+  { anyOf: ['openssl'], apt: 'openssl', dnf: 'openssl', apk: 'openssl' },
+  { anyOf: ['git'], apt: 'git', dnf: 'git', apk: 'git' },
+];
+const staticBusybox = { anyOf: ['busybox'], apt: 'busybox-static', dnf: 'busybox', apk: 'busybox-static' };
+
+/** The parts that are not on this machine. */
+export async function missingParts({ engines }) {
+  const buildkit = await usableBuildkit();
+  const missing = parts.filter((part) => {
+    if (part.apt === 'buildah' && engines === 'one' && buildkit) return false;
+    // buildkitd runs its steps with runc; buildah is content with either.
+    const wanted = part.apt === 'runc' && engines === 'all' ? ['runc'] : part.anyOf;
+    return !wanted.some((tool) => which(tool) !== undefined);
+  });
+  // Images are made from it with nothing beside it, so a busybox that needs shared libraries will not do.
+  if (!(await hasStaticBusybox())) missing.push(staticBusybox);
+  return missing;
+}
+
+/** Whether BuildKit can be used without anything being installed: a daemon that answers, or one that root can start. */
+async function usableBuildkit() {
+  if (which('buildctl') === undefined) return false;
+  if (process.getuid?.() === 0 && which('buildkitd') !== undefined && which('runc') !== undefined)
+    return true;
+  return (await output('buildctl', ['debug', 'workers'])) !== undefined;
+}
+
+async function hasStaticBusybox() {
+  const busybox = which('busybox');
+  if (busybox === undefined || !existsSync(busybox)) return false;
+  // ldd fails on what has no shared libraries.
+  return (await output('ldd', [busybox])) === undefined;
+}

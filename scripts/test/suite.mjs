@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { environment, root } from '../setup/commands.mjs';
+
+const reports = join(root, '.cache', 'test');
+
+/**
+ * Runs one vitest configuration and reads its report.
+ * Returns the number of passed tests, and what failed, was skipped or is still to do, by name.
+ * A file that cannot be loaded, and a run that breaks outside any test, count as failed.
+ */
+export async function runSuite({ name, config, marker }) {
+  const report = join(reports, `${name}.json`);
+  mkdirSync(reports, { recursive: true });
+  rmSync(report, { force: true });
+  const vitest = spawn(
+    process.execPath,
+    [
+      join(root, 'node_modules', 'vitest', 'vitest.mjs'),
+      ...['run', '--config', config, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    ],
+    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: environment(marker) },
+  );
+  const [code, signal] = await once(vitest, 'exit');
+  if (!existsSync(report)) {
+    return {
+      name,
+      passed: 0,
+      failed: [`${name}: vitest ended with ${signal ?? code} and no report`],
+      left: [],
+    };
+  }
+  const result = readReport(JSON.parse(readFileSync(report, 'utf8')));
+  if (code !== 0 && result.failed.length === 0) {
+    result.failed.push(`${name}: vitest ended with ${signal ?? code}, outside any test`);
+  }
+  return { name, ...result };
+}
+
+function readReport({ testResults }) {
+  const failed = [];
+  const left = [];
+  let passed = 0;
+  for (const { name: path, status: fileStatus, assertionResults } of testResults) {
+    const file = relative(root, path);
+    if (fileStatus === 'failed' && !assertionResults.some(({ status }) => status === 'failed'))
+      failed.push(file);
+    for (const { fullName, status } of assertionResults) {
+      if (status === 'passed') passed++;
+      else if (status === 'failed') failed.push(`${file}: ${fullName}`);
+      else left.push(`${file}: ${fullName} (${status})`);
+    }
+  }
+  return { passed, failed, left };
+}
