@@ -1,0 +1,226 @@
+import { once } from 'node:events';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { BlobStore } from './blob-store.js';
+
+interface Conformance {
+  readonly name: string;
+  /** Makes an empty store; `leftovers` counts what is stored that is no blob, `dispose` takes all away. */
+  readonly create: () => Promise<{
+    store: BlobStore;
+    leftovers: () => Promise<number>;
+    dispose: () => Promise<void>;
+  }>;
+}
+
+const text = (value: string): Buffer => Buffer.from(value);
+
+/** What every BlobStore must do, whatever it stands on. */
+export function blobStoreConformance({ name, create }: Conformance): void {
+  describe(`${name} as a BlobStore`, () => {
+    const disposals: (() => Promise<void>)[] = [];
+    afterEach(async () => {
+      for (const dispose of disposals.splice(0)) await dispose();
+    });
+    const make = async () => {
+      const made = await create();
+      disposals.push(made.dispose);
+      return made;
+    };
+    const read = async (store: BlobStore, key: string): Promise<string | undefined> => {
+      const stream = await store.stream(key);
+      if (stream === undefined) return undefined;
+      return Buffer.concat(await stream.toArray()).toString();
+    };
+
+    it('writes a blob whole and reads it back', async () => {
+      const { store, leftovers } = await make();
+      const written = await store.write('a/b/c.txt', [text('hello '), text('world')]);
+      expect(written).toEqual({ bytes: 11 });
+      expect(await read(store, 'a/b/c.txt')).toBe('hello world');
+      expect(await store.stat('a/b/c.txt')).toMatchObject({ bytes: 11, modified: expect.any(Date) });
+      expect(await leftovers()).toBe(0);
+    });
+
+    it('writes an empty blob', async () => {
+      const { store } = await make();
+      expect(await store.write('empty', [])).toEqual({ bytes: 0 });
+      expect(await read(store, 'empty')).toBe('');
+    });
+
+    it('replaces a blob whole, and an open handle keeps the old one', async () => {
+      const { store } = await make();
+      await store.write('k', [text('first, and longer')]);
+      const handle = await store.open('k');
+      await store.write('k', [text('second')]);
+      const buffer = Buffer.alloc(5);
+      expect(await handle?.read(buffer, 0)).toBe(5);
+      expect(buffer.toString()).toBe('first');
+      await handle?.close();
+      expect(await read(store, 'k')).toBe('second');
+    });
+
+    it('answers undefined for what is missing', async () => {
+      const { store } = await make();
+      await store.write('here', [text('x')]);
+      for (const key of ['gone', 'deep/gone', 'here/below']) {
+        expect(await store.open(key)).toBeUndefined();
+        expect(await store.stream(key)).toBeUndefined();
+        expect(await store.stat(key)).toBeUndefined();
+      }
+    });
+
+    it('keeps the old blob and no rest when the input fails', async () => {
+      const { store, leftovers } = await make();
+      await store.write('k', [text('old')]);
+      const failing = (async function* () {
+        yield text('half');
+        throw new Error('the input broke');
+      })();
+      await expect(store.write('k', failing)).rejects.toThrow('the input broke');
+      expect(await read(store, 'k')).toBe('old');
+      await expect(
+        store.write(
+          'new',
+          (async function* () {
+            yield text('half');
+            throw new Error('again');
+          })(),
+        ),
+      ).rejects.toThrow('again');
+      expect(await store.stat('new')).toBeUndefined();
+      expect(await leftovers()).toBe(0);
+    });
+
+    it('shows nothing under the key before the write has ended', async () => {
+      const { store } = await make();
+      let seen: unknown = 'not asked';
+      await store.write(
+        'k',
+        (async function* () {
+          yield text('half');
+          seen = await store.stat('k');
+          yield text('rest');
+        })(),
+      );
+      expect(seen).toBeUndefined();
+      expect(await read(store, 'k')).toBe('halfrest');
+    });
+
+    it('leaves one of two concurrent writes, whole', async () => {
+      const { store, leftovers } = await make();
+      const versions = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(100_000));
+      await Promise.all(
+        versions.map((v) => store.write('k', [text(v.slice(0, 50_000)), text(v.slice(50_000))])),
+      );
+      expect(versions).toContain(await read(store, 'k'));
+      expect(await leftovers()).toBe(0);
+    });
+
+    it('reads at positions, and short only at the end', async () => {
+      const { store } = await make();
+      await store.write('k', [text('0123456789')]);
+      const handle = await store.open('k');
+      if (handle === undefined) throw new Error('not there');
+      const buffer = Buffer.alloc(4);
+      expect(handle.bytes).toBe(10);
+      expect(await handle.read(buffer, 3)).toBe(4);
+      expect(buffer.toString()).toBe('3456');
+      expect(await handle.read(buffer, 8)).toBe(2);
+      expect(buffer.toString()).toBe('8956');
+      expect(await handle.read(buffer, 10)).toBe(0);
+      await handle.close();
+    });
+
+    it('streams ranges with an exclusive end', async () => {
+      const { store } = await make();
+      await store.write('k', [text('0123456789')]);
+      const range = async (start: number, end?: number) => {
+        const stream = await store.stream('k', { start, ...(end !== undefined && { end }) });
+        return Buffer.concat((await stream?.toArray()) ?? []).toString();
+      };
+      expect(await range(2, 5)).toBe('234');
+      expect(await range(7)).toBe('789');
+      expect(await range(8, 99)).toBe('89');
+      expect(await range(4, 4)).toBe('');
+      expect(await range(10)).toBe('');
+      expect(await range(50)).toBe('');
+    });
+
+    it('lets a stream be destroyed halfway', async () => {
+      const { store } = await make();
+      await store.write('k', [Buffer.alloc(1_000_000)]);
+      const stream = await store.stream('k');
+      stream?.once('data', () => stream.destroy());
+      if (stream) await once(stream, 'close');
+      expect(stream?.destroyed).toBe(true);
+    });
+
+    it('removes a blob, and a missing one without complaint', async () => {
+      const { store } = await make();
+      await store.write('k', [text('x')]);
+      await store.remove('k');
+      await store.remove('k');
+      expect(await store.stat('k')).toBeUndefined();
+    });
+
+    it('fills, reads back and adopts a scratch', async () => {
+      const { store, leftovers } = await make();
+      const scratch = await store.scratch();
+      const chunk = text('abc');
+      await scratch.write(chunk);
+      chunk.fill('d');
+      await scratch.write(chunk);
+      expect(scratch.bytes).toBe(6);
+      const buffer = Buffer.alloc(10);
+      expect(await scratch.read(buffer, 2)).toBe(4);
+      expect(buffer.toString('utf8', 0, 4)).toBe('cddd');
+      await scratch.adopt('deep/down/here');
+      await scratch.discard();
+      expect(await read(store, 'deep/down/here')).toBe('abcddd');
+      expect(await leftovers()).toBe(0);
+    });
+
+    it('discards a scratch without a rest', async () => {
+      const { store, leftovers } = await make();
+      const scratch = await store.scratch();
+      await scratch.write(text('abc'));
+      expect(await leftovers()).toBe(1);
+      await scratch.discard();
+      await scratch.discard();
+      expect(await leftovers()).toBe(0);
+    });
+
+    it('sweeps what is old, and never what a living writer fills', async () => {
+      const { store, leftovers } = await make();
+      const scratch = await store.scratch();
+      await scratch.write(text('abc'));
+      expect(await store.sweep()).toBe(0);
+      expect(await leftovers()).toBe(1);
+      expect(await store.sweep({ olderThanMs: 0 })).toBe(1);
+      expect(await leftovers()).toBe(0);
+      await scratch.discard();
+    });
+
+    it.each([
+      '',
+      '/abs',
+      '../up',
+      'a/../b',
+      'a//b',
+      'a/',
+      '.hidden',
+      'a/.tmp/b',
+      'a\0b',
+      'ü',
+      'a b',
+      'x'.repeat(513),
+    ])('refuses the key %j', async (key) => {
+      const { store } = await make();
+      await expect(store.write(key, [])).rejects.toThrow(RangeError);
+      await expect(store.open(key)).rejects.toThrow(RangeError);
+      await expect(store.stream(key)).rejects.toThrow(RangeError);
+      await expect(store.stat(key)).rejects.toThrow(RangeError);
+      await expect(store.remove(key)).rejects.toThrow(RangeError);
+    });
+  });
+}

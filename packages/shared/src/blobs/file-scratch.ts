@@ -1,0 +1,110 @@
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { infrastructureFault } from '../errors/index.js';
+import { checkKey, type Scratch } from './blob-store.js';
+
+interface FileScratchOptions {
+  readonly handle: FileHandle;
+  /** The temporary file's path. */
+  readonly path: string;
+  /** The store's folder, on the same file system. */
+  readonly root: string;
+}
+
+/** A temporary file that becomes a blob by rename. */
+export class FileScratch implements Scratch {
+  readonly #handle: FileHandle;
+  readonly #path: string;
+  readonly #root: string;
+  #bytes = 0;
+  #ended = false;
+
+  constructor({ handle, path, root }: FileScratchOptions) {
+    this.#handle = handle;
+    this.#path = path;
+    this.#root = root;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    for (let done = 0; done < chunk.length; ) {
+      const { bytesWritten } = await coded(
+        this.#handle.write(chunk, done, chunk.length - done, this.#bytes + done),
+      );
+      done += bytesWritten;
+    }
+    this.#bytes += chunk.length;
+  }
+
+  read(buffer: Uint8Array, position: number): Promise<number> {
+    return readFully(this.#handle, buffer, position);
+  }
+
+  async adopt(key: string): Promise<void> {
+    checkKey(key);
+    const target = `${this.#root}/${key}`;
+    try {
+      await coded(this.#handle.sync());
+      await coded(renameInto(this.#path, target, this.#root));
+      this.#ended = true;
+      await this.#handle.close();
+      await coded(syncFolder(dirname(target)));
+    } catch (error) {
+      await this.discard();
+      throw error;
+    }
+  }
+
+  async discard(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#handle.close();
+    await rm(this.#path, { force: true });
+  }
+}
+
+/** Reads until the buffer is full or the file ends. */
+export async function readFully(handle: FileHandle, buffer: Uint8Array, position: number): Promise<number> {
+  for (let done = 0; ; ) {
+    const { bytesRead } = await handle.read(buffer, done, buffer.length - done, position + done);
+    done += bytesRead;
+    if (bytesRead === 0 || done === buffer.length) return done;
+  }
+}
+
+/** Turns a full disk into `storage_full`. */
+export async function coded<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw infrastructureFault(error) ?? error;
+  }
+}
+
+/** Renames, making the target's folders when they are missing: a rename is cheaper than asking first each time. */
+async function renameInto(from: string, target: string, root: string): Promise<void> {
+  try {
+    await rename(from, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    await mkdir(dirname(target), { recursive: true });
+    for (let folder = dirname(target); folder !== root; ) {
+      folder = dirname(folder);
+      await syncFolder(folder);
+    }
+    await rename(from, target);
+  }
+}
+
+/** Makes a folder's entries durable. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,91 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { blobStoreConformance } from './conformance.js';
+import { FileScratch } from './file-scratch.js';
+import { blobStoreUrl, openBlobStore } from './index.js';
+import { temporaryName } from './temporary-names.js';
+
+const create = async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'slipway-blobs-'));
+  return {
+    directory,
+    store: await openBlobStore(pathToFileURL(directory).href),
+    leftovers: async () => (await readdir(join(directory, '.tmp'))).length,
+    dispose: () => rm(directory, { recursive: true, force: true }),
+  };
+};
+
+blobStoreConformance({ name: 'the file store', create });
+
+describe('the file store', () => {
+  const disposals: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const dispose of disposals.splice(0)) await dispose();
+  });
+  const make = async () => {
+    const made = await create();
+    disposals.push(made.dispose);
+    return made;
+  };
+
+  it('keeps a blob as a plain file at its key', async () => {
+    const { directory, store } = await make();
+    await store.write('logs/job_1.txt', [Buffer.from('line\n')]);
+    expect(await readFile(join(directory, 'logs/job_1.txt'), 'utf8')).toBe('line\n');
+  });
+
+  it('sweeps the temporary files of dead processes at once, and leaves those it cannot judge', async () => {
+    const { directory, store } = await make();
+    const dead = spawnSync(process.execPath, ['-e', '']).pid;
+    const [habitat] = temporaryName().split('.');
+    const names = {
+      dead: `${habitat}.${dead}.00`,
+      living: `${habitat}.${process.ppid}.00`,
+      elsewhere: `00000000-1.${dead}.00`,
+    };
+    for (const name of Object.values(names)) await writeFile(join(directory, '.tmp', name), 'half');
+    expect(await store.sweep()).toBe(1);
+    expect((await readdir(join(directory, '.tmp'))).sort()).toEqual([names.elsewhere, names.living].sort());
+  });
+
+  it('reports a full disk as storage_full and leaves nothing', async () => {
+    const { directory } = await make();
+    const path = join(directory, 'marker');
+    await writeFile(path, '');
+    // Every write to /dev/full fails as on a full disk.
+    const scratch = new FileScratch({ handle: await open('/dev/full', 'r+'), path, root: directory });
+    await expect(scratch.write(Buffer.from('x'))).rejects.toMatchObject({ code: 'storage_full' });
+    await scratch.discard();
+    expect(await readdir(directory)).not.toContain('marker');
+  });
+
+  it('discards the file when it cannot be adopted', async () => {
+    const { leftovers, store } = await make();
+    await store.write('taken/below', [Buffer.from('x')]);
+    const scratch = await store.scratch();
+    await expect(scratch.adopt('taken')).rejects.toThrow();
+    expect(await leftovers()).toBe(0);
+  });
+});
+
+describe('blobStoreUrl', () => {
+  it('takes a file URL', () => {
+    expect(blobStoreUrl('file:///var/lib/slipway')).toBe('file:///var/lib/slipway');
+  });
+
+  it.each([
+    ['s3://key:word@bucket/prefix', "not 's3://…'"],
+    ['/var/lib/slipway', "not '/var/lib/slipway'"],
+    ['file://host/dir', 'host'],
+  ])('refuses %s and says why', (url, reason) => {
+    expect(() => blobStoreUrl(url)).toThrow(reason);
+  });
+
+  it('is checked again when the store is opened', async () => {
+    await expect(openBlobStore('ftp://x/')).rejects.toThrow("not 'ftp://…'");
+  });
+});

@@ -1,0 +1,112 @@
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { type BlobHandle, type BlobStore, checkKey, type Scratch } from './blob-store.js';
+import { coded, FileScratch, readFully } from './file-scratch.js';
+import { temporaryName, writerIsGone } from './temporary-names.js';
+
+const day = 24 * 60 * 60 * 1000;
+
+/**
+ * Blobs as files below one folder, the key being the path. Writers fill a file in `.tmp`, on the same file system,
+ * fsync it, rename it to its key, and fsync the folder. Several processes may share the folder.
+ */
+export async function openFileBlobStore({ directory }: { directory: string }): Promise<BlobStore> {
+  const root = resolve(directory);
+  const temporary = join(root, '.tmp');
+  await coded(mkdir(temporary, { recursive: true }));
+
+  const pathOf = (key: string): string => {
+    checkKey(key);
+    return `${root}/${key}`;
+  };
+
+  const scratch = async (): Promise<Scratch> => {
+    const path = join(temporary, temporaryName());
+    const handle = await coded(open(path, 'wx+', 0o644));
+    return new FileScratch({ handle, path, root });
+  };
+
+  return {
+    scratch,
+
+    async write(key, data) {
+      checkKey(key);
+      const file = await scratch();
+      try {
+        for await (const chunk of data) await file.write(chunk);
+        const { bytes } = file;
+        await file.adopt(key);
+        return { bytes };
+      } finally {
+        await file.discard();
+      }
+    },
+
+    async open(key): Promise<BlobHandle | undefined> {
+      const handle = await unlessMissing(open(pathOf(key), 'r'));
+      if (handle === undefined) return undefined;
+      const { size } = await closingOnError(handle, handle.stat());
+      return {
+        bytes: size,
+        read: (buffer, position) => readFully(handle, buffer, position),
+        close: () => handle.close(),
+      };
+    },
+
+    async stream(key, { start = 0, end } = {}): Promise<Readable | undefined> {
+      const handle = await unlessMissing(open(pathOf(key), 'r'));
+      if (handle === undefined) return undefined;
+      const { size } = await closingOnError(handle, handle.stat());
+      const stop = Math.min(end ?? size, size);
+      // An empty range cannot be said with the inclusive `end` of fs streams.
+      if (start >= stop) {
+        await handle.close();
+        return Readable.from([]);
+      }
+      return handle.createReadStream({ start, end: stop - 1 });
+    },
+
+    async stat(key) {
+      const found = await unlessMissing(stat(pathOf(key)));
+      return found?.isFile() ? { bytes: found.size, modified: found.mtime } : undefined;
+    },
+
+    async remove(key) {
+      await rm(pathOf(key), { force: true });
+    },
+
+    async sweep({ olderThanMs = day } = {}) {
+      let removed = 0;
+      for (const name of await readdir(temporary)) {
+        const path = join(temporary, name);
+        const found = await unlessMissing(stat(path));
+        if (found === undefined) continue;
+        const stale = Date.now() - found.mtimeMs >= olderThanMs;
+        if (!stale && writerIsGone(name) !== true) continue;
+        await rm(path, { force: true });
+        removed++;
+      }
+      return removed;
+    },
+  };
+}
+
+async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+async function closingOnError<T>(handle: FileHandle, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url';
+import type { BlobStore } from './blob-store.js';
+import { openFileBlobStore } from './file-store.js';
+
+/**
+ * Checks a blob store's URL (`file:///folder`) and returns it, or throws an error that says what is wrong with it; for
+ * `fields.parsed('BLOB_STORE', blobStoreUrl)`.
+ */
+export function blobStoreUrl(raw: string): string {
+  folderOf(raw);
+  return raw;
+}
+
+/** Opens the blob store that `url` names, making its folder where it is missing. */
+export async function openBlobStore(url: string): Promise<BlobStore> {
+  return openFileBlobStore({ directory: folderOf(url) });
+}
+
+function folderOf(raw: string): string {
+  const url = URL.canParse(raw) ? new URL(raw) : undefined;
+  if (url?.protocol !== 'file:') {
+    throw new Error(`must be file:///folder, not '${url ? `${url.protocol}//…` : raw}'`);
+  }
+  return fileURLToPath(url);
+}

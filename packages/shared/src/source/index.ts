@@ -1,0 +1,9 @@
+export type { Payload, PayloadLayer, PayloadOptions } from './payload.js';
+export type {
+  SourceEntry,
+  SourceInfo,
+  SourceLimits,
+  SourceManifest,
+  SourceStore,
+  SourceStoreOptions,
+} from './source-store.js';

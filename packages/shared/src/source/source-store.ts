@@ -1,0 +1,66 @@
+import type { Readable } from 'node:stream';
+import type { BlobHandle, BlobStore } from '../blobs/index.js';
+
+/** What one upload may hold. */
+export interface SourceLimits {
+  /** Of the archive as it is sent. */
+  readonly maxArchiveBytes: number;
+  /** Of all files together, unpacked; a hard link counts as a copy. */
+  readonly maxBytes: number;
+  /** Entries of every kind, folders that were only implied included. */
+  readonly maxFiles: number;
+  /** Unpacked bytes for each byte sent, judged once an archive has unpacked to more than a mebibyte. */
+  readonly maxRatio: number;
+}
+
+export interface SourceInfo {
+  /** `sha256:<64 hex digits>`, of the canonical manifest. */
+  readonly digest: string;
+  /** Files and links; folders are not counted. */
+  readonly files: number;
+  /** Of all files together, unpacked. */
+  readonly bytes: number;
+}
+
+/** One line of a manifest; `path` is relative, without a trailing slash. */
+export type SourceEntry =
+  | {
+      readonly path: string;
+      readonly type: 'file';
+      readonly mode: '0644' | '0755';
+      readonly size: number;
+      readonly sha256: string;
+    }
+  | { readonly path: string; readonly type: 'folder' }
+  | { readonly path: string; readonly type: 'link'; readonly target: string };
+
+export interface SourceManifest {
+  readonly version: 1;
+  readonly files: number;
+  readonly bytes: number;
+  /** Sorted by the bytes of their paths, so that each folder comes before what is in it. */
+  readonly entries: readonly SourceEntry[];
+}
+
+export interface SourceStore {
+  /**
+   * Takes in a tar or tar.gz, in constant memory. Refuses with `source_*`, `body_too_large`, or `body_incomplete` when
+   * `body` itself fails, and then keeps nothing; rejects with the signal's reason when aborted. `body` is neither
+   * drained nor destroyed when it is refused early: the caller may still answer on the same connection.
+   */
+  ingest(
+    body: Readable | AsyncIterable<Uint8Array>,
+    options?: { signal?: AbortSignal },
+  ): Promise<SourceInfo & { created: boolean }>;
+  /** `undefined` for a digest that is unknown or no digest. */
+  find(digest: string): Promise<SourceInfo | undefined>;
+  manifest(digest: string): Promise<SourceManifest | undefined>;
+  /** The source in its normal form, a tar, for positioned reads. The caller closes the handle. */
+  openTar(digest: string): Promise<BlobHandle | undefined>;
+  streamTar(digest: string): Promise<Readable | undefined>;
+}
+
+export interface SourceStoreOptions {
+  readonly blobs: BlobStore;
+  readonly limits: SourceLimits;
+}
