@@ -1,10 +1,11 @@
 const service = '^services/([^/]+)/';
-const only = (name, from, allowed) => ({
+const only = (name, from, allowed, except = '^$') => ({
   name,
   severity: 'error',
-  from: { path: from },
+  from: { path: from, pathNot: except },
   to: { path: '^(packages|services|e2e|bench)/', pathNot: [from, ...allowed.map((place) => `^${place}/`)] },
 });
+const tests = '\\.test\\.ts$|/testing/';
 
 /** The arrows of docs/architecture.md: who may import whom. */
 module.exports = {
@@ -17,7 +18,8 @@ module.exports = {
       from: { path: service },
       to: { path: service, pathNot: '^services/$1/' },
     },
-    only('services-import-shared', '^services/', ['packages/shared']),
+    only('services-import-shared', '^services/', ['packages/shared'], tests),
+    only('tests-of-services-start-real-parts', '^services/', ['packages/shared', 'packages/local']),
     only('shared-imports-libraries', '^packages/shared/', []),
     only('client-imports-libraries', '^packages/client/', []),
     only('local-imports-libraries', '^packages/local/', []),
