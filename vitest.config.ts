@@ -5,6 +5,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source'] } },
   test: {
     include: ['{packages,services}/*/src/**/*.test.ts'],
+    globalSetup: ['./vitest.redis.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -50,7 +50,8 @@ export const errorTable = {
   not_found: user(404, 'There is no such thing', 'Check the id or path.'),
   method_not_allowed: user(405, 'The route does not take this method', 'Use a method named in `Allow`.'),
   job_not_cancelable: user(409, 'The job has already ended', 'Nothing needs to be done.'),
-  source_not_found: user(404, 'No source has this digest', 'Upload it with POST /v1/sources first.'),
+  queue_full: user(429, 'As many jobs wait as are allowed', 'Try again when some have been built.'),
+  source_not_found: user(422, 'No source has this digest', 'Upload it with POST /v1/sources first.'),
   signature_missing: user(
     401,
     'The request is not signed',
@@ -141,7 +142,7 @@ export const errorTable = {
   ),
   builder_lost: row('fleet', 'backoff', 502, 'The connection to the builder broke', 'It is tried elsewhere.'),
   worker_lost: row('system', 'backoff', 500, 'The worker was lost during the build', 'It is tried again.'),
-  timed_out: user(422, 'The build took longer than its time limit', 'Raise `timeout_seconds` or build less.'),
+  timed_out: user(422, 'The build took longer than its time limit', 'Raise `timeout` or build less.'),
   canceled: user(409, 'The job was canceled', 'Submit it again if that was not meant.'),
   quarantined: row(
     'user',

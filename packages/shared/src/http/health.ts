@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import type { Registry } from 'prom-client';
 import { toProblem } from '../errors/index.js';
+import { metricsRouter } from './metrics.js';
 
 interface HealthOptions {
   /** Rejects, with a coded error, when the process should get no traffic. */
@@ -27,13 +28,5 @@ export function healthRouter({ ready, registry, readyAliases = [] }: HealthOptio
     }
   });
   if (registry) router.use(metricsRouter(registry));
-  return router;
-}
-
-export function metricsRouter(registry: Registry): Router {
-  const router = Router();
-  router.get('/metrics', async (_req, res) => {
-    res.type(registry.contentType).send(await registry.metrics());
-  });
   return router;
 }

@@ -12,6 +12,8 @@ interface HttpServerOptions {
   readonly logger: Logger;
   /** Told the port that was really bound, which matters for port 0. */
   readonly onListening?: (port: number) => void;
+  /** Told once when it is to stop, before it waits for the requests in hand. */
+  readonly onStop?: () => void;
   /** For server-wide settings (time-outs). */
   readonly configure?: (server: Server) => void;
 }
@@ -36,6 +38,7 @@ export function httpServer(options: HttpServerOptions): Component {
       options.onListening?.(port);
       if (!signal.aborted)
         await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      options.onStop?.();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeIdleConnections();

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { type JobState, jobSchema, type terminalStates } from './job.js';
+
+export type JobEventType =
+  | 'job.queued'
+  | 'job.started'
+  | 'job.requeued'
+  | `job.${(typeof terminalStates)[number]}`;
+
+/** One entry of the event stream: that a job changed. The record says the rest. */
+export interface JobEvent {
+  /** The stream's own id, `<ms>-<n>`: where a reader goes on. */
+  readonly position: string;
+  readonly type: JobEventType;
+  readonly jobId: string;
+  readonly state: JobState;
+  /** The record's version after the change. With the job's id it identifies the event. */
+  readonly version: number;
+  /** Milliseconds since the epoch, by Redis' clock. */
+  readonly at: number;
+}
+
+/** The body of a webhook message, after Standard Webhooks 1.0: thin, versioned by its type. */
+export const webhookMessageSchema = z
+  .object({
+    type: z.enum(['job.succeeded', 'job.failed', 'job.canceled']),
+    timestamp: z.iso.datetime().describe('When it happened, not when it was sent'),
+    data: z.object({
+      job: jobSchema.pick({ id: true, state: true, function: true, image: true, version: true }),
+      digest: z.string().optional(),
+      code: z.string().optional(),
+      detail: z.string().optional(),
+      labels: z.record(z.string(), z.string()),
+    }),
+  })
+  .meta({ id: 'WebhookMessage' });
+export type WebhookMessage = z.infer<typeof webhookMessageSchema>;

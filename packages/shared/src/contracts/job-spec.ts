@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { parseImageReference } from './image-reference.js';
+
+const dnsLabel = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const defaultNamespace = 'openfaas-fn';
+
+export const imageSchema = z
+  .string()
+  .max(4096)
+  .refine((text) => parseImageReference(text) !== undefined, {
+    message: 'is not an image reference: [registry[:port]/]repository[:tag], lower case',
+    params: { code: 'image_invalid' },
+  })
+  .refine((text) => parseImageReference(text)?.digest === undefined, {
+    message: 'must not carry a digest: the build decides it',
+    params: { code: 'image_invalid' },
+  })
+  .describe('Where the image is pushed to, by the grammar of the OCI distribution project');
+
+export const digestSchema = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hexadecimal digits')
+  .describe('SHA-256 of the canonical manifest of the files');
+
+const functionSchema = z
+  .string()
+  .regex(new RegExp(`^(?:${dnsLabel}/)?${dnsLabel}$`), 'must be name or namespace/name, each a DNS label')
+  .transform((text) => (text.includes('/') ? text : `${defaultNamespace}/${text}`))
+  .describe(`The function, as name or namespace/name; the namespace is ${defaultNamespace} unless given`);
+
+const callbackSchema = z
+  .strictObject({
+    url: z
+      .url({ protocol: /^https?$/, message: 'must be an http or https URL' })
+      .max(2048)
+      .refine((text) => URL.canParse(text) && new URL(text).username === '', 'must not carry credentials'),
+    secret: z
+      .string()
+      .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'must be whsec_ and 24 to 64 bytes in base64')
+      .optional()
+      .describe(
+        'Signs this callback (Standard Webhooks); unset means the key of the installation. Never shown again',
+      ),
+  })
+  .describe('Where the end of the job is reported');
+
+const argName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be letters, digits and underscores');
+const platformSchema = z
+  .string()
+  .regex(/^[a-z0-9]+\/[a-z0-9_]+(?:\/[a-z0-9]+)?$/, 'must be os/arch or os/arch/variant, e.g. linux/amd64');
+const labelName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'must be 1 to 63 letters, digits, . _ / -');
+const labelValue = z
+  .string()
+  .regex(/^[A-Za-z0-9._/@:+-]{0,128}$/, 'must be up to 128 letters, digits, . _ / @ : + -');
+
+const atMost = <T extends z.ZodType>(schema: T, count: number) =>
+  schema.refine(
+    (value) => Object.keys(value as object).length <= count,
+    `must hold at most ${count} entries`,
+  );
+
+/** What someone asks to be built: the body of `POST /v1/jobs`. */
+export const jobSpecSchema = z
+  .strictObject({
+    image: imageSchema,
+    source: z.strictObject({ digest: digestSchema }).describe('The build context, uploaded before'),
+    function: functionSchema.optional(),
+    build_args: atMost(z.record(argName, z.string().max(32_768)), 256).default({}),
+    platforms: z
+      .array(platformSchema)
+      .max(16)
+      .refine((list) => new Set(list).size === list.length, 'must not name a platform twice')
+      .default([])
+      .describe("Empty means the builder's own"),
+    push: z.boolean().default(true).describe('False builds without pushing'),
+    timeout: z
+      .int()
+      .min(1)
+      .max(24 * 3600)
+      .optional()
+      .describe('Seconds that one attempt may take'),
+    labels: atMost(z.record(labelName, labelValue), 32).default({}),
+    callback: callbackSchema.optional(),
+  })
+  .meta({ id: 'JobSpec' });
+
+export type JobSpec = z.output<typeof jobSpecSchema>;

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { errorCodes } from '../errors/index.js';
+import { digestSchema, jobSpecSchema } from './job-spec.js';
+
+export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
+export type JobState = (typeof jobStates)[number];
+export const terminalStates = ['succeeded', 'failed', 'canceled'] as const;
+export type TerminalState = (typeof terminalStates)[number];
+
+export const isTerminal = (state: JobState): state is TerminalState =>
+  (terminalStates as readonly string[]).includes(state);
+
+export const jobIdSchema = z.string().regex(/^job_[0-9a-z]{26}$/, 'must be job_ and 26 letters and digits');
+
+const time = z.iso.datetime().describe('RFC 3339, UTC');
+const code = z.enum(errorCodes).describe('A code of docs/errors.md');
+
+export const jobErrorSchema = z
+  .object({
+    code,
+    detail: z.string().describe('What was wrong, in one line'),
+    log_tail: z.array(z.string()).describe('The last lines of the log, the failing step among them'),
+  })
+  .meta({ id: 'JobError' });
+export type JobError = z.infer<typeof jobErrorSchema>;
+
+export const jobResultSchema = z
+  .object({
+    image: z.string(),
+    digest: z.string().optional().describe('Of the pushed manifest or index, as the builder reported it'),
+    duration_ms: z.int().describe('What the builder took: pulls, steps, export and push'),
+  })
+  .meta({ id: 'JobResult' });
+export type JobResult = z.infer<typeof jobResultSchema>;
+
+export const attemptSchema = z
+  .object({
+    number: z.int(),
+    worker: z.string(),
+    replica: z.string().optional().describe('The builder that was called last'),
+    started_at: time,
+    finished_at: time.optional(),
+    outcome: z
+      .union([z.literal('succeeded'), code])
+      .optional()
+      .describe('`succeeded`, or the code it ended with; absent while it runs'),
+    detail: z.string().optional(),
+  })
+  .meta({ id: 'Attempt' });
+export type Attempt = z.infer<typeof attemptSchema>;
+
+/** A job as the API shows it. */
+export const jobSchema = z
+  .object({
+    id: jobIdSchema,
+    state: z.enum(jobStates),
+    ...jobSpecSchema.shape,
+    source: z.object({ digest: digestSchema }),
+    function: z.string().optional(),
+    callback: z.object({ url: z.string() }).optional(),
+    version: z.int().describe('Grows by one with every change of state'),
+    created_at: time,
+    started_at: time.optional().describe('When the first attempt began'),
+    finished_at: time.optional(),
+    retry_at: time.optional().describe('When a queued job that waits to be tried again may start'),
+    cancel_requested: z.boolean(),
+    attempts: z.array(attemptSchema),
+    result: jobResultSchema.optional(),
+    error: jobErrorSchema.optional(),
+  })
+  .meta({ id: 'Job' });
+export type Job = z.infer<typeof jobSchema>;

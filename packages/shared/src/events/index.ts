@@ -1,0 +1,1 @@
+export { parseEvents } from './reader.js';

@@ -1,0 +1,1 @@
+export { classifyFailure } from './classify.js';

@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type JobSpec, jobSpecSchema } from '../contracts/index.js';
+import { parseEvents } from '../events/index.js';
+import { newId } from '../ids/index.js';
+import { Cleanups } from '../lifecycle/index.js';
+import { createLogger } from '../logger/index.js';
+import { connectRedis, type Keys, type Redis, redisKeys } from '../redis/index.js';
+import { JobStore } from './job-store.js';
+import { toJob } from './record.js';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+const cleanups = new Cleanups();
+let redis: Redis;
+beforeAll(() => {
+  redis = connectRedis({ url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'request' });
+});
+afterAll(() => cleanups.run(logger));
+
+const digest = `sha256:${'a'.repeat(64)}`;
+const spec = (changes: object = {}): JobSpec =>
+  jobSpecSchema.parse({ image: 'registry.example/team/hello:1', source: { digest }, ...changes });
+
+function newStore(): { store: JobStore; keys: Keys } {
+  const keys = redisKeys(`test-${randomUUID()}`);
+  return { store: new JobStore({ redis, keys }), keys };
+}
+
+async function queued(changes: object = {}) {
+  const { store, keys } = newStore();
+  const id = newId('job');
+  await store.create(id, spec(changes));
+  return { store, keys, id };
+}
+
+async function running(changes: object = {}) {
+  const made = await queued(changes);
+  const token = randomUUID();
+  const reply = await made.store.start(made.id, { token, worker: 'w1' });
+  expect(reply).toMatchObject({ outcome: 'started', takenOver: false });
+  return { ...made, token };
+}
+
+const result = { image: 'registry.example/team/hello:1', digest, duration_ms: 12 };
+const failed = { state: 'failed', error: { code: 'build_failed', detail: 'step 2', log_tail: ['x'] } } as const;
+const succeeded = { state: 'succeeded', result } as const;
+
+async function events(keys: Keys) {
+  return parseEvents(await redis.xrange(keys.events, '-', '+')).map(({ type, version }) => `${version} ${type}`);
+}
+
+describe('a job record', () => {
+  it('goes from queued through running to succeeded, each change an event', async () => {
+    const { store, keys, id, token } = await running();
+    expect(await store.place(id, token, 'http://b1')).toBe(true);
+    expect(await store.finish(id, token, succeeded)).toBe(true);
+    const record = await store.get(id);
+    expect(record && toJob(record)).toMatchObject({
+      id,
+      state: 'succeeded',
+      version: 3,
+      result,
+      attempts: [{ number: 1, worker: 'w1', replica: 'http://b1', outcome: 'succeeded' }],
+    });
+    expect(await events(keys)).toEqual(['1 job.queued', '2 job.started', '3 job.succeeded']);
+    expect(await store.count('succeeded')).toBe(1);
+    expect(await store.count('running')).toBe(0);
+  });
+
+  it('is undispatched from its creation until it is said to be in the queue', async () => {
+    const { store, keys, id } = await queued();
+    expect(await redis.zrange(keys.undispatched, 0, -1)).toEqual([id]);
+    await store.dispatched([id]);
+    expect(await redis.zcard(keys.undispatched)).toBe(0);
+  });
+
+  it('refuses a second record with the same id', async () => {
+    const { store, id } = await queued();
+    await expect(store.create(id, spec())).rejects.toMatchObject({ code: 'internal' });
+  });
+
+  it('refuses a stale token, whatever it wants', async () => {
+    const { store, id, token } = await running();
+    const takeover = randomUUID();
+    expect(await store.start(id, { token: takeover, worker: 'w2' })).toMatchObject({ takenOver: true });
+    expect(await store.place(id, token, 'http://b1')).toBe(false);
+    expect(await store.finish(id, token, succeeded)).toBe(false);
+    expect(
+      await store.requeue(id, token, { code: 'push_failed', detail: '', spent: true, delayMs: 1 }),
+    ).toBe(false);
+    expect(await store.finish(id, takeover, failed)).toBe(true);
+    const record = await store.get(id);
+    expect(record).toMatchObject({ state: 'failed', spent: 1 });
+    expect(record?.attempts.map(({ worker, outcome }) => [worker, outcome])).toEqual([
+      ['w1', 'worker_lost'],
+      ['w2', 'build_failed'],
+    ]);
+  });
+
+  it('never leaves a terminal state', async () => {
+    const { store, keys, id, token } = await running();
+    await store.finish(id, token, failed);
+    const before = await events(keys);
+    expect(await store.finish(id, token, succeeded)).toBe(false);
+    expect(await store.start(id, { token: randomUUID(), worker: 'w2' })).toEqual({ outcome: 'terminal' });
+    expect(await store.cancel(id)).toBe('terminal');
+    expect((await store.get(id))?.state).toBe('failed');
+    expect(await events(keys)).toEqual(before);
+  });
+
+  it('counts a spent attempt and hides one that was placed again', async () => {
+    const { store, id, token } = await running();
+    await store.requeue(id, token, { code: 'builder_busy', detail: 'full', spent: false, delayMs: 5_000 });
+    expect(await store.get(id)).toMatchObject({ state: 'queued', spent: 0, attempts: [] });
+    expect((await store.get(id))?.retryAt).toBeGreaterThan(Date.now());
+    const second = randomUUID();
+    await store.start(id, { token: second, worker: 'w1' });
+    await store.requeue(id, second, { code: 'push_failed', detail: '502', spent: true, delayMs: 0 });
+    expect(await store.get(id)).toMatchObject({
+      spent: 1,
+      attempts: [{ number: 2, outcome: 'push_failed', detail: '502' }],
+    });
+  });
+
+  it('is quarantined when its worker is lost twice', async () => {
+    const { store, id } = await running();
+    expect(await store.start(id, { token: 'b', worker: 'w2' })).toMatchObject({ outcome: 'started' });
+    expect(await store.start(id, { token: 'c', worker: 'w3' })).toEqual({ outcome: 'terminal' });
+    expect(await store.get(id)).toMatchObject({ state: 'failed', error: { code: 'quarantined' } });
+  });
+
+  it('is canceled at once while queued', async () => {
+    const { store, id } = await queued();
+    expect(await store.cancel(id)).toBe('canceled');
+    expect(await store.get(id)).toMatchObject({ state: 'canceled', error: { code: 'canceled' } });
+    expect(await store.start(id, { token: 'a', worker: 'w' })).toEqual({ outcome: 'terminal' });
+  });
+
+  it('is canceled by its worker while running, or by the next one when that is lost', async () => {
+    const { store, keys, id, token } = await running();
+    const subscriber = redis.duplicate();
+    await subscriber.subscribe(keys.cancellations);
+    const told = new Promise((resolve) => subscriber.once('message', (_channel, text) => resolve(text)));
+    expect(await store.cancel(id)).toBe('requested');
+    expect(await told).toBe(id);
+    subscriber.disconnect();
+    expect(await store.interrupted(new Map([[id, token]]))).toEqual({ canceled: [id], stale: [] });
+    expect(await store.start(id, { token: 'b', worker: 'w2' })).toEqual({ outcome: 'terminal' });
+    expect(await store.get(id)).toMatchObject({ state: 'canceled' });
+  });
+
+  it('tells which held tokens are stale', async () => {
+    const { store, id } = await running();
+    expect(await store.interrupted(new Map([[id, 'other']]))).toEqual({ canceled: [], stale: [id] });
+  });
+
+  it('keeps the secret of its callback out of what is shown', async () => {
+    const { store, keys } = newStore();
+    const id = newId('job');
+    const secret = `whsec_${'QUJD'.repeat(8)}`;
+    await store.create(id, spec({ callback: { url: 'https://ci.example/hook', secret } }), 'sealed');
+    const fields = await redis.hgetall(keys.job(id));
+    expect(JSON.stringify(fields)).not.toContain(secret);
+    const record = await store.get(id);
+    expect(record?.sealedCallbackSecret).toBe('sealed');
+    expect(JSON.stringify(record && toJob(record))).not.toContain('sealed');
+  });
+});
+
+describe('the list of jobs', () => {
+  it('is newest first, filtered by every index together, and goes on by cursor', async () => {
+    const { store } = newStore();
+    const ids: string[] = [];
+    for (let at = 0; at < 12; at++) {
+      const id = newId('job');
+      ids.unshift(id);
+      const name = at % 2 === 0 ? 'even' : 'odd';
+      await store.create(id, spec({ function: name, image: `r.example/${name}:${at}`, labels: { third: String(at % 3) } }));
+    }
+    const list = async (filter: object) => (await store.list({ limit: 50, ...filter })).records.map(({ id }) => id);
+    expect(await list({})).toEqual(ids);
+    expect(await list({ function: 'openfaas-fn/even' })).toEqual(ids.filter((_id, at) => at % 2 === 1));
+    expect(await list({ image: 'r.example/odd' })).toEqual(ids.filter((_id, at) => at % 2 === 0));
+    expect(await list({ image: 'r.example/odd:7', labels: { third: '0' }, state: 'queued' })).toEqual([ids[2], ids[8]]);
+    expect(await list({ state: 'running' })).toEqual([]);
+
+    const pages: string[][] = [];
+    let before: string | undefined;
+    do {
+      const page = await store.list({ limit: 5, before });
+      pages.push(page.records.map(({ id }) => id));
+      before = page.next;
+    } while (before !== undefined);
+    expect(pages.flat()).toEqual(ids);
+    expect(pages.map(({ length }) => length)).toEqual([5, 5, 2]);
+  });
+});

@@ -1,0 +1,92 @@
+import { imageRepository, type JobState, parseImageReference } from '../contracts/index.js';
+import type { Keys, Redis } from '../redis/index.js';
+import { type JobRecord, parseRecord } from './record.js';
+
+export interface JobFilter {
+  readonly state?: JobState | undefined;
+  readonly function?: string | undefined;
+  /** A repository, or a whole reference of which the repository counts. */
+  readonly image?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly limit: number;
+  /** The id after which the page begins, going back in time. */
+  readonly before?: string | undefined;
+}
+
+export interface JobPage {
+  readonly records: readonly JobRecord[];
+  /** Where the next page begins; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** Ids are looked at in runs of this many, so that a rare combination costs many small reads and no large one. */
+const run = 200;
+
+/** Records that one page may look at before it ends early with a cursor. */
+const maxLookedAt = 5_000;
+
+/**
+ * Walks the shortest of the indexes that the filter names, newest first, and leaves out what another
+ * index of the filter does not hold.
+ */
+export async function listJobs(options: { redis: Redis; keys: Keys; filter: JobFilter }): Promise<JobPage> {
+  const { redis, keys, filter } = options;
+  const [first, ...others] = await byLength(
+    redis,
+    filterIndexes(filter).map((name) => keys.index(name)),
+  );
+  const records: JobRecord[] = [];
+  let before = filter.before;
+  for (let lookedAt = 0; lookedAt < maxLookedAt; lookedAt += run) {
+    const start = before === undefined ? '+' : `(${before}`;
+    const ids = await redis.zrevrangebylex(first as string, start, '-', 'LIMIT', 0, run);
+    for (const record of await readRecords(redis, keys, await heldByAll(redis, ids, others))) {
+      if (records.length === filter.limit) return { records, next: records.at(-1)?.id };
+      records.push(record);
+    }
+    before = ids.at(-1);
+    if (ids.length < run) return { records, next: undefined };
+  }
+  return { records, next: before };
+}
+
+function filterIndexes(filter: JobFilter): string[] {
+  const reference = filter.image === undefined ? undefined : parseImageReference(filter.image);
+  const names = [
+    ...(filter.state ? [`state:${filter.state}`] : []),
+    ...(filter.function ? [`function:${filter.function}`] : []),
+    ...(filter.image === undefined ? [] : [`image:${reference ? imageRepository(reference) : filter.image}`]),
+    ...Object.entries(filter.labels ?? {}).map(([name, value]) => `label:${name}=${value}`),
+  ];
+  return names.length > 0 ? names : ['all'];
+}
+
+async function byLength(redis: Redis, indexes: string[]): Promise<string[]> {
+  if (indexes.length === 1) return indexes;
+  const sizes = await Promise.all(indexes.map((index) => redis.zcard(index)));
+  return indexes
+    .map((index, at) => ({ index, size: sizes[at] as number }))
+    .sort((a, b) => a.size - b.size)
+    .map(({ index }) => index);
+}
+
+async function heldByAll(redis: Redis, ids: string[], indexes: string[]): Promise<string[]> {
+  let held = ids;
+  for (const index of indexes) {
+    if (held.length === 0) return held;
+    const scores = await redis.zmscore(index, ...held);
+    held = held.filter((_id, at) => scores[at] !== null);
+  }
+  return held;
+}
+
+async function readRecords(redis: Redis, keys: Keys, ids: string[]): Promise<JobRecord[]> {
+  const pipeline = redis.pipeline();
+  for (const id of ids) pipeline.hgetall(keys.job(id));
+  const replies = (await pipeline.exec()) ?? [];
+  return replies.flatMap(([error, fields], at) => {
+    if (error) throw error;
+    // A record removed in between is simply no longer there.
+    return parseRecord(ids[at] as string, fields as Record<string, string>) ?? [];
+  });
+}

@@ -1,0 +1,95 @@
+import type { Attempt, Job, JobError, JobResult, JobSpec, JobState } from '../contracts/index.js';
+
+/** A job record as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
+export interface JobRecord {
+  readonly id: string;
+  readonly spec: JobSpec;
+  readonly state: JobState;
+  readonly version: number;
+  readonly createdAt: number;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  readonly retryAt: number | undefined;
+  readonly cancelRequested: boolean;
+  /** Attempts begun, those that were placed again included. */
+  readonly attempt: number;
+  /** Attempts that count against the limit. */
+  readonly spent: number;
+  readonly attempts: readonly Attempt[];
+  readonly result: JobResult | undefined;
+  readonly error: JobError | undefined;
+  readonly sealedCallbackSecret: string | undefined;
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();
+const optionalNumber = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+
+/** Reads the fields of the hash; undefined when there is no such record. */
+export function parseRecord(id: string, fields: Readonly<Record<string, string>>): JobRecord | undefined {
+  const { spec, state } = fields;
+  if (spec === undefined || state === undefined) return undefined;
+  return {
+    id,
+    spec: JSON.parse(spec) as JobSpec,
+    state: state as JobState,
+    version: Number(fields.version),
+    createdAt: Number(fields.created_at),
+    startedAt: optionalNumber(fields.started_at),
+    finishedAt: optionalNumber(fields.finished_at),
+    retryAt: optionalNumber(fields.retry_at),
+    cancelRequested: fields.cancel_requested !== undefined,
+    attempt: Number(fields.attempt),
+    spent: Number(fields.spent),
+    attempts: attemptsOf(fields),
+    result: fields.result === undefined ? undefined : (JSON.parse(fields.result) as JobResult),
+    error: fields.error === undefined ? undefined : (JSON.parse(fields.error) as JobError),
+    sealedCallbackSecret: fields.sealed_callback_secret,
+  };
+}
+
+function attemptsOf(fields: Readonly<Record<string, string>>): Attempt[] {
+  const attempts: Attempt[] = [];
+  for (let number = 1; number <= Number(fields.attempt); number++) {
+    const begun = fields[`start:${number}`];
+    if (begun === undefined) continue;
+    const start = JSON.parse(begun) as { at: number; worker: string };
+    const ended = fields[`end:${number}`];
+    const end =
+      ended === undefined
+        ? undefined
+        : (JSON.parse(ended) as { at: number; outcome: string; detail?: string });
+    const replica = fields[`replica:${number}`];
+    attempts.push({
+      number,
+      worker: start.worker,
+      ...(replica !== undefined && { replica }),
+      started_at: iso(start.at),
+      ...(end && {
+        finished_at: iso(end.at),
+        outcome: end.outcome as NonNullable<Attempt['outcome']>,
+        ...(end.detail !== undefined && end.detail !== '' && { detail: end.detail }),
+      }),
+    });
+  }
+  return attempts;
+}
+
+/** The record as the API shows it. The callback's secret is not part of it. */
+export function toJob(record: JobRecord): Job {
+  const { spec } = record;
+  return {
+    id: record.id,
+    state: record.state,
+    ...spec,
+    callback: spec.callback && { url: spec.callback.url },
+    version: record.version,
+    created_at: iso(record.createdAt),
+    ...(record.startedAt !== undefined && { started_at: iso(record.startedAt) }),
+    ...(record.finishedAt !== undefined && { finished_at: iso(record.finishedAt) }),
+    ...(record.retryAt !== undefined && { retry_at: iso(record.retryAt) }),
+    cancel_requested: record.cancelRequested,
+    attempts: [...record.attempts],
+    ...(record.result && { result: record.result }),
+    ...(record.error && { error: record.error }),
+  };
+}

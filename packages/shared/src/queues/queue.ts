@@ -1,0 +1,66 @@
+import { Queue } from 'bullmq';
+import type { Cleanups } from '../lifecycle/index.js';
+import type { Keys, Redis } from '../redis/index.js';
+import { type QueueData, type QueueName, queueCatalog } from './catalog.js';
+
+/** The sending side of a queue of the catalogue. */
+export interface Sender<N extends QueueName> {
+  /** Adds one job a pair; an id that is in the queue already is left as it is. */
+  add(jobs: readonly { readonly id: string; readonly data: QueueData<N> }[]): Promise<void>;
+  /** Takes a waiting job out. False when it is not there or is being worked on. */
+  remove(id: string): Promise<boolean>;
+  /** Which of the ids the queue does not hold, in any state. */
+  missing(ids: readonly string[]): Promise<string[]>;
+}
+
+interface SenderOptions<N extends QueueName> {
+  readonly queue: N;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly cleanups: Cleanups;
+}
+
+export function createSender<N extends QueueName>({
+  queue,
+  redis,
+  keys,
+  cleanups,
+}: SenderOptions<N>): Sender<N> {
+  const { name, schema, attempts, backoffMs } = queueCatalog[queue];
+  const bull = new Queue(name, {
+    connection: redis,
+    prefix: keys.bullPrefix,
+    skipWaitingForReady: true,
+    streams: { events: { maxLen: 1_000 } },
+    defaultJobOptions: {
+      attempts,
+      ...(backoffMs.length > 0 && { backoff: { type: 'table' } }),
+      removeOnComplete: true,
+      removeOnFail: true,
+    },
+  });
+  // The connection reports for itself; without a listener BullMQ's copy of the event would end the process.
+  bull.on('error', () => undefined);
+  cleanups.defer(`queue ${name}`, () => bull.close());
+  return {
+    async add(jobs) {
+      const checked = jobs.map(({ id, data }) => ({ name, data: schema.parse(data), opts: { jobId: id } }));
+      const [only] = checked;
+      if (checked.length === 1 && only) await bull.add(only.name, only.data, only.opts);
+      else if (checked.length > 0) await bull.addBulk(checked);
+    },
+    async remove(id) {
+      return (await bull.remove(id)) === 1;
+    },
+    async missing(ids) {
+      const pipeline = redis.pipeline();
+      for (const id of ids) pipeline.exists(bull.toKey(id));
+      const replies = (await pipeline.exec()) ?? [];
+      return ids.filter((_id, at) => {
+        const [error, found] = replies[at] ?? [];
+        if (error) throw error;
+        return found === 0;
+      });
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Cleanups } from '../lifecycle/index.js';
+import type { Logger } from '../logger/index.js';
+
+export type { Redis };
+
+interface ConnectOptions {
+  readonly url: string;
+  /** Shown by CLIENT LIST. */
+  readonly name: string;
+  readonly logger: Logger;
+  readonly cleanups: Cleanups;
+  /**
+   * `request`: commands fail within seconds when Redis is away, for answers to someone who waits.
+   * `patient`: commands wait for Redis to come back, for background loops and BullMQ's blocking reads.
+   */
+  readonly mode: 'request' | 'patient';
+}
+
+const modes = {
+  request: { maxRetriesPerRequest: 1, enableOfflineQueue: true, commandTimeout: 5_000 },
+  patient: { maxRetriesPerRequest: null },
+} satisfies Record<ConnectOptions['mode'], RedisOptions>;
+
+/** A connection that reconnects for ever, at most a second apart, and is closed with its owner. */
+export function connectRedis({ url, name, logger, cleanups, mode }: ConnectOptions): Redis {
+  const redis = new Redis(url, {
+    ...modes[mode],
+    connectionName: name,
+    connectTimeout: 5_000,
+    keepAlive: 10_000,
+    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), 1_000),
+  });
+  let away = false;
+  redis.on('error', (error) => {
+    if (!away) logger.warn({ err: error, connection: name }, 'redis is away');
+    away = true;
+  });
+  redis.on('ready', () => {
+    if (away) logger.info({ connection: name }, 'redis is back');
+    away = false;
+  });
+  cleanups.defer(`redis ${name}`, () => redis.disconnect());
+  return redis;
+}

@@ -1,0 +1,3 @@
+export { connectRedis, type Redis } from './connect.js';
+export { type Keys, redisKeys } from './keys.js';
+export { defineScript, type Script } from './script.js';
