@@ -1,0 +1,56 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { commonConfig, redisConfig } from './common.js';
+import { ConfigError, type Fields, readEnv } from './fields.js';
+
+const read = <T>(env: Record<string, string>, get: (fields: Fields) => T) => readEnv(env, get);
+
+describe('the environment', () => {
+  it('gives defaults for what is unset or empty', () => {
+    expect(read({ PORT: '' }, (fields) => commonConfig(fields, { port: 8080 }))).toEqual({
+      logLevel: 'info',
+      shutdownGraceMs: 25_000,
+      port: 8080,
+      metricsPort: undefined,
+    });
+    expect(read({}, redisConfig)).toEqual({ redisUrl: 'redis://127.0.0.1:6379', redisPrefix: 'slipway' });
+  });
+
+  it('names every variable that cannot be used, in one error', () => {
+    const env = { PORT: 'http', LOG_LEVEL: 'loud', REDIS_URL: 'http://x', REDIS_PREFIX: 'a b', FLAG: 'yes' };
+    const all = (fields: Fields) => {
+      commonConfig(fields, { port: 1 });
+      redisConfig(fields);
+      fields.bool('FLAG', false);
+      fields.string('MISSING');
+      fields.secret('TOKEN');
+    };
+    expect(() => read(env, all)).toThrow(ConfigError);
+    for (const name of ['PORT', 'LOG_LEVEL', 'REDIS_URL', 'REDIS_PREFIX', 'FLAG', 'MISSING', 'TOKEN']) {
+      expect(() => read(env, all)).toThrow(new RegExp(`^  ${name} `, 'm'));
+    }
+  });
+
+  it.each(['-1', '1.5', '1e3', '0x10', ' ', '99999999999999999999'])('takes %j for no whole number', (text) => {
+    const port = (fields: Fields) => fields.int('N', { min: 0, max: 65_535 });
+    expect(() => read({ N: text }, port)).toThrow(ConfigError);
+  });
+
+  it('reads a secret from a file, trimmed', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'slipway-')), 'secret');
+    writeFileSync(file, '  hush\n');
+    expect(read({ KEY_FILE: file }, (fields) => fields.secret('KEY')).reveal()).toBe('hush');
+    writeFileSync(file, '\n');
+    expect(() => read({ KEY_FILE: file }, (fields) => fields.secret('KEY'))).toThrow(/KEY_FILE names an empty file/);
+    expect(() => read({ KEY_FILE: `${file}.gone` }, (fields) => fields.secret('KEY'))).toThrow(/KEY_FILE cannot be read/);
+  });
+
+  it('never prints a secret', () => {
+    const secret = read({ KEY: 'hush' }, (fields) => fields.secret('KEY'));
+    expect([`${secret}`, JSON.stringify({ secret }), inspect({ secret }), String(secret)].join()).not.toContain('hush');
+    expect(secret.reveal()).toBe('hush');
+  });
+});

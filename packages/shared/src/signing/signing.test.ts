@@ -1,0 +1,67 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
+import { describe, expect, it } from 'vitest';
+import { Secret } from '../config/index.js';
+import { deriveKey, formatSignature, payloadHmac, seal, signatureMatches, signWebhook, unseal, webhookSecret } from './index.js';
+
+const secret = new Secret('  payload secret\n');
+const hmac = (text: string) => payloadHmac(secret).update(text);
+
+describe('a payload signature', () => {
+  it('is the HMAC-SHA256 keyed with the trimmed secret, as the Function Builder API has it', () => {
+    const expected = createHmac('sha256', 'payload secret').update('body').digest('hex');
+    expect(formatSignature(hmac('body'))).toBe(`sha256=${expected}`);
+    expect(signatureMatches(`sha256=${expected}`, hmac('body'))).toBe(true);
+    expect(signatureMatches(`sha256=${expected.toUpperCase()}`, hmac('body'))).toBe(true);
+  });
+
+  it.each([
+    undefined,
+    '',
+    'sha256=',
+    'sha256=00',
+    `sha1=${'0'.repeat(64)}`,
+    `sha256=${'0'.repeat(64)}`,
+    `sha256=${'0'.repeat(63)}g`,
+    `x${formatSignature(payloadHmac(secret).update('body'))}`,
+    formatSignature(payloadHmac(secret).update('bodY')),
+  ])('does not match %s', (header) => {
+    expect(signatureMatches(header, hmac('body'))).toBe(false);
+  });
+});
+
+describe('a sealed text', () => {
+  const key = deriveKey(secret, 'test');
+
+  it('opens with the same key and context only', () => {
+    const sealed = seal(key, 'whsec_x', 'job_1');
+    expect(unseal(key, sealed, 'job_1')).toBe('whsec_x');
+    expect(() => unseal(key, sealed, 'job_2')).toThrow();
+    expect(() => unseal(deriveKey(secret, 'other'), sealed, 'job_1')).toThrow();
+    const changed = Buffer.from(sealed, 'base64');
+    changed[14] = (changed[14] ?? 0) ^ 1;
+    expect(() => unseal(key, changed.toString('base64'), 'job_1')).toThrow();
+  });
+
+  it('is another one each time', () => {
+    expect(seal(key, 'same', 'c')).not.toBe(seal(key, 'same', 'c'));
+  });
+});
+
+describe('a webhook signature', () => {
+  it('is verified by the reference library, and only over the body that was signed', () => {
+    const own = new Secret(`whsec_${randomBytes(32).toString('base64')}`);
+    const headers = signWebhook({ secret: own, id: 'msg_1', at: new Date(), body: '{"a":1}' });
+    const receiver = new Webhook(own.reveal());
+    expect(receiver.verify('{"a":1}', headers)).toEqual({ a: 1 });
+    expect(() => receiver.verify('{"a":2}', headers)).toThrow();
+  });
+
+  it('uses the configured key, or one made from the payload secret', () => {
+    const configured = new Secret('whsec_QUJD');
+    expect(webhookSecret({ configured, payloadSecret: secret })).toBe(configured);
+    const derived = webhookSecret({ configured: undefined, payloadSecret: secret }).reveal();
+    expect(derived).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
+    expect(derived).toBe(webhookSecret({ configured: undefined, payloadSecret: new Secret('payload secret') }).reveal());
+  });
+});
