@@ -1,3 +1,4 @@
+export { createSourceStore } from './create-source-store.js';
 export type { Payload, PayloadLayer, PayloadOptions } from './payload.js';
 export type {
   SourceEntry,

@@ -1,0 +1,102 @@
+import type { Readable } from 'node:stream';
+import type { BlobHandle } from '../blobs/index.js';
+import { Collector } from './collector.js';
+import {
+  formatManifest,
+  manifestDigest,
+  manifestHeadBytes,
+  parseManifest,
+  parseManifestHead,
+} from './manifest.js';
+import type { SourceInfo, SourceManifest, SourceStore, SourceStoreOptions } from './source-store.js';
+import { Spool } from './spool.js';
+import { endOfArchive } from './tar-format.js';
+import { TarReader } from './tar-reader.js';
+import { unpacked } from './unpacked.js';
+
+/**
+ * Sources in a blob store: `sources/<hex>.tar`, the normal form, and `sources/<hex>.json`, the canonical manifest. The manifest is
+ * written last, so that its presence means that the source is there, whole.
+ */
+export function createSourceStore({ blobs, limits }: SourceStoreOptions): SourceStore {
+  const find = async (digest: string): Promise<SourceInfo | undefined> => {
+    const keys = keysOf(digest);
+    const handle = keys && (await blobs.open(keys.manifest));
+    if (!handle) return undefined;
+    const head = await readAndClose(handle, Math.min(manifestHeadBytes, handle.bytes));
+    const counts = parseManifestHead(head);
+    if (counts === undefined) throw new Error(`the manifest of ${digest} cannot be read`);
+    return { digest, ...counts };
+  };
+
+  return {
+    find,
+
+    async ingest(body, { signal } = {}) {
+      const spool = new Spool({ blobs });
+      try {
+        const collector = new Collector({ limits, spool });
+        const reader = new TarReader({ sink: collector });
+        for await (const piece of unpacked({ body, limits, signal })) {
+          reader.write(piece);
+          await spool.settle();
+        }
+        reader.end();
+        const { ranges, ...counted } = collector.finish();
+        const manifest = formatManifest(counted);
+        const digest = manifestDigest(manifest);
+        const info = { digest, files: counted.files, bytes: counted.bytes };
+        if (await find(digest)) return { ...info, created: false };
+        signal?.throwIfAborted();
+        const keys = keysFor(digest);
+        const end = { start: spool.bytes, end: spool.bytes + endOfArchive.length };
+        spool.append(endOfArchive);
+        await spool.adopt(keys.tar, [...ranges, end]);
+        await blobs.write(keys.manifest, [Buffer.from(manifest)]);
+        return { ...info, created: true };
+      } finally {
+        await spool.discard();
+      }
+    },
+
+    async manifest(digest): Promise<SourceManifest | undefined> {
+      const keys = keysOf(digest);
+      const handle = keys && (await blobs.open(keys.manifest));
+      return handle && parseManifest(await readAndClose(handle, handle.bytes));
+    },
+
+    async openTar(digest): Promise<BlobHandle | undefined> {
+      const keys = keysOf(digest);
+      return keys && (await blobs.open(keys.tar));
+    },
+
+    async streamTar(digest): Promise<Readable | undefined> {
+      const keys = keysOf(digest);
+      return keys && (await blobs.stream(keys.tar));
+    },
+  };
+}
+
+interface Keys {
+  readonly tar: string;
+  readonly manifest: string;
+}
+
+/** `undefined` for what is no digest. */
+function keysOf(digest: string): Keys | undefined {
+  return /^sha256:[0-9a-f]{64}$/.test(digest) ? keysFor(digest) : undefined;
+}
+
+function keysFor(digest: string): Keys {
+  const name = `sources/${digest.slice('sha256:'.length)}`;
+  return { tar: `${name}.tar`, manifest: `${name}.json` };
+}
+
+async function readAndClose(handle: BlobHandle, bytes: number): Promise<string> {
+  try {
+    const buffer = Buffer.alloc(bytes);
+    return buffer.toString('utf8', 0, await handle.read(buffer, 0));
+  } finally {
+    await handle.close();
+  }
+}

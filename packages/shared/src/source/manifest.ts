@@ -1,0 +1,40 @@
+import { hash } from 'node:crypto';
+import type { SourceInfo, SourceManifest } from './source-store.js';
+
+/** Enough for the first line of a manifest. */
+export const manifestHeadBytes = 128;
+
+/**
+ * The canonical manifest of a source. Its SHA-256 is the source's digest, and these are the exact bytes, in UTF-8:
+ *
+ *     {"version":1,"files":2,"bytes":12,"entries":[
+ *     {"path":"bin","type":"folder"},
+ *     {"path":"bin/run","type":"file","mode":"0755","size":12,"sha256":"<64 hex digits>"},
+ *     {"path":"run","type":"link","target":"bin/run"}
+ *     ]}
+ *
+ * One line an entry, sorted by the bytes of the paths, every folder listed whether an archive listed it or not, the root
+ * not. Lines end with a line feed, the last one too. Keys stand in the order shown, with no white space. In strings, `"`
+ * and `\` are escaped with a backslash, the control characters below U+0020 as `\b \t \n \f \r` or `\u00xx` in lower
+ * case, and nothing else (this is what JSON.stringify and RFC 8785 do). Modes are 0755 for a file that anyone may execute and
+ * 0644 for any other. `files` counts files and links, `bytes` the contents of all files.
+ */
+export function formatManifest({ files, bytes, entries }: Omit<SourceManifest, 'version'>): string {
+  const lines = entries.map((entry) => JSON.stringify(entry)).join(',\n');
+  return `{"version":1,"files":${files},"bytes":${bytes},"entries":[\n${lines}\n]}\n`;
+}
+
+export function manifestDigest(text: string): string {
+  return `sha256:${hash('sha256', text)}`;
+}
+
+/** What the first line says. */
+export function parseManifestHead(head: string): Omit<SourceInfo, 'digest'> | undefined {
+  const match = /^\{"version":1,"files":(\d+),"bytes":(\d+),/.exec(head);
+  return match ? { files: Number(match[1]), bytes: Number(match[2]) } : undefined;
+}
+
+/** A manifest that was written by `formatManifest`. */
+export function parseManifest(text: string): SourceManifest {
+  return JSON.parse(text) as SourceManifest;
+}

@@ -1,0 +1,25 @@
+import { SlipwayError } from '../errors/index.js';
+
+const longest = 80;
+
+/** A name from an archive as an error shows it: in quotes, control and invisible characters escaped, shortened. */
+export function shown(name: string): string {
+  const short = name.length <= longest ? name : `${name.slice(0, longest - 21)}…${name.slice(-20)}`;
+  const escaped = short.replace(
+    /[\p{C}\p{Zl}\p{Zp}"\\]/gu,
+    (char) => ({ '"': '\\"', '\\': '\\\\' })[char] ?? `\\u{${char.codePointAt(0)?.toString(16)}}`,
+  );
+  return `"${escaped}"`;
+}
+
+export function corrupt(detail: string): SlipwayError {
+  return new SlipwayError('source_corrupt', detail);
+}
+
+export function unsafePath(name: string, reason: string): SlipwayError {
+  return new SlipwayError('source_path_unsafe', `${shown(name)} ${reason}.`);
+}
+
+export function unsafeLink(path: string, reason: string): SlipwayError {
+  return new SlipwayError('source_link_unsafe', `The link ${shown(path)} ${reason}.`);
+}

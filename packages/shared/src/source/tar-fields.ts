@@ -1,0 +1,78 @@
+import { isUtf8 } from 'node:buffer';
+import { corrupt, unsafePath } from './refusals.js';
+import { blockBytes, field } from './tar-format.js';
+
+/** Whether the block at `at` is one of zeros, of which two end an archive. */
+export function isZeroBlock(data: Buffer, at: number): boolean {
+  for (let i = at; i < at + blockBytes; i++) if (data[i] !== 0) return false;
+  return true;
+}
+
+/** Whether a header's checksum is right, summed over unsigned bytes or, as some old writers did, over signed ones. */
+export function checksumFits(data: Buffer, at: number): boolean {
+  // The checksum field itself counts as blanks.
+  let sum = 8 * 0x20;
+  let high = 0;
+  for (let i = at; i < at + blockBytes; i++) {
+    if (i === at + field.checksum) i = at + field.type;
+    const byte = data[i] as number;
+    sum += byte;
+    high += byte >> 7;
+  }
+  const stored = readNumber(data, at + field.checksum, 8);
+  return stored === sum || stored === sum - 256 * high;
+}
+
+/** A numeric field: octal digits between blanks, or base 256 where the first bit is set, as GNU writes large numbers. */
+export function readNumber(data: Buffer, at: number, length: number): number {
+  const first = data[at] as number;
+  const end = at + length;
+  let value = 0;
+  let i = at;
+  if (first >= 0x80) {
+    value = first & 0x7f;
+    while (++i < end) value = value * 256 + (data[i] as number);
+  } else {
+    while (i < end && data[i] === 0x20) i++;
+    for (; i < end; i++) {
+      const digit = (data[i] as number) - 0x30;
+      if (digit < 0 || digit > 7) break;
+      value = value * 8 + digit;
+    }
+    for (; i < end; i++) {
+      if (data[i] !== 0 && data[i] !== 0x20) throw corrupt('A header holds no number where one belongs.');
+    }
+  }
+  if (!Number.isSafeInteger(value)) throw corrupt('A header holds a number that is too large.');
+  return value;
+}
+
+/** A text field, up to its first zero byte if it has one. */
+export function readText(data: Buffer, at: number, length: number): Buffer {
+  const end = data.indexOf(0, at);
+  return data.subarray(at, end === -1 || end > at + length ? at + length : end);
+}
+
+/** The path of a header, its ustar prefix before it. */
+export function readName(data: Buffer, at: number): Buffer {
+  const name = readText(data, at + field.name, 100);
+  // GNU's magic is `ustar` and two blanks, and what follows is not a prefix.
+  const posix = data.toString('latin1', at + field.magic, at + field.magic + 6) === 'ustar\0';
+  if (!posix || data[at + field.prefix] === 0) return name;
+  const prefix = readText(data, at + field.prefix, field.prefixEnd - field.prefix);
+  return Buffer.concat([prefix, Buffer.from('/'), name]);
+}
+
+/** The name in a GNU long-name block, which ends with a zero byte. A copy: what is parsed is only lent. */
+export function readLongName(body: Buffer): Buffer {
+  const value = readText(body, 0, body.length);
+  for (let i = value.length; i < body.length; i++) {
+    if (body[i] !== 0) throw unsafePath(value.toString(), 'is followed by more than its end');
+  }
+  return Buffer.from(value);
+}
+
+export function decodeName(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw unsafePath(bytes.toString(), 'is not in UTF-8');
+  return bytes.toString();
+}

@@ -1,0 +1,23 @@
+/** The tar format's numbers (POSIX.1-2017 pax, "ustar Interchange Format"). */
+export const blockBytes = 512;
+
+/** Two zero blocks end an archive. */
+export const endOfArchive: Buffer = Buffer.alloc(2 * blockBytes);
+
+/** Offsets of a header's fields. */
+export const field = {
+  name: 0,
+  mode: 100,
+  size: 124,
+  checksum: 148,
+  type: 156,
+  linkName: 157,
+  magic: 257,
+  prefix: 345,
+  prefixEnd: 500,
+} as const;
+
+/** Bytes up to the next block. */
+export function padded(bytes: number): number {
+  return Math.ceil(bytes / blockBytes) * blockBytes;
+}

@@ -1,0 +1,207 @@
+import { SlipwayError } from '../errors/index.js';
+import { type PaxRecords, parsePax } from './pax.js';
+import { corrupt, shown } from './refusals.js';
+import {
+  checksumFits,
+  decodeName,
+  isZeroBlock,
+  readLongName,
+  readName,
+  readNumber,
+  readText,
+} from './tar-fields.js';
+import { blockBytes, field, padded } from './tar-format.js';
+
+/** An entry as the archive has it; nothing is checked yet but its form. */
+export interface TarEntry {
+  readonly path: string;
+  readonly type: 'file' | 'folder' | 'link' | 'hard_link';
+  readonly executable: boolean;
+  readonly size: number;
+  /** Of a link or hard link. */
+  readonly target: string;
+}
+
+/** Told of each entry in turn, its content in pieces; throws to refuse it. The pieces are only lent. */
+export interface TarSink {
+  entry(entry: TarEntry): void;
+  content(piece: Buffer): void;
+  entryEnd(): void;
+}
+
+/** Nobody has a name or attributes this long; what is buffered must have an end. */
+const maxMetaBytes = 1024 * 1024;
+
+/**
+ * A strict reader of tar: v7, ustar, pax (POSIX.1-2017) and GNU long names. Whatever two readers might take in two ways
+ * is `source_corrupt`, as is an archive without its end mark, so that a cut one is never taken for whole; types other
+ * than files, folders and links are `source_entry_unsupported`.
+ *
+ * It is push-driven and synchronous: `write` calls the sink. After the end mark, bytes are ignored, as every tar does.
+ * It exists beside the `tar` package because that one's parser drops the pax path of a name with a line break, decodes
+ * long names by chunk rather than whole, cannot tell invalid UTF-8, and buffers all that follows the end mark.
+ */
+export class TarReader {
+  readonly #sink: TarSink;
+  /** The beginning of a block, or of a meta body, that has not all come yet. */
+  #partial: Buffer | undefined;
+  #partialBytes = 0;
+  #meta: Meta | undefined;
+  #pending: Pending = none;
+  /** Bytes of content, and then of padding, that the current entry still has. */
+  #content = 0;
+  #padding = 0;
+  #zeroBlocks = 0;
+
+  constructor({ sink }: { sink: TarSink }) {
+    this.#sink = sink;
+  }
+
+  write(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length && this.#zeroBlocks < 2) {
+      if (this.#content > 0) at += this.#takeContent(chunk, at);
+      else if (this.#padding > 0) at += this.#skipPadding(chunk.length - at);
+      else at += this.#takeBlock(chunk, at);
+    }
+  }
+
+  /** Throws unless the archive came whole. */
+  end(): void {
+    const between = this.#content === 0 && this.#padding === 0 && !this.#partial && !this.#meta;
+    if (this.#zeroBlocks === 2 || (this.#zeroBlocks === 1 && between)) return;
+    throw corrupt('It ends before its end mark: it may have been cut short.');
+  }
+
+  #takeContent(chunk: Buffer, at: number): number {
+    const piece = chunk.subarray(at, at + this.#content);
+    this.#sink.content(piece);
+    this.#content -= piece.length;
+    if (this.#content === 0) this.#sink.entryEnd();
+    return piece.length;
+  }
+
+  #skipPadding(available: number): number {
+    const skipped = Math.min(this.#padding, available);
+    this.#padding -= skipped;
+    return skipped;
+  }
+
+  /** Takes a header or a meta body once all of it is there; returns how much of the chunk it took. */
+  #takeBlock(chunk: Buffer, at: number): number {
+    const wanted = this.#meta ? padded(this.#meta.size) : blockBytes;
+    const taken = Math.min(wanted - this.#partialBytes, chunk.length - at);
+    if (taken === wanted) {
+      this.#useBlock(chunk, at);
+      return taken;
+    }
+    this.#partial ??= Buffer.allocUnsafe(wanted);
+    this.#partialBytes += chunk.copy(this.#partial, this.#partialBytes, at, at + taken);
+    if (this.#partialBytes === wanted) {
+      const block = this.#partial;
+      this.#partial = undefined;
+      this.#partialBytes = 0;
+      this.#useBlock(block, 0);
+    }
+    return taken;
+  }
+
+  #useBlock(data: Buffer, at: number): void {
+    const meta = this.#meta;
+    this.#meta = undefined;
+    if (meta) this.#takeMeta(meta, data.subarray(at, at + meta.size));
+    else this.#takeHeader(data, at);
+  }
+
+  #takeMeta({ kind }: Meta, body: Buffer): void {
+    switch (kind) {
+      case 'global':
+        // Fit for comments, as git writes them; a name or size for all that follows would be a trap.
+        if (Object.keys(parsePax(body)).length === 0) break;
+        throw corrupt('A global header names or measures entries.');
+      case 'pax':
+        this.#describe({ pax: true, ...parsePax(body) });
+        break;
+      case 'path':
+        this.#describe({ path: readLongName(body) });
+        break;
+      case 'target':
+        this.#describe({ target: readLongName(body) });
+        break;
+    }
+  }
+
+  #describe(more: Pending): void {
+    for (const key of Object.keys(more) as (keyof Pending)[]) {
+      if (this.#pending[key] !== undefined) throw corrupt('An entry is described twice.');
+    }
+    this.#pending = { ...this.#pending, ...more };
+  }
+
+  #takeHeader(data: Buffer, at: number): void {
+    if (data[at] === 0 && isZeroBlock(data, at)) {
+      if (this.#pending !== none) throw corrupt('A header describes no entry.');
+      this.#zeroBlocks++;
+      return;
+    }
+    if (this.#zeroBlocks > 0) throw corrupt('Something follows half an end mark.');
+    if (!checksumFits(data, at)) throw corrupt('A header has a wrong checksum.');
+    const flag = String.fromCharCode(data[at + field.type] as number);
+    const kind = metaKinds[flag];
+    if (kind === undefined) this.#takeEntry(data, at, flag);
+    else this.#expectMeta({ kind, size: readNumber(data, at + field.size, 12) });
+  }
+
+  #expectMeta(meta: Meta): void {
+    if (meta.size > maxMetaBytes) throw corrupt('A header is too long.');
+    if (meta.size === 0) this.#takeMeta(meta, Buffer.alloc(0));
+    else this.#meta = meta;
+  }
+
+  #takeEntry(data: Buffer, at: number, flag: string): void {
+    const pending = this.#pending;
+    this.#pending = none;
+    const path = decodeName(pending.path ?? readName(data, at));
+    // Archives older than ustar mark folders by a slash alone.
+    const type = types[flag] === 'file' && path.endsWith('/') ? 'folder' : types[flag];
+    if (type === undefined || pending.sparse) {
+      throw new SlipwayError('source_entry_unsupported', `${shown(path)} is no plain file, folder or link.`);
+    }
+    const size = pending.size ?? readNumber(data, at + field.size, 12);
+    if (size > 0 && type !== 'file') throw corrupt(`${shown(path)} has content but is no file.`);
+    this.#content = size;
+    this.#padding = padded(size) - size;
+    const pointing = type === 'link' || type === 'hard_link';
+    this.#sink.entry({
+      path,
+      type,
+      executable: (readNumber(data, at + field.mode, 8) & 0o111) !== 0,
+      size,
+      target: pointing ? decodeName(pending.target ?? readText(data, at + field.linkName, 100)) : '',
+    });
+    if (size === 0) this.#sink.entryEnd();
+  }
+}
+
+interface Meta {
+  readonly kind: 'pax' | 'global' | 'path' | 'target';
+  readonly size: number;
+}
+
+/** What meta blocks have said of the entry to come. */
+interface Pending extends PaxRecords {
+  readonly pax?: true;
+}
+
+const none: Pending = {};
+
+const metaKinds: Readonly<Record<string, Meta['kind']>> = { x: 'pax', g: 'global', L: 'path', K: 'target' };
+
+const types: Readonly<Record<string, TarEntry['type']>> = {
+  '0': 'file',
+  '\0': 'file',
+  '7': 'file',
+  '1': 'hard_link',
+  '2': 'link',
+  '5': 'folder',
+};
