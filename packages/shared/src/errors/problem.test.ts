@@ -24,9 +24,12 @@ describe('a problem', () => {
     expect(toProblem(error)).toMatchObject({ code, status });
   });
 
-  it.each([new Error('password=hunter2'), 'hunter2', undefined, { hunter2: true }])('shows nothing of %s', (error) => {
-    const problem = toProblem(error);
-    expect(problem).toMatchObject({ code: 'internal', status: 500 });
-    expect(JSON.stringify(problem)).not.toContain('hunter2');
-  });
+  it.each([new Error('password=hunter2'), 'hunter2', undefined, { hunter2: true }])(
+    'shows nothing of %s',
+    (error) => {
+      const problem = toProblem(error);
+      expect(problem).toMatchObject({ code: 'internal', status: 500 });
+      expect(JSON.stringify(problem)).not.toContain('hunter2');
+    },
+  );
 });
