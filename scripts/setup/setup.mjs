@@ -11,7 +11,7 @@ import { build, installPackages, requireNode } from './workspace.mjs';
  * Only what is missing is installed; run again, it changes nothing. Throws SetupError with what to do by hand.
  * `engines`: `one` for a machine that shall run Slipway, `all` for one that shall test it.
  */
-export async function setup({ engines }) {
+async function setup({ engines }) {
   const started = Date.now();
   requireNode();
   await installParts({ engines });

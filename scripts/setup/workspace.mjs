@@ -8,7 +8,7 @@ const stamp = join(root, '.cache', 'setup', 'installed');
 const [major, minor] = process.versions.node.split('.').map(Number);
 
 /** `pnpm@<version>`, as package.json pins it. */
-export function pinnedPnpm() {
+function pinnedPnpm() {
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return packageManager.split('+')[0];
 }
