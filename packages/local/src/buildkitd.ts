@@ -11,6 +11,8 @@ export interface BuildkitdOptions {
   /** `host[:port]` of the registries it may speak plain http with. */
   readonly insecureRegistries?: readonly string[];
   readonly logFile?: string;
+  /** Aborting it while this gets ready ends it. */
+  readonly signal?: AbortSignal;
 }
 
 export interface BuildkitdHandle extends ProcessHandle {
@@ -38,6 +40,7 @@ export async function startBuildkitd(options: BuildkitdOptions): Promise<Buildki
     ],
     ready: () => hasWorkers(buildctl, address),
     ...(options.logFile && { logFile: options.logFile }),
+    ...(options.signal && { signal: options.signal }),
   });
   return { ...handle, address };
 }

@@ -20,6 +20,8 @@ export interface ProcessOptions {
   readonly ready?: () => Promise<boolean>;
   /** Milliseconds until it counts as failed to get ready. Default 30,000. */
   readonly readyTimeoutMs?: number;
+  /** Aborting it while the process gets ready ends the wait and the process. Later it has no effect. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ProcessExit {
@@ -100,7 +102,7 @@ async function closed(child: ChildProcess): Promise<void> {
 }
 
 async function waitUntilReady(options: ProcessOptions, exited: Promise<ProcessExit>): Promise<void> {
-  const { name, ready, readyTimeoutMs = 30_000 } = options;
+  const { name, ready, readyTimeoutMs = 30_000, signal } = options;
   if (!ready) return;
   let ended: ProcessExit | undefined;
   const end = exited.then((exit) => {
@@ -109,6 +111,7 @@ async function waitUntilReady(options: ProcessOptions, exited: Promise<ProcessEx
   const deadline = Date.now() + readyTimeoutMs;
   while (true) {
     const isReady = await ready();
+    if (signal?.aborted) throw new Error(`${name} was stopped before it was ready:`);
     if (ended)
       throw new Error(`${name} ended with ${ended.signal ?? `code ${ended.code}`} before it was ready:`);
     if (isReady) return;

@@ -11,6 +11,8 @@ export interface RedisOptions {
   /** Keeps every write in an append-only file, synced each second. Default false: nothing is kept. */
   readonly appendOnly?: boolean;
   readonly logFile?: string;
+  /** Aborting it while this gets ready ends it. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RedisHandle extends ProcessHandle {
@@ -39,6 +41,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisHandl
         args: Object.entries(settings(port)).flatMap(([key, value]) => [`--${key}`, value]),
         ready: () => tcpAnswers(port, 'PING\r\n', '+PONG'),
         ...(options.logFile && { logFile: options.logFile }),
+        ...(options.signal && { signal: options.signal }),
       });
       const stop: ProcessHandle['stop'] = async (stopOptions) => {
         await handle.stop(stopOptions);

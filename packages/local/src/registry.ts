@@ -12,6 +12,8 @@ export interface RegistryOptions {
   /** The content of an htpasswd file (bcrypt alone); with it, every call needs a login. */
   readonly htpasswd?: string;
   readonly logFile?: string;
+  /** Aborting it while this gets ready ends it. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RegistryHandle extends ProcessHandle {
@@ -46,6 +48,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryH
       args: ['serve', config],
       ready: () => httpAnswers(`http://${host}/v2/`, [200, 401]),
       ...(options.logFile && { logFile: options.logFile }),
+      ...(options.signal && { signal: options.signal }),
     });
     return { ...handle, host };
   });

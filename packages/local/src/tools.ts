@@ -11,6 +11,11 @@ export function findTool(name: string): string | undefined {
   return [...folders, checkoutBin].map((folder) => join(folder, name)).find(isExecutable);
 }
 
+/** PATH as child processes need it to find the same tools. */
+export function toolPath(): string {
+  return [process.env.PATH, checkoutBin].filter(Boolean).join(delimiter);
+}
+
 /** The same, or an error that says what is missing. */
 export function requireTool(name: string): string {
   const path = findTool(name);

@@ -7,6 +7,8 @@ export interface CommonConfig {
   readonly logLevel: (typeof logLevels)[number];
   readonly shutdownGraceMs: number;
   readonly port: number;
+  /** The address to listen on; unset means all of the machine's. */
+  readonly bindHost: string | undefined;
   /** A port of its own for /metrics; unset means the service's port. */
   readonly metricsPort: number | undefined;
 }
@@ -19,6 +21,7 @@ export function commonConfig(
     logLevel: fields.oneOf('LOG_LEVEL', logLevels, 'info'),
     shutdownGraceMs: fields.int('SHUTDOWN_GRACE_MS', { default: defaults.shutdownGraceMs ?? 25_000 }),
     port: fields.port('PORT', defaults.port),
+    bindHost: fields.optional('BIND_HOST'),
     metricsPort: fields.optionalInt('METRICS_PORT', { max: 65535 }),
   };
 }

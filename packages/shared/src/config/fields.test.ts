@@ -34,23 +34,32 @@ describe('the environment', () => {
     }
   });
 
-  it.each(['-1', '1.5', '1e3', '0x10', ' ', '99999999999999999999'])('takes %j for no whole number', (text) => {
-    const port = (fields: Fields) => fields.int('N', { min: 0, max: 65_535 });
-    expect(() => read({ N: text }, port)).toThrow(ConfigError);
-  });
+  it.each(['-1', '1.5', '1e3', '0x10', ' ', '99999999999999999999'])(
+    'takes %j for no whole number',
+    (text) => {
+      const port = (fields: Fields) => fields.int('N', { min: 0, max: 65_535 });
+      expect(() => read({ N: text }, port)).toThrow(ConfigError);
+    },
+  );
 
   it('reads a secret from a file, trimmed', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'slipway-')), 'secret');
     writeFileSync(file, '  hush\n');
     expect(read({ KEY_FILE: file }, (fields) => fields.secret('KEY')).reveal()).toBe('hush');
     writeFileSync(file, '\n');
-    expect(() => read({ KEY_FILE: file }, (fields) => fields.secret('KEY'))).toThrow(/KEY_FILE names an empty file/);
-    expect(() => read({ KEY_FILE: `${file}.gone` }, (fields) => fields.secret('KEY'))).toThrow(/KEY_FILE cannot be read/);
+    expect(() => read({ KEY_FILE: file }, (fields) => fields.secret('KEY'))).toThrow(
+      /KEY_FILE names an empty file/,
+    );
+    expect(() => read({ KEY_FILE: `${file}.gone` }, (fields) => fields.secret('KEY'))).toThrow(
+      /KEY_FILE cannot be read/,
+    );
   });
 
   it('never prints a secret', () => {
     const secret = read({ KEY: 'hush' }, (fields) => fields.secret('KEY'));
-    expect([`${secret}`, JSON.stringify({ secret }), inspect({ secret }), String(secret)].join()).not.toContain('hush');
+    expect(
+      [`${secret}`, JSON.stringify({ secret }), inspect({ secret }), String(secret)].join(),
+    ).not.toContain('hush');
     expect(secret.reveal()).toBe('hush');
   });
 });

@@ -14,10 +14,17 @@ export function metricsRouter(registry: Registry): Router {
   return router;
 }
 
+interface MetricsServerOptions {
+  readonly port: number;
+  readonly host?: string | undefined;
+  readonly registry: Registry;
+  readonly logger: Logger;
+}
+
 /** The metrics on a port of their own. */
-export function metricsServer(options: { port: number; registry: Registry; logger: Logger }): Component {
+export function metricsServer({ registry, ...server }: MetricsServerOptions): Component {
   const app = express();
   app.disable('x-powered-by');
-  app.use(metricsRouter(options.registry), notFoundHandler, problemHandler(options.logger));
-  return httpServer({ name: 'metrics', app, port: options.port, logger: options.logger });
+  app.use(metricsRouter(registry), notFoundHandler, problemHandler(server.logger));
+  return httpServer({ name: 'metrics', app, ...server });
 }

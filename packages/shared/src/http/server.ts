@@ -8,7 +8,8 @@ interface HttpServerOptions {
   readonly name: string;
   readonly app: Express;
   readonly port: number;
-  readonly host?: string;
+  /** The address to listen on; undefined means all. */
+  readonly host?: string | undefined;
   readonly logger: Logger;
   /** Told the port that was really bound, which matters for port 0. */
   readonly onListening?: (port: number) => void;
@@ -31,7 +32,9 @@ export function httpServer(options: HttpServerOptions): Component {
       options.configure?.(server);
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
-        server.listen({ port: options.port, ...(options.host && { host: options.host }) }, () => resolve());
+        server.listen({ port: options.port, ...(options.host !== undefined && { host: options.host }) }, () =>
+          resolve(),
+        );
       });
       const { port } = server.address() as AddressInfo;
       logger.info({ component: name, port }, 'listening');

@@ -1,0 +1,156 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { startBuildkitd } from '../buildkitd.js';
+import { startRedis } from '../redis.js';
+import { startRegistry } from '../registry.js';
+import { chooseEngine, type EngineChoice } from './engine.js';
+import { type Layout, prepareLayout } from './layout.js';
+import type { ServiceName, Slipway, SlipwayOptions } from './options.js';
+import { Parts } from './parts.js';
+import { type ServiceHandle, startService } from './service.js';
+
+const defaultGraceMs = 8_000;
+
+/**
+ * A whole Slipway on this machine, reached from this machine alone: Redis that keeps its data, a registry, builder
+ * replicas, the API and workers. Rejects when a part cannot be started or `signal` is aborted; nothing is left running then.
+ */
+export async function startSlipway(options: SlipwayOptions): Promise<Slipway> {
+  const { dir, graceMs = defaultGraceMs, signal, onPart } = options;
+  const engine = await chooseEngine(options.engine);
+  const layout = await prepareLayout(dir);
+  const parts = new Parts({ logDir: layout.logs, stopMs: graceMs + 2_000, signal, onPart });
+  try {
+    const { url, registry } = await startAll({ options, engine, layout, parts });
+    return {
+      url,
+      token: layout.token,
+      tokenFile: layout.tokenFile,
+      registry,
+      engine: engine.name,
+      parts: parts.listed,
+      failed: parts.failed,
+      stop: () => parts.stop(),
+    };
+  } catch (error) {
+    await parts.stop();
+    throw error;
+  }
+}
+
+interface Plan {
+  readonly options: SlipwayOptions;
+  readonly engine: EngineChoice;
+  readonly layout: Layout;
+  readonly parts: Parts;
+}
+
+async function startAll(plan: Plan): Promise<{ url: string; registry: string }> {
+  const { options, layout, parts } = plan;
+  parts.stage();
+  const [redis, registry] = await all([
+    parts.start({
+      name: 'redis',
+      start: (common) => startRedis({ dir: layout.redis, appendOnly: true, ...common }),
+      address: (handle) => handle.url,
+    }),
+    parts.start({
+      name: 'registry',
+      start: (common) =>
+        startRegistry({
+          dir: layout.registry,
+          ...(options.registryPort !== undefined && { port: options.registryPort }),
+          ...common,
+        }),
+      address: (handle) => handle.host,
+    }),
+  ]);
+  const engines = await startEngines(plan, registry.host);
+
+  parts.stage();
+  const slots = options.slots ?? 2;
+  const store = { REDIS_URL: redis.url, BLOB_STORE: pathToFileURL(layout.blobs).href };
+  const [api, builders] = await all([
+    service(plan, {
+      service: 'api',
+      env: { ...store, API_TOKEN_FILE: layout.tokenFile },
+      port: options.port,
+    }),
+    all(
+      engines.map((engine, index) => {
+        const env = { ...engine, MAX_INFLIGHT: String(slots), INSECURE_REGISTRIES: registry.host };
+        return service(plan, { service: 'builder', number: index + 1, env });
+      }),
+    ),
+  ]);
+
+  parts.stage();
+  const list = builders.map(({ url }) => `${url}#max=${slots}`).join(',');
+  await all(
+    numbers(options.workers ?? 2).map((number) =>
+      service(plan, { service: 'worker', number, env: { ...store, BUILDERS: list } }),
+    ),
+  );
+  return { url: api.url, registry: registry.host };
+}
+
+/** What each builder replica is told of its engine, which is started here where it is a daemon of its own. */
+async function startEngines(
+  { engine, layout, options, parts }: Plan,
+  registry: string,
+): Promise<Record<string, string>[]> {
+  if (engine.ownDaemons) parts.stage();
+  return all(
+    numbers(options.builders ?? 2).map(async (number): Promise<Record<string, string>> => {
+      const dir = join(layout.engines, `${engine.name}-${number}`);
+      if (!engine.ownDaemons) return { ENGINE: engine.name, ENGINE_STATE_DIR: dir };
+      const { address } = await parts.start({
+        name: `buildkitd ${number}`,
+        start: (common) => startBuildkitd({ dir, insecureRegistries: [registry], ...common }),
+        address: (daemon) => daemon.address,
+      });
+      return { ENGINE: engine.name, BUILDKIT_HOST: address };
+    }),
+  );
+}
+
+interface ServiceStart {
+  readonly service: ServiceName;
+  readonly number?: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly port?: number | undefined;
+}
+
+function service(
+  { options, layout, parts }: Plan,
+  { service: kind, number, env, port }: ServiceStart,
+): Promise<ServiceHandle> {
+  const name = number === undefined ? kind : `${kind} ${number}`;
+  return parts.start({
+    name,
+    start: (common) =>
+      startService({
+        service: kind,
+        name,
+        env: {
+          SHUTDOWN_GRACE_MS: String(options.graceMs ?? defaultGraceMs),
+          PAYLOAD_SECRET_FILE: layout.payloadSecretFile,
+          ...env,
+          ...options.env?.[kind],
+        },
+        ...(port !== undefined && { port }),
+        ...common,
+      }),
+    address: ({ url }) => url,
+  });
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+/** As `Promise.all`, but when one rejects the others are awaited first: what they started can then be stopped. */
+async function all<const T extends readonly unknown[]>(
+  promises: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
