@@ -6,7 +6,7 @@ import { newId } from '../ids/index.js';
 import { Cleanups } from '../lifecycle/index.js';
 import { createLogger } from '../logger/index.js';
 import { connectRedis, type Keys, type Redis, redisKeys } from '../redis/index.js';
-import { JobStore } from './job-store.js';
+import { type AttemptEnd, JobStore } from './job-store.js';
 import { toJob } from './record.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -42,11 +42,16 @@ async function running(changes: object = {}) {
 }
 
 const result = { image: 'registry.example/team/hello:1', digest, duration_ms: 12 };
-const failed = { state: 'failed', error: { code: 'build_failed', detail: 'step 2', log_tail: ['x'] } } as const;
-const succeeded = { state: 'succeeded', result } as const;
+const failed: AttemptEnd = {
+  state: 'failed',
+  error: { code: 'build_failed', detail: 'step 2', log_tail: ['x'] },
+};
+const succeeded: AttemptEnd = { state: 'succeeded', result };
 
 async function events(keys: Keys) {
-  return parseEvents(await redis.xrange(keys.events, '-', '+')).map(({ type, version }) => `${version} ${type}`);
+  return parseEvents(await redis.xrange(keys.events, '-', '+')).map(
+    ({ type, version }) => `${version} ${type}`,
+  );
 }
 
 describe('a job record', () => {
@@ -69,7 +74,7 @@ describe('a job record', () => {
 
   it('is undispatched from its creation until it is said to be in the queue', async () => {
     const { store, keys, id } = await queued();
-    expect(await redis.zrange(keys.undispatched, 0, -1)).toEqual([id]);
+    expect(await redis.zrange(keys.undispatched, '0', '-1')).toEqual([id]);
     await store.dispatched([id]);
     expect(await redis.zcard(keys.undispatched)).toBe(0);
   });
@@ -85,9 +90,9 @@ describe('a job record', () => {
     expect(await store.start(id, { token: takeover, worker: 'w2' })).toMatchObject({ takenOver: true });
     expect(await store.place(id, token, 'http://b1')).toBe(false);
     expect(await store.finish(id, token, succeeded)).toBe(false);
-    expect(
-      await store.requeue(id, token, { code: 'push_failed', detail: '', spent: true, delayMs: 1 }),
-    ).toBe(false);
+    expect(await store.requeue(id, token, { code: 'push_failed', detail: '', spent: true, delayMs: 1 })).toBe(
+      false,
+    );
     expect(await store.finish(id, takeover, failed)).toBe(true);
     const record = await store.get(id);
     expect(record).toMatchObject({ state: 'failed', spent: 1 });
@@ -175,13 +180,20 @@ describe('the list of jobs', () => {
       const id = newId('job');
       ids.unshift(id);
       const name = at % 2 === 0 ? 'even' : 'odd';
-      await store.create(id, spec({ function: name, image: `r.example/${name}:${at}`, labels: { third: String(at % 3) } }));
+      await store.create(
+        id,
+        spec({ function: name, image: `r.example/${name}:${at}`, labels: { third: String(at % 3) } }),
+      );
     }
-    const list = async (filter: object) => (await store.list({ limit: 50, ...filter })).records.map(({ id }) => id);
+    const list = async (filter: object) =>
+      (await store.list({ limit: 50, ...filter })).records.map(({ id }) => id);
     expect(await list({})).toEqual(ids);
     expect(await list({ function: 'openfaas-fn/even' })).toEqual(ids.filter((_id, at) => at % 2 === 1));
     expect(await list({ image: 'r.example/odd' })).toEqual(ids.filter((_id, at) => at % 2 === 0));
-    expect(await list({ image: 'r.example/odd:7', labels: { third: '0' }, state: 'queued' })).toEqual([ids[2], ids[8]]);
+    expect(await list({ image: 'r.example/odd:7', labels: { third: '0' }, state: 'queued' })).toEqual([
+      ids[2],
+      ids[8],
+    ]);
     expect(await list({ state: 'running' })).toEqual([]);
 
     const pages: string[][] = [];

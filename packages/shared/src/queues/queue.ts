@@ -1,5 +1,4 @@
 import { Queue } from 'bullmq';
-import type { Cleanups } from '../lifecycle/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import { type QueueData, type QueueName, queueCatalog } from './catalog.js';
 
@@ -15,17 +14,12 @@ export interface Sender<N extends QueueName> {
 
 interface SenderOptions<N extends QueueName> {
   readonly queue: N;
+  /** The queue holds nothing else that would have to be closed. */
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly cleanups: Cleanups;
 }
 
-export function createSender<N extends QueueName>({
-  queue,
-  redis,
-  keys,
-  cleanups,
-}: SenderOptions<N>): Sender<N> {
+export function createSender<N extends QueueName>({ queue, redis, keys }: SenderOptions<N>): Sender<N> {
   const { name, schema, attempts, backoffMs } = queueCatalog[queue];
   const bull = new Queue(name, {
     connection: redis,
@@ -41,7 +35,6 @@ export function createSender<N extends QueueName>({
   });
   // The connection reports for itself; without a listener BullMQ's copy of the event would end the process.
   bull.on('error', () => undefined);
-  cleanups.defer(`queue ${name}`, () => bull.close());
   return {
     async add(jobs) {
       const checked = jobs.map(({ id, data }) => ({ name, data: schema.parse(data), opts: { jobId: id } }));

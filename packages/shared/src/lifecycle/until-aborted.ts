@@ -1,0 +1,12 @@
+/**
+ * Settles as `work` does, or rejects with the signal's reason when that is aborted first. For work that cannot
+ * be ended from outside; what it still brings is dropped.
+ */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,334 @@
+import { readdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { type Job, webhookMessageSchema } from '@slipway/shared/contracts';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { archive } from './testing/archive.js';
+import { type RunningApi, startApi } from './testing/start-api.js';
+
+let api: RunningApi;
+beforeAll(async () => {
+  api = await startApi(inject('redisUrl'));
+});
+afterAll(() => api.stop());
+
+const dockerfile = { path: 'Dockerfile', text: 'FROM scratch\n' };
+type Body = NonNullable<RequestInit['body']>;
+interface Page {
+  readonly jobs: readonly Job[];
+  readonly next_cursor?: string;
+}
+interface SaidProblem {
+  readonly status: number;
+  readonly code: string;
+  readonly errors?: readonly { readonly path: string }[];
+}
+interface Document {
+  readonly paths: object;
+  readonly components: { readonly schemas: Record<string, { readonly required?: string[] }> };
+}
+const json = async <T>(answer: Response): Promise<T> => (await answer.json()) as T;
+
+const upload = (body: Body, type = 'application/x-tar') =>
+  api.call('/v1/sources', { method: 'POST', headers: { 'content-type': type }, body });
+const uploaded = async (): Promise<string> =>
+  (await json<{ digest: string }>(await upload(archive([dockerfile])))).digest;
+const submitted = async (changes: object = {}): Promise<Job> => {
+  const answer = await api.post('/v1/jobs', {
+    image: 'r.example/team/hello:1',
+    source: { digest: await uploaded() },
+    ...changes,
+  });
+  expect(answer.status).toBe(202);
+  return await json(answer);
+};
+const problem = async (answer: Response) => {
+  expect(answer.headers.get('content-type')).toContain('application/problem+json');
+  const { status, code, errors } = await json<SaidProblem>(answer);
+  expect(status).toBe(answer.status);
+  return [status, code, ...(errors ? [errors.map(({ path }) => path)] : [])];
+};
+const stored = () =>
+  readdirSync(api.blobs, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+
+describe('a source', () => {
+  it('is 201 when it is new, 200 when it was there, and the same however it was packed', async () => {
+    const files = [dockerfile, { path: 'only-here.txt', text: 'x' }];
+    const first = await upload(archive(files));
+    expect(first.status).toBe(201);
+    const source = await json<{ digest: string }>(first);
+    expect(source).toEqual({ digest: expect.stringMatching(/^sha256:/), files: 2, bytes: 14 });
+    expect(first.headers.get('location')).toBe(`/v1/sources/${source.digest}`);
+    const again = await upload(gzipSync(archive(files.toReversed())), 'application/gzip');
+    expect([again.status, await again.json()]).toEqual([200, source]);
+  });
+
+  it('is found by its digest, as facts or as a tar', async () => {
+    const digest = await uploaded();
+    expect(await (await api.call(`/v1/sources/${digest}`)).json()).toMatchObject({ digest, files: 1 });
+    expect((await api.call(`/v1/sources/${digest}`, { method: 'HEAD' })).status).toBe(200);
+    const tar = await api.call(`/v1/sources/${digest}`, { headers: { accept: 'application/x-tar' } });
+    expect(await (await upload(await tar.arrayBuffer())).json()).toMatchObject({ digest });
+    const unknown = await api.call(`/v1/sources/sha256:${'0'.repeat(64)}`, { method: 'HEAD' });
+    expect(unknown.status).toBe(404);
+  });
+
+  it.each([
+    ['a path with ..', 422, 'source_path_unsafe', archive([dockerfile, { path: '../x', text: 'x' }])],
+    ['an absolute path', 422, 'source_path_unsafe', archive([{ path: '/etc/x', text: 'x' }])],
+    [
+      'a link that leaves',
+      422,
+      'source_link_unsafe',
+      archive([{ path: 'l', type: 'SymbolicLink', linkpath: '../../x' }]),
+    ],
+    ['a device', 422, 'source_entry_unsupported', archive([{ path: 'd', type: 'CharacterDevice' }])],
+    ['a path twice', 422, 'source_path_duplicate', archive([dockerfile, dockerfile])],
+    ['no files', 422, 'source_empty', archive([])],
+    [
+      'too many files',
+      422,
+      'source_too_many_files',
+      archive([...Array(101).keys()].map((n) => ({ path: `f${n}` }))),
+    ],
+    ['a bomb', 422, 'source_ratio_exceeded', gzipSync(archive([{ path: 'b', text: '0'.repeat(3_900_000) }]))],
+    ['too many bytes', 413, 'source_too_large', archive([{ path: 'b', text: '0'.repeat(4_200_000) }])],
+    ['no archive', 422, 'source_corrupt', Buffer.from('hello, this is no tar'.repeat(100))],
+  ])('is refused with %s, and nothing is kept', async (_what, status, code, body) => {
+    await uploaded();
+    const before = stored().length;
+    const answer = await upload(body);
+    const [actual, said] = await problem(answer);
+    // What is too large may be noticed by the archive's bytes or by the files'.
+    expect([actual, said === 'body_too_large' ? 'source_too_large' : said]).toEqual([status, code]);
+    expect(stored().length).toBe(before);
+  });
+
+  it('is refused when the body is cut short, and nothing is kept', async () => {
+    await uploaded();
+    const before = stored().length;
+    const { hostname, port } = new URL(api.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    const head =
+      'POST /v1/sources HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\nContent-Length: 9000\r\n\r\n';
+    await new Promise((resolve) =>
+      socket.write(head + archive([dockerfile]).subarray(0, 700).toString('latin1'), resolve),
+    );
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.resume().end();
+    await closed;
+    const tarCut = await upload(archive([{ path: 'b', text: 'x'.repeat(5_000) }]).subarray(0, 2_000));
+    expect([422, 400]).toContain(tarCut.status);
+    await expect.poll(() => stored().length).toBe(before);
+  });
+
+  it('must come as an archive', async () => {
+    expect(await problem(await upload('{}', 'application/json'))).toEqual([415, 'media_type_unsupported']);
+  });
+});
+
+describe('a job', () => {
+  it('is accepted with its address, and shown queued', async () => {
+    const job = await submitted({ function: 'hello', build_args: { A: '1' }, labels: { team: 'x' } });
+    expect(job).toMatchObject({
+      state: 'queued',
+      function: 'openfaas-fn/hello',
+      build_args: { A: '1' },
+      push: true,
+      attempts: [],
+      cancel_requested: false,
+    });
+    const shown = await api.call(`/v1/jobs/${job.id}`);
+    const etag = shown.headers.get('etag') ?? '';
+    expect(await shown.json()).toEqual(job);
+    expect(
+      (
+        await api.call(`/v1/jobs/${job.id}`, {
+          headers: { 'if-none-match': etag, 'cache-control': 'max-age=0' },
+        })
+      ).status,
+    ).toBe(304);
+  });
+
+  it.each([
+    ['no JSON', '{"image":', [400, 'json_invalid']],
+    ['no object', '[]', [422, 'request_invalid', ['']]],
+    [
+      'unknown fields',
+      { imge: 'x', image: 'x', source: { digest: `sha256:${'0'.repeat(64)}` } },
+      [422, 'request_invalid', ['/imge']],
+    ],
+    [
+      'an image outside the grammar',
+      { image: 'Not An Image', source: { digest: `sha256:${'0'.repeat(64)}` } },
+      [422, 'image_invalid', ['/image']],
+    ],
+    [
+      'an unknown source',
+      { image: 'x', source: { digest: `sha256:${'0'.repeat(64)}` } },
+      [422, 'source_not_found', ['/source/digest']],
+    ],
+    ['no source', { image: 'x' }, [422, 'request_invalid', ['/source']]],
+    ['a body too large', { image: 'x'.repeat(2_000_000) }, [413, 'body_too_large']],
+  ])('is refused with %s', async (_what, body, expected) => {
+    const before = await (await api.call('/v1/jobs')).json();
+    expect(await problem(await api.post('/v1/jobs', body))).toEqual(expected);
+    expect(await (await api.call('/v1/jobs')).json()).toEqual(before);
+  });
+
+  it('must come as JSON', async () => {
+    const answer = await api.call('/v1/jobs', {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'text/plain' },
+    });
+    expect(await problem(answer)).toEqual([415, 'media_type_unsupported']);
+  });
+
+  it('wakes a waiting poll when it ends', async () => {
+    const job = await submitted();
+    const waiting = api.call(`/v1/jobs/${job.id}?wait=30`);
+    const canceled = await api.post(`/v1/jobs/${job.id}/cancel`, {});
+    expect([canceled.status, (await json<Job>(canceled)).state]).toEqual([200, 'canceled']);
+    expect(await (await waiting).json()).toMatchObject({ state: 'canceled', error: { code: 'canceled' } });
+    expect((await api.post(`/v1/jobs/${job.id}/cancel`, {})).status).toBe(200);
+  });
+
+  it('is listed by what it is, and by page', async () => {
+    const label = `list-${Date.now()}`;
+    const ids: string[] = [];
+    for (let at = 0; at < 5; at++) ids.unshift((await submitted({ labels: { label } })).id);
+    const first = await json<Page>(await api.call(`/v1/jobs?label=label=${label}&limit=3`));
+    expect(first.jobs.map(({ id }) => id)).toEqual(ids.slice(0, 3));
+    const rest = await json<Page>(
+      await api.call(`/v1/jobs?label=label=${label}&limit=3&cursor=${first.next_cursor}`),
+    );
+    expect(rest.jobs.map(({ id }) => id)).toEqual(ids.slice(3));
+    expect(rest.next_cursor).toBeUndefined();
+    for (const query of ['state=done', 'limit=0', 'image=UPPER', 'label=x', 'nonsense=1', 'cursor=1']) {
+      expect((await problem(await api.call(`/v1/jobs?${query}`))).slice(0, 2), query).toEqual([
+        422,
+        'request_invalid',
+      ]);
+    }
+  });
+
+  it('is refused when as many wait as are allowed', async () => {
+    const small = await startApi(inject('redisUrl'), { maxQueuedJobs: 1 });
+    try {
+      const source = await small.call('/v1/sources', { method: 'POST', body: archive([dockerfile]) });
+      const spec = { image: 'x', source: { digest: (await json<{ digest: string }>(source)).digest } };
+      expect((await small.post('/v1/jobs', spec)).status).toBe(202);
+      const refused = await small.post('/v1/jobs', spec);
+      expect(refused.headers.get('retry-after')).toBe('30');
+      expect(await problem(refused)).toEqual([429, 'queue_full']);
+    } finally {
+      await small.stop();
+    }
+  });
+});
+
+describe('the log of a job', () => {
+  it('is empty while nothing was built, in each format, and ends when the job does', async () => {
+    const job = await submitted();
+    const path = `/v1/jobs/${job.id}/logs`;
+    const plain = await api.call(path);
+    expect([plain.headers.get('content-type'), await plain.text()]).toEqual([
+      'text/plain; charset=utf-8',
+      '',
+    ]);
+    const events = await api.call(path, { headers: { accept: 'text/event-stream' } });
+    await api.post(`/v1/jobs/${job.id}/cancel`, {});
+    expect(await events.text()).toBe('event: end\ndata: {"state":"canceled"}\n\n');
+  });
+
+  it.each(['1', '1-x', 'a-1'])('cannot go on from %j', async (position) => {
+    const job = await submitted();
+    const answer = await api.call(`/v1/jobs/${job.id}/logs`, { headers: { 'last-event-id': position } });
+    expect(await problem(answer)).toMatchObject([422, 'request_invalid']);
+  });
+});
+
+describe('the API', () => {
+  it.each([
+    ['/v1/jobs', {}],
+    ['/v1/jobs', { authorization: 'Bearer wrong' }],
+    ['/v1/jobs', { authorization: 'Basic dG9rZW4=' }],
+    ['/v1/nothing', {}],
+  ])('wants a token for %s with %j', async (path, headers) => {
+    const answer = await fetch(api.url + path, { headers });
+    expect(answer.headers.get('www-authenticate')).toContain('Bearer');
+    expect(await problem(answer)).toEqual([401, 'unauthorized']);
+  });
+
+  it('says what there is not, and what a route does not take', async () => {
+    expect(await problem(await api.call('/v1/nothing'))).toEqual([404, 'not_found']);
+    expect(await problem(await api.call(`/v1/jobs/job_${'0'.repeat(26)}`))).toEqual([404, 'not_found']);
+    expect(await problem(await api.call('/v1/jobs/x'))).toEqual([422, 'request_invalid', ['/id']]);
+    expect(await problem(await api.call('/v1/jobs/%E0%A4%A'))).toMatchObject([422, 'request_invalid']);
+    const wrong = await api.call('/v1/jobs', { method: 'DELETE' });
+    expect(wrong.headers.get('allow')).toBe('GET, HEAD, POST');
+    expect(await problem(wrong)).toEqual([405, 'method_not_allowed']);
+  });
+
+  it('is alive, ready and measured without a token', async () => {
+    await submitted();
+    expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
+    expect((await fetch(`${api.url}/readyz`)).status).toBe(200);
+    const metrics = await (await fetch(`${api.url}/metrics`)).text();
+    expect(metrics).toMatch(/slipway_jobs\{state="queued"\} [1-9]/);
+    expect(metrics).toContain('route="/v1/jobs"');
+  });
+
+  it('describes itself: each path, each schema, no reference into nowhere', async () => {
+    const document = await json<Document>(await fetch(`${api.url}/openapi.json`));
+    expect(Object.keys(document.paths)).toEqual([
+      '/v1/sources',
+      '/v1/sources/{digest}',
+      '/v1/jobs',
+      '/v1/jobs/{id}',
+      '/v1/jobs/{id}/cancel',
+      '/v1/jobs/{id}/logs',
+    ]);
+    const references = JSON.stringify(document).match(/"#\/components\/schemas\/[^"]+"/g) ?? [];
+    expect(references.length).toBeGreaterThan(5);
+    for (const reference of new Set(references)) {
+      const name = reference.slice(1, -1).split('/').at(-1) ?? '';
+      expect(Object.keys(document.components.schemas)).toContain(name);
+    }
+    expect(document.components.schemas.JobSpec?.required).toEqual(['image', 'source']);
+    expect(document.components.schemas.WebhookMessage).toBeDefined();
+    expect(webhookMessageSchema.meta()?.id).toBe('WebhookMessage');
+  });
+
+  it('shows a page for people that loads nothing from elsewhere', async () => {
+    const page = await (await fetch(`${api.url}/docs`)).text();
+    for (const [, asset] of page.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      expect(asset).toMatch(/^docs\//);
+      expect((await fetch(`${api.url}/${asset}`)).status).toBe(200);
+    }
+  });
+
+  it('answers 503 while Redis is away, and lets a poll go when it drains', async () => {
+    const away = await startApi('redis://127.0.0.1:1');
+    try {
+      expect(await problem(await away.call('/v1/jobs'))).toEqual([503, 'redis_unavailable']);
+      expect((await fetch(`${away.url}/readyz`)).status).toBe(503);
+      expect((await fetch(`${away.url}/healthz`)).status).toBe(200);
+    } finally {
+      await away.stop();
+    }
+    const draining = await startApi(inject('redisUrl'));
+    const source = await draining.call('/v1/sources', { method: 'POST', body: archive([dockerfile]) });
+    const job = await json<Job>(
+      await draining.post('/v1/jobs', {
+        image: 'x',
+        source: { digest: (await json<{ digest: string }>(source)).digest },
+      }),
+    );
+    const waiting = draining.call(`/v1/jobs/${job.id}?wait=60`);
+    await draining.call(`/v1/jobs/${job.id}`);
+    await draining.stop();
+    expect(await (await waiting).json()).toMatchObject({ state: 'queued' });
+  });
+});

@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import { openBlobStore } from '@slipway/shared/blobs';
+import { Secret } from '@slipway/shared/config';
+import { SlipwayError } from '@slipway/shared/errors';
+import {
+  healthRouter,
+  httpServer,
+  metricsServer,
+  notFoundHandler,
+  problemHandler,
+  refuseWhileDraining,
+} from '@slipway/shared/http';
+import { JobStore } from '@slipway/shared/jobs';
+import type { Cleanups, Component } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import { createSender } from '@slipway/shared/queues';
+import { connectRedis, redisKeys } from '@slipway/shared/redis';
+import { deriveKey } from '@slipway/shared/signing';
+import { createSourceStore } from '@slipway/shared/source';
+import express from 'express';
+import type { ApiConfig } from './config.js';
+import { apiEndpoints } from './endpoints.js';
+import { requireToken } from './http/auth.js';
+import { mount } from './http/operation.js';
+import { createMetrics, measureRequests } from './metrics.js';
+import { openApiDocument } from './openapi/document.js';
+import { docsRouter } from './openapi/router.js';
+import { JobWatcher } from './watch/job-watcher.js';
+
+interface ApiDeps {
+  readonly config: ApiConfig;
+  readonly logger: Logger;
+  readonly cleanups: Cleanups;
+}
+
+/** Puts the API together. Nothing runs until its components do. */
+export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<Component[]> {
+  const keys = redisKeys(config.redisPrefix);
+  const connect = (name: string, mode: 'request' | 'patient') =>
+    connectRedis({ url: config.redisUrl, name: `slipway-api-${name}`, logger, cleanups, mode });
+  const redis = connect('main', 'request');
+  const blobs = await openBlobStore(config.blobStore);
+  const sources = createSourceStore({ blobs, limits: sourceLimits(config) });
+  const store = new JobStore({ redis, keys });
+  const builds = createSender({ queue: 'builds', redis, keys });
+  const watcher = new JobWatcher({ reader: connect('events', 'patient'), keys, logger });
+  const registry = createMetrics({ store });
+  const sealingKey = deriveKey(config.payloadSecret, 'callback secrets');
+  const stopping = new AbortController();
+  const endpoints = apiEndpoints({
+    store,
+    sources,
+    builds,
+    redis,
+    keys,
+    blobs,
+    sealingKey,
+    maxQueuedJobs: config.maxQueuedJobs,
+    watcher,
+    stopping: stopping.signal,
+    logger,
+  });
+
+  const app = express();
+  app.disable('x-powered-by').set('query parser', 'simple');
+  app.use(
+    measureRequests(registry),
+    healthRouter({
+      async ready() {
+        if (stopping.signal.aborted) throw new SlipwayError('draining');
+        await redis.ping();
+      },
+      ...(config.metricsPort === undefined && { registry }),
+    }),
+    docsRouter(openApiDocument(endpoints)),
+  );
+  app.use('/v1', refuseWhileDraining(stopping.signal), requireToken(config.apiToken ?? announcedToken()));
+  mount(app, endpoints);
+  app.use(notFoundHandler, problemHandler(logger));
+
+  logger.info(
+    {
+      redis: new URL(config.redisUrl).host,
+      redis_prefix: config.redisPrefix,
+      blob_store: config.blobStore,
+      max_source_bytes: config.maxSourceBytes,
+      max_source_files: config.maxSourceFiles,
+      max_queued_jobs: config.maxQueuedJobs,
+      api_token: config.apiToken ? 'configured' : 'generated',
+      payload_secret: 'configured',
+    },
+    'starting',
+  );
+  return [
+    httpServer({
+      name: 'http',
+      app,
+      port: config.port,
+      host: config.bindHost,
+      logger,
+      onStop: () => stopping.abort(),
+    }),
+    ...(config.metricsPort === undefined
+      ? []
+      : [metricsServer({ port: config.metricsPort, host: config.bindHost, registry, logger })]),
+    watcher,
+  ];
+}
+
+/** Unpacked bytes for one byte sent; source code packs to a tenth at best, a bomb to a thousandth. */
+const maxRatio = 200;
+
+function sourceLimits({ maxSourceBytes, maxSourceFiles }: ApiConfig) {
+  return { maxArchiveBytes: maxSourceBytes, maxBytes: maxSourceBytes, maxFiles: maxSourceFiles, maxRatio };
+}
+
+/** Nobody configured a token: one is made and printed once, past the log. */
+function announcedToken(): Secret {
+  const token = `slp_${randomBytes(24).toString('base64url')}`;
+  process.stderr.write(
+    `api: neither API_TOKEN nor API_TOKEN_FILE is set; this process takes the token ${token}\n`,
+  );
+  return new Secret(token);
+}

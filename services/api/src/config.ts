@@ -1,0 +1,34 @@
+import {
+  type CommonConfig,
+  commonConfig,
+  type Env,
+  type RedisConfig,
+  readEnv,
+  redisConfig,
+  type Secret,
+} from '@slipway/shared/config';
+
+export interface ApiConfig extends CommonConfig, RedisConfig {
+  readonly blobStore: string;
+  readonly payloadSecret: Secret;
+  /** Undefined: one is made for this process and printed. */
+  readonly apiToken: Secret | undefined;
+  readonly maxSourceBytes: number;
+  readonly maxSourceFiles: number;
+  readonly maxQueuedJobs: number;
+}
+
+const mebibyte = 1024 * 1024;
+
+export function loadConfig(env: Env): ApiConfig {
+  return readEnv(env, (fields) => ({
+    ...commonConfig(fields, { port: 8080 }),
+    ...redisConfig(fields),
+    blobStore: fields.string('BLOB_STORE'),
+    payloadSecret: fields.secret('PAYLOAD_SECRET'),
+    apiToken: fields.optionalSecret('API_TOKEN'),
+    maxSourceBytes: fields.int('MAX_SOURCE_BYTES', { default: 1024 * mebibyte, min: 1 }),
+    maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
+    maxQueuedJobs: fields.int('MAX_QUEUED_JOBS', { default: 100_000, min: 1 }),
+  }));
+}

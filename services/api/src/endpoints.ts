@@ -1,0 +1,23 @@
+import type { Sender } from '@slipway/shared/queues';
+import type { SourceStore } from '@slipway/shared/source';
+import type { Endpoint } from './http/operation.js';
+import { jobEndpoints } from './jobs/endpoints.js';
+import type { SubmitDeps } from './jobs/submit.js';
+import { logEndpoints } from './logs/endpoints.js';
+import type { FollowDeps } from './logs/follow.js';
+import { sourceEndpoints } from './sources/endpoints.js';
+
+export interface EndpointDeps extends Omit<SubmitDeps, 'sources' | 'builds' | 'store'>, FollowDeps {
+  readonly store: SubmitDeps['store'];
+  readonly sources: SourceStore;
+  readonly builds: Pick<Sender<'builds'>, 'add' | 'remove'>;
+}
+
+/** Every endpoint below /v1: what is served, and what the OpenAPI document describes. */
+export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
+  return [
+    ...sourceEndpoints(deps),
+    ...jobEndpoints({ ...deps, dequeue: (id) => deps.builds.remove(id) }),
+    ...logEndpoints(deps),
+  ];
+}

@@ -1,0 +1,107 @@
+import { SlipwayError } from '@slipway/shared/errors';
+import express, { type Request, type Response, type Router } from 'express';
+import { z } from 'zod';
+import { validate } from './validate.js';
+
+interface Answer {
+  readonly description: string;
+  /** Media type → schema; a string says what the bytes are. */
+  readonly content?: Readonly<Record<string, z.ZodType | string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One route: what the server parses by and what the OpenAPI document says are the same thing. */
+export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
+  readonly id: string;
+  readonly method: 'get' | 'post';
+  /** With `{name}` for parameters, as in OpenAPI. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly params?: P;
+  readonly query?: Q;
+  /** A JSON body. */
+  readonly body?: B;
+  /** A body that is streamed: its media types, and what it is. */
+  readonly stream?: { readonly types: readonly string[]; readonly description: string };
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly answers: Readonly<Record<number, Answer>>;
+  /** Codes of problem answers besides those that any route gives. */
+  readonly errors: readonly string[];
+}
+
+export interface Call<P, Q, B> {
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  readonly req: Request;
+  readonly res: Response;
+}
+
+/** An operation with its handler, ready to be mounted. */
+export interface Endpoint {
+  readonly operation: Operation<z.ZodType, z.ZodType, z.ZodType>;
+  readonly handle: (req: Request, res: Response) => Promise<void>;
+}
+
+const maxJsonBytes = 1024 * 1024;
+const nothing = z.object({});
+const readJson = express.json({ limit: maxJsonBytes, strict: true });
+
+export function endpoint<
+  P extends z.ZodType = typeof nothing,
+  Q extends z.ZodType = typeof nothing,
+  B extends z.ZodType = z.ZodUndefined,
+>(
+  operation: Operation<P, Q, B>,
+  handler: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<void>,
+): Endpoint {
+  const { params, query, body, stream } = operation;
+  return {
+    operation,
+    async handle(req, res) {
+      if (stream) checkType(req, stream.types);
+      await handler({
+        params: (params ? validate(params, req.params, 'path') : {}) as z.output<P>,
+        query: (query ? validate(query, req.query, 'query') : {}) as z.output<Q>,
+        body: (body ? validate(body, await jsonBody(req, res), 'body') : undefined) as z.output<B>,
+        req,
+        res,
+      });
+    },
+  };
+}
+
+/** Mounts endpoints, and answers 405 with `Allow` for the other methods of their paths. */
+export function mount(router: Router, endpoints: readonly Endpoint[]): void {
+  const methods = new Map<string, string[]>();
+  for (const { operation, handle } of endpoints) {
+    const path = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    router[operation.method](path, handle);
+    methods.set(path, [...(methods.get(path) ?? []), operation.method === 'get' ? 'GET, HEAD' : 'POST']);
+  }
+  for (const [path, allowed] of methods) {
+    router.all(path, (req, res) => {
+      res.set('Allow', allowed.toSorted().join(', '));
+      throw new SlipwayError('method_not_allowed', `${req.method} is not for ${req.path}.`);
+    });
+  }
+}
+
+function checkType(req: Request, types: readonly string[]): void {
+  const type = req.headers['content-type'];
+  // A body without a type is taken for what it should be.
+  if (type === undefined || types.includes(type.split(';')[0]?.trim().toLowerCase() ?? '')) return;
+  throw new SlipwayError('media_type_unsupported', `Send ${types.join(' or ')}, not ${type}.`);
+}
+
+async function jsonBody(req: Request, res: Response): Promise<unknown> {
+  if (!req.is('application/json')) {
+    throw new SlipwayError('media_type_unsupported', 'Send application/json.');
+  }
+  await new Promise<void>((resolve, reject) => {
+    readJson(req, res, (error?: unknown) => (error ? reject(error) : resolve()));
+  });
+  return req.body;
+}

@@ -1,0 +1,35 @@
+import { type FieldError, SlipwayError } from '@slipway/shared/errors';
+import type { z } from 'zod';
+
+/** What a schema makes of a value, or `request_invalid` (or a code that the schema names) with every field error. */
+export function validate<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  where: 'body' | 'query' | 'path',
+): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const { issues } = result.error;
+  const errors = issues.flatMap((issue) => fieldErrors(issue));
+  const code = issues.map(codeOfIssue).find((found) => found !== undefined) ?? 'request_invalid';
+  const [first] = errors;
+  const detail = first ? `${where}${first.path}: ${first.message}` : `The ${where} is not valid.`;
+  throw new SlipwayError(code, detail, { errors });
+}
+
+const codeOfIssue = (issue: z.core.$ZodIssue): 'image_invalid' | undefined =>
+  issue.code === 'custom' && issue.params?.code === 'image_invalid' ? 'image_invalid' : undefined;
+
+function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: pointer([...issue.path, key]),
+      message: 'is not a known field',
+    }));
+  }
+  return [{ path: pointer(issue.path), message: issue.message }];
+}
+
+/** JSON Pointer (RFC 6901). */
+const pointer = (path: readonly PropertyKey[]) =>
+  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');

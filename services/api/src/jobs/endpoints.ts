@@ -1,0 +1,189 @@
+import {
+  isTerminal,
+  jobIdSchema,
+  jobSchema,
+  jobSpecSchema,
+  jobStates,
+  parseImageReference,
+} from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { type JobRecord, toJob } from '@slipway/shared/jobs';
+import { z } from 'zod';
+import { closedSignal } from '../http/connection.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import type { JobWatcher } from '../watch/job-watcher.js';
+import { type SubmitDeps, submitJob } from './submit.js';
+
+interface JobEndpointsDeps extends SubmitDeps {
+  readonly watcher: JobWatcher;
+  /** Aborted when the process drains: nobody is kept waiting then. */
+  readonly stopping: AbortSignal;
+  /** Removes a canceled job from the queue. */
+  readonly dequeue: (id: string) => Promise<unknown>;
+}
+
+const path = z.object({ id: jobIdSchema });
+const maxWaitSeconds = 60;
+
+/** `label=name=value`, once or several times. */
+const labelsSchema = z
+  .union([z.string(), z.array(z.string())])
+  .transform((given, context) => {
+    const pairs = [given].flat().map((text) => /^([^=]+)=(.*)$/s.exec(text));
+    if (pairs.some((pair) => pair === null)) {
+      context.addIssue({ code: 'custom', message: 'must be name=value' });
+      return z.NEVER;
+    }
+    return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]])) as Record<string, string>;
+  })
+  .describe('name=value; may be repeated, all must fit');
+
+const listQuery = z.strictObject({
+  state: z.enum(jobStates).optional(),
+  function: jobSpecSchema.shape.function,
+  image: z
+    .string()
+    .refine((text) => parseImageReference(text) !== undefined, 'is not an image reference')
+    .optional()
+    .describe('All jobs for the repository of this reference'),
+  label: labelsSchema.optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: jobIdSchema.optional().describe('`next_cursor` of the page before'),
+});
+
+const jobPageSchema = z
+  .object({
+    jobs: z.array(jobSchema),
+    next_cursor: z.string().optional().describe('Absent on the last page'),
+  })
+  .meta({ id: 'JobPage' });
+
+export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
+  const { store, watcher, dequeue, stopping } = deps;
+  const existing = async (id: string): Promise<JobRecord> => {
+    const record = await store.get(id);
+    if (!record) throw new SlipwayError('not_found', `There is no job ${id}.`);
+    return record;
+  };
+  return [
+    endpoint(
+      {
+        id: 'submitJob',
+        method: 'post',
+        path: '/v1/jobs',
+        tag: 'Jobs',
+        summary: 'Submit a job',
+        description:
+          'Once answered with 202 the job reaches exactly one terminal state, whatever process dies.',
+        body: jobSpecSchema,
+        answers: {
+          202: {
+            description: 'Accepted',
+            content: { 'application/json': jobSchema },
+            headers: { Location: 'Where to poll' },
+          },
+        },
+        errors: [
+          'json_invalid',
+          'request_invalid',
+          'image_invalid',
+          'source_not_found',
+          'queue_full',
+          'redis_unavailable',
+        ],
+      },
+      async ({ body, res }) => {
+        const id = await submitJob(body, deps);
+        res
+          .location(`/v1/jobs/${id}`)
+          .status(202)
+          .json(toJob(await existing(id)));
+      },
+    ),
+    endpoint(
+      {
+        id: 'getJob',
+        method: 'get',
+        path: '/v1/jobs/{id}',
+        tag: 'Jobs',
+        summary: 'A job, at once or when it has ended',
+        params: path,
+        query: z.strictObject({
+          wait: z.coerce
+            .number()
+            .min(0)
+            .max(maxWaitSeconds)
+            .default(0)
+            .describe('Seconds to wait for the job to end before it is answered as it is'),
+        }),
+        headers: { 'If-None-Match': 'The ETag of an earlier answer: 304 if nothing changed' },
+        answers: {
+          200: {
+            description: 'The job',
+            content: { 'application/json': jobSchema },
+            headers: { ETag: 'Of this state' },
+          },
+        },
+        errors: ['not_found', 'redis_unavailable'],
+      },
+      async ({ params: { id }, query, res }) => {
+        const ended = AbortSignal.any([closedSignal(res), stopping]);
+        const until = performance.now() + query.wait * 1_000;
+        for (;;) {
+          const left = until - performance.now();
+          const change = left > 0 ? watcher.change(id, left, ended) : undefined;
+          const record = await existing(id);
+          if (!change || isTerminal(record.state) || ended.aborted) {
+            res.json(toJob(record));
+            return;
+          }
+          await change;
+        }
+      },
+    ),
+    endpoint(
+      {
+        id: 'listJobs',
+        method: 'get',
+        path: '/v1/jobs',
+        tag: 'Jobs',
+        summary: 'Jobs, newest first',
+        query: listQuery,
+        answers: { 200: { description: 'A page', content: { 'application/json': jobPageSchema } } },
+        errors: ['request_invalid', 'redis_unavailable'],
+      },
+      async ({ query: { cursor, label, ...filter }, res }) => {
+        const { records, next } = await store.list({ ...filter, labels: label, before: cursor });
+        res.json({ jobs: records.map(toJob), ...(next !== undefined && { next_cursor: next }) });
+      },
+    ),
+    endpoint(
+      {
+        id: 'cancelJob',
+        method: 'post',
+        path: '/v1/jobs/{id}/cancel',
+        tag: 'Jobs',
+        summary: 'Cancel a job',
+        description: 'A queued job ends at once. A running one is stopped at its builder, and ends then.',
+        params: path,
+        answers: {
+          200: { description: 'It has ended', content: { 'application/json': jobSchema } },
+          202: {
+            description: 'It runs, and its worker has been told',
+            content: { 'application/json': jobSchema },
+          },
+        },
+        errors: ['not_found', 'job_not_cancelable', 'redis_unavailable'],
+      },
+      async ({ params: { id }, res }) => {
+        const outcome = await store.cancel(id);
+        const record = await existing(id);
+        if (outcome === 'terminal' && record.state !== 'canceled') {
+          throw new SlipwayError('job_not_cancelable', `The job has ended: ${record.state}.`);
+        }
+        if (outcome === 'canceled') await dequeue(id);
+        res.status(outcome === 'requested' ? 202 : 200).json(toJob(record));
+      },
+    ),
+  ];
+}

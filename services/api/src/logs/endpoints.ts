@@ -1,0 +1,82 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { jobIdSchema } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { parsePosition } from '@slipway/shared/logs';
+import { z } from 'zod';
+import { closedSignal } from '../http/connection.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import { type FollowDeps, follow } from './follow.js';
+import { type LogFormat, logFormats } from './formats.js';
+
+const flag = z.enum(['0', '1', 'true', 'false']).transform((text) => text === '1' || text === 'true');
+const positionSchema = z
+  .string()
+  .refine((text) => parsePosition(text) !== undefined, 'must be <attempt>-<line>')
+  .describe('Only lines after this one, as <attempt>-<line>');
+const lineSchema = z.object({ attempt: z.int(), line: z.int(), text: z.string() }).meta({ id: 'LogLine' });
+
+export function logEndpoints(deps: FollowDeps): Endpoint[] {
+  return [
+    endpoint(
+      {
+        id: 'getJobLogs',
+        method: 'get',
+        path: '/v1/jobs/{id}/logs',
+        tag: 'Jobs',
+        summary: 'The log of a job, of all its attempts',
+        description:
+          'As text, NDJSON or server-sent events, by `Accept`. Server-sent events follow unless `follow=0`.',
+        params: z.object({ id: jobIdSchema }),
+        query: z.strictObject({
+          follow: flag.optional().describe('Go on until the job has ended'),
+          after: positionSchema.optional(),
+        }),
+        headers: { 'Last-Event-ID': 'Where an event stream goes on; the same as `after`' },
+        answers: {
+          200: {
+            description: 'The log',
+            content: {
+              'text/plain': 'One line a line',
+              'application/x-ndjson': lineSchema,
+              'text/event-stream': 'Events `log` (a LogLine, its id the position) and at last `end`',
+            },
+          },
+        },
+        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+      },
+      async ({ params: { id }, query, req, res }) => {
+        const type = (req.accepts(Object.keys(logFormats)) || 'text/plain') as LogFormat;
+        const lastEventId = req.get('last-event-id');
+        const from = lastEventId ?? query.after;
+        const after = from === undefined ? undefined : parsePosition(from);
+        if (from !== undefined && !after) {
+          throw new SlipwayError('request_invalid', 'Last-Event-ID must be <attempt>-<line>.');
+        }
+        const record = await deps.store.get(id);
+        if (!record) throw new SlipwayError('not_found', `There is no job ${id}.`);
+        const format = logFormats[type];
+        res.type(type).set({
+          'Cache-Control': 'no-store',
+          'X-Accel-Buffering': 'no',
+          'X-Content-Type-Options': 'nosniff',
+        });
+        res.flushHeaders();
+        const signal = AbortSignal.any([closedSignal(res), deps.stopping]);
+        const parts = follow({
+          ...deps,
+          jobId: id,
+          after,
+          live: query.follow ?? type === 'text/event-stream',
+          signal,
+        });
+        try {
+          await pipeline(Readable.from(format(parts)), res);
+        } catch (error) {
+          // Whoever follows may leave at any time.
+          if (!signal.aborted) throw error;
+        }
+      },
+    ),
+  ];
+}

@@ -1,0 +1,62 @@
+import type { BlobStore } from '@slipway/shared/blobs';
+import { isTerminal, type JobState } from '@slipway/shared/contracts';
+import type { JobStore } from '@slipway/shared/jobs';
+import { type LogLine, type LogPosition, readLog } from '@slipway/shared/logs';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import type { JobWatcher } from '../watch/job-watcher.js';
+
+export interface FollowDeps {
+  readonly store: Pick<JobStore, 'get'>;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly blobs: BlobStore;
+  readonly watcher: JobWatcher;
+  /** Aborted when the process drains: followers are cut, and come back with where they were. */
+  readonly stopping: AbortSignal;
+}
+
+export type LogPart =
+  | { readonly kind: 'lines'; readonly lines: readonly LogLine[] }
+  /** Nothing was said for a while. */
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'end'; readonly state: JobState };
+
+interface FollowOptions extends FollowDeps {
+  readonly jobId: string;
+  readonly after: LogPosition | undefined;
+  /** Go on until the job has ended; otherwise the log is given as far as it stands. */
+  readonly live: boolean;
+  readonly signal: AbortSignal;
+}
+
+const pollMs = 200;
+const idleAfterMs = 15_000;
+
+/** The log of a job in order, without gaps or repeats: from blobs, then from the live stream, then what follows. */
+export async function* follow(options: FollowOptions): AsyncGenerator<LogPart> {
+  const { store, jobId, live, signal, watcher } = options;
+  let after = options.after;
+  let spokenAt = performance.now();
+  while (!signal.aborted) {
+    // Read before the lines: what a finished attempt wrote is then certainly among them.
+    const record = await store.get(jobId);
+    if (!record) return;
+    let found = false;
+    for await (const lines of readLog({ ...options, attempts: record.attempt, after })) {
+      yield { kind: 'lines', lines };
+      after = lines.at(-1);
+      found = true;
+      if (signal.aborted) return;
+    }
+    if (!live || isTerminal(record.state)) {
+      yield { kind: 'end', state: record.state };
+      return;
+    }
+    if (found) spokenAt = performance.now();
+    else if (performance.now() - spokenAt > idleAfterMs) {
+      yield { kind: 'idle' };
+      spokenAt = performance.now();
+    }
+    await watcher.change(jobId, record.state === 'running' ? pollMs : idleAfterMs, signal);
+  }
+}

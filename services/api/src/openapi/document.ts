@@ -1,0 +1,157 @@
+import { webhookMessageSchema } from '@slipway/shared/contracts';
+import { errorCodes } from '@slipway/shared/errors';
+import { z } from 'zod';
+import type { Endpoint } from '../http/operation.js';
+
+type Json = { [key: string]: unknown };
+
+const problemSchema = z
+  .object({
+    type: z.string().describe('urn:slipway:error:<code>'),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(errorCodes),
+    detail: z.string(),
+    remedy: z.string(),
+    errors: z.array(z.object({ path: z.string().describe('JSON Pointer'), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem' });
+
+/** The OpenAPI 3.1 document of the endpoints, made from the schemas that parse their requests. */
+export function openApiDocument(endpoints: readonly Endpoint[]): Json {
+  const components: Json = {};
+  const schema = (type: z.ZodType, io: 'input' | 'output') => convert(type, io, components);
+  const paths: Record<string, Json> = {};
+  for (const { operation } of endpoints) {
+    const { path, method } = operation;
+    paths[path] = { ...paths[path], [method]: describe(operation, schema) };
+  }
+  const message = {
+    requestBody: { content: { 'application/json': { schema: schema(webhookMessageSchema, 'output') } } },
+    responses: { '2XX': { description: 'Delivered. Anything else is tried again; 410 is not' } },
+  };
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Slipway',
+      version: '1',
+      description: 'A queue-backed build orchestrator for fleets of OpenFaaS Function Builder replicas.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    security: [{ token: [] }],
+    paths,
+    webhooks: {
+      jobEnded: {
+        post: {
+          summary: 'Sent to `callback.url` when a job has ended, signed after Standard Webhooks 1.0',
+          ...message,
+        },
+      },
+    },
+    components: {
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      schemas: { Problem: schema(problemSchema, 'output'), ...components },
+    },
+  };
+}
+
+type ToSchema = (type: z.ZodType, io: 'input' | 'output') => Json;
+
+function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
+  const { id, tag, summary, description, body, stream, answers, errors } = operation;
+  const content = body
+    ? { 'application/json': { schema: schema(body, 'input') } }
+    : stream && Object.fromEntries(stream.types.map((type) => [type, {}]));
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description && { description }),
+    parameters: parameters(operation, schema),
+    ...(content && {
+      requestBody: { required: true, content, ...(stream && { description: stream.description }) },
+    }),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer, schema)]),
+      ),
+      default: {
+        description: `A problem. Codes: unauthorized, ${errors.join(', ')}`,
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    },
+  };
+}
+
+function describeAnswer(answer: Endpoint['operation']['answers'][number], schema: ToSchema): Json {
+  const { description, content = {}, headers } = answer;
+  return {
+    description,
+    ...(headers && {
+      headers: Object.fromEntries(
+        Object.entries(headers).map(([name, text]) => [
+          name,
+          { description: text, schema: { type: 'string' } },
+        ]),
+      ),
+    }),
+    content: Object.fromEntries(
+      Object.entries(content).map(([type, shape]) => [
+        type,
+        {
+          schema:
+            typeof shape === 'string' ? { type: 'string', description: shape } : schema(shape, 'output'),
+        },
+      ]),
+    ),
+  };
+}
+
+function parameters({ params, query, headers = {} }: Endpoint['operation'], schema: ToSchema): Json[] {
+  const from = (type: z.ZodType | undefined, where: 'path' | 'query') => {
+    const { properties = {}, required = [] } = type
+      ? (schema(type, 'input') as { properties?: Record<string, Json>; required?: string[] })
+      : {};
+    return Object.entries(properties).map(([name, { description, ...shape }]) => ({
+      name,
+      in: where,
+      required: where === 'path' || required.includes(name),
+      ...(description !== undefined && { description }),
+      schema: shape,
+    }));
+  };
+  const fromHeaders = Object.entries(headers).map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: false,
+    description,
+    schema: { type: 'string' },
+  }));
+  return [...from(params, 'path'), ...from(query, 'query'), ...fromHeaders];
+}
+
+/** JSON Schema of a type; what has an id is among `$defs`, goes to the components and is referred to. */
+function convert(type: z.ZodType, io: 'input' | 'output', components: Json): Json {
+  const {
+    $schema,
+    $defs = {},
+    ...own
+  } = z.toJSONSchema(type, { io, unrepresentable: 'any' }) as Json & { $defs?: Json };
+  for (const [name, definition] of Object.entries($defs)) components[name] = relocate(definition);
+  return relocate(own) as Json;
+}
+
+function relocate(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(relocate);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => key !== 'id' || typeof (value as Json).id !== 'string')
+      .map(([key, inner]) => [
+        key,
+        key === '$ref' && typeof inner === 'string'
+          ? inner.replace('#/$defs/', '#/components/schemas/')
+          : relocate(inner),
+      ]),
+  );
+}

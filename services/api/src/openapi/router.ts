@@ -1,0 +1,42 @@
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import express, { Router } from 'express';
+
+const page = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Slipway API</title>
+    <link rel="stylesheet" href="docs/swagger-ui.css">
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+    <script src="docs/swagger-ui-bundle.js"></script>
+    <script src="docs/start.js"></script>
+  </body>
+</html>
+`;
+const start = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#swagger-ui', deepLinking: true });\n`;
+
+/** `/openapi.json`, and a page at `/docs` that shows it without loading anything from elsewhere. */
+export function docsRouter(document: object): Router {
+  const router = Router();
+  const assets = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+  const body = JSON.stringify(document);
+  router.get('/openapi.json', (_req, res) => {
+    res.type('application/json').send(body);
+  });
+  router.get('/docs', (_req, res) => {
+    res.set(
+      'Content-Security-Policy',
+      "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:",
+    );
+    res.type('html').send(page);
+  });
+  router.get('/docs/start.js', (_req, res) => {
+    res.type('application/javascript').send(start);
+  });
+  router.use('/docs', express.static(assets, { index: false, maxAge: '1d' }));
+  return router;
+}

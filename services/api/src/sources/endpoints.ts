@@ -1,0 +1,97 @@
+import { pipeline } from 'node:stream/promises';
+import { digestSchema, sourceSchema } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import type { SourceStore } from '@slipway/shared/source';
+import type { Response } from 'express';
+import { z } from 'zod';
+import { closedSignal, lingerThenClose } from '../http/connection.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+
+const archiveTypes = [
+  'application/octet-stream',
+  'application/x-tar',
+  'application/tar',
+  'application/gzip',
+  'application/x-gzip',
+  'application/x-www-form-urlencoded', // what curl --data-binary says when nobody told it otherwise
+];
+const path = z.object({ digest: digestSchema });
+
+export function sourceEndpoints({ sources }: { sources: SourceStore }): Endpoint[] {
+  return [
+    endpoint(
+      {
+        id: 'uploadSource',
+        method: 'post',
+        path: '/v1/sources',
+        tag: 'Sources',
+        summary: 'Upload a build context',
+        description:
+          'A tar or tar.gz with the Dockerfile at its root. The same files give the same digest, whoever packed them.',
+        stream: { types: archiveTypes, description: 'A tar, or a tar.gz' },
+        answers: {
+          201: { description: 'Stored', content: { 'application/json': sourceSchema } },
+          200: { description: 'It was there', content: { 'application/json': sourceSchema } },
+        },
+        errors: [
+          'body_incomplete',
+          'body_too_large',
+          'media_type_unsupported',
+          'source_corrupt',
+          'source_path_unsafe',
+          'source_too_large',
+          'storage_full',
+        ],
+      },
+      async ({ req, res }) => {
+        try {
+          const { created, digest, files, bytes } = await sources.ingest(req, { signal: closedSignal(res) });
+          res
+            .location(`/v1/sources/${digest}`)
+            .status(created ? 201 : 200)
+            .json({ digest, files, bytes });
+        } catch (error) {
+          if (!req.complete) lingerThenClose(req, res);
+          throw error;
+        }
+      },
+    ),
+    endpoint(
+      {
+        id: 'getSource',
+        method: 'get',
+        path: '/v1/sources/{digest}',
+        tag: 'Sources',
+        summary: 'What a source holds, or with `Accept: application/x-tar` the source itself',
+        params: path,
+        answers: {
+          200: {
+            description: 'The source',
+            content: {
+              'application/json': sourceSchema,
+              'application/x-tar': 'The files in their normal form',
+            },
+          },
+        },
+        errors: ['not_found'],
+      },
+      async ({ params: { digest }, req, res }) => {
+        const source = await sources.find(digest);
+        if (!source) throw new SlipwayError('not_found', `There is no source ${digest}.`);
+        if (req.accepts(['application/json', 'application/x-tar']) === 'application/x-tar') {
+          await sendTar(sources, digest, res);
+        } else res.json({ digest, files: source.files, bytes: source.bytes });
+      },
+    ),
+  ];
+}
+
+async function sendTar(sources: SourceStore, digest: string, res: Response): Promise<void> {
+  const tar = await sources.streamTar(digest);
+  if (!tar) throw new SlipwayError('not_found', `There is no source ${digest}.`);
+  res.type('application/x-tar');
+  if (res.req.method === 'HEAD') {
+    tar.destroy();
+    res.end();
+  } else await pipeline(tar, res);
+}

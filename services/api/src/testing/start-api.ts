@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '@slipway/local';
+import { Secret } from '@slipway/shared/config';
+import { Cleanups, runComponents } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { createApi } from '../api.js';
+import type { ApiConfig } from '../config.js';
+
+export interface RunningApi {
+  readonly url: string;
+  readonly blobs: string;
+  readonly prefix: string;
+  /** A request with the right token. */
+  call(path: string, init?: RequestInit): Promise<Response>;
+  post(path: string, body: unknown): Promise<Response>;
+  stop(): Promise<void>;
+}
+
+/** The API in this process, on a free port, over a prefix of its own in a real Redis. */
+export async function startApi(redisUrl: string, changes: Partial<ApiConfig> = {}): Promise<RunningApi> {
+  const blobs = mkdtempSync(join(tmpdir(), 'slipway-api-'));
+  const port = await freePort();
+  const config: ApiConfig = {
+    logLevel: 'fatal',
+    shutdownGraceMs: 5_000,
+    port,
+    metricsPort: undefined,
+    redisUrl,
+    redisPrefix: `api-test-${port}-${Date.now()}`,
+    blobStore: `file://${blobs}`,
+    payloadSecret: new Secret('payload'),
+    apiToken: new Secret('token'),
+    maxSourceBytes: 4 * 1024 * 1024,
+    maxSourceFiles: 100,
+    maxQueuedJobs: 100,
+    ...changes,
+  };
+  const logger = createLogger({ name: 'api', level: config.logLevel });
+  const cleanups = new Cleanups();
+  const stop = new AbortController();
+  const running = runComponents(await createApi({ config, logger, cleanups }), stop.signal);
+  const url = `http://127.0.0.1:${port}`;
+  while (!(await fetch(`${url}/healthz`).catch(() => undefined))?.ok) await new Promise(setImmediate);
+  const call: RunningApi['call'] = (path, init = {}) =>
+    fetch(url + path, { ...init, headers: { authorization: 'Bearer token', ...init.headers } });
+  return {
+    url,
+    blobs,
+    prefix: config.redisPrefix,
+    call,
+    post: (path, body) =>
+      call(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    async stop() {
+      stop.abort();
+      await running;
+      await cleanups.run(logger);
+      rmSync(blobs, { recursive: true });
+    },
+  };
+}

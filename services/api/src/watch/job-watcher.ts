@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseEvents } from '@slipway/shared/events';
+import { type Component, untilAborted } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { Keys, Redis } from '@slipway/shared/redis';
+
+interface JobWatcherOptions {
+  /** A connection of its own: its reads block. */
+  readonly reader: Redis;
+  readonly keys: Keys;
+  readonly logger: Logger;
+}
+
+const blockMs = 10_000;
+
+/** Wakes whoever waits for a job to change. One blocking read of the event stream serves all waiters. */
+export class JobWatcher implements Component {
+  readonly name = 'job watcher';
+  readonly #options: JobWatcherOptions;
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  constructor(options: JobWatcherOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves at the job's next change, after `timeoutMs`, or when `signal` is aborted, whichever comes first.
+   * To miss nothing, call it before reading the record that decides whether to wait.
+   */
+  change(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const waiters = this.#waiting.get(jobId) ?? new Set();
+      const wake = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', wake);
+        waiters.delete(wake);
+        if (waiters.size === 0) this.#waiting.delete(jobId);
+        resolve();
+      };
+      const timer = setTimeout(wake, timeoutMs);
+      signal.addEventListener('abort', wake, { once: true });
+      this.#waiting.set(jobId, waiters.add(wake));
+      if (signal.aborted) wake();
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { reader, keys, logger } = this.#options;
+    let position = '$';
+    while (!signal.aborted) {
+      try {
+        const read = reader.xread('COUNT', 1_000, 'BLOCK', blockMs, 'STREAMS', keys.events, position);
+        const streams = (await untilAborted(read, signal)) as [string, [string, string[] | null][]][] | null;
+        for (const event of parseEvents(streams?.[0]?.[1] ?? [])) {
+          position = event.position;
+          this.#wake(event.jobId);
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ err: error }, 'the event stream cannot be read');
+        await sleep(500, undefined, { signal }).catch(() => undefined);
+        // Events may have passed unseen: everyone looks again.
+        for (const jobId of this.#waiting.keys()) this.#wake(jobId);
+      }
+    }
+  }
+
+  #wake(jobId: string): void {
+    for (const wake of this.#waiting.get(jobId) ?? []) wake();
+  }
+}
