@@ -1,0 +1,114 @@
+import { Readable } from 'node:stream';
+import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
+import type { Payload } from '@slipway/shared/source';
+import { type Dispatcher, request } from 'undici';
+import { type BuildEnd, codeFrom, readAnswer } from './answer.js';
+
+interface CallOptions {
+  /** Scheme, host and port of the replica. */
+  readonly url: string;
+  readonly payload: Payload;
+  /** `sha256=…` over the payload. */
+  readonly signature: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly dispatcher: Dispatcher;
+  readonly onLog: (lines: readonly string[]) => void;
+}
+
+/**
+ * One call of one replica: `POST /build` with NDJSON (protocol.md).
+ *
+ * Throws `builder_busy`, `builder_draining` or `builder_unreachable` when the replica did not take the build,
+ * `builder_lost` or `builder_protocol` when it took it and failed to say how it ended, and the signal's reason
+ * when that is aborted. A build that the replica ran and that failed is returned, not thrown.
+ */
+export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
+  const { url, payload, signature, timeoutMs, signal, dispatcher, onLog } = options;
+  let sent = false;
+  const body = async function* () {
+    yield* payload.stream();
+    sent = true;
+  };
+  try {
+    const response = await request(`${url}/build`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/octet-stream',
+        'content-length': String(payload.length),
+        accept: 'application/x-ndjson',
+        'x-build-signature': signature,
+        'x-slipway-timeout-ms': String(timeoutMs),
+      },
+      body: Readable.from(body(), { objectMode: false }),
+      signal,
+      dispatcher,
+      // The attempt has a time limit of its own; a build may be silent for long.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    return await readResponse(response.statusCode, response.headers, response.body, onLog);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof SlipwayError) throw error;
+    const message =
+      error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error);
+    // A replica that breaks off before it has the whole payload has not begun to build.
+    throw new SlipwayError(sent ? 'builder_lost' : 'builder_unreachable', `${url}: ${message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function readResponse(
+  status: number,
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  body: Readable,
+  onLog: (lines: readonly string[]) => void,
+): Promise<BuildEnd> {
+  const type = String(headers['content-type'] ?? '');
+  const problem = type.startsWith('application/problem+json');
+  // Older builders answer a failed build with a 500 whose JSON says so: the body is read before the status counts.
+  if (status === 200 || status === 202 || (status === 500 && type.includes('json') && !problem)) {
+    return await readAnswer({ body, ndjson: type.includes('ndjson'), onLog });
+  }
+  const text = await readText(body);
+  const { code, detail } = problem
+    ? parseProblem(text)
+    : { code: undefined, detail: text.trim().slice(0, 300) };
+  throw refusal(status, code, detail);
+}
+
+/** What an answer means that is not about a build that ran. */
+function refusal(status: number, code: ErrorCode | undefined, detail: string): SlipwayError {
+  const said =
+    detail === '' ? `The builder answered ${status}.` : `The builder answered ${status}: ${detail}`;
+  if (status === 429) return new SlipwayError('builder_busy', said);
+  if (status === 503 || status === 502 || status === 504) return new SlipwayError('builder_draining', said);
+  if (status === 401 || status === 403) return new SlipwayError('signature_rejected', said);
+  if (status === 400 && code === 'body_incomplete') return new SlipwayError('builder_lost', said);
+  if (status >= 400 && status < 500) return new SlipwayError(code ?? 'source_invalid', said);
+  return new SlipwayError('builder_protocol', said);
+}
+
+function parseProblem(text: string): { code: ErrorCode | undefined; detail: string } {
+  try {
+    const { code, detail } = JSON.parse(text) as { code?: string; detail?: string };
+    return { code: codeFrom(code), detail: String(detail ?? '').slice(0, 300) };
+  } catch {
+    return { code: undefined, detail: text.slice(0, 300) };
+  }
+}
+
+const maxProblemBytes = 64 * 1024;
+
+async function readText(body: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxProblemBytes) break;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,73 @@
+import type { Component } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import { type QueueData, type QueueName, queueCatalog } from '@slipway/shared/queues';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import { DelayedError, type Job, Worker } from 'bullmq';
+
+interface ConsumerOptions<N extends QueueName> {
+  readonly queue: N;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly concurrency: number;
+  readonly lockDurationMs: number;
+  readonly stalledIntervalMs: number;
+  readonly logger: Logger;
+  /** Handles one job. A number says: again, after so many milliseconds. Throwing leaves the retry to the catalogue. */
+  readonly handle: (data: QueueData<N>, delivery: number) => Promise<number | undefined>;
+  readonly onLockLost?: (id: string) => void;
+  /** Called when the consumer is to stop, before it waits for the jobs in hand. */
+  readonly onStop?: () => void;
+}
+
+/** The one adapter between a handler and BullMQ: a queue of the catalogue as a component. */
+export function createConsumer<N extends QueueName>(options: ConsumerOptions<N>): Component {
+  const { queue, redis, keys, logger, handle } = options;
+  const { name, schema, backoffMs } = queueCatalog[queue];
+  return {
+    name: `${name} consumer`,
+    async run(signal) {
+      const worker = new Worker(
+        name,
+        async (job: Job, token) => {
+          const delayMs = await handle(schema.parse(job.data) as QueueData<N>, job.attemptsMade + 1);
+          if (delayMs === undefined) return;
+          await job.moveToDelayed(Date.now() + delayMs, token);
+          throw new DelayedError();
+        },
+        {
+          connection: redis,
+          prefix: keys.bullPrefix,
+          concurrency: options.concurrency,
+          lockDuration: options.lockDurationMs,
+          stalledInterval: options.stalledIntervalMs,
+          // The record counts lost workers; BullMQ itself must never give a job up.
+          maxStalledCount: Number.MAX_SAFE_INTEGER,
+          drainDelay: 5,
+          settings: {
+            backoffStrategy: (made) => jitter(backoffMs[Math.min(made, backoffMs.length) - 1] ?? 0),
+          },
+          autorun: false,
+        },
+      );
+      worker.on('error', (error) => logger.warn({ err: error, queue: name }, 'queue error'));
+      worker.on('failed', (job, error) => {
+        logger.warn({ err: error, queue: name, id: job?.id, made: job?.attemptsMade }, 'handling failed');
+      });
+      worker.on('lockRenewalFailed', (ids) => {
+        for (const id of ids) options.onLockLost?.(id);
+      });
+      const running = worker.run();
+      if (!signal.aborted) {
+        await Promise.race([
+          running,
+          new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
+        ]);
+      }
+      options.onStop?.();
+      await worker.close();
+      await running;
+    },
+  };
+}
+
+const jitter = (ms: number) => Math.round(ms * (0.9 + Math.random() * 0.2));

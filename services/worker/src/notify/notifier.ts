@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isTerminal, type JobEvent } from '@slipway/shared/contracts';
+import { parseEvents } from '@slipway/shared/events';
+import type { JobStore } from '@slipway/shared/jobs';
+import { type Component, untilAborted } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { Sender } from '@slipway/shared/queues';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import { deliveryId } from './message.js';
+
+interface NotifierOptions {
+  /** A connection of its own: its reads block. */
+  readonly reader: Redis;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly store: Pick<JobStore, 'get'>;
+  readonly deliveries: Sender<'deliveries'>;
+  readonly workerName: string;
+  readonly logger: Logger;
+}
+
+const group = 'notifier';
+const batch = 100;
+const blockMs = 5_000;
+/** Entries that a notifier took and did not settle for this long are taken over. */
+const abandonedAfterMs = 15_000;
+const keepEventsMs = 24 * 3600 * 1_000;
+const trimEveryMs = 60_000;
+
+type Entries = [string, string[] | null][];
+
+/**
+ * Reads the event stream as one consumer group with the notifiers of the other workers, and makes one delivery
+ * of every terminal event whose job has a callback. Delivery ids are made from the event, so that reading an
+ * event twice adds nothing.
+ */
+export class Notifier implements Component {
+  readonly name = 'notifier';
+  readonly #options: NotifierOptions;
+  #trimmedAt = 0;
+
+  constructor(options: NotifierOptions) {
+    this.#options = options;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { logger } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await this.#createGroup();
+        while (!signal.aborted) await this.#round(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ err: error }, 'the event stream cannot be read');
+        await sleep(1_000, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async #createGroup(): Promise<void> {
+    const { redis, keys } = this.#options;
+    try {
+      await redis.xgroup('CREATE', keys.events, group, '0', 'MKSTREAM');
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('BUSYGROUP')) throw error;
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const { reader, redis, keys, workerName } = this.#options;
+    const [, abandoned] = (await redis.xautoclaim(
+      keys.events,
+      group,
+      workerName,
+      abandonedAfterMs,
+      '0',
+      'COUNT',
+      batch,
+    )) as [string, Entries];
+    await this.#settle(abandoned);
+    // What a read that is given up still brings stays pending, and is taken over by another notifier.
+    const read = reader.xreadgroup(
+      'GROUP',
+      group,
+      workerName,
+      'COUNT',
+      batch,
+      'BLOCK',
+      blockMs,
+      'STREAMS',
+      keys.events,
+      '>',
+    );
+    const streams = (await untilAborted(read, signal)) as [string, Entries][] | null;
+    await this.#settle(streams?.[0]?.[1] ?? []);
+    if (performance.now() - this.#trimmedAt > trimEveryMs) await this.#trim();
+  }
+
+  async #settle(entries: Entries): Promise<void> {
+    const { redis, keys, deliveries } = this.#options;
+    if (entries.length === 0) return;
+    const called = await Promise.all(
+      parseEvents(entries)
+        .filter(({ state }) => isTerminal(state))
+        .map((event) => this.#hasCallback(event)),
+    );
+    await deliveries.add(
+      called.flatMap((event) =>
+        event ? { id: deliveryId(event), data: { jobId: event.jobId, version: event.version } } : [],
+      ),
+    );
+    await redis.xack(keys.events, group, ...entries.map(([position]) => position));
+  }
+
+  async #hasCallback(event: JobEvent): Promise<JobEvent | undefined> {
+    const record = await this.#options.store.get(event.jobId);
+    return record?.spec.callback ? event : undefined;
+  }
+
+  /** Drops old entries, and never one that is not settled yet. */
+  async #trim(): Promise<void> {
+    this.#trimmedAt = performance.now();
+    const { redis, keys } = this.#options;
+    const [count, first] = (await redis.xpending(keys.events, group)) as [number, string | null];
+    const groups = (await redis.xinfo('GROUPS', keys.events)) as unknown[][];
+    const reached = String(groups.find((row) => row[1] === group)?.[7] ?? '0-0');
+    const unsettled = Number((count > 0 && first ? first : reached).split('-')[0]);
+    await redis.xtrim(keys.events, 'MINID', '~', Math.min(unsettled, Date.now() - keepEventsMs));
+  }
+}

@@ -1,0 +1,166 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { openBlobStore } from '@slipway/shared/blobs';
+import { SlipwayError } from '@slipway/shared/errors';
+import {
+  healthRouter,
+  httpServer,
+  metricsServer,
+  notFoundHandler,
+  problemHandler,
+} from '@slipway/shared/http';
+import { JobStore } from '@slipway/shared/jobs';
+import type { Cleanups, Component } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import { createSender } from '@slipway/shared/queues';
+import { connectRedis, redisKeys } from '@slipway/shared/redis';
+import { deriveKey, webhookSecret } from '@slipway/shared/signing';
+import { createSourceStore } from '@slipway/shared/source';
+import express from 'express';
+import { Agent } from 'undici';
+import { Attempts } from './attempts/attempt.js';
+import { Interruptions } from './attempts/interruptions.js';
+import type { WorkerConfig } from './config.js';
+import { createConsumer } from './dispatch/consumer.js';
+import { Fleet } from './fleet/fleet.js';
+import { createMetrics } from './metrics.js';
+import { deliver } from './notify/delivery.js';
+import { Notifier } from './notify/notifier.js';
+import { Reconciler } from './reconcile/reconciler.js';
+
+const deliveryConcurrency = 20;
+/** The worker reads sources; it never takes one in. */
+const takesNothingIn = { maxArchiveBytes: 0, maxBytes: 0, maxFiles: 0, maxRatio: 0 };
+/** Of the grace time, how much running builds get to end by themselves before they are handed back. */
+const drainShare = 0.7;
+
+interface WorkerDeps {
+  readonly config: WorkerConfig;
+  readonly logger: Logger;
+  readonly cleanups: Cleanups;
+}
+
+/** Puts a worker together. Nothing runs until its components do. */
+export async function createWorker({ config, logger, cleanups }: WorkerDeps): Promise<Component[]> {
+  const workerName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const keys = redisKeys(config.redisPrefix);
+  const connect = (name: string, mode: 'request' | 'patient' = 'patient') =>
+    connectRedis({ url: config.redisUrl, name: `slipway-worker-${name}`, logger, cleanups, mode });
+  const redis = connect('main');
+  const probe = connect('probe', 'request');
+  const blobs = await openBlobStore(config.blobStore);
+  const sources = createSourceStore({ blobs, limits: takesNothingIn });
+  const store = new JobStore({ redis, keys });
+  const builds = createSender({ queue: 'builds', redis, keys });
+  const deliveries = createSender({ queue: 'deliveries', redis, keys });
+  const fleet = new Fleet(config.builders);
+  const metrics = createMetrics({ fleet });
+  const interruptions = new Interruptions({ store, subscriber: connect('subscriber'), keys, logger });
+  const builderAgent = new Agent({ connections: null, pipelining: 1, connect: { timeout: 5_000 } });
+  const webhookAgent = new Agent({ connections: 10, connect: { timeout: 5_000 } });
+  cleanups.defer('http agents', () => Promise.all([builderAgent.destroy(), webhookAgent.destroy()]));
+  const attempts = new Attempts({
+    store,
+    sources,
+    blobs,
+    redis,
+    keys,
+    fleet,
+    interruptions,
+    dispatcher: builderAgent,
+    payloadSecret: config.payloadSecret,
+    workerName,
+    buildTimeoutMs: config.buildTimeoutMs,
+    maxAttempts: config.maxAttempts,
+    random: Math.random,
+    metrics,
+    logger,
+  });
+  const delivery = {
+    store,
+    sealingKey: deriveKey(config.payloadSecret, 'callback secrets'),
+    defaultSecret: webhookSecret({ configured: config.webhookSecret, payloadSecret: config.payloadSecret }),
+    dispatcher: webhookAgent,
+    metrics,
+    logger,
+    now: () => new Date(),
+  };
+  const queue = {
+    redis,
+    keys,
+    logger,
+    lockDurationMs: config.lockDurationMs,
+    stalledIntervalMs: config.stalledIntervalMs,
+  };
+  const stopping = new AbortController();
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(
+    healthRouter({
+      async ready() {
+        if (stopping.signal.aborted) throw new SlipwayError('draining');
+        await probe.ping();
+      },
+      ...(config.metricsPort === undefined && { registry: metrics.registry }),
+    }),
+    notFoundHandler,
+    problemHandler(logger),
+  );
+
+  logger.info(
+    {
+      worker: workerName,
+      redis: new URL(config.redisUrl).host,
+      redis_prefix: config.redisPrefix,
+      blob_store: config.blobStore,
+      builders: config.builders.map(({ url, max }) => (max === undefined ? url : `${url}#max=${max}`)),
+      concurrency: config.concurrency,
+      build_timeout_ms: config.buildTimeoutMs,
+      lock_duration_ms: config.lockDurationMs,
+      max_attempts: config.maxAttempts,
+      payload_secret: 'configured',
+      webhook_secret: config.webhookSecret ? 'configured' : 'derived',
+    },
+    'starting',
+  );
+  return [
+    httpServer({ name: 'http', app, port: config.port, host: config.bindHost, logger }),
+    ...(config.metricsPort === undefined
+      ? []
+      : [
+          metricsServer({
+            port: config.metricsPort,
+            host: config.bindHost,
+            registry: metrics.registry,
+            logger,
+          }),
+        ]),
+    interruptions,
+    new Reconciler({ redis, keys, store, builds, workerName, metrics, logger }),
+    new Notifier({ reader: connect('events'), redis, keys, store, deliveries, workerName, logger }),
+    createConsumer({
+      ...queue,
+      queue: 'builds',
+      concurrency: config.concurrency,
+      async handle({ jobId }) {
+        const result = await attempts.run(jobId);
+        return result.kind === 'again' ? result.delayMs : undefined;
+      },
+      onLockLost: (jobId) => interruptions.interrupt(jobId, 'lock_lost'),
+      onStop() {
+        stopping.abort();
+        setTimeout(() => interruptions.interruptAll('shutdown'), config.shutdownGraceMs * drainShare).unref();
+      },
+    }),
+    createConsumer({
+      ...queue,
+      queue: 'deliveries',
+      concurrency: deliveryConcurrency,
+      handle: async ({ jobId }, attempt) => {
+        await deliver(jobId, attempt, delivery);
+        return undefined;
+      },
+    }),
+  ];
+}
