@@ -1,5 +1,7 @@
 export { createSourceStore } from './create-source-store.js';
-export type { Payload, PayloadLayer, PayloadOptions } from './payload.js';
+export { checkLinks } from './links.js';
+export { normalPath, parentOf } from './paths.js';
+export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } from './payload.js';
 export type {
   SourceEntry,
   SourceInfo,
@@ -8,3 +10,4 @@ export type {
   SourceStore,
   SourceStoreOptions,
 } from './source-store.js';
+export { type TarEntry, TarReader, type TarSink } from './tar-reader.js';
