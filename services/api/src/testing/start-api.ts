@@ -26,6 +26,7 @@ export async function startApi(redisUrl: string, changes: Partial<ApiConfig> = {
     logLevel: 'fatal',
     shutdownGraceMs: 5_000,
     port,
+    bindHost: '127.0.0.1',
     metricsPort: undefined,
     redisUrl,
     redisPrefix: `api-test-${port}-${Date.now()}`,

@@ -1,0 +1,96 @@
+import { createHmac } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What a replica does with one build that it was sent, after it has checked the signature. */
+export type Behaviour = (call: {
+  req: IncomingMessage;
+  res: ServerResponse;
+  body: Buffer;
+}) => void | Promise<void>;
+
+export interface Replica {
+  readonly url: string;
+  /** Payloads in the order they came. */
+  readonly payloads: Buffer[];
+  /** Builds whose client went away before they ended. */
+  readonly abandoned: () => number;
+  /** What it does from now on; until told otherwise it succeeds at once. */
+  next(...behaviours: Behaviour[]): void;
+  stop(): Promise<void>;
+}
+
+export const say = (res: ServerResponse, line: object) => res.write(`${JSON.stringify(line)}\n`);
+
+export const stream: (...lines: object[]) => Behaviour =
+  (...lines) =>
+  ({ res }) => {
+    res.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    for (const line of lines) say(res, line);
+    res.end();
+  };
+
+export const success = {
+  status: 'success',
+  image: 'r.example/x:1',
+  digest: `sha256:${'1'.repeat(64)}`,
+  duration: 0.5,
+};
+
+/** Keeps the build open, having said one line, until `release` is called. */
+export function held(): { behaviour: Behaviour; begun: Promise<void>; release: () => void } {
+  let release = () => {};
+  let begin = () => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const behaviour: Behaviour = ({ res }) => {
+    res.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    say(res, { status: 'in_progress', log: ['begun'] });
+    begin();
+    return new Promise((resolve) => {
+      release = () => {
+        say(res, success);
+        res.end();
+        resolve();
+      };
+    });
+  };
+  return { behaviour, begun, release: () => release() };
+}
+
+/** A server that speaks the Function Builder API and does as it is told. */
+export async function startReplica(secret: string): Promise<Replica> {
+  const payloads: Buffer[] = [];
+  const queue: Behaviour[] = [];
+  let abandoned = 0;
+  const server = createServer((req, res) => {
+    res.on('close', () => {
+      if (!res.writableEnded) abandoned++;
+    });
+    const chunks: Buffer[] = [];
+    req.on('data', (chunk) => chunks.push(chunk));
+    req.on('end', async () => {
+      const body = Buffer.concat(chunks);
+      const expected = `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
+      if (req.headers['x-build-signature'] !== expected) {
+        res.writeHead(401).end('invalid signature');
+        return;
+      }
+      payloads.push(body);
+      await (queue.shift() ?? stream(success))({ req, res, body });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    payloads,
+    abandoned: () => abandoned,
+    next: (...behaviours) => queue.push(...behaviours),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '@slipway/local';
+import { type BlobStore, openBlobStore } from '@slipway/shared/blobs';
+import { Secret } from '@slipway/shared/config';
+import { isTerminal, type Job, type JobSpec, jobSpecSchema } from '@slipway/shared/contracts';
+import { newId } from '@slipway/shared/ids';
+import { JobStore, toJob } from '@slipway/shared/jobs';
+import { Cleanups, runComponents } from '@slipway/shared/lifecycle';
+import { createLogger, type Logger } from '@slipway/shared/logger';
+import { logBlobKey } from '@slipway/shared/logs';
+import { createSender, type Sender } from '@slipway/shared/queues';
+import { connectRedis, type Keys, type Redis, redisKeys } from '@slipway/shared/redis';
+import { createSourceStore } from '@slipway/shared/source';
+import { Header } from 'tar';
+import { expect } from 'vitest';
+import type { WorkerConfig } from '../config.js';
+import { parseBuilders } from '../fleet/builders.js';
+import { createWorker } from '../worker.js';
+
+export const payloadSecret = 'payload secret';
+
+/** An installation of its own: a prefix in a real Redis, a blob store in a temporary folder, one stored source. */
+export interface Installation {
+  readonly store: JobStore;
+  readonly blobs: BlobStore;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly builds: Sender<'builds'>;
+  /** Writes a record without putting it into the queue. */
+  record(changes?: object): Promise<string>;
+  submit(changes?: object, sealedSecret?: string): Promise<string>;
+  /** Waits for the job to end. */
+  ended(id: string): Promise<Job>;
+  job(id: string): Promise<Job>;
+  log(id: string, attempt?: number): Promise<string | undefined>;
+  startWorker(builders: readonly string[], changes?: Partial<WorkerConfig>): Promise<RunningWorker>;
+  dispose(): Promise<void>;
+}
+
+export interface RunningWorker {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+export async function createInstallation(redisUrl: string): Promise<Installation> {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-worker-'));
+  const logger = createLogger({ name: 'worker', level: process.env.TEST_LOG_LEVEL ?? 'silent' });
+  const cleanups = new Cleanups();
+  const redisPrefix = `worker-test-${randomUUID()}`;
+  const keys = redisKeys(redisPrefix);
+  const redis = connectRedis({ url: redisUrl, name: 'test', logger, cleanups, mode: 'patient' });
+  const blobs = await openBlobStore(`file://${folder}`);
+  const store = new JobStore({ redis, keys });
+  const builds = createSender({ queue: 'builds', redis, keys });
+  const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 100, maxRatio: 100 };
+  const { digest } = await createSourceStore({ blobs, limits }).ingest(
+    oneFile('Dockerfile', 'FROM scratch\n'),
+  );
+  const workers: RunningWorker[] = [];
+  const spec = (changes: object): JobSpec =>
+    jobSpecSchema.parse({ image: 'r.example/team/hello:1', source: { digest }, ...changes });
+  const job = async (id: string): Promise<Job> => {
+    const record = await store.get(id);
+    if (!record) throw new Error(`there is no job ${id}`);
+    return toJob(record);
+  };
+  const installation: Installation = {
+    store,
+    blobs,
+    redis,
+    keys,
+    builds,
+    job,
+    async record(changes = {}) {
+      const id = newId('job');
+      await store.create(id, spec(changes));
+      return id;
+    },
+    async submit(changes = {}, sealedSecret) {
+      const id = newId('job');
+      await store.create(id, spec(changes), sealedSecret);
+      await builds.add([{ id, data: { jobId: id } }]);
+      await store.dispatched([id]);
+      return id;
+    },
+    async ended(id) {
+      await expect.poll(async () => isTerminal((await job(id)).state), { timeout: 18_000 }).toBe(true);
+      return await job(id);
+    },
+    async log(id, attempt = 1) {
+      const log = await blobs.stream(logBlobKey(id, attempt));
+      return log && Buffer.concat(await log.toArray()).toString();
+    },
+    async startWorker(builders, changes = {}) {
+      const worker = await startWorker({ redisUrl, redisPrefix, folder, builders, changes, logger });
+      workers.push(worker);
+      return worker;
+    },
+    async dispose() {
+      await Promise.all(workers.map((worker) => worker.stop()));
+      await cleanups.run(logger);
+      rmSync(folder, { recursive: true });
+    },
+  };
+  return installation;
+}
+
+async function startWorker(options: {
+  redisUrl: string;
+  redisPrefix: string;
+  folder: string;
+  builders: readonly string[];
+  changes: Partial<WorkerConfig>;
+  logger: Logger;
+}): Promise<RunningWorker> {
+  const port = await freePort();
+  const config: WorkerConfig = {
+    logLevel: 'fatal',
+    shutdownGraceMs: 10_000,
+    port,
+    bindHost: '127.0.0.1',
+    metricsPort: undefined,
+    redisUrl: options.redisUrl,
+    redisPrefix: options.redisPrefix,
+    blobStore: `file://${options.folder}`,
+    payloadSecret: new Secret(payloadSecret),
+    webhookSecret: undefined,
+    builders: parseBuilders(options.builders.join()),
+    concurrency: 8,
+    buildTimeoutMs: 60_000,
+    lockDurationMs: 2_000,
+    stalledIntervalMs: 500,
+    maxAttempts: 3,
+    ...options.changes,
+  };
+  const cleanups = new Cleanups();
+  const stop = new AbortController();
+  const running = runComponents(
+    await createWorker({ config, logger: options.logger, cleanups }),
+    stop.signal,
+  );
+  const url = `http://127.0.0.1:${port}`;
+  await expect
+    .poll(() =>
+      fetch(`${url}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    )
+    .toBe(true);
+  let stopped: Promise<void> | undefined;
+  return {
+    url,
+    stop() {
+      stopped ??= (async () => {
+        stop.abort();
+        await running;
+        await cleanups.run(options.logger);
+      })();
+      return stopped;
+    },
+  };
+}
+
+async function* oneFile(path: string, text: string): AsyncGenerator<Buffer> {
+  const content = Buffer.from(text);
+  const header = new Header({ path, type: 'File', size: content.length, mode: 0o644 });
+  header.encode();
+  yield header.block ?? Buffer.alloc(512);
+  yield Buffer.concat([content, Buffer.alloc(512 - content.length), Buffer.alloc(1024)]);
+}

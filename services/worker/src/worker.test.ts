@@ -1,0 +1,272 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Secret } from '@slipway/shared/config';
+import { deriveKey, seal, webhookSecret } from '@slipway/shared/signing';
+import { Webhook } from 'standardwebhooks';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { held, type Replica, startReplica, stream, success } from './testing/replica.js';
+import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';
+
+let installation: Installation;
+let replicas: Replica[];
+beforeEach(async () => {
+  installation = await createInstallation(inject('redisUrl'));
+  replicas = [];
+});
+afterEach(async () => {
+  await installation.dispose();
+  await Promise.all(replicas.map((replica) => replica.stop()));
+});
+const replica = async () => {
+  const started = await startReplica(payloadSecret);
+  replicas.push(started);
+  return started;
+};
+
+const failed = (error: string, code?: string) =>
+  stream({ status: 'failed', error, code, log: ['step 2', error] });
+
+describe('a worker', () => {
+  it('builds a job: a signed payload, its log, its result', async () => {
+    const builder = await replica();
+    builder.next(
+      stream({ status: 'in_progress', log: ['one', 'two\nthree'] }, { ...success, log: ['four'] }),
+    );
+    await installation.startWorker([builder.url]);
+    const id = await installation.submit({ build_args: { A: '1' }, platforms: ['linux/amd64'], push: false });
+    expect(await installation.ended(id)).toMatchObject({
+      state: 'succeeded',
+      result: { image: 'r.example/x:1', digest: success.digest, duration_ms: 500 },
+      attempts: [{ number: 1, replica: builder.url, outcome: 'succeeded' }],
+    });
+    expect(await installation.log(id)).toBe('one\ntwo\nthree\nfour\n');
+    const payload = builder.payloads[0]?.toString('latin1') ?? '';
+    expect(payload).toContain('FROM scratch');
+    expect(payload).toContain(
+      '{"image":"r.example/team/hello:1","buildArgs":{"A":"1"},"platforms":["linux/amd64"],"skipPush":true}',
+    );
+    await expect.poll(() => installation.builds.missing([id])).toEqual([id]);
+  });
+
+  it('does not retry what the user must correct, and says what failed', async () => {
+    const builder = await replica();
+    builder.next(failed('exit code: 1'));
+    await installation.startWorker([builder.url]);
+    const job = await installation.ended(await installation.submit());
+    expect(job).toMatchObject({
+      state: 'failed',
+      error: { code: 'build_failed', detail: 'exit code: 1', log_tail: ['step 2', 'exit code: 1'] },
+    });
+    expect(builder.payloads).toHaveLength(1);
+  });
+
+  it('tries again after a fault of the registry, and keeps the log of each attempt', async () => {
+    const builder = await replica();
+    builder.next(failed('failed to push r.example/x: 502 Bad Gateway', 'push_failed'));
+    await installation.startWorker([builder.url]);
+    const id = await installation.submit();
+    const job = await installation.ended(id);
+    expect(job.attempts.map(({ outcome }) => outcome)).toEqual(['push_failed', 'succeeded']);
+    expect(await installation.log(id, 1)).toContain('502 Bad Gateway');
+    expect(await installation.log(id, 2)).toBe('');
+  });
+
+  it.each([
+    ['a cut off stream', stream({ status: 'in_progress', log: ['a'] }), 'builder_protocol'],
+    ['a broken connection', ({ res }: { res: { destroy(): void } }) => res.destroy(), 'builder_lost'],
+    ['garbage', stream({ hello: 'there' }), 'builder_protocol'],
+  ])('spends an attempt on %s, and tries again', async (_what, behaviour, outcome) => {
+    const builder = await replica();
+    builder.next(behaviour);
+    await installation.startWorker([builder.url]);
+    const job = await installation.ended(await installation.submit());
+    expect(job.attempts.map((attempt) => attempt.outcome)).toEqual([outcome, 'succeeded']);
+  });
+
+  it('gives up when every attempt failed, with the last code', async () => {
+    const builder = await replica();
+    builder.next(...[1, 2, 3].map(() => failed('502', 'push_failed')));
+    await installation.startWorker([builder.url]);
+    const job = await installation.ended(await installation.submit());
+    expect(job).toMatchObject({ state: 'failed', error: { code: 'push_failed' } });
+    expect(job.attempts).toHaveLength(3);
+  });
+
+  it('tries another replica at once when one is busy or gone, and spends no attempt', async () => {
+    const [busy, free] = [await replica(), await replica()];
+    busy.next(
+      ...Array(50).fill(({ res }: { res: { writeHead(s: number): { end(t: string): void } } }) =>
+        res.writeHead(429).end('Concurrent request limit exceeded. Max concurrent request1'),
+      ),
+    );
+    await installation.startWorker(['http://127.0.0.1:1', busy.url, free.url]);
+    const job = await installation.ended(await installation.submit());
+    expect(job.attempts).toMatchObject([{ number: 1, replica: free.url, outcome: 'succeeded' }]);
+  });
+
+  it('waits in the queue while no replica has room, and spends no attempt', async () => {
+    const builder = await replica();
+    const first = held();
+    builder.next(first.behaviour);
+    await installation.startWorker([`${builder.url}#max=1`]);
+    const one = await installation.submit();
+    await first.begun;
+    const two = await installation.submit();
+    await expect.poll(async () => (await installation.store.get(two))?.attempt).toBeGreaterThan(0);
+    first.release();
+    expect((await installation.ended(one)).state).toBe('succeeded');
+    expect((await installation.ended(two)).attempts).toMatchObject([{ outcome: 'succeeded' }]);
+  });
+
+  it('reports a rejected signature as a fault of the operator', async () => {
+    const builder = await replica();
+    await installation.startWorker([builder.url], { payloadSecret: new Secret('another') });
+    const job = await installation.ended(await installation.submit());
+    expect(job).toMatchObject({ state: 'failed', error: { code: 'signature_rejected' } });
+  });
+
+  it('stops a build that takes longer than its limit', async () => {
+    const builder = await replica();
+    const slow = held();
+    builder.next(slow.behaviour);
+    await installation.startWorker([builder.url]);
+    const job = await installation.ended(await installation.submit({ timeout: 1 }));
+    expect(job).toMatchObject({ state: 'failed', error: { code: 'timed_out', log_tail: ['begun'] } });
+    await expect.poll(() => builder.abandoned()).toBe(1);
+  });
+
+  it('stops a running build that is canceled: the builder sees the disconnect', async () => {
+    const builder = await replica();
+    const slow = held();
+    builder.next(slow.behaviour);
+    await installation.startWorker([builder.url]);
+    const id = await installation.submit();
+    await slow.begun;
+    expect(await installation.store.cancel(id)).toBe('requested');
+    expect(await installation.ended(id)).toMatchObject({ state: 'canceled', cancel_requested: true });
+    await expect.poll(() => builder.abandoned()).toBe(1);
+  });
+
+  it('leaves a job that was taken over alone', async () => {
+    const builder = await replica();
+    const slow = held();
+    builder.next(slow.behaviour);
+    const worker = await installation.startWorker([builder.url]);
+    const id = await installation.submit();
+    await slow.begun;
+    await installation.store.start(id, { token: 'another', worker: 'another' });
+    slow.release();
+    await worker.stop();
+    expect(await installation.job(id)).toMatchObject({ state: 'running' });
+    expect((await installation.job(id)).result).toBeUndefined();
+  });
+
+  it('hands a running build back when it must stop, and another worker builds it', async () => {
+    const builder = await replica();
+    const slow = held();
+    builder.next(slow.behaviour);
+    const worker = await installation.startWorker([builder.url], { shutdownGraceMs: 100 });
+    const id = await installation.submit();
+    await slow.begun;
+    await worker.stop();
+    expect(await installation.job(id)).toMatchObject({ state: 'queued', attempts: [] });
+    await installation.startWorker([builder.url]);
+    expect((await installation.ended(id)).attempts).toMatchObject([{ outcome: 'succeeded' }]);
+  });
+
+  it('finishes a running build when it is stopped with time left', async () => {
+    const builder = await replica();
+    const slow = held();
+    builder.next(slow.behaviour);
+    const worker = await installation.startWorker([builder.url]);
+    const id = await installation.submit();
+    await slow.begun;
+    const stopped = worker.stop();
+    await expect
+      .poll(() =>
+        fetch(`${worker.url}/readyz`).then(
+          ({ status }) => status,
+          () => 'closed',
+        ),
+      )
+      .toBe('closed');
+    slow.release();
+    await stopped;
+    expect(await installation.job(id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+  });
+});
+
+describe('the reconciler', () => {
+  it('queues a record whose writer died before it could', async () => {
+    const builder = await replica();
+    const id = await installation.record();
+    await installation.startWorker([builder.url]);
+    expect((await installation.ended(id)).state).toBe('succeeded');
+  });
+
+  it('queues records that the queue has lost, queued and running ones', async () => {
+    const builder = await replica();
+    const [queued, running] = [await installation.record(), await installation.record()];
+    await installation.store.start(running, { token: 'lost', worker: 'lost' });
+    await installation.store.dispatched([queued, running]);
+    await installation.startWorker([builder.url]);
+    expect((await installation.ended(queued)).attempts).toHaveLength(1);
+    expect((await installation.ended(running)).attempts.map(({ outcome }) => outcome)).toEqual([
+      'worker_lost',
+      'succeeded',
+    ]);
+  });
+});
+
+describe('the notifier', () => {
+  const receiver = async (...statuses: number[]) => {
+    const calls: { body: string; headers: Record<string, string> }[] = [];
+    const server = createServer(async (req, res) => {
+      const body = Buffer.concat(await req.toArray()).toString();
+      calls.push({ body, headers: req.headers as Record<string, string> });
+      res.writeHead(statuses.shift() ?? 204).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return {
+      calls,
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+      close: () => server.close(),
+    };
+  };
+
+  it('tells the callback how a job ended, signed with its own secret', async () => {
+    const [builder, hook] = [await replica(), await receiver()];
+    const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+    const key = deriveKey(new Secret(payloadSecret), 'callback secrets');
+    await installation.startWorker([builder.url]);
+    // The seal is bound to the job's id, so the record is written with one that is known.
+    const id = `job_${'0'.repeat(26)}`;
+    const { spec } =
+      (await installation.store.get(await installation.record({ callback: { url: hook.url } }))) ?? {};
+    if (!spec) throw new Error('no record');
+    await installation.store.create(id, { ...spec, labels: { sha: 'abc' } }, seal(key, secret, id));
+    await expect.poll(() => hook.calls.length, { timeout: 15_000 }).toBeGreaterThan(1);
+    const call = hook.calls.find(({ body }) => body.includes(id));
+    expect(new Webhook(secret).verify(call?.body ?? '', call?.headers ?? {})).toMatchObject({
+      type: 'job.succeeded',
+      data: { job: { id, state: 'succeeded' }, digest: success.digest, labels: { sha: 'abc' } },
+    });
+    hook.close();
+  });
+
+  it("signs with the installation's key otherwise, and repeats what was not taken under the same id", async () => {
+    const [builder, hook] = [await replica(), await receiver(500)];
+    builder.next(failed('exit code: 1'));
+    await installation.startWorker([builder.url]);
+    await installation.submit({ callback: { url: hook.url } });
+    await expect.poll(() => hook.calls.length, { timeout: 18_000 }).toBe(2);
+    const [first, second] = hook.calls;
+    expect(first?.headers['webhook-id']).toBe(second?.headers['webhook-id']);
+    const key = webhookSecret({ configured: undefined, payloadSecret: new Secret(payloadSecret) });
+    expect(new Webhook(key.reveal()).verify(second?.body ?? '', second?.headers ?? {})).toMatchObject({
+      type: 'job.failed',
+      data: { code: 'build_failed', detail: 'exit code: 1' },
+    });
+    hook.close();
+  });
+});
