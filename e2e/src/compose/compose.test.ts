@@ -1,0 +1,163 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findTool, temporaryFolder } from '@slipway/local';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ComposeModel, type ComposeService, readCompose, root } from './model.js';
+
+const folder = await temporaryFolder();
+afterAll(() => folder.remove());
+
+describe.runIf(process.env.CI || findTool('compose-spec'))('docker-compose.yml', () => {
+  let model: ComposeModel;
+  const service = (name: string): ComposeService => {
+    const found = model.services[name];
+    if (found === undefined) throw new Error(`there is no service ${name}`);
+    return found;
+  };
+  const named = (pattern: RegExp) => Object.keys(model.services).filter((name) => pattern.test(name));
+
+  beforeAll(async () => {
+    model = await readCompose(join(root, 'docker-compose.yml'));
+  });
+
+  test('fits the schema of the Compose Specification, which refuses a file that does not', async () => {
+    expect(Object.keys(model.services)).toHaveLength(10);
+    const text = await readFile(join(root, 'docker-compose.yml'), 'utf8');
+    const wrong = join(folder.path, 'wrong.yml');
+    await writeFile(wrong, text.replace('    read_only: true', '    read_onyl: true'));
+    await expect(readCompose(wrong)).rejects.toThrow('read_onyl');
+  });
+
+  test('names only what it defines', () => {
+    for (const { depends_on, networks, volumes, secrets, configs } of Object.values(model.services)) {
+      expect(Object.keys(model.services)).toEqual(expect.arrayContaining(Object.keys(depends_on ?? {})));
+      expect(Object.keys(model.networks)).toEqual(expect.arrayContaining(Object.keys(networks)));
+      for (const { type, source } of volumes ?? []) {
+        expect(type).toBe('volume');
+        expect(Object.keys(model.volumes)).toContain(source);
+      }
+      for (const { source } of secrets ?? []) expect(Object.keys(model.secrets)).toContain(source);
+      for (const { source } of configs ?? []) expect(Object.keys(model.configs)).toContain(source);
+    }
+    for (const { file } of Object.values(model.configs)) expect(existsSync(file ?? '')).toBe(true);
+  });
+
+  test('every service has a health check, is started again, and is waited for until it is well', () => {
+    for (const [name, { healthcheck, restart, depends_on }] of Object.entries(model.services)) {
+      expect(healthcheck?.test.length, name).toBeGreaterThan(1);
+      expect(restart, name).toBe('unless-stopped');
+      for (const { condition } of Object.values(depends_on ?? {})) expect(condition).toBe('service_healthy');
+    }
+  });
+
+  test('two workers know three builders', () => {
+    expect(service('worker').deploy?.replicas).toBe(2);
+    const builders = named(/^builder-\d$/);
+    expect(builders).toHaveLength(3);
+    const known = service('worker')
+      .environment?.BUILDERS?.split(',')
+      .map((url) => new URL(url).host);
+    expect(known).toEqual(builders.map((name) => `${name}:${8081}`));
+  });
+
+  test('each builder has a BuildKit of its own, with its own cache, reached by a socket alone', () => {
+    const daemons = named(/^builder-\d$/).map((name) => {
+      const builder = service(name);
+      const { pathname } = new URL(builder.environment?.BUILDKIT_HOST ?? '');
+      const socket = builder.volumes?.find(({ target }) => pathname.startsWith(`${target}/`));
+      const users = Object.entries(model.services).filter(([, { volumes }]) =>
+        volumes?.some(({ source }) => source === socket?.source),
+      );
+      expect(users.map(([user]) => user)).toContain(name);
+      expect(users).toHaveLength(2);
+      const [daemonName = '', daemon] = users.find(([user]) => user !== name) ?? [];
+      expect(builder.depends_on?.[daemonName]?.condition).toBe('service_healthy');
+      expect(daemon?.image).toMatch(/^moby\/buildkit:v[\d.]+-rootless$/);
+      const listens = daemon?.volumes?.find(({ source }) => source === socket?.source)?.target;
+      expect(daemon?.command).toContain(`unix://${listens}/buildkitd.sock`);
+      expect(daemon?.command?.join(' ')).not.toContain('tcp://');
+      const cache = daemon?.volumes?.find(({ target }) => target === '/home/user/.local/share/buildkit');
+      return { daemonName, cache: cache?.source };
+    });
+    expect(new Set(daemons.map(({ daemonName }) => daemonName)).size).toBe(3);
+    expect(new Set(daemons.map(({ cache }) => cache)).size).toBe(3);
+    expect(daemons.every(({ cache }) => cache !== undefined)).toBe(true);
+  });
+
+  test('build steps can reach the registry, and nothing else of Slipway', () => {
+    const onBuild = Object.entries(model.services).filter(([, { networks }]) => 'build' in networks);
+    expect(onBuild.map(([name]) => name).sort()).toEqual([
+      'buildkit-1',
+      'buildkit-2',
+      'buildkit-3',
+      'registry',
+    ]);
+    for (const [, { networks }] of onBuild) expect(Object.keys(networks)).toEqual(['build']);
+  });
+
+  test('secrets come from files, and every service that reads one is given it', () => {
+    for (const { file } of Object.values(model.secrets)) expect(file).toContain('/secrets/');
+    for (const [name, { environment = {}, secrets = [] }] of Object.entries(model.services)) {
+      for (const [variable, value] of Object.entries(environment)) {
+        expect(variable, name).not.toMatch(/(?:SECRET|TOKEN|PASSWORD)$/);
+        if (!variable.endsWith('_FILE')) continue;
+        expect(
+          secrets.map(({ target }) => target),
+          name,
+        ).toContain(value);
+      }
+    }
+    for (const name of ['api', 'worker', ...named(/^builder-\d$/)]) {
+      expect(service(name).environment?.PAYLOAD_SECRET_FILE).toBe('/run/secrets/payload-secret');
+    }
+    expect(service('api').environment?.API_TOKEN_FILE).toBe('/run/secrets/api-token');
+  });
+
+  test('ports are published on the loopback address alone', () => {
+    const ports = Object.values(model.services).flatMap((each) => each.ports ?? []);
+    expect(ports.map(({ target }) => target).sort()).toEqual([5000, 8080]);
+    for (const { host_ip } of ports) expect(host_ip).toBe('127.0.0.1');
+  });
+
+  test('Redis keeps what it acknowledged, and never drops a key for want of room', () => {
+    const { command = [], volumes } = service('redis');
+    const setting = (name: string) => command[command.indexOf(`--${name}`) + 1];
+    expect(setting('appendonly')).toBe('yes');
+    expect(setting('appendfsync')).toBe('always');
+    expect(setting('maxmemory-policy')).toBe('noeviction');
+    expect(volumes?.map(({ target }) => target)).toEqual(['/data']);
+  });
+
+  test('API and workers share the blob store', () => {
+    for (const name of ['api', 'worker']) {
+      const { environment, volumes } = service(name);
+      const { pathname } = new URL(environment?.BLOB_STORE ?? '');
+      expect(volumes).toEqual([expect.objectContaining({ source: 'blobs', target: pathname })]);
+    }
+  });
+
+  test('our services run without privileges', () => {
+    for (const name of ['api', 'worker', ...named(/^builder-\d$/)]) {
+      expect(service(name).cap_drop).toEqual(['ALL']);
+      expect(service(name).security_opt).toEqual(['no-new-privileges:true']);
+    }
+  });
+});
+
+test('the secrets are written once, behind a folder that only their owner can enter', async () => {
+  const script = join(root, 'scripts', 'secrets.mjs');
+  const secrets = join(folder.path, 'secrets');
+  const run = () => promisify(execFile)(process.execPath, [script, secrets]);
+  const read = () =>
+    Promise.all(['api-token', 'payload-secret'].map((name) => readFile(join(secrets, name), 'utf8')));
+  await run();
+  const first = await read();
+  for (const value of first) expect(value).toMatch(/^[0-9a-f]{64}\n$/);
+  expect(new Set(first).size).toBe(2);
+  expect((await stat(secrets)).mode & 0o777).toBe(0o700);
+  await run();
+  expect(await read()).toEqual(first);
+});

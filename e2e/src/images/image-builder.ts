@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { findTool } from '@slipway/local';
+
+const exec = promisify(execFile);
+const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
+
+interface BuildRequest {
+  readonly context: string;
+  /** Relative to the context. Default `Dockerfile`. */
+  readonly dockerfile?: string;
+  readonly target?: string;
+  readonly args?: Readonly<Record<string, string>>;
+  /** Secret id → file. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Pushed under this reference. */
+  readonly image: string;
+  /** A folder that its root file system is unpacked into too, owners and modes kept. */
+  readonly rootfs?: string;
+}
+
+export interface ImageBuilder {
+  /** Builds and pushes an image; rejects with the end of the build's log. */
+  build(request: BuildRequest): Promise<void>;
+}
+
+/** Builds images on a running buildkitd, as a person would with `buildctl`. */
+export function createImageBuilder({ address }: { readonly address: string }): ImageBuilder {
+  const buildctl = findTool('buildctl');
+  if (buildctl === undefined) throw new Error('buildctl is not installed');
+  return {
+    async build({ context, dockerfile = 'Dockerfile', target, args = {}, secrets = {}, image, rootfs }) {
+      const proxies = proxyVariables.flatMap((name) => {
+        const value = process.env[name] ?? process.env[name.toLowerCase()];
+        return value === undefined ? [] : [[name, value]];
+      });
+      const options = [
+        ['filename', dockerfile],
+        ...(target === undefined ? [] : [['target', target]]),
+        ...[...proxies, ...Object.entries(args)].map(([name, value]) => [`build-arg:${name}`, value]),
+      ];
+      await exec(
+        buildctl,
+        [
+          ...['--addr', address, 'build', '--progress', 'plain', '--frontend', 'dockerfile.v0'],
+          ...['--local', `context=${context}`, '--local', `dockerfile=${context}`],
+          ...options.flatMap(([name, value]) => ['--opt', `${name}=${value}`]),
+          ...Object.entries(secrets).flatMap(([id, file]) => ['--secret', `id=${id},src=${file}`]),
+          // Uncompressed: it is read back on this machine and then thrown away.
+          ...[
+            '--output',
+            `type=image,name=${image},push=true,registry.insecure=true,compression=uncompressed`,
+          ],
+          ...(rootfs === undefined ? [] : ['--output', `type=tar,dest=${rootfs}.tar`]),
+        ],
+        { maxBuffer: 64 * 1024 * 1024 },
+      ).catch((error: Error & { stderr?: string }) => {
+        throw new Error(`the build of ${image} failed:\n${(error.stderr ?? error.message).slice(-8_000)}`);
+      });
+      if (rootfs === undefined) return;
+      await mkdir(rootfs);
+      await exec('tar', [
+        '--extract',
+        '--same-owner',
+        '--same-permissions',
+        '--numeric-owner',
+        `--file=${rootfs}.tar`,
+        `--directory=${rootfs}`,
+      ]);
+      await rm(`${rootfs}.tar`);
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { execFile } from 'node:child_process';
+import { chmod, cp, mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { findTool } from '@slipway/local';
+import type { ImageBuilder } from './image-builder.js';
+
+const exec = promisify(execFile);
+const certificates = '/etc/ssl/certs/ca-certificates.crt';
+
+interface StandInOptions {
+  readonly builder: ImageBuilder;
+  /** An empty folder to lay the image out in. */
+  readonly folder: string;
+  readonly image: string;
+}
+
+/**
+ * Pushes an image that can stand in for an official Node image where none can be pulled: this machine's own Node
+ * and npm, their shared libraries, a static busybox for a shell, and the certificates that this machine trusts.
+ */
+export async function pushNodeImage({ builder, folder, image }: StandInOptions): Promise<void> {
+  const rootfs = join(folder, 'rootfs');
+  const node = await realpath(process.execPath);
+  const npm = dirname(dirname(await realpath(requireTool('npm'))));
+  for (const path of ['usr/bin', 'usr/lib/node_modules', 'etc/ssl/certs', 'root', 'bin']) {
+    await mkdir(join(rootfs, path), { recursive: true });
+  }
+  await mkdir(join(rootfs, 'tmp'));
+  // Not by mkdir, whose mode the umask cuts.
+  await chmod(join(rootfs, 'tmp'), 0o1777);
+  await cp(node, join(rootfs, 'usr/bin/node'));
+  await cp(npm, join(rootfs, 'usr/lib/node_modules/npm'), { recursive: true, verbatimSymlinks: true });
+  for (const name of ['npm', 'npx']) {
+    await symlink(`../lib/node_modules/npm/bin/${name}-cli.js`, join(rootfs, 'usr/bin', name));
+  }
+  await addSharedLibraries({ program: node, rootfs });
+  await addBusybox(rootfs);
+  await cp(await realpath(certificates), join(rootfs, certificates));
+  await writeFile(join(rootfs, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\nnode:x:1000:1000::/tmp:/bin/sh\n');
+  await writeFile(
+    join(folder, 'Dockerfile'),
+    [
+      'FROM scratch',
+      'COPY rootfs /',
+      'ENV PATH=/usr/local/bin:/usr/bin:/bin',
+      `ENV NODE_EXTRA_CA_CERTS=${certificates} SSL_CERT_FILE=${certificates}`,
+    ].join('\n'),
+  );
+  await builder.build({ context: folder, image });
+}
+
+/** Pushes an image that holds buildctl where the BuildKit images have it, and nothing else. */
+export async function pushBuildkitImage({ builder, folder, image }: StandInOptions): Promise<void> {
+  await cp(requireTool('buildctl'), join(folder, 'buildctl'));
+  await writeFile(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY buildctl /usr/bin/buildctl\n');
+  await builder.build({ context: folder, image });
+}
+
+/**
+ * What `ldd` names, at the very paths that the program's loader looks in, and the rest of glibc:
+ * other programs that are installed in the image, such as pnpm, are linked with parts that Node is not.
+ */
+async function addSharedLibraries({ program, rootfs }: { program: string; rootfs: string }): Promise<void> {
+  const { stdout } = await exec('ldd', [program]);
+  const paths = [...stdout.matchAll(/(?:=>\s*|^\s*)(\/\S+)/gm)].map(([, path = '']) => path);
+  const glibc = dirname(paths.find((path) => path.endsWith('/libc.so.6')) ?? '');
+  for (const path of [...paths, join(glibc, 'librt.so.1'), join(glibc, 'libresolv.so.2')]) {
+    await mkdir(join(rootfs, dirname(path)), { recursive: true });
+    await cp(await realpath(path), join(rootfs, path));
+  }
+}
+
+async function addBusybox(rootfs: string): Promise<void> {
+  const busybox = requireTool('busybox');
+  await cp(await realpath(busybox), join(rootfs, 'bin/busybox'));
+  const { stdout } = await exec(busybox, ['--list']);
+  for (const applet of stdout.split('\n')) {
+    if (applet !== '' && applet !== 'busybox') await symlink('busybox', join(rootfs, 'bin', applet));
+  }
+  await symlink('../../bin/busybox', join(rootfs, 'usr/bin/env'));
+}
+
+/** This machine's npm configuration as one file: how it reaches its registry and whom it trusts. */
+export async function npmConfig(): Promise<string> {
+  const parts = await Promise.all(
+    ['globalconfig', 'userconfig'].map(async (name) => {
+      const { stdout } = await exec('npm', ['config', 'get', name]);
+      return readFile(stdout.trim(), 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return '';
+        throw error;
+      });
+    }),
+  );
+  return parts.join('\n');
+}
+
+function requireTool(name: string): string {
+  const path = findTool(name);
+  if (path === undefined) throw new Error(`${name} is not installed`);
+  return path;
+}
