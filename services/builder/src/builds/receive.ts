@@ -1,0 +1,63 @@
+import { readFile, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import type { Secret } from '@slipway/shared/config';
+import { checkFrontend } from '../frontend/allowlist.js';
+import { spoolVerified } from '../intake/spool.js';
+import { unpackPayload } from '../unpack/unpack.js';
+import { type BuildConfig, parseBuildConfig } from './build-config.js';
+
+export interface ReceiveLimits {
+  readonly maxSourceBytes: number;
+  readonly maxSourceFiles: number;
+}
+
+interface ReceiveOptions {
+  readonly request: IncomingMessage;
+  /** The value of X-Build-Signature. */
+  readonly signature: string;
+  readonly secret: Secret;
+  readonly limits: ReceiveLimits;
+  /** An empty folder; whoever asks removes it. */
+  readonly folder: string;
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** A payload that has been received, verified and unpacked. */
+export interface ReceivedBuild {
+  readonly config: BuildConfig;
+  readonly contextDir: string;
+  /** Of the payload as it came. */
+  readonly bytes: number;
+  /** Entries of the context, folders included. */
+  readonly files: number;
+}
+
+/** Receives a payload. Nothing of it is looked at before its signature has been found right. Rejects with a coded error. */
+export async function receiveBuild(options: ReceiveOptions): Promise<ReceivedBuild> {
+  const { request, signature, secret, limits, folder, onBytes } = options;
+  const file = join(folder, 'payload.tar');
+  const contextDir = join(folder, 'context');
+  const bytes = await spoolVerified({
+    request,
+    file,
+    signature,
+    secret,
+    maxBytes: limits.maxSourceBytes,
+    onBytes,
+  });
+  const unpacked = await unpackPayload({
+    file,
+    dir: contextDir,
+    limits: { maxBytes: limits.maxSourceBytes, maxFiles: limits.maxSourceFiles },
+  });
+  // The build may need the room.
+  await rm(file);
+  return { config: parseBuildConfig(unpacked.config), contextDir, bytes, files: unpacked.files };
+}
+
+/** Throws `frontend_not_allowed` when the build would load foreign frontend code. */
+export async function checkFrontendOf(build: ReceivedBuild, allowed: readonly string[]): Promise<void> {
+  const dockerfile = await readFile(join(build.contextDir, 'Dockerfile'));
+  checkFrontend({ dockerfile, buildArgs: build.config.buildArgs, allowed });
+}

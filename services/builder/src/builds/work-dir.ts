@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * The folder that spooled and unpacked sources live in. Each process has a part of its own there, named after its
+ * process id, so that a new one can clear what a crashed one left. All processes that share the folder must see each
+ * other's process ids.
+ */
+export class WorkDir {
+  readonly path: string;
+  readonly #part: string;
+  #builds = 0;
+
+  private constructor({ path, part }: { path: string; part: string }) {
+    this.path = path;
+    this.#part = part;
+  }
+
+  /** Makes the process's part, and clears those of processes that are gone. */
+  static async open(path: string): Promise<WorkDir> {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(path)) {
+      if (isPart(name) && !isRunning(name)) await rm(join(path, name), { recursive: true, force: true });
+    }
+    const part = `${process.pid}-${randomBytes(4).toString('hex')}`;
+    await mkdir(join(path, part), { mode: 0o700 });
+    return new WorkDir({ path, part });
+  }
+
+  /** An id for the next build of this process; `isRunning` knows its kind. */
+  nextBuildId(): string {
+    this.#builds++;
+    return `${this.#part}-${this.#builds}`;
+  }
+
+  /** A new, empty folder; whoever asks removes it. */
+  folder(name: string): Promise<string> {
+    return mkdtemp(join(this.path, this.#part, `${name}-`));
+  }
+
+  /** Removes the process's part. */
+  async close(): Promise<void> {
+    await rm(join(this.path, this.#part), { recursive: true, force: true });
+  }
+}
+
+function isPart(name: string): boolean {
+  return /^\d+-[0-9a-f]{8}$/.test(name);
+}
+
+/** Whether the process that a part or a build id is named after may still be running. This process never counts. */
+export function isRunning(name: string): boolean {
+  const pid = Number(name.split('-')[0]);
+  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

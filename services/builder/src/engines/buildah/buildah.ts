@@ -1,0 +1,207 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SlipwayError } from '@slipway/shared/errors';
+import type { Logger } from '@slipway/shared/logger';
+import { type ChildExit, runChild } from '../../process/child.js';
+import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engine.js';
+import { engineError } from '../engine-error.js';
+import { FailureText, textLines } from '../failure-text.js';
+import { foreignPlatforms, ownPlatform } from '../platform.js';
+import { cgroupParentOf, ownedContainers } from './containers.js';
+import { BuildahLog } from './log.js';
+import { registriesConf } from './registries-conf.js';
+
+interface BuildahOptions {
+  /** For images and containers; undefined means where buildah keeps them by default. */
+  readonly stateDir: string | undefined;
+  /** For files that live as long as this process. */
+  readonly configDir: string;
+  readonly insecureRegistries: readonly string[];
+  /** The folder that holds `config.json` with the registry credentials, if there is one. */
+  readonly dockerConfig: string;
+  /** Of the child processes; see `engineEnvironment`. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly killGraceMs: number;
+  readonly logger: Logger;
+}
+
+const shortCommandTimeoutMs = 15_000;
+
+/** Builds with `buildah` on this machine, with no daemon: chroot isolation, layers cached in its storage. */
+export class BuildahEngine implements BuildEngine {
+  readonly name = 'buildah';
+  readonly #options: BuildahOptions;
+  readonly #registriesConf: string;
+  #containersFolder: string | undefined;
+
+  constructor(options: BuildahOptions) {
+    this.#options = options;
+    this.#registriesConf = join(options.configDir, 'registries.conf');
+  }
+
+  /** Makes it ready for builds. `isRunning` says of a build's id whether some process still has it in hand. */
+  async prepare(isRunning: (build: string) => boolean): Promise<void> {
+    if (this.#options.stateDir !== undefined) await mkdir(this.#options.stateDir, { recursive: true });
+    await writeFile(this.#registriesConf, registriesConf(this.#options.insecureRegistries));
+    const store = await this.#run(['info', '--format={{.store.GraphRoot}}\n{{.store.GraphDriverName}}']);
+    const [root = '', driver = ''] = store.split('\n');
+    this.#containersFolder = join(root, `${driver}-containers`);
+    await this.#removeContainers((build) => !isRunning(build));
+  }
+
+  async check(): Promise<void> {
+    await this.#run(['info', '--format={{.store.GraphRoot}}']);
+  }
+
+  async build(request: BuildRequest, { signal, onLog }: BuildRun): Promise<BuildOutcome> {
+    const [foreign] = foreignPlatforms(request.platforms);
+    // buildah 1.28 takes cached layers of one platform for those of another, and pushes what does not run.
+    if (foreign !== undefined) {
+      throw new SlipwayError(
+        'platform_unsupported',
+        `This builder builds ${ownPlatform} alone, not ${foreign}.`,
+      );
+    }
+    const log = new BuildahLog({ onLog, now: () => new Date() });
+    const step = { request, signal, log };
+    const imageFile = join(request.scratchDir, 'image');
+    try {
+      await this.#step({ ...step, stage: 'build', args: buildArguments(request, imageFile) });
+      if (!request.push) return { digest: undefined };
+      const image = (await readFile(imageFile, 'utf8')).trim();
+      const digestFile = join(request.scratchDir, 'digest');
+      log.begin(`pushing ${request.image}`);
+      const args = ['push', `--digestfile=${digestFile}`, '--', image, `docker://${request.image}`];
+      await this.#step({ ...step, stage: 'push', args });
+      return { digest: (await readFile(digestFile, 'utf8')).trim() };
+    } finally {
+      await this.#removeContainers((build) => build === request.id);
+    }
+  }
+
+  async #step({ request, signal, log, stage, args }: StepOptions): Promise<void> {
+    const said = new FailureText({ prefix: 'Error: ' });
+    const printed = new FailureText({ prefix: '' });
+    const out = textLines((line) => {
+      printed.add(line);
+      log.take(line);
+    });
+    const err = textLines((line) => {
+      said.add(line);
+      printed.add(line);
+      log.take(line);
+    });
+    const exit = await this.#spawn({
+      args,
+      signal,
+      tmpDir: request.scratchDir,
+      onStdout: (chunk) => out.push(chunk),
+      onStderr: (chunk) => err.push(chunk),
+    });
+    out.end();
+    err.end();
+    log.end();
+    if (exit.code !== 0) throw failure({ exit, stage, said, printed });
+  }
+
+  async #removeContainers(choose: (build: string) => boolean): Promise<void> {
+    if (this.#containersFolder === undefined) return;
+    try {
+      const left = (await ownedContainers(this.#containersFolder)).filter(({ build }) => choose(build));
+      if (left.length > 0) await this.#run(['rm', '--', ...left.map(({ id }) => id)]);
+    } catch (error) {
+      // The build's own outcome counts more; the next start of this process tries again.
+      this.#options.logger.error({ err: error }, 'working containers could not be removed');
+    }
+  }
+
+  /** Runs a short command and returns what it printed. Rejects with `builder_unreachable` when it fails. */
+  async #run(args: readonly string[]): Promise<string> {
+    const chunks: Buffer[] = [];
+    const said = new FailureText({ prefix: 'Error: ' });
+    const err = textLines((line) => said.add(line));
+    let exit: ChildExit;
+    try {
+      exit = await this.#spawn({
+        args,
+        signal: AbortSignal.timeout(shortCommandTimeoutMs),
+        onStdout: (chunk) => chunks.push(chunk),
+        onStderr: (chunk) => err.push(chunk),
+      });
+    } catch (error) {
+      throw new SlipwayError('builder_unreachable', `buildah does not run: ${(error as Error).message}`);
+    }
+    err.end();
+    if (exit.code !== 0)
+      throw new SlipwayError('builder_unreachable', `buildah does not run: ${said.message()}`);
+    return Buffer.concat(chunks).toString().trim();
+  }
+
+  #spawn({ args, tmpDir, ...child }: SpawnOptions): Promise<ChildExit> {
+    const { stateDir, dockerConfig, env, killGraceMs } = this.#options;
+    const storage =
+      stateDir === undefined
+        ? []
+        : [`--root=${join(stateDir, 'storage')}`, `--runroot=${join(stateDir, 'run')}`];
+    const credentials = join(dockerConfig, 'config.json');
+    return runChild({
+      ...child,
+      command: 'buildah',
+      args: [...storage, ...args],
+      env: {
+        ...env,
+        CONTAINERS_REGISTRIES_CONF: this.#registriesConf,
+        ...(existsSync(credentials) && { REGISTRY_AUTH_FILE: credentials }),
+        ...(tmpDir !== undefined && { TMPDIR: tmpDir }),
+      },
+      killGraceMs,
+    });
+  }
+}
+
+interface StepOptions {
+  readonly request: BuildRequest;
+  readonly signal: AbortSignal;
+  readonly log: BuildahLog;
+  readonly stage: 'build' | 'push';
+  readonly args: readonly string[];
+}
+
+interface SpawnOptions {
+  readonly args: readonly string[];
+  readonly signal: AbortSignal;
+  readonly tmpDir?: string;
+  readonly onStdout: (chunk: Buffer) => void;
+  readonly onStderr: (chunk: Buffer) => void;
+}
+
+/** Values stand behind `--option=`, and what is no option behind `--`. */
+function buildArguments(request: BuildRequest, imageFile: string): string[] {
+  return [
+    'build',
+    '--isolation=chroot',
+    '--layers',
+    // Otherwise any image in the storage could be built upon, whoever pulled it.
+    '--pull=always',
+    '--http-proxy=false',
+    `--cgroup-parent=${cgroupParentOf(request.id)}`,
+    `--iidfile=${imageFile}`,
+    `--file=${join(request.contextDir, 'Dockerfile')}`,
+    ...Object.entries(request.buildArgs).map(([key, value]) => `--build-arg=${key}=${value}`),
+    '--',
+    request.contextDir,
+  ];
+}
+
+interface FailureOptions {
+  readonly exit: ChildExit;
+  readonly stage: 'build' | 'push';
+  readonly said: FailureText;
+  readonly printed: FailureText;
+}
+
+function failure({ exit, stage, said, printed }: FailureOptions): SlipwayError {
+  if (exit.signal !== null) return new SlipwayError('builder_lost', `buildah was ended by ${exit.signal}.`);
+  return engineError({ message: said.message(), stage, output: printed.lines(), foreignPlatform: false });
+}

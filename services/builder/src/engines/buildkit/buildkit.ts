@@ -1,0 +1,162 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SlipwayError } from '@slipway/shared/errors';
+import { type ChildExit, runChild } from '../../process/child.js';
+import { LineSplitter } from '../../process/lines.js';
+import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engine.js';
+import { engineError } from '../engine-error.js';
+import { FailureText } from '../failure-text.js';
+import { insecureRegistry, isLoopback, registryOf } from '../insecure.js';
+import { foreignPlatforms } from '../platform.js';
+import { BuildkitProgress } from './progress.js';
+import { isRecentEnough, minimumVersion } from './version.js';
+
+interface BuildkitOptions {
+  /** `unix://…` or `tcp://…` of the daemon. */
+  readonly address: string;
+  readonly insecureRegistries: readonly string[];
+  /** Of the child processes; see `engineEnvironment`. DOCKER_CONFIG in it names the registry credentials. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly killGraceMs: number;
+}
+
+/** A progress event carries a piece of output in base64; longer ones than this are left out of the log. */
+const maxEventBytes = 4 * 1024 * 1024;
+const checkTimeoutMs = 5_000;
+
+/** Builds through `buildctl` on a BuildKit daemon, here or elsewhere. */
+export class BuildkitEngine implements BuildEngine {
+  readonly name = 'buildkit';
+  readonly #options: BuildkitOptions;
+
+  constructor(options: BuildkitOptions) {
+    this.#options = options;
+  }
+
+  /** The version that `buildctl` says. Throws when it is missing or too old; undefined when it says none. */
+  async version(): Promise<string | undefined> {
+    const { exit, output } = await this.#run(['--version']);
+    const text = output.lines().join(' ').trim();
+    if (exit.code !== 0) throw new Error(`buildctl does not run: ${text}`);
+    const recent = isRecentEnough(text);
+    if (recent === false)
+      throw new Error(`${text} is older than ${minimumVersion.join('.')}: install a newer BuildKit`);
+    return recent ? text : undefined;
+  }
+
+  async check(): Promise<void> {
+    let failure: string;
+    try {
+      const { exit, output } = await this.#run(['debug', 'workers']);
+      if (exit.code === 0) return;
+      failure = output.message();
+    } catch (error) {
+      failure = (error as Error).message;
+    }
+    throw new SlipwayError('builder_unreachable', `BuildKit does not answer: ${failure}`);
+  }
+
+  async build(request: BuildRequest, { signal, onLog }: BuildRun): Promise<BuildOutcome> {
+    const registry = registryOf(request.image);
+    const isInsecure = this.#options.insecureRegistries.includes(registry);
+    if (request.push && !isInsecure && isLoopback(registry)) throw insecureRegistry(registry);
+    const metadataFile = join(request.scratchDir, 'metadata.json');
+    const said = new FailureText({ prefix: 'error: ' });
+    const printed = new FailureText({ prefix: '' });
+    const progress = new BuildkitProgress({ onLog, onOutput: (line) => printed.add(line) });
+    const events = new LineSplitter({
+      maxBytes: maxEventBytes,
+      onLine: (line) => {
+        if (!progress.take(line)) said.add(line);
+      },
+    });
+    const exit = await this.#spawn({
+      args: buildArguments({ request, metadataFile, isInsecure }),
+      signal,
+      onStderr: (chunk) => events.push(chunk),
+    });
+    events.end();
+    if (exit.code !== 0) throw failure({ exit, said, printed, request });
+    return { digest: request.push ? await pushedDigest(metadataFile) : undefined };
+  }
+
+  /** Runs a short command, for its output. */
+  async #run(args: readonly string[]): Promise<{ exit: ChildExit; output: FailureText }> {
+    const output = new FailureText({ prefix: 'error: ' });
+    const lines = new LineSplitter({ maxBytes: 4096, onLine: (line) => output.add(line) });
+    const push = (chunk: Buffer) => lines.push(chunk);
+    const signal = AbortSignal.timeout(checkTimeoutMs);
+    const exit = await this.#spawn({ args, signal, onStdout: push, onStderr: push });
+    lines.end();
+    return { exit, output };
+  }
+
+  #spawn(child: {
+    readonly args: readonly string[];
+    readonly signal: AbortSignal;
+    readonly onStdout?: (chunk: Buffer) => void;
+    readonly onStderr: (chunk: Buffer) => void;
+  }): Promise<ChildExit> {
+    const { address, env, killGraceMs } = this.#options;
+    return runChild({
+      ...child,
+      args: ['--addr', address, ...child.args],
+      command: 'buildctl',
+      env,
+      killGraceMs,
+    });
+  }
+}
+
+interface ArgumentsOptions {
+  readonly request: BuildRequest;
+  readonly metadataFile: string;
+  readonly isInsecure: boolean;
+}
+
+/** Values stand behind `key=` inside one argument each, so that none can be taken for an option. */
+function buildArguments({ request, metadataFile, isInsecure }: ArgumentsOptions): string[] {
+  const { contextDir, image, buildArgs, platforms, push } = request;
+  const options = Object.entries(buildArgs).map(([key, value]) => `build-arg:${key}=${value}`);
+  if (platforms.length > 0) options.push(`platform=${platforms.join(',')}`);
+  const output = [
+    `type=image,name=${image}`,
+    `push=${push}`,
+    ...(isInsecure ? ['registry.insecure=true'] : []),
+  ];
+  return [
+    'build',
+    '--frontend=dockerfile.v0',
+    `--local=context=${contextDir}`,
+    `--local=dockerfile=${contextDir}`,
+    ...options.map((option) => `--opt=${option}`),
+    `--output=${output.join(',')}`,
+    `--metadata-file=${metadataFile}`,
+    '--progress=rawjson',
+  ];
+}
+
+interface FailureOptions {
+  readonly exit: ChildExit;
+  readonly said: FailureText;
+  readonly printed: FailureText;
+  readonly request: BuildRequest;
+}
+
+function failure({ exit, said, printed, request }: FailureOptions): SlipwayError {
+  if (exit.signal !== null) return new SlipwayError('builder_lost', `buildctl was ended by ${exit.signal}.`);
+  return engineError({
+    message: said.message(),
+    stage: 'build',
+    output: printed.lines(),
+    foreignPlatform: foreignPlatforms(request.platforms).length > 0,
+  });
+}
+
+async function pushedDigest(metadataFile: string): Promise<string> {
+  const metadata: unknown = JSON.parse(await readFile(metadataFile, 'utf8'));
+  const digest = (metadata as Record<string, unknown>)['containerimage.digest'];
+  if (typeof digest !== 'string')
+    throw new SlipwayError('builder_protocol', 'BuildKit named no digest of the image.');
+  return digest;
+}

@@ -1,0 +1,81 @@
+import type { Logger } from '@slipway/shared/logger';
+import { isRunning } from '../builds/work-dir.js';
+import { BuildahEngine } from './buildah/buildah.js';
+import { BuildkitEngine } from './buildkit/buildkit.js';
+import type { BuildEngine } from './engine.js';
+import { engineEnvironment } from './environment.js';
+
+export interface EngineOptions {
+  readonly engine: 'auto' | 'buildkit' | 'buildah';
+  readonly buildkitHost: string;
+  readonly insecureRegistries: readonly string[];
+  readonly dockerConfig: string;
+  readonly engineStateDir: string | undefined;
+  readonly childEnv: Readonly<Record<string, string | undefined>>;
+  readonly configDir: string;
+  readonly killGraceMs: number;
+  readonly logger: Logger;
+}
+
+/**
+ * The engine that is asked for; `auto` takes BuildKit where a buildkitd answers, else buildah. Rejects with what to
+ * install when there is none. A buildkitd that is asked for by name may still be starting: it need not answer yet.
+ */
+export async function chooseEngine(options: EngineOptions): Promise<BuildEngine> {
+  switch (options.engine) {
+    case 'buildkit':
+      return openBuildkit(options);
+    case 'buildah':
+      return openBuildah(options);
+    case 'auto':
+      return firstThatRuns(options);
+  }
+}
+
+async function firstThatRuns(options: EngineOptions): Promise<BuildEngine> {
+  const reasons: string[] = [];
+  try {
+    const engine = await openBuildkit(options);
+    await engine.check();
+    return engine;
+  } catch (error) {
+    reasons.push((error as Error).message);
+  }
+  try {
+    return await openBuildah(options);
+  } catch (error) {
+    reasons.push((error as Error).message);
+  }
+  throw new Error(
+    `there is no build engine: ${reasons.join('; ')}. Start a buildkitd and install buildctl ` +
+      '(https://github.com/moby/buildkit/releases), with BUILDKIT_HOST naming its address, ' +
+      'or install buildah (on Debian: apt-get install buildah).',
+  );
+}
+
+async function openBuildkit(options: EngineOptions): Promise<BuildkitEngine> {
+  const engine = new BuildkitEngine({
+    address: options.buildkitHost,
+    insecureRegistries: options.insecureRegistries,
+    env: engineEnvironment(options.childEnv, { DOCKER_CONFIG: options.dockerConfig }),
+    killGraceMs: options.killGraceMs,
+  });
+  const version = await engine.version();
+  if (version === undefined)
+    options.logger.warn('buildctl does not say its version; 0.31.1 is the oldest supported');
+  return engine;
+}
+
+async function openBuildah(options: EngineOptions): Promise<BuildahEngine> {
+  const engine = new BuildahEngine({
+    stateDir: options.engineStateDir,
+    configDir: options.configDir,
+    insecureRegistries: options.insecureRegistries,
+    dockerConfig: options.dockerConfig,
+    env: engineEnvironment(options.childEnv),
+    killGraceMs: options.killGraceMs,
+    logger: options.logger,
+  });
+  await engine.prepare(isRunning);
+  return engine;
+}

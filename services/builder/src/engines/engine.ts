@@ -1,0 +1,45 @@
+/** One image to build. Whatever comes from the request has been checked, and never becomes an option of a command. */
+export interface BuildRequest {
+  /** Unique, and safe as a file name. */
+  readonly id: string;
+  /** The unpacked context, an absolute path; holds a regular file `Dockerfile`. */
+  readonly contextDir: string;
+  /** An empty folder for the engine's own files. */
+  readonly scratchDir: string;
+  /** An image reference of the OCI grammar. */
+  readonly image: string;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** `os/arch[/variant]`; none means the engine's own. */
+  readonly platforms: readonly string[];
+  readonly push: boolean;
+}
+
+export interface BuildRun {
+  /** Its reason, an error of the table, says why the build must stop. */
+  readonly signal: AbortSignal;
+  /** Told each line of the log, in the form of `log-lines.ts`. */
+  readonly onLog: (line: string) => void;
+}
+
+export interface BuildOutcome {
+  /** `sha256:…` of the pushed manifest, as the registry knows it; undefined when nothing was pushed. */
+  readonly digest: string | undefined;
+}
+
+/**
+ * Something that makes images. The contract, which the conformance suite checks:
+ *
+ * - `build` settles only when nothing of the build is running any more: no process, no container, no mount.
+ * - It rejects with a coded error: `build_failed` and its like for what the user must mend, `push_*` and `registry_*`
+ *   for the registry, `builder_*` when the engine itself is at fault, the signal's reason when it was aborted.
+ * - Builds may run at the same time, for the same image too. Layers are cached from one build to the next.
+ * - A registry is spoken to over plain http only if it is on the allowlist; any other answers with `registry_insecure`.
+ * - Base images are looked up in their registry each time, so that a cache shows nobody what they may not pull.
+ * - Secrets are never in the command line; the environment of a child is an allowlist.
+ * - `check` rejects with `builder_unreachable` when a build could not run now. It is cheap enough for a health check.
+ */
+export interface BuildEngine {
+  readonly name: 'buildkit' | 'buildah';
+  check(): Promise<void>;
+  build(request: BuildRequest, run: BuildRun): Promise<BuildOutcome>;
+}

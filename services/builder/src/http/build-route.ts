@@ -1,0 +1,147 @@
+import { rm } from 'node:fs/promises';
+import type { Secret } from '@slipway/shared/config';
+import type { BuilderResult } from '@slipway/shared/contracts';
+import { errorRow, SlipwayError, toProblem } from '@slipway/shared/errors';
+import type { Logger } from '@slipway/shared/logger';
+import { signatureHeader } from '@slipway/shared/signing';
+import type { Request, RequestHandler, Response } from 'express';
+import { type ReceivedBuild, type ReceiveLimits, receiveBuild } from '../builds/receive.js';
+import { runBuild } from '../builds/run.js';
+import type { Slots } from '../builds/slots.js';
+import { stopSignal, timeLimit } from '../builds/stop-signals.js';
+import type { WorkDir } from '../builds/work-dir.js';
+import type { Drain } from '../drain.js';
+import type { BuildEngine } from '../engines/engine.js';
+import type { BuilderMetrics } from '../metrics.js';
+import { type Answer, BufferedAnswer, StreamedAnswer } from './answers.js';
+
+export interface BuildRouteOptions {
+  readonly engine: BuildEngine;
+  readonly workDir: WorkDir;
+  readonly slots: Slots;
+  readonly drain: Drain;
+  readonly secret: Secret;
+  readonly limits: ReceiveLimits;
+  readonly allowedFrontends: readonly string[];
+  readonly buildTimeoutMs: number;
+  /** Between two signs of life in a stream. */
+  readonly heartbeatMs: number;
+  readonly metrics: BuilderMetrics;
+  readonly logger: Logger;
+}
+
+/** `POST /build` of the Function Builder API. */
+export function buildRoute(options: BuildRouteOptions): RequestHandler {
+  const { slots, drain, metrics } = options;
+  return async (req, res) => {
+    res.once('finish', () => metrics.responses.inc({ status: res.statusCode }));
+    if (drain.begun.aborted) {
+      res.set('Connection', 'close');
+      throw new SlipwayError('builder_draining');
+    }
+    const signature = req.get(signatureHeader);
+    if (signature === undefined) throw new SlipwayError('signature_missing');
+    const release = slots.take();
+    if (!release) {
+      refuseBusy(res, slots.limit);
+      return;
+    }
+    try {
+      await handle({ ...options, req, res, signature, release });
+    } finally {
+      release();
+    }
+  };
+}
+
+/** As pro-builder words it, for clients that look at the text. */
+function refuseBusy(res: Response, limit: number): void {
+  res
+    .status(429)
+    .set('Retry-After', '1')
+    .type('text/plain')
+    .send(`Concurrent request limit exceeded. Max concurrent requests ${limit}\n`);
+}
+
+interface HandleOptions extends BuildRouteOptions {
+  readonly req: Request;
+  readonly res: Response;
+  readonly signature: string;
+  /** Gives the slot back. It happens before the last word, on which the client may send its next build. */
+  readonly release: () => void;
+}
+
+async function handle(options: HandleOptions): Promise<void> {
+  const { req, res, workDir, engine, metrics, drain, logger } = options;
+  const id = workDir.nextBuildId();
+  const line: Record<string, unknown> = { build: id, engine: engine.name };
+  const started = performance.now();
+  const elapsedMs = () => Math.round(performance.now() - started);
+  const folder = await workDir.folder('build');
+  const finish = async () => {
+    await rm(folder, { recursive: true, force: true });
+    options.release();
+  };
+  try {
+    const limitMs = timeLimit(req, options.buildTimeoutMs);
+    const build = await receive(options, folder);
+    const { image, platforms, push } = build.config;
+    Object.assign(line, {
+      image,
+      platforms,
+      push,
+      bytes: build.bytes,
+      files: build.files,
+      receive_ms: elapsedMs(),
+    });
+    const answer = answerTo(options);
+    const stop = stopSignal({ response: res, limitMs, drained: drain.over });
+    const stopTimer = metrics.buildSeconds.startTimer();
+    const { result, error } = await runBuild({
+      ...{ id, build, folder, engine, allowedFrontends: options.allowedFrontends },
+      signal: stop.signal,
+      onLog: (text) => answer.log(text),
+    });
+    stop.clear();
+    stopTimer({ status: result.status });
+    await finish();
+    answer.end(result);
+    logEnd({ logger, line: { ...line, total_ms: elapsedMs() }, result, error });
+  } catch (error) {
+    await finish();
+    logger.info({ ...line, code: toProblem(error).code, total_ms: elapsedMs() }, 'build refused');
+    throw error;
+  }
+}
+
+function receive(
+  { req, signature, secret, limits, metrics }: HandleOptions,
+  folder: string,
+): Promise<ReceivedBuild> {
+  const onBytes = (bytes: number) => metrics.receivedBytes.inc(bytes);
+  return receiveBuild({ request: req, signature, secret, limits, folder, onBytes });
+}
+
+interface EndOptions {
+  readonly logger: Logger;
+  readonly line: Record<string, unknown>;
+  readonly result: BuilderResult;
+  readonly error: unknown;
+}
+
+/** The one line of a build. A user's failure is told to the user alone: its text may hold what is theirs. */
+function logEnd({ logger, line, result, error }: EndOptions): void {
+  const { status, code, digest, duration, error: message } = result;
+  const wide = { ...line, status, digest, build_seconds: duration };
+  if (error === undefined) logger.info(wide, 'build ended');
+  else if (!(error instanceof SlipwayError)) logger.error({ ...wide, code, err: error }, 'build ended');
+  else {
+    const isUsers = errorRow(error.code).fault === 'user';
+    logger.info({ ...wide, code, ...(!isUsers && { error: message }) }, 'build ended');
+  }
+}
+
+function answerTo({ req, res, heartbeatMs }: HandleOptions): Answer {
+  const wantsStream = req.get('accept')?.includes('application/x-ndjson') ?? false;
+  return wantsStream ? new StreamedAnswer({ res, heartbeatMs }) : new BufferedAnswer({ res });
+}

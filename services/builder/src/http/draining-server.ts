@@ -1,0 +1,54 @@
+import { httpServer } from '@slipway/shared/http';
+import type { Component } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { Express } from 'express';
+import type { Slots } from '../builds/slots.js';
+import type { Drain } from '../drain.js';
+import { answerClientErrors } from './client-errors.js';
+
+interface DrainingServerOptions {
+  readonly app: Express;
+  readonly port: number;
+  readonly host: string | undefined;
+  readonly logger: Logger;
+  readonly drain: Drain;
+  readonly slots: Slots;
+  readonly shutdownGraceMs: number;
+  readonly onListening?: (port: number) => void;
+}
+
+/** Of the grace time, what is kept for ending builds and telling their clients. */
+const endingMs = 5_000;
+
+/**
+ * The builder's HTTP server. When it is stopped it goes on listening, so that new builds are refused with a 503 rather
+ * than a closed port, until the running ones have ended; when the grace time is nearly over, those are ended.
+ */
+export function drainingServer(options: DrainingServerOptions): Component {
+  const { drain, slots, logger, shutdownGraceMs } = options;
+  const name = 'http';
+  return {
+    name,
+    async run(signal) {
+      const closed = new AbortController();
+      const server = httpServer({ ...options, name, configure: answerClientErrors });
+      const onStop = async () => {
+        drain.begin();
+        logger.info({ builds: slots.taken }, 'draining');
+        const patience = Math.max(shutdownGraceMs - endingMs, shutdownGraceMs / 2);
+        const timer = setTimeout(() => drain.end(), patience);
+        await slots.idle();
+        clearTimeout(timer);
+        closed.abort();
+      };
+      let stopped: Promise<void> | undefined;
+      const stop = () => {
+        stopped = onStop();
+      };
+      if (signal.aborted) stop();
+      else signal.addEventListener('abort', stop, { once: true });
+      await server.run(closed.signal);
+      await stopped;
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface ChildOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment of the child; nothing is inherited. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  readonly onStdout?: (chunk: Buffer) => void;
+  readonly onStderr?: (chunk: Buffer) => void;
+  readonly signal: AbortSignal;
+  /** Milliseconds between SIGTERM and SIGKILL. */
+  readonly killGraceMs: number;
+}
+
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A grandchild that escaped the group may hold the pipes for ever; output is awaited this long, in ms. */
+const outputWaitMs = 1_000;
+
+/**
+ * Runs a program, without a shell and without standard input, as the leader of a process group of its own.
+ * When it settles, no process of the group is left: what outlives the leader is killed. When `signal` is aborted the
+ * group gets SIGTERM, then SIGKILL, and the promise rejects with the signal's reason. It rejects too when the program
+ * cannot be started.
+ */
+export async function runChild(options: ChildOptions): Promise<ChildExit> {
+  const { signal } = options;
+  signal.throwIfAborted();
+  const child = spawn(options.command, options.args, {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: options.env,
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+  });
+  child.stdout.on('data', (chunk: Buffer) => options.onStdout?.(chunk));
+  child.stderr.on('data', (chunk: Buffer) => options.onStderr?.(chunk));
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const exited = new Promise<ChildExit>((resolve, reject) => {
+    child.once('exit', (code, exitSignal) => resolve({ code, signal: exitSignal }));
+    child.once('error', reject);
+  });
+  const ended = new AbortController();
+  const onAbort = () => void terminate(child, options.killGraceMs, ended.signal);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    const exit = await exited;
+    signalGroup(child, 'SIGKILL');
+    await Promise.race([
+      closed,
+      delay(outputWaitMs, undefined, { signal: ended.signal }).catch(() => undefined),
+    ]);
+    signal.throwIfAborted();
+    return exit;
+  } finally {
+    ended.abort();
+    signal.removeEventListener('abort', onAbort);
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }
+}
+
+async function terminate(child: ChildProcess, graceMs: number, ended: AbortSignal): Promise<void> {
+  signalGroup(child, 'SIGTERM');
+  try {
+    await delay(graceMs, undefined, { signal: ended });
+  } catch {
+    return; // It ended within the grace time.
+  }
+  signalGroup(child, 'SIGKILL');
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

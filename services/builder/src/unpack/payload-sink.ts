@@ -1,0 +1,134 @@
+import { closeSync, constants, fchmodSync, futimesSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { configEntry, contextFolder } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { normalPath, type TarEntry, type TarSink } from '@slipway/shared/source';
+import { hardLinkTarget, shown, type Tree } from './tree.js';
+
+/** The time that files are given, so that equal files make equal layers, whoever packed them and when. */
+export const modified = new Date(Date.UTC(1985, 9, 26, 8, 15));
+
+const maxConfigBytes = 1024 * 1024;
+/** Sealed build secrets. A build that needs them would fail in some odd way without. */
+const secretsEntry = 'com.openfaas.secrets';
+
+/**
+ * Takes the entries of a build payload: the config into memory, files and folders of `context/` to the disk at once,
+ * links later, so that nothing can be written through one. All else is skipped.
+ */
+export class PayloadSink implements TarSink {
+  readonly copies: { readonly from: string; readonly to: string }[] = [];
+  readonly #tree: Tree;
+  readonly #dir: string;
+  readonly #maxEntries: number;
+  #entries = 0;
+  #config: Buffer[] | undefined;
+  #write: (piece: Buffer) => void = () => {};
+  #end: () => void = () => {};
+
+  constructor({ tree, dir, maxEntries }: { tree: Tree; dir: string; maxEntries: number }) {
+    this.#tree = tree;
+    this.#dir = dir;
+    this.#maxEntries = maxEntries;
+  }
+
+  /** The content of the config entry. */
+  get config(): Buffer {
+    if (!this.#config) throw new SlipwayError('request_invalid', `The payload has no ${configEntry}.`);
+    return Buffer.concat(this.#config);
+  }
+
+  entry(entry: TarEntry): void {
+    this.#write = () => {};
+    this.#end = () => {};
+    if (++this.#entries > this.#maxEntries) {
+      throw new SlipwayError('source_too_many_files', `There are more than ${this.#maxEntries} entries.`);
+    }
+    const path = normalPath(entry.path);
+    if (path === secretsEntry) {
+      throw new SlipwayError(
+        'request_invalid',
+        `This builder opens no sealed secrets: it takes no ${secretsEntry}.`,
+      );
+    }
+    if (path === configEntry) this.#takeConfig(entry);
+    else if (path === contextFolder) {
+      if (entry.type !== 'folder')
+        throw new SlipwayError('source_path_conflict', `${contextFolder} is no folder.`);
+    } else if (path.startsWith(`${contextFolder}/`)) this.#take(path.slice(contextFolder.length + 1), entry);
+  }
+
+  content(piece: Buffer): void {
+    this.#write(piece);
+  }
+
+  entryEnd(): void {
+    this.#end();
+  }
+
+  /** Closes what a broken archive has left open. */
+  close(): void {
+    this.#end();
+    this.#end = () => {};
+  }
+
+  #takeConfig(entry: TarEntry): void {
+    if (this.#config) throw new SlipwayError('source_path_duplicate', `${configEntry} occurs twice.`);
+    if (entry.type !== 'file' || entry.size > maxConfigBytes) {
+      throw new SlipwayError(
+        'request_invalid',
+        `${configEntry} is no file of at most ${maxConfigBytes} bytes.`,
+      );
+    }
+    const config: Buffer[] = [];
+    this.#config = config;
+    // The pieces are only lent.
+    this.#write = (piece) => config.push(Buffer.from(piece));
+  }
+
+  #take(path: string, entry: TarEntry): void {
+    switch (entry.type) {
+      case 'folder':
+        this.#tree.addFolder(path);
+        mkdirSync(join(this.#dir, path), { recursive: true, mode: 0o755 });
+        return;
+      case 'link':
+        this.#tree.addLink(path, entry.target);
+        return;
+      case 'hard_link':
+        this.#takeCopy(path, entry.target);
+        return;
+      case 'file':
+        this.#takeFile(path, entry);
+        return;
+    }
+  }
+
+  #takeCopy(path: string, target: string): void {
+    const inArchive = hardLinkTarget(target);
+    if (!inArchive.startsWith(`${contextFolder}/`)) {
+      throw new SlipwayError(
+        'source_link_unsafe',
+        `${shown(path)} is a hard link to what is not in the context.`,
+      );
+    }
+    this.copies.push({ from: this.#tree.addCopy(path, inArchive.slice(contextFolder.length + 1)), to: path });
+  }
+
+  #takeFile(path: string, entry: TarEntry): void {
+    this.#tree.addFile(path, entry);
+    const parent = join(this.#dir, path, '..');
+    mkdirSync(parent, { recursive: true, mode: 0o755 });
+    const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+    const fd = openSync(join(this.#dir, path), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
+    this.#end = () => {
+      this.#end = () => {};
+      futimesSync(fd, modified, modified);
+      closeSync(fd);
+    };
+    fchmodSync(fd, entry.executable ? 0o755 : 0o644);
+    this.#write = (piece) => {
+      for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at);
+    };
+  }
+}

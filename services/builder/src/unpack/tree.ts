@@ -1,0 +1,123 @@
+import { SlipwayError } from '@slipway/shared/errors';
+import { checkLinks, normalPath, parentOf, type TarEntry } from '@slipway/shared/source';
+
+export interface TreeLimits {
+  /** Of all files together; a hard link counts as a copy. */
+  readonly maxBytes: number;
+  /** Entries of every kind, folders that were only implied included. */
+  readonly maxFiles: number;
+}
+
+export type TreeNode =
+  | { readonly type: 'file'; readonly size: number; readonly executable: boolean }
+  | { readonly type: 'folder'; readonly implied: boolean }
+  | { readonly type: 'link'; readonly target: string };
+
+/** What a folder will hold, checked entry by entry before any of it is written. Paths are relative to the folder. */
+export class Tree {
+  readonly #limits: TreeLimits;
+  readonly #nodes = new Map<string, TreeNode>();
+  #bytes = 0;
+
+  constructor({ limits }: { limits: TreeLimits }) {
+    this.#limits = limits;
+  }
+
+  get nodes(): ReadonlyMap<string, TreeNode> {
+    return this.#nodes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  addFolder(path: string): void {
+    const known = this.#nodes.get(path);
+    if (known?.type === 'folder' && known.implied) this.#nodes.set(path, { type: 'folder', implied: false });
+    else this.#add(path, { type: 'folder', implied: false });
+  }
+
+  addFile(path: string, { size, executable }: Pick<TarEntry, 'size' | 'executable'>): void {
+    this.#bytes += size;
+    if (this.#bytes > this.#limits.maxBytes) {
+      throw new SlipwayError(
+        'source_too_large',
+        `The files are larger than ${this.#limits.maxBytes} bytes together.`,
+      );
+    }
+    this.#add(path, { type: 'file', size, executable });
+  }
+
+  addLink(path: string, target: string): void {
+    if (target === '' || target.includes('\0') || Buffer.byteLength(target) > 4095) {
+      throw new SlipwayError('source_link_unsafe', `The link ${shown(path)} has no target that can be used.`);
+    }
+    this.#add(path, { type: 'link', target });
+  }
+
+  /** A hard link becomes a copy. Returns the path of the file that it is a copy of, which came before it. */
+  addCopy(path: string, target: string): string {
+    const original = this.#nodes.get(target);
+    if (original?.type !== 'file') {
+      throw new SlipwayError(
+        'source_link_unsafe',
+        `${shown(path)} is a hard link to no file that came before it.`,
+      );
+    }
+    this.addFile(path, original);
+    return target;
+  }
+
+  /** Throws for a link that leads out of the folder, through whatever other links. To be called when all is added. */
+  checkLinks(): void {
+    const items = [...this.#nodes].map(([path, node]) => ({
+      path,
+      target: node.type === 'link' ? node.target : undefined,
+    }));
+    if (items.some(({ target }) => target !== undefined)) checkLinks(items);
+  }
+
+  #add(path: string, node: TreeNode): void {
+    if (this.#nodes.has(path))
+      throw new SlipwayError('source_path_duplicate', `${shown(path)} occurs twice.`);
+    for (let folder = parentOf(path); folder !== ''; folder = parentOf(folder)) {
+      const known = this.#nodes.get(folder);
+      if (known?.type === 'folder') break;
+      if (known !== undefined) {
+        throw new SlipwayError(
+          'source_path_conflict',
+          `${shown(path)} lies below something that is no folder.`,
+        );
+      }
+      this.#set(folder, { type: 'folder', implied: true });
+    }
+    this.#set(path, node);
+  }
+
+  #set(path: string, node: TreeNode): void {
+    if (this.#nodes.size >= this.#limits.maxFiles) {
+      throw new SlipwayError(
+        'source_too_many_files',
+        `There are more than ${this.#limits.maxFiles} entries.`,
+      );
+    }
+    this.#nodes.set(path, node);
+  }
+}
+
+/** The path that a hard link of the archive names. */
+export function hardLinkTarget(target: string): string {
+  try {
+    return normalPath(target);
+  } catch (cause) {
+    throw new SlipwayError(
+      'source_link_unsafe',
+      `A hard link to ${shown(target)} leads out of the archive.`,
+      { cause },
+    );
+  }
+}
+
+export function shown(path: string): string {
+  return JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
+}

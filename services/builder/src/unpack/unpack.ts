@@ -1,0 +1,89 @@
+import { constants, createReadStream } from 'node:fs';
+import { chmod, copyFile, lutimes, mkdir, symlink, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { SlipwayError } from '@slipway/shared/errors';
+import { TarReader } from '@slipway/shared/source';
+import { modified, PayloadSink } from './payload-sink.js';
+import { Tree, type TreeLimits } from './tree.js';
+
+interface UnpackOptions {
+  /** The payload, a tar whose signature has been checked. */
+  readonly file: string;
+  /** Where the context goes; made here, for it must be new. */
+  readonly dir: string;
+  readonly limits: TreeLimits;
+}
+
+export interface UnpackedPayload {
+  /** The content of the config entry. */
+  readonly config: Buffer;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Beside the context there are few entries; a payload with many is not what it says. */
+const entriesBeside = 100;
+/** It is read into memory. */
+const maxDockerfileBytes = 4 * 1024 * 1024;
+
+/**
+ * Unpacks a build payload, in constant memory: what is in `context/` to `dir`, with modes 0644 and 0755 and one fixed
+ * time. Refuses with the `source_*` codes, `request_invalid`, or `source_invalid` when there is no Dockerfile; what has been written
+ * by then is for the caller to remove.
+ */
+export async function unpackPayload({ file, dir, limits }: UnpackOptions): Promise<UnpackedPayload> {
+  await mkdir(dir, { mode: 0o755 });
+  const tree = new Tree({ limits });
+  const sink = new PayloadSink({ tree, dir, maxEntries: limits.maxFiles + entriesBeside });
+  try {
+    const reader = new TarReader({ sink });
+    for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 })) reader.write(chunk);
+    reader.end();
+  } finally {
+    sink.close();
+  }
+  const { config } = sink;
+  if (tree.nodes.size === 0) throw new SlipwayError('source_empty', 'There is nothing in context/.');
+  tree.checkLinks();
+  const dockerfile = tree.nodes.get('Dockerfile');
+  if (dockerfile?.type !== 'file') {
+    throw new SlipwayError('source_invalid', 'There is no regular file context/Dockerfile.');
+  }
+  if (dockerfile.size > maxDockerfileBytes) {
+    throw new SlipwayError(
+      'source_invalid',
+      `context/Dockerfile is larger than ${maxDockerfileBytes} bytes.`,
+    );
+  }
+  await finish({ dir, tree, copies: sink.copies });
+  return { config, files: tree.nodes.size, bytes: tree.bytes };
+}
+
+interface FinishOptions {
+  readonly dir: string;
+  readonly tree: Tree;
+  readonly copies: PayloadSink['copies'];
+}
+
+async function finish({ dir, tree, copies }: FinishOptions): Promise<void> {
+  for (const { from, to } of copies) {
+    const place = join(dir, to);
+    await mkdir(dirname(place), { recursive: true });
+    await copyFile(join(dir, from), place, constants.COPYFILE_EXCL);
+    await utimes(place, modified, modified);
+  }
+  const folders: string[] = [dir];
+  for (const [path, node] of tree.nodes) {
+    const place = join(dir, path);
+    if (node.type === 'folder') folders.push(place);
+    if (node.type !== 'link') continue;
+    await mkdir(dirname(place), { recursive: true });
+    await symlink(node.target, place);
+    await lutimes(place, modified, modified);
+  }
+  // Last, for whatever is made in a folder changes its time.
+  for (const folder of folders) {
+    await chmod(folder, 0o755);
+    await utimes(folder, modified, modified);
+  }
+}
