@@ -1,0 +1,323 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, describe, expect, test } from 'vitest';
+import { ApiError, ConnectionError, createClient, type LogLine } from './index.js';
+
+interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+type Handler = (seen: Seen, res: ServerResponse, count: number) => unknown;
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+/** A real HTTP server that answers by `handler` and remembers what it was asked. */
+async function serve(handler: Handler, { port = 0, readBody = true } = {}) {
+  const seen: Seen[] = [];
+  const server = createServer(async (req, res) => {
+    const body = readBody ? await text(req) : '';
+    const call = { method: req.method ?? '', url: req.url ?? '', headers: req.headers, body };
+    seen.push(call);
+    await handler(call, res, seen.length);
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const close = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  closing.push(close);
+  const bound = (server.address() as AddressInfo).port;
+  return { seen, close, port: bound, client: clientOf(bound) };
+}
+
+const clientOf = (port: number) =>
+  createClient({ url: `http://127.0.0.1:${port}/`, token: 'tok', firstDelayMs: 5 });
+const json = (res: ServerResponse, status: number, value: unknown) =>
+  res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+const problem = (res: ServerResponse, status: number, code: string, headers = {}) =>
+  res
+    .writeHead(status, { 'content-type': 'application/problem+json; charset=utf-8', ...headers })
+    .end(JSON.stringify({ code, status, title: 't', detail: `detail of ${code}`, remedy: 'do this' }));
+const failure = async (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    (value) => expect.unreachable(`it resolved with ${JSON.stringify(value)}`),
+    (error: unknown) => error,
+  );
+const spec = { image: 'r.example/x:1', source: { digest: `sha256:${'0'.repeat(64)}` } };
+const job = (state: string) => ({ id: 'job_1', state });
+
+describe('a refusal', () => {
+  test('becomes an ApiError with all that the problem says', async () => {
+    const errors = [{ path: '/image', message: 'is wrong' }];
+    const { client } = await serve((_seen, res) =>
+      res
+        .writeHead(422, { 'content-type': 'application/problem+json', 'retry-after': '30' })
+        .end(JSON.stringify({ code: 'image_invalid', detail: 'body/image: no', remedy: 'mend it', errors })),
+    );
+    const error = await failure(client.submitJob({ spec }));
+    expect(error).toBeInstanceOf(ApiError);
+    expect(error).toMatchObject({
+      message: 'image_invalid: body/image: no',
+      code: 'image_invalid',
+      status: 422,
+      detail: 'body/image: no',
+      remedy: 'mend it',
+      errors,
+      retryAfter: 30,
+    });
+  });
+
+  test('of something that is not the API says who answered', async () => {
+    const { client, port } = await serve((_seen, res) => res.writeHead(404).end('<html>nope'));
+    const error = await failure(client.getJob({ id: 'job_1' }));
+    expect(error).toMatchObject({
+      code: 'http_404',
+      status: 404,
+      detail: expect.stringContaining(`:${port}`),
+    });
+  });
+
+  test('by redirect is not followed, so that the token goes nowhere else', async () => {
+    const other = await serve((_seen, res) => json(res, 200, job('queued')));
+    const { client } = await serve((_seen, res) =>
+      res.writeHead(307, { location: `http://127.0.0.1:${other.port}/` }).end(),
+    );
+    for (const call of [
+      client.getJob({ id: 'job_1' }),
+      client.uploadSource({ archive: new Uint8Array(1) }),
+    ]) {
+      expect(await failure(call)).toMatchObject({
+        code: 'http_307',
+        detail: expect.stringContaining('points to'),
+      });
+    }
+    expect(other.seen).toEqual([]);
+  });
+});
+
+describe('a server that is away for a moment', () => {
+  test('is asked again, with the token, for what may be asked twice', async () => {
+    const { client, seen } = await serve((_seen, res, count) =>
+      count < 3 ? problem(res, 503, 'draining', { 'retry-after': '0' }) : json(res, 200, job('queued')),
+    );
+    expect(await client.getJob({ id: 'job_1', wait: 5 })).toEqual(job('queued'));
+    expect(seen.map(({ method, url, headers }) => [method, url, headers.authorization])).toEqual(
+      Array.from({ length: 3 }, () => ['GET', '/v1/jobs/job_1?wait=5', 'Bearer tok']),
+    );
+  });
+
+  test('is asked again to cancel a job', async () => {
+    const { client, seen } = await serve((_seen, res, count) =>
+      count === 1 ? problem(res, 502, 'bad_gateway') : json(res, 202, job('running')),
+    );
+    expect(await client.cancelJob({ id: 'job_1' })).toEqual(job('running'));
+    expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual(
+      Array(2).fill('POST /v1/jobs/job_1/cancel'),
+    );
+  });
+
+  test('is not asked again to take a job', async () => {
+    const { client, seen, close } = await serve((_seen, res) => problem(res, 503, 'draining'));
+    expect(await failure(client.submitJob({ spec }))).toMatchObject({ code: 'draining' });
+    expect(seen).toHaveLength(1);
+    expect(JSON.parse(seen[0]?.body ?? '')).toEqual(spec);
+    await close();
+    expect(await failure(client.submitJob({ spec }))).toBeInstanceOf(ConnectionError);
+  });
+
+  test('that does not come back is named, and so is why', async () => {
+    const { client, close, port } = await serve(() => undefined);
+    await close();
+    const error = await failure(client.listJobs());
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect(error).toMatchObject({
+      message: `http://127.0.0.1:${port} cannot be reached: nothing listens there`,
+      server: `http://127.0.0.1:${port}`,
+    });
+  });
+
+  test('is reached once it listens', async () => {
+    const first = await serve(() => undefined);
+    await first.close();
+    const patient = createClient({ url: `http://127.0.0.1:${first.port}`, token: 'tok', firstDelayMs: 200 });
+    const answer = patient.listJobs();
+    await serve((_seen, res) => json(res, 200, { jobs: [] }), { port: first.port });
+    expect(await answer).toEqual({ jobs: [] });
+  });
+
+  test('does not stop a wait for the end of a job', async () => {
+    const { client } = await serve((_seen, res, count) => {
+      if (count === 1) res.socket?.destroy();
+      else if (count < 7) problem(res, 502, 'bad_gateway');
+      else json(res, 200, job(count < 9 ? 'running' : 'failed'));
+    });
+    expect(await client.waitForEnd({ id: 'job_1' })).toEqual(job('failed'));
+  });
+
+  test('does not keep someone who has left', async () => {
+    const { client } = await serve((_seen, res) => problem(res, 503, 'draining', { 'retry-after': '60' }));
+    const leave = new AbortController();
+    const call = client.getJob({ id: 'job_1', signal: leave.signal });
+    leave.abort(new Error('left'));
+    expect(await failure(call)).toEqual(new Error('left'));
+  });
+});
+
+describe('an upload', () => {
+  const source = { digest: 'sha256:1', files: 1, bytes: 5 };
+  async function* chunks() {
+    yield Buffer.from('he');
+    yield Buffer.from('llo');
+  }
+
+  test('is streamed, and says whether the source was there', async () => {
+    const { client, seen } = await serve((_seen, res, count) => json(res, count === 1 ? 201 : 200, source));
+    expect(await client.uploadSource({ archive: chunks() })).toEqual({ ...source, created: true });
+    expect(await client.uploadSource({ archive: Buffer.from('hello') })).toEqual({
+      ...source,
+      created: false,
+    });
+    expect(seen.map(({ body }) => body)).toEqual(['hello', 'hello']);
+    expect(seen[0]?.headers['transfer-encoding']).toBe('chunked');
+  });
+
+  test('is sent again whole when it can be opened again, and not otherwise', async () => {
+    const { client, seen } = await serve((_seen, res, count) =>
+      count === 1 || count === 3
+        ? problem(res, 503, 'draining', { 'retry-after': '0' })
+        : json(res, 200, source),
+    );
+    expect(await client.uploadSource({ archive: chunks })).toEqual({ ...source, created: false });
+    expect(seen.map(({ body }) => body)).toEqual(['hello', 'hello']);
+    expect(await failure(client.uploadSource({ archive: chunks() }))).toMatchObject({ code: 'draining' });
+    expect(seen).toHaveLength(3);
+  });
+
+  test('fails with what went wrong with the archive', async () => {
+    const { client } = await serve((_seen, res) => json(res, 200, source));
+    const broken = async function* () {
+      yield Buffer.from('x');
+      throw new Error('no such file');
+    };
+    expect(await failure(client.uploadSource({ archive: broken }))).toEqual(new Error('no such file'));
+  });
+
+  test('that is refused half-way says why', async () => {
+    const endless = async function* () {
+      for (let count = 0; count < 4_096; count++) yield Buffer.alloc(64 * 1024);
+    };
+    const { client } = await serve(
+      (_seen, res) => {
+        problem(res, 413, 'source_too_large', { connection: 'close' });
+        res.req.resume();
+      },
+      { readBody: false },
+    );
+    expect(await failure(client.uploadSource({ archive: endless }))).toMatchObject({
+      code: 'source_too_large',
+    });
+  });
+});
+
+test('a source that is not there is undefined', async () => {
+  const { client } = await serve((_seen, res, count) =>
+    count === 1 ? problem(res, 404, 'not_found') : json(res, 200, { digest: 'd', files: 1, bytes: 2 }),
+  );
+  expect(await client.findSource({ digest: 'd' })).toBeUndefined();
+  expect(await client.findSource({ digest: 'd' })).toEqual({ digest: 'd', files: 1, bytes: 2 });
+});
+
+describe('a log', () => {
+  const line = (number: number): LogLine => ({ attempt: 1, line: number, text: `line ${number} é` });
+  const event = (number: number) => `id: 1-${number}\nevent: log\ndata: ${JSON.stringify(line(number))}\n\n`;
+  const end = 'event: end\ndata: {"state":"succeeded"}\n\n';
+  const stream = (res: ServerResponse) => res.writeHead(200, { 'content-type': 'text/event-stream' });
+  const all = async (lines: AsyncIterable<LogLine>) => {
+    const found: number[] = [];
+    for await (const { line: number } of lines) found.push(number);
+    return found;
+  };
+
+  test('is taken up where it broke, without gaps or repeats', async () => {
+    const { client, seen } = await serve((_seen, res, count) => {
+      stream(res);
+      switch (count) {
+        case 1: // Breaks in the middle of an event.
+          return res.write(event(1) + event(2) + event(3).slice(0, 20), () => res.socket?.destroy());
+        case 2: // Ends in order, but the job has not ended: a server that shuts down.
+          return res.end(event(3));
+        case 3:
+          return res.socket?.destroy();
+        default:
+          return res.end(`: idle\n\n${event(4)}${end}`);
+      }
+    });
+    expect(await all(client.followLog({ id: 'job_1' }))).toEqual([1, 2, 3, 4]);
+    expect(seen.map(({ url, headers }) => [url, headers['last-event-id']])).toEqual([
+      ['/v1/jobs/job_1/logs?follow=1', undefined],
+      ['/v1/jobs/job_1/logs?follow=1', '1-2'],
+      ['/v1/jobs/job_1/logs?follow=1', '1-3'],
+      ['/v1/jobs/job_1/logs?follow=1', '1-3'],
+    ]);
+  });
+
+  test('may be asked for as it stands, and from a line on', async () => {
+    const { client, seen } = await serve((_seen, res) => stream(res).end(event(8) + end));
+    const lines = [];
+    for await (const found of client.followLog({ id: 'job_1', follow: false, after: '1-7' }))
+      lines.push(found);
+    expect(lines).toEqual([line(8)]);
+    expect(seen[0]).toMatchObject({
+      url: '/v1/jobs/job_1/logs?follow=0',
+      headers: { 'last-event-id': '1-7' },
+    });
+  });
+
+  test('of no job is a refusal', async () => {
+    const { client } = await serve((_seen, res) => problem(res, 404, 'not_found'));
+    expect(await failure(all(client.followLog({ id: 'job_1' })))).toMatchObject({ code: 'not_found' });
+  });
+
+  test('that never goes on is given up', async () => {
+    const { client } = await serve((_seen, res) => stream(res).end());
+    const error = await failure(all(client.followLog({ id: 'job_1', follow: false })));
+    expect(error).toMatchObject({
+      name: 'ConnectionError',
+      message: expect.stringContaining('ends too early'),
+    });
+  });
+
+  test('is let go of when the reader stops, throws or leaves', async () => {
+    const closed: Promise<unknown>[] = [];
+    const { client } = await serve((_seen, res) => {
+      closed.push(once(res, 'close'));
+      stream(res).write(event(1));
+    });
+    for await (const _line of client.followLog({ id: 'job_1' })) break;
+    const thrown = async () => {
+      for await (const _line of client.followLog({ id: 'job_1' })) throw new Error('enough');
+    };
+    expect(await failure(thrown())).toEqual(new Error('enough'));
+    const leave = new AbortController();
+    const left = async () => {
+      for await (const _line of client.followLog({ id: 'job_1', signal: leave.signal })) {
+        leave.abort(new Error('left'));
+      }
+    };
+    expect(await failure(left())).toEqual(new Error('left'));
+    expect(closed).toHaveLength(3);
+    await Promise.all(closed);
+  });
+});
+
+test.each(['', 'localhost:8080', 'ftp://x', 'http://user:pass@x'])('%j is no URL of a server', (url) => {
+  expect(() => createClient({ url, token: 'tok' })).toThrow(TypeError);
+});

@@ -1,0 +1,147 @@
+import createFetchClient from 'openapi-fetch';
+import { ApiError } from './errors.js';
+import { type LogLine, logLines } from './log.js';
+import type { components, operations, paths } from './schema.js';
+import { createSend, fewRetries, manyRetries, pause } from './send.js';
+import { type Archive, type Source, upload } from './upload.js';
+
+type Schemas = components['schemas'];
+export type Job = Schemas['Job'];
+export type JobSpec = Schemas['JobSpec'];
+export type JobState = Job['state'];
+export type JobPage = Schemas['JobPage'];
+export type ListJobsQuery = NonNullable<operations['listJobs']['parameters']['query']>;
+
+export interface ClientOptions {
+  /** Of the API, e.g. `http://127.0.0.1:8080`; it may have a path. */
+  readonly url: string;
+  readonly token: string;
+  /** Milliseconds before a request is sent again; doubled each time, up to five seconds. Default 200. */
+  readonly firstDelayMs?: number;
+}
+
+interface Call {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The API of Slipway. Calls reject with `ApiError` when they are refused and with `ConnectionError` when nobody answers.
+ * Those that may safely be sent twice are, a few times, while the server is away (connection refused or broken, 502, 503).
+ */
+export interface Client {
+  uploadSource(options: Call & { archive: Archive }): Promise<Source & { created: boolean }>;
+  /** Undefined when there is no such source. */
+  findSource(options: Call & { digest: string }): Promise<Source | undefined>;
+  /** Sent once: a second try could make a second job. */
+  submitJob(options: Call & { spec: JobSpec }): Promise<Job>;
+  /** `wait`: seconds, at most 60, to wait for the job to end before it is answered as it is. */
+  getJob(options: Call & { id: string; wait?: number }): Promise<Job>;
+  listJobs(options?: Call & { query?: ListJobsQuery }): Promise<JobPage>;
+  /** A queued job is canceled at once, a running one soon after. */
+  cancelJob(options: Call & { id: string }): Promise<Job>;
+  /**
+   * The log, line by line, until the job has ended; with `follow: false`, as far as it stands. A broken connection is taken
+   * up where it broke. `after`: `<attempt>-<line>`, only lines after that one.
+   */
+  followLog(options: Call & { id: string; follow?: boolean; after?: string }): AsyncGenerator<LogLine, void>;
+  /** The job once it has ended, however long that takes. */
+  waitForEnd(options: Call & { id: string }): Promise<Job>;
+}
+
+const waitSeconds = 30;
+
+/** Throws `TypeError` when `url` is not that of an http server. */
+export function createClient(options: ClientOptions): Client {
+  const { firstDelayMs = 200 } = options;
+  const baseUrl = parseUrl(options.url);
+  const headers = { Authorization: `Bearer ${options.token}` };
+  const send = createSend({ firstDelayMs });
+  const fetchWith = (retries: number) => (request: Request) =>
+    send({ request: () => request.clone(), retries });
+  const api = createFetchClient<paths>({
+    baseUrl,
+    headers,
+    redirect: 'manual',
+    fetch: fetchWith(fewRetries),
+  });
+
+  const getJob = async ({ id, wait, signal }: Call & { id: string; wait?: number }, retries: number) =>
+    dataOf(
+      await api.GET('/v1/jobs/{id}', {
+        params: { path: { id }, query: wait === undefined ? {} : { wait } },
+        fetch: fetchWith(retries),
+        ...(signal && { signal }),
+      }),
+    );
+
+  return {
+    uploadSource: ({ archive, signal }) =>
+      upload({ send, url: `${baseUrl}/v1/sources`, headers, archive, signal }),
+    async findSource({ digest, signal }) {
+      try {
+        const answer = await api.GET('/v1/sources/{digest}', {
+          params: { path: { digest } },
+          headers: { Accept: 'application/json' },
+          ...(signal && { signal }),
+        });
+        return dataOf(answer) as Source;
+      } catch (error) {
+        if (error instanceof ApiError && error.code === 'not_found') return undefined;
+        throw error;
+      }
+    },
+    async submitJob({ spec, signal }) {
+      return dataOf(
+        await api.POST('/v1/jobs', { body: spec, fetch: fetchWith(0), ...(signal && { signal }) }),
+      );
+    },
+    getJob: (call) => getJob(call, fewRetries),
+    async listJobs({ query = {}, signal } = {}) {
+      return dataOf(await api.GET('/v1/jobs', { params: { query }, ...(signal && { signal }) }));
+    },
+    async cancelJob({ id, signal }) {
+      return dataOf(
+        await api.POST('/v1/jobs/{id}/cancel', { params: { path: { id } }, ...(signal && { signal }) }),
+      );
+    },
+    followLog: ({ id, follow = true, after, signal }) =>
+      logLines({
+        send,
+        url: `${baseUrl}/v1/jobs/${encodeURIComponent(id)}/logs`,
+        headers,
+        follow,
+        after,
+        signal,
+        firstDelayMs,
+      }),
+    async waitForEnd({ id, signal }) {
+      while (true) {
+        const asked = performance.now();
+        const job = await getJob({ id, wait: waitSeconds, signal }, manyRetries);
+        if (hasEnded(job.state)) return job;
+        // A server that is shutting down answers at once.
+        if (performance.now() - asked < 1_000) await pause(firstDelayMs, signal);
+      }
+    },
+  };
+}
+
+/** Whether a job in this state stays in it for ever. */
+export function hasEnded(state: JobState): boolean {
+  return state === 'succeeded' || state === 'failed' || state === 'canceled';
+}
+
+function parseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new TypeError(`'${text}' is not an http or https URL, such as http://127.0.0.1:8080`);
+  }
+  if (url.username !== '' || url.password !== '') throw new TypeError('the URL must not hold credentials');
+  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+}
+
+/** What was answered. Anything but 2xx has been thrown before it got here. */
+function dataOf<T>({ data }: { data?: T }): T {
+  if (data === undefined) throw new TypeError('the server answered without a body');
+  return data;
+}

@@ -1,0 +1,96 @@
+import type { components } from './schema.js';
+
+type Problem = components['schemas']['Problem'];
+/** One thing wrong with one field of a request; `path` is a JSON Pointer (RFC 6901). */
+export type FieldError = NonNullable<Problem['errors']>[number];
+
+/** The API refused a request, or could not answer it. The message is `code: detail`. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  /** A code of the API, or `http_<status>` when something else answered in its place. */
+  readonly code: string;
+  readonly status: number;
+  /** What was wrong. */
+  readonly detail: string;
+  /** What to do about it. */
+  readonly remedy: string;
+  readonly errors: readonly FieldError[];
+  /** Seconds after which the same request may work. */
+  readonly retryAfter: number | undefined;
+
+  constructor(given: Pick<ApiError, 'code' | 'status' | 'detail' | 'remedy' | 'errors' | 'retryAfter'>) {
+    super(`${given.code}: ${given.detail}`);
+    this.code = given.code;
+    this.status = given.status;
+    this.detail = given.detail;
+    this.remedy = given.remedy;
+    this.errors = given.errors;
+    this.retryAfter = given.retryAfter;
+  }
+}
+
+/** No answer came: nothing listens there, the name is not known, or the connection broke. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError';
+  /** Scheme, host and port of the server. */
+  readonly server: string;
+
+  constructor({ server, cause }: { server: string; cause: unknown }) {
+    super(`${server} cannot be reached: ${reason(cause)}`, { cause });
+    this.server = server;
+  }
+}
+
+/** Reads the problem (RFC 9457) of an answer that is not 2xx. */
+export async function readProblem(response: Response): Promise<ApiError> {
+  const { status, headers, url } = response;
+  const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
+  const rest = { status, retryAfter: Number.isFinite(retryAfter) ? retryAfter : undefined };
+  const text = await response.text().catch(() => '');
+  const problem = headers.get('content-type')?.startsWith('application/problem+json') && parse(text);
+  if (problem) {
+    const { code, detail, remedy, errors = [] } = problem;
+    return new ApiError({ ...rest, code, detail, remedy, errors });
+  }
+  const location = headers.get('location');
+  const server = URL.canParse(url) ? new URL(url).host : 'The server';
+  return new ApiError({
+    ...rest,
+    code: `http_${status}`,
+    detail: `${server} answered ${status}${location === null ? '' : ` and points to ${location}`}, without saying why.`,
+    remedy: 'Check that the URL is that of a Slipway API, and what stands in front of it.',
+    errors: [],
+  });
+}
+
+function parse(text: string): Problem | undefined {
+  try {
+    const problem = JSON.parse(text) as Partial<Problem> | null;
+    if (typeof problem?.code !== 'string') return undefined;
+    return { detail: '', remedy: '', ...problem } as Problem;
+  } catch {
+    return undefined;
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the connection broke',
+  UND_ERR_SOCKET: 'the connection broke',
+  ENOTFOUND: 'its name is not known',
+  EAI_AGAIN: 'its name cannot be looked up now',
+};
+
+function reason(cause: unknown): string {
+  const code = connectionCode(cause);
+  return (code && reasons[code]) ?? code ?? (cause instanceof Error ? cause.message : String(cause));
+}
+
+/** The system's code for what went wrong below `fetch`, which hides it in causes. */
+export function connectionCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string') return code;
+  const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
+  return connectionCode(inner);
+}

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConnectionError, connectionCode, readProblem } from './errors.js';
+
+export interface SendOptions {
+  /** Makes the request anew for each try. */
+  readonly request: () => Request;
+  /** Further tries when the server is away for a moment. Only for requests that may safely be sent twice. */
+  readonly retries: number;
+}
+
+/** For someone who waits for one answer: about a second and a half. */
+export const fewRetries = 3;
+/** For following a job for as long as it takes: about a minute, as a restart of the server may take. */
+export const manyRetries = 15;
+
+const longestDelayMs = 5_000;
+const retryableStatus: readonly number[] = [502, 503];
+const retryableCode: readonly (string | undefined)[] = [
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'UND_ERR_SOCKET',
+];
+
+export type Send = (options: SendOptions) => Promise<Response>;
+
+/**
+ * Sends requests until they are answered with 2xx. Rejects with `ApiError`, with `ConnectionError`, or, when the
+ * request's own signal is aborted, with its reason.
+ */
+export function createSend({ firstDelayMs }: { firstDelayMs: number }): Send {
+  return async ({ request: make, retries }) => {
+    for (let tried = 0; ; tried++) {
+      const request = make();
+      const { outcome, retryable } = await attempt(request);
+      if (outcome instanceof Response) return outcome;
+      if (!retryable || tried === retries) throw outcome;
+      const afterMs = 'retryAfter' in outcome ? (outcome.retryAfter ?? 0) * 1_000 : 0;
+      const delayMs = Math.min(Math.max(firstDelayMs * 2 ** tried, afterMs), longestDelayMs);
+      await pause(delayMs, request.signal);
+    }
+  };
+}
+
+/** Waits, or rejects with the signal's reason. */
+export async function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(delayMs, undefined, signal ? { signal } : {});
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+async function attempt(request: Request) {
+  let response: Response;
+  try {
+    response = await fetch(request);
+  } catch (cause) {
+    request.signal.throwIfAborted();
+    const outcome = new ConnectionError({ server: new URL(request.url).origin, cause });
+    return { outcome, retryable: retryableCode.includes(connectionCode(cause)) };
+  }
+  if (response.ok) return { outcome: response, retryable: false };
+  return { outcome: await readProblem(response), retryable: retryableStatus.includes(response.status) };
+}

@@ -1,0 +1,52 @@
+import type { components } from './schema.js';
+import { fewRetries, type Send } from './send.js';
+
+export type Source = components['schemas']['Source'];
+
+/** A tar or tar.gz. Only one that can be opened again, or lies in memory, is sent again when the server is away. */
+export type Archive = Uint8Array | AsyncIterable<Uint8Array> | (() => AsyncIterable<Uint8Array>);
+
+interface UploadOptions {
+  readonly send: Send;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly archive: Archive;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Streams an archive to the server. Rejects with what the archive itself throws while it is read. */
+export async function upload(options: UploadOptions): Promise<Source & { created: boolean }> {
+  const { send, url, headers, archive, signal } = options;
+  const again = archive instanceof Uint8Array || typeof archive === 'function';
+  // `fetch` would make a failure of the archive look like one of the connection.
+  let unreadable: { readonly error: unknown } | undefined;
+  const watched = async function* (chunks: AsyncIterable<Uint8Array>) {
+    try {
+      yield* chunks;
+    } catch (error) {
+      unreadable = { error };
+      throw error;
+    }
+  };
+  const body = () => {
+    if (archive instanceof Uint8Array) return archive;
+    return watched(typeof archive === 'function' ? archive() : archive);
+  };
+  try {
+    const response = await send({
+      request: () =>
+        new Request(url, {
+          method: 'POST',
+          headers: { ...headers, 'Content-Type': 'application/octet-stream' },
+          body: body(),
+          duplex: 'half',
+          redirect: 'manual',
+          ...(signal && { signal }),
+        }),
+      retries: again ? fewRetries : 0,
+    });
+    return { ...((await response.json()) as Source), created: response.status === 201 };
+  } catch (error) {
+    throw unreadable ? unreadable.error : error;
+  }
+}

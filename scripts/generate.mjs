@@ -1,0 +1,36 @@
+// Writes the OpenAPI document of the API and the client's types made from it. Needs a build (`pnpm build`).
+// Usage: node scripts/generate.mjs [--check]     --check changes nothing, and fails when the committed files are stale
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { root, run } from './setup/commands.mjs';
+
+const client = join(root, 'packages', 'client');
+const targets = { document: join(client, 'openapi.json'), types: join(client, 'src', 'schema.ts') };
+const generator = join(
+  dirname(createRequire(join(client, 'package.json')).resolve('openapi-typescript/package.json')),
+  'bin',
+  'cli.js',
+);
+// Beside the targets, so that each can be renamed into place.
+const folder = mkdtempSync(join(root, '.generated-'));
+const made = { document: join(folder, 'openapi.json'), types: join(folder, 'schema.ts') };
+try {
+  await run(process.execPath, [join(root, 'services', 'api', 'dist', 'openapi', 'write.js'), made.document]);
+  await run(process.execPath, [
+    generator,
+    made.document,
+    '--output',
+    made.types,
+    '--default-non-nullable=false',
+  ]);
+  for (const [name, target] of Object.entries(targets)) {
+    if (!process.argv.includes('--check')) renameSync(made[name], target);
+    else if (readFileSync(made[name], 'utf8') !== readFileSync(target, 'utf8')) {
+      process.stderr.write(`${target} is not what the API says now: run pnpm generate\n`);
+      process.exitCode = 1;
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
