@@ -35,6 +35,6 @@ module.exports = {
     exclude: { path: '(^|/)dist/|node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
-    enhancedResolveOptions: { conditionNames: ['source', 'import', 'node', 'default'], exportsFields: ['exports'] },
+    enhancedResolveOptions: { conditionNames: ['slipway-source', 'import', 'node', 'default'], exportsFields: ['exports'] },
   },
 };

@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  resolve: { conditions: ['source'] },
-  ssr: { resolve: { conditions: ['source'] } },
+  resolve: { conditions: ['slipway-source'] },
+  ssr: { resolve: { conditions: ['slipway-source'] } },
   test: {
     include: ['{packages,services}/*/src/**/*.test.ts'],
     globalSetup: ['./vitest.redis.ts'],

@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** Whole-system suites, one after another: each starts real parts of its own and may use the whole machine. */
 export default defineConfig({
-  resolve: { conditions: ['source'] },
-  ssr: { resolve: { conditions: ['source'] } },
+  resolve: { conditions: ['slipway-source'] },
+  ssr: { resolve: { conditions: ['slipway-source'] } },
   test: {
     root: import.meta.dirname,
     include: ['src/**/*.test.ts'],

@@ -11,9 +11,9 @@ interface LoggerOptions {
 /** JSON lines on standard output. Headers that carry credentials never pass, whoever logs them. */
 export function createLogger({ name, level, destination }: LoggerOptions): Logger {
   const options = {
-    name,
     level,
     base: { service: name, pid: process.pid },
+    formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: ['*.authorization', '*["x-build-signature"]', '*.cookie'], censor: '[redacted]' },
   };
