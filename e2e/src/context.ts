@@ -1,0 +1,40 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { findTool } from '@slipway/local';
+
+/** A build context in a temporary folder: the files given, and a static busybox to run in images made from scratch. */
+export function makeContext(files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-context-'));
+  const busybox = findTool('busybox');
+  if (!busybox) throw new Error('busybox is missing: apt-get install busybox-static');
+  copyFileSync(busybox, join(folder, 'busybox'));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return folder;
+}
+
+/** A command that must succeed; its standard output. */
+export function sh(
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; input?: Buffer } = {},
+): Buffer {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    ...options,
+    maxBuffer: 256 * 1024 * 1024,
+  });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}: ${stderr}`);
+  return stdout;
+}
+
+/** The folder as GNU tar packs it. */
+export const tarOf = (folder: string) => sh('tar', ['-C', folder, '-c', '.']);
+
+/** A Dockerfile from scratch on the busybox of the context, with these lines after it. */
+export const dockerfile = (...lines: string[]) =>
+  ['FROM scratch', 'COPY busybox /bin/busybox', 'COPY busybox /bin/sh', ...lines, ''].join('\n');

@@ -1,0 +1,230 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { EngineName } from '@slipway/local';
+import type { Job } from '@slipway/shared/contracts';
+import { Webhook } from 'standardwebhooks';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dockerfile, makeContext, sh, tarOf } from './context.js';
+import { type Stack, startStack } from './stack.js';
+
+const json = async <T>(answer: Response): Promise<T> => (await answer.json()) as T;
+
+/** What the registry says the digest of an image is. */
+async function registryDigest(image: string): Promise<string | null> {
+  const [, host, repository, tag] = /^([^/]+)\/(.+):([^:]+)$/.exec(image) ?? [];
+  const answer = await fetch(`http://${host}/v2/${repository}/manifests/${tag}`, {
+    method: 'HEAD',
+    headers: {
+      accept:
+        'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json',
+    },
+  });
+  return answer.status === 200 ? answer.headers.get('docker-content-digest') : null;
+}
+
+describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack({
+      engine,
+      builders: 2,
+      workers: 2,
+      env: { worker: { LOCK_DURATION_MS: '3000', STALLED_INTERVAL_MS: '1000' } },
+    });
+  });
+  afterAll(() => stack?.stop());
+
+  const image = (name: string) => `${stack.registry}/e2e/${name}:1`;
+  const upload = async (folder: string) => {
+    const answer = await stack.call('/v1/sources', { method: 'POST', body: tarOf(folder) });
+    return (await json<{ digest: string }>(answer)).digest;
+  };
+  const submit = async (spec: object) => {
+    const answer = await stack.call('/v1/jobs', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(spec),
+    });
+    expect(answer.status).toBe(202);
+    return await json<Job>(answer);
+  };
+  const ended = async ({ id }: Job) => {
+    for (;;) {
+      const job = await json<Job>(await stack.call(`/v1/jobs/${id}?wait=30`));
+      if (job.finished_at !== undefined) return job;
+    }
+  };
+  const build = async (name: string, files: Record<string, string>, spec: object = {}) =>
+    await ended(
+      await submit({ image: image(name), source: { digest: await upload(makeContext(files)) }, ...spec }),
+    );
+
+  test('a job becomes an image in the registry, and its log is kept', async () => {
+    const job = await build(
+      'hello',
+      { Dockerfile: dockerfile('ARG WHO', 'RUN echo "built for $WHO" > /who && cat /who') },
+      { build_args: { WHO: 'e2e' }, function: 'hello', platforms: ['linux/amd64'] },
+    );
+    expect(job).toMatchObject({
+      state: 'succeeded',
+      function: 'openfaas-fn/hello',
+      attempts: [{ number: 1 }],
+    });
+    expect(job.result?.digest).toMatch(/^sha256:/);
+    expect(await registryDigest(image('hello'))).toBe(job.result?.digest);
+    expect(await (await stack.call(`/v1/jobs/${job.id}/logs`)).text()).toContain('built for e2e');
+  });
+
+  test('a failing build says which step failed, and leaves no image', async () => {
+    const job = await build('broken', { Dockerfile: dockerfile('RUN echo about to fail >&2; exit 7') });
+    expect(job).toMatchObject({
+      state: 'failed',
+      error: { code: 'build_failed' },
+      attempts: [{ outcome: 'build_failed' }],
+    });
+    expect(job.error?.log_tail.join('\n')).toContain('about to fail');
+    expect(await registryDigest(image('broken'))).toBeNull();
+  });
+
+  test('a push that is not wanted does not happen', async () => {
+    const job = await build('unpushed', { Dockerfile: dockerfile() }, { push: false });
+    expect(job.state).toBe('succeeded');
+    expect(await registryDigest(image('unpushed'))).toBeNull();
+  });
+
+  test("the seed's walk-through against a builder and a job through the API give one digest", async () => {
+    const folder = makeContext({});
+    const context = makeContext({
+      Dockerfile: dockerfile('COPY function /function'),
+      'function/handler.js': 'x\n',
+    });
+    sh('sh', ['-c', `mv ${context} ${join(folder, 'context')}`]);
+    writeFileSync(join(folder, 'com.openfaas.docker.config'), JSON.stringify({ image: image('seed') }));
+    const builder = stack.part('builder 1').address;
+    const answer = sh(
+      'sh',
+      [
+        '-ec',
+        `rm busybox
+         tar cf req.tar --exclude=req.tar .
+         HMAC=$(cat req.tar | openssl dgst -sha256 -hmac "$(cat ${join(stack.folder, 'secrets', 'payload-secret')})" | sed -e 's/^.* //')
+         curl -H "X-Build-Signature: sha256=$HMAC" -s ${builder}/build -X POST --data-binary @req.tar`,
+      ],
+      { cwd: folder },
+    );
+    const direct = JSON.parse(answer.toString()) as { status: string; image: string; digest: string };
+    expect(direct).toMatchObject({ status: 'success', image: image('seed') });
+    const source = { digest: await upload(join(folder, 'context')) };
+    // Each replica has a cache of its own: the same one is needed for the same layers.
+    for (let at = 0; at < 8; at++) {
+      const job = await ended(await submit({ image: image('seed'), source }));
+      if (job.attempts[0]?.replica !== builder) continue;
+      expect(job.result?.digest).toBe(direct.digest);
+      return;
+    }
+    throw new Error('no job came to the first builder');
+  });
+
+  test('the log follows the build, and resumes where it was cut', async () => {
+    const context = makeContext({
+      Dockerfile: dockerfile('RUN for n in 1 2 3 4 5 6; do echo count $n; sleep 0.3; done'),
+    });
+    const job = await submit({ image: image('counting'), source: { digest: await upload(context) } });
+    const cut = new AbortController();
+    const first = await stack.call(`/v1/jobs/${job.id}/logs`, {
+      headers: { accept: 'text/event-stream' },
+      signal: cut.signal,
+    });
+    let seen = '';
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of first.body ?? []) {
+        seen += decoder.decode(chunk);
+        if (seen.includes('count 2')) break;
+      }
+    } finally {
+      cut.abort();
+    }
+    expect(seen).not.toContain('count 6');
+    const ids = [...seen.matchAll(/^id: (.+)$/gm)].map(([, id]) => id);
+    const rest = await stack.call(`/v1/jobs/${job.id}/logs`, {
+      headers: { accept: 'text/event-stream', 'last-event-id': ids.at(-1) ?? '' },
+    });
+    const text = await rest.text();
+    expect(text).toContain('event: end\ndata: {"state":"succeeded"}');
+    const whole = [...(seen + text).matchAll(/count (\d)(?=")/g)].map(([, n]) => n);
+    // BuildKit names the command once more, with its numbers, in the step's own line.
+    expect(whole.join('')).toContain('123456');
+    expect(ids.filter((id) => text.includes(`id: ${id}\n`))).toEqual([]);
+  });
+
+  test('a canceled build is stopped at the builder', async () => {
+    const marker = String(100_000 + Math.floor(Math.random() * 100_000));
+    const context = makeContext({ Dockerfile: dockerfile(`RUN echo begun; sleep ${marker}`) });
+    const job = await submit({ image: image('endless'), source: { digest: await upload(context) } });
+    const running = () =>
+      sh('sh', ['-c', `ps -eo args | grep -c '^sleep ${marker}' || true`])
+        .toString()
+        .trim();
+    await expect.poll(running, { timeout: 30_000 }).toBe('1');
+    expect((await stack.call(`/v1/jobs/${job.id}/cancel`, { method: 'POST' })).status).toBe(202);
+    expect((await ended(job)).state).toBe('canceled');
+    await expect.poll(running, { timeout: 20_000 }).toBe('0');
+  });
+
+  test('CI is told, by a message that is signed', async () => {
+    const messages: { body: string; headers: Record<string, string> }[] = [];
+    const receiver = createServer(async (req, res) => {
+      const body = Buffer.concat(await req.toArray()).toString();
+      messages.push({ body, headers: req.headers as Record<string, string> });
+      res.writeHead(204).end();
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+    const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+    const job = await build(
+      'told',
+      { Dockerfile: dockerfile() },
+      { callback: { url, secret }, labels: { sha: 'abc' } },
+    );
+    await expect.poll(() => messages.length, { timeout: 20_000 }).toBe(1);
+    receiver.close();
+    expect(new Webhook(secret).verify(messages[0]?.body ?? '', messages[0]?.headers ?? {})).toMatchObject({
+      type: 'job.succeeded',
+      data: { job: { id: job.id, image: image('told') }, digest: job.result?.digest, labels: { sha: 'abc' } },
+    });
+    const logs = ['api', 'worker-1', 'worker-2', 'builder-1'].map((name) =>
+      readFileSync(join(stack.folder, 'logs', `${name}.log`), 'utf8'),
+    );
+    for (const hidden of [
+      secret.slice(6),
+      stack.token,
+      readFileSync(join(stack.folder, 'secrets', 'payload-secret'), 'utf8').trim(),
+    ]) {
+      expect(logs.join('')).not.toContain(hidden);
+    }
+  });
+
+  test('a build whose worker is killed in the middle is finished by another', async () => {
+    const context = makeContext({ Dockerfile: dockerfile('RUN echo begun; sleep 3; echo done') });
+    const job = await submit({ image: image('survivor'), source: { digest: await upload(context) } });
+    await expect
+      .poll(async () => (await (await stack.call(`/v1/jobs/${job.id}/logs`)).text()).includes('begun'), {
+        timeout: 30_000,
+      })
+      .toBe(true);
+    const running = await json<Job>(await stack.call(`/v1/jobs/${job.id}`));
+    const holder = stack.parts.find(
+      ({ name, pid }) => name.startsWith('worker') && running.attempts[0]?.worker.includes(`-${pid}-`),
+    );
+    expect(holder).toBeDefined();
+    stack.kill(holder?.name ?? '', 'SIGKILL');
+    const done = await ended(job);
+    expect(done.state).toBe('succeeded');
+    expect(done.attempts.map(({ outcome }) => outcome)).toEqual(['worker_lost', 'succeeded']);
+    expect(done.attempts[1]?.worker).not.toBe(done.attempts[0]?.worker);
+    expect(await registryDigest(image('survivor'))).toBe(done.result?.digest);
+  });
+});
