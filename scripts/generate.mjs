@@ -1,12 +1,17 @@
-// Writes the OpenAPI document of the API and the client's types made from it. Needs a build (`pnpm build`).
+// Writes what is made from the code: the OpenAPI document, the client's types, the page of error codes. Needs a build (`pnpm build`).
 // Usage: node scripts/generate.mjs [--check]     --check changes nothing, and fails when the committed files are stale
-import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { errorsPage } from './errors-page.mjs';
 import { root, run } from './setup/commands.mjs';
 
 const client = join(root, 'packages', 'client');
-const targets = { document: join(client, 'openapi.json'), types: join(client, 'src', 'schema.ts') };
+const targets = {
+  document: join(client, 'openapi.json'),
+  types: join(client, 'src', 'schema.ts'),
+  errors: join(root, 'docs', 'errors.md'),
+};
 const generator = join(
   dirname(createRequire(join(client, 'package.json')).resolve('openapi-typescript/package.json')),
   'bin',
@@ -14,7 +19,11 @@ const generator = join(
 );
 // Beside the targets, so that each can be renamed into place.
 const folder = mkdtempSync(join(root, '.generated-'));
-const made = { document: join(folder, 'openapi.json'), types: join(folder, 'schema.ts') };
+const made = {
+  document: join(folder, 'openapi.json'),
+  types: join(folder, 'schema.ts'),
+  errors: join(folder, 'errors.md'),
+};
 try {
   await run(process.execPath, [join(root, 'services', 'api', 'dist', 'openapi', 'write.js'), made.document]);
   await run(process.execPath, [
@@ -24,10 +33,12 @@ try {
     made.types,
     '--default-non-nullable=false',
   ]);
+  const table = join(root, 'packages', 'shared', 'dist', 'errors', 'index.js');
+  writeFileSync(made.errors, errorsPage(await import(table)));
   for (const [name, target] of Object.entries(targets)) {
     if (!process.argv.includes('--check')) renameSync(made[name], target);
-    else if (readFileSync(made[name], 'utf8') !== readFileSync(target, 'utf8')) {
-      process.stderr.write(`${target} is not what the API says now: run pnpm generate\n`);
+    else if (!existsSync(target) || readFileSync(made[name], 'utf8') !== readFileSync(target, 'utf8')) {
+      process.stderr.write(`${target} is not what the code says now: run pnpm generate\n`);
       process.exitCode = 1;
     }
   }

@@ -27,7 +27,7 @@ export function loadConfig(env: Env): ApiConfig {
     blobStore: fields.string('BLOB_STORE'),
     payloadSecret: fields.secret('PAYLOAD_SECRET'),
     apiToken: fields.optionalSecret('API_TOKEN'),
-    maxSourceBytes: fields.int('MAX_SOURCE_BYTES', { default: 1024 * mebibyte, min: 1 }),
+    maxSourceBytes: fields.int('MAX_SOURCE_BYTES', { default: 512 * mebibyte, min: 1 }),
     maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
     maxQueuedJobs: fields.int('MAX_QUEUED_JOBS', { default: 100_000, min: 1 }),
   }));
