@@ -2,7 +2,6 @@ import type { Secret } from '../config/index.js';
 import { type BuilderConfig, configEntry, contextFolder } from '../contracts/index.js';
 import { SlipwayError } from '../errors/index.js';
 import { formatSignature, payloadHmac } from '../signing/index.js';
-import { normalPath } from './paths.js';
 import { entriesLength, planLayers, type Segment } from './payload-plan.js';
 import { type OpenLayer, PayloadReader } from './payload-reader.js';
 import { PrefixStamp } from './prefix-stamp.js';
@@ -118,7 +117,8 @@ interface LoadedLayer extends PayloadLayer {
 }
 
 async function loadLayer(sources: SourceStore, { digest, at }: PayloadLayer): Promise<LoadedLayer> {
-  if (at !== contextFolder && !(at.startsWith(`${contextFolder}/`) && normalPath(at) === at)) {
+  const [first, ...below] = at.split('/');
+  if (first !== contextFolder || below.some((part) => part === '' || part === '.' || part === '..')) {
     throw new RangeError(`not a folder of the context: ${at}`);
   }
   const manifest = await sources.manifest(digest);

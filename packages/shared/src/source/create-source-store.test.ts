@@ -1,0 +1,357 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { SlipwayError } from '../errors/index.js';
+import {
+  archive,
+  expectedDigest,
+  file,
+  inChunks,
+  link,
+  makeSources,
+  patched,
+  type Tree,
+  tarEntry,
+} from './testing.js';
+
+const small = archive(
+  tarEntry({ path: 'b/run.sh', mode: 0o4711 }, Buffer.from('#!/bin/sh\n')),
+  tarEntry({ path: 'a' }),
+);
+
+describe('a source store', () => {
+  it('hashes exactly the documented manifest, and stores it as it is hashed', async () => {
+    const { sources, directory, kept } = await makeSources();
+    const { digest, ...rest } = await sources.ingest(
+      inChunks(
+        archive(tarEntry({ path: './l', type: 'SymbolicLink', linkpath: 'b/"ü' }), small.subarray(0, -1024)),
+      ),
+    );
+    const text = await readFile(join(directory, 'sources', `${digest.slice(7)}.json`), 'utf8');
+    expect(text).toBe(
+      [
+        '{"version":1,"files":3,"bytes":10,"entries":[',
+        '{"path":"a","type":"file","mode":"0644","size":0,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},',
+        '{"path":"b","type":"folder"},',
+        '{"path":"b/run.sh","type":"file","mode":"0755","size":10,"sha256":"a8076d3d28d21e02012b20eaf7dbf75409a6277134439025f282e368e3305abf"},',
+        '{"path":"l","type":"link","target":"b/\\"ü"}',
+        ']}',
+        '',
+      ].join('\n'),
+    );
+    expect(execFileSync('sha256sum', { input: text, encoding: 'utf8' })).toContain(digest.slice(7));
+    expect(rest).toEqual({ files: 3, bytes: 10, created: true });
+    expect((await kept()).length).toBe(2);
+  });
+
+  it('finds what it has, by digest', async () => {
+    const { sources } = await makeSources();
+    const { digest } = await sources.ingest(inChunks(small));
+    expect(await sources.find(digest)).toEqual({ digest, files: 2, bytes: 10 });
+    expect(await sources.manifest(digest)).toMatchObject({ version: 1, files: 2, bytes: 10 });
+    const handle = await sources.openTar(digest);
+    const stream = await sources.streamTar(digest);
+    expect(Buffer.concat((await stream?.toArray()) ?? []).length).toBe(handle?.bytes);
+    await handle?.close();
+  });
+
+  it.each([
+    `sha256:${'0'.repeat(64)}`,
+    'sha256:xyz',
+    `sha256:${'A'.repeat(64)}`,
+    'sha256:../../../../etc/passwd',
+    '',
+  ])('finds nothing for %j', async (digest) => {
+    const { sources } = await makeSources();
+    expect(await sources.find(digest)).toBeUndefined();
+    expect(await sources.manifest(digest)).toBeUndefined();
+    expect(await sources.openTar(digest)).toBeUndefined();
+    expect(await sources.streamTar(digest)).toBeUndefined();
+  });
+
+  it('keeps a source once, however often and however packed it comes', async () => {
+    const { sources, kept } = await makeSources();
+    const first = await sources.ingest(inChunks(small));
+    const second = await sources.ingest(inChunks(gzipSync(small)));
+    expect([first.created, second.created]).toEqual([true, false]);
+    expect(second.digest).toBe(first.digest);
+    expect((await kept()).length).toBe(2);
+  });
+
+  it('takes the same files many times at once', async () => {
+    const { sources, kept } = await makeSources();
+    const large = archive(...[3, 1, 2].map((n) => tarEntry({ path: `f${n}` }, Buffer.alloc(300_000, n))));
+    const results = await Promise.all(Array.from({ length: 8 }, () => sources.ingest(inChunks(large))));
+    expect(new Set(results.map(({ digest }) => digest)).size).toBe(1);
+    expect((await kept()).length).toBe(2);
+    const stream = await sources.streamTar(results[0]?.digest ?? '');
+    const again = await sources.ingest(stream ?? Readable.from([]));
+    expect(again).toMatchObject({ digest: results[0]?.digest, created: false });
+  });
+
+  it.each([
+    ['small', 10],
+    ['larger than is held in memory', 400_000],
+  ])('stores the same tar for files that are %s, in order or not', async (_, size) => {
+    const content = (n: number) => Buffer.alloc(size, n);
+    const entries = ['a', 'b', 'c/d', 'c.e'].map((path, n) => tarEntry({ path }, content(n)));
+    const stored = async (order: number[]) => {
+      const { sources } = await makeSources();
+      const { digest } = await sources.ingest(inChunks(archive(...order.map((n) => entries[n] as Buffer))));
+      return Buffer.concat((await (await sources.streamTar(digest))?.toArray()) ?? []);
+    };
+    // In order of bytes, `c` and `c.e` come before `c/d`.
+    const sorted = await stored([0, 1, 3, 2]);
+    expect((await stored([2, 3, 1, 0])).equals(sorted)).toBe(true);
+    expect((await stored([0, 1, 2, 3])).equals(sorted)).toBe(true);
+    const listed = execFileSync('tar', ['-tf', '-'], { input: sorted, encoding: 'utf8' });
+    expect(listed.trim().split('\n')).toEqual(['a', 'b', 'c/', 'c.e', 'c/d']);
+  });
+
+  it('makes hard links copies, in memory and beyond it', async () => {
+    for (const size of [10, 700_000]) {
+      const { sources } = await makeSources();
+      const content = randomBytes(size);
+      const { digest, bytes } = await sources.ingest(
+        inChunks(
+          archive(
+            tarEntry({ path: 'm', mode: 0o755 }, content),
+            tarEntry({ path: 'a', type: 'Link', linkpath: './m' }),
+            tarEntry({ path: 'z', type: 'Link', linkpath: 'a' }),
+          ),
+        ),
+      );
+      const copies: Tree = new Map(['a', 'm', 'z'].map((path) => [path, file(content, true)]));
+      expect(digest).toBe(expectedDigest(copies));
+      expect(bytes).toBe(3 * size);
+      const tar = Buffer.concat((await (await sources.streamTar(digest))?.toArray()) ?? []);
+      for (const name of ['a', 'm', 'z']) {
+        const copy = execFileSync('tar', ['-xOf', '-', name], { input: tar, maxBuffer: 1e7 });
+        expect(copy.equals(content)).toBe(true);
+      }
+    }
+  });
+
+  it('tells links that stay inside, whether they arrive or not', async () => {
+    const { sources } = await makeSources();
+    const targets = { l1: 'd/x', 'd/l2': '../d/./x', l3: 'nowhere/at/all', l4: 'd', 'd/l5': '../l4/../l1' };
+    const tree: Tree = new Map([
+      ['d/x', file('x')],
+      ...Object.entries(targets).map(([path, target]) => [path, link(target)] as const),
+    ]);
+    const links = Object.entries(targets).map(([path, linkpath]) =>
+      tarEntry({ path, type: 'SymbolicLink', linkpath }),
+    );
+    const { digest } = await sources.ingest(
+      inChunks(archive(...links, tarEntry({ path: 'd/x' }, Buffer.from('x')))),
+    );
+    expect(digest).toBe(expectedDigest(tree));
+  });
+
+  it('reads sizes in base 256, as GNU tar writes large ones', async () => {
+    const { sources } = await makeSources();
+    const entry = patched(tarEntry({ path: 'f' }, Buffer.alloc(700)), (block) => {
+      block.fill(0, 124, 136);
+      block[124] = 0x80;
+      block.writeUInt16BE(700, 134);
+    });
+    expect(await sources.ingest(inChunks(archive(entry)))).toMatchObject({ files: 1, bytes: 700 });
+  });
+
+  it('takes a file of nine gibibytes at its word, and refuses it by its size', async () => {
+    const { sources } = await makeSources({ maxBytes: 1e9 });
+    const entry = tarEntry({ path: 'f', size: 9 * 2 ** 30 });
+    await expect(sources.ingest(inChunks(entry))).rejects.toMatchObject({ code: 'source_too_large' });
+  });
+});
+
+describe('an upload that breaks off', () => {
+  it('is body_incomplete, with the cause, when the body fails', async () => {
+    const { sources, kept } = await makeSources();
+    const cause = new Error('socket hang up');
+    const body = (async function* () {
+      yield small.subarray(0, 700);
+      throw cause;
+    })();
+    await expect(sources.ingest(body)).rejects.toMatchObject({ code: 'body_incomplete', cause });
+    expect(await kept()).toEqual([]);
+  });
+
+  it('is body_incomplete in the middle of gzip too', async () => {
+    const { sources, kept } = await makeSources();
+    const packed = gzipSync(archive(tarEntry({ path: 'f' }, randomBytes(100_000))));
+    const body = (async function* () {
+      yield packed.subarray(0, 50_000);
+      throw new Error('socket hang up');
+    })();
+    await expect(sources.ingest(body)).rejects.toMatchObject({ code: 'body_incomplete' });
+    expect(await kept()).toEqual([]);
+  });
+
+  it('keeps the code of a body that fails with one', async () => {
+    const { sources } = await makeSources();
+    const body = Readable.from(
+      (async function* () {
+        yield small.subarray(0, 700);
+        throw new SlipwayError('request_invalid', 'not multipart');
+      })(),
+    );
+    await expect(sources.ingest(body)).rejects.toMatchObject({ code: 'request_invalid' });
+  });
+
+  it('is noticed when an HTTP client goes away', async () => {
+    const { sources, kept } = await makeSources();
+    let settled: (outcome: unknown) => void = () => {};
+    const outcome = new Promise((resolve) => {
+      settled = resolve;
+    });
+    const server = createServer((req: IncomingMessage) => {
+      sources.ingest(req).then(settled, settled);
+      req.once('data', () => client.destroy());
+    });
+    onTestFinished(() => void server.close());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    client.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5000\r\n\r\n');
+    client.write(small.subarray(0, 700));
+    expect(await outcome).toMatchObject({ code: 'body_incomplete' });
+    expect(await kept()).toEqual([]);
+  });
+
+  it('rejects with the reason of its signal, even while the body is silent', async () => {
+    const { sources, kept } = await makeSources();
+    const stop = new AbortController();
+    const body = new PassThrough();
+    body.write(small.subarray(0, 700));
+    const ingested = sources.ingest(body, { signal: stop.signal });
+    const reason = new Error('the request took too long');
+    setImmediate(() => stop.abort(reason));
+    await expect(ingested).rejects.toBe(reason);
+    expect(await kept()).toEqual([]);
+    await expect(sources.ingest(body, { signal: stop.signal })).rejects.toBe(reason);
+  });
+
+  it('does not destroy a request that it refuses', async () => {
+    const { sources } = await makeSources();
+    const body = new PassThrough();
+    body.write(Buffer.from('nonsense'.repeat(100)));
+    await expect(sources.ingest(body)).rejects.toMatchObject({ code: 'source_corrupt' });
+    expect(body.destroyed).toBe(false);
+  });
+});
+
+describe('packers', () => {
+  /** Files that every packer on the machine gets; GNU tar, Python and node-tar each read them from the disk. */
+  const makeFolder = async () => {
+    const folder = await mkdtemp('/tmp/slipway-packers-');
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    execFileSync('sh', ['-ec', script], { cwd: folder });
+    return folder;
+  };
+  const long = 'a-rather-long-name-of-a-folder-that-fills-its-place';
+  const script = `
+    mkdir -p src/${long}/${long} empty
+    printf hello > src/hello.txt; printf x > src/${long}/${long}/deep.txt
+    printf '#!/bin/sh\\n' > run; chmod 750 run; chmod 600 src/hello.txt
+    ln -s src/hello.txt link; ln -s ../../run src/${long}/up
+    ln src/hello.txt src/same.txt; touch -d 2001-02-03T04:05:06.789 run
+    head -c 700000 /dev/zero > src/zeros
+  `;
+  const tree: Tree = new Map([
+    ['src/hello.txt', file('hello')],
+    ['src/same.txt', file('hello')],
+    [`src/${long}/${long}/deep.txt`, file('x')],
+    ['run', file('#!/bin/sh\n', true)],
+    ['link', link('src/hello.txt')],
+    [`src/${long}/up`, link('../../run')],
+    ['empty', { type: 'folder' }],
+    ['src/zeros', file(Buffer.alloc(700_000))],
+  ]);
+  const python = (format: string) => `
+import sys, tarfile
+with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=tarfile.${format}) as tar:
+    tar.add(".")
+`;
+  const run = (command: string, ...args: string[]) => [command, ...args] as const;
+  const packers = [
+    run('tar', '--format=gnu', '-cf', '-', '.'),
+    run('tar', '--format=oldgnu', '-cf', '-', '.'),
+    run('tar', '--format=pax', '-cf', '-', '.'),
+    run('tar', '--format=pax', '--xattrs', '--acls', '-czf', '-', 'src', 'link', 'empty', 'run'),
+    run('tar', '--format=ustar', '-cf', '-', '.'),
+    run('tar', '--sort=name', '--owner=nobody:1234', '--mtime=@0', '-cf', '-', '.'),
+    run(
+      'tar',
+      '--no-recursion',
+      '-cf',
+      '-',
+      'src/zeros',
+      'run',
+      `src/${long}/up`,
+      'src/same.txt',
+      'link',
+      'empty',
+      `src/${long}/${long}/deep.txt`,
+      'src/hello.txt',
+    ),
+    run('python3', '-c', python('PAX_FORMAT')),
+    run('python3', '-c', python('GNU_FORMAT')),
+    run('python3', '-c', python('USTAR_FORMAT')),
+  ];
+
+  it.each(packers)('%s %s %s give the digest of the files', async (command, ...args) => {
+    const folder = await makeFolder();
+    const tar = execFileSync(command, args, { cwd: folder, maxBuffer: 1e8 });
+    const { sources } = await makeSources();
+    const { digest } = await sources.ingest(inChunks(tar, 10_000));
+    expect(digest).toBe(expectedDigest(tree));
+  });
+
+  it('v7 tar, which has no room for long names, gives it for short ones', async () => {
+    const folder = await makeFolder();
+    const tar = execFileSync('tar', ['--format=v7', '-cf', '-', 'src/hello.txt', 'run', 'link', 'empty'], {
+      cwd: folder,
+    });
+    const { sources } = await makeSources();
+    const { digest } = await sources.ingest(inChunks(tar));
+    const few = ['src/hello.txt', 'run', 'link', 'empty'] as const;
+    expect(digest).toBe(expectedDigest(new Map([...tree].filter(([path]) => few.includes(path as 'run')))));
+  });
+
+  it('node-tar gives it, zipped or not', async () => {
+    const folder = await makeFolder();
+    const { create } = await import('tar');
+    for (const options of [
+      {},
+      { portable: true, gzip: true },
+      { follow: false, noPax: false, prefix: './' },
+    ]) {
+      const { sources } = await makeSources();
+      const packed = create({ ...options, cwd: folder }, ['.']) as unknown as AsyncIterable<Buffer>;
+      expect((await sources.ingest(packed)).digest).toBe(expectedDigest(tree));
+    }
+  });
+
+  it('git archive gives it, with its global comment', async () => {
+    const folder = await makeFolder();
+    const git = (...args: string[]) =>
+      execFileSync('git', ['-c', 'user.name=x', '-c', 'user.email=x@localhost', ...args], {
+        cwd: folder,
+        maxBuffer: 1e8,
+      });
+    git('init', '-q');
+    git('add', '-A');
+    git('commit', '-qm', 'x');
+    const { sources } = await makeSources();
+    const { digest } = await sources.ingest(inChunks(git('archive', 'HEAD')));
+    // Git keeps no empty folders.
+    expect(digest).toBe(expectedDigest(new Map([...tree].filter(([path]) => path !== 'empty'))));
+  });
+});
