@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findTool, type ProcessExit, type ProcessHandle, startProcess } from '@slipway/local';
 import type { ComposeService } from '../compose/model.js';
-import type { ImageConfig } from './image-config.js';
+import type { ImageConfig } from './pulled-image.js';
 
 interface ContainerOptions {
   readonly name: string;

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { findTool } from '@slipway/local';
 
@@ -16,8 +15,6 @@ interface BuildRequest {
   readonly secrets?: Readonly<Record<string, string>>;
   /** Pushed under this reference. */
   readonly image: string;
-  /** A folder that its root file system is unpacked into too, owners and modes kept. */
-  readonly rootfs?: string;
 }
 
 export interface ImageBuilder {
@@ -30,7 +27,7 @@ export function createImageBuilder({ address }: { readonly address: string }): I
   const buildctl = findTool('buildctl');
   if (buildctl === undefined) throw new Error('buildctl is not installed');
   return {
-    async build({ context, dockerfile = 'Dockerfile', target, args = {}, secrets = {}, image, rootfs }) {
+    async build({ context, dockerfile = 'Dockerfile', target, args = {}, secrets = {}, image }) {
       const proxies = proxyVariables.flatMap((name) => {
         const value = process.env[name] ?? process.env[name.toLowerCase()];
         return value === undefined ? [] : [[name, value]];
@@ -52,23 +49,11 @@ export function createImageBuilder({ address }: { readonly address: string }): I
             '--output',
             `type=image,name=${image},push=true,registry.insecure=true,compression=uncompressed`,
           ],
-          ...(rootfs === undefined ? [] : ['--output', `type=tar,dest=${rootfs}.tar`]),
         ],
         { maxBuffer: 64 * 1024 * 1024 },
       ).catch((error: Error & { stderr?: string }) => {
         throw new Error(`the build of ${image} failed:\n${(error.stderr ?? error.message).slice(-8_000)}`);
       });
-      if (rootfs === undefined) return;
-      await mkdir(rootfs);
-      await exec('tar', [
-        '--extract',
-        '--same-owner',
-        '--same-permissions',
-        '--numeric-owner',
-        `--file=${rootfs}.tar`,
-        `--directory=${rootfs}`,
-      ]);
-      await rm(`${rootfs}.tar`);
     },
   };
 }

@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ComposeModel, readCompose, root } from '../compose/model.js';
 import { type Container, startContainer } from './container.js';
 import { createImageBuilder } from './image-builder.js';
-import { type ImageConfig, readImageConfig } from './image-config.js';
+import { type ImageConfig, pullImage } from './pulled-image.js';
 import { npmConfig, pushBuildkitImage, pushNodeImage } from './stand-ins.js';
 
 const targets = ['api', 'worker', 'builder'] as const;
@@ -65,11 +65,9 @@ describe.runIf(process.env.CI || findTool('buildkitd'))('the images', () => {
     await writeFile(npmrc, await npmConfig());
     for (const target of targets) {
       const image = `${registry.host}/slipway/${target}:1`;
-      await builder.build({
-        ...{ context: root, dockerfile: 'deploy/Dockerfile', target, args, image },
-        ...{ secrets: { npmrc }, rootfs: rootfs(target) },
-      });
-      configs[target] = await readImageConfig(image);
+      const dockerfile = 'deploy/Dockerfile';
+      await builder.build({ context: root, dockerfile, target, args, image, secrets: { npmrc } });
+      configs[target] = await pullImage({ image, rootfs: rootfs(target) });
     }
     await promisify(execFile)(process.execPath, [join(root, 'scripts/secrets.mjs'), join(folder, 'secrets')]);
   }, 300_000);
@@ -97,8 +95,11 @@ describe.runIf(process.env.CI || findTool('buildkitd'))('the images', () => {
       for (const name of ['typescript', 'vitest', 'knip', '@biomejs+biome', 'fast-check']) {
         expect(names).not.toContain(name);
       }
-      const ours = (await readdir(app, { recursive: true })).filter((path) => !path.includes('.pnpm/'));
-      expect(ours.filter((path) => /\.test\.|^src\//.test(path))).toEqual([]);
+      for (const ours of [app, join(app, 'node_modules/@slipway/shared')]) {
+        expect(await readdir(ours)).not.toContain('src');
+        const compiled = await readdir(join(ours, 'dist'), { recursive: true });
+        expect(compiled.filter((path) => path.includes('.test.'))).toEqual([]);
+      }
       expect(await readdir(join(rootfs(target), 'root'))).not.toContain('.npmrc');
     },
   );
