@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { EngineName } from '@slipway/local';
 import type { Job } from '@slipway/shared/contracts';
 import { Webhook } from 'standardwebhooks';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, test as anyTest, beforeAll, describe, expect } from 'vitest';
 import { dockerfile, makeContext, sh, tarOf } from './context.js';
+import { canUse } from './engines.js';
 import { type Stack, startStack } from './stack.js';
 
 const json = async <T>(answer: Response): Promise<T> => (await answer.json()) as T;
@@ -25,6 +26,7 @@ async function registryDigest(image: string): Promise<string | null> {
 }
 
 describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => {
+  const test = anyTest.runIf(canUse(engine));
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack({

@@ -29,10 +29,17 @@ const parts = [
 ];
 const staticBusybox = { anyOf: ['busybox'], apt: 'busybox-static', dnf: 'busybox', apk: 'busybox-static' };
 
+/** What tests use besides: to see processes, and to pack archives as others do. */
+const testTools = [
+  { anyOf: ['ps'], apt: 'procps', dnf: 'procps-ng', apk: 'procps' },
+  { anyOf: ['python3'], apt: 'python3', dnf: 'python3', apk: 'python3' },
+];
+
 /** The parts that are not on this machine. */
 export async function missingParts({ engines }) {
   const buildkit = await usableBuildkit();
-  const missing = parts.filter((part) => {
+  const wantedParts = engines === 'all' ? [...parts, ...testTools] : parts;
+  const missing = wantedParts.filter((part) => {
     if (part.apt === 'buildah' && engines === 'one' && buildkit) return false;
     // buildkitd runs its steps with runc; buildah is content with either.
     const wanted = part.apt === 'runc' && engines === 'all' ? ['runc'] : part.anyOf;

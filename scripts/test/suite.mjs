@@ -48,9 +48,10 @@ function readReport({ testResults }) {
     if (fileStatus === 'failed' && !assertionResults.some(({ status }) => status === 'failed'))
       failed.push(file);
     for (const { fullName, status } of assertionResults) {
+      const test = `${file}: ${fullName.replace(/\s+/g, ' ')}`;
       if (status === 'passed') passed++;
-      else if (status === 'failed') failed.push(`${file}: ${fullName}`);
-      else left.push(`${file}: ${fullName} (${status})`);
+      else if (status === 'failed') failed.push(test);
+      else left.push(`${test} (${status})`);
     }
   }
   return { passed, failed, left };

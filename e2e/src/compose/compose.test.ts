@@ -3,14 +3,14 @@ import { existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findTool, temporaryFolder } from '@slipway/local';
+import { temporaryFolder } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ComposeModel, type ComposeService, readCompose, root } from './model.js';
+import { type ComposeModel, type ComposeService, canUseCompose, readCompose, root } from './model.js';
 
 const folder = await temporaryFolder();
 afterAll(() => folder.remove());
 
-describe.runIf(process.env.CI || findTool('compose-spec'))('docker-compose.yml', () => {
+describe.runIf(canUseCompose)('docker-compose.yml', () => {
   let model: ComposeModel;
   const service = (name: string): ComposeService => {
     const found = model.services[name];

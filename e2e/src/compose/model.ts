@@ -37,6 +37,9 @@ export interface ComposeModel {
   readonly secrets: Readonly<Record<string, { readonly file?: string }>>;
 }
 
+/** Whether suites that read a compose file are to run; always in CI. */
+export const canUseCompose = Boolean(process.env.CI) || findTool('compose-spec') !== undefined;
+
 /**
  * Reads a compose file with the reference implementation of the Compose Specification, which checks it against the
  * specification's schema and fills it in as `docker compose config` does. Rejects with what is wrong.

@@ -3,7 +3,6 @@ import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
-  findTool,
   freePort,
   type RegistryHandle,
   startBuildkitd,
@@ -12,7 +11,8 @@ import {
   temporaryFolder,
 } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ComposeModel, readCompose, root } from '../compose/model.js';
+import { type ComposeModel, canUseCompose, readCompose, root } from '../compose/model.js';
+import { canUse } from '../engines.js';
 import { type Container, startContainer } from './container.js';
 import { createImageBuilder } from './image-builder.js';
 import { type ImageConfig, pullImage } from './pulled-image.js';
@@ -35,7 +35,7 @@ const stopLater = <T extends { stop(): Promise<unknown> }>(part: T): T => {
  * The images of deploy/Dockerfile, really built, and started as docker-compose.yml says. Where no image can be pulled
  * their bases are stand-ins made from this machine's own Node and BuildKit; all else is as it ships.
  */
-describe.runIf(process.env.CI || findTool('buildkitd'))('the images', () => {
+describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
   let folder: string;
   let registry: RegistryHandle;
   let model: ComposeModel;
