@@ -11,5 +11,5 @@ export interface TemporaryFolder {
 /** A new, empty folder below the system's temporary folder, for its owner alone. */
 export async function temporaryFolder(): Promise<TemporaryFolder> {
   const path = await mkdtemp(join(tmpdir(), 'slipway-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }

@@ -6,6 +6,7 @@ import { WorkDir } from './builds/work-dir.js';
 import type { BuilderServiceConfig } from './config.js';
 import { Drain } from './drain.js';
 import { chooseEngine } from './engines/choose.js';
+import type { BuildEngine } from './engines/engine.js';
 import { createApp } from './http/app.js';
 import { drainingServer } from './http/draining-server.js';
 import { createMetrics } from './metrics.js';
@@ -24,7 +25,7 @@ const killGraceMs = 2_000;
 const heartbeatMs = 15_000;
 const engineCheckMaxAgeMs = 2_000;
 
-/** Puts the service together. */
+/** Makes the service: its work folder, its engine, its HTTP server. */
 export async function createBuilder(deps: BuilderDeps): Promise<Component[]> {
   const { config, logger, cleanups } = deps;
   const workDir = await WorkDir.open(config.workDir);
@@ -35,38 +36,43 @@ export async function createBuilder(deps: BuilderDeps): Promise<Component[]> {
     killGraceMs,
     logger,
   });
+  cleanups.defer('close the engine', () => engine.close());
+  return assembleBuilder({ ...deps, engine, workDir, heartbeatMs });
+}
+
+interface AssembleDeps extends Omit<BuilderDeps, 'cleanups'> {
+  readonly engine: BuildEngine;
+  readonly workDir: WorkDir;
+  /** Between two signs of life in a stream. */
+  readonly heartbeatMs: number;
+}
+
+/** The service over an engine. */
+export function assembleBuilder(deps: AssembleDeps): Component[] {
+  const { config, logger, engine, workDir } = deps;
   const slots = new Slots({ limit: config.maxInflight });
   const drain = new Drain();
   const metrics = createMetrics({ inFlight: () => slots.taken });
+  const { registry } = metrics;
+  const now = () => performance.now();
+  const ready = createReadiness({ engine, slots, drain, maxAgeMs: engineCheckMaxAgeMs, now });
+  const metricsPort = config.metricsPort === config.port ? undefined : config.metricsPort;
   logger.info(settings(config, engine.name), 'starting');
-  const ready = createReadiness({
-    engine,
-    slots,
-    drain,
-    maxAgeMs: engineCheckMaxAgeMs,
-    now: () => performance.now(),
-  });
-  const ownMetricsPort = config.metricsPort !== undefined && config.metricsPort !== config.port;
   const app = createApp({
-    ...{ engine, workDir, slots, drain, ready, metrics, logger, heartbeatMs },
+    ...{ engine, workDir, slots, drain, ready, metrics, logger },
     secret: config.payloadSecret,
     limits: config,
     allowedFrontends: config.allowedFrontends,
     buildTimeoutMs: config.buildTimeoutMs,
-    ...(!ownMetricsPort && { registry: metrics.registry }),
+    heartbeatMs: deps.heartbeatMs,
+    ...(metricsPort === undefined && { registry }),
   });
   const listen = { logger, host: config.bindHost };
-  const components = [
-    drainingServer({
-      ...{ ...listen, app, drain, slots, port: config.port },
-      shutdownGraceMs: config.shutdownGraceMs,
-      ...(deps.onListening && { onListening: deps.onListening }),
-    }),
-  ];
-  if (ownMetricsPort) {
-    components.push(metricsServer({ ...listen, registry: metrics.registry, port: config.metricsPort ?? 0 }));
-  }
-  return components;
+  const { port, shutdownGraceMs } = config;
+  const onListening = deps.onListening && { onListening: deps.onListening };
+  const server = drainingServer({ ...listen, app, drain, slots, port, shutdownGraceMs, ...onListening });
+  if (metricsPort === undefined) return [server];
+  return [server, metricsServer({ ...listen, registry, port: metricsPort })];
 }
 
 /** What the service runs with, by allowlist. */

@@ -36,7 +36,7 @@ export function loadConfig(env: Env): BuilderServiceConfig {
     insecureRegistries: fields.parsed('INSECURE_REGISTRIES', registries, ' ') ?? [],
     dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),
     buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { default: 30 * 60 * 1000, min: 1 }),
-    maxSourceBytes: fields.int('MAX_SOURCE_BYTES', { default: 512 * 1024 * 1024, min: 1024 }),
+    maxSourceBytes: fields.int('MAX_SOURCE_BYTES', { default: 1024 * 1024 * 1024, min: 1024 }),
     maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
     allowedFrontends: fields.parsed('ALLOWED_FRONTENDS', frontends, ' ') ?? [],
     workDir: fields.string('WORK_DIR', join(tmpdir(), 'slipway-builder')),

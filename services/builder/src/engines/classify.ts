@@ -42,30 +42,25 @@ const registryTalk: readonly RegExp[] = [
   /^pushing image /,
 ];
 
+// Messages name images, whose paths may hold any of these words: they count behind a colon or a number alone.
+const tooMany = /429 \(?Too Many Requests|: toomanyrequests/i;
+const notAllowed =
+  /401 \(?Unauthorized|403 \(?Forbidden|: (unauthorized|denied|authentication required|authorization failed|insufficient_scope)|access denied|access to the resource is denied/i;
+
 /** The first row that fits decides. */
 const registryFaults: readonly Row[] = [
   { code: 'platform_unsupported', pattern: /no match for platform in manifest/ },
   { code: 'platform_unsupported', pattern: /no image found in (image index|manifest list) for architecture/ },
   { code: 'registry_insecure', pattern: /server gave HTTP response to HTTPS client/ },
-  { code: 'pull_rate_limited', stage: 'build', pattern: /429 \(?Too Many Requests|toomanyrequests/i },
-  { code: 'push_failed', stage: 'push', pattern: /429 \(?Too Many Requests|toomanyrequests/i },
+  { code: 'pull_rate_limited', stage: 'build', pattern: tooMany },
+  { code: 'push_failed', stage: 'push', pattern: tooMany },
   {
     code: 'registry_unreachable',
     pattern:
       /dial tcp|no such host|connection refused|connection reset|i\/o timeout|network is unreachable|TLS handshake timeout|context deadline exceeded|x509: |\bEOF$/,
   },
-  {
-    code: 'push_unauthorized',
-    stage: 'push',
-    pattern:
-      /401 \(?Unauthorized|403 \(?Forbidden|unauthorized|authentication required|authorization failed|denied|insufficient_scope/i,
-  },
-  {
-    code: 'pull_unauthorized',
-    stage: 'build',
-    pattern:
-      /401 \(?Unauthorized|403 \(?Forbidden|unauthorized|authentication required|authorization failed|denied|insufficient_scope/i,
-  },
+  { code: 'push_unauthorized', stage: 'push', pattern: notAllowed },
+  { code: 'pull_unauthorized', stage: 'build', pattern: notAllowed },
   { code: 'push_failed', stage: 'push', pattern: /./ },
   {
     code: 'registry_unreachable',

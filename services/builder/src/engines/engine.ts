@@ -41,5 +41,7 @@ export interface BuildOutcome {
 export interface BuildEngine {
   readonly name: 'buildkit' | 'buildah';
   check(): Promise<void>;
+  /** Lets go of what it holds of the machine. No build may be in hand. */
+  close(): Promise<void>;
   build(request: BuildRequest, run: BuildRun): Promise<BuildOutcome>;
 }

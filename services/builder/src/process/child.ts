@@ -19,6 +19,25 @@ export interface ChildExit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** The children that run now. They are killed when this process exits; when it is killed itself, nothing can be done. */
+class RunningChildren {
+  readonly #children = new Set<ChildProcess>();
+  readonly #killAll = () => {
+    for (const child of this.#children) signalGroup(child, 'SIGKILL');
+  };
+
+  add(child: ChildProcess): void {
+    if (this.#children.size === 0) process.on('exit', this.#killAll);
+    this.#children.add(child);
+  }
+
+  delete(child: ChildProcess): void {
+    this.#children.delete(child);
+    if (this.#children.size === 0) process.off('exit', this.#killAll);
+  }
+}
+const running = new RunningChildren();
+
 /** A grandchild that escaped the group may hold the pipes for ever; output is awaited this long, in ms. */
 const outputWaitMs = 1_000;
 
@@ -44,6 +63,7 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
     child.once('exit', (code, exitSignal) => resolve({ code, signal: exitSignal }));
     child.once('error', reject);
   });
+  running.add(child);
   const ended = new AbortController();
   const onAbort = () => void terminate(child, options.killGraceMs, ended.signal);
   signal.addEventListener('abort', onAbort, { once: true });
@@ -57,6 +77,7 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
     signal.throwIfAborted();
     return exit;
   } finally {
+    running.delete(child);
     ended.abort();
     signal.removeEventListener('abort', onAbort);
     child.stdout.destroy();

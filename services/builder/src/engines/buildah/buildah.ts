@@ -54,6 +54,16 @@ export class BuildahEngine implements BuildEngine {
     await this.#run(['info', '--format={{.store.GraphRoot}}']);
   }
 
+  /** buildah leaves a mount of its storage upon itself, without which the folder could not be removed. */
+  async close(): Promise<void> {
+    const { stateDir, env, killGraceMs } = this.#options;
+    if (stateDir === undefined) return;
+    const mount = join(stateDir, 'storage', 'overlay');
+    const signal = AbortSignal.timeout(shortCommandTimeoutMs);
+    // It fails where there is no such mount, or another process builds in the same storage.
+    await runChild({ command: 'umount', args: ['--', mount], env, signal, killGraceMs });
+  }
+
   async build(request: BuildRequest, { signal, onLog }: BuildRun): Promise<BuildOutcome> {
     const [foreign] = foreignPlatforms(request.platforms);
     // buildah 1.28 takes cached layers of one platform for those of another, and pushes what does not run.

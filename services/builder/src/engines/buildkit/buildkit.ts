@@ -56,6 +56,9 @@ export class BuildkitEngine implements BuildEngine {
     throw new SlipwayError('builder_unreachable', `BuildKit does not answer: ${failure}`);
   }
 
+  /** The daemon lives on: nothing here needs to be let go. */
+  async close(): Promise<void> {}
+
   async build(request: BuildRequest, { signal, onLog }: BuildRun): Promise<BuildOutcome> {
     const registry = registryOf(request.image);
     const isInsecure = this.#options.insecureRegistries.includes(registry);

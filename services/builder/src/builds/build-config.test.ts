@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseBuildConfig } from './build-config.js';
+
+const parse = (value: unknown) => parseBuildConfig(Buffer.from(JSON.stringify(value)));
+const refusal = (code: string, path?: string) =>
+  expect.objectContaining({ code, ...(path && { errors: [expect.objectContaining({ path })] }) });
+
+test('reads all that there is', () => {
+  expect(
+    parse({
+      image: 'r.io/a:1',
+      buildArgs: { A_1: 'x=y,z' },
+      platforms: ['linux/amd64', 'linux/arm/v7'],
+      skipPush: true,
+    }),
+  ).toEqual({
+    image: 'r.io/a:1',
+    buildArgs: { A_1: 'x=y,z' },
+    platforms: ['linux/amd64', 'linux/arm/v7'],
+    push: false,
+  });
+});
+
+test('an image alone is enough; unknown keys, nulls and empty platforms are as if absent', () => {
+  const plain = { image: 'a', buildArgs: {}, platforms: [], push: true };
+  expect(parse({ image: 'a' })).toEqual(plain);
+  expect(parse({ image: 'a', platforms: [''], frob: 1 })).toEqual(plain);
+  expect(parse({ image: 'a', buildArgs: null, platforms: null, skipPush: null })).toEqual(plain);
+});
+
+test('a platform asked for twice is one', () => {
+  expect(parse({ image: 'a', platforms: ['linux/amd64', ' linux/amd64'] }).platforms).toEqual([
+    'linux/amd64',
+  ]);
+});
+
+describe('refuses', () => {
+  test('what is no JSON', () => {
+    expect(() => parseBuildConfig(Buffer.from('{"image"'))).toThrow(refusal('json_invalid'));
+  });
+
+  test.each([null, 1, [], 'x', {}, { image: 1 }])('%j, which names no image', (value) => {
+    expect(() => parse(value)).toThrow(refusal('request_invalid'));
+  });
+
+  test.each(['', 'UPPER', 'a b', 'a,push=false', '--help', 'a:b:c', 'r.io/', 'a"'])(
+    'the image %j',
+    (image) => {
+      expect(() => parse({ image })).toThrow(refusal('image_invalid'));
+    },
+  );
+
+  test('to push to a digest', () => {
+    const image = `a@sha256:${'0'.repeat(64)}`;
+    expect(() => parse({ image })).toThrow(refusal('image_invalid'));
+    expect(parse({ image, skipPush: true }).image).toBe(image);
+  });
+
+  test.each(['', 'A=B', 'BUILDKIT_SYNTAX=x', '-a', 'a b', 'a,b', 'a\n', '1a'])(
+    'the argument name %j',
+    (name) => {
+      expect(() => parse({ image: 'a', buildArgs: { [name]: 'x' } })).toThrow(refusal('request_invalid'));
+    },
+  );
+
+  test('a zero byte in an argument', () => {
+    expect(() => parse({ image: 'a', buildArgs: { A: 'x\0y' } })).toThrow(
+      refusal('request_invalid', '/buildArgs/A'),
+    );
+  });
+
+  test.each(['linux', 'linux/amd64,linux/arm64', '--x/y', 'linux/amd64 ; x', 'Linux/amd64'])(
+    'the platform %j',
+    (name) => {
+      expect(() => parse({ image: 'a', platforms: [name] })).toThrow(
+        refusal('request_invalid', '/platforms'),
+      );
+    },
+  );
+});
+
+test('whatever the bytes, it answers with a config or a coded refusal', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.json().map((text) => Buffer.from(text)),
+        fc.uint8Array().map(Buffer.from),
+      ),
+      (content) => {
+        try {
+          parseBuildConfig(content);
+        } catch (error) {
+          expect(error).toHaveProperty('code');
+        }
+      },
+    ),
+  );
+});

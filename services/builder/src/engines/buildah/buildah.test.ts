@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findTool, temporaryFolder } from '@slipway/local';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { build, buildRequest, busyboxBase, failure } from '../../testing/build-request.js';
+import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
+import { mountsIn, unmountIn } from '../../testing/mounts.js';
+import { processesWith } from '../../testing/processes.js';
+import { ownPlatform } from '../platform.js';
+import { cgroupParentOf, ownedContainers } from './containers.js';
+
+const timeout = 60_000;
+
+describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let opened: OpenedEngine;
+  let containers: string;
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    opened = await openEngine({ name: 'buildah', dir: join(folder.path, 'engine'), insecureRegistries: [] });
+    containers = join(folder.path, 'engine/state/storage/overlay-containers');
+  }, timeout);
+  afterAll(async () => {
+    await opened?.close();
+    unmountIn(folder.path);
+    await folder.remove();
+  });
+  /** The builds whose working containers are there; each has several. */
+  const buildsOfContainers = async () => {
+    const owned = await ownedContainers(containers);
+    return [...new Set(owned.map(({ build }) => build))].sort();
+  };
+  const request = (dockerfile: string, more = {}) =>
+    buildRequest({
+      folder: folder.path,
+      registry: 'registry.invalid',
+      files: { Dockerfile: dockerfile },
+      push: false,
+      ...more,
+    });
+
+  test('no container or mount is left, however a build ends', async () => {
+    const marker = ['sleep', `76543${process.pid}`];
+    await build(opened.engine, await request(`${busyboxBase}RUN echo fine\n`));
+    await failure(opened.engine, await request(`${busyboxBase}RUN exit 1\n`));
+    const stop = new AbortController();
+    const what = await request(`${busyboxBase}RUN busybox ${marker.join(' ')}\n`);
+    const running = build(opened.engine, what, stop.signal).catch((error) => error);
+    await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+    expect(await buildsOfContainers()).toEqual([what.id]);
+    stop.abort(new Error('enough'));
+    expect(await running).toEqual(new Error('enough'));
+    expect(await buildsOfContainers()).toEqual([]);
+    expect(await readFile('/proc/mounts', 'utf8')).not.toContain(
+      `${folder.path}/engine/state/storage/overlay/`,
+    );
+  });
+
+  test('what a crashed process left is removed at the next start, and nobody else’s', async () => {
+    const state = join(folder.path, 'engine/state');
+    const marker = ['sleep', `65432${process.pid}`];
+    const leave = async (id: string) => {
+      const what = await request(`${busyboxBase}RUN busybox ${marker.join(' ')}\n`);
+      const args = [
+        '--root',
+        join(state, 'storage'),
+        '--runroot',
+        join(state, 'run'),
+        'build',
+        '--isolation=chroot',
+      ];
+      const options = [`--cgroup-parent=${id}`, '--', what.contextDir];
+      const child = spawn(findTool('buildah') ?? '', [...args, ...options], {
+        detached: true,
+        stdio: 'ignore',
+      });
+      await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+      await once(child, 'exit');
+      await vi.waitFor(() => expect(processesWith(...marker)).toEqual([]), { timeout: 20_000 });
+    };
+    await leave(cgroupParentOf(`${process.pid}-0123abcd-1`));
+    await leave(cgroupParentOf(`${process.ppid}-0123abcd-1`));
+    await leave('someone-elses');
+    const mine = `${process.pid}-0123abcd-1`;
+    const others = `${process.ppid}-0123abcd-1`;
+    expect(await buildsOfContainers()).toEqual([mine, others].sort());
+    await opened.reopen({});
+    expect(await buildsOfContainers()).toEqual([others]);
+  });
+
+  test('nothing in its storage can be built upon by its id', async () => {
+    const secret = await request(`${busyboxBase}RUN echo secret > /secret\n`);
+    await build(opened.engine, secret);
+    const id = (await readFile(join(secret.scratchDir, 'image'), 'utf8')).trim().replace('sha256:', '');
+    for (const dockerfile of [
+      `FROM ${id}\nRUN cat /secret\n`,
+      `FROM scratch\nCOPY --from=${id} /secret /\n`,
+    ]) {
+      expect(await failure(opened.engine, await request(dockerfile))).toMatchObject({ code: 'build_failed' });
+    }
+  });
+
+  test('other platforms are refused before anything is built', async () => {
+    const what = await request('FROM scratch\nCOPY busybox /\n', { platforms: [ownPlatform, 'linux/s390x'] });
+    expect(await failure(opened.engine, what)).toMatchObject({ code: 'platform_unsupported', log: [] });
+    expect(existsSync(join(what.scratchDir, 'image'))).toBe(false);
+  });
+
+  test('closing it lets go of the last mount', async () => {
+    const own = await openEngine({
+      name: 'buildah',
+      dir: join(folder.path, 'closed'),
+      insecureRegistries: [],
+    });
+    await build(own.engine, await request(`${busyboxBase}RUN echo fine\n`));
+    await own.close();
+    expect(mountsIn(join(folder.path, 'closed'))).toEqual([]);
+  });
+
+  test('check says so when buildah is not there', async () => {
+    await opened.engine.check();
+    const dir = join(folder.path, 'nowhere');
+    await mkdir(dir);
+    const { PATH } = process.env;
+    process.env.PATH = dir;
+    const broken = opened.reopen({}).finally(() => {
+      process.env.PATH = PATH;
+    });
+    await expect(broken).rejects.toMatchObject({ code: 'builder_unreachable' });
+  });
+});

@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { startRegistry, temporaryFolder } from '@slipway/local';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { build, buildRequest, busyboxBase, failure } from '../../testing/build-request.js';
+import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
+import { unmountIn } from '../../testing/mounts.js';
+import { processesWith } from '../../testing/processes.js';
+import { inRegistry } from '../../testing/registry-content.js';
+
+const timeout = 60_000;
+const marker = ['sleep', `87654${process.pid}`];
+
+describe.runIf(isTested('buildkit'))('BuildKit', { timeout }, () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let registry: Awaited<ReturnType<typeof startRegistry>>;
+  let opened: OpenedEngine;
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    registry = await startRegistry({ dir: join(folder.path, 'registry') });
+    opened = await openEngine({
+      name: 'buildkit',
+      dir: join(folder.path, 'engine'),
+      insecureRegistries: [registry.host],
+    });
+  }, timeout);
+  afterAll(async () => {
+    await opened?.close();
+    await registry?.stop();
+    // A daemon that is killed leaves its containers and mounts.
+    for (const pid of processesWith(...marker)) process.kill(Number(pid), 'SIGKILL');
+    unmountIn(folder.path);
+    await folder.remove();
+  });
+  const request = (dockerfile: string, more = {}) =>
+    buildRequest({
+      folder: folder.path,
+      registry: registry.host,
+      files: { Dockerfile: dockerfile },
+      ...more,
+    });
+
+  test('builds for a platform that is not its own, where no step must run', async () => {
+    const what = await request('FROM scratch\nCOPY busybox /\n', { platforms: ['linux/s390x'] });
+    const { digest } = await build(opened.engine, what);
+    const pushed = await inRegistry(what.image);
+    expect(pushed.digest).toBe(digest);
+    expect(pushed.config?.architecture).toBe('s390x');
+  });
+
+  test('builds for several platforms at once, and says the digest of the index', async () => {
+    const platforms = ['linux/amd64', 'linux/arm64'];
+    const what = await request('FROM scratch\nCOPY busybox /\n', { platforms });
+    const { digest } = await build(opened.engine, what);
+    const pushed = await inRegistry(what.image);
+    expect(pushed.digest).toBe(digest);
+    const built = pushed.manifest.manifests?.map(({ platform }) => `${platform.os}/${platform.architecture}`);
+    expect(built).toEqual(platforms);
+  });
+
+  // The last one: it kills the daemon.
+  test('a daemon that dies is the fleet’s fault, during a build and after it', async () => {
+    await opened.engine.check();
+    const running = failure(opened.engine, await request(`${busyboxBase}RUN busybox ${marker.join(' ')}\n`));
+    await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+    await opened.kill();
+    expect(await running).toMatchObject({ code: 'builder_lost' });
+    await expect(opened.engine.check()).rejects.toMatchObject({ code: 'builder_unreachable' });
+    const next = await failure(opened.engine, await request('FROM scratch\nCOPY busybox /\n'));
+    expect(next).toMatchObject({ code: 'builder_unreachable' });
+  });
+});

@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest';
+import { BuildkitProgress } from './progress.js';
+
+function logOf(events: readonly unknown[]) {
+  const log: string[] = [];
+  const output: string[] = [];
+  const progress = new BuildkitProgress({
+    onLog: (line) => log.push(line),
+    onOutput: (line) => output.push(line),
+  });
+  for (const event of events) progress.take(typeof event === 'string' ? event : JSON.stringify(event));
+  return { log, output };
+}
+
+const base64 = (text: string | Buffer) => Buffer.from(text).toString('base64');
+const started = '2026-01-02T03:04:05.100000000Z';
+const completed = '2026-01-02T03:04:05.450000000Z';
+const step = { digest: 'sha256:a', name: '[2/3] RUN npm test' };
+
+test('a step is told when it starts, and with its time when it ends', () => {
+  const events = [
+    { vertexes: [step] },
+    { vertexes: [{ ...step, started }] },
+    { vertexes: [{ ...step, started }] },
+    { vertexes: [{ ...step, started, completed }] },
+  ];
+  expect(logOf(events).log).toEqual([
+    'v: 2026-01-02T03:04:05Z [2/3] RUN npm test',
+    'v: 2026-01-02T03:04:05Z [2/3] RUN npm test 0.35s',
+  ]);
+});
+
+test('a cached step and a failed one are told as such', () => {
+  const { log } = logOf([
+    { vertexes: [{ ...step, started, completed, cached: true }] },
+    { vertexes: [{ digest: 'sha256:b', name: 'x', started, completed, error: 'exit code: 1' }] },
+  ]);
+  expect(log).toEqual([
+    'v: 2026-01-02T03:04:05Z CACHED [2/3] RUN npm test',
+    'v: 2026-01-02T03:04:05Z x',
+    'v: 2026-01-02T03:04:05Z ERROR x: exit code: 1',
+  ]);
+});
+
+test('output is put together from its pieces, each stream for itself, and comes before the end of its step', () => {
+  const piece = (stream: number, data: string | Buffer) => ({
+    logs: [{ vertex: step.digest, stream, data: base64(data), timestamp: started }],
+  });
+  const umlaut = Buffer.from('ä');
+  const { log, output } = logOf([
+    { vertexes: [{ ...step, started }] },
+    piece(1, 'one\ntw'),
+    piece(2, 'err'),
+    piece(1, Buffer.concat([Buffer.from('o '), umlaut.subarray(0, 1)])),
+    piece(1, umlaut.subarray(1)),
+    { ...piece(1, '\n10%\r50%\r100%\r\nlast'), vertexes: [{ ...step, started, completed }] },
+  ]);
+  expect(output).toEqual(['one', 'two ä', '10%\r50%\r100%', 'last', 'err']);
+  expect(log).toEqual([
+    'v: 2026-01-02T03:04:05Z [2/3] RUN npm test',
+    'l: 2026-01-02T03:04:05Z one',
+    'l: 2026-01-02T03:04:05Z two ä',
+    'l: 2026-01-02T03:04:05Z 100%',
+    'l: 2026-01-02T03:04:05Z last',
+    'l: 2026-01-02T03:04:05Z err',
+    'v: 2026-01-02T03:04:05Z [2/3] RUN npm test 0.35s',
+  ]);
+});
+
+test('transfers are told once, when they are done; warnings too', () => {
+  const transfer = { id: 'transferring context:', vertex: 'sha256:a', current: 5, started };
+  const { log } = logOf([
+    { statuses: [transfer] },
+    { statuses: [{ ...transfer, completed }] },
+    { statuses: [{ ...transfer, completed }] },
+    { warnings: [{ vertex: 'sha256:a', short: base64('a lint') }] },
+  ]);
+  expect(log).toHaveLength(2);
+  expect(log[0]).toBe('s: 2026-01-02T03:04:05Z transferring context: 5 bytes 0.35s');
+  expect(log[1]).toMatch(/^s: \S+ WARN a lint$/);
+});
+
+test('what is no progress is left to others', () => {
+  const progress = new BuildkitProgress({ onLog: () => {}, onOutput: () => {} });
+  expect(progress.take('error: failed to solve: x')).toBe(false);
+  expect(progress.take('{ not JSON')).toBe(false);
+  expect(progress.take('{}')).toBe(true);
+});

@@ -1,0 +1,237 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { freePort, startRegistry, temporaryFolder } from '@slipway/local';
+import { SlipwayError } from '@slipway/shared/errors';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { busyboxBase as base, build, buildRequest, failure, output } from '../testing/build-request.js';
+import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
+import { startFaultyRegistry } from '../testing/faulty-registry.js';
+import { processesWith } from '../testing/processes.js';
+import { inRegistry } from '../testing/registry-content.js';
+import type { BuildEngine, BuildRequest } from './engine.js';
+import { ownPlatform } from './platform.js';
+
+const timeout = 60_000;
+const user = 'slipway';
+const password = 'open sesame';
+/** Of the password above, with bcrypt. */
+const htpasswd = `${user}:$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW\n`;
+
+const folder = await temporaryFolder();
+const registry = await startRegistry({ dir: join(folder.path, 'registry') });
+const locked = await startRegistry({ dir: join(folder.path, 'locked'), htpasswd });
+const unlisted = await startRegistry({ dir: join(folder.path, 'unlisted') });
+const faulty = await startFaultyRegistry();
+const nobody = `127.0.0.1:${await freePort()}`;
+const insecureRegistries = [registry.host, locked.host, faulty.host, nobody];
+afterAll(async () => {
+  await Promise.all([registry.stop(), locked.stop(), unlisted.stop(), faulty.stop()]);
+  await folder.remove();
+});
+
+function request(files: Readonly<Record<string, string>>, more: Partial<BuildRequest> = {}) {
+  return buildRequest({ folder: folder.path, registry: registry.host, files, ...more });
+}
+
+describe.each(engineNames)('%s', (name) => {
+  describe.runIf(isTested(name))('keeps the contract of an engine:', { timeout }, () => {
+    let opened: OpenedEngine;
+    let engine: BuildEngine;
+    beforeAll(async () => {
+      opened = await openEngine({ name, dir: join(folder.path, name), insecureRegistries });
+      engine = opened.engine;
+    }, timeout);
+    afterAll(() => opened?.close());
+
+    test('it pushes what it builds, and says the digest that the registry reports', async () => {
+      const what = await request({ Dockerfile: `${base}RUN echo hello\nENTRYPOINT ["/bin/busybox"]\n` });
+      const { digest, log } = await build(engine, what);
+      expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+      const pushed = await inRegistry(what.image);
+      expect(pushed.digest).toBe(digest);
+      expect(pushed.config?.config.Entrypoint).toEqual(['/bin/busybox']);
+      expect(`${pushed.config?.os}/${pushed.config?.architecture}`).toBe(ownPlatform);
+      expect(output(log)).toContain('hello');
+      for (const line of log) expect(line).toMatch(/^[vsl]: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /);
+      expect(log.some((line) => /^v: \S+ .*RUN echo hello \d+\.\d\ds$/.test(line))).toBe(true);
+    });
+
+    test('build arguments arrive as they are, whatever they hold', async () => {
+      const value = `a,b="c" 'd' --push=false $HOME \\ e\n=f`;
+      const dockerfile = `${base}ARG FIRST\nARG SECOND=default\nARG TARGETARCH\nRUN echo "$FIRST|$SECOND|$TARGETARCH"\n`;
+      const buildArgs = { FIRST: value, SECOND: '', UNUSED: '--help' };
+      const { log } = await build(engine, await request({ Dockerfile: dockerfile }, { buildArgs }));
+      expect(output(log).join('\n')).toContain(`${value}||${ownPlatform.split('/')[1]}`);
+    });
+
+    test('stages, .dockerignore and the platform of the machine by name', async () => {
+      const dockerfile = `${base.replace('scratch', 'scratch AS first')}RUN echo made > /made
+FROM first
+COPY . /context
+RUN cat /made && /bin/busybox ls /context
+`;
+      const files = { Dockerfile: dockerfile, '.dockerignore': 'left-out\n', 'left-out': 'x', kept: 'x' };
+      const { log } = await build(engine, await request(files, { platforms: [ownPlatform] }));
+      expect(output(log)).toEqual(expect.arrayContaining(['made', 'kept']));
+      expect(output(log)).not.toContain('left-out');
+    });
+
+    test('the same source again gives the same digest', async () => {
+      const files = { Dockerfile: `${base}ARG A\nRUN echo "$A" > /a\n` };
+      const first = await request(files, { buildArgs: { A: '1' } });
+      const { digest } = await build(engine, first);
+      expect((await build(engine, await request(files, { buildArgs: { A: '1' } }))).digest).toBe(digest);
+      expect((await build(engine, await request(files, { buildArgs: { A: '2' } }))).digest).not.toBe(digest);
+    });
+
+    test('builds run beside each other, for one image too', async () => {
+      const image = `${registry.host}/together:1`;
+      const whats = await Promise.all(
+        ['a', 'b', 'c', 'd'].map((letter) =>
+          request({ Dockerfile: `${base}RUN echo ${letter} > /letter\n` }, letter > 'b' ? { image } : {}),
+        ),
+      );
+      const digests = await Promise.all(whats.map(async (what) => (await build(engine, what)).digest));
+      expect(new Set(digests).size).toBe(4);
+      expect(digests.slice(2)).toContain((await inRegistry(image)).digest);
+    });
+
+    test('skipPush builds and pushes nothing', async () => {
+      const what = await request({ Dockerfile: `${base}RUN echo built\n` }, { push: false });
+      const { digest, log } = await build(engine, what);
+      expect(digest).toBeUndefined();
+      expect(output(log)).toContain('built');
+      expect((await inRegistry(what.image)).status).toBe(404);
+    });
+
+    test('a step that fails is the user’s failure, with what it printed in the log', async () => {
+      const what = await request({ Dockerfile: `${base}RUN echo out; echo err >&2; exit 3\n` });
+      const { code, message, log } = await failure(engine, what);
+      expect(code).toBe('build_failed');
+      expect(message).toContain('echo out; echo err >&2; exit 3');
+      expect(output(log)).toEqual(expect.arrayContaining(['out', 'err']));
+    });
+
+    test.each([
+      ['an unknown instruction', 'FROMM scratch\n'],
+      ['a file that is not there', 'FROM scratch\nCOPY nothing /\n'],
+      ['nothing', '\n'],
+    ])('a Dockerfile with %s is the user’s failure', async (_what, dockerfile) => {
+      expect(await failure(engine, await request({ Dockerfile: dockerfile }))).toMatchObject({
+        code: 'build_failed',
+      });
+    });
+
+    test('a base image is looked up each time', async () => {
+      const image = `${registry.host}/${name}-base:1`;
+      const from = { Dockerfile: `FROM ${image}\nRUN cat /version\n` };
+      for (const version of ['one', 'two']) {
+        await build(
+          engine,
+          await request({ Dockerfile: `${base}RUN echo ${version} > /version\n` }, { image }),
+        );
+        expect(output((await build(engine, await request(from))).log)).toContain(version);
+      }
+    });
+
+    test.each([
+      ['is not in its registry', 'missing', 'build_failed'],
+      ['may not be pulled', 'denied', 'pull_unauthorized'],
+      ['needs a login', 'locked', 'pull_unauthorized'],
+      ['is pulled too often', 'limited', 'pull_rate_limited'],
+      ['is in a broken registry', 'broken', 'registry_unreachable'],
+    ])('a base image that %s', async (_how, fault, code) => {
+      const what = await request({ Dockerfile: `FROM ${faulty.host}/${fault}/x:1\nCOPY busybox /\n` });
+      expect(await failure(engine, what)).toMatchObject({ code });
+    });
+
+    test.each([
+      ['breaks', () => `${faulty.host}/broken/x:1`, 'push_failed'],
+      ['denies', () => `${faulty.host}/denied/x:1`, 'push_unauthorized'],
+      ['hangs up', () => `${faulty.host}/cut/x:1`, 'registry_unreachable'],
+      ['is not there', () => `${nobody}/x:1`, 'registry_unreachable'],
+      ['has no such name', () => 'registry.invalid/x:1', 'registry_unreachable'],
+    ])('a push to a registry that %s', async (_how, image, code) => {
+      const what = await request({ Dockerfile: 'FROM scratch\nCOPY busybox /\n' }, { image: image() });
+      expect(await failure(engine, what)).toMatchObject({ code });
+    });
+
+    test('a registry that is not allowlisted is not spoken to over plain http', async () => {
+      const image = `${unlisted.host}/x:1`;
+      const what = await request({ Dockerfile: 'FROM scratch\nCOPY busybox /\n' }, { image });
+      const { code, message } = await failure(engine, what);
+      expect(code).toBe('registry_insecure');
+      expect(message).toContain(unlisted.host);
+      expect((await inRegistry(image)).status).toBe(404);
+    });
+
+    test('credentials come from the docker config, and wrong or missing ones are said to be', async () => {
+      const withLogin = async (login: string | undefined) => {
+        const dockerConfig = join(folder.path, `${name}-${login === undefined ? 'none' : login.length}`);
+        await mkdir(dockerConfig, { recursive: true });
+        const auths =
+          login === undefined ? {} : { [locked.host]: { auth: Buffer.from(login).toString('base64') } };
+        await writeFile(join(dockerConfig, 'config.json'), JSON.stringify({ auths }));
+        return opened.reopen({ dockerConfig });
+      };
+      const files = { Dockerfile: 'FROM scratch\nCOPY busybox /\n' };
+      const image = `${locked.host}/${name}:1`;
+      const right = await withLogin(`${user}:${password}`);
+      const { digest } = await build(right, await request(files, { image }));
+      const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+      expect((await inRegistry(image, { authorization })).digest).toBe(digest);
+      for (const login of [`${user}:wrong`, undefined]) {
+        const refused = await failure(await withLogin(login), await request(files, { image }));
+        expect(refused).toMatchObject({ code: 'push_unauthorized' });
+        expect(JSON.stringify(refused)).not.toContain('wrong');
+      }
+    });
+
+    test('an aborted build rejects with the reason, and nothing of it is left', async () => {
+      const marker = ['sleep', `98765${process.pid}`];
+      const stop = new AbortController();
+      const reason = new SlipwayError('timed_out');
+      const running = build(
+        engine,
+        await request({ Dockerfile: `${base}RUN busybox ${marker.join(' ')}\n` }),
+        stop.signal,
+      );
+      running.catch(() => {});
+      await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+      stop.abort(reason);
+      await expect(running).rejects.toBe(reason);
+      await vi.waitFor(() => expect(processesWith(...marker)).toEqual([]), { timeout: 20_000 });
+      // And the next one works.
+      await build(engine, await request({ Dockerfile: `${base}RUN echo next\n` }));
+    });
+
+    test('what cannot be built here for another platform is said to be', async () => {
+      const foreign = ownPlatform === 'linux/arm64' ? 'linux/amd64' : 'linux/arm64';
+      const files = {
+        Dockerfile: 'FROM scratch\nCOPY program /bin/sh\nRUN echo hi\n',
+        program: foreignProgram(foreign),
+      };
+      const what = await request(files, { platforms: [foreign] });
+      await chmod(join(what.contextDir, 'program'), 0o755);
+      expect(await failure(engine, what)).toMatchObject({ code: 'platform_unsupported' });
+    });
+  });
+});
+
+/** The least ELF file that a kernel of another architecture takes for a program. */
+function foreignProgram(platform: string): string {
+  const program = Buffer.alloc(0x80);
+  program.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  program.writeUInt16LE(2, 16);
+  program.writeUInt16LE(platform === 'linux/arm64' ? 183 : 62, 18);
+  program.writeUInt32LE(1, 20);
+  program.writeBigUInt64LE(0x400078n, 24);
+  program.writeBigUInt64LE(64n, 32);
+  program.writeUInt16LE(64, 52);
+  program.writeUInt16LE(56, 54);
+  program.writeUInt16LE(1, 56);
+  program.writeUInt32LE(1, 64);
+  program.writeUInt32LE(5, 68);
+  program.writeBigUInt64LE(0x400000n, 80);
+  return program.toString('latin1');
+}

@@ -1,0 +1,66 @@
+import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { findTool } from '@slipway/local';
+import type { BuildEngine, BuildRequest } from '../engines/engine.js';
+
+/** A base of one static program, which is shell and tools at once; `busybox` lies in every context. */
+export const busyboxBase = 'FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n';
+
+let requests = 0;
+
+interface RequestOptions extends Partial<BuildRequest> {
+  /** Where the context is put. */
+  readonly folder: string;
+  readonly files: Readonly<Record<string, string>>;
+  /** `host:port` that the image is to be pushed to. */
+  readonly registry: string;
+}
+
+/** A build with a context of its own, of an image of its own. */
+export async function buildRequest({
+  folder,
+  files,
+  registry,
+  ...more
+}: RequestOptions): Promise<BuildRequest> {
+  const id = `${process.pid}-0123abcd-${requests++}`;
+  const dir = join(folder, id);
+  const contextDir = join(dir, 'context');
+  const scratchDir = join(dir, 'scratch');
+  await mkdir(scratchDir, { recursive: true });
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(contextDir, path)), { recursive: true });
+    await writeFile(join(contextDir, path), content);
+  }
+  await copyFile(findTool('busybox') ?? 'busybox', join(contextDir, 'busybox'));
+  await chmod(join(contextDir, 'busybox'), 0o755);
+  const image = `${registry}/test-${id}:1`;
+  return { id, contextDir, scratchDir, image, buildArgs: {}, platforms: [], push: true, ...more };
+}
+
+/** Builds, and returns the digest and the log. */
+export async function build(
+  engine: BuildEngine,
+  request: BuildRequest,
+  signal = new AbortController().signal,
+) {
+  const log: string[] = [];
+  const { digest } = await engine.build(request, { signal, onLog: (line) => log.push(line) });
+  return { digest, log };
+}
+
+/** How a build that must fail does so, and its log. */
+export async function failure(engine: BuildEngine, request: BuildRequest) {
+  const log: string[] = [];
+  const run = { signal: new AbortController().signal, onLog: (line: string) => log.push(line) };
+  const error: Error & { code?: string } = await engine.build(request, run).then(
+    () => new Error('the build did not fail'),
+    (reason) => reason,
+  );
+  return { code: error.code, message: error.message, log };
+}
+
+/** What the steps of a build printed. */
+export function output(log: readonly string[]): string[] {
+  return log.filter((line) => line.startsWith('l: ')).map((line) => line.replace(/^l: \S+Z /, ''));
+}
