@@ -108,6 +108,8 @@ async function handle(options: HandleOptions): Promise<void> {
     answer.end(result);
     logEnd({ logger, line: { ...line, total_ms: elapsedMs() }, result, error });
   } catch (error) {
+    // What is left of a body that was read in part must be read too, or the client never comes to read the answer.
+    req.resume();
     await finish();
     logger.info({ ...line, code: toProblem(error).code, total_ms: elapsedMs() }, 'build refused');
     throw error;
