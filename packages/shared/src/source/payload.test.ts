@@ -1,8 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { createHmac } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, readlink, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { Parser } from 'tar';
+import { request } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Secret } from '../config/index.js';
 import { createPayload, type Payload } from './payload.js';
@@ -24,7 +29,7 @@ const tree = (entries: Record<string, string | ReturnType<typeof file>>): Tree =
 
 const bytesOf = async (payload: Payload): Promise<Buffer> => {
   const chunks: Buffer[] = [];
-  for await (const chunk of payload.stream()) chunks.push(chunk);
+  for await (const chunk of payload.stream()) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 };
 
@@ -100,6 +105,46 @@ describe('a payload', () => {
     const hmac = createHmac('sha256', 'payload-secret').update(first).digest('hex');
     expect(signature).toBe(`sha256=${hmac}`);
     expect(await payload.sign(secret)).toBe(signature);
+  });
+
+  it('lends each chunk until the second one after it is asked for', async () => {
+    const { sources } = await makeSources();
+    const digest = await ingest(sources, tree({ a: file(randomBytes(3_000_000)) }));
+    const payload = await createPayload({ sources, layers: [{ digest, at: 'context' }], config });
+    const whole = await bytesOf(payload);
+    let position = 0;
+    let last: Buffer = Buffer.alloc(0);
+    for await (const chunk of payload.stream()) {
+      expect(last.equals(whole.subarray(position - last.length, position))).toBe(true);
+      position += chunk.length;
+      last = chunk;
+    }
+    expect(position).toBe(whole.length);
+  });
+
+  it.each([
+    ['as it is', (payload: Payload) => payload.stream()],
+    ['through Readable.from', (payload: Payload) => Readable.from(payload.stream(), { objectMode: false })],
+  ])('arrives whole at a slow server when undici sends it %s', async (_, bodyOf) => {
+    const { sources } = await makeSources();
+    const digest = await ingest(sources, tree({ a: file(randomBytes(20_000_000)) }));
+    const payload = await createPayload({ sources, layers: [{ digest, at: 'context' }], config });
+    const server = createServer(async (req, res) => {
+      const hmac = createHmac('sha256', 'payload-secret');
+      for await (const chunk of req) {
+        hmac.update(chunk);
+        await setImmediate();
+      }
+      res.end(`sha256=${hmac.digest('hex')}`);
+    });
+    onTestFinished(() => void server.close());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const answer = await request(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, {
+      method: 'POST',
+      headers: { 'content-length': String(payload.length), connection: 'close' },
+      body: bodyOf(payload) as Readable,
+    });
+    expect(await answer.body.text()).toBe(await payload.sign(secret));
   });
 
   it('is read alike by the tar package', async () => {

@@ -30,14 +30,19 @@ export interface Payload {
   readonly length: number;
   /** `sha256=<hex>`, the value of X-Build-Signature. */
   sign(secret: Secret, options?: { signal?: AbortSignal }): Promise<string>;
+  /**
+   * The payload in chunks that are only lent: one is overwritten when the second one after it is asked for. So it fits a
+   * sink that waits for each chunk to be taken, as undici does with the body of a request, and `Readable.from` unless in
+   * object mode; it is not to be gathered in an array.
+   */
   stream(): AsyncGenerator<Buffer>;
 }
 
 const secretsEntry = 'com.openfaas.secrets';
 
-/** Large enough that the disk and the HMAC, or the socket, seldom wait for one another; small enough for dozens at once. */
-const chunkBytes = 512 * 1024;
-const chunksAhead = 2;
+/** Large chunks let the HMAC seldom wait for the disk, and smaller ones keep dozens of slow uploads small. */
+const whenSigning = { chunkBytes: 512 * 1024, ahead: 2, lent: 1 };
+const whenSending = { chunkBytes: 256 * 1024, ahead: 1, lent: 2 };
 
 /**
  * Makes the payload of a build from stored sources: the layers below `context`, then `com.openfaas.secrets` if there are any,
@@ -56,33 +61,36 @@ export async function createPayload(options: PayloadOptions): Promise<Payload> {
   const segments: readonly Segment[] = [...planLayers(layers), { made: Buffer.concat(tail) }];
   const length = segments.reduce((sum, s) => sum + ('made' in s ? s.made.length : s.end - s.start), 0);
 
-  /** The payload in chunks, the next ones read while one is used; `allocate` says into what. */
-  async function* chunks(allocate: () => Buffer): AsyncGenerator<Buffer> {
+  /** The payload in chunks, `ahead` of them being read while `lent` of them are with the caller. */
+  async function* chunks({ chunkBytes, ahead, lent }: typeof whenSigning): AsyncGenerator<Buffer> {
     const open: OpenLayer[] = [];
-    const ahead: Promise<Buffer>[] = [];
+    const buffers: Buffer[] = [];
+    const reads: Promise<Buffer>[] = [];
     try {
       for (const layer of layers) open.push(await openLayer(sources, layer));
       const reader = new PayloadReader({ segments, layers: open });
       const readNext = async () => {
-        const buffer = allocate();
+        const oldest = buffers.length === ahead + lent ? buffers.shift() : undefined;
+        const buffer = oldest ?? Buffer.allocUnsafeSlow(Math.min(chunkBytes, length));
+        buffers.push(buffer);
         return buffer.subarray(0, await reader.fill(buffer));
       };
       let unread = length;
       const readAhead = () => {
-        for (; unread > 0 && ahead.length < chunksAhead; unread -= chunkBytes) {
+        for (; unread > 0 && reads.length < ahead; unread -= chunkBytes) {
           const next = readNext();
           // Whoever takes the chunk is told; until then a failure is no unhandled one.
           next.catch(() => {});
-          ahead.push(next);
+          reads.push(next);
         }
       };
       readAhead();
-      for (let chunk = await ahead.shift(); chunk; chunk = await ahead.shift()) {
+      for (let chunk = await reads.shift(); chunk; chunk = await reads.shift()) {
         readAhead();
         yield chunk;
       }
     } finally {
-      await Promise.allSettled(ahead);
+      await Promise.allSettled(reads);
       await Promise.all(open.map(({ tar }) => tar.close()));
     }
   }
@@ -92,20 +100,14 @@ export async function createPayload(options: PayloadOptions): Promise<Payload> {
 
     async sign(secret, { signal } = {}) {
       const hmac = payloadHmac(secret);
-      const buffers: Buffer[] = [];
-      const inTurn = () => {
-        const buffer = buffers.length > chunksAhead ? (buffers.shift() as Buffer) : newBuffer(length);
-        buffers.push(buffer);
-        return buffer;
-      };
-      for await (const chunk of chunks(inTurn)) {
+      for await (const chunk of chunks(whenSigning)) {
         signal?.throwIfAborted();
         hmac.update(chunk);
       }
       return formatSignature(hmac);
     },
 
-    stream: () => chunks(() => newBuffer(length)),
+    stream: () => chunks(whenSending),
   };
 }
 
@@ -138,9 +140,4 @@ async function openLayer(sources: SourceStore, { digest, bytes, stamp }: LoadedL
 
 function notFound(digest: string): SlipwayError {
   return new SlipwayError('source_not_found', `No source has the digest ${digest}.`);
-}
-
-/** No larger than the payload, in whole blocks as that is. */
-function newBuffer(length: number): Buffer {
-  return Buffer.allocUnsafe(Math.min(chunkBytes, length));
 }

@@ -23,7 +23,17 @@ const segment = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('a', 'b', 'lib', 'src', 'a.js', 'A', 'x y', '...', '-', '\\') },
   {
     weight: 2,
-    arbitrary: fc.constantFrom('ü', 'e\u0301', '日本', '\u{1f6a2}', '\uffee', '"q"', 'tab\t', 'new\nline', 'PaxHeader'),
+    arbitrary: fc.constantFrom(
+      'ü',
+      'e\u0301',
+      '日本',
+      '\u{1f6a2}',
+      '\uffee',
+      '"q"',
+      'tab\t',
+      'new\nline',
+      'PaxHeader',
+    ),
   },
   { weight: 1, arbitrary: fc.integer({ min: 60, max: 240 }).map((length) => 'n'.repeat(length)) },
   {
@@ -142,7 +152,7 @@ describe('a payload', () => {
         ];
         const payload = await createPayload({ sources, layers, config: { image: 'x/y:z' } });
         const chunks: Buffer[] = [];
-        for await (const chunk of payload.stream()) chunks.push(chunk);
+        for await (const chunk of payload.stream()) chunks.push(Buffer.from(chunk));
         const bytes = Buffer.concat(chunks);
         expect(bytes.length).toBe(payload.length);
         expect(await payload.sign(new Secret('s'))).toBe(

@@ -1,0 +1,37 @@
+type Contender = () => Promise<unknown> | unknown;
+
+interface Options<Name extends string> {
+  readonly contenders: Readonly<Record<Name, Contender>>;
+  readonly rounds: number;
+  /** Rounds before those, which are not counted: code to be compiled, files to be cached. */
+  readonly warmUps: number;
+}
+
+/**
+ * Runs contenders in turn, round by round, so that whatever else the machine does meets them alike. Returns the median
+ * of each one's times in milliseconds.
+ */
+export async function interleaved<Name extends string>(
+  options: Options<Name>,
+): Promise<Readonly<Record<Name, number>>> {
+  const contenders = Object.entries(options.contenders) as [Name, Contender][];
+  const times = new Map<Name, number[]>(contenders.map(([name]) => [name, []]));
+  for (let round = -options.warmUps; round < options.rounds; round++) {
+    for (const [name, run] of contenders) {
+      const started = performance.now();
+      await run();
+      if (round >= 0) times.get(name)?.push(performance.now() - started);
+    }
+  }
+  return Object.fromEntries(contenders.map(([name]) => [name, median(times.get(name) ?? [])])) as Record<
+    Name,
+    number
+  >;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
+}

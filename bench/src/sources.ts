@@ -1,0 +1,35 @@
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { openBlobStore } from '@slipway/shared/blobs';
+import { createSourceStore, type SourceStore } from '@slipway/shared/source';
+
+/** The source store of a bench, in a folder of its own. */
+export async function openSources(folder: string): Promise<SourceStore> {
+  const blobs = await openBlobStore(pathToFileURL(folder).href);
+  const limits = { maxArchiveBytes: 2 ** 31, maxBytes: 2 ** 31, maxFiles: 100_000, maxRatio: 1000 };
+  return createSourceStore({ blobs, limits });
+}
+
+/** Writes `count` files of random bytes, fifty to a folder, as a build context. */
+export async function writeFiles(folder: string, count: number, bytes: number): Promise<void> {
+  for (let n = 0; n < count; n++) {
+    const inside = join(folder, `folder-${Math.floor(n / 50)}`);
+    if (n % 50 === 0) await mkdir(inside, { recursive: true });
+    await writeFile(join(inside, `file-${n}`), randomBytes(bytes));
+  }
+}
+
+/** Packs a folder with the machine's tar and takes it in as a source. */
+export async function ingestFolder(sources: SourceStore, folder: string): Promise<string> {
+  const tar = spawn('tar', ['-cf', '-', '-C', folder, '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return (await sources.ingest(tar.stdout)).digest;
+}
+
+/** Runs a shell command and waits for it. */
+export async function shell(command: string, cwd: string): Promise<void> {
+  await promisify(execFile)('sh', ['-c', command], { cwd });
+}
