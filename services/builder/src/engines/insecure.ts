@@ -1,10 +1,10 @@
 import { parseImageReference } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 
-/** `host[:port]` of the registry that an image reference names. */
+/** `host[:port]` of the registry that an image reference names, in lower case. */
 export function registryOf(image: string): string {
   const domain = parseImageReference(image)?.domain;
-  return domain === undefined || domain === '' ? 'docker.io' : domain;
+  return domain === undefined || domain === '' ? 'docker.io' : domain.toLowerCase();
 }
 
 /** The error for a registry that could only be reached over plain http, without being on the allowlist. */

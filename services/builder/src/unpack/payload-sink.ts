@@ -2,7 +2,7 @@ import { closeSync, constants, fchmodSync, futimesSync, mkdirSync, openSync, wri
 import { join } from 'node:path';
 import { configEntry, contextFolder } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { normalPath, type TarEntry, type TarSink } from '@slipway/shared/source';
+import { normalPath, parentOf, type TarEntry, type TarSink } from '@slipway/shared/source';
 import { hardLinkTarget, shown, type Tree } from './tree.js';
 
 /** The time that files are given, so that equal files make equal layers, whoever packed them and when. */
@@ -21,6 +21,7 @@ export class PayloadSink implements TarSink {
   readonly #tree: Tree;
   readonly #dir: string;
   readonly #maxEntries: number;
+  readonly #folders = new Set<string>(['']);
   #entries = 0;
   #config: Buffer[] | undefined;
   #write: (piece: Buffer) => void = () => {};
@@ -117,8 +118,9 @@ export class PayloadSink implements TarSink {
 
   #takeFile(path: string, entry: TarEntry): void {
     this.#tree.addFile(path, entry);
-    const parent = join(this.#dir, path, '..');
-    mkdirSync(parent, { recursive: true, mode: 0o755 });
+    const parent = parentOf(path);
+    if (!this.#folders.has(parent)) mkdirSync(join(this.#dir, parent), { recursive: true, mode: 0o755 });
+    this.#folders.add(parent);
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
     const fd = openSync(join(this.#dir, path), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
     this.#end = () => {
