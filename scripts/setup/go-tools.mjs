@@ -1,5 +1,5 @@
-import { mkdirSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { output, ownBin, run, which } from './commands.mjs';
 import { say, step } from './output.mjs';
 
@@ -13,14 +13,14 @@ const tools = [
     version: 'v0.34.2',
     oldest: [0, 31, 1],
     programs: { buildctl: './cmd/buildctl', buildkitd: './cmd/buildkitd' },
-    flags: ['-ldflags=-X github.com/moby/buildkit/version.Version=v0.34.2'],
+    ldflags: '-ldflags=-s -w -X github.com/moby/buildkit/version.Version=v0.34.2',
   },
   {
     // The reference implementation of the Compose Specification: it checks docker-compose.yml.
     module: 'github.com/compose-spec/compose-go/v2',
     version: 'v2.16.2',
     programs: { 'compose-spec': './cmd' },
-    flags: [],
+    ldflags: '-ldflags=-s -w',
   },
 ];
 
@@ -45,19 +45,24 @@ async function isPresent(name, oldest) {
   return first === -1 || Number(found[first + 1]) > oldest[first];
 }
 
-async function buildTool({ module, version, programs, flags }) {
+async function buildTool({ module, version, programs, ldflags }) {
   const source = `${module}@${version}`;
   await step(`${Object.keys(programs).join(', ')}: go build of ${source}`, async () => {
     mkdirSync(ownBin, { recursive: true });
-    // Built in the module's own folder, because `go install` refuses a go.mod with exclude lines.
-    const { Dir: folder } = JSON.parse(await run('go', ['mod', 'download', '-json', source]));
-    for (const [name, path] of Object.entries(programs)) {
-      const unfinished = join(ownBin, `.${name}.${process.pid}`);
-      await run('go', ['build', '-mod=readonly', '-trimpath', ...flags, '-o', unfinished, path], {
-        cwd: folder,
-        env: { CGO_ENABLED: '0', GOWORK: 'off' },
-      });
-      renameSync(unfinished, join(ownBin, name));
+    const unfinished = mkdtempSync(join(ownBin, '.unfinished-'));
+    try {
+      // Built in the module's own folder, because `go install` refuses a go.mod with exclude lines.
+      const { Dir: folder } = JSON.parse(await run('go', ['mod', 'download', '-json', source]));
+      await run(
+        'go',
+        ['build', '-mod=readonly', '-trimpath', ldflags, '-o', `${unfinished}/`, ...Object.values(programs)],
+        { cwd: folder, env: { CGO_ENABLED: '0', GOWORK: 'off' } },
+      );
+      for (const [name, path] of Object.entries(programs)) {
+        renameSync(join(unfinished, basename(path)), join(ownBin, name));
+      }
+    } finally {
+      rmSync(unfinished, { recursive: true });
     }
   });
 }
