@@ -24,9 +24,11 @@ module.exports = {
     only('client-imports-libraries', '^packages/client/', []),
     only('local-imports-libraries', '^packages/local/', []),
     only('cli-imports-client-and-local', '^packages/cli/', ['packages/client', 'packages/local']),
+    only('simulator-imports-shared-and-local', '^packages/simulator/', ['packages/shared', 'packages/local']),
     only('e2e-and-bench-drive-from-outside', '^(e2e|bench)/', [
       'packages/client',
       'packages/local',
+      'packages/simulator',
       'packages/shared',
     ]),
   ],
@@ -35,6 +37,9 @@ module.exports = {
     exclude: { path: '(^|/)dist/|node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
-    enhancedResolveOptions: { conditionNames: ['slipway-source', 'import', 'node', 'default'], exportsFields: ['exports'] },
+    enhancedResolveOptions: {
+      conditionNames: ['slipway-source', 'import', 'node', 'default'],
+      exportsFields: ['exports'],
+    },
   },
 };

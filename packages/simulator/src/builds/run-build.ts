@@ -1,0 +1,82 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FaultRule } from '../faults/faults.js';
+import type { Stats } from '../stats/stats.js';
+import { answerTo, endWithJson } from './answer.js';
+
+export interface RunBuildOptions {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly image: string;
+  /** Milliseconds, before any fault. */
+  readonly durationMs: number;
+  readonly fault: FaultRule | undefined;
+  readonly stats: Stats;
+  /** Ends the process, for the fault `exit`. */
+  readonly exit: () => void;
+}
+
+const userError = 'process "/bin/sh -c npm test" did not complete successfully: exit code: 1';
+
+/** Builds nothing, for as long as a build would take, and says how it ended, or breaks as the fault says. */
+export async function runBuild(options: RunBuildOptions): Promise<void> {
+  const { request, response, image, durationMs, fault, stats, exit } = options;
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const factor = fault?.fault === 'slow' ? fault.factor : 1;
+  const begun = performance.now();
+  stats.begun(image);
+  const sleep = async (share: number): Promise<boolean> => {
+    const ms = durationMs * factor * share;
+    if (ms > 0) await delay(ms, undefined, { signal: gone.signal }).catch(() => undefined);
+    if (share > 0) stats.slept(performance.now() - begun, factor);
+    return !gone.signal.aborted;
+  };
+  const seconds = () => (performance.now() - begun) / 1000;
+  const failed = (status: string) => ({ image, status, error: userError, duration: seconds() });
+
+  switch (fault?.fault) {
+    case 'hang':
+      await delay(2 ** 31 - 1, undefined, { signal: gone.signal }).catch(() => undefined);
+      return stats.ended(image, 'aborted');
+    case 'error_500':
+      if (!(await sleep(1))) return stats.ended(image, 'aborted');
+      stats.ended(image, 'failed');
+      return endWithJson(response, 500, { log: [userError], ...failed('failed') });
+    case 'garbage':
+      if (!(await sleep(1))) return stats.ended(image, 'aborted');
+      stats.ended(image, 'failed');
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+      response.end('<html><body><h1>upstream sent too big header</h1></body></html>\n');
+      return;
+  }
+
+  const answer = answerTo(request, response);
+  answer.log(logLine('[1/2] FROM scratch', 0));
+  if (fault?.fault === 'reset' || fault?.fault === 'exit') {
+    const stayed = await sleep(0.5);
+    stats.ended(image, stayed ? 'failed' : 'aborted');
+    if (stayed && fault.fault === 'exit') exit();
+    response.socket?.resetAndDestroy();
+    return;
+  }
+  if (!(await sleep(1))) return stats.ended(image, 'aborted');
+  answer.log(logLine('[2/2] COPY . /', seconds()));
+  switch (fault?.fault) {
+    case 'truncated':
+      stats.ended(image, 'failed');
+      response.end();
+      return;
+    case 'failed':
+    case 'failure':
+      stats.ended(image, 'failed');
+      return answer.end(failed(fault.fault));
+    default:
+      stats.ended(image, 'succeeded');
+      return answer.end({ image, status: 'success', duration: seconds() });
+  }
+}
+
+/** As BuildKit's progress is shown by the builder: `v:` for a vertex. */
+const logLine = (step: string, seconds: number) =>
+  `v: ${new Date().toISOString()} ${step} ${seconds.toFixed(2)}s`;

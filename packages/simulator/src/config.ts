@@ -1,0 +1,44 @@
+import {
+  type CommonConfig,
+  commonConfig,
+  type Env,
+  type Fields,
+  readEnv,
+  type Secret,
+} from '@slipway/shared/config';
+import type { DurationOptions } from './builds/duration.js';
+import { type FaultRules, faultRulesSchema } from './faults/faults.js';
+
+export interface SimulatorConfig extends CommonConfig {
+  readonly payloadSecret: Secret;
+  /** Builds at once; 0 means no limit, as in the chart of pro-builder. */
+  readonly maxInflight: number;
+  /** Of the draws of faults. */
+  readonly seed: number;
+  readonly durations: DurationOptions;
+  readonly faults: FaultRules;
+}
+
+export function loadConfig(env: Env): SimulatorConfig {
+  return readEnv(env, (fields) => ({
+    ...commonConfig(fields, { port: 8081 }),
+    payloadSecret: fields.secret('PAYLOAD_SECRET'),
+    maxInflight: fields.int('MAX_INFLIGHT', { default: 0 }),
+    seed: fields.int('SEED', { default: 1 }),
+    durations: {
+      meanMs: number(fields, 'BUILD_MS_MEAN', '0'),
+      sigma: number(fields, 'BUILD_MS_SIGMA', '0'),
+      seed: fields.int('BUILD_MS_SEED', { default: 1 }),
+    },
+    faults: fields.parsed('FAULTS', (raw) => faultRulesSchema.parse(JSON.parse(raw)), '[]') ?? [],
+  }));
+}
+
+function number(fields: Fields, name: string, fallback: string): number {
+  const parse = (raw: string) => {
+    const value = Number(raw);
+    if (!Number.isFinite(value) || value < 0) throw new Error(`must be a number from 0, not '${raw}'`);
+    return value;
+  };
+  return fields.parsed(name, parse, fallback) ?? 0;
+}

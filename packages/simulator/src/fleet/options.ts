@@ -1,0 +1,52 @@
+import type { FaultRules } from '../faults/faults.js';
+import type { ApiCalls } from './api-calls.js';
+import type { Member } from './member.js';
+
+/** One simulated replica. */
+export interface ReplicaOptions {
+  /** Builds at once. */
+  readonly slots: number;
+  /** Whether the workers are told how many that is. Default true. */
+  readonly announced?: boolean;
+  readonly faults?: FaultRules;
+}
+
+export interface FleetOptions {
+  readonly replicas: readonly ReplicaOptions[];
+  /** Milliseconds that a build takes on average, and the deviation of the logarithm. Default: builds end at once. */
+  readonly durations?: { readonly meanMs: number; readonly sigma: number };
+  /** Default 1. */
+  readonly apis?: number;
+  /** Default 2. */
+  readonly workers?: number;
+  /** Whether Redis keeps its data over a restart. Default false. */
+  readonly appendOnly?: boolean;
+  /** Of the draws of faults. Default 1. */
+  readonly seed?: number;
+  /** Settings besides those that are decided here. */
+  readonly env?: {
+    readonly api?: Readonly<Record<string, string>>;
+    readonly worker?: Readonly<Record<string, string>>;
+  };
+}
+
+/** Redis, simulated replicas, APIs and workers, each a process of its own on 127.0.0.1. */
+export interface Fleet {
+  /** Its data, and the logs of its processes below `logs/`. */
+  readonly folder: string;
+  readonly redis: Member;
+  readonly replicas: readonly Member[];
+  readonly apis: readonly Member[];
+  readonly workers: readonly Member[];
+  readonly redisUrl: string;
+  readonly redisPrefix: string;
+  /** `file://…` */
+  readonly blobStore: string;
+  readonly payloadSecret: string;
+  readonly token: string;
+  readonly calls: ApiCalls;
+  /** The digest of a small source that it has. */
+  readonly source: string;
+  /** Stops every process, by its id, and removes the folder. */
+  stop(): Promise<void>;
+}

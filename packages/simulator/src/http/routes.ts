@@ -1,0 +1,115 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Secret } from '@slipway/shared/config';
+import { endWithJson } from '../builds/answer.js';
+import { buildDuration, type DurationOptions } from '../builds/duration.js';
+import { receivePayload } from '../builds/payload.js';
+import { runBuild } from '../builds/run-build.js';
+import type { Faults } from '../faults/faults.js';
+import type { Stats } from '../stats/stats.js';
+
+export interface RoutesOptions {
+  readonly payloadSecret: Secret;
+  /** Builds at once; 0 means no limit. */
+  readonly maxInflight: number;
+  readonly durations: DurationOptions;
+  readonly faults: Faults;
+  readonly stats: Stats;
+  readonly exit: () => void;
+  /** Takes no connection for so many milliseconds, for the fault `refuse`. */
+  readonly refuse: (ms: number) => void;
+  readonly draining: () => boolean;
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** The Function Builder API (protocol.md), and beside it what a test needs: `/stats` and `/faults`. */
+export function routes(options: RoutesOptions): Handler {
+  const { stats, faults, draining, maxInflight } = options;
+  const isFull = () => maxInflight > 0 && stats.concurrency >= maxInflight;
+  return async (request, response) => {
+    switch (`${request.method} ${request.url?.split('?')[0]}`) {
+      case 'POST /build':
+        return await build(options, request, response);
+      case 'GET /healthz':
+        return text(response, 200, 'OK');
+      case 'GET /ready':
+      case 'GET /readyz':
+        return draining() || isFull() ? text(response, 503, 'Busy') : text(response, 200, 'OK');
+      case 'GET /stats':
+        return endWithJson(response, 200, stats.snapshot());
+      case 'DELETE /stats':
+        stats.reset();
+        return text(response, 204);
+      case 'POST /faults':
+        try {
+          faults.set(JSON.parse(Buffer.concat(await request.toArray()).toString('utf8')));
+        } catch (error) {
+          return text(response, 422, (error as Error).message);
+        }
+        return text(response, 204);
+      default:
+        return text(response, 404, 'Not found');
+    }
+  };
+}
+
+async function build(
+  options: RoutesOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { stats, maxInflight, draining } = options;
+  if (draining()) {
+    stats.refused('draining');
+    response.setHeader('connection', 'close');
+    return text(response, 503, 'Draining');
+  }
+  stats.arrived();
+  try {
+    if (maxInflight > 0 && stats.concurrency > maxInflight) {
+      stats.refused('busy');
+      return busy(response, maxInflight);
+    }
+    await admitted(options, request, response);
+  } finally {
+    stats.left();
+  }
+}
+
+async function admitted(
+  options: RoutesOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { stats, faults, payloadSecret, maxInflight, durations, exit, refuse } = options;
+  const received = await receivePayload(request, payloadSecret);
+  if (received.kind === 'bad_signature') {
+    stats.refused('bad_signatures');
+    return text(response, 401, 'The signature does not match the body');
+  }
+  if (received.kind === 'bad_payload') {
+    stats.refused('bad_payloads');
+    return text(response, 400, received.detail);
+  }
+  const { image } = received.config;
+  const fault = faults.choose(image);
+  if (fault) stats.fault(fault.fault);
+  if (fault?.fault === 'busy') return busy(response, maxInflight);
+  if (fault?.fault === 'refuse') {
+    refuse(fault.ms);
+    response.socket?.resetAndDestroy();
+    return;
+  }
+  const durationMs = buildDuration(image, durations);
+  await runBuild({ request, response, image, durationMs, fault, stats, exit });
+}
+
+/** Word for word as pro-builder says it. */
+function busy(response: ServerResponse, limit: number): void {
+  text(response, 429, `Concurrent request limit exceeded. Max concurrent request${limit}`);
+}
+
+function text(response: ServerResponse, status: number, body?: string): void {
+  response.writeHead(status, body === undefined ? {} : { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(body);
+}

@@ -1,0 +1,101 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Component } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { SimulatorConfig } from './config.js';
+import { Faults } from './faults/faults.js';
+import { routes } from './http/routes.js';
+import { Stats } from './stats/stats.js';
+
+interface SimulatorDeps {
+  readonly config: SimulatorConfig;
+  readonly logger: Logger;
+  /** Ends the process. */
+  readonly exit: () => void;
+  readonly onListening?: (port: number) => void;
+}
+
+/** Of the grace time, what running builds get to end before their connections are broken. */
+const drainShare = 0.8;
+
+/**
+ * A replica of the Function Builder API that builds nothing. When it is stopped it refuses new builds with a 503, lets
+ * the running ones end, and breaks off those that do not.
+ */
+export function createSimulator({ config, logger, exit, onListening }: SimulatorDeps): Component {
+  return {
+    name: 'simulator',
+    async run(signal) {
+      const stats = new Stats({ limit: config.maxInflight });
+      const faults = new Faults({ seed: config.seed, rules: config.faults });
+      const server = createServer({ keepAliveTimeout: 60_000 });
+      const listener = createListener(server, config);
+      const handle = routes({
+        ...config,
+        stats,
+        faults,
+        exit,
+        refuse: (ms) => listener.pause(ms),
+        draining: () => signal.aborted,
+      });
+      server.on('request', (request, response) => {
+        response.once('close', () => {
+          if (signal.aborted) setImmediate(() => server.closeIdleConnections());
+        });
+        // A client that breaks off is part of the plan; the count shows it.
+        handle(request, response).catch((error: unknown) => {
+          logger.debug({ err: error }, 'a request broke off');
+          response.destroy();
+        });
+      });
+      const port = await listener.start();
+      onListening?.(port);
+      logger.info(
+        { port, limit: config.maxInflight, ...config.durations, faults: config.faults },
+        'listening',
+      );
+      if (!signal.aborted) await once(signal, 'abort');
+      const patience = setTimeout(() => server.closeAllConnections(), config.shutdownGraceMs * drainShare);
+      await listener.stop();
+      clearTimeout(patience);
+    },
+  };
+}
+
+/** The listening socket, which can be closed for a while without the connections that are open. */
+function createListener(server: Server, { port, bindHost }: SimulatorConfig) {
+  let bound = port;
+  let stopped = false;
+  let pausing: NodeJS.Timeout | undefined;
+  const listen = async () => {
+    server.listen({ port: bound, ...(bindHost !== undefined && { host: bindHost }) });
+    await once(server, 'listening');
+    bound = (server.address() as AddressInfo).port;
+  };
+  return {
+    async start(): Promise<number> {
+      await listen();
+      return bound;
+    },
+    pause(ms: number): void {
+      if (stopped || pausing) return;
+      server.close();
+      server.closeIdleConnections();
+      pausing = setTimeout(() => {
+        pausing = undefined;
+        // Without its port the process is of no use: the failure is left to end it.
+        void listen();
+      }, ms);
+    },
+    async stop(): Promise<void> {
+      stopped = true;
+      clearTimeout(pausing);
+      await new Promise<void>((resolve) => {
+        // An error says that it does not listen just now, which is the same.
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      });
+    },
+  };
+}

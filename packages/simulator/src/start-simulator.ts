@@ -1,0 +1,83 @@
+import { Secret } from '@slipway/shared/config';
+import { runComponents } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import type { SimulatorConfig } from './config.js';
+import type { FaultRules } from './faults/faults.js';
+import { createSimulator } from './simulator.js';
+import type { StatsSnapshot } from './stats/stats.js';
+
+export interface SimulatorOptions {
+  readonly payloadSecret: string;
+  /** Builds at once; 0, the default, means no limit. */
+  readonly maxInflight?: number;
+  /** Milliseconds that a build takes on average, and the deviation of the logarithm. Default 0: builds end at once. */
+  readonly durations?: { readonly meanMs: number; readonly sigma: number };
+  readonly faults?: FaultRules;
+  readonly seed?: number;
+  /** What the fault `exit` does. Default: ends the process. */
+  readonly exit?: () => void;
+}
+
+export interface Simulator {
+  readonly url: string;
+  stats(): Promise<StatsSnapshot>;
+  setFaults(rules: FaultRules): Promise<void>;
+  /** Lets running builds end first, for at most a second. */
+  stop(): Promise<void>;
+}
+
+/** A simulated replica in this process, on a free port of 127.0.0.1. */
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const config: SimulatorConfig = {
+    logLevel: 'fatal',
+    shutdownGraceMs: 1_000,
+    port: 0,
+    bindHost: '127.0.0.1',
+    metricsPort: undefined,
+    payloadSecret: new Secret(options.payloadSecret),
+    maxInflight: options.maxInflight ?? 0,
+    seed: options.seed ?? 1,
+    durations: { seed: 1, ...(options.durations ?? { meanMs: 0, sigma: 0 }) },
+    faults: options.faults ?? [],
+  };
+  const logger = createLogger({ name: 'simulator', level: config.logLevel });
+  const stopping = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+  const port = await new Promise<number>((resolve, reject) => {
+    const component = createSimulator({
+      config,
+      logger,
+      exit: options.exit ?? (() => process.exit(1)),
+      onListening: resolve,
+    });
+    running = runComponents([component], stopping.signal);
+    running.catch(reject);
+  });
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    url,
+    stats: () => readStats(url),
+    setFaults: (rules) => setFaults(url, rules),
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/** What a simulator has counted so far. */
+export async function readStats(url: string): Promise<StatsSnapshot> {
+  const answer = await fetch(`${url}/stats`);
+  return (await answer.json()) as StatsSnapshot;
+}
+
+/** Replaces the faults of a simulator. */
+export async function setFaults(url: string, rules: FaultRules): Promise<void> {
+  const answer = await fetch(`${url}/faults`, { method: 'POST', body: JSON.stringify(rules) });
+  if (!answer.ok) throw new Error(`the simulator refused the faults: ${await answer.text()}`);
+}
+
+/** Has a simulator count from nothing again. */
+export async function resetStats(url: string): Promise<void> {
+  await fetch(`${url}/stats`, { method: 'DELETE' });
+}

@@ -1,0 +1,164 @@
+import type { FaultName } from '../faults/faults.js';
+
+export interface ImageStats {
+  begun: number;
+  succeeded: number;
+}
+
+/** What `GET /stats` answers. Times are milliseconds since the epoch, by this process's clock. */
+export interface StatsSnapshot {
+  readonly limit: number;
+  /** Requests in hand now, and at most ever: those that were refused for want of room counted too. */
+  readonly concurrency: number;
+  readonly max_concurrency: number;
+  /** Builds that were taken, and how they ended. */
+  readonly begun: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** The client went away first. */
+  readonly aborted: number;
+  /** 429 for want of room; those by a fault are under `faults`. */
+  readonly busy: number;
+  readonly draining: number;
+  readonly bad_signatures: number;
+  readonly bad_payloads: number;
+  readonly faults: Readonly<Partial<Record<FaultName, number>>>;
+  /** Milliseconds that builds really took, of all together and of the longest. */
+  readonly slept_ms: number;
+  readonly longest_ms: number;
+  /** The same without what the fault `slow` added. */
+  readonly work_ms: number;
+  readonly longest_work_ms: number;
+  readonly first_begun_at: number | null;
+  readonly last_begun_at: number | null;
+  readonly last_ended_at: number | null;
+  readonly images: Readonly<Record<string, ImageStats>>;
+}
+
+type End = 'succeeded' | 'failed' | 'aborted';
+type Refusal = 'busy' | 'draining' | 'bad_signatures' | 'bad_payloads';
+
+interface Tally {
+  readonly counts: Record<End | Refusal | 'begun', number>;
+  readonly images: Map<string, ImageStats>;
+  readonly faults: Map<FaultName, number>;
+  maxConcurrency: number;
+  sleptMs: number;
+  longestMs: number;
+  workMs: number;
+  longestWorkMs: number;
+  firstBegunAt: number | null;
+  lastBegunAt: number | null;
+  lastEndedAt: number | null;
+}
+
+const emptyTally = (concurrency: number): Tally => ({
+  counts: {
+    begun: 0,
+    succeeded: 0,
+    failed: 0,
+    aborted: 0,
+    busy: 0,
+    draining: 0,
+    bad_signatures: 0,
+    bad_payloads: 0,
+  },
+  images: new Map(),
+  faults: new Map(),
+  maxConcurrency: concurrency,
+  sleptMs: 0,
+  longestMs: 0,
+  workMs: 0,
+  longestWorkMs: 0,
+  firstBegunAt: null,
+  lastBegunAt: null,
+  lastEndedAt: null,
+});
+
+/** Counts what a replica is sent. Its limit is counted, not enforced, here. */
+export class Stats {
+  readonly #limit: number;
+  #concurrency = 0;
+  #tally = emptyTally(0);
+
+  constructor({ limit }: { readonly limit: number }) {
+    this.#limit = limit;
+  }
+
+  get concurrency(): number {
+    return this.#concurrency;
+  }
+
+  /** Counts from nothing again; what is in hand stays so. */
+  reset(): void {
+    this.#tally = emptyTally(this.#concurrency);
+  }
+
+  arrived(): void {
+    this.#concurrency++;
+    this.#tally.maxConcurrency = Math.max(this.#tally.maxConcurrency, this.#concurrency);
+  }
+
+  left(): void {
+    this.#concurrency--;
+  }
+
+  refused(why: Refusal): void {
+    this.#tally.counts[why]++;
+  }
+
+  fault(name: FaultName): void {
+    this.#tally.faults.set(name, (this.#tally.faults.get(name) ?? 0) + 1);
+  }
+
+  begun(image: string): void {
+    const tally = this.#tally;
+    tally.counts.begun++;
+    tally.lastBegunAt = Date.now();
+    tally.firstBegunAt ??= tally.lastBegunAt;
+    this.#image(image).begun++;
+  }
+
+  /** Milliseconds that a build took, and how many times too long that was. */
+  slept(ms: number, factor: number): void {
+    const tally = this.#tally;
+    tally.sleptMs += ms;
+    tally.workMs += ms / factor;
+    tally.longestMs = Math.max(tally.longestMs, ms);
+    tally.longestWorkMs = Math.max(tally.longestWorkMs, ms / factor);
+  }
+
+  ended(image: string, end: End): void {
+    this.#tally.counts[end]++;
+    this.#tally.lastEndedAt = Date.now();
+    if (end === 'succeeded') this.#image(image).succeeded++;
+  }
+
+  #image(image: string): ImageStats {
+    const { images } = this.#tally;
+    const known = images.get(image);
+    if (known) return known;
+    const added = { begun: 0, succeeded: 0 };
+    images.set(image, added);
+    return added;
+  }
+
+  snapshot(): StatsSnapshot {
+    const tally = this.#tally;
+    return {
+      limit: this.#limit,
+      concurrency: this.#concurrency,
+      max_concurrency: tally.maxConcurrency,
+      ...tally.counts,
+      faults: Object.fromEntries(tally.faults),
+      slept_ms: tally.sleptMs,
+      longest_ms: tally.longestMs,
+      work_ms: tally.workMs,
+      longest_work_ms: tally.longestWorkMs,
+      first_begun_at: tally.firstBegunAt,
+      last_begun_at: tally.lastBegunAt,
+      last_ended_at: tally.lastEndedAt,
+      images: Object.fromEntries(tally.images),
+    };
+  }
+}
