@@ -11,8 +11,9 @@ const reports = join(root, '.cache', 'test');
  * Returns the number of passed tests, and what failed, was skipped or is still to do, by name.
  * A file that cannot be loaded, and a run that breaks outside any test, count as failed.
  */
-export async function runSuite({ name, config, marker }) {
+export async function runSuite({ name, config, marker, quiet = false }) {
   const report = join(reports, `${name}.json`);
+  const shown = quiet ? 'ignore' : 'inherit';
   mkdirSync(reports, { recursive: true });
   rmSync(report, { force: true });
   const vitest = spawn(
@@ -21,7 +22,7 @@ export async function runSuite({ name, config, marker }) {
       join(root, 'node_modules', 'vitest', 'vitest.mjs'),
       ...['run', '--config', config, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
     ],
-    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: environment(marker) },
+    { cwd: root, stdio: ['ignore', shown, shown], env: environment(marker) },
   );
   const [code, signal] = await once(vitest, 'exit');
   if (!existsSync(report)) {

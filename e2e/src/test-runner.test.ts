@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { root } from './compose/model.js';
+
+interface SuiteResult {
+  readonly passed: number;
+  readonly failed: readonly string[];
+  readonly left: readonly string[];
+}
+
+const script = (path: string) => import(pathToFileURL(join(root, 'scripts', path)).href);
+mkdirSync(join(root, '.cache'), { recursive: true });
+// Inside the checkout, where vitest is found.
+const folder = mkdtempSync(join(root, '.cache', 'test-runner-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function runFixture(files: Record<string, string>): Promise<SuiteResult> {
+  const fixture = mkdtempSync(join(folder, 'suite-'));
+  writeFileSync(
+    join(fixture, 'vitest.config.mjs'),
+    `export default { test: { root: ${JSON.stringify(fixture)}, include: ['*.case.mjs'], globals: true } };`,
+  );
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(fixture, name), text);
+  const { runSuite } = await script('test/suite.mjs');
+  return runSuite({ name: 'fixture', config: join(fixture, 'vitest.config.mjs'), marker: {}, quiet: true });
+}
+
+test('`npm test` counts what passed, what failed, and what was left out', async () => {
+  const { passed, failed, left } = await runFixture({
+    'mixed.case.mjs': `
+      test('good', () => {});
+      test('bad', () => { throw new Error('no'); });
+      test.skip('skipped', () => {});
+      test.todo('later');`,
+    'broken.case.mjs': `import './nothing-here.mjs'; test('unreached', () => {});`,
+  });
+  expect(passed).toBe(1);
+  expect(failed.map((name) => name.replace(/^.*\//, '')).sort()).toEqual([
+    'broken.case.mjs',
+    'mixed.case.mjs: bad',
+  ]);
+  expect(left.map((name) => name.replace(/^.*: /, '')).sort()).toEqual(['later (todo)', 'skipped (skipped)']);
+});
+
+test('a fault outside any test counts as a failure, and so does a run that finds no test', async () => {
+  const stray = await runFixture({
+    'stray.case.mjs': `test('good', () => {}); Promise.reject(new Error('nobody waits for this'));`,
+  });
+  expect(stray.passed).toBe(1);
+  expect(stray.failed).toHaveLength(1);
+  const none = await runFixture({});
+  expect(none.passed).toBe(0);
+  expect(none.failed).toHaveLength(1);
+});
+
+test('what a run has left behind is found by its mark, ended and named', async () => {
+  const { endLeftovers } = await script('test/leftovers.mjs');
+  const value = `leftover-${process.pid}`;
+  const child = spawn('sleep', ['1000'], { env: { ...process.env, SLIPWAY_LEFTOVER_TEST: value } });
+  await once(child, 'spawn');
+  const exited = once(child, 'exit');
+  expect(endLeftovers({ variable: 'SLIPWAY_LEFTOVER_TEST', value: 'another' })).toEqual([]);
+  expect(endLeftovers({ variable: 'SLIPWAY_LEFTOVER_TEST', value })).toEqual([`${child.pid} sleep 1000`]);
+  expect(await exited).toEqual([null, 'SIGKILL']);
+});
