@@ -119,6 +119,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/builders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The replicas: health, limit, builds in flight, circuit */
+        get: operations["listBuilders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/builders/{id}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a replica finish what it has, and give it no more */
+        post: operations["drainBuilder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/builders/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a drained replica builds again */
+        post: operations["resumeBuilder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much waits, since when, and for how long still */
+        get: operations["getQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export interface webhooks {
     jobEnded: {
@@ -168,7 +236,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             detail: string;
             remedy: string;
             errors?: {
@@ -204,6 +272,12 @@ export interface components {
              * @default []
              */
             platforms?: string[];
+            /**
+             * @description Jobs of a higher class go first; within a class tenants take turns
+             * @default normal
+             * @enum {string}
+             */
+            priority?: "high" | "normal" | "low";
             /**
              * @description False builds without pushing
              * @default true
@@ -243,6 +317,12 @@ export interface components {
              * @default []
              */
             platforms: string[];
+            /**
+             * @description Jobs of a higher class go first; within a class tenants take turns
+             * @default normal
+             * @enum {string}
+             */
+            priority: "high" | "normal" | "low";
             /**
              * @description False builds without pushing
              * @default true
@@ -289,6 +369,8 @@ export interface components {
             worker: string;
             /** @description The builder that was called last */
             replica?: string;
+            /** @description How long the job had been waiting for it */
+            wait_ms: number;
             /**
              * Format: date-time
              * @description RFC 3339, UTC
@@ -300,7 +382,7 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
+            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
             detail?: string;
         };
         JobResult: {
@@ -315,7 +397,7 @@ export interface components {
              * @description A code of docs/errors.md
              * @enum {string}
              */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
@@ -330,6 +412,44 @@ export interface components {
             attempt: number;
             line: number;
             text: string;
+        };
+        Builder: {
+            id: string;
+            url: string;
+            /** @enum {string} */
+            health: "up" | "down" | "unknown";
+            /**
+             * @description open: it gets no builds for a while after repeated faults
+             * @enum {string}
+             */
+            circuit: "closed" | "open" | "probing";
+            /** @description It finishes what it has and gets no more */
+            draining: boolean;
+            /** @description Builds at once that the operator allows */
+            configured_limit?: number;
+            /** @description Builds at once that it is given, configured or learned */
+            limit: number;
+            in_flight: number;
+            /** @description Builds it has ended */
+            builds: number;
+            /** @description 429 answers */
+            refusals: number;
+            /** @description Calls that did not reach it, broke off or ended in nonsense */
+            faults: number;
+        };
+        Queue: {
+            pools: {
+                name: string;
+                queued: number;
+                running: number;
+                /** @description Builds that the fleet takes at once now */
+                capacity: number;
+                /** @description Since the oldest waiting job was submitted */
+                oldest_wait_ms: number;
+                mean_build_ms?: number;
+                /** @description Until what waits now has been built; absent while nothing is known */
+                estimated_ms?: number;
+            }[];
         };
         WebhookMessage: {
             /** @enum {string} */
@@ -633,6 +753,128 @@ export interface operations {
                 };
             };
             /** @description A problem. Codes: unauthorized, not_found, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBuilders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All replicas */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        builders: components["schemas"]["Builder"][];
+                    };
+                };
+            };
+            /** @description A problem. Codes: unauthorized, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drainBuilder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The replica */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Builder"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, forbidden, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeBuilder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The replica */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Builder"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, forbidden, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The queue of each pool */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;

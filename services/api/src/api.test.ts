@@ -2,6 +2,9 @@ import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { type Job, webhookMessageSchema } from '@slipway/shared/contracts';
+import { redisKeys } from '@slipway/shared/redis';
+import { ReplicaRegistry } from '@slipway/shared/replicas';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { archive } from './testing/archive.js';
 import { type RunningApi, startApi } from './testing/start-api.js';
@@ -228,6 +231,57 @@ describe('a job', () => {
   });
 });
 
+describe("another tenant's token", () => {
+  const other = { authorization: 'Bearer other-token' };
+
+  it('neither sees nor changes a job that is not its own', async () => {
+    const job = await submitted();
+    for (const [path, method] of [
+      [`/v1/jobs/${job.id}`, 'GET'],
+      [`/v1/jobs/${job.id}/logs`, 'GET'],
+      [`/v1/jobs/${job.id}/cancel`, 'POST'],
+    ] as const) {
+      const answer = await fetch(api.url + path, { method, headers: other });
+      expect(await problem(answer), path).toEqual([404, 'not_found']);
+    }
+    expect((await json<Page>(await fetch(`${api.url}/v1/jobs`, { headers: other }))).jobs).toEqual([]);
+    expect((await json<Job>(await api.call(`/v1/jobs/${job.id}`))).cancel_requested).toBe(false);
+  });
+
+  it('does not run the fleet', async () => {
+    const answer = await fetch(`${api.url}/v1/builders/rep_${'0'.repeat(12)}/drain`, {
+      method: 'POST',
+      headers: other,
+    });
+    expect(await problem(answer)).toEqual([403, 'forbidden']);
+  });
+});
+
+describe('the fleet', () => {
+  it('is shown, drained and resumed', async () => {
+    const redis = new Redis(inject('redisUrl'));
+    const registry = new ReplicaRegistry({ redis, keys: redisKeys(api.prefix) });
+    await registry.announce([{ url: 'http://b1:8081', max: 3 }]);
+    const [builder] = (await json<{ builders: { id: string }[] }>(await api.call('/v1/builders'))).builders;
+    expect(builder).toMatchObject({
+      url: 'http://b1:8081',
+      limit: 3,
+      in_flight: 0,
+      circuit: 'closed',
+      draining: false,
+    });
+    const change = async (verb: string) =>
+      json<{ draining: boolean }>(await api.call(`/v1/builders/${builder?.id}/${verb}`, { method: 'POST' }));
+    expect((await change('drain')).draining).toBe(true);
+    const queue = await json<{ pools: { capacity: number }[] }>(await api.call('/v1/queue'));
+    expect(queue.pools).toMatchObject([{ name: 'default', capacity: 0 }]);
+    expect((await change('resume')).draining).toBe(false);
+    const unknown = await api.call(`/v1/builders/rep_${'0'.repeat(12)}/drain`, { method: 'POST' });
+    expect(await problem(unknown)).toEqual([404, 'not_found']);
+    redis.disconnect();
+  });
+});
+
 describe('the log of a job', () => {
   it('is empty while nothing was built, in each format, and ends when the job does', async () => {
     const job = await submitted();
@@ -289,6 +343,10 @@ describe('the API', () => {
       '/v1/jobs/{id}',
       '/v1/jobs/{id}/cancel',
       '/v1/jobs/{id}/logs',
+      '/v1/builders',
+      '/v1/builders/{id}/drain',
+      '/v1/builders/{id}/resume',
+      '/v1/queue',
     ]);
     const references = JSON.stringify(document).match(/"#\/components\/schemas\/[^"]+"/g) ?? [];
     expect(references.length).toBeGreaterThan(5);

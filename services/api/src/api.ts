@@ -15,6 +15,7 @@ import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { createSender } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
+import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKey } from '@slipway/shared/signing';
 import { createSourceStore } from '@slipway/shared/source';
 import express from 'express';
@@ -25,6 +26,7 @@ import { mount } from './http/operation.js';
 import { createMetrics, measureRequests } from './metrics.js';
 import { openApiDocument } from './openapi/document.js';
 import { docsRouter } from './openapi/router.js';
+import { defaultTenant } from './tenants.js';
 import { JobWatcher } from './watch/job-watcher.js';
 
 interface ApiDeps {
@@ -49,6 +51,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   const stopping = new AbortController();
   const endpoints = apiEndpoints({
     store,
+    replicas: new ReplicaRegistry({ redis, keys }),
     sources,
     builds,
     redis,
@@ -74,7 +77,8 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     }),
     docsRouter(openApiDocument(endpoints)),
   );
-  app.use('/v1', refuseWhileDraining(stopping.signal), requireToken(config.apiToken ?? announcedToken()));
+  const admin = { tenant: defaultTenant, admin: true, token: config.apiToken ?? announcedToken() };
+  app.use('/v1', refuseWhileDraining(stopping.signal), requireToken([admin, ...config.tenants]));
   mount(app, endpoints);
   app.use(notFoundHandler, problemHandler(logger));
 
@@ -86,6 +90,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       max_source_bytes: config.maxSourceBytes,
       max_source_files: config.maxSourceFiles,
       max_queued_jobs: config.maxQueuedJobs,
+      tenants: config.tenants.map(({ tenant }) => tenant.name),
       api_token: config.apiToken ? 'configured' : 'generated',
       payload_secret: 'configured',
     },

@@ -7,12 +7,16 @@ import {
   redisConfig,
   type Secret,
 } from '@slipway/shared/config';
+import type { TokenHolder } from './http/auth.js';
+import { parseTenantTokens } from './tenants.js';
 
 export interface ApiConfig extends CommonConfig, RedisConfig {
   readonly blobStore: string;
   readonly payloadSecret: Secret;
   /** Undefined: one is made for this process and printed. */
   readonly apiToken: Secret | undefined;
+  /** Tokens of further tenants. */
+  readonly tenants: readonly TokenHolder[];
   readonly maxSourceBytes: number;
   readonly maxSourceFiles: number;
   readonly maxQueuedJobs: number;
@@ -27,6 +31,7 @@ export function loadConfig(env: Env): ApiConfig {
     blobStore: fields.string('BLOB_STORE'),
     payloadSecret: fields.secret('PAYLOAD_SECRET'),
     apiToken: fields.optionalSecret('API_TOKEN'),
+    tenants: fields.parsed('TENANT_TOKENS', parseTenantTokens, ' ') ?? [],
     maxSourceBytes: fields.int('MAX_SOURCE_BYTES', { default: 512 * mebibyte, min: 1 }),
     maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
     maxQueuedJobs: fields.int('MAX_QUEUED_JOBS', { default: 100_000, min: 1 }),

@@ -1,5 +1,7 @@
 import type { Sender } from '@slipway/shared/queues';
+import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { SourceStore } from '@slipway/shared/source';
+import { fleetEndpoints } from './fleet/endpoints.js';
 import type { Endpoint } from './http/operation.js';
 import { jobEndpoints } from './jobs/endpoints.js';
 import type { SubmitDeps } from './jobs/submit.js';
@@ -10,6 +12,7 @@ import { sourceEndpoints } from './sources/endpoints.js';
 export interface EndpointDeps extends Omit<SubmitDeps, 'sources' | 'builds' | 'store'>, FollowDeps {
   readonly store: SubmitDeps['store'];
   readonly sources: SourceStore;
+  readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining'>;
   readonly builds: Pick<Sender<'builds'>, 'add' | 'remove'>;
 }
 
@@ -19,5 +22,6 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     ...sourceEndpoints(deps),
     ...jobEndpoints({ ...deps, dequeue: (id) => deps.builds.remove(id) }),
     ...logEndpoints(deps),
+    ...fleetEndpoints(deps),
   ];
 }

@@ -7,38 +7,38 @@ import {
   redisConfig,
   type Secret,
 } from '@slipway/shared/config';
-import { type BuilderAddress, parseBuilders } from './fleet/builders.js';
+import { type BuilderEntry, parseBuilders } from './fleet/builders.js';
 
 export interface WorkerConfig extends CommonConfig, RedisConfig {
   readonly blobStore: string;
   readonly payloadSecret: Secret;
   readonly webhookSecret: Secret | undefined;
-  readonly builders: readonly BuilderAddress[];
+  readonly builders: readonly BuilderEntry[];
   readonly concurrency: number;
   readonly buildTimeoutMs: number;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly maxAttempts: number;
+  /** Workers or builders that may die over a job before it is quarantined. */
+  readonly quarantineAfter: number;
+  readonly queueTimeoutMs: number;
 }
-
-/** Builds that a replica without a configured limit is given at once, until limits are learned. */
-const assumedSlots = 4;
 
 export function loadConfig(env: Env): WorkerConfig {
   return readEnv(env, (fields) => {
-    const builders = fields.parsed('BUILDERS', parseBuilders) ?? [];
-    const slots = builders.reduce((sum, { max }) => sum + (max ?? assumedSlots), 0);
     return {
       ...commonConfig(fields, { port: 8090 }),
       ...redisConfig(fields),
       blobStore: fields.string('BLOB_STORE'),
       payloadSecret: fields.secret('PAYLOAD_SECRET'),
       webhookSecret: fields.optionalSecret('WEBHOOK_SECRET'),
-      builders,
-      concurrency: fields.int('WORKER_CONCURRENCY', { default: Math.max(slots, 1), min: 1, max: 1_000 }),
+      builders: fields.parsed('BUILDERS', parseBuilders) ?? [],
+      concurrency: fields.int('WORKER_CONCURRENCY', { default: 100, min: 1, max: 1_000 }),
       buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { default: 30 * 60_000, min: 1 }),
       lockDurationMs: fields.int('LOCK_DURATION_MS', { default: 15_000, min: 1_000 }),
       stalledIntervalMs: fields.int('STALLED_INTERVAL_MS', { default: 5_000, min: 500 }),
+      quarantineAfter: fields.int('QUARANTINE_AFTER', { default: 2, min: 1 }),
+      queueTimeoutMs: fields.int('QUEUE_TIMEOUT_MS', { default: 24 * 3600 * 1_000, min: 1 }),
       maxAttempts: fields.int('MAX_ATTEMPTS', { default: 4, min: 1, max: 100 }),
     };
   });

@@ -1,16 +1,21 @@
 import { Counter, Gauge, Histogram, Registry } from '@slipway/shared/metrics';
-import type { Fleet } from './fleet/fleet.js';
 
 export interface WorkerMetrics {
   readonly registry: Registry;
   readonly assembledBytes: Counter;
   readonly replaced: Counter<'code'>;
+  readonly circuits: Counter<'replica' | 'change'>;
   readonly deliveries: Counter<'outcome'>;
   readonly reconciled: Counter<'finding'>;
   attempt(outcome: string, seconds: number): void;
 }
 
-export function createMetrics({ fleet }: { fleet: Fleet }): WorkerMetrics {
+interface MetricsOptions {
+  /** This worker's builds on each replica. */
+  readonly inFlight: () => ReadonlyMap<string, number>;
+}
+
+export function createMetrics({ inFlight }: MetricsOptions): WorkerMetrics {
   const registry = new Registry();
   const registers = [registry];
   const attempts = new Histogram({
@@ -26,7 +31,7 @@ export function createMetrics({ fleet }: { fleet: Fleet }): WorkerMetrics {
     labelNames: ['replica'],
     registers,
     collect() {
-      for (const { url, inFlight } of fleet.inFlight()) this.set({ replica: url }, inFlight);
+      for (const [replica, builds] of inFlight()) this.set({ replica }, builds);
     },
   });
   return {
@@ -41,6 +46,12 @@ export function createMetrics({ fleet }: { fleet: Fleet }): WorkerMetrics {
       name: 'slipway_replaced_total',
       help: 'Calls that a replica did not take, by code; they cost no attempt',
       labelNames: ['code'],
+      registers,
+    }),
+    circuits: new Counter({
+      name: 'slipway_circuit_changes_total',
+      help: 'Circuits of replicas that opened or closed',
+      labelNames: ['replica', 'change'],
       registers,
     }),
     deliveries: new Counter({

@@ -5,7 +5,7 @@ import { deriveKey, seal, webhookSecret } from '@slipway/shared/signing';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { held, type Replica, startReplica, stream, success } from './testing/replica.js';
-import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';
+import { createInstallation, type Installation, payloadSecret, tenant } from './testing/start-worker.js';
 
 let installation: Installation;
 let replicas: Replica[];
@@ -43,7 +43,7 @@ describe('a worker', () => {
     const payload = builder.payloads[0]?.toString('latin1') ?? '';
     expect(payload).toContain('FROM scratch');
     expect(payload).toContain(
-      '{"image":"r.example/team/hello:1","buildArgs":{"A":"1"},"platforms":["linux/amd64"],"skipPush":true}',
+      '{"image":"r.example/team/hello-1:1","buildArgs":{"A":"1"},"platforms":["linux/amd64"],"skipPush":true}',
     );
     await expect.poll(() => installation.builds.missing([id])).toEqual([id]);
   });
@@ -112,7 +112,10 @@ describe('a worker', () => {
     const one = await installation.submit();
     await first.begun;
     const two = await installation.submit();
-    await expect.poll(async () => (await installation.store.get(two))?.attempt).toBeGreaterThan(0);
+    const active = `${installation.keys.bullPrefix}:builds:active`;
+    await expect.poll(() => installation.redis.llen(active)).toBe(2);
+    expect(await installation.job(two)).toMatchObject({ state: 'queued', attempts: [] });
+    expect(builder.payloads).toHaveLength(1);
     first.release();
     expect((await installation.ended(one)).state).toBe('succeeded');
     expect((await installation.ended(two)).attempts).toMatchObject([{ outcome: 'succeeded' }]);
@@ -154,7 +157,12 @@ describe('a worker', () => {
     const worker = await installation.startWorker([builder.url]);
     const id = await installation.submit();
     await slow.begun;
-    await installation.store.start(id, { token: 'another', worker: 'another' });
+    await installation.store.start(id, {
+      token: 'another',
+      worker: 'another',
+      replica: 'http://b0',
+      suspects: true,
+    });
     slow.release();
     await worker.stop();
     expect(await installation.job(id)).toMatchObject({ state: 'running' });
@@ -207,7 +215,12 @@ describe('the reconciler', () => {
   it('queues records that the queue has lost, queued and running ones', async () => {
     const builder = await replica();
     const [queued, running] = [await installation.record(), await installation.record()];
-    await installation.store.start(running, { token: 'lost', worker: 'lost' });
+    await installation.store.start(running, {
+      token: 'lost',
+      worker: 'lost',
+      replica: 'http://b0',
+      suspects: true,
+    });
     await installation.store.dispatched([queued, running]);
     await installation.startWorker([builder.url]);
     expect((await installation.ended(queued)).attempts).toHaveLength(1);
@@ -244,7 +257,11 @@ describe('the notifier', () => {
     const { spec } =
       (await installation.store.get(await installation.record({ callback: { url: hook.url } }))) ?? {};
     if (!spec) throw new Error('no record');
-    await installation.store.create(id, { ...spec, labels: { sha: 'abc' } }, seal(key, secret, id));
+    await installation.store.create(
+      id,
+      { ...spec, image: 'r.example/other:1', labels: { sha: 'abc' } },
+      { tenant, sealedCallbackSecret: seal(key, secret, id) },
+    );
     await expect.poll(() => hook.calls.length, { timeout: 15_000 }).toBeGreaterThan(1);
     const call = hook.calls.find(({ body }) => body.includes(id));
     expect(new Webhook(secret).verify(call?.body ?? '', call?.headers ?? {})).toMatchObject({

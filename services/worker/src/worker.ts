@@ -14,19 +14,25 @@ import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { createSender } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
+import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKey, webhookSecret } from '@slipway/shared/signing';
 import { createSourceStore } from '@slipway/shared/source';
 import express from 'express';
 import { Agent } from 'undici';
 import { Attempts } from './attempts/attempt.js';
+import { jobOfLease } from './attempts/build.js';
 import { Interruptions } from './attempts/interruptions.js';
 import type { WorkerConfig } from './config.js';
 import { createConsumer } from './dispatch/consumer.js';
-import { Fleet } from './fleet/fleet.js';
+import { Discovery } from './fleet/discovery.js';
+import { HealthDuty } from './fleet/health.js';
+import { Placement } from './fleet/placement.js';
+import { Capacity } from './leader/capacity.js';
+import { Leader } from './leader/leader.js';
+import { Reconciler } from './leader/reconciler.js';
 import { createMetrics } from './metrics.js';
 import { deliver } from './notify/delivery.js';
 import { Notifier } from './notify/notifier.js';
-import { Reconciler } from './reconcile/reconciler.js';
 
 const deliveryConcurrency = 20;
 /** The worker reads sources; it never takes one in. */
@@ -50,32 +56,52 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   const probe = connect('probe', 'request');
   const blobs = await openBlobStore(config.blobStore);
   const sources = createSourceStore({ blobs, limits: takesNothingIn });
-  const store = new JobStore({ redis, keys });
+  const { quarantineAfter, queueTimeoutMs } = config;
+  const store = new JobStore({ redis, keys, quarantineAfter, queueTimeoutMs });
   const builds = createSender({ queue: 'builds', redis, keys });
   const deliveries = createSender({ queue: 'deliveries', redis, keys });
-  const fleet = new Fleet(config.builders);
-  const metrics = createMetrics({ fleet });
+  const registry = new ReplicaRegistry({ redis, keys });
+  const discovery = new Discovery({ builders: config.builders, registry, logger });
   const interruptions = new Interruptions({ store, subscriber: connect('subscriber'), keys, logger });
+  const placement = new Placement({
+    ledger: new SlotLedger({ redis, keys }),
+    discovery,
+    ttlMs: config.lockDurationMs,
+    onLost: ({ id }) => interruptions.interrupt(jobOfLease(id), 'slot_lost'),
+    onCircuit(replica, change) {
+      metrics.circuits.inc({ replica, change });
+      logger.warn({ replica, change }, 'circuit');
+    },
+    logger,
+  });
+  const metrics = createMetrics({ inFlight: () => placement.inFlight() });
   const builderAgent = new Agent({ connections: null, pipelining: 1, connect: { timeout: 5_000 } });
   const webhookAgent = new Agent({ connections: 10, connect: { timeout: 5_000 } });
   cleanups.defer('http agents', () => Promise.all([builderAgent.destroy(), webhookAgent.destroy()]));
+  const stopping = new AbortController();
   const attempts = new Attempts({
     store,
     sources,
     blobs,
     redis,
     keys,
-    fleet,
+    placement,
     interruptions,
     dispatcher: builderAgent,
     payloadSecret: config.payloadSecret,
     workerName,
     buildTimeoutMs: config.buildTimeoutMs,
     maxAttempts: config.maxAttempts,
+    stopping: stopping.signal,
     random: Math.random,
     metrics,
     logger,
   });
+  const duties = [
+    new HealthDuty({ registry, discovery, dispatcher: builderAgent }),
+    new Capacity({ registry, builds, logger }),
+    new Reconciler({ redis, keys, store, builds, metrics, logger }),
+  ];
   const delivery = {
     store,
     sealingKey: deriveKey(config.payloadSecret, 'callback secrets'),
@@ -92,7 +118,6 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     lockDurationMs: config.lockDurationMs,
     stalledIntervalMs: config.stalledIntervalMs,
   };
-  const stopping = new AbortController();
 
   const app = express();
   app.disable('x-powered-by');
@@ -114,7 +139,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       redis: new URL(config.redisUrl).host,
       redis_prefix: config.redisPrefix,
       blob_store: config.blobStore,
-      builders: config.builders.map(({ url, max }) => (max === undefined ? url : `${url}#max=${max}`)),
+      builders: config.builders.map(({ kind, url, max }) => ({ kind, url, max })),
       concurrency: config.concurrency,
       build_timeout_ms: config.buildTimeoutMs,
       lock_duration_ms: config.lockDurationMs,
@@ -137,7 +162,9 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
           }),
         ]),
     interruptions,
-    new Reconciler({ redis, keys, store, builds, workerName, metrics, logger }),
+    discovery,
+    placement,
+    new Leader({ redis, keys, workerName, duties, logger }),
     new Notifier({ reader: connect('events'), redis, keys, store, deliveries, workerName, logger }),
     createConsumer({
       ...queue,

@@ -19,7 +19,10 @@ describe('an image reference', () => {
   });
 
   it('may carry a digest', () => {
-    expect(parseImageReference(`r.example/x:1@sha256:${hex}`)).toMatchObject({ tag: '1', digest: `sha256:${hex}` });
+    expect(parseImageReference(`r.example/x:1@sha256:${hex}`)).toMatchObject({
+      tag: '1',
+      digest: `sha256:${hex}`,
+    });
   });
 
   it.each([

@@ -1,4 +1,5 @@
 export { type JobEvent, type JobEventType, type WebhookMessage, webhookMessageSchema } from './event.js';
+export { builderSchema, queueSchema, replicaIdSchema } from './fleet.js';
 export {
   type BuilderConfig,
   type BuilderResult,
@@ -25,5 +26,5 @@ export {
   type TerminalState,
   terminalStates,
 } from './job.js';
-export { digestSchema, imageSchema, type JobSpec, jobSpecSchema } from './job-spec.js';
+export { digestSchema, imageSchema, type JobSpec, jobSpecSchema, priorityClasses } from './job-spec.js';
 export { sourceSchema } from './source.js';

@@ -29,13 +29,21 @@ describe('a job spec', () => {
     ['a source that is no digest', { source: { digest: 'sha256:1' } }, 'source/digest'],
     ['a build argument that is no name', { build_args: { 'A=B': '1' } }, 'build_args/A=B'],
     ['a build argument that is no text', { build_args: { A: 1 } }, 'build_args/A'],
-    ['too many build arguments', { build_args: Object.fromEntries([...Array(257).keys()].map((n) => [`A${n}`, ''])) }, 'build_args'],
+    [
+      'too many build arguments',
+      { build_args: Object.fromEntries([...Array(257).keys()].map((n) => [`A${n}`, ''])) },
+      'build_args',
+    ],
     ['a platform that is none', { platforms: ['linux'] }, 'platforms/0'],
     ['a platform twice', { platforms: ['linux/amd64', 'linux/amd64'] }, 'platforms'],
     ['a function in upper case', { function: 'Hello' }, 'function'],
     ['a callback that is no web address', { callback: { url: 'file:///etc/passwd' } }, 'callback/url'],
     ['a callback with credentials', { callback: { url: 'https://a:b@ci.example/' } }, 'callback/url'],
-    ['a weak callback secret', { callback: { url: 'https://ci.example/', secret: 'whsec_YQ==' } }, 'callback/secret'],
+    [
+      'a weak callback secret',
+      { callback: { url: 'https://ci.example/', secret: 'whsec_YQ==' } },
+      'callback/secret',
+    ],
     ['a timeout of no time', { timeout: 0 }, 'timeout'],
     ['a label with a line break', { labels: { a: 'x\ny' } }, 'labels/a'],
   ])('refuses %s', (_what, change, path) => {

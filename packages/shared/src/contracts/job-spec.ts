@@ -61,6 +61,9 @@ const atMost = <T extends z.ZodType>(schema: T, count: number) =>
     `must hold at most ${count} entries`,
   );
 
+/** Classes of jobs; each goes before all of the next. */
+export const priorityClasses = ['high', 'normal', 'low'] as const;
+
 /** What someone asks to be built: the body of `POST /v1/jobs`. */
 export const jobSpecSchema = z
   .strictObject({
@@ -74,6 +77,10 @@ export const jobSpecSchema = z
       .refine((list) => new Set(list).size === list.length, 'must not name a platform twice')
       .default([])
       .describe("Empty means the builder's own"),
+    priority: z
+      .enum(priorityClasses)
+      .default('normal')
+      .describe('Jobs of a higher class go first; within a class tenants take turns'),
     push: z.boolean().default(true).describe('False builds without pushing'),
     timeout: z
       .int()

@@ -38,6 +38,7 @@ export const attemptSchema = z
     number: z.int(),
     worker: z.string(),
     replica: z.string().optional().describe('The builder that was called last'),
+    wait_ms: z.int().describe('How long the job had been waiting for it'),
     started_at: time,
     finished_at: time.optional(),
     outcome: z

@@ -21,6 +21,9 @@ const digest = `sha256:${'a'.repeat(64)}`;
 const spec = (changes: object = {}): JobSpec =>
   jobSpecSchema.parse({ image: 'registry.example/team/hello:1', source: { digest }, ...changes });
 
+const tenant = { name: 'default', weight: 1 };
+const begin = (token: string, worker: string) => ({ token, worker, replica: 'http://b0', suspects: true });
+
 function newStore(): { store: JobStore; keys: Keys } {
   const keys = redisKeys(`test-${randomUUID()}`);
   return { store: new JobStore({ redis, keys }), keys };
@@ -29,14 +32,14 @@ function newStore(): { store: JobStore; keys: Keys } {
 async function queued(changes: object = {}) {
   const { store, keys } = newStore();
   const id = newId('job');
-  await store.create(id, spec(changes));
+  await store.create(id, spec(changes), { tenant });
   return { store, keys, id };
 }
 
 async function running(changes: object = {}) {
   const made = await queued(changes);
   const token = randomUUID();
-  const reply = await made.store.start(made.id, { token, worker: 'w1' });
+  const reply = await made.store.start(made.id, begin(token, 'w1'));
   expect(reply).toMatchObject({ outcome: 'started', takenOver: false });
   return { ...made, token };
 }
@@ -81,13 +84,13 @@ describe('a job record', () => {
 
   it('refuses a second record with the same id', async () => {
     const { store, id } = await queued();
-    await expect(store.create(id, spec())).rejects.toMatchObject({ code: 'internal' });
+    await expect(store.create(id, spec(), { tenant })).rejects.toMatchObject({ code: 'internal' });
   });
 
   it('refuses a stale token, whatever it wants', async () => {
     const { store, id, token } = await running();
     const takeover = randomUUID();
-    expect(await store.start(id, { token: takeover, worker: 'w2' })).toMatchObject({ takenOver: true });
+    expect(await store.start(id, begin(takeover, 'w2'))).toMatchObject({ takenOver: true });
     expect(await store.place(id, token, 'http://b1')).toBe(false);
     expect(await store.finish(id, token, succeeded)).toBe(false);
     expect(await store.requeue(id, token, { code: 'push_failed', detail: '', spent: true, delayMs: 1 })).toBe(
@@ -107,7 +110,7 @@ describe('a job record', () => {
     await store.finish(id, token, failed);
     const before = await events(keys);
     expect(await store.finish(id, token, succeeded)).toBe(false);
-    expect(await store.start(id, { token: randomUUID(), worker: 'w2' })).toEqual({ outcome: 'terminal' });
+    expect(await store.start(id, begin(randomUUID(), 'w2'))).toEqual({ outcome: 'terminal' });
     expect(await store.cancel(id)).toBe('terminal');
     expect((await store.get(id))?.state).toBe('failed');
     expect(await events(keys)).toEqual(before);
@@ -119,7 +122,7 @@ describe('a job record', () => {
     expect(await store.get(id)).toMatchObject({ state: 'queued', spent: 0, attempts: [] });
     expect((await store.get(id))?.retryAt).toBeGreaterThan(Date.now());
     const second = randomUUID();
-    await store.start(id, { token: second, worker: 'w1' });
+    await store.start(id, begin(second, 'w1'));
     await store.requeue(id, second, { code: 'push_failed', detail: '502', spent: true, delayMs: 0 });
     expect(await store.get(id)).toMatchObject({
       spent: 1,
@@ -129,8 +132,8 @@ describe('a job record', () => {
 
   it('is quarantined when its worker is lost twice', async () => {
     const { store, id } = await running();
-    expect(await store.start(id, { token: 'b', worker: 'w2' })).toMatchObject({ outcome: 'started' });
-    expect(await store.start(id, { token: 'c', worker: 'w3' })).toEqual({ outcome: 'terminal' });
+    expect(await store.start(id, begin('b', 'w2'))).toMatchObject({ outcome: 'started' });
+    expect(await store.start(id, begin('c', 'w3'))).toEqual({ outcome: 'terminal' });
     expect(await store.get(id)).toMatchObject({ state: 'failed', error: { code: 'quarantined' } });
   });
 
@@ -138,7 +141,7 @@ describe('a job record', () => {
     const { store, id } = await queued();
     expect(await store.cancel(id)).toBe('canceled');
     expect(await store.get(id)).toMatchObject({ state: 'canceled', error: { code: 'canceled' } });
-    expect(await store.start(id, { token: 'a', worker: 'w' })).toEqual({ outcome: 'terminal' });
+    expect(await store.start(id, begin('a', 'w'))).toEqual({ outcome: 'terminal' });
   });
 
   it('is canceled by its worker while running, or by the next one when that is lost', async () => {
@@ -150,7 +153,7 @@ describe('a job record', () => {
     expect(await told).toBe(id);
     subscriber.disconnect();
     expect(await store.interrupted(new Map([[id, token]]))).toEqual({ canceled: [id], stale: [] });
-    expect(await store.start(id, { token: 'b', worker: 'w2' })).toEqual({ outcome: 'terminal' });
+    expect(await store.start(id, begin('b', 'w2'))).toEqual({ outcome: 'terminal' });
     expect(await store.get(id)).toMatchObject({ state: 'canceled' });
   });
 
@@ -163,7 +166,10 @@ describe('a job record', () => {
     const { store, keys } = newStore();
     const id = newId('job');
     const secret = `whsec_${'QUJD'.repeat(8)}`;
-    await store.create(id, spec({ callback: { url: 'https://ci.example/hook', secret } }), 'sealed');
+    await store.create(id, spec({ callback: { url: 'https://ci.example/hook', secret } }), {
+      tenant,
+      sealedCallbackSecret: 'sealed',
+    });
     const fields = await redis.hgetall(keys.job(id));
     expect(JSON.stringify(fields)).not.toContain(secret);
     const record = await store.get(id);
@@ -183,10 +189,11 @@ describe('the list of jobs', () => {
       await store.create(
         id,
         spec({ function: name, image: `r.example/${name}:${at}`, labels: { third: String(at % 3) } }),
+        { tenant },
       );
     }
     const list = async (filter: object) =>
-      (await store.list({ limit: 50, ...filter })).records.map(({ id }) => id);
+      (await store.list({ tenant: 'default', limit: 50, ...filter })).records.map(({ id }) => id);
     expect(await list({})).toEqual(ids);
     expect(await list({ function: 'openfaas-fn/even' })).toEqual(ids.filter((_id, at) => at % 2 === 1));
     expect(await list({ image: 'r.example/odd' })).toEqual(ids.filter((_id, at) => at % 2 === 0));
@@ -199,7 +206,7 @@ describe('the list of jobs', () => {
     const pages: string[][] = [];
     let before: string | undefined;
     do {
-      const page = await store.list({ limit: 5, before });
+      const page = await store.list({ tenant: 'default', limit: 5, before });
       pages.push(page.records.map(({ id }) => id));
       before = page.next;
     } while (before !== undefined);

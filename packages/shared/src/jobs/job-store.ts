@@ -5,8 +5,10 @@ import {
   type JobSpec,
   type JobState,
   parseImageReference,
+  priorityClasses,
 } from '../contracts/index.js';
 import { type ErrorCode, SlipwayError } from '../errors/index.js';
+import { timeOfId } from '../ids/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import { type JobFilter, type JobPage, listJobs } from './list.js';
 import { type JobRecord, parseRecord } from './record.js';
@@ -24,29 +26,65 @@ export interface Requeue {
   /** False when the job is placed again: the attempt is not counted and not listed. */
   readonly spent: boolean;
   readonly delayMs: number;
+  /** The builder died over it, which counts towards quarantine. */
+  readonly died?: boolean;
 }
+
+/** `wait`: not now, because another job builds the same image or another suspect runs here. */
+export type PeekReply =
+  | { readonly outcome: 'ready'; readonly record: JobRecord }
+  | { readonly outcome: 'wait' | 'terminal' | 'missing' };
 
 export type StartReply =
   | { readonly outcome: 'started'; readonly record: JobRecord; readonly takenOver: boolean }
-  | { readonly outcome: 'terminal' | 'missing' };
+  | { readonly outcome: 'wait' | 'terminal' | 'missing' };
 
-/** A job whose workers were lost this many times is quarantined: its build kills them. */
-const maxLost = 2;
+interface StartOptions {
+  readonly token: string;
+  readonly worker: string;
+  /** The replica on which it has a slot. */
+  readonly replica: string;
+  /** Whether the worker has room for a job that has lost a worker or builder before. */
+  readonly suspects: boolean;
+}
 
-const quarantined: JobError = {
-  code: 'quarantined',
-  detail: `Its worker was lost ${maxLost} times while it ran.`,
-  log_tail: [],
-};
+/** Whose job it is. */
+export interface Tenant {
+  readonly name: string;
+  /** Its share of the fleet against other tenants', above 0. */
+  readonly weight: number;
+}
+
+export interface QueueState {
+  readonly queued: number;
+  readonly running: number;
+  /** Since the oldest of the waiting jobs was submitted. */
+  readonly oldestWaitMs: number;
+  /** Undefined until a build has succeeded. */
+  readonly meanBuildMs: number | undefined;
+}
+
+interface JobStoreOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** A job that has lost this many workers or builders is quarantined: its build kills them. */
+  readonly quarantineAfter?: number;
+  /** Milliseconds that a job may wait before it ends with `expired`. */
+  readonly queueTimeoutMs?: number;
+}
 
 /** The records of jobs. Every change is one atomic transition (see transition.ts). */
 export class JobStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #quarantineAfter: number;
+  readonly #queueTimeoutMs: number;
 
-  constructor({ redis, keys }: { readonly redis: Redis; readonly keys: Keys }) {
+  constructor({ redis, keys, quarantineAfter = 2, queueTimeoutMs = 24 * 3600 * 1_000 }: JobStoreOptions) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#quarantineAfter = quarantineAfter;
+    this.#queueTimeoutMs = queueTimeoutMs;
   }
 
   async #transition(operation: string, id: string, ...args: (string | number)[]): Promise<TransitionReply> {
@@ -55,16 +93,26 @@ export class JobStore {
     return (await transitionScript.run(this.#redis, keys, [base, operation, id, ...args])) as TransitionReply;
   }
 
-  /** Writes a new record, queued. It is not in the queue yet: add it there, then call `dispatched`. */
-  async create(id: string, spec: JobSpec, sealedCallbackSecret?: string): Promise<void> {
-    const [outcome] = await this.#transition(
+  /**
+   * Writes a new record, queued. It is not in the queue yet: add it there with the priority that is returned (lower
+   * is earlier), then call `dispatched`.
+   */
+  async create(id: string, spec: JobSpec, options: CreateOptions): Promise<number> {
+    const { tenant, sealedCallbackSecret } = options;
+    const [outcome, priority] = await this.#transition(
       'create',
       id,
       JSON.stringify(withoutCallbackSecret(spec)),
       sealedCallbackSecret ?? '',
-      ...indexNames(spec),
+      tenant.name,
+      tenant.weight,
+      priorityClasses.indexOf(spec.priority),
+      `${tenant.name}/${spec.function ?? repositoryOf(spec)}`,
+      spec.push ? spec.image : '',
+      ...indexNames(spec, tenant),
     );
     if (outcome !== 'ok') throw new SlipwayError('internal', `The job id ${id} is taken.`);
+    return priority as number;
   }
 
   /** Notes that jobs are in the queue. */
@@ -81,18 +129,41 @@ export class JobStore {
     return await this.#redis.zcard(this.#keys.index(`state:${state}`));
   }
 
+  /** How the queue stands: what waits, since when, and how long a build takes on average. */
+  async queue(): Promise<QueueState> {
+    const index = this.#keys.index('state:queued');
+    const [queued, running, [oldest], mean] = await Promise.all([
+      this.count('queued'),
+      this.count('running'),
+      this.#redis.zrangebylex(index, '-', '+', 'LIMIT', 0, 1),
+      this.#redis.hget(this.#keys.stats, 'build_ms'),
+    ]);
+    return {
+      queued,
+      running,
+      oldestWaitMs: oldest === undefined ? 0 : Math.max(0, Date.now() - timeOfId(oldest)),
+      meanBuildMs: mean === null ? undefined : Number(mean),
+    };
+  }
+
   /** A page of jobs, newest first. */
   list(filter: JobFilter): Promise<JobPage> {
     return listJobs({ redis: this.#redis, keys: this.#keys, filter });
   }
 
+  /** What to look at before anything is done for a job; ends it when there is nothing to do any more. */
+  async peek(id: string): Promise<PeekReply> {
+    const reply = await this.#transition('peek', id, this.#queueTimeoutMs);
+    if (reply[0] === 'ok') return { outcome: 'ready', record: recordOf(id, reply[1]) };
+    return { outcome: notStarted(reply) };
+  }
+
   /** Begins an attempt. A record found running was held by a worker that is lost: the attempt takes it over. */
-  async start(id: string, { token, worker }: { token: string; worker: string }): Promise<StartReply> {
-    const reply = await this.#transition('start', id, token, worker, maxLost, JSON.stringify(quarantined));
-    if (reply[0] !== 'ok') return { outcome: reply[0] === 'missing' ? 'missing' : 'terminal' };
-    const record = parseRecord(id, pairs(reply[2] as string[]));
-    if (!record) throw new SlipwayError('internal', `The record of ${id} cannot be read.`);
-    return { outcome: 'started', record, takenOver: reply[1] === 'running' };
+  async start(id: string, { token, worker, replica, suspects }: StartOptions): Promise<StartReply> {
+    const args = [token, worker, replica, this.#quarantineAfter, suspects ? 1 : 0];
+    const reply = await this.#transition('start', id, ...args);
+    if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
+    return { outcome: 'started', record: recordOf(id, reply[2]), takenOver: reply[1] === 'running' };
   }
 
   /** Notes which replica builds. False when the token is stale. */
@@ -110,9 +181,32 @@ export class JobStore {
   }
 
   /** Puts the job back to wait. False when the token is stale or the job has ended. */
-  async requeue(id: string, token: string, { code, detail, spent, delayMs }: Requeue): Promise<boolean> {
-    const args = [token, code, detail, spent ? 1 : 0, Math.round(delayMs)];
-    return (await this.#transition('requeue', id, ...args))[0] === 'ok';
+  async requeue(id: string, token: string, requeue: Requeue): Promise<boolean> {
+    const { code, detail, spent, delayMs, died = false } = requeue;
+    const flags = [spent ? 1 : 0, Math.round(delayMs), died ? 1 : 0, this.#quarantineAfter];
+    return (await this.#transition('requeue', id, token, code, detail, ...flags))[0] === 'ok';
+  }
+
+  /** Ends the oldest of the waiting jobs that have waited too long. */
+  async expire(): Promise<void> {
+    const index = this.#keys.index('state:queued');
+    const oldest = await this.#redis.zrangebylex(index, '-', '+', 'LIMIT', 0, 100);
+    const old = oldest.filter((id) => Date.now() - timeOfId(id) > this.#queueTimeoutMs);
+    for (const id of old) await this.peek(id);
+  }
+
+  /** The places of jobs in the queue, for adding them again; a job that is gone is left out. */
+  async priorities(ids: readonly string[]): Promise<Map<string, number>> {
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) pipeline.hget(this.#keys.job(id), 'priority');
+    const replies = (await pipeline.exec()) ?? [];
+    return new Map(
+      ids.flatMap((id, at) => {
+        const [error, priority] = replies[at] ?? [];
+        if (error) throw error;
+        return typeof priority === 'string' ? [[id, Number(priority)]] : [];
+      }),
+    );
   }
 
   /**
@@ -147,14 +241,34 @@ function withoutCallbackSecret(spec: JobSpec): JobSpec {
   return spec.callback ? { ...spec, callback: { url: spec.callback.url } } : spec;
 }
 
+interface CreateOptions {
+  readonly tenant: Tenant;
+  readonly sealedCallbackSecret?: string | undefined;
+}
+
+function notStarted([outcome]: TransitionReply): 'wait' | 'terminal' | 'missing' {
+  return outcome === 'missing' || outcome === 'wait' ? outcome : 'terminal';
+}
+
+function repositoryOf({ image }: JobSpec): string {
+  const reference = parseImageReference(image);
+  return reference ? imageRepository(reference) : image;
+}
+
 /** The indexes a job is found by, besides its state: each a sorted set of ids, which sort by time. */
-function indexNames(spec: JobSpec): string[] {
-  const reference = parseImageReference(spec.image);
+function indexNames(spec: JobSpec, tenant: Tenant): string[] {
   return [
-    ...(reference ? [`image:${imageRepository(reference)}`] : []),
+    `tenant:${tenant.name}`,
+    `image:${repositoryOf(spec)}`,
     ...(spec.function ? [`function:${spec.function}`] : []),
     ...Object.entries(spec.labels).map(([name, value]) => `label:${name}=${value}`),
   ];
+}
+
+function recordOf(id: string, flat: unknown): JobRecord {
+  const record = parseRecord(id, pairs(flat as string[]));
+  if (!record) throw new SlipwayError('internal', `The record of ${id} cannot be read.`);
+  return record;
 }
 
 function pairs(flat: readonly string[]): Record<string, string> {

@@ -3,6 +3,7 @@ import type { Keys, Redis } from '../redis/index.js';
 import { type JobRecord, parseRecord } from './record.js';
 
 export interface JobFilter {
+  readonly tenant: string;
   readonly state?: JobState | undefined;
   readonly function?: string | undefined;
   /** A repository, or a whole reference of which the repository counts. */
@@ -52,13 +53,13 @@ export async function listJobs(options: { redis: Redis; keys: Keys; filter: JobF
 
 function filterIndexes(filter: JobFilter): string[] {
   const reference = filter.image === undefined ? undefined : parseImageReference(filter.image);
-  const names = [
+  return [
+    `tenant:${filter.tenant}`,
     ...(filter.state ? [`state:${filter.state}`] : []),
     ...(filter.function ? [`function:${filter.function}`] : []),
     ...(filter.image === undefined ? [] : [`image:${reference ? imageRepository(reference) : filter.image}`]),
     ...Object.entries(filter.labels ?? {}).map(([name, value]) => `label:${name}=${value}`),
   ];
-  return names.length > 0 ? names : ['all'];
 }
 
 async function byLength(redis: Redis, indexes: string[]): Promise<string[]> {

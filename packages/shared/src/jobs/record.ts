@@ -4,6 +4,9 @@ import type { Attempt, Job, JobError, JobResult, JobSpec, JobState } from '../co
 export interface JobRecord {
   readonly id: string;
   readonly spec: JobSpec;
+  readonly tenant: string;
+  /** Its place in the queue: lower is earlier. */
+  readonly priority: number;
   readonly state: JobState;
   readonly version: number;
   readonly createdAt: number;
@@ -15,6 +18,8 @@ export interface JobRecord {
   readonly attempt: number;
   /** Attempts that count against the limit. */
   readonly spent: number;
+  /** Workers and builders that died over it. */
+  readonly lost: number;
   readonly attempts: readonly Attempt[];
   readonly result: JobResult | undefined;
   readonly error: JobError | undefined;
@@ -31,6 +36,8 @@ export function parseRecord(id: string, fields: Readonly<Record<string, string>>
   return {
     id,
     spec: JSON.parse(spec) as JobSpec,
+    tenant: fields.tenant ?? '',
+    priority: Number(fields.priority),
     state: state as JobState,
     version: Number(fields.version),
     createdAt: Number(fields.created_at),
@@ -40,6 +47,7 @@ export function parseRecord(id: string, fields: Readonly<Record<string, string>>
     cancelRequested: fields.cancel_requested !== undefined,
     attempt: Number(fields.attempt),
     spent: Number(fields.spent),
+    lost: Number(fields.lost),
     attempts: attemptsOf(fields),
     result: fields.result === undefined ? undefined : (JSON.parse(fields.result) as JobResult),
     error: fields.error === undefined ? undefined : (JSON.parse(fields.error) as JobError),
@@ -52,7 +60,7 @@ function attemptsOf(fields: Readonly<Record<string, string>>): Attempt[] {
   for (let number = 1; number <= Number(fields.attempt); number++) {
     const begun = fields[`start:${number}`];
     if (begun === undefined) continue;
-    const start = JSON.parse(begun) as { at: number; worker: string };
+    const start = JSON.parse(begun) as { at: number; worker: string; wait: number };
     const ended = fields[`end:${number}`];
     const end =
       ended === undefined
@@ -63,6 +71,7 @@ function attemptsOf(fields: Readonly<Record<string, string>>): Attempt[] {
       number,
       worker: start.worker,
       ...(replica !== undefined && { replica }),
+      wait_ms: start.wait,
       started_at: iso(start.at),
       ...(end && {
         finished_at: iso(end.at),

@@ -35,6 +35,7 @@ export class LogWriter {
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
   #overtaken = false;
+  #closed: Promise<void> | undefined;
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
@@ -95,8 +96,13 @@ export class LogWriter {
     }
   }
 
-  /** Sends what is left and makes the blob durable. Call it before the job's transition. */
-  async close(): Promise<void> {
+  /** Sends what is left and makes the blob durable. Call it before the job's transition; again is harmless. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#flushLive();
     if (this.#leftOut > 0) {
       const last = this.#tail.slice(-this.#leftOut);

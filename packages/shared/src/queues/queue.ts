@@ -2,12 +2,21 @@ import { Queue } from 'bullmq';
 import type { Keys, Redis } from '../redis/index.js';
 import { type QueueData, type QueueName, queueCatalog } from './catalog.js';
 
+interface QueuedJob<N extends QueueName> {
+  readonly id: string;
+  readonly data: QueueData<N>;
+  /** Lower is earlier; at least 1. Without one it goes before all that have one. */
+  readonly priority?: number;
+}
+
 /** The sending side of a queue of the catalogue. */
 export interface Sender<N extends QueueName> {
   /** Adds one job a pair; an id that is in the queue already is left as it is. */
-  add(jobs: readonly { readonly id: string; readonly data: QueueData<N> }[]): Promise<void>;
+  add(jobs: readonly QueuedJob<N>[]): Promise<void>;
   /** Takes a waiting job out. False when it is not there or is being worked on. */
   remove(id: string): Promise<boolean>;
+  /** Caps how many jobs all consumers together work on at once; undefined takes the cap away. */
+  limit(jobs: number | undefined): Promise<void>;
   /** Which of the ids the queue does not hold, in any state. */
   missing(ids: readonly string[]): Promise<string[]>;
 }
@@ -37,13 +46,21 @@ export function createSender<N extends QueueName>({ queue, redis, keys }: Sender
   bull.on('error', () => undefined);
   return {
     async add(jobs) {
-      const checked = jobs.map(({ id, data }) => ({ name, data: schema.parse(data), opts: { jobId: id } }));
+      const checked = jobs.map(({ id, data, priority }) => ({
+        name,
+        data: schema.parse(data),
+        opts: { jobId: id, ...(priority !== undefined && { priority }) },
+      }));
       const [only] = checked;
       if (checked.length === 1 && only) await bull.add(only.name, only.data, only.opts);
       else if (checked.length > 0) await bull.addBulk(checked);
     },
     async remove(id) {
       return (await bull.remove(id)) === 1;
+    },
+    async limit(jobs) {
+      if (jobs === undefined) await bull.removeGlobalConcurrency();
+      else await bull.setGlobalConcurrency(jobs);
     },
     async missing(ids) {
       const pipeline = redis.pipeline();

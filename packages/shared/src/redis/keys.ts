@@ -12,13 +12,25 @@ export interface Keys {
   readonly undispatched: string;
   /** Channel on which a running job's cancellation is announced. */
   readonly cancellations: string;
-  /** Holds the name of the worker that reconciles; expires with it. */
-  readonly reconcilerLease: string;
+  /** Holds the name of the worker that does what only one may do; expires with it. */
+  readonly leader: string;
+  /** Sorted set of the workers' names; score = when each was last there, in ms. */
+  readonly workers: string;
   /** How far the reconciler's rolling check of queued jobs has come. */
   readonly reconcilerCursor: string;
+  /** Sorted set of the replicas' URLs; score = when a worker last named them, in ms. */
+  readonly replicas: string;
+  /** Sorted set of expected build times in ms, by function or image repository. */
+  readonly durations: string;
+  /** Hash: `build_ms`, the running mean of build times. */
+  readonly stats: string;
+  /** Hash of virtual times and tags for fair queueing. */
+  readonly fairness: string;
   job(id: string): string;
   log(id: string): string;
   index(name: string): string;
+  replica(url: string): string;
+  slots(url: string): string;
 }
 
 export function redisKeys(prefix: string): Keys {
@@ -29,10 +41,17 @@ export function redisKeys(prefix: string): Keys {
     events: `${base}events`,
     undispatched: `${base}undispatched`,
     cancellations: `${base}cancellations`,
-    reconcilerLease: `${base}reconciler`,
+    workers: `${base}workers`,
+    leader: `${base}leader`,
     reconcilerCursor: `${base}reconciler:cursor`,
+    replicas: `${base}replicas`,
+    durations: `${base}durations`,
+    stats: `${base}stats`,
+    fairness: `${base}fairness`,
     job: (id) => `${base}job:${id}`,
     log: (id) => `${base}log:${id}`,
+    replica: (url) => `${base}replica:${url}`,
+    slots: (url) => `${base}slots:${url}`,
     index: (name) => `${base}index:${name}`,
   };
 }

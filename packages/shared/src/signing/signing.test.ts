@@ -2,7 +2,16 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../config/index.js';
-import { deriveKey, formatSignature, payloadHmac, seal, signatureMatches, signWebhook, unseal, webhookSecret } from './index.js';
+import {
+  deriveKey,
+  formatSignature,
+  payloadHmac,
+  seal,
+  signatureMatches,
+  signWebhook,
+  unseal,
+  webhookSecret,
+} from './index.js';
 
 const secret = new Secret('  payload secret\n');
 const hmac = (text: string) => payloadHmac(secret).update(text);
@@ -62,6 +71,8 @@ describe('a webhook signature', () => {
     expect(webhookSecret({ configured, payloadSecret: secret })).toBe(configured);
     const derived = webhookSecret({ configured: undefined, payloadSecret: secret }).reveal();
     expect(derived).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
-    expect(derived).toBe(webhookSecret({ configured: undefined, payloadSecret: new Secret('payload secret') }).reveal());
+    expect(derived).toBe(
+      webhookSecret({ configured: undefined, payloadSecret: new Secret('payload secret') }).reveal(),
+    );
   });
 });

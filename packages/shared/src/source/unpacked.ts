@@ -25,10 +25,10 @@ export async function* unpacked({ body, limits, signal }: UnpackedOptions): Asyn
   const sent = { bytes: 0 };
   const archive = await peek(received({ body, limits, signal, sent }));
   const tar = archive.isGzip ? await peek(gunzipped(archive.bytes)) : archive;
-  if (archive.isGzip && tar.isGzip) throw corrupt('It is compressed twice.');
   const most = limits.maxBytes + limits.maxFiles * overheadBytesPerEntry + ratioFloorBytes;
   let bytes = 0;
   for await (const chunk of tar.bytes) {
+    if (archive.isGzip && tar.isGzip) throw corrupt('It is compressed twice.');
     bytes += chunk.length;
     if (bytes > most) throw new SlipwayError('source_too_large');
     if (archive.isGzip && bytes > ratioFloorBytes && bytes > sent.bytes * limits.maxRatio) {
@@ -122,8 +122,12 @@ async function peek(
   return {
     isGzip: head[0] === 0x1f && head[1] === 0x8b,
     bytes: (async function* () {
-      if (head.length > 0) yield head;
-      yield* source;
+      try {
+        if (head.length > 0) yield head;
+        yield* source;
+      } finally {
+        await source.return(undefined);
+      }
     })(),
   };
 }

@@ -8,7 +8,9 @@ import {
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type JobRecord, toJob } from '@slipway/shared/jobs';
+import type { Response } from 'express';
 import { z } from 'zod';
+import { principalOf } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import type { JobWatcher } from '../watch/job-watcher.js';
@@ -60,9 +62,11 @@ const jobPageSchema = z
 
 export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
   const { store, watcher, dequeue, stopping } = deps;
-  const existing = async (id: string): Promise<JobRecord> => {
+  const existing = async (id: string, res: Response): Promise<JobRecord> => {
     const record = await store.get(id);
-    if (!record) throw new SlipwayError('not_found', `There is no job ${id}.`);
+    // Another tenant's job is not there.
+    if (record?.tenant !== principalOf(res).tenant.name)
+      throw new SlipwayError('not_found', `There is no job ${id}.`);
     return record;
   };
   return [
@@ -93,11 +97,11 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         ],
       },
       async ({ body, res }) => {
-        const id = await submitJob(body, deps);
+        const id = await submitJob(body, principalOf(res).tenant, deps);
         res
           .location(`/v1/jobs/${id}`)
           .status(202)
-          .json(toJob(await existing(id)));
+          .json(toJob(await existing(id, res)));
       },
     ),
     endpoint(
@@ -132,7 +136,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         for (;;) {
           const left = until - performance.now();
           const change = left > 0 ? watcher.change(id, left, ended) : undefined;
-          const record = await existing(id);
+          const record = await existing(id, res);
           if (!change || isTerminal(record.state) || ended.aborted) {
             res.json(toJob(record));
             return;
@@ -153,7 +157,12 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         errors: ['request_invalid', 'redis_unavailable'],
       },
       async ({ query: { cursor, label, ...filter }, res }) => {
-        const { records, next } = await store.list({ ...filter, labels: label, before: cursor });
+        const { records, next } = await store.list({
+          ...filter,
+          tenant: principalOf(res).tenant.name,
+          labels: label,
+          before: cursor,
+        });
         res.json({ jobs: records.map(toJob), ...(next !== undefined && { next_cursor: next }) });
       },
     ),
@@ -176,8 +185,9 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         errors: ['not_found', 'job_not_cancelable', 'redis_unavailable'],
       },
       async ({ params: { id }, res }) => {
+        await existing(id, res);
         const outcome = await store.cancel(id);
-        const record = await existing(id);
+        const record = await existing(id, res);
         if (outcome === 'terminal' && record.state !== 'canceled') {
           throw new SlipwayError('job_not_cancelable', `The job has ended: ${record.state}.`);
         }

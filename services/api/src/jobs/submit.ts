@@ -1,7 +1,7 @@
 import type { JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
-import type { JobStore } from '@slipway/shared/jobs';
+import type { JobStore, Tenant } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
 import type { Sender } from '@slipway/shared/queues';
 import { seal } from '@slipway/shared/signing';
@@ -18,7 +18,7 @@ export interface SubmitDeps {
 }
 
 /** Accepts a job: once this resolves it will reach a terminal state, whatever dies. Returns its id. */
-export async function submitJob(spec: JobSpec, deps: SubmitDeps): Promise<string> {
+export async function submitJob(spec: JobSpec, tenant: Tenant, deps: SubmitDeps): Promise<string> {
   const { store, sources, builds, sealingKey, maxQueuedJobs, logger } = deps;
   if (!(await sources.find(spec.source.digest))) {
     throw new SlipwayError('source_not_found', `There is no source ${spec.source.digest}.`, {
@@ -30,9 +30,10 @@ export async function submitJob(spec: JobSpec, deps: SubmitDeps): Promise<string
   }
   const id = newId('job');
   const secret = spec.callback?.secret;
-  await store.create(id, spec, secret === undefined ? undefined : seal(sealingKey, secret, id));
+  const sealedCallbackSecret = secret === undefined ? undefined : seal(sealingKey, secret, id);
+  const priority = await store.create(id, spec, { tenant, sealedCallbackSecret });
   try {
-    await builds.add([{ id, data: { jobId: id } }]);
+    await builds.add([{ id, data: { jobId: id }, priority }]);
     await store.dispatched([id]);
   } catch (error) {
     // The record stands, so the job is accepted; the reconciler puts it into the queue.

@@ -4,6 +4,7 @@ import { jobIdSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { parsePosition } from '@slipway/shared/logs';
 import { z } from 'zod';
+import { principalOf } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { type FollowDeps, follow } from './follow.js';
@@ -54,7 +55,8 @@ export function logEndpoints(deps: FollowDeps): Endpoint[] {
           throw new SlipwayError('request_invalid', 'Last-Event-ID must be <attempt>-<line>.');
         }
         const record = await deps.store.get(id);
-        if (!record) throw new SlipwayError('not_found', `There is no job ${id}.`);
+        if (record?.tenant !== principalOf(res).tenant.name)
+          throw new SlipwayError('not_found', `There is no job ${id}.`);
         const format = logFormats[type];
         res.type(type).set({
           'Cache-Control': 'no-store',

@@ -7,6 +7,7 @@ import { Cleanups, runComponents } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { createApi } from '../api.js';
 import type { ApiConfig } from '../config.js';
+import { parseTenantTokens } from '../tenants.js';
 
 export interface RunningApi {
   readonly url: string;
@@ -33,6 +34,7 @@ export async function startApi(redisUrl: string, changes: Partial<ApiConfig> = {
     blobStore: `file://${blobs}`,
     payloadSecret: new Secret('payload'),
     apiToken: new Secret('token'),
+    tenants: parseTenantTokens('other=other-token'),
     maxSourceBytes: 4 * 1024 * 1024,
     maxSourceFiles: 100,
     maxQueuedJobs: 100,

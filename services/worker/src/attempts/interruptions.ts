@@ -5,7 +5,7 @@ import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 
 /** Why an attempt is stopped before its build ends by itself. A closed set. */
-export type Interruption = 'canceled' | 'stale' | 'lock_lost' | 'shutdown';
+export type Interruption = 'canceled' | 'stale' | 'lock_lost' | 'slot_lost' | 'shutdown';
 
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';

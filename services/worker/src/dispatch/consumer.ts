@@ -42,7 +42,8 @@ export function createConsumer<N extends QueueName>(options: ConsumerOptions<N>)
           stalledInterval: options.stalledIntervalMs,
           // The record counts lost workers; BullMQ itself must never give a job up.
           maxStalledCount: Number.MAX_SAFE_INTEGER,
-          drainDelay: 5,
+          // An idle worker looks again this often, in seconds; that is how soon it sees a raised concurrency.
+          drainDelay: 1,
           settings: {
             backoffStrategy: (made) => jitter(backoffMs[Math.min(made, backoffMs.length) - 1] ?? 0),
           },

@@ -21,6 +21,7 @@ import { parseBuilders } from '../fleet/builders.js';
 import { createWorker } from '../worker.js';
 
 export const payloadSecret = 'payload secret';
+export const tenant = { name: 'default', weight: 1 };
 
 /** An installation of its own: a prefix in a real Redis, a blob store in a temporary folder, one stored source. */
 export interface Installation {
@@ -31,7 +32,7 @@ export interface Installation {
   readonly builds: Sender<'builds'>;
   /** Writes a record without putting it into the queue. */
   record(changes?: object): Promise<string>;
-  submit(changes?: object, sealedSecret?: string): Promise<string>;
+  submit(changes?: object): Promise<string>;
   /** Waits for the job to end. */
   ended(id: string): Promise<Job>;
   job(id: string): Promise<Job>;
@@ -60,8 +61,10 @@ export async function createInstallation(redisUrl: string): Promise<Installation
     oneFile('Dockerfile', 'FROM scratch\n'),
   );
   const workers: RunningWorker[] = [];
+  // Jobs for one image would wait for one another.
+  let jobs = 0;
   const spec = (changes: object): JobSpec =>
-    jobSpecSchema.parse({ image: 'r.example/team/hello:1', source: { digest }, ...changes });
+    jobSpecSchema.parse({ image: `r.example/team/hello-${++jobs}:1`, source: { digest }, ...changes });
   const job = async (id: string): Promise<Job> => {
     const record = await store.get(id);
     if (!record) throw new Error(`there is no job ${id}`);
@@ -76,13 +79,13 @@ export async function createInstallation(redisUrl: string): Promise<Installation
     job,
     async record(changes = {}) {
       const id = newId('job');
-      await store.create(id, spec(changes));
+      await store.create(id, spec(changes), { tenant });
       return id;
     },
-    async submit(changes = {}, sealedSecret) {
+    async submit(changes = {}) {
       const id = newId('job');
-      await store.create(id, spec(changes), sealedSecret);
-      await builds.add([{ id, data: { jobId: id } }]);
+      const priority = await store.create(id, spec(changes), { tenant });
+      await builds.add([{ id, data: { jobId: id }, priority }]);
       await store.dispatched([id]);
       return id;
     },
@@ -129,7 +132,9 @@ async function startWorker(options: {
     payloadSecret: new Secret(payloadSecret),
     webhookSecret: undefined,
     builders: parseBuilders(options.builders.join()),
-    concurrency: 8,
+    concurrency: 20,
+    quarantineAfter: 2,
+    queueTimeoutMs: 60_000,
     buildTimeoutMs: 60_000,
     lockDurationMs: 2_000,
     stalledIntervalMs: 500,

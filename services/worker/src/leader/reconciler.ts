@@ -1,20 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobStore } from '@slipway/shared/jobs';
-import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Sender } from '@slipway/shared/queues';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { WorkerMetrics } from '../metrics.js';
+import type { Duty } from './leader.js';
 
 interface ReconcilerOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly store: Pick<JobStore, 'dispatched'>;
+  readonly store: Pick<JobStore, 'dispatched' | 'priorities' | 'expire'>;
   readonly builds: Sender<'builds'>;
-  readonly workerName: string;
   readonly metrics: Pick<WorkerMetrics, 'reconciled'>;
   readonly logger: Logger;
-  readonly everyMs?: number;
 }
 
 /** Whoever wrote a record has this long to add it to the queue itself. */
@@ -22,7 +19,7 @@ const dispatchGraceMs = 3_000;
 const pageSize = 500;
 
 /**
- * Finds records that the queue has lost and adds them again. One worker at a time does it, by a lease.
+ * Finds records that the queue has lost and adds them again:
  *
  * - *undispatched*: written, but whoever wrote it ended before adding it to the queue;
  * - *queued* records that the queue does not hold, a page at a time, round and round;
@@ -30,50 +27,22 @@ const pageSize = 500;
  *
  * Adding is harmless when the queue holds the job after all, and so is a job whose record has ended.
  */
-export class Reconciler implements Component {
-  readonly name = 'reconciler';
+export class Reconciler implements Duty {
+  readonly name = 'reconcile';
+  readonly everyMs = 2_000;
   readonly #options: ReconcilerOptions;
-  readonly #everyMs: number;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#everyMs = options.everyMs ?? 2_000;
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { logger } = this.#options;
-    while (!signal.aborted) {
-      try {
-        if (await this.#elected()) await this.reconcile();
-      } catch (error) {
-        if (!signal.aborted) logger.warn({ err: error }, 'not reconciled');
-      }
-      await sleep(this.#everyMs, undefined, { signal }).catch(() => undefined);
-    }
-  }
-
-  async #elected(): Promise<boolean> {
-    const { redis, keys, workerName } = this.#options;
-    const leaseMs = this.#everyMs * 3;
-    if ((await redis.set(keys.reconcilerLease, workerName, 'PX', leaseMs, 'NX')) === 'OK') return true;
-    if ((await redis.get(keys.reconcilerLease)) !== workerName) return false;
-    await redis.pexpire(keys.reconcilerLease, leaseMs);
-    return true;
-  }
-
-  /** One round. */
-  async reconcile(): Promise<void> {
-    const { redis, keys } = this.#options;
-    const late = await redis.zrangebyscore(
-      keys.undispatched,
-      '-inf',
-      Date.now() - dispatchGraceMs,
-      'LIMIT',
-      0,
-      pageSize,
-    );
+  async run(): Promise<void> {
+    const { redis, keys, store } = this.#options;
+    const before = Date.now() - dispatchGraceMs;
+    const late = await redis.zrangebyscore(keys.undispatched, '-inf', before, 'LIMIT', 0, pageSize);
     await this.#add(late, 'undispatched');
     await this.#add(await this.#missing(await this.#nextQueued()), 'queued');
+    await store.expire();
     let after = '-';
     for (;;) {
       const running = await redis.zrangebylex(keys.index('state:running'), after, '+', 'LIMIT', 0, pageSize);
@@ -101,7 +70,8 @@ export class Reconciler implements Component {
   async #add(ids: string[], finding: 'undispatched' | 'queued' | 'running'): Promise<void> {
     const { builds, store, metrics, logger } = this.#options;
     if (ids.length === 0) return;
-    await builds.add(ids.map((id) => ({ id, data: { jobId: id } })));
+    const priorities = await store.priorities(ids);
+    await builds.add([...priorities].map(([id, priority]) => ({ id, data: { jobId: id }, priority })));
     await store.dispatched(ids);
     metrics.reconciled.inc({ finding }, ids.length);
     logger.info({ finding, count: ids.length, first: ids[0] }, 'put back into the queue');

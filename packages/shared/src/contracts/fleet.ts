@@ -1,0 +1,43 @@
+import { z } from 'zod';
+
+export const replicaIdSchema = z
+  .string()
+  .regex(/^rep_[0-9a-f]{12}$/, 'must be rep_ and 12 hexadecimal digits');
+
+/** A replica as the API shows it. */
+export const builderSchema = z
+  .object({
+    id: replicaIdSchema,
+    url: z.string(),
+    health: z.enum(['up', 'down', 'unknown']),
+    circuit: z
+      .enum(['closed', 'open', 'probing'])
+      .describe('open: it gets no builds for a while after repeated faults'),
+    draining: z.boolean().describe('It finishes what it has and gets no more'),
+    configured_limit: z.int().optional().describe('Builds at once that the operator allows'),
+    limit: z.int().describe('Builds at once that it is given, configured or learned'),
+    in_flight: z.int(),
+    builds: z.int().describe('Builds it has ended'),
+    refusals: z.int().describe('429 answers'),
+    faults: z.int().describe('Calls that did not reach it, broke off or ended in nonsense'),
+  })
+  .meta({ id: 'Builder' });
+
+export const queueSchema = z
+  .object({
+    pools: z.array(
+      z.object({
+        name: z.string(),
+        queued: z.int(),
+        running: z.int(),
+        capacity: z.int().describe('Builds that the fleet takes at once now'),
+        oldest_wait_ms: z.int().describe('Since the oldest waiting job was submitted'),
+        mean_build_ms: z.int().optional(),
+        estimated_ms: z
+          .int()
+          .optional()
+          .describe('Until what waits now has been built; absent while nothing is known'),
+      }),
+    ),
+  })
+  .meta({ id: 'Queue' });

@@ -1,0 +1,50 @@
+/**
+ * What the holder of the token may do.
+ * place: 5 replica. Another one was chosen within the attempt.
+ * finish: 5 state, 6 outcome, 7 detail, 8 field (`result` or `error`), 9 its JSON.
+ * requeue: 5 outcome, 6 detail, 7 whether the attempt counts, 8 delay in ms, 9 whether the builder died over it,
+ * 10 losses that quarantine. An attempt that does not count is not listed either.
+ */
+export const end = `
+if state ~= 'running' or get('token') ~= ARGV[4] then return { 'stale' } end
+
+if op == 'place' then
+  redis.call('HSET', record, 'replica:' .. get('attempt'), ARGV[5])
+  return { 'ok' }
+end
+
+if op == 'finish' then
+  local to, outcome, detail, field, body = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+  close_attempt(outcome, detail)
+  redis.call('HSET', record, field, body)
+  if to == 'succeeded' then
+    local durations, expected = base .. 'durations', get('expected')
+    local took = now - cjson.decode(get('start:' .. get('attempt'))).at
+    local before = redis.call('ZSCORE', durations, expected)
+    redis.call('ZADD', durations, before and before * 0.6 + took * 0.4 or took, expected)
+    local mean = tonumber(redis.call('HGET', base .. 'stats', 'build_ms') or took)
+    redis.call('HSET', base .. 'stats', 'build_ms', mean * 0.95 + took * 0.05)
+    local newest = image_key('newest')
+    if newest and (redis.call('GET', newest) or '') < id then redis.call('SET', newest, id, 'EX', 604800) end
+  end
+  settle(state, to)
+  return { 'ok' }
+end
+
+if op == 'requeue' then
+  local outcome, detail, spent, delay, died = ARGV[5], ARGV[6], ARGV[7] == '1', tonumber(ARGV[8]), ARGV[9] == '1'
+  if spent then
+    close_attempt(outcome, detail)
+    redis.call('HINCRBY', record, 'spent', 1)
+  else
+    local number = get('attempt')
+    redis.call('HDEL', record, 'start:' .. number, 'replica:' .. number)
+  end
+  local ended = died and count_loss(state, tonumber(ARGV[10]))
+  if ended then return ended end
+  back_to_queue(state, delay)
+  return { 'ok' }
+end
+
+return redis.error_reply('unknown operation ' .. op)
+`;

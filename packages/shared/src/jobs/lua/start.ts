@@ -1,0 +1,64 @@
+/**
+ * peek: 4 milliseconds that a job may wait. Before a worker does anything for a job: ends it when a newer job has
+ * pushed to its image (`superseded`), when it has waited too long (`expired`) or is to be canceled. Returns
+ * {'ok', record}, or {'wait'} while another job builds the same image.
+ *
+ * start: 4 token, 5 worker, 6 replica, 7 losses that quarantine, 8 whether the worker has room for a suspect.
+ * A record found running was held by a worker that is lost: that attempt is closed, its slot freed, its token void.
+ * A job that has lost a worker before is a suspect, and runs only where no other suspect does, so that the next
+ * death says whose fault it is. Returns {'ok', state before, record}, or {'wait'} with the record queued.
+ */
+export const start = `
+if op == 'peek' then
+  if state == 'queued' then
+    if get('cancel_requested') then return settle_with(state, 'canceled', 'canceled', 'The job was canceled.') end
+    local newest = image_key('newest')
+    newest = newest and redis.call('GET', newest)
+    if newest and newest > id then
+      return settle_with(state, 'canceled', 'superseded', 'The newer job ' .. newest .. ' has pushed to the image.')
+    end
+    if now - tonumber(get('queued_at')) > tonumber(ARGV[4]) then
+      return settle_with(state, 'failed', 'expired', 'It waited longer than ' .. ARGV[4] / 1000 .. ' s.')
+    end
+  end
+  if image_busy() then return { 'wait' } end
+  return { 'ok', redis.call('HGETALL', record) }
+end
+
+if op == 'start' then
+  local token, worker, replica, max_lost, suspects = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8] == '1'
+  redis.call('ZREM', undispatched, id)
+  if state == 'running' then
+    local held = redis.call('HGET', record, 'replica:' .. get('attempt'))
+    if held then redis.call('ZREM', base .. 'slots:' .. held, id .. ':' .. get('token')) end
+    close_attempt('worker_lost', 'The worker was lost during the build.')
+    redis.call('HINCRBY', record, 'spent', 1)
+    local ended = count_loss(state, max_lost)
+    if ended then return ended end
+  end
+  if get('cancel_requested') then return settle_with(state, 'canceled', 'canceled', 'The job was canceled.') end
+  if image_busy() or (tonumber(get('lost')) > 0 and not suspects) then
+    if state == 'running' then back_to_queue(state, 0) end
+    return { 'wait' }
+  end
+  local lock = image_key('running')
+  if lock then redis.call('SET', lock, id) end
+  local number = redis.call('HINCRBY', record, 'attempt', 1)
+  local wait = math.max(0, now - tonumber(get('queued_at')))
+  redis.call('HSET', record, 'token', token, 'replica:' .. number, replica,
+    'start:' .. number, cjson.encode({ at = now, worker = worker, wait = wait }))
+  redis.call('HSETNX', record, 'started_at', clock(now))
+  redis.call('HDEL', record, 'retry_at')
+  local fairness, field, tag = base .. 'fairness', 'virtual:' .. get('band'), tonumber(get('tag'))
+  if tag > tonumber(redis.call('HGET', fairness, field) or '0') then redis.call('HSET', fairness, field, tag) end
+  change(state, 'running', 'job.started')
+  return { 'ok', state, redis.call('HGETALL', record) }
+end
+
+if op == 'cancel' then
+  redis.call('HSET', record, 'cancel_requested', 1)
+  if state == 'running' then return { 'requested' } end
+  settle_with(state, 'canceled', 'canceled', 'The job was canceled.')
+  return { 'ok' }
+end
+`;

@@ -1,0 +1,3 @@
+export { type Lease, type ReplicaOutcome, SlotLedger } from './ledger.js';
+export { fleetCapacity, ReplicaRegistry, type ReplicaState, replicaId } from './registry.js';
+export { rendezvous } from './rendezvous.js';

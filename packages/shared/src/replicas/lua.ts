@@ -1,0 +1,149 @@
+/**
+ * What the scripts of the ledger share. Times are milliseconds by Redis' clock.
+ *
+ * A replica is a hash: `configured` (0 when nobody said), `learned` (the limit as far as it is known), `proven` (the most
+ * builds that it was seen to take at once), `busy_streak` (refusals in a row), `hold_until` and `hold` (no increase
+ * before), `failures` (faults in a row), `open_until` and `opens` (its circuit), `draining`, `health`.
+ * Its leases are a sorted set, lease → expiry; those of suspects are in a second one as well.
+ */
+export const prelude = `
+local base = ARGV[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function replica_key(url) return base .. 'replica:' .. url end
+local function slots_key(url) return base .. 'slots:' .. url end
+local function suspects_key(url) return base .. 'suspects:' .. url end
+
+local function live(key)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  return redis.call('ZCARD', key)
+end
+
+local function limit_of(fields)
+  local configured = tonumber(fields[1] or '0')
+  local learned = math.floor(tonumber(fields[2] or '0'))
+  if learned < 1 then learned = configured > 0 and configured or 4 end
+  if configured > 0 and learned > configured then return configured end
+  return learned
+end
+`;
+
+/**
+ * ARGV: 1 base, 2 lease, 3 milliseconds the lease lives, 4 whether the job is a suspect, 5… replicas by preference.
+ *
+ * Takes a slot on the first replica that has room and no more than its fair share of all builds plus one (consistent
+ * hashing with bounded loads), else on the first that has room. A replica whose circuit is open is passed over; once
+ * its time is up, it gets one build as a probe. A suspect never shares a replica with another suspect.
+ * Returns {url, builds it has now, limit}, or {} when none has room.
+ */
+export const acquireLua = `${prelude}
+local lease, ttl, suspect = ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
+local usable, builds, capacity = {}, 0, 0
+
+for i = 5, #ARGV do
+  local url = ARGV[i]
+  local f = redis.call('HMGET', replica_key(url), 'configured', 'learned', 'open_until', 'draining', 'health')
+  local load = live(slots_key(url))
+  local open_until = tonumber(f[3] or '0')
+  local limit = limit_of(f)
+  if open_until > 0 then limit = open_until > now and 0 or 1 end
+  if not f[4] and f[5] ~= 'down' and limit > 0 and not (suspect and live(suspects_key(url)) > 0) then
+    usable[#usable + 1] = { url = url, load = load, limit = limit }
+    builds = builds + load
+    capacity = capacity + limit
+  end
+end
+
+local chosen
+for _, r in ipairs(usable) do
+  if r.load < r.limit then
+    local share = math.ceil((builds + 1) * r.limit / capacity)
+    if r.load <= share then chosen = r break end
+    chosen = chosen or r
+  end
+end
+if not chosen then return {} end
+redis.call('ZADD', slots_key(chosen.url), now + ttl, lease)
+if suspect then redis.call('ZADD', suspects_key(chosen.url), now + ttl, lease) end
+return { chosen.url, chosen.load + 1, chosen.limit }
+`;
+
+/** ARGV: 1 base, 2 milliseconds, 3 lease, 4 url, 5 lease, 6 url, … Renews what is still held; returns how many are. */
+export const renewLua = `${prelude}
+local ttl, held = tonumber(ARGV[2]), 0
+for i = 3, #ARGV, 2 do
+  local lease, url = ARGV[i], ARGV[i + 1]
+  if redis.call('ZSCORE', slots_key(url), lease) then
+    held = held + 1
+    redis.call('ZADD', slots_key(url), 'XX', now + ttl, lease)
+    redis.call('ZADD', suspects_key(url), 'XX', now + ttl, lease)
+  end
+end
+return held
+`;
+
+/**
+ * ARGV: 1 base, 2 lease, 3 url, 4 outcome, 5 builds the replica had when the slot was taken.
+ *
+ * Gives the slot back, and learns from how the call ended:
+ * `ok`: the replica did its work (whether the build succeeded or not). It has proven to take as many builds at once,
+ *   and when it was full, its limit grows by one a round, up to what is configured, or 16.
+ * `busy`: it refused. When it had never taken as many, or refused three times in a row, that was one too many, and the
+ *   limit stays below it for a while: five seconds at first, and when the next try ends the same, a minute, doubled each
+ *   time up to ten.
+ * `fault`: it was not reached, broke off or spoke nonsense. After three in a row its circuit opens for two seconds,
+ *   doubled each time up to a minute; a failed probe opens it again at once.
+ * `none`: nothing can be said (the build was stopped by us).
+ * Returns `opened`, `closed` or ''.
+ */
+export const releaseLua = `${prelude}
+local lease, url, outcome, taken = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local key = replica_key(url)
+redis.call('ZREM', slots_key(url), lease)
+redis.call('ZREM', suspects_key(url), lease)
+if outcome == 'none' then return '' end
+
+local f = redis.call('HMGET', key, 'configured', 'learned', 'proven', 'busy_streak', 'hold_until', 'hold', 'failures', 'open_until', 'opens', 'cut_to')
+local limit = limit_of(f)
+local learned = math.max(tonumber(f[2] or '0'), 0)
+if learned < 1 then learned = limit end
+
+if outcome == 'ok' then
+  local ceiling = tonumber(f[1] or '0')
+  if ceiling < 1 then ceiling = 16 end
+  local proven = math.max(tonumber(f[3] or '0'), taken)
+  if taken >= math.floor(learned) and learned < ceiling and now >= tonumber(f[5] or '0') then
+    learned = math.min(ceiling, learned + 1 / math.floor(learned))
+  end
+  redis.call('HSET', key, 'learned', learned, 'proven', proven, 'busy_streak', 0, 'failures', 0)
+  redis.call('HINCRBY', key, 'builds', 1)
+  if tonumber(f[8] or '0') > 0 then
+    redis.call('HDEL', key, 'open_until', 'opens')
+    return 'closed'
+  end
+  return ''
+end
+
+if outcome == 'busy' then
+  local streak = redis.call('HINCRBY', key, 'busy_streak', 1)
+  redis.call('HINCRBY', key, 'refusals', 1)
+  local unproven = taken > 1 and taken > tonumber(f[3] or '0')
+  if unproven or streak >= 3 then
+    local lower = math.max(1, math.min(math.floor(learned), taken - 1))
+    local confirmed = tonumber(f[10] or '0') == lower
+    local hold = confirmed and math.min(600000, math.max(60000, tonumber(f[6] or '0') * 2)) or 5000
+    redis.call('HSET', key, 'learned', lower, 'cut_to', lower, 'hold', hold, 'hold_until', now + hold)
+    redis.call('HSET', key, 'proven', math.min(tonumber(f[3] or '0'), lower), 'busy_streak', 0)
+  end
+  return ''
+end
+
+local failures = redis.call('HINCRBY', key, 'failures', 1)
+redis.call('HINCRBY', key, 'faults', 1)
+local probing = tonumber(f[8] or '0') > 0
+if failures < 3 and not probing then return '' end
+local opens = redis.call('HINCRBY', key, 'opens', 1)
+redis.call('HSET', key, 'open_until', now + math.min(60000, 2000 * 2 ^ (opens - 1)), 'failures', 0)
+return probing and '' or 'opened'
+`;

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import type { Keys, Redis } from '../redis/index.js';
+
+/** A replica as the workers know it. */
+export interface ReplicaState {
+  readonly id: string;
+  readonly url: string;
+  /** Builds that the operator allows at once; undefined when nobody said. */
+  readonly configured: number | undefined;
+  /** Builds that it is given at once at most, configured or learned. */
+  readonly limit: number;
+  readonly inFlight: number;
+  readonly circuit: 'closed' | 'open' | 'probing';
+  readonly health: 'up' | 'down' | 'unknown';
+  readonly draining: boolean;
+  /** Counts since the replica is known. */
+  readonly builds: number;
+  readonly refusals: number;
+  readonly faults: number;
+}
+
+/** How long a replica that no worker names any more stays known. */
+const forgottenAfterMs = 60_000;
+const defaultLimit = 4;
+
+/** A short name for a replica that fits into a path. */
+export const replicaId = (url: string) =>
+  `rep_${createHash('sha256').update(url).digest('hex').slice(0, 12)}`;
+
+/** Which replicas there are, and what is known of each; shared by workers and API through Redis. */
+export class ReplicaRegistry {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+
+  constructor({ redis, keys }: { readonly redis: Redis; readonly keys: Keys }) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /** Says that these replicas are there. Call it more often than once a minute. */
+  async announce(
+    replicas: readonly { readonly url: string; readonly max: number | undefined }[],
+  ): Promise<void> {
+    if (replicas.length === 0) return;
+    const pipeline = this.#redis.pipeline();
+    for (const { url, max } of replicas) {
+      pipeline.zadd(this.#keys.replicas, Date.now(), url);
+      pipeline.hset(this.#keys.replica(url), 'configured', max ?? 0);
+    }
+    await checked(pipeline.exec());
+  }
+
+  async setHealth(url: string, health: 'up' | 'down'): Promise<void> {
+    await this.#redis.hset(this.#keys.replica(url), 'health', health);
+  }
+
+  /** A draining replica finishes what it has and gets no more. False when there is no such replica. */
+  async setDraining(id: string, draining: boolean): Promise<boolean> {
+    const url = (await this.#urls()).find((known) => replicaId(known) === id);
+    if (url === undefined) return false;
+    const key = this.#keys.replica(url);
+    await (draining ? this.#redis.hset(key, 'draining', 1) : this.#redis.hdel(key, 'draining'));
+    return true;
+  }
+
+  async list(): Promise<ReplicaState[]> {
+    const now = Date.now();
+    const urls = await this.#urls();
+    const pipeline = this.#redis.pipeline();
+    for (const url of urls) {
+      pipeline.hgetall(this.#keys.replica(url)).zcount(this.#keys.slots(url), now, '+inf');
+    }
+    const replies = await checked(pipeline.exec());
+    return urls.map((url, at) =>
+      stateOf(url, replies[2 * at] as Record<string, string>, replies[2 * at + 1] as number, now),
+    );
+  }
+
+  async #urls(): Promise<string[]> {
+    const urls = await this.#redis.zrangebyscore(this.#keys.replicas, Date.now() - forgottenAfterMs, '+inf');
+    return urls.toSorted();
+  }
+}
+
+function stateOf(url: string, fields: Record<string, string>, inFlight: number, now: number): ReplicaState {
+  const number = (name: string) => Number(fields[name] ?? 0);
+  const configured = number('configured') || undefined;
+  const learned = Math.floor(number('learned')) || configured || defaultLimit;
+  const openUntil = number('open_until');
+  return {
+    id: replicaId(url),
+    url,
+    configured,
+    limit: Math.min(learned, configured ?? learned),
+    inFlight,
+    circuit: openUntil === 0 ? 'closed' : openUntil > now ? 'open' : 'probing',
+    health: fields.health === 'up' || fields.health === 'down' ? fields.health : 'unknown',
+    draining: fields.draining !== undefined,
+    builds: number('builds'),
+    refusals: number('refusals'),
+    faults: number('faults'),
+  };
+}
+
+/** Builds that the fleet can take at once now. */
+export const fleetCapacity = (replicas: readonly ReplicaState[]) =>
+  replicas
+    .filter(({ draining, health }) => !draining && health !== 'down')
+    .reduce(
+      (sum, { circuit, limit }) => sum + (circuit === 'open' ? 0 : circuit === 'probing' ? 1 : limit),
+      0,
+    );
+
+async function checked(replies: Promise<[error: Error | null, reply: unknown][] | null>): Promise<unknown[]> {
+  return ((await replies) ?? []).map(([error, reply]) => {
+    if (error) throw error;
+    return reply;
+  });
+}

@@ -1,0 +1,100 @@
+import { builderSchema, queueSchema, replicaIdSchema } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import type { JobStore } from '@slipway/shared/jobs';
+import { fleetCapacity, type ReplicaRegistry, type ReplicaState } from '@slipway/shared/replicas';
+import { z } from 'zod';
+import { requireAdmin } from '../http/auth.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+
+interface FleetDeps {
+  readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining'>;
+  readonly store: Pick<JobStore, 'queue'>;
+}
+
+/** The one pool there is until pools have names. */
+const poolName = 'default';
+
+export function fleetEndpoints({ replicas, store }: FleetDeps): Endpoint[] {
+  return [
+    endpoint(
+      {
+        id: 'listBuilders',
+        method: 'get',
+        path: '/v1/builders',
+        tag: 'Fleet',
+        summary: 'The replicas: health, limit, builds in flight, circuit',
+        answers: {
+          200: {
+            description: 'All replicas',
+            content: { 'application/json': z.object({ builders: z.array(builderSchema) }) },
+          },
+        },
+        errors: ['redis_unavailable'],
+      },
+      async ({ res }) => {
+        res.json({ builders: (await replicas.list()).map(show) });
+      },
+    ),
+    drainEndpoint('drain', 'Let a replica finish what it has, and give it no more', replicas),
+    drainEndpoint('resume', 'Give a drained replica builds again', replicas),
+    endpoint(
+      {
+        id: 'getQueue',
+        method: 'get',
+        path: '/v1/queue',
+        tag: 'Fleet',
+        summary: 'How much waits, since when, and for how long still',
+        answers: {
+          200: { description: 'The queue of each pool', content: { 'application/json': queueSchema } },
+        },
+        errors: ['redis_unavailable'],
+      },
+      async ({ res }) => {
+        const [{ queued, running, oldestWaitMs, meanBuildMs }, list] = await Promise.all([
+          store.queue(),
+          replicas.list(),
+        ]);
+        const capacity = fleetCapacity(list);
+        const known = meanBuildMs !== undefined && capacity > 0;
+        const pool = {
+          name: poolName,
+          queued,
+          running,
+          capacity,
+          oldest_wait_ms: oldestWaitMs,
+          ...(meanBuildMs !== undefined && { mean_build_ms: Math.round(meanBuildMs) }),
+          ...(known && { estimated_ms: Math.round(((queued + running / 2) * meanBuildMs) / capacity) }),
+        };
+        res.json({ pools: [pool] });
+      },
+    ),
+  ];
+}
+
+function drainEndpoint(verb: 'drain' | 'resume', summary: string, replicas: FleetDeps['replicas']): Endpoint {
+  return endpoint(
+    {
+      id: `${verb}Builder`,
+      method: 'post',
+      path: `/v1/builders/{id}/${verb}`,
+      tag: 'Fleet',
+      summary,
+      params: z.object({ id: replicaIdSchema }),
+      answers: { 200: { description: 'The replica', content: { 'application/json': builderSchema } } },
+      errors: ['not_found', 'forbidden', 'redis_unavailable'],
+    },
+    async ({ params: { id }, res }) => {
+      requireAdmin(res);
+      const there = await replicas.setDraining(id, verb === 'drain');
+      const state = (await replicas.list()).find((replica) => replica.id === id);
+      if (!there || !state) throw new SlipwayError('not_found', `There is no builder ${id}.`);
+      res.json(show(state));
+    },
+  );
+}
+
+const show = ({ configured, inFlight, ...state }: ReplicaState) => ({
+  ...state,
+  ...(configured !== undefined && { configured_limit: configured }),
+  in_flight: inFlight,
+});

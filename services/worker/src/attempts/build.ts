@@ -1,0 +1,110 @@
+import { imageRepository, parseImageReference } from '@slipway/shared/contracts';
+import { errorRow, SlipwayError } from '@slipway/shared/errors';
+import type { JobRecord } from '@slipway/shared/jobs';
+import type { LogWriter } from '@slipway/shared/logs';
+import type { Lease, ReplicaOutcome } from '@slipway/shared/replicas';
+import type { BuildEnd } from '../builder-client/answer.js';
+import { callBuilder } from '../builder-client/call.js';
+import type { AttemptDeps, Summary } from './deps.js';
+import { Interrupted } from './interruptions.js';
+import type { Prepared } from './prepare.js';
+
+interface BuildContext {
+  readonly record: JobRecord;
+  readonly token: string;
+  readonly prepared: Prepared & { readonly ready: true };
+  /** The slot that the attempt began with. It is given back in any case. */
+  readonly lease: Lease;
+  readonly signal: AbortSignal;
+  readonly log: LogWriter;
+  readonly summary: Summary;
+}
+
+/** How long another replica is waited for after one has refused. */
+const failoverWaitMs = 100;
+
+/** What the placement goes by: the repository, whose layers a replica may have. */
+export function repositoryOf({ spec }: JobRecord): string {
+  const reference = parseImageReference(spec.image);
+  return reference ? imageRepository(reference) : spec.image;
+}
+
+/** One slot a job and token: a later attempt never renews or frees the slot of an earlier one. */
+export const leaseId = (jobId: string, token: string) => `${jobId}:${token}`;
+export const jobOfLease = (id: string) => id.split(':', 1)[0] ?? '';
+
+/** Calls one replica after the other until one takes the build, within the time of one attempt. */
+export async function build(context: BuildContext, deps: AttemptDeps): Promise<BuildEnd> {
+  const { record, token, signal, summary } = context;
+  const { placement, store, metrics } = deps;
+  const timeoutMs = record.spec.timeout === undefined ? deps.buildTimeoutMs : record.spec.timeout * 1_000;
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const both = AbortSignal.any([signal, deadline]);
+  const tried = new Set<string>();
+  let lease: Lease | undefined = context.lease;
+  for (;;) {
+    tried.add(lease.url);
+    summary.replica = lease.url;
+    let outcome: ReplicaOutcome = 'none';
+    let refusal: SlipwayError;
+    try {
+      const end = await callOnce({ ...context, lease, signal: both, timeoutMs }, deps);
+      outcome = 'ok';
+      return end;
+    } catch (error) {
+      if (deadline.aborted && !signal.aborted) {
+        throw new SlipwayError('timed_out', `The build took longer than ${timeoutMs / 1_000} s.`);
+      }
+      if (!(error instanceof SlipwayError)) throw error;
+      outcome = outcomeOf(error);
+      if (errorRow(error.code).retry !== 'replace') throw error;
+      refusal = error;
+    } finally {
+      await placement.release(lease, outcome);
+    }
+    metrics.replaced.inc({ code: refusal.code });
+    summary.replaced++;
+    const wanted = {
+      id: leaseId(record.id, token),
+      repository: repositoryOf(record),
+      suspect: record.lost > 0,
+      except: tried,
+    };
+    lease = await placement.acquire(wanted, failoverWaitMs, both);
+    if (!lease) throw signal.aborted ? signal.reason : refusal;
+    if (!(await store.place(record.id, token, lease.url))) {
+      await placement.release(lease, 'none');
+      throw new Interrupted('stale');
+    }
+  }
+}
+
+async function callOnce(call: BuildContext & { timeoutMs: number }, deps: AttemptDeps): Promise<BuildEnd> {
+  const { lease, prepared, signal, timeoutMs, log } = call;
+  signal.throwIfAborted();
+  deps.metrics.assembledBytes.inc(prepared.payload.length);
+  return await callBuilder({
+    url: lease.url,
+    payload: prepared.payload,
+    signature: prepared.signature,
+    timeoutMs,
+    signal,
+    dispatcher: deps.dispatcher,
+    onLog: (lines) => log.append(lines),
+  });
+}
+
+/** What an error of a call says about the replica. */
+function outcomeOf({ code }: SlipwayError): ReplicaOutcome {
+  switch (code) {
+    case 'builder_busy':
+      return 'busy';
+    case 'builder_unreachable':
+    case 'builder_draining':
+    case 'builder_lost':
+    case 'builder_protocol':
+      return 'fault';
+    default:
+      return 'none';
+  }
+}

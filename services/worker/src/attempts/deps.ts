@@ -1,0 +1,40 @@
+import type { BlobStore } from '@slipway/shared/blobs';
+import type { Secret } from '@slipway/shared/config';
+import type { JobStore } from '@slipway/shared/jobs';
+import type { Logger } from '@slipway/shared/logger';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import type { SourceStore } from '@slipway/shared/source';
+import type { Dispatcher } from 'undici';
+import type { Placement } from '../fleet/placement.js';
+import type { WorkerMetrics } from '../metrics.js';
+import type { Interruptions } from './interruptions.js';
+
+/** What attempts are made with. */
+export interface AttemptDeps {
+  readonly store: JobStore;
+  readonly sources: SourceStore;
+  readonly blobs: BlobStore;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly placement: Placement;
+  readonly interruptions: Interruptions;
+  readonly dispatcher: Dispatcher;
+  readonly payloadSecret: Secret;
+  readonly workerName: string;
+  readonly buildTimeoutMs: number;
+  readonly maxAttempts: number;
+  /** Aborted when the worker is to stop: nothing new is begun then. */
+  readonly stopping: AbortSignal;
+  readonly random: () => number;
+  readonly metrics: WorkerMetrics;
+  readonly logger: Logger;
+}
+
+/** Everything known of an attempt at its end, for the one log line it gets. */
+export interface Summary {
+  replica?: string;
+  replaced: number;
+  payload_bytes?: number;
+  outcome?: string;
+  detail?: string;
+}

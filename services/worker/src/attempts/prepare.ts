@@ -1,0 +1,44 @@
+import type { Secret } from '@slipway/shared/config';
+import type { BuilderConfig } from '@slipway/shared/contracts';
+import { infrastructureFault, SlipwayError } from '@slipway/shared/errors';
+import type { JobRecord } from '@slipway/shared/jobs';
+import { createPayload, type Payload, type SourceStore } from '@slipway/shared/source';
+
+/** A payload ready to be sent, or why there can be none. */
+export type Prepared =
+  | { readonly ready: true; readonly payload: Payload; readonly signature: string }
+  | { readonly ready: false; readonly failure: SlipwayError };
+
+interface PrepareDeps {
+  readonly sources: SourceStore;
+  readonly payloadSecret: Secret;
+}
+
+/** Assembles and signs the payload of a job. Reads the source once; sending it reads it again. */
+export async function prepare(record: JobRecord, { sources, payloadSecret }: PrepareDeps): Promise<Prepared> {
+  try {
+    const payload = await createPayload({
+      sources,
+      layers: [{ digest: record.spec.source.digest, at: 'context' }],
+      config: builderConfig(record),
+    });
+    return { ready: true, payload, signature: await payload.sign(payloadSecret) };
+  } catch (error) {
+    return { ready: false, failure: asSlipwayError(error) };
+  }
+}
+
+/** The coded form of anything thrown. */
+export function asSlipwayError(error: unknown): SlipwayError {
+  if (error instanceof SlipwayError) return error;
+  return infrastructureFault(error) ?? new SlipwayError('internal', undefined, { cause: error });
+}
+
+function builderConfig({ spec }: JobRecord): BuilderConfig {
+  return {
+    image: spec.image,
+    ...(Object.keys(spec.build_args).length > 0 && { buildArgs: spec.build_args }),
+    ...(spec.platforms.length > 0 && { platforms: spec.platforms }),
+    ...(!spec.push && { skipPush: true }),
+  };
+}

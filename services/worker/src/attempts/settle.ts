@@ -1,0 +1,79 @@
+import type { JobError } from '@slipway/shared/contracts';
+import type { SlipwayError } from '@slipway/shared/errors';
+import type { JobRecord } from '@slipway/shared/jobs';
+import { answers } from '../fleet/health.js';
+import type { AttemptDeps, Summary } from './deps.js';
+import { Interrupted } from './interruptions.js';
+import { decideRetry } from './retry.js';
+
+/** What becomes of the job in the queue after an attempt. */
+export type AttemptResult = { readonly kind: 'done' } | { readonly kind: 'again'; readonly delayMs: number };
+
+interface SettleContext {
+  readonly record: JobRecord;
+  readonly token: string;
+  readonly failure: SlipwayError | Interrupted;
+  readonly logTail: readonly string[];
+  readonly summary: Summary;
+}
+
+/** Records that an attempt has not succeeded, and decides on what follows. */
+export async function settle(context: SettleContext, deps: AttemptDeps): Promise<AttemptResult> {
+  const { failure, summary } = context;
+  if (failure instanceof Interrupted) {
+    summary.outcome = failure.reason;
+    return await settleInterrupted(context, failure, deps);
+  }
+  const { record, token } = context;
+  const { code, message: detail } = failure;
+  Object.assign(summary, { outcome: code, detail });
+  const { maxAttempts, random, store, dispatcher } = deps;
+  const decision = decideRetry({ code, spent: record.spent, maxAttempts, random });
+  if (decision.kind === 'fail') {
+    const error: JobError = { code, detail, log_tail: [...context.logTail] };
+    await recorded(store.finish(record.id, token, { state: 'failed', error }), summary);
+    return { kind: 'done' };
+  }
+  // A connection that breaks is chance; a replica that is gone afterwards may have died of this build.
+  const replica = summary.replica;
+  const died = code === 'builder_lost' && replica !== undefined && !(await answers(replica, dispatcher));
+  await recorded(store.requeue(record.id, token, { code, detail, ...decision, died }), summary);
+  return { kind: 'again', delayMs: decision.delayMs };
+}
+
+async function settleInterrupted(
+  { record, token, logTail, summary }: SettleContext,
+  { reason, message: detail }: Interrupted,
+  { store }: AttemptDeps,
+): Promise<AttemptResult> {
+  switch (reason) {
+    case 'canceled': {
+      const error: JobError = {
+        code: 'canceled',
+        detail: 'The job was canceled while it ran.',
+        log_tail: [...logTail],
+      };
+      await recorded(store.finish(record.id, token, { state: 'canceled', error }), summary);
+      return { kind: 'done' };
+    }
+    case 'shutdown':
+    case 'lock_lost':
+    case 'slot_lost':
+      // The build was stopped by us: nobody is to blame, and the attempt does not count.
+      await recorded(
+        store.requeue(record.id, token, { code: 'draining', detail, spent: false, delayMs: 0 }),
+        summary,
+      );
+      return { kind: 'again', delayMs: 0 };
+    case 'stale':
+      // Somebody else has the job now: nothing of this attempt may be recorded.
+      return { kind: 'done' };
+    default:
+      return reason satisfies never;
+  }
+}
+
+/** A transition that was refused means that the job is somebody else's by now. */
+export async function recorded(transition: Promise<boolean>, summary: Summary): Promise<void> {
+  if (!(await transition)) Object.assign(summary, { outcome: 'stale', detail: 'The result was refused.' });
+}

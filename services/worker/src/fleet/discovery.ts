@@ -1,0 +1,87 @@
+import { lookup } from 'node:dns/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Component } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { ReplicaRegistry } from '@slipway/shared/replicas';
+import type { BuilderEntry } from './builders.js';
+
+export interface Replica {
+  readonly url: string;
+  readonly max: number | undefined;
+}
+
+interface DiscoveryOptions {
+  readonly builders: readonly BuilderEntry[];
+  readonly registry: Pick<ReplicaRegistry, 'announce'>;
+  readonly logger: Logger;
+  /** All addresses of a name. */
+  readonly resolve?: (
+    name: string,
+  ) => Promise<readonly { readonly address: string; readonly family: number }[]>;
+  readonly everyMs?: number;
+}
+
+/**
+ * Knows which replicas there are: those that are listed, and one for every address of a listed name, asked for anew
+ * every few seconds. A name that cannot be resolved keeps the addresses it had.
+ */
+export class Discovery implements Component {
+  readonly name = 'discovery';
+  readonly #options: DiscoveryOptions;
+  readonly #byEntry = new Map<string, readonly Replica[]>();
+
+  constructor(options: DiscoveryOptions) {
+    this.#options = options;
+    for (const { kind, url, max } of options.builders) {
+      this.#byEntry.set(url, kind === 'url' ? [{ url, max }] : []);
+    }
+  }
+
+  replicas(): readonly Replica[] {
+    return [...this.#byEntry.values()].flat();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { registry, logger, everyMs = 5_000 } = this.#options;
+    while (!signal.aborted) {
+      await this.refresh();
+      try {
+        await registry.announce(this.replicas());
+      } catch (error) {
+        if (!signal.aborted) logger.warn({ err: error }, 'replicas not announced');
+      }
+      await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Asks for the addresses of all names once. */
+  async refresh(): Promise<void> {
+    const { builders, logger, resolve = (name) => lookup(name, { all: true }) } = this.#options;
+    for (const { kind, url, max } of builders) {
+      if (kind === 'url') continue;
+      const { protocol, hostname, port } = new URL(url);
+      try {
+        const addresses = await resolve(hostname);
+        const replicas = addresses.map(({ address, family }) => {
+          const host = family === 6 ? `[${address}]` : address;
+          return { url: new URL(`${protocol}//${host}:${port || '80'}`).origin, max };
+        });
+        this.#note(url, replicas);
+      } catch (error) {
+        logger.warn({ err: error, name: hostname }, 'the name of the builders cannot be resolved');
+      }
+    }
+  }
+
+  #note(entry: string, replicas: readonly Replica[]): void {
+    const urls = (list: readonly Replica[]) =>
+      list
+        .map(({ url }) => url)
+        .toSorted()
+        .join();
+    if (urls(replicas) !== urls(this.#byEntry.get(entry) ?? [])) {
+      this.#options.logger.info({ entry, replicas: replicas.map(({ url }) => url) }, 'replicas changed');
+    }
+    this.#byEntry.set(entry, replicas);
+  }
+}

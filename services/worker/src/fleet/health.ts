@@ -1,0 +1,51 @@
+import type { ReplicaRegistry } from '@slipway/shared/replicas';
+import { type Dispatcher, request } from 'undici';
+import type { Duty } from '../leader/leader.js';
+import type { Replica } from './discovery.js';
+
+interface HealthOptions {
+  readonly registry: Pick<ReplicaRegistry, 'setHealth'>;
+  readonly discovery: { replicas(): readonly Replica[] };
+  readonly dispatcher: Dispatcher;
+}
+
+const timeoutMs = 2_000;
+/** One check that fails may be chance. */
+const failuresUntilDown = 2;
+
+/** Whether a replica answers at all. That it is not ready (full) says nothing here: the ledger knows how full it is. */
+export async function answers(url: string, dispatcher: Dispatcher): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const { statusCode, body } = await request(`${url}/healthz`, { dispatcher, signal });
+    await body.dump();
+    return statusCode < 500;
+  } catch {
+    // Why it does not answer does not matter: it is not usable.
+    return false;
+  }
+}
+
+/** Checks all replicas, and notes which are down. */
+export class HealthDuty implements Duty {
+  readonly name = 'health';
+  readonly everyMs = 2_000;
+  readonly #options: HealthOptions;
+  readonly #failures = new Map<string, number>();
+
+  constructor(options: HealthOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    await Promise.all(this.#options.discovery.replicas().map(({ url }) => this.#check(url)));
+  }
+
+  async #check(url: string): Promise<void> {
+    const { registry, dispatcher } = this.#options;
+    const failures = (await answers(url, dispatcher)) ? 0 : (this.#failures.get(url) ?? 0) + 1;
+    this.#failures.set(url, failures);
+    if (failures === 0) await registry.setHealth(url, 'up');
+    else if (failures >= failuresUntilDown) await registry.setHealth(url, 'down');
+  }
+}

@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Component } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import { type Lease, type ReplicaOutcome, rendezvous, type SlotLedger } from '@slipway/shared/replicas';
+import type { Replica } from './discovery.js';
+
+interface PlacementOptions {
+  readonly ledger: SlotLedger;
+  readonly discovery: { replicas(): readonly Replica[] };
+  /** How long a lease lives without being renewed, in milliseconds. */
+  readonly ttlMs: number;
+  /** Told of the lease that this worker could not renew in time: its build must end before somebody else has the slot. */
+  readonly onLost: (lease: Lease) => void;
+  readonly onCircuit: (url: string, change: 'opened' | 'closed') => void;
+  readonly logger: Logger;
+}
+
+interface Wanted {
+  /** Of the lease; the same job has another one in each attempt. */
+  readonly id: string;
+  /** What the replicas' caches go by. */
+  readonly repository: string;
+  readonly suspect: boolean;
+  /** Replicas that have refused it already. */
+  readonly except: ReadonlySet<string>;
+}
+
+const retryMs = 20;
+/** Of a lease's life, what is left when its build is stopped: it must have ended at the replica by then. */
+const marginShare = 0.15;
+
+interface Held {
+  readonly lease: Lease;
+  aliveUntil: number;
+}
+
+/** Finds a replica for each build, and keeps the slots of this worker's builds while they run. */
+export class Placement implements Component {
+  readonly name = 'placement';
+  readonly #options: PlacementOptions;
+  readonly #held = new Map<string, Held>();
+  #wake = new Set<() => void>();
+
+  constructor(options: PlacementOptions) {
+    this.#options = options;
+  }
+
+  /** A slot, waited for up to `waitMs`; undefined when none came free or the signal was aborted. */
+  async acquire(wanted: Wanted, waitMs: number, signal: AbortSignal): Promise<Lease | undefined> {
+    const until = performance.now() + waitMs;
+    for (;;) {
+      const lease = await this.#tryOnce(wanted);
+      if (lease || performance.now() >= until || signal.aborted) return lease;
+      await Promise.race([sleep(retryMs), this.#released()]);
+    }
+  }
+
+  async #tryOnce({ id, repository, suspect, except }: Wanted): Promise<Lease | undefined> {
+    const { ledger, discovery, ttlMs } = this.#options;
+    const urls = discovery.replicas().flatMap(({ url }) => (except.has(url) ? [] : [url]));
+    const asked = performance.now();
+    const lease = await ledger.acquire({ id, preference: rendezvous(repository, urls), ttlMs, suspect });
+    if (lease) this.#held.set(id, { lease, aliveUntil: asked + ttlMs });
+    return lease;
+  }
+
+  /** Gives a slot back, with what the call said about the replica. */
+  async release(lease: Lease, outcome: ReplicaOutcome): Promise<void> {
+    const { ledger, onCircuit, logger } = this.#options;
+    this.#held.delete(lease.id);
+    try {
+      const change = await ledger.release(lease, outcome);
+      if (change) onCircuit(lease.url, change);
+    } catch (error) {
+      logger.warn({ err: error, replica: lease.url }, 'a slot was not given back; it will run out');
+    }
+    for (const wake of this.#wake) wake();
+  }
+
+  /** Builds that this worker has on each replica. */
+  inFlight(): ReadonlyMap<string, number> {
+    const counts = new Map(this.#options.discovery.replicas().map(({ url }) => [url, 0]));
+    for (const { lease } of this.#held.values()) counts.set(lease.url, (counts.get(lease.url) ?? 0) + 1);
+    return counts;
+  }
+
+  #released(): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#wake.delete(wake);
+        resolve();
+      };
+      this.#wake.add(wake);
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { ttlMs, logger } = this.#options;
+    let renewing = false;
+    let renewedAt = 0;
+    // Builds are still running while the process drains, so this goes on until the last slot is given back.
+    while (!signal.aborted || this.#held.size > 0) {
+      if (!renewing && performance.now() - renewedAt > ttlMs / 3) {
+        renewing = true;
+        renewedAt = performance.now();
+        this.#renew()
+          .catch((error: unknown) => logger.warn({ err: error }, 'slots not renewed'))
+          .finally(() => {
+            renewing = false;
+          });
+      }
+      this.#stopLost();
+      await (signal.aborted ? sleep(100) : sleep(250, undefined, { signal }).catch(() => undefined));
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { ledger, ttlMs } = this.#options;
+    const held = [...this.#held.values()];
+    if (held.length === 0) return;
+    const asked = performance.now();
+    await ledger.renew(
+      held.map(({ lease }) => lease),
+      ttlMs,
+    );
+    for (const each of held) each.aliveUntil = asked + ttlMs;
+  }
+
+  #stopLost(): void {
+    const marginMs = this.#options.ttlMs * marginShare;
+    for (const { lease, aliveUntil } of this.#held.values()) {
+      if (performance.now() > aliveUntil - marginMs) this.#options.onLost(lease);
+    }
+  }
+}
