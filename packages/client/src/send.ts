@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectionError, connectionCode, readProblem } from './errors.js';
 
-export interface SendOptions {
+interface SendOptions {
   /** Makes the request anew for each try. */
   readonly request: () => Request;
   /** Further tries when the server is away for a moment. Only for requests that may safely be sent twice. */

@@ -130,8 +130,7 @@ interface Parts {
 function createHandle({ name, child, exited, lines }: Parts): ProcessHandle {
   const pid = child.pid as number;
   const killGroup = () => signalIfAlive(-pid, 'SIGKILL');
-  process.once('exit', killGroup);
-  const gone = exited.then(() => process.off('exit', killGroup));
+  const gone = exited.then(killAtExit(killGroup));
   let stopping: Promise<void> | undefined;
   const kill = (signal: NodeJS.Signals) => {
     if (child.exitCode === null && child.signalCode === null) signalIfAlive(pid, signal);
@@ -154,6 +153,21 @@ function createHandle({ name, child, exited, lines }: Parts): ProcessHandle {
       stopping ??= stop(graceMs);
       return stopping;
     },
+  };
+}
+
+const atExit = new Set<() => void>();
+const killAll = () => {
+  for (const kill of atExit) kill();
+};
+
+/** Has `kill` called when this process exits, until what is returned is called. One listener serves all. */
+function killAtExit(kill: () => void): () => void {
+  if (atExit.size === 0) process.on('exit', killAll);
+  atExit.add(kill);
+  return () => {
+    atExit.delete(kill);
+    if (atExit.size === 0) process.off('exit', killAll);
   };
 }
 

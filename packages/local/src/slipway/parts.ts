@@ -21,7 +21,7 @@ interface Start<H extends ProcessHandle> {
 export class Parts {
   readonly #options: PartsOptions;
   readonly #stages: ProcessHandle[][] = [];
-  readonly #listed: SlipwayPart[] = [];
+  readonly #started: (SlipwayPart | undefined)[] = [];
   readonly failed: Promise<PartFailure>;
   #fail: (failure: PartFailure) => void = () => undefined;
   #stopping: Promise<void> | undefined;
@@ -33,8 +33,9 @@ export class Parts {
     });
   }
 
-  get listed(): readonly SlipwayPart[] {
-    return this.#listed;
+  /** In the order in which they were to start, which is not that in which they got ready. */
+  get started(): readonly SlipwayPart[] {
+    return this.#started.filter((part) => part !== undefined);
   }
 
   /** Opens a stage; parts are started into it until the next is opened. */
@@ -47,12 +48,13 @@ export class Parts {
   async start<H extends ProcessHandle>({ name, address, start }: Start<H>): Promise<H> {
     const { logDir, signal, onPart } = this.#options;
     const stage = this.#stages.at(-1);
+    const place = this.#started.push(undefined) - 1;
     const logFile = join(logDir, `${name.replaceAll(' ', '-')}.log`);
     await keepPrevious(logFile);
     const handle = await start({ logFile, ...(signal && { signal }) });
     stage?.push(handle);
     const part = { name, address: address(handle), pid: handle.pid, logFile };
-    this.#listed.push(part);
+    this.#started[place] = part;
     onPart?.(part);
     void handle.exited.then((exit) => {
       if (!this.#stopping) this.#fail({ part, exit, lines: handle.recentLines() });

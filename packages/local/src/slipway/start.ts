@@ -28,7 +28,7 @@ export async function startSlipway(options: SlipwayOptions): Promise<Slipway> {
       tokenFile: layout.tokenFile,
       registry,
       engine: engine.name,
-      parts: parts.listed,
+      parts: parts.started,
       failed: parts.failed,
       stop: () => parts.stop(),
     };

@@ -1,0 +1,3 @@
+const messages = require('./messages.json');
+
+process.stdout.write(`${messages[process.env.LANGUAGE] ?? messages.en}\n`);

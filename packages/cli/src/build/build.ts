@@ -1,0 +1,156 @@
+import { type Client, hasEnded, type Job, type JobSpec } from '@slipway/client';
+import type { CommandContext, CommonOptions } from '../command-context.js';
+import { connect } from '../connection/connection.js';
+import { type ExitCode, exitCodes } from '../exit-codes.js';
+import { attemptLine, logText } from '../jobs/logs.js';
+import { builtImage, outcomeLine } from '../jobs/outcome.js';
+import type { Screen, Terminal } from '../terminal/terminal.js';
+import { bytes, count, shortDigest, shown } from '../terminal/text.js';
+import { readContext } from './context.js';
+import { Interrupted, Interruption } from './interruption.js';
+import { packContext } from './pack.js';
+
+export interface BuildOptions extends CommonOptions {
+  readonly image: string;
+  readonly buildArg?: Readonly<Record<string, string>>;
+  readonly platform?: readonly string[];
+  readonly push: boolean;
+  readonly function?: string;
+  readonly label?: Readonly<Record<string, string>>;
+  /** Seconds. */
+  readonly timeout?: number;
+  readonly callback?: string;
+  readonly detach?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Builds a folder: packs, uploads, submits, shows the log, and reports the image. */
+export async function build(
+  folder: string,
+  options: BuildOptions,
+  { terminal, env }: CommandContext,
+): Promise<ExitCode> {
+  const client = await connect({ options, env });
+  const say = stepLine(terminal, options);
+  const interruption = new Interruption();
+  try {
+    const digest = await upload({ folder, client, say, signal: interruption.signal });
+    const { id } = await interruption.shield(() => client.submitJob({ spec: spec(options, digest) }));
+    say('submitted', id);
+    if (options.detach) {
+      if (options.json) terminal.out.line(JSON.stringify(await client.getJob({ id })));
+      else terminal.out.line(id);
+      say('follow it', `slipway logs -f ${id}`);
+      return exitCodes.ok;
+    }
+    const job = await watch({ id, client, options, terminal, interruption });
+    return report(job, options, terminal);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    terminal.err.line(error.message);
+    return exitCodes.failed;
+  } finally {
+    interruption.close();
+  }
+}
+
+function spec(options: BuildOptions, digest: string): JobSpec {
+  const { image, buildArg, platform, push, label, timeout, callback } = options;
+  return {
+    image,
+    source: { digest },
+    push,
+    ...(buildArg && { build_args: buildArg }),
+    ...(platform && { platforms: [...platform] }),
+    ...(options.function !== undefined && { function: options.function }),
+    ...(label && { labels: label }),
+    ...(timeout !== undefined && { timeout }),
+    ...(callback !== undefined && { callback: { url: callback } }),
+  };
+}
+
+type Say = (step: string, text: string) => void;
+
+/** The steps before the log, each a line; nothing when they are not wanted. */
+function stepLine({ err }: Terminal, { quiet = false, json = false }: BuildOptions): Say {
+  if (quiet || json) return () => undefined;
+  return (step, text) => err.line(`${err.style('bold', step.padEnd(10))} ${text}`);
+}
+
+interface Upload {
+  readonly folder: string;
+  readonly client: Client;
+  readonly say: Say;
+  readonly signal: AbortSignal;
+}
+
+async function upload({ folder, client, say, signal }: Upload): Promise<string> {
+  const context = await readContext(folder);
+  say('context', `${count(context.files, 'file')}, ${bytes(context.bytes)}`);
+  for (const path of context.leftOut) say('left out', `${shown(path)} is neither file, folder nor link`);
+  const { digest, created } = await client.uploadSource({ archive: () => packContext(context), signal });
+  say('source', `${shortDigest(digest)}${created ? '' : ' (was there already)'}`);
+  return digest;
+}
+
+interface Watch {
+  readonly id: string;
+  readonly client: Client;
+  readonly options: BuildOptions;
+  readonly terminal: Terminal;
+  readonly interruption: Interruption;
+}
+
+/** Shows the log until the job has ended. The first interrupt cancels the job, the second leaves it. */
+async function watch({ id, client, options, terminal, interruption }: Watch): Promise<Job> {
+  const { err } = terminal;
+  let canceling: Promise<unknown> = Promise.resolve();
+  const leave = new AbortController();
+  interruption.onInterrupt((times) => {
+    if (times > 1) {
+      leave.abort(new Interrupted(`Left ${id}. See what becomes of it: slipway status ${id}`));
+      return;
+    }
+    err.line(`Canceling ${id}. Ctrl-C again leaves without waiting.`);
+    // It may have ended in this very moment; what is wrong otherwise shows in the wait below.
+    canceling = client.cancelJob({ id }).catch((error: unknown) => {
+      if ((error as { code?: unknown }).code !== 'job_not_cancelable') leave.abort(error);
+    });
+  });
+  const { signal } = leave;
+  if (!options.quiet && !options.json) await showLog({ id, client, screen: err, signal });
+  const job = await client.waitForEnd({ id, signal });
+  await canceling;
+  return job;
+}
+
+interface ShowLog {
+  readonly id: string;
+  readonly client: Client;
+  readonly screen: Screen;
+  readonly signal: AbortSignal;
+}
+
+async function showLog({ id, client, screen, signal }: ShowLog): Promise<void> {
+  let attempt = 1;
+  for await (const line of client.followLog({ id, signal })) {
+    if (line.attempt !== attempt) {
+      attempt = line.attempt;
+      screen.line(attemptLine(screen, attempt));
+    }
+    screen.line(logText(screen, line.text));
+  }
+}
+
+/** The image goes to standard output alone, so that `$(slipway build …)` is what to deploy. */
+function report(job: Job, options: BuildOptions, { out, err }: Terminal): ExitCode {
+  if (!hasEnded(job.state)) throw new Error(`the job has not ended: ${job.state}`);
+  const ok = job.state === 'succeeded';
+  if (options.json) out.line(JSON.stringify(job));
+  else {
+    if (options.quiet && job.error) for (const line of job.error.log_tail) err.line(logText(err, line));
+    if (!options.quiet || !ok) err.line(err.style(ok ? 'green' : 'red', shown(outcomeLine(job))));
+    if (ok) out.line(builtImage(job));
+  }
+  return ok ? exitCodes.ok : exitCodes.failed;
+}

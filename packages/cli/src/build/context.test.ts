@@ -1,0 +1,157 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, linkSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { temporaryFolder } from '@slipway/local';
+import { list, type ReadEntry } from 'tar';
+import { afterAll, describe, expect, test } from 'vitest';
+import { CommandError } from '../command-error.js';
+import { readContext } from './context.js';
+import { packContext } from './pack.js';
+
+const folders: { remove(): Promise<void> }[] = [];
+afterAll(() => Promise.all(folders.map((folder) => folder.remove())));
+
+async function folderWith(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await temporaryFolder();
+  folders.push(folder);
+  for (const [path, text] of Object.entries({ Dockerfile: 'FROM scratch\n', ...files })) {
+    mkdirSync(dirname(join(folder.path, path)), { recursive: true });
+    writeFileSync(join(folder.path, path), text);
+  }
+  return folder.path;
+}
+
+const pathsOf = async (folder: string) => (await readContext(folder)).paths;
+
+/** The entries of the packed context, as an archive's reader sees them. */
+async function entriesOf(folder: string) {
+  const archive = await buffer(packContext(await readContext(folder)));
+  const entries: ReadEntry[] = [];
+  const parser = list({ onReadEntry: (entry) => entries.push(entry) });
+  parser.end(archive);
+  return entries;
+}
+
+describe('a build context', () => {
+  test('holds all files and folders, sorted', async () => {
+    const folder = await folderWith({ 'b/2.txt': 'two', 'b/10.txt': '10', 'a.txt': 'a', '.hidden': 'h' });
+    mkdirSync(join(folder, 'empty'));
+    expect(await readContext(folder)).toEqual({
+      folder,
+      paths: ['.hidden', 'Dockerfile', 'a.txt', 'b', 'b/10.txt', 'b/2.txt', 'empty'],
+      files: 5,
+      bytes: 1 + 13 + 1 + 2 + 3,
+      leftOut: [],
+    });
+  });
+
+  test.each<[string, string[]]>([
+    ['', ['a.txt', 'node_modules', 'node_modules/x', 'node_modules/x/i.js', 'src', 'src/b.md', 'src/c.js']],
+    ['node_modules\n*.txt', ['src', 'src/b.md', 'src/c.js']],
+    ['# a comment\n\n**/*.md\nnode_modules/', ['a.txt', 'src', 'src/c.js']],
+    ['*\n!src/*.js', ['src', 'src/c.js']],
+    ['/src\nnode_modules/**', ['a.txt', 'node_modules']],
+    [
+      'node_modules/*\n!node_modules/x/i.js\nsrc\na.txt',
+      ['node_modules', 'node_modules/x', 'node_modules/x/i.js'],
+    ],
+  ])('leaves out what .dockerignore names: %j', async (rules, expected) => {
+    const folder = await folderWith({
+      '.dockerignore': rules,
+      'a.txt': '',
+      'src/b.md': '',
+      'src/c.js': '',
+      'node_modules/x/i.js': '',
+    });
+    const paths = await pathsOf(folder);
+    expect(paths.filter((path) => path !== 'Dockerfile' && path !== '.dockerignore')).toEqual(expected);
+    expect(paths).toContain('Dockerfile');
+    expect(paths).toContain('.dockerignore');
+  });
+
+  test('holds links as links, wherever they point', async () => {
+    const folder = await folderWith({ 'a/secret.txt': 's' });
+    symlinkSync('/etc', join(folder, 'etc'));
+    symlinkSync('a', join(folder, 'inside'));
+    symlinkSync('nowhere', join(folder, 'broken'));
+    const entries = await entriesOf(folder);
+    expect(
+      entries.filter(({ type }) => type === 'SymbolicLink').map(({ path, linkpath }) => [path, linkpath]),
+    ).toEqual([
+      ['broken', 'nowhere'],
+      ['etc', '/etc'],
+      ['inside', 'a'],
+    ]);
+    expect(entries.map(({ path }) => path)).not.toContain('inside/secret.txt');
+    expect(entries).toHaveLength(6);
+  });
+
+  test('may itself be reached through a link', async () => {
+    const folder = await folderWith({});
+    symlinkSync(folder, `${folder}-link`);
+    folders.push({ remove: async () => rmSync(`${folder}-link`) });
+    expect((await readContext(`${folder}-link`)).folder).toBe(folder);
+  });
+
+  test('keeps modes, and says nothing of who packed it and when', async () => {
+    const folder = await folderWith({ 'run.sh': '#!/bin/sh\n', '@x': 'not an archive', 'same.txt': 's' });
+    chmodSync(join(folder, 'run.sh'), 0o755);
+    linkSync(join(folder, 'same.txt'), join(folder, 'twice.txt'));
+    const entries = await entriesOf(folder);
+    expect(entries.map(({ path }) => path)).toEqual(['@x', 'Dockerfile', 'run.sh', 'same.txt', 'twice.txt']);
+    expect(entries.map(({ mode }) => mode)).toEqual([0o644, 0o644, 0o755, 0o644, 0o644]);
+    expect(entries.map(({ type }) => type)).toEqual(Array(5).fill('File'));
+    expect(new Set(entries.map(({ uid, gid, mtime }) => `${uid} ${gid} ${mtime?.getTime()}`))).toEqual(
+      new Set(['0 0 0']),
+    );
+  });
+
+  test('is unpacked by other programs as it was, long names and large files too', async () => {
+    const long = `${'folder-with-a-long-name/'.repeat(6)}${'ü'.repeat(60)}.txt`;
+    const folder = await folderWith({ [long]: 'far down', 'big.bin': 'y'.repeat(1_000_001), 'none.txt': '' });
+    symlinkSync(long, join(folder, 'long-link'));
+    const target = await folderWith({});
+    const unpack = spawnSync('tar', ['-x', '-C', target], {
+      input: await buffer(packContext(await readContext(folder))),
+    });
+    expect(unpack.stderr.toString()).toBe('');
+    expect(spawnSync('diff', ['-r', '--no-dereference', folder, target]).stdout.toString()).toBe('');
+    expect(await pathsOf(target)).toEqual(await pathsOf(folder));
+  });
+
+  test('leaves out what is neither file, folder nor link, and names it', async () => {
+    const folder = await folderWith({});
+    expect(spawnSync('mkfifo', [join(folder, 'pipe')]).status).toBe(0);
+    expect(await readContext(folder)).toMatchObject({ paths: ['Dockerfile'], leftOut: ['pipe'] });
+  });
+
+  test.each([
+    [
+      'without a Dockerfile',
+      async () => {
+        const folder = await folderWith({ 'x/y': '' });
+        return join(folder, 'x');
+      },
+      /no Dockerfile/,
+    ],
+    ['that is not there', async () => '/no/such/folder', /no folder \/no\/such\/folder/],
+    ['that is a file', async () => join(await folderWith({}), 'Dockerfile'), /is not a folder/],
+  ])('%s is wrong usage', async (_what, make, message) => {
+    const error = await readContext(await make()).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(CommandError);
+    expect(error).toMatchObject({ exitCode: 2, message: expect.stringMatching(message) });
+  });
+
+  test.each<[string, (path: string) => void, RegExp]>([
+    ['gone', (path) => rmSync(path), /ENOENT/],
+    ['shorter', (path) => truncateSync(path, 300_000), /big.bin became shorter/],
+  ])('is not packed when a file is %s meanwhile', async (what, change, message) => {
+    const folder = await folderWith({ 'big.bin': 'x'.repeat(1_000_000) });
+    const packing = packContext(await readContext(folder));
+    // For the first bytes the file has been opened, and its size told.
+    if (what === 'shorter') await packing.next();
+    change(join(folder, 'big.bin'));
+    await expect(buffer(packing)).rejects.toThrow(message);
+  });
+});

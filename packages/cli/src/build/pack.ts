@@ -1,0 +1,85 @@
+import type { Stats } from 'node:fs';
+import { constants, type FileHandle, lstat, open, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Header, type HeaderData, Pax } from 'tar';
+import type { BuildContext } from './context.js';
+
+const blockBytes = 512;
+/** Small files are sent together, so that there is not a write for each. */
+const chunkBytes = 128 * 1024;
+
+/**
+ * The context as a tar, made while it is read: one file at a time, no link followed. Says nothing of who packed it or when;
+ * a hard link is packed as the file that it is. Rejects when a file goes, shrinks or cannot be read meanwhile.
+ */
+export async function* packContext({
+  folder,
+  paths,
+}: Pick<BuildContext, 'folder' | 'paths'>): AsyncGenerator<Uint8Array> {
+  let waiting: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const block of blocks(folder, paths)) {
+    waiting.push(block);
+    bytes += block.length;
+    if (bytes < chunkBytes) continue;
+    yield Buffer.concat(waiting, bytes);
+    waiting = [];
+    bytes = 0;
+  }
+  // Two empty blocks end an archive.
+  yield Buffer.concat([...waiting, Buffer.alloc(2 * blockBytes)]);
+}
+
+async function* blocks(folder: string, paths: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const path of paths) {
+    const full = join(folder, path);
+    const stat = await lstat(full);
+    if (stat.isDirectory()) yield header({ path: `${path}/`, type: 'Directory', mode: 0o755 });
+    else if (stat.isSymbolicLink()) {
+      yield header({ path, type: 'SymbolicLink', mode: 0o777, linkpath: await readlink(full) });
+    } else yield* file(path, full);
+  }
+}
+
+async function* file(path: string, full: string): AsyncGenerator<Uint8Array> {
+  // A link that has taken the file's place is an error, not a way out of the folder.
+  const handle = await open(full, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile()) throw new Error(`${path} is not a file any more`);
+    yield header({ path, type: 'File', mode: modeOf(stat), size: stat.size });
+    yield* content(path, handle, stat.size);
+    yield Buffer.alloc(padding(stat.size));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* content(path: string, handle: FileHandle, size: number): AsyncGenerator<Uint8Array> {
+  for (let left = size; left > 0; ) {
+    const buffer = Buffer.allocUnsafe(Math.min(left, chunkBytes));
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
+    if (bytesRead === 0) throw new Error(`${path} became shorter while it was packed`);
+    left -= bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+function header(data: HeaderData): Buffer {
+  const full = { ...data, mtime: new Date(0), uid: 0, gid: 0 };
+  const block = Buffer.alloc(blockBytes);
+  const needsPax = new Header(full).encode(block);
+  if (!needsPax) return block;
+  const { path, linkpath, size } = full;
+  return Buffer.concat([
+    new Pax({
+      ...(path !== undefined && { path }),
+      ...(linkpath !== undefined && { linkpath }),
+      ...(size !== undefined && { size }),
+    }).encode(),
+    block,
+  ]);
+}
+
+const modeOf = (stat: Stats): number => ((stat.mode & 0o111) === 0 ? 0o644 : 0o755);
+const padding = (size: number): number => (blockBytes - (size % blockBytes)) % blockBytes;

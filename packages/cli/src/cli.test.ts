@@ -1,0 +1,411 @@
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { freePort, temporaryFolder } from '@slipway/local';
+import { afterEach, describe, expect, test } from 'vitest';
+import { runCli } from './cli.js';
+import { createScreen } from './terminal/terminal.js';
+
+const cleanUp: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of cleanUp.splice(0)) await step();
+});
+
+/** Runs a command line as `main.ts` does, with its two streams kept. */
+async function slipway(argv: readonly string[], env: Record<string, string> = {}) {
+  const text = { out: '', err: '' };
+  const screen = (name: 'out' | 'err') =>
+    createScreen({ write: (chunk: string) => (text[name] += chunk) }, env);
+  const exit = await runCli({
+    argv,
+    env: { SLIPWAY_DATA: '/no/such/folder', ...env },
+    terminal: { out: screen('out'), err: screen('err') },
+  });
+  return { exit, ...text };
+}
+
+interface Asked {
+  readonly call: string;
+  readonly token: string | undefined;
+  readonly body: Buffer;
+}
+type Answer = (res: ServerResponse, asked: Asked) => unknown;
+
+/** A server that answers calls such as `GET /v1/jobs/job_1`, and what it takes to reach it. */
+async function serve(answers: Readonly<Record<string, Answer>>) {
+  const asked: Asked[] = [];
+  const server = createServer(async (req: IncomingMessage, res) => {
+    const call = `${req.method} ${req.url}`;
+    const one = { call, token: req.headers.authorization, body: await buffer(req) };
+    asked.push(one);
+    const answer = answers[call];
+    if (answer) await answer(res, one);
+    else problem(404, 'not_found')(res);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  cleanUp.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, asked, env: { SLIPWAY_URL: url, SLIPWAY_TOKEN: 'hush' } };
+}
+
+const json =
+  (status: number, value: unknown) =>
+  (res: ServerResponse): void => {
+    res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+  };
+const problem =
+  (status: number, code: string, more = {}) =>
+  (res: ServerResponse): void => {
+    res.writeHead(status, { 'content-type': 'application/problem+json' });
+    res.end(JSON.stringify({ code, detail: `what ${code} is about`, remedy: 'do this', ...more }));
+  };
+const log =
+  (...lines: string[]) =>
+  (res: ServerResponse): void => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    lines.forEach((text, index) => {
+      res.write(
+        `id: 1-${index + 1}\nevent: log\ndata: ${JSON.stringify({ attempt: 1, line: index + 1, text })}\n\n`,
+      );
+    });
+    res.end('event: end\ndata: {}\n\n');
+  };
+const job = (state: string, more = {}) => ({
+  id: 'job_1',
+  state,
+  image: 'r.example/x:1',
+  source: { digest: `sha256:${'1'.repeat(64)}` },
+  version: 1,
+  created_at: '2026-01-02T03:04:05.000Z',
+  started_at: '2026-01-02T03:04:06.000Z',
+  finished_at: '2026-01-02T03:04:08.500Z',
+  cancel_requested: false,
+  attempts: [{ number: 1, worker: 'w', replica: 'http://b:1', started_at: '2026-01-02T03:04:06.000Z' }],
+  ...more,
+});
+const succeeded = job('succeeded', {
+  result: { image: 'r.example/x:1', digest: 'sha256:abc', duration_ms: 5 },
+});
+const failed = job('failed', {
+  error: { code: 'build_failed', detail: 'step 2 ended with 1', log_tail: ['l: first', 'l: no such module'] },
+});
+
+async function contextFolder() {
+  const folder = await temporaryFolder();
+  cleanUp.push(() => folder.remove());
+  writeFileSync(join(folder.path, 'Dockerfile'), 'FROM scratch\n');
+  return folder.path;
+}
+
+const building = (ended: unknown): Record<string, Answer> => ({
+  'POST /v1/sources': json(201, { digest: 'sha256:d', files: 1, bytes: 13 }),
+  'POST /v1/jobs': json(202, job('queued')),
+  'GET /v1/jobs/job_1/logs?follow=1': log('v: [1/1] RUN it', 'l: done'),
+  'GET /v1/jobs/job_1?wait=30': json(200, ended),
+});
+
+describe('help', () => {
+  test.each([[['--help']], [['help', 'build']], [['up', '--help']], [['status', '-h']]])(
+    'of %j is on standard output, with the exit codes',
+    async (argv) => {
+      const { exit, out, err } = await slipway(argv);
+      expect({ exit, err }).toEqual({ exit: 0, err: '' });
+      expect(out).toMatch(/Usage: slipway/);
+      expect(out).toMatch(/Exit codes:\n {2}0 {2}done/);
+    },
+  );
+
+  test('names every command', async () => {
+    const { out } = await slipway(['--help']);
+    for (const name of ['up', 'build', 'status', 'logs', 'cancel', 'demo'])
+      expect(out).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+  });
+});
+
+describe('wrong usage', () => {
+  test.each([
+    [[], /Usage: slipway/],
+    [['bild'], /unknown command 'bild'[\s\S]*build/],
+    [['build', '--image', 'x'], /missing required argument 'folder'/],
+    [['build', '.'], /'--image <reference>' not specified/],
+    [['build', '.', '--image', 'x', '--timeout', 'soon'], /--timeout.*90s, 10m/],
+    [['build', '.', '--image', 'x', '--build-arg', 'UNSET_HERE'], /--build-arg.*environment variable/],
+    [['status', '--state', 'lost'], /--state.*Allowed choices are queued/],
+    [['status', '--colour'], /unknown option '--colour'/],
+    [['logs'], /missing required argument 'job'/],
+    [['up', '--port', '0'], /--port.*1 to 65535/],
+    [['up', '--engine', 'kaniko'], /Allowed choices are buildkit, buildah/],
+  ])('%j is told so', async (argv, message) => {
+    const { exit, out, err } = await slipway(argv);
+    expect({ exit, out }).toEqual({ exit: 2, out: '' });
+    expect(err).toMatch(message);
+  });
+
+  test('is a folder without a Dockerfile', async () => {
+    const { env, asked } = await serve({});
+    const folder = await contextFolder();
+    mkdirSync(join(folder, 'sub'));
+    const { exit, err } = await slipway(['build', join(folder, 'sub'), '--image', 'x'], env);
+    expect({ exit, asked }).toEqual({ exit: 2, asked: [] });
+    expect(err).toMatch(/^error: there is no Dockerfile in .*\n {2}What to do: Name the folder/);
+  });
+});
+
+describe('the server', () => {
+  test('that nobody named is asked for', async () => {
+    expect(await slipway(['status'])).toEqual({
+      exit: 2,
+      out: '',
+      err: 'error: no server is named, and no `slipway up` runs on this machine\n  What to do: Start one with `slipway up`, or set SLIPWAY_URL and SLIPWAY_TOKEN to those of another.\n',
+    });
+  });
+
+  test('that cannot be reached is named', async () => {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const { exit, err } = await slipway(['status', '--server', url, '--token', 'hush']);
+    expect(exit).toBe(3);
+    expect(err).toBe(
+      `error: unreachable: ${url} cannot be reached: nothing listens there\n  What to do: Start Slipway here with \`slipway up\`, or name another server with --server or SLIPWAY_URL.\n`,
+    );
+  });
+
+  test('that refuses says why, and the token is not shown', async () => {
+    const { env } = await serve({ 'GET /v1/jobs?limit=20': problem(401, 'unauthorized') });
+    const { exit, out, err } = await slipway(['status'], env);
+    expect({ exit, out }).toEqual({ exit: 3, out: '' });
+    expect(err).toBe('error: unauthorized: what unauthorized is about\n  What to do: do this\n');
+  });
+
+  test('whose refusal names several fields has them all shown', async () => {
+    const errors = [
+      { path: '/image', message: 'is wrong\u001b[2J' },
+      { path: '/labels/a', message: 'too' },
+    ];
+    const { env } = await serve({
+      'POST /v1/jobs/job_1/cancel': problem(422, 'request_invalid', { errors }),
+    });
+    const { err } = await slipway(['cancel', 'job_1'], env);
+    expect(err).toBe(
+      'error: request_invalid: what request_invalid is about\n  /image  is wrong\n  /labels/a  too\n  What to do: do this\n',
+    );
+  });
+
+  test('and all that is wrong are JSON with --json', async () => {
+    const { env } = await serve({ 'GET /v1/jobs/job_1': problem(404, 'not_found') });
+    const { exit, out, err } = await slipway(['status', 'job_1', '--json'], env);
+    expect({ exit, err }).toEqual({ exit: 3, err: '' });
+    expect(JSON.parse(out)).toEqual({
+      error: { code: 'not_found', message: 'what not_found is about', remedy: 'do this' },
+    });
+  });
+
+  test('that is no URL is wrong usage', async () => {
+    const { exit, err } = await slipway(['status', '--server', 'localhost:1', '--token', 'x']);
+    expect(exit).toBe(2);
+    expect(err).toMatch(/not an http or https URL/);
+  });
+
+  test('that runs here is found by itself, and its token goes nowhere else', async () => {
+    const { url, asked } = await serve({ 'GET /v1/jobs?limit=20': json(200, { jobs: [] }) });
+    const other = await serve({});
+    const folder = await contextFolder();
+    writeFileSync(join(folder, 'token'), 'local-token\n');
+    const ready = { url, token_file: join(folder, 'token'), registry: 'r' };
+    writeFileSync(join(folder, 'up.json'), JSON.stringify({ up: { pid: 1, started: '' }, parts: [], ready }));
+    const env = { SLIPWAY_DATA: folder };
+    expect(await slipway(['status'], env)).toEqual({ exit: 0, out: '', err: 'No jobs.\n' });
+    expect((await slipway(['status', '--server', `${url}/`], env)).exit).toBe(0);
+    expect((await slipway(['status'], { ...env, SLIPWAY_TOKEN: 'mine' })).exit).toBe(0);
+    expect(asked.map(({ token }) => token)).toEqual([
+      'Bearer local-token',
+      'Bearer local-token',
+      'Bearer mine',
+    ]);
+    const elsewhere = await slipway(['status', '--server', other.url], env);
+    expect(elsewhere).toMatchObject({ exit: 2, err: expect.stringContaining(`no token for ${other.url}`) });
+    expect(other.asked).toEqual([]);
+  });
+});
+
+describe('build', () => {
+  test('uploads, submits what was asked for, shows the log, and prints the image alone on standard output', async () => {
+    const { env, asked } = await serve(building(succeeded));
+    const { exit, out, err } = await slipway(
+      [
+        ...['build', await contextFolder(), '--image', 'r.example/x:1', '--function', 'dev/x', '--no-push'],
+        ...['--build-arg', 'A=1', '--build-arg', 'B=', '--platform', 'linux/amd64,linux/arm64'],
+        ...['--label', 'team=a', '--timeout', '10m', '--callback', 'https://ci.example/'],
+      ],
+      env,
+    );
+    expect({ exit, out }).toEqual({ exit: 0, out: 'r.example/x:1@sha256:abc\n' });
+    expect(err.split('\n')).toEqual([
+      'context    1 file, 13 B',
+      'source     sha256:d',
+      'submitted  job_1',
+      'v: [1/1] RUN it',
+      'l: done',
+      'succeeded in 2.5 s',
+      '',
+    ]);
+    const spec = asked.find(({ call }) => call === 'POST /v1/jobs')?.body.toString() ?? '';
+    expect(JSON.parse(spec)).toEqual({
+      image: 'r.example/x:1',
+      source: { digest: 'sha256:d' },
+      push: false,
+      build_args: { A: '1', B: '' },
+      platforms: ['linux/amd64', 'linux/arm64'],
+      function: 'dev/x',
+      labels: { team: 'a' },
+      timeout: 600,
+      callback: { url: 'https://ci.example/' },
+    });
+  });
+
+  test('that fails ends with 1 and says why', async () => {
+    const { env } = await serve(building(failed));
+    const { exit, out, err } = await slipway(['build', await contextFolder(), '--image', 'x'], env);
+    expect({ exit, out }).toEqual({ exit: 1, out: '' });
+    expect(err).toMatch(/l: done\nfailed in 2.5 s: build_failed: step 2 ended with 1\n$/);
+  });
+
+  test('with --quiet says only what matters', async () => {
+    const good = await serve(building(succeeded));
+    expect(await slipway(['build', await contextFolder(), '--image', 'x', '-q'], good.env)).toEqual({
+      exit: 0,
+      out: 'r.example/x:1@sha256:abc\n',
+      err: '',
+    });
+    const bad = await serve(building(failed));
+    expect(await slipway(['build', await contextFolder(), '--image', 'x', '-q'], bad.env)).toEqual({
+      exit: 1,
+      out: '',
+      err: 'l: first\nl: no such module\nfailed in 2.5 s: build_failed: step 2 ended with 1\n',
+    });
+  });
+
+  test('with --json prints the job', async () => {
+    const { env } = await serve(building(failed));
+    const { exit, out, err } = await slipway(['build', await contextFolder(), '--image', 'x', '--json'], env);
+    expect({ exit, err, job: JSON.parse(out) }).toEqual({ exit: 1, err: '', job: failed });
+  });
+
+  test('with --detach prints the id and does not wait', async () => {
+    const { env, asked } = await serve(building(succeeded));
+    const { exit, out } = await slipway(['build', await contextFolder(), '--image', 'x', '-d'], env);
+    expect({ exit, out }).toEqual({ exit: 0, out: 'job_1\n' });
+    expect(asked.map(({ call }) => call)).toEqual(['POST /v1/sources', 'POST /v1/jobs']);
+  });
+
+  test('whose source is refused submits nothing', async () => {
+    const { env, asked } = await serve({ 'POST /v1/sources': problem(422, 'source_link_unsafe') });
+    const { exit, err } = await slipway(['build', await contextFolder(), '--image', 'x'], env);
+    expect(exit).toBe(3);
+    expect(err).toMatch(/error: source_link_unsafe/);
+    expect(asked).toHaveLength(1);
+  });
+});
+
+describe('status', () => {
+  test('is a table of the latest jobs', async () => {
+    const jobs = [
+      failed,
+      { ...succeeded, id: 'job_22', function: 'dev/x' },
+      job('running', { cancel_requested: true }),
+    ];
+    const { env } = await serve({
+      'GET /v1/jobs?limit=3&state=failed&function=x&image=r.example%2Fx&label=a%3D1': json(200, {
+        jobs,
+        next_cursor: 'job_0',
+      }),
+    });
+    const options = [
+      '--limit',
+      '3',
+      '--state',
+      'failed',
+      '--function',
+      'x',
+      '--image',
+      'r.example/x',
+      '--label',
+      'a=1',
+    ];
+    const { exit, out, err } = await slipway(['status', ...options], env);
+    expect(exit).toBe(0);
+    const age = String.raw`\d+ h \d+ min`;
+    expect(out).toMatch(
+      new RegExp(
+        [
+          '^JOB     STATE      FUNCTION  IMAGE          AGE .* TOOK   WHY',
+          `job_1   failed     -         r.example/x:1  ${age} +2.5 s  build_failed`,
+          `job_22  succeeded  dev/x     r.example/x:1  ${age} +2.5 s`,
+          `job_1   running    -         r.example/x:1  ${age} +2.5 s  being canceled\n$`,
+        ].join('\n'),
+      ),
+    );
+    expect(err).toBe('The latest 3; --limit shows more.\n');
+  });
+
+  test('of one job is all there is to know', async () => {
+    const { env } = await serve({ 'GET /v1/jobs/job_1': json(200, { ...failed, labels: { a: '1' } }) });
+    const { out } = await slipway(['status', 'job_1'], env);
+    expect(out.split('\n')).toEqual([
+      'job_1  failed',
+      '  image     r.example/x:1',
+      `  source    sha256:${'1'.repeat(64)}`,
+      '  labels    a=1',
+      '  created   2026-01-02T03:04:05.000Z',
+      '  started   2026-01-02T03:04:06.000Z',
+      '  finished  2026-01-02T03:04:08.500Z',
+      '  attempt 1: running on http://b:1 (worker w)',
+      '',
+      'error: failed in 2.5 s: build_failed: step 2 ended with 1',
+      '  l: first',
+      '  l: no such module',
+      '',
+    ]);
+  });
+
+  test('as JSON is what the API said', async () => {
+    const { env } = await serve({
+      'GET /v1/jobs/job_1': json(200, failed),
+      'GET /v1/jobs?limit=20': json(200, { jobs: [failed] }),
+    });
+    expect(JSON.parse((await slipway(['status', 'job_1', '--json'], env)).out)).toEqual(failed);
+    expect(JSON.parse((await slipway(['status', '--json'], env)).out)).toEqual([failed]);
+  });
+});
+
+test('logs prints the lines, as they are where nobody looks', async () => {
+  const { env } = await serve({
+    'GET /v1/jobs/job_1/logs?follow=0': log('a', '\u001b[2Jb'),
+    'GET /v1/jobs/job_1/logs?follow=1': log('c'),
+  });
+  expect(await slipway(['logs', 'job_1'], env)).toEqual({ exit: 0, out: 'a\n\u001b[2Jb\n', err: '' });
+  expect(await slipway(['logs', '-f', 'job_1'], env)).toEqual({ exit: 0, out: 'c\n', err: '' });
+  expect((await slipway(['logs', '-f', 'job_1', '--json'], env)).out).toBe(
+    '{"attempt":1,"line":1,"text":"c"}\n',
+  );
+});
+
+test('cancel says what has become of the job', async () => {
+  const { env } = await serve({
+    'POST /v1/jobs/job_1/cancel': json(200, job('canceled')),
+    'POST /v1/jobs/job_2/cancel': json(202, job('running')),
+    'POST /v1/jobs/job_3/cancel': problem(409, 'job_not_cancelable'),
+  });
+  expect(await slipway(['cancel', 'job_1'], env)).toMatchObject({ exit: 0, out: 'job_1 is canceled.\n' });
+  expect((await slipway(['cancel', 'job_2'], env)).out).toMatch(/told to stop/);
+  expect(await slipway(['cancel', 'job_3'], env)).toMatchObject({
+    exit: 3,
+    err: expect.stringContaining('job_not_cancelable'),
+  });
+});

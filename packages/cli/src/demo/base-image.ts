@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+/**
+ * Makes, in an empty folder, the build context of an image that holds this machine's own Node and nothing it does not need:
+ * the program, its shared libraries as `ldd` names them, and the users of the official image. Linux only.
+ */
+export async function writeNodeContext(folder: string): Promise<void> {
+  const libraries = await sharedLibraries(process.execPath);
+  const put = async (from: string, to: string) => {
+    await mkdir(dirname(join(folder, 'root', to)), { recursive: true });
+    await copyFile(from, join(folder, 'root', to));
+  };
+  await put(process.execPath, '/usr/local/bin/node');
+  for (const library of libraries) await put(library, library);
+  const text = async (path: string, content: string) => {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), content);
+  };
+  await text(
+    'root/etc/passwd',
+    'root:x:0:0:root:/root:/bin/false\nnode:x:1000:1000::/home/node:/bin/false\n',
+  );
+  await text('root/etc/group', 'root:x:0:\nnode:x:1000:\n');
+  // The libraries keep their places, but the loader's cache, which knows of unusual ones, is not in the image.
+  const folders = [...new Set(libraries.map((library) => dirname(library)))];
+  await text(
+    'Dockerfile',
+    [
+      'FROM scratch',
+      'COPY root/ /',
+      'ENV PATH=/usr/local/bin:/usr/bin:/bin',
+      ...(folders.length > 0 ? [`ENV LD_LIBRARY_PATH=${folders.join(':')}`] : []),
+      'CMD ["node"]',
+      '',
+    ].join('\n'),
+  );
+}
+
+/** The absolute paths of what a program is linked with, its loader included; none for a static program. */
+async function sharedLibraries(program: string): Promise<string[]> {
+  try {
+    const { stdout } = await promisify(execFile)('ldd', [program]);
+    return librariesIn(stdout);
+  } catch (error) {
+    // What ldd says of a static program, glibc's and musl's.
+    if (
+      /not a dynamic executable|Not a valid dynamic program/.test(
+        String((error as { stderr?: unknown }).stderr),
+      )
+    ) {
+      return [];
+    }
+    throw error;
+  }
+}
+
+/** `libm.so.6 => /lib/…/libm.so.6 (0x…)`, or the path alone for the loader. */
+export function librariesIn(listing: string): string[] {
+  const paths = listing.split('\n').map((line) => /^\s*(?:\S+ => )?(\/\S+)/.exec(line)?.[1]);
+  return [...new Set(paths.filter((path) => path !== undefined))];
+}

@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, hasEnded, type Job } from '@slipway/client';
+import { outcomeLine, styledState, workMs } from '../jobs/outcome.js';
+import type { Screen } from '../terminal/terminal.js';
+import { duration, plain, shown, width } from '../terminal/text.js';
+
+const pollMs = 200;
+const up = (lines: number) => (lines === 0 ? '' : `\u001b[${lines}A`);
+const clearLine = '\u001b[2K';
+
+interface FollowJobs {
+  readonly client: Client;
+  /** What each job is shown as, by its id. */
+  readonly names: ReadonlyMap<string, string>;
+  /** Finds the jobs. */
+  readonly label: string;
+  readonly screen: Screen;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Shows the jobs until all have ended, and returns them by name: a line for each, which is drawn again on a terminal;
+ * elsewhere a line when it starts and one when it ends.
+ */
+export async function followJobs(options: FollowJobs): Promise<Map<string, Job>> {
+  const { client, names, label, screen, signal } = options;
+  const show = screen.isTty ? redrawn(screen) : appended(screen);
+  while (true) {
+    const { jobs } = await client.listJobs({ query: { label, limit: 200 }, signal });
+    const byId = new Map(jobs.map((job) => [job.id, job]));
+    const known = [...names].flatMap(([id, name]) => {
+      const job = byId.get(id);
+      return job ? [{ name, job }] : [];
+    });
+    show(known);
+    if (known.length === names.size && known.every(({ job }) => hasEnded(job.state))) {
+      return new Map(known.map(({ name, job }) => [name, job]));
+    }
+    await sleep(pollMs, undefined, { signal });
+  }
+}
+
+type Show = (jobs: readonly { readonly name: string; readonly job: Job }[]) => void;
+
+function redrawn(screen: Screen): Show {
+  let drawn = 0;
+  return (jobs) => {
+    const lines = jobs.map(({ name, job }) =>
+      clip(`   ${name.padEnd(20)} ${stateText(job, screen)}`, screen),
+    );
+    screen.write(`${up(drawn)}${lines.map((line) => `${clearLine}${line}\n`).join('')}`);
+    drawn = lines.length;
+  };
+}
+
+function appended(screen: Screen): Show {
+  // A job may go back to the queue when no replica has room, and start again; that is said once.
+  const said = new Set<string>();
+  return (jobs) => {
+    for (const { name, job } of jobs) {
+      const change = `${job.state} ${name}`;
+      if (job.state === 'queued' || said.has(change)) continue;
+      said.add(change);
+      screen.line(`   ${name.padEnd(20)} ${stateText(job, screen)}`);
+    }
+  };
+}
+
+function stateText(job: Job, screen: Screen): string {
+  if (!hasEnded(job.state)) {
+    const since = workMs(job, Date.now());
+    return `${styledState(screen, job.state)}${since === undefined ? '' : ` ${duration(since)}`}`;
+  }
+  const [first = '', ...rest] = shown(outcomeLine(job)).split(' ');
+  return [first === job.state ? styledState(screen, job.state) : first, ...rest].join(' ');
+}
+
+/** A line that is wider than the terminal would be two, and the drawing would slip. */
+function clip(line: string, { columns }: Screen): string {
+  return width(line) < columns ? line : `${plain(line).slice(0, columns - 2)}…`;
+}

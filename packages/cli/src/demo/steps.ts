@@ -1,0 +1,27 @@
+import type { Screen } from '../terminal/terminal.js';
+import { duration } from '../terminal/text.js';
+
+export interface Steps {
+  /** A numbered heading, the work, and under it what the work took. */
+  run<T>(title: string, work: () => Promise<T>): Promise<T>;
+  /** A line that belongs to the step. */
+  note(text: string): void;
+}
+
+const worthTellingMs = 100;
+
+export function createSteps(screen: Screen): Steps {
+  let number = 0;
+  return {
+    async run(title, work) {
+      number++;
+      screen.line(`\n${screen.style('bold', `${number}. ${title}`)}`);
+      const begun = performance.now();
+      const result = await work();
+      const took = performance.now() - begun;
+      if (took >= worthTellingMs) screen.line(screen.style('dim', `   ${duration(took)}`));
+      return result;
+    },
+    note: (text) => screen.line(`   ${text}`),
+  };
+}

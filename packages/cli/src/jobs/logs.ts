@@ -1,0 +1,37 @@
+import type { CommandContext, CommonOptions } from '../command-context.js';
+import { connect } from '../connection/connection.js';
+import { type ExitCode, exitCodes } from '../exit-codes.js';
+import type { Screen } from '../terminal/terminal.js';
+import { shown } from '../terminal/text.js';
+
+export interface LogsOptions extends CommonOptions {
+  readonly follow?: boolean;
+}
+
+/** Prints the log of a job as far as it stands, or until the job has ended. */
+export async function logs(
+  id: string,
+  options: LogsOptions,
+  { terminal: { out, err }, env }: CommandContext,
+): Promise<ExitCode> {
+  const client = await connect({ options, env });
+  let attempt = 1;
+  for await (const line of client.followLog({ id, follow: options.follow ?? false })) {
+    if (options.json) {
+      out.line(JSON.stringify(line));
+      continue;
+    }
+    if (line.attempt !== attempt) {
+      attempt = line.attempt;
+      err.line(attemptLine(err, attempt));
+    }
+    out.line(logText(out, line.text));
+  }
+  return exitCodes.ok;
+}
+
+export const attemptLine = (screen: Screen, attempt: number): string =>
+  screen.style('dim', `--- attempt ${attempt} ---`);
+
+/** A file or program gets the line as it is; a terminal, what it may safely show. */
+export const logText = (screen: Screen, text: string): string => (screen.isTty ? shown(text) : text);

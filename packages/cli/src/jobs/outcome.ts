@@ -1,0 +1,42 @@
+import type { Job, JobState } from '@slipway/client';
+import type { Screen } from '../terminal/terminal.js';
+import { count, duration } from '../terminal/text.js';
+
+const styles = {
+  queued: 'dim',
+  running: 'cyan',
+  succeeded: 'green',
+  failed: 'red',
+  canceled: 'yellow',
+} as const satisfies Record<JobState, string>;
+
+export const styledState = (screen: Screen, state: JobState): string => screen.style(styles[state], state);
+
+/** `reference@sha256:…` of what was built; without the digest when nothing was pushed. */
+export function builtImage({ result, image }: Job): string {
+  return result?.digest === undefined ? image : `${image}@${result.digest}`;
+}
+
+/** From the start of the first attempt to the end, or to `now`; undefined before the start. */
+export function workMs(job: Job, now: number): number | undefined {
+  if (job.started_at === undefined) return undefined;
+  return (job.finished_at === undefined ? now : Date.parse(job.finished_at)) - Date.parse(job.started_at);
+}
+
+/** How a job ended, in one line. */
+export function outcomeLine(job: Job): string {
+  const took = workMs(job, Date.now());
+  const attempts = job.attempts.length === 1 ? '' : `, ${count(job.attempts.length, 'attempt')}`;
+  const time = took === undefined ? '' : ` in ${duration(took)}${attempts}`;
+  switch (job.state) {
+    case 'succeeded':
+      return `succeeded${time}`;
+    case 'failed':
+      return `failed${time}: ${job.error?.code ?? 'internal'}: ${job.error?.detail ?? 'no detail was recorded'}`;
+    case 'canceled':
+      return `canceled${time}`;
+    case 'queued':
+    case 'running':
+      return job.cancel_requested ? `${job.state}, being canceled` : job.state;
+  }
+}

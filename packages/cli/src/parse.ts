@@ -1,0 +1,46 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Parsers of option values, for commander, which names the option in front of what they throw. */
+
+/** `K=V`, repeated; a later one wins. Without `=` the value is taken from the environment, as `docker build` does. */
+export function buildArgument(env: Readonly<Record<string, string | undefined>>) {
+  return (text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> => {
+    const at = text.indexOf('=');
+    const name = at === -1 ? text : text.slice(0, at);
+    const value = at === -1 ? env[name] : text.slice(at + 1);
+    if (name === '') throw new InvalidArgumentError('It must be NAME=VALUE.');
+    if (value === undefined) {
+      throw new InvalidArgumentError('It must be NAME=VALUE, or the name of an environment variable.');
+    }
+    return { ...before, [name]: value };
+  };
+}
+
+/** `K=V`, repeated. */
+export function label(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It must be NAME=VALUE.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** Repeated, or separated by commas. */
+export function list(text: string, before: readonly string[] = []): string[] {
+  return [...before, ...text.split(',').map((item) => item.trim())].filter((item) => item !== '');
+}
+
+/** `90`, `90s`, `10m`, `1h30m` as seconds. */
+export function seconds(text: string): number {
+  const match = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?$/.exec(text);
+  const [hours, minutes, rest] = [1, 2, 3].map((group) => Number(match?.[group] ?? 0));
+  const total = (hours ?? 0) * 3_600 + (minutes ?? 0) * 60 + (rest ?? 0);
+  if (!match || total === 0) throw new InvalidArgumentError('It must be a time such as 90s, 10m or 1h30m.');
+  return total;
+}
+
+export function whole({ min, max }: { min: number; max: number }) {
+  return (text: string): number => {
+    const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}

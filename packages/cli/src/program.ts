@@ -1,0 +1,158 @@
+import { createRequire } from 'node:module';
+import { Command, Option } from 'commander';
+import { type BuildOptions, build } from './build/build.js';
+import type { CommandContext, CommonOptions } from './command-context.js';
+import { type DemoOptions, demo } from './demo/demo.js';
+import { type ExitCode, exitCodesHelp } from './exit-codes.js';
+import { cancel } from './jobs/cancel.js';
+import { type LogsOptions, logs } from './jobs/logs.js';
+import { type StatusOptions, status } from './jobs/status.js';
+import { buildArgument, label, list, seconds, whole } from './parse.js';
+import { type UpOptions, up } from './up/up.js';
+
+interface ProgramOptions {
+  readonly context: CommandContext;
+  /** Told what the command that was run ended with. */
+  readonly onExit: (code: ExitCode) => void;
+}
+
+const port = () => whole({ min: 1, max: 65_535 });
+const states = ['queued', 'running', 'succeeded', 'failed', 'canceled'];
+
+/** The command line: what can be said, and what `--help` tells of it. */
+export function createProgram({ context, onExit }: ProgramOptions): Command {
+  const { terminal, env } = context;
+  const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+  const program = new Command('slipway')
+    .description(
+      'Builds container images of functions through a queue, on a fleet of Function Builder replicas.',
+    )
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(--help says what it takes)')
+    .configureOutput({
+      writeOut: (text) => terminal.out.write(text),
+      writeErr: (text) => terminal.err.write(text),
+      getOutHelpWidth: () => Math.min(terminal.out.columns, 110),
+      getErrHelpWidth: () => Math.min(terminal.err.columns, 110),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .addHelpText('after', help.program);
+  /** A command that talks to a server. */
+  const command = (name: string) =>
+    program
+      .command(name)
+      .option('--server <url>', 'the Slipway API; default: SLIPWAY_URL, else the local `slipway up`')
+      .option('--token <token>', 'its API token; default: SLIPWAY_TOKEN, which other users cannot see')
+      .option('--json', 'print JSON on standard output, errors too')
+      .addHelpText('after', exitCodesHelp);
+
+  command('build')
+    .summary('build a folder and show its log')
+    .description(
+      'Packs a folder that holds a Dockerfile, submits it as a job, shows the log, and prints the image with its digest.\n\n' +
+        'What .dockerignore names stays out, links are never followed. The image alone goes to standard output.\n' +
+        'Ctrl-C cancels the job; a second one leaves without waiting for its end.',
+    )
+    .argument('<folder>', 'the build context')
+    .requiredOption('--image <reference>', 'what the image is called, with the registry it is pushed to')
+    .option('--build-arg <name=value>', 'a build argument; may be repeated', buildArgument(env))
+    .option('--platform <os/arch,…>', 'the platforms to build for; may be repeated', list)
+    .option('--no-push', 'build without pushing')
+    .option('--function <[namespace/]name>', 'the function that the image is for')
+    .option('--label <name=value>', 'a label to find the job by; may be repeated', label)
+    .option('--timeout <time>', 'how long one attempt may take, e.g. 90s, 10m', seconds)
+    .option('--callback <url>', 'where the end of the job is reported, as a signed webhook')
+    .option('-d, --detach', 'print the id of the job and do not wait')
+    .option('-q, --quiet', 'print the image alone, and of a failed build the end of its log')
+    .addHelpText('after', help.build)
+    .action(async (folder: string, options: BuildOptions) => onExit(await build(folder, options, context)));
+
+  command('status')
+    .summary('show the latest jobs, or one')
+    .description('Shows the latest jobs, or all there is to know of one: its image, attempts and error.')
+    .argument('[job]', 'the id of a job')
+    .addOption(new Option('--state <state>', 'only jobs in this state').choices(states))
+    .option('--function <[namespace/]name>', 'only jobs for this function')
+    .option('--image <reference>', 'only jobs for the repository of this image')
+    .option('--label <name=value>', 'only jobs with this label; may be repeated', label)
+    .option('--limit <count>', 'how many', whole({ min: 1, max: 200 }), 20)
+    .action(async (id: string | undefined, options: StatusOptions) =>
+      onExit(await status(id, options, context)),
+    );
+
+  command('logs')
+    .summary('show the log of a job')
+    .description('Prints the log of a job, of all its attempts, as far as it stands.')
+    .argument('<job>', 'the id of a job')
+    .option('-f, --follow', 'go on until the job has ended')
+    .action(async (id: string, options: LogsOptions) => onExit(await logs(id, options, context)));
+
+  command('cancel')
+    .summary('cancel a job')
+    .description('Cancels a job: one that waits ends at once, one that runs is stopped at its builder.')
+    .argument('<job>', 'the id of a job')
+    .action(async (id: string, options: CommonOptions) => onExit(await cancel(id, options, context)));
+
+  program
+    .command('up')
+    .summary('run a whole Slipway on this machine')
+    .description(
+      'Runs Redis, a registry, builder replicas, the API and workers until Ctrl-C, reached from this machine alone.\n\n' +
+        'Data, secrets and logs are kept in one folder for the next time, and so are the ports.',
+    )
+    .option('--data <folder>', 'where it is kept; default: SLIPWAY_DATA, else ~/.local/share/slipway')
+    .option('--port <port>', 'of the API; default: that of the last time, else a free one', port())
+    .option('--registry-port <port>', 'of the registry; default: the same way', port())
+    .addOption(
+      new Option('--engine <engine>', 'default: BuildKit where it can be started').choices([
+        'buildkit',
+        'buildah',
+      ]),
+    )
+    .option('--builders <count>', 'builder replicas', whole({ min: 1, max: 16 }), 2)
+    .option('--slots <count>', 'builds at once on each', whole({ min: 1, max: 64 }), 2)
+    .option('--workers <count>', 'workers', whole({ min: 1, max: 16 }), 2)
+    .option('--json', 'print one line of JSON once it is up')
+    .addHelpText('after', exitCodesHelp)
+    .action(async (options: UpOptions) => onExit(await up(options, context)));
+
+  program
+    .command('demo')
+    .summary('see it work: a throw-away Slipway that builds six functions')
+    .description(
+      'Starts a Slipway in a temporary folder, builds the six functions of examples/ as one list (one fails on purpose),\n' +
+        'runs one of the images, shows the webhooks that came, and removes everything again.',
+    )
+    .addOption(
+      new Option('--engine <engine>', 'default: BuildKit where it can be started').choices([
+        'buildkit',
+        'buildah',
+      ]),
+    )
+    .addHelpText('after', exitCodesHelp)
+    .action(async (options: DemoOptions) => onExit(await demo(options, context)));
+
+  return program;
+}
+
+const help = {
+  program: `
+Getting started:
+  slipway up                                           a whole Slipway on this machine, until Ctrl-C
+  slipway build ./hello --image 127.0.0.1:5000/hello:1 build a folder (up says which registry)
+  slipway status                                       the latest jobs
+
+Commands find the Slipway that runs on this machine. For another one set
+  SLIPWAY_URL     the address of its API, e.g. https://slipway.example.com
+  SLIPWAY_TOKEN   its API token
+Also read: SLIPWAY_DATA (the data folder of up), NO_COLOR, FORCE_COLOR.
+${exitCodesHelp}`,
+  build: `
+Examples:
+  slipway build . --image registry.example.com/team/hello:1.2
+  slipway build . --image registry.example.com/team/hello:1.2 --build-arg VERSION=1.2 --function dev/hello
+  IMAGE=$(slipway build --quiet . --image registry.example.com/team/hello:1.2) && deploy "$IMAGE"
+  slipway build --detach . --image registry.example.com/team/hello:1.2 --callback https://ci.example.com/hook`,
+} as const;

@@ -1,0 +1,59 @@
+import { ApiError, ConnectionError } from '@slipway/client';
+import { CommandError } from './command-error.js';
+import { type ExitCode, exitCodes } from './exit-codes.js';
+import type { Terminal } from './terminal/terminal.js';
+import { shown } from './terminal/text.js';
+
+interface Report {
+  readonly code?: string;
+  readonly message: string;
+  readonly fields?: readonly { readonly path: string; readonly message: string }[];
+  readonly remedy?: string | undefined;
+  readonly exitCode: ExitCode;
+}
+
+/** Says what went wrong and what to do, and returns the exit code. Throws on what is a defect of this program. */
+export function reportError(
+  error: unknown,
+  { terminal, json }: { terminal: Terminal; json: boolean },
+): ExitCode {
+  const { exitCode, ...report } = describe(error);
+  if (json) {
+    const { fields, ...rest } = report;
+    terminal.out.line(JSON.stringify({ error: { ...rest, ...(fields?.length && { errors: fields }) } }));
+    return exitCode;
+  }
+  const { err } = terminal;
+  const code = report.code === undefined ? '' : `${report.code}: `;
+  const [first = '', ...rest] = report.message.split('\n').map(shown);
+  err.line(`${err.style('red', 'error:')} ${code}${first}`);
+  for (const line of rest) err.line(line);
+  for (const { path, message } of report.fields ?? []) err.line(`  ${shown(path)}  ${shown(message)}`);
+  if (report.remedy) err.line(`  ${err.style('dim', 'What to do:')} ${shown(report.remedy)}`);
+  return exitCode;
+}
+
+function describe(error: unknown): Report {
+  if (error instanceof ApiError) {
+    const { code, detail, remedy, errors, retryAfter } = error;
+    const soon = retryAfter === undefined ? '' : ` It asks to be tried again after ${retryAfter} s.`;
+    // A single field error says no more than the detail does.
+    const fields = errors.length > 1 ? errors : [];
+    return { code, message: detail, fields, remedy: `${remedy}${soon}`, exitCode: exitCodes.refused };
+  }
+  if (error instanceof ConnectionError) {
+    return {
+      code: 'unreachable',
+      message: error.message,
+      remedy: 'Start Slipway here with `slipway up`, or name another server with --server or SLIPWAY_URL.',
+      exitCode: exitCodes.refused,
+    };
+  }
+  if (error instanceof CommandError) {
+    return { message: error.message, remedy: error.remedy, exitCode: error.exitCode };
+  }
+  // An error of the system (no such file, no permission) is said in its own words.
+  if (error instanceof Error && 'syscall' in error)
+    return { message: error.message, exitCode: exitCodes.failed };
+  throw error;
+}

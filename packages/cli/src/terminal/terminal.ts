@@ -1,0 +1,50 @@
+import { inspect } from 'node:util';
+
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** One of the two streams that people read. */
+export interface Screen {
+  readonly isTty: boolean;
+  /** Characters in a line. */
+  readonly columns: number;
+  write(text: string): void;
+  line(text?: string): void;
+  /** The text in a style, or as it is where colours are not wanted. */
+  style(style: Style, text: string): string;
+}
+
+/** Results go to `out`; progress, logs of a build and errors to `err`, so that `out` can be piped. */
+export interface Terminal {
+  readonly out: Screen;
+  readonly err: Screen;
+}
+
+interface Stream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** Colours by the conventions of NO_COLOR and FORCE_COLOR, else where someone looks. */
+function wantsColor(stream: Stream, env: Env): boolean {
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0';
+  return stream.isTTY === true && env.TERM !== 'dumb';
+}
+
+export function createScreen(stream: Stream, env: Env): Screen {
+  const color = wantsColor(stream, env);
+  return {
+    isTty: stream.isTTY === true && env.TERM !== 'dumb',
+    get columns() {
+      return stream.columns ?? 80;
+    },
+    write: (text) => void stream.write(text),
+    line: (text = '') => void stream.write(`${text}\n`),
+    style(style, text) {
+      const [on, off] = inspect.colors[style] ?? [0, 0];
+      return color ? `\u001b[${on}m${text}\u001b[${off}m` : text;
+    },
+  };
+}

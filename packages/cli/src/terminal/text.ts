@@ -1,0 +1,59 @@
+const esc = String.fromCharCode(27);
+// A control sequence, a command to the operating system (ended by BEL or ST), or a short escape.
+const sequences = `${esc}(?:\\[[0-?]*[ -/]*[@-~]|\\][^\\u0007\\u001b]*(?:\\u0007|\\u001b\\\\)?|[ -/]*[0-~])`;
+const unsafe = new RegExp(`${sequences}|[\\p{Cc}\\u2028\\u2029]`, 'gu');
+const color = new RegExp(`^${esc}\\[[0-9;]*m$`, 'u');
+
+/**
+ * Text from a build as a terminal may show it: colours and tabs stay; what could move the cursor, set the title or
+ * otherwise speak to the terminal goes.
+ */
+export function shown(text: string): string {
+  const clean = text.replace(unsafe, (found) => (found === '\t' || color.test(found) ? found : ''));
+  // Colours that the line leaves on must not run into the next.
+  return clean.includes(esc) ? `${clean}${esc}[0m` : clean;
+}
+
+/** Rows in columns as wide as their widest cell. The first row is the heading. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => width(row[at] ?? ''))));
+  return rows.map((row) =>
+    row
+      .map((cell, at) => cell + ' '.repeat(Math.max(0, (widths[at] ?? 0) - width(cell))))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** The text without styles. */
+export const plain = (text: string): string => text.replace(unsafe, '');
+
+/** Characters that the text takes on the screen; styles take none. */
+export const width = (text: string): number => [...plain(text)].length;
+
+/** `850 ms`, `3.2 s`, `2 min 5 s`, `1 h 4 min`. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1_000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1_000);
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor((seconds % 3_600) / 60)];
+  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`;
+}
+
+/** `999 B`, `1.2 kB`, `34.5 MB` (powers of 1,000). */
+export function bytes(count: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = count;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1_000;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 9.95 ? 1 : 0)} ${units[unit]}`;
+}
+
+/** `1 file`, `2 files`. */
+export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
+
+/** A digest short enough for a table. */
+export const shortDigest = (digest: string): string => digest.slice(0, 'sha256:'.length + 12);

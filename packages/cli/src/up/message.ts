@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import type { EngineName, Slipway } from '@slipway/local';
+import type { Screen } from '../terminal/terminal.js';
+import { count, table } from '../terminal/text.js';
+
+const engineNames: Readonly<Record<EngineName, string>> = { buildkit: 'BuildKit', buildah: 'buildah' };
+
+interface UpMessage {
+  readonly slipway: Slipway;
+  readonly folder: string;
+  readonly screen: Screen;
+  readonly slots: number;
+}
+
+/** What runs, how to reach it, and what to do first. The token is named by its file, never shown. */
+export function upMessage({ slipway, folder, screen, slots }: UpMessage): string[] {
+  const { url, tokenFile, registry, engine, parts } = slipway;
+  const replicas = parts.filter(({ name }) => name.startsWith('builder ')).length;
+  const capacity = `${count(replicas, 'replica')} with ${engineNames[engine]}, ${count(slots, 'build')} at once on each`;
+  const rows = [
+    ['PART', 'WHERE', 'PID'],
+    ...parts.map(({ name, address, pid }) => [name, address, String(pid)]),
+  ];
+  return [
+    `${screen.style('green', 'Slipway is up')}: ${capacity}.`,
+    '',
+    ...table(rows),
+    '',
+    `API page  ${url}/docs`,
+    `Logs      ${join(folder, 'logs')}`,
+    '',
+    'Other shells and programs reach it with',
+    '',
+    `  export SLIPWAY_URL=${url}`,
+    `  export SLIPWAY_TOKEN="$(cat '${tokenFile}')"`,
+    '',
+    'A first build, from a folder with a Dockerfile (the command finds this Slipway by itself):',
+    '',
+    `  slipway build ./my-function --image ${registry}/my-function:1`,
+    '',
+    'Ctrl-C stops everything. What was built and queued is kept for the next time.',
+  ];
+}
