@@ -12,6 +12,7 @@ describe('a job spec', () => {
       ...least,
       build_args: {},
       platforms: [],
+      priority: 'normal',
       push: true,
       labels: {},
     });

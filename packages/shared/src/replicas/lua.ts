@@ -114,7 +114,7 @@ if outcome == 'ok' then
   if ceiling < 1 then ceiling = 16 end
   local proven = math.max(tonumber(f[3] or '0'), taken)
   if taken >= math.floor(learned) and learned < ceiling and now >= tonumber(f[5] or '0') then
-    learned = math.min(ceiling, learned + 1 / math.floor(learned))
+    learned = math.min(ceiling, math.floor(learned) + 1)
   end
   redis.call('HSET', key, 'learned', learned, 'proven', proven, 'busy_streak', 0, 'failures', 0)
   redis.call('HINCRBY', key, 'builds', 1)

@@ -1,0 +1,268 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Cleanups } from '../lifecycle/index.js';
+import { createLogger } from '../logger/index.js';
+import { connectRedis, type Redis, redisKeys } from '../redis/index.js';
+import { type Lease, type ReplicaOutcome, SlotLedger } from './ledger.js';
+import { fleetCapacity, ReplicaRegistry, replicaId } from './registry.js';
+import { rendezvous } from './rendezvous.js';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+const cleanups = new Cleanups();
+let redis: Redis;
+beforeAll(() => {
+  redis = connectRedis({ url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'request' });
+});
+afterAll(() => cleanups.run(logger));
+
+async function fleet(limits: Record<string, number | undefined>) {
+  const keys = redisKeys(`ledger-${randomUUID()}`);
+  const registry = new ReplicaRegistry({ redis, keys });
+  const ledger = new SlotLedger({ redis, keys });
+  const urls = Object.keys(limits);
+  await registry.announce(urls.map((url) => ({ url, max: limits[url] })));
+  const acquire = (preference = urls, options: { suspect?: boolean; ttlMs?: number } = {}) =>
+    ledger.acquire({
+      id: randomUUID(),
+      preference,
+      ttlMs: options.ttlMs ?? 60_000,
+      suspect: options.suspect ?? false,
+    });
+  const state = async (url: string) => {
+    const found = (await registry.list()).find((replica) => replica.url === url);
+    if (!found) throw new Error(`there is no replica ${url}`);
+    return found;
+  };
+  /** As many slots as there are. */
+  const fill = async () => {
+    const leases: Lease[] = [];
+    for (let lease = await acquire(); lease; lease = await acquire()) leases.push(lease);
+    return leases;
+  };
+  return { keys, registry, ledger, acquire, state, fill };
+}
+
+describe('the slot ledger', () => {
+  it('never lets more builds onto a replica than its limit, however many ask at once', async () => {
+    const { acquire, ledger } = await fleet({ a: 2, b: 3 });
+    const leases = (await Promise.all(Array.from({ length: 40 }, () => acquire()))).filter(
+      (lease) => lease !== undefined,
+    );
+    expect(leases.map(({ url }) => url).toSorted()).toEqual(['a', 'a', 'b', 'b', 'b']);
+    const [first] = leases;
+    if (first) await ledger.release(first, 'none');
+    expect((await acquire())?.url).toBe(first?.url);
+    expect(await acquire()).toBeUndefined();
+  });
+
+  it('frees the slot of a lease that is not renewed, and keeps one that is', async () => {
+    const { acquire, ledger } = await fleet({ a: 2 });
+    const kept = await acquire(['a'], { ttlMs: 60 });
+    await acquire(['a'], { ttlMs: 60 });
+    expect(await acquire()).toBeUndefined();
+    expect(await ledger.renew(kept ? [kept] : [], 60_000)).toBe(1);
+    await expect.poll(() => acquire()).toBeDefined();
+    expect(await acquire()).toBeUndefined();
+  });
+
+  it('does not renew what has run out', async () => {
+    const { acquire, ledger, keys } = await fleet({ a: 1 });
+    const lease = await acquire(['a'], { ttlMs: 1 });
+    await expect.poll(() => acquire()).toBeDefined();
+    expect(await ledger.renew(lease ? [lease] : [], 60_000)).toBe(0);
+    expect(await redis.zcard(keys.slots('a'))).toBe(1);
+  });
+
+  it('follows the preference until a replica has more than its fair share', async () => {
+    const { acquire } = await fleet({ a: 4, b: 4 });
+    const urls: (string | undefined)[] = [];
+    for (let at = 0; at < 8; at++) urls.push((await acquire(['a', 'b']))?.url);
+    expect(urls.slice(0, 2)).toEqual(['a', 'a']);
+    expect(urls.filter((url) => url === 'a')).toHaveLength(4);
+    expect(urls.filter((url) => url === 'b')).toHaveLength(4);
+    expect(urls.slice(0, 6)).toContain('b');
+  });
+
+  it('never puts two suspects on one replica', async () => {
+    const { acquire } = await fleet({ a: 4, b: 4 });
+    const suspects = [
+      await acquire(undefined, { suspect: true }),
+      await acquire(undefined, { suspect: true }),
+    ];
+    expect(suspects.map((lease) => lease?.url).toSorted()).toEqual(['a', 'b']);
+    expect(await acquire(undefined, { suspect: true })).toBeUndefined();
+    expect(await acquire()).toBeDefined();
+  });
+
+  it('passes over what drains or is down', async () => {
+    const { acquire, registry } = await fleet({ a: 1, b: 1 });
+    expect(await registry.setDraining(replicaId('a'), true)).toBe(true);
+    expect((await acquire(['a', 'b']))?.url).toBe('b');
+    await registry.setDraining(replicaId('a'), false);
+    await registry.setHealth('a', 'down');
+    expect(await acquire()).toBeUndefined();
+    await registry.setHealth('a', 'up');
+    expect((await acquire())?.url).toBe('a');
+    expect(await registry.setDraining('rep_unknown', true)).toBe(false);
+  });
+});
+
+describe('a limit that nobody configured', () => {
+  it('is learned from refusals, exactly, and not tried again at once', async () => {
+    const { fill, ledger, state } = await fleet({ a: undefined });
+    const truth = 2;
+    for (let round = 0; round < 10; round++) {
+      const leases = await fill();
+      for (const [at, lease] of leases.entries()) {
+        await ledger.release(lease, at < truth ? 'ok' : 'busy');
+      }
+    }
+    expect(await state('a')).toMatchObject({ limit: truth, refusals: 2 });
+  });
+
+  it('grows while the replica takes all it is given', async () => {
+    const { fill, ledger, state } = await fleet({ a: undefined });
+    for (let round = 0; round < 40; round++)
+      for (const lease of await fill()) await ledger.release(lease, 'ok');
+    expect((await state('a')).limit).toBe(16);
+  });
+
+  it('is not cut by one refusal of as many builds as it has taken before', async () => {
+    const { fill, acquire, ledger, state } = await fleet({ a: 3 });
+    for (const lease of await fill()) await ledger.release(lease, 'ok');
+    const release = async (outcome: ReplicaOutcome) => {
+      const lease = await acquire();
+      if (lease) await ledger.release(lease, outcome);
+    };
+    await release('busy');
+    await release('busy');
+    await release('ok');
+    await release('busy');
+    expect((await state('a')).limit).toBe(3);
+  });
+});
+
+describe('a circuit', () => {
+  const opened = async () => {
+    const made = await fleet({ a: 4 });
+    const changes: (string | undefined)[] = [];
+    for (let at = 0; at < 3; at++) {
+      const lease = await made.acquire();
+      if (lease) changes.push(await made.ledger.release(lease, 'fault'));
+    }
+    expect(changes).toEqual([undefined, undefined, 'opened']);
+    /** As if its time were up. */
+    const elapse = () => redis.hset(made.keys.replica('a'), 'open_until', 1);
+    return { ...made, elapse };
+  };
+
+  it('opens after three faults in a row, then lets one probe through, which closes it', async () => {
+    const { acquire, ledger, state, elapse, registry } = await opened();
+    expect(await acquire()).toBeUndefined();
+    expect((await state('a')).circuit).toBe('open');
+    expect(fleetCapacity(await registry.list())).toBe(0);
+    await elapse();
+    const probe = await acquire();
+    expect(probe).toBeDefined();
+    expect(await acquire()).toBeUndefined();
+    expect((await state('a')).circuit).toBe('probing');
+    expect(probe && (await ledger.release(probe, 'ok'))).toBe('closed');
+    expect((await state('a')).circuit).toBe('closed');
+    expect(await acquire()).toBeDefined();
+  });
+
+  it('opens again, for longer, when the probe fails', async () => {
+    const { acquire, ledger, state, elapse, keys } = await opened();
+    const first = Number(await redis.hget(keys.replica('a'), 'open_until'));
+    await elapse();
+    const probe = await acquire();
+    if (probe) await ledger.release(probe, 'fault');
+    expect((await state('a')).circuit).toBe('open');
+    expect(Number(await redis.hget(keys.replica('a'), 'open_until'))).toBeGreaterThan(first);
+  });
+
+  it('is not opened by faults with successes between them', async () => {
+    const { acquire, ledger, state } = await fleet({ a: 1 });
+    for (const outcome of ['fault', 'fault', 'ok', 'fault', 'fault', 'ok'] as const) {
+      const lease = await acquire();
+      if (lease) await ledger.release(lease, outcome);
+    }
+    expect((await state('a')).circuit).toBe('closed');
+  });
+});
+
+describe('any interleaving of the ledger', () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('acquire' as const), suspect: fc.boolean() }),
+    fc.record({
+      kind: fc.constant('release' as const),
+      which: fc.nat(20),
+      outcome: fc.constantFrom('ok', 'busy', 'fault', 'none'),
+    }),
+    fc.record({ kind: fc.constant('renew' as const), which: fc.nat(20) }),
+    fc.record({ kind: fc.constant('drain' as const), url: fc.constantFrom('a', 'b'), on: fc.boolean() }),
+  );
+
+  it('keeps every replica within its configured limit, and counts what is held', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const limits: Record<string, number> = { a: 2, b: 3 };
+        const { acquire, ledger, registry, state } = await fleet(limits);
+        const held: Lease[] = [];
+        for (const each of steps) {
+          if (each.kind === 'acquire') {
+            const lease = await acquire(undefined, { suspect: each.suspect });
+            if (lease) held.push(lease);
+          } else if (each.kind === 'drain') await registry.setDraining(replicaId(each.url), each.on);
+          else {
+            const [lease] = held.slice(
+              each.which % Math.max(held.length, 1),
+              (each.which % Math.max(held.length, 1)) + 1,
+            );
+            if (!lease) continue;
+            if (each.kind === 'renew') await ledger.renew([lease], 60_000);
+            else {
+              held.splice(held.indexOf(lease), 1);
+              await ledger.release(lease, each.outcome as ReplicaOutcome);
+            }
+          }
+          for (const url of ['a', 'b']) {
+            const { inFlight, limit } = await state(url);
+            expect(inFlight).toBe(held.filter((lease) => lease.url === url).length);
+            expect(inFlight).toBeLessThanOrEqual(limits[url] ?? 0);
+            expect(limit).toBeGreaterThanOrEqual(1);
+            expect(limit).toBeLessThanOrEqual(limits[url] ?? 0);
+          }
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('the order in which a key wants its nodes', () => {
+  const nodes = ['a', 'b', 'c', 'd'];
+
+  it('is the same everywhere, and the loss of a node moves only that node', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.constantFrom(...nodes), (key, lost) => {
+        const order = rendezvous(key, nodes);
+        expect(rendezvous(key, nodes.toReversed())).toEqual(order);
+        expect(
+          rendezvous(
+            key,
+            nodes.filter((node) => node !== lost),
+          ),
+        ).toEqual(order.filter((node) => node !== lost));
+      }),
+    );
+  });
+
+  it('spreads keys evenly', () => {
+    const firsts = Array.from({ length: 4_000 }, (_unused, at) => rendezvous(`r.example/fn-${at}`, nodes)[0]);
+    for (const node of nodes) {
+      expect(Math.abs(firsts.filter((first) => first === node).length - 1_000)).toBeLessThan(150);
+    }
+  });
+});
