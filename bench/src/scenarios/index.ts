@@ -1,7 +1,13 @@
 import type { Scenario } from '../scenario.js';
 import { ingest } from './ingest.js';
+import { p1 } from './p1.js';
+import { p2 } from './p2.js';
+import { p3 } from './p3.js';
 import { p4 } from './p4.js';
 import { p5 } from './p5.js';
+import { p7 } from './p7.js';
+import { p8 } from './p8.js';
+import { p12 } from './p12.js';
 
 /** All scenarios, in the order they run in. */
-export const scenarios: readonly Scenario[] = [p4, p5, ingest];
+export const scenarios: readonly Scenario[] = [...p1, p2, p3, p4, p5, p7, p8, p12, ingest];

@@ -1,3 +1,4 @@
+export { buildDuration } from './builds/duration.js';
 export type { FaultName, FaultRules } from './faults/faults.js';
 export type { ApiAnswer, ApiCall, ApiCalls } from './fleet/api-calls.js';
 export type { Member } from './fleet/member.js';

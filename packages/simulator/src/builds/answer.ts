@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BuilderResult } from '@slipway/shared/contracts';
 
 /** A last word in any of the spellings that builders use. */
-export type LastWord = Omit<BuilderResult, 'status' | 'digest' | 'code'> & { readonly status: string };
+type LastWord = Omit<BuilderResult, 'status' | 'digest' | 'code'> & { readonly status: string };
 
 /** How a build's log and end reach the client: as it comes (NDJSON) where asked for, else in one object at the end. */
 export interface Answer {

@@ -8,7 +8,7 @@ import { uniform } from '../random/random.js';
  * something else than JSON; `failed`, `failure`, `error_500` say that the build failed, in the three ways builders do;
  * `exit` ends the process in the middle; `refuse` breaks the connection and takes none for `ms`.
  */
-export const faultNames = [
+const faultNames = [
   'busy',
   'hang',
   'slow',

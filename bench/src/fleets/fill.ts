@@ -1,0 +1,57 @@
+import { jobSpecSchema } from '@slipway/shared/contracts';
+import { newId } from '@slipway/shared/ids';
+import { createSender } from '@slipway/shared/queues';
+import type { Records } from './records.js';
+
+const batch = 500;
+const tenant = { name: 'default', weight: 1 };
+const replica = 'http://10.0.0.1:8081';
+
+interface FillOptions {
+  readonly records: Records;
+  readonly count: number;
+  /** The digest of a stored source. */
+  readonly source: string;
+  /** Whether the jobs are put into the queue too. */
+  readonly queued: boolean;
+}
+
+const spec = (source: string, at: number) =>
+  jobSpecSchema.parse({
+    image: `registry.test/stored/function-${at % 5_000}:1`,
+    function: `function-${at % 5_000}`,
+    source: { digest: source },
+    labels: { commit: 'c0ffee' },
+  });
+
+/** Writes job records, past the API: 100,000 requests are not what is measured. Returns their ids. */
+export async function fill({ records, count, source, queued }: FillOptions): Promise<string[]> {
+  const { store, redis, keys } = records;
+  const builds = createSender({ queue: 'builds', redis, keys });
+  const all: string[] = [];
+  while (all.length < count) {
+    const ids = Array.from({ length: Math.min(batch, count - all.length) }, () => newId('job'));
+    const priorities = await Promise.all(
+      ids.map((id, at) => store.create(id, spec(source, all.length + at), { tenant })),
+    );
+    if (queued) {
+      await builds.add(ids.map((id, at) => ({ id, data: { jobId: id }, priority: priorities[at] ?? 1 })));
+      await store.dispatched(ids);
+    }
+    all.push(...ids);
+  }
+  return all;
+}
+
+/** Has jobs that are not in the queue run and succeed, as a worker would record it. */
+export async function finishAll({ store }: Records, ids: readonly string[]): Promise<void> {
+  for (let at = 0; at < ids.length; at += batch) {
+    await Promise.all(
+      ids.slice(at, at + batch).map(async (id) => {
+        await store.start(id, { token: id, worker: 'bench-1-1', replica, suspects: true });
+        const result = { image: 'registry.test/stored/function:1', duration_ms: 30_000 };
+        await store.finish(id, id, { state: 'succeeded', result });
+      }),
+    );
+  }
+}
