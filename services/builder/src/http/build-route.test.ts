@@ -253,6 +253,24 @@ describe('refuses', () => {
     expect(await leftIn(workDir)).toEqual([]);
   });
 
+  test('a large body without losing the connection', async () => {
+    const { port } = await start({ MAX_SOURCE_BYTES: '4096' });
+    const socket = connect(port, '127.0.0.1');
+    let answers = '';
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      answers += chunk;
+    });
+    const big = Buffer.alloc(8_000_000);
+    socket.write(
+      `POST /build HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nX-Build-Signature: ${signatureOf(big)}\r\n\r\n` +
+        `${big.length.toString(16)}\r\n`,
+    );
+    socket.write(big);
+    socket.write('\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200']);
+  });
+
   test('a body that is cut short', async () => {
     const { port, engine, workDir } = await start();
     const head =

@@ -47,7 +47,7 @@ export function buildRoute(options: BuildRouteOptions): RequestHandler {
       return;
     }
     try {
-      await handle({ ...options, req, res, signature, release });
+      await handle({ ...options, req, res, signature });
     } finally {
       release();
     }
@@ -67,8 +67,6 @@ interface HandleOptions extends BuildRouteOptions {
   readonly req: Request;
   readonly res: Response;
   readonly signature: string;
-  /** Gives the slot back. It happens before the last word, on which the client may send its next build. */
-  readonly release: () => void;
 }
 
 async function handle(options: HandleOptions): Promise<void> {
@@ -78,10 +76,7 @@ async function handle(options: HandleOptions): Promise<void> {
   const started = performance.now();
   const elapsedMs = () => Math.round(performance.now() - started);
   const folder = await workDir.folder('build');
-  const finish = async () => {
-    await rm(folder, { recursive: true, force: true });
-    options.release();
-  };
+  const cleanUp = () => rm(folder, { recursive: true, force: true });
   try {
     const limitMs = timeLimit(req, options.buildTimeoutMs);
     const build = await receive(options, folder);
@@ -104,13 +99,14 @@ async function handle(options: HandleOptions): Promise<void> {
     });
     stop.clear();
     stopTimer({ status: result.status });
-    await finish();
+    await cleanUp();
+    // The slot is given back in the same turn: on the last word the client may send its next build.
     answer.end(result);
     logEnd({ logger, line: { ...line, total_ms: elapsedMs() }, result, error });
   } catch (error) {
     // What is left of a body that was read in part must be read too, or the client never comes to read the answer.
     req.resume();
-    await finish();
+    await cleanUp();
     logger.info({ ...line, code: toProblem(error).code, total_ms: elapsedMs() }, 'build refused');
     throw error;
   }

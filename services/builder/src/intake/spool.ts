@@ -47,7 +47,6 @@ export async function spoolVerified(options: SpoolOptions): Promise<number> {
     if (request.complete || !isConnectionFault(error)) throw error;
     throw new SlipwayError('body_incomplete', undefined, { cause: error });
   }
-  if (!request.complete) throw new SlipwayError('body_incomplete');
   if (!signatureMatches(options.signature, hmac)) throw new SlipwayError('signature_invalid');
   return bytes;
 }
