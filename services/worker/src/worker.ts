@@ -62,7 +62,8 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   const deliveries = createSender({ queue: 'deliveries', redis, keys });
   const registry = new ReplicaRegistry({ redis, keys });
   const discovery = new Discovery({ builders: config.builders, registry, logger });
-  const interruptions = new Interruptions({ store, subscriber: connect('subscriber'), keys, logger });
+  const subscriber = connect('subscriber');
+  const interruptions = new Interruptions({ store, subscriber, keys, logger });
   const placement = new Placement({
     ledger: new SlotLedger({ redis, keys }),
     discovery,
@@ -72,6 +73,8 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       metrics.circuits.inc({ replica, change });
       logger.warn({ replica, change }, 'circuit');
     },
+    subscriber,
+    keys,
     logger,
   });
   const metrics = createMetrics({ inFlight: () => placement.inFlight() });

@@ -12,6 +12,8 @@ export interface Keys {
   readonly undispatched: string;
   /** Channel on which a running job's cancellation is announced. */
   readonly cancellations: string;
+  /** Channel on which a slot that came free is announced. */
+  readonly freed: string;
   /** Holds the name of the worker that does what only one may do; expires with it. */
   readonly leader: string;
   /** Sorted set of the workers' names; score = when each was last there, in ms. */
@@ -42,6 +44,7 @@ export function redisKeys(prefix: string): Keys {
     undispatched: `${base}undispatched`,
     cancellations: `${base}cancellations`,
     workers: `${base}workers`,
+    freed: `${base}freed`,
     leader: `${base}leader`,
     reconcilerCursor: `${base}reconciler:cursor`,
     replicas: `${base}replicas`,

@@ -86,7 +86,7 @@ return held
 /**
  * ARGV: 1 base, 2 lease, 3 url, 4 outcome, 5 builds the replica had when the slot was taken.
  *
- * Gives the slot back, and learns from how the call ended:
+ * Gives the slot back, says so on the channel `freed`, and learns from how the call ended:
  * `ok`: the replica did its work (whether the build succeeded or not). It has proven to take as many builds at once,
  *   and when it was full, its limit grows by one a round, up to what is configured, or 16.
  * `busy`: it refused. When it had never taken as many, or refused three times in a row, that was one too many, and the
@@ -102,6 +102,7 @@ local lease, url, outcome, taken = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local key = replica_key(url)
 redis.call('ZREM', slots_key(url), lease)
 redis.call('ZREM', suspects_key(url), lease)
+redis.call('PUBLISH', base .. 'freed', url)
 if outcome == 'none' then return '' end
 
 local f = redis.call('HMGET', key, 'configured', 'learned', 'proven', 'busy_streak', 'hold_until', 'hold', 'failures', 'open_until', 'opens', 'cut_to')

@@ -19,7 +19,7 @@ export class Interrupted extends Error {
 
 interface InterruptionsOptions {
   readonly store: Pick<JobStore, 'interrupted'>;
-  /** A connection of its own: it is given over to the subscription. */
+  /** A connection that is given over to subscriptions. */
   readonly subscriber: Redis;
   readonly keys: Keys;
   readonly logger: Logger;
@@ -66,7 +66,9 @@ export class Interruptions implements Component {
 
   async run(signal: AbortSignal): Promise<void> {
     const { subscriber, keys, logger } = this.#options;
-    subscriber.on('message', (_channel: string, jobId: string) => this.interrupt(jobId, 'canceled'));
+    subscriber.on('message', (channel: string, jobId: string) => {
+      if (channel === keys.cancellations) this.interrupt(jobId, 'canceled');
+    });
     // The subscription is renewed by the connection itself after a reconnect.
     subscriber.subscribe(keys.cancellations).catch((error: unknown) => {
       if (!signal.aborted) logger.warn({ err: error }, 'cancellations are seen only by polling');

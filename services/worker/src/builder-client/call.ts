@@ -25,10 +25,12 @@ interface CallOptions {
  */
 export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
   const { url, payload, signature, timeoutMs, signal, dispatcher, onLog } = options;
-  let sent = false;
+  let handedOver = 0;
   const body = async function* () {
-    yield* payload.stream();
-    sent = true;
+    for await (const chunk of payload.stream()) {
+      handedOver += chunk.length;
+      yield chunk;
+    }
   };
   try {
     const response = await request(`${url}/build`, {
@@ -54,6 +56,7 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
     const message =
       error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error);
     // A replica that breaks off before it has the whole payload has not begun to build.
+    const sent = handedOver === payload.length;
     throw new SlipwayError(sent ? 'builder_lost' : 'builder_unreachable', `${url}: ${message}`, {
       cause: error,
     });

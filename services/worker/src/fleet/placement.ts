@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
+import type { Keys, Redis } from '@slipway/shared/redis';
 import { type Lease, type ReplicaOutcome, rendezvous, type SlotLedger } from '@slipway/shared/replicas';
 import type { Replica } from './discovery.js';
 
@@ -12,6 +13,9 @@ interface PlacementOptions {
   /** Told of the lease that this worker could not renew in time: its build must end before somebody else has the slot. */
   readonly onLost: (lease: Lease) => void;
   readonly onCircuit: (url: string, change: 'opened' | 'closed') => void;
+  /** A connection that is given over to subscriptions. */
+  readonly subscriber: Redis;
+  readonly keys: Keys;
   readonly logger: Logger;
 }
 
@@ -25,7 +29,8 @@ interface Wanted {
   readonly except: ReadonlySet<string>;
 }
 
-const retryMs = 20;
+/** In case the announcement of a free slot is missed. */
+const retryMs = 50;
 /** Of a lease's life, what is left when its build is stopped: it must have ended at the replica by then. */
 const marginShare = 0.15;
 
@@ -39,7 +44,7 @@ export class Placement implements Component {
   readonly name = 'placement';
   readonly #options: PlacementOptions;
   readonly #held = new Map<string, Held>();
-  #wake = new Set<() => void>();
+  readonly #wake = new Set<() => void>();
 
   constructor(options: PlacementOptions) {
     this.#options = options;
@@ -51,7 +56,7 @@ export class Placement implements Component {
     for (;;) {
       const lease = await this.#tryOnce(wanted);
       if (lease || performance.now() >= until || signal.aborted) return lease;
-      await Promise.race([sleep(retryMs), this.#released()]);
+      await this.#freed(retryMs);
     }
   }
 
@@ -74,7 +79,6 @@ export class Placement implements Component {
     } catch (error) {
       logger.warn({ err: error, replica: lease.url }, 'a slot was not given back; it will run out');
     }
-    for (const wake of this.#wake) wake();
   }
 
   /** Builds that this worker has on each replica. */
@@ -84,18 +88,27 @@ export class Placement implements Component {
     return counts;
   }
 
-  #released(): Promise<void> {
+  /** Until a slot came free anywhere, or for so many milliseconds. */
+  #freed(timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
+        clearTimeout(timer);
         this.#wake.delete(wake);
         resolve();
       };
+      const timer = setTimeout(wake, timeoutMs);
       this.#wake.add(wake);
     });
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { ttlMs, logger } = this.#options;
+    const { ttlMs, subscriber, keys, logger } = this.#options;
+    subscriber.on('message', (channel: string) => {
+      if (channel === keys.freed) for (const wake of this.#wake) wake();
+    });
+    subscriber.subscribe(keys.freed).catch((error: unknown) => {
+      if (!signal.aborted) logger.warn({ err: error }, 'free slots are seen only by polling');
+    });
     let renewing = false;
     let renewedAt = 0;
     // Builds are still running while the process drains, so this goes on until the last slot is given back.
