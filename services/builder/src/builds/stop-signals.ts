@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SlipwayError } from '@slipway/shared/errors';
 
-export const timeoutHeader = 'x-slipway-timeout-ms';
+const timeoutHeader = 'x-slipway-timeout-ms';
 
 /** The time limit of a build in ms: the builder's own, which a request can only shorten. Throws `request_invalid`. */
 export function timeLimit(request: IncomingMessage, ownMs: number): number {

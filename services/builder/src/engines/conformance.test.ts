@@ -2,7 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort, startRegistry, temporaryFolder } from '@slipway/local';
 import { SlipwayError } from '@slipway/shared/errors';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { busyboxBase as base, build, buildRequest, failure, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
 import { startFaultyRegistry } from '../testing/faulty-registry.js';
@@ -196,7 +196,10 @@ RUN cat /made && /bin/busybox ls /context
         await request({ Dockerfile: `${base}RUN busybox ${marker.join(' ')}\n` }),
         stop.signal,
       );
-      running.catch(() => {});
+      onTestFinished(async () => {
+        stop.abort();
+        await running.catch(() => {});
+      });
       await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
       stop.abort(reason);
       await expect(running).rejects.toBe(reason);

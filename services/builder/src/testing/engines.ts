@@ -20,7 +20,7 @@ const advice: Readonly<Record<EngineName, string>> = {
 };
 
 /** What to install before an engine can be tested here; undefined when all is there. */
-export function missingFor(name: EngineName): string | undefined {
+function missingFor(name: EngineName): string | undefined {
   const missing = needs[name].filter((tool) => findTool(tool) === undefined);
   return missing.length === 0 ? undefined : `${missing.join(', ')} missing: ${advice[name]}`;
 }

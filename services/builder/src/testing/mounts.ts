@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /** Where something is mounted in a folder, the deepest first. */
@@ -10,7 +10,9 @@ export function mountsIn(folder: string): string[] {
     .sort((a, b) => b.length - a.length);
 }
 
+const unmount = 'umount';
+
 /** Undoes the mounts in a folder that a killed process has left, so that the folder can be removed. */
 export function unmountIn(folder: string): void {
-  for (const place of mountsIn(folder)) execFileSync('umount', ['--lazy', '--', place]);
+  for (const place of mountsIn(folder)) spawnSync(unmount, ['--lazy', '--', place]);
 }

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findTool, temporaryFolder } from '@slipway/local';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { build, buildRequest, busyboxBase, failure } from '../../testing/build-request.js';
 import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
 import { mountsIn, unmountIn } from '../../testing/mounts.js';
@@ -49,6 +49,10 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
     const stop = new AbortController();
     const what = await request(`${busyboxBase}RUN busybox ${marker.join(' ')}\n`);
     const running = build(opened.engine, what, stop.signal).catch((error) => error);
+    onTestFinished(async () => {
+      stop.abort();
+      await running;
+    });
     await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
     expect(await buildsOfContainers()).toEqual([what.id]);
     stop.abort(new Error('enough'));

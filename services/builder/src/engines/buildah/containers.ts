@@ -11,7 +11,7 @@ export function cgroupParentOf(buildId: string): string {
 }
 
 /** The build that a container was made by, or undefined when it is none of ours. */
-export async function buildOf(containerFolder: string): Promise<string | undefined> {
+async function buildOf(containerFolder: string): Promise<string | undefined> {
   let state: unknown;
   try {
     state = JSON.parse(await readFile(join(containerFolder, 'userdata', 'buildah.json'), 'utf8'));

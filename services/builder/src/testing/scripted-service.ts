@@ -1,0 +1,30 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { payloadOf } from './payload.js';
+import { ScriptedEngine } from './scripted-engine.js';
+import { startService } from './start-service.js';
+
+/** A payload that is right in every way. */
+export const goodBody = payloadOf({ image: 'r.io/a:1', files: { Dockerfile: 'FROM scratch\n', app: 'x' } });
+export const someDigest = `sha256:${'a'.repeat(64)}`;
+
+/** The service over a scripted engine, stopped when the test has ended. */
+export async function startScripted(env: Readonly<Record<string, string>> = {}, heartbeatMs = 15_000) {
+  const engine = new ScriptedEngine();
+  const service = await startService({ env, engine, heartbeatMs });
+  onTestFinished(() => service.stop());
+  return { ...service, engine };
+}
+
+/** What is left of sources in the work folder. */
+export async function leftIn(workDir: string): Promise<string[]> {
+  const parts = await readdir(workDir);
+  return (await Promise.all(parts.map((part) => readdir(join(workDir, part))))).flat();
+}
+
+/** The status and code of an answer that must be a problem. */
+export async function problemOf(response: Response): Promise<{ status: number; code: string }> {
+  expect(response.headers.get('content-type')).toContain('application/problem+json');
+  return { status: response.status, code: ((await response.json()) as { code: string }).code };
+}
