@@ -57,7 +57,9 @@ async function openBuildkit(options: EngineOptions): Promise<BuildkitEngine> {
   const engine = new BuildkitEngine({
     address: options.buildkitHost,
     insecureRegistries: options.insecureRegistries,
-    env: engineEnvironment(options.childEnv, { DOCKER_CONFIG: options.dockerConfig }),
+    dockerConfig: options.dockerConfig,
+    configDir: options.configDir,
+    env: engineEnvironment(options.childEnv),
     killGraceMs: options.killGraceMs,
   });
   const version = await engine.version();

@@ -17,15 +17,7 @@ const passedOn = [
   'no_proxy',
 ];
 
-/** The environment of an engine's child processes: an allowlist of ours, and `more`. */
-export function engineEnvironment(
-  env: Readonly<Record<string, string | undefined>>,
-  more: Readonly<Record<string, string>> = {},
-): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const name of passedOn) {
-    const value = env[name];
-    if (value !== undefined) kept[name] = value;
-  }
-  return { ...kept, ...more };
+/** The environment of an engine's child processes: what an allowlist takes of ours. */
+export function engineEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(passedOn.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }

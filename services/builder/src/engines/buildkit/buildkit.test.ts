@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { startRegistry, temporaryFolder } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -45,6 +46,8 @@ describe.runIf(isTested('buildkit'))('BuildKit', { timeout }, () => {
     const pushed = await inRegistry(what.image);
     expect(pushed.digest).toBe(digest);
     expect(pushed.config?.architecture).toBe('s390x');
+    // A folder of credentials that is missing is not made.
+    expect(existsSync(join(folder.path, 'engine/no-credentials'))).toBe(false);
   });
 
   test('builds for several platforms at once, and says the digest of the index', async () => {

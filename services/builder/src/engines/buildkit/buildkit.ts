@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SlipwayError } from '@slipway/shared/errors';
@@ -15,7 +16,11 @@ interface BuildkitOptions {
   /** `unix://…` or `tcp://…` of the daemon. */
   readonly address: string;
   readonly insecureRegistries: readonly string[];
-  /** Of the child processes; see `engineEnvironment`. DOCKER_CONFIG in it names the registry credentials. */
+  /** The folder that holds `config.json` with the registry credentials, if there is one. */
+  readonly dockerConfig: string;
+  /** For files that live as long as this process. */
+  readonly configDir: string;
+  /** Of the child processes; see `engineEnvironment`. */
   readonly env: Readonly<Record<string, string>>;
   readonly killGraceMs: number;
 }
@@ -100,7 +105,10 @@ export class BuildkitEngine implements BuildEngine {
     readonly onStdout?: (chunk: Buffer) => void;
     readonly onStderr: (chunk: Buffer) => void;
   }): Promise<ChildExit> {
-    const { address, env, killGraceMs } = this.#options;
+    const { address, dockerConfig, configDir, killGraceMs } = this.#options;
+    // buildctl makes the folder where it is missing, which it may not be allowed to.
+    const credentials = existsSync(dockerConfig) ? dockerConfig : configDir;
+    const env = { ...this.#options.env, DOCKER_CONFIG: credentials };
     return runChild({
       ...child,
       args: ['--addr', address, ...child.args],
