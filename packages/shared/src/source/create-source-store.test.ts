@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { hash, randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
@@ -113,6 +113,21 @@ describe('a source store', () => {
     expect((await stored([0, 1, 2, 3])).equals(sorted)).toBe(true);
     const listed = execFileSync('tar', ['-tf', '-'], { input: sorted, encoding: 'utf8' });
     expect(listed.trim().split('\n')).toEqual(['a', 'b', 'c/', 'c.e', 'c/d']);
+  });
+
+  it('holds no more than a little of a large source in memory', async () => {
+    const { sources, directory } = await makeSources();
+    let onDisk = 0;
+    const body = (async function* () {
+      yield* inChunks(tarEntry({ path: 'f' }, Buffer.alloc(8_000_000)));
+      for (const name of await readdir(join(directory, '.tmp'))) {
+        onDisk += (await stat(join(directory, '.tmp', name))).size;
+      }
+      yield Buffer.alloc(1024);
+    })();
+    await sources.ingest(body);
+    // All but what is being written and what is being gathered.
+    expect(onDisk).toBeGreaterThan(6_500_000);
   });
 
   it('makes hard links copies, in memory and beyond it', async () => {

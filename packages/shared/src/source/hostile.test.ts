@@ -189,7 +189,7 @@ const cases: readonly [what: string, code: ErrorCode, archive: Buffer][] = [
   ['a global size', 'source_corrupt', archive(pax(record('size', '512'), 'g'), ok)],
   ['a pax record with a false length', 'source_corrupt', archive(pax('99 path=x\n'), ok)],
   ['a pax record of length 0', 'source_corrupt', archive(pax('0 path=x\n'), ok)],
-  ['a pax record without an end', 'source_corrupt', archive(pax('9 path=xyz'), ok)],
+  ['a pax record without an end', 'source_corrupt', archive(pax('11 path=xyz'), ok)],
   ['a pax size that is no number', 'source_corrupt', archive(pax(record('size', '-1')), ok)],
   [
     'a pax header of two mebibytes',
