@@ -153,7 +153,12 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
     const call = async (path: string, init: RequestInit = {}) => {
       const headers = { authorization: `Bearer ${token}`, ...init.headers };
       const response = await fetch(url('api') + path, { ...init, headers });
-      const body = await response.json();
+      const body = (await response.json()) as {
+        id: string;
+        digest: string;
+        state: string;
+        result: { digest: string };
+      };
       expect(response.ok, JSON.stringify(body)).toBe(true);
       return body;
     };

@@ -1,6 +1,6 @@
 import type { Fields } from './fields.js';
 
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 /** What every service reads. */
 export interface CommonConfig {

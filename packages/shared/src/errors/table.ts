@@ -31,7 +31,7 @@ const row = (fault: Fault, retry: RetryRule, status: number, title: string, reme
   remedy,
 });
 
-export const errorTable = {
+const errorTable = {
   // What a request got wrong.
   request_invalid: user(422, 'The request does not fit its schema', 'Correct the fields named in `errors`.'),
   json_invalid: user(400, 'The body is not valid JSON', 'Send one JSON object, encoded as UTF-8.'),

@@ -6,7 +6,7 @@
  * before), `failures` (faults in a row), `open_until` and `opens` (its circuit), `draining`, `health`.
  * Its leases are a sorted set, lease → expiry; those of suspects are in a second one as well.
  */
-export const prelude = `
+const prelude = `
 local base = ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -20,7 +20,7 @@ export interface Replica {
   stop(): Promise<void>;
 }
 
-export const say = (res: ServerResponse, line: object) => res.write(`${JSON.stringify(line)}\n`);
+const say = (res: ServerResponse, line: object) => res.write(`${JSON.stringify(line)}\n`);
 
 export const stream: (...lines: object[]) => Behaviour =
   (...lines) =>

@@ -41,7 +41,7 @@ export interface Installation {
   dispose(): Promise<void>;
 }
 
-export interface RunningWorker {
+interface RunningWorker {
   readonly url: string;
   stop(): Promise<void>;
 }
