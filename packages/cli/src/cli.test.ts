@@ -180,7 +180,9 @@ describe('the server', () => {
     const { env } = await serve({ 'GET /v1/jobs?limit=20': problem(401, 'unauthorized') });
     const { exit, out, err } = await slipway(['status'], env);
     expect({ exit, out }).toEqual({ exit: 3, out: '' });
-    expect(err).toBe('error: unauthorized: what unauthorized is about\n  What to do: do this\n');
+    expect(err).toBe(
+      'error: unauthorized: what unauthorized is about\n  What to do: Set SLIPWAY_TOKEN to the API token of this server.\n',
+    );
   });
 
   test('whose refusal names several fields has them all shown', async () => {

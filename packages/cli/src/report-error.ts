@@ -33,13 +33,19 @@ export function reportError(
   return exitCode;
 }
 
+/** Where the API speaks of HTTP, what it means for someone at a command line. */
+const remedies: Readonly<Record<string, string>> = {
+  unauthorized: 'Set SLIPWAY_TOKEN to the API token of this server.',
+};
+
 function describe(error: unknown): Report {
   if (error instanceof ApiError) {
     const { code, detail, remedy, errors, retryAfter } = error;
     const soon = retryAfter === undefined ? '' : ` It asks to be tried again after ${retryAfter} s.`;
     // A single field error says no more than the detail does.
     const fields = errors.length > 1 ? errors : [];
-    return { code, message: detail, fields, remedy: `${remedy}${soon}`, exitCode: exitCodes.refused };
+    const what = remedies[code] ?? remedy;
+    return { code, message: detail, fields, remedy: `${what}${soon}`, exitCode: exitCodes.refused };
   }
   if (error instanceof ConnectionError) {
     return {

@@ -2,7 +2,7 @@ import { type Client, hasEnded, type Job, type JobSpec } from '@slipway/client';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
-import { attemptLine, logText } from '../jobs/logs.js';
+import { attemptLine, logText } from '../jobs/log-text.js';
 import { builtImage, outcomeLine } from '../jobs/outcome.js';
 import type { Screen, Terminal } from '../terminal/terminal.js';
 import { bytes, count, shortDigest, shown } from '../terminal/text.js';
@@ -111,7 +111,8 @@ async function watch({ id, client, options, terminal, interruption }: Watch): Pr
       leave.abort(new Interrupted(`Left ${id}. See what becomes of it: slipway status ${id}`));
       return;
     }
-    err.line(`Canceling ${id}. Ctrl-C again leaves without waiting.`);
+    // A terminal has put ^C where the log was.
+    err.line(`${err.isTty ? '\n' : ''}Canceling ${id}. Ctrl-C again leaves without waiting.`);
     // It may have ended in this very moment; what is wrong otherwise shows in the wait below.
     canceling = client.cancelJob({ id }).catch((error: unknown) => {
       if ((error as { code?: unknown }).code !== 'job_not_cancelable') leave.abort(error);

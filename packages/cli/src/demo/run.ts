@@ -72,7 +72,8 @@ async function buildBase({ client, slipway, steps, scratch, signal }: Demo): Pro
   const folder = join(scratch, 'base');
   await mkdir(folder, { recursive: true });
   await writeNodeContext(folder);
-  const { digest } = await upload({ client, folder, signal });
+  const { digest, ...size } = await upload({ client, folder, signal });
+  steps.note(`FROM scratch: node and its libraries, ${count(size.files, 'file')}, ${bytes(size.bytes)}`);
   const image = `${slipway.registry}/slipway/node:${process.versions.node}`;
   const { id } = await client.submitJob({ spec: { image, source: { digest } }, signal });
   const job = await client.waitForEnd({ id, signal });
@@ -80,7 +81,7 @@ async function buildBase({ client, slipway, steps, scratch, signal }: Demo): Pro
     const tail = job.error?.log_tail.map((line) => `\n  ${shown(line)}`).join('') ?? '';
     throw new Error(`the base image ${outcomeLine(job)}${tail}`);
   }
-  steps.note(image);
+  steps.note(`built by Slipway, and pushed as ${image}`);
   return image;
 }
 

@@ -1,8 +1,7 @@
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
-import type { Screen } from '../terminal/terminal.js';
-import { shown } from '../terminal/text.js';
+import { attemptLine, logText } from './log-text.js';
 
 export interface LogsOptions extends CommonOptions {
   readonly follow?: boolean;
@@ -29,9 +28,3 @@ export async function logs(
   }
   return exitCodes.ok;
 }
-
-export const attemptLine = (screen: Screen, attempt: number): string =>
-  screen.style('dim', `--- attempt ${attempt} ---`);
-
-/** A file or program gets the line as it is; a terminal, what it may safely show. */
-export const logText = (screen: Screen, text: string): string => (screen.isTty ? shown(text) : text);

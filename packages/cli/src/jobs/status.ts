@@ -4,6 +4,7 @@ import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import type { Screen } from '../terminal/terminal.js';
 import { duration, shown, table } from '../terminal/text.js';
+import { logText } from './log-text.js';
 import { builtImage, outcomeLine, styledState, workMs } from './outcome.js';
 
 export interface StatusOptions extends CommonOptions {
@@ -87,12 +88,13 @@ function describe(job: Job, screen: Screen): string[] {
   );
   for (const attempt of job.attempts) {
     const { number, outcome = 'running', replica = 'no replica yet', worker, detail } = attempt;
-    const why = detail === undefined ? '' : `: ${shown(detail)}`;
+    // The error below says the same of the last attempt.
+    const why = detail === undefined || detail === job.error?.detail ? '' : `: ${shown(detail)}`;
     lines.push(`  attempt ${number}: ${outcome} on ${replica} (worker ${worker})${why}`);
   }
   if (job.error) {
     lines.push('', `${screen.style('red', 'error:')} ${shown(outcomeLine(job))}`);
-    lines.push(...job.error.log_tail.map((line) => `  ${shown(line)}`));
+    lines.push(...job.error.log_tail.map((line) => `  ${logText(screen, line)}`));
   }
   return lines;
 }

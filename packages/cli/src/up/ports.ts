@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { CommandError } from '../command-error.js';
+import { exitCodes } from '../exit-codes.js';
 
 /** Ports that should stay the same from one run to the next: the registry's is part of every image reference. */
 export interface Ports {
@@ -14,7 +16,21 @@ const pathIn = (folder: string) => join(folder, 'ports.json');
 /** The ports of the last run, as far as they are free now. */
 export async function lastPorts(folder: string): Promise<Ports> {
   const { api, registry } = await read(folder);
+  const ifFree = async (port: number | undefined) =>
+    port !== undefined && (await isFree(port)) ? port : undefined;
   return { api: await ifFree(api), registry: await ifFree(registry) };
+}
+
+/** Throws when a port that was asked for is taken. */
+export async function requireFree(ports: readonly (number | undefined)[]): Promise<void> {
+  for (const port of ports) {
+    if (port === undefined || (await isFree(port))) continue;
+    throw new CommandError({
+      message: `port ${port} of 127.0.0.1 is taken`,
+      remedy: 'Stop what listens there, or choose another port.',
+      exitCode: exitCodes.failed,
+    });
+  }
 }
 
 export async function rememberPorts(folder: string, ports: Ports): Promise<void> {
@@ -30,15 +46,14 @@ async function read(folder: string): Promise<Ports> {
   }
 }
 
-async function ifFree(port: number | undefined): Promise<number | undefined> {
-  if (port === undefined) return undefined;
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
-    return port;
+    return true;
   } catch {
-    return undefined;
+    return false;
   } finally {
     server.close();
   }

@@ -9,7 +9,7 @@ import { claimFolder, type RunFile } from '../installation/run-file.js';
 import { onInterrupt } from '../interrupts.js';
 import type { Screen } from '../terminal/terminal.js';
 import { upMessage } from './message.js';
-import { lastPorts, rememberPorts } from './ports.js';
+import { lastPorts, rememberPorts, requireFree } from './ports.js';
 
 export interface UpOptions {
   readonly data?: string;
@@ -83,6 +83,7 @@ interface Start {
 
 async function start({ folder, file, options, screen, signal }: Start): Promise<Slipway> {
   const { engine, builders, slots, workers, json } = options;
+  await requireFree([options.port, options.registryPort]);
   const last = await lastPorts(folder);
   const port = options.port ?? last.api;
   const registryPort = options.registryPort ?? last.registry;
@@ -97,7 +98,7 @@ async function start({ folder, file, options, screen, signal }: Start): Promise<
       ...(registryPort !== undefined && { registryPort }),
       onPart(part) {
         recorded.push(file.addPart(part));
-        if (!json) screen.line(screen.style('dim', `started ${part.name}`));
+        if (!json) showStarted(screen, part.name);
       },
     });
   } catch (error) {
@@ -107,12 +108,21 @@ async function start({ folder, file, options, screen, signal }: Start): Promise<
       exitCode: exitCodes.failed,
     });
   } finally {
+    if (!json && screen.isTty) screen.write(clearLine);
     await Promise.all(recorded);
   }
   const { url, tokenFile, registry } = slipway;
   await file.setReady({ url, token_file: tokenFile, registry });
   await rememberPorts(folder, { api: Number(new URL(url).port), registry: Number(registry.split(':')[1]) });
   return slipway;
+}
+
+const clearLine = '\r\u001b[2K';
+
+/** One line that changes for people, and one line each for a file. */
+function showStarted(screen: Screen, name: string): void {
+  if (screen.isTty) screen.write(`${clearLine}${screen.style('dim', `started ${name}`)}`);
+  else screen.line(`started ${name}`);
 }
 
 function reportFailure({ part, exit, lines }: PartFailure, screen: Screen): void {

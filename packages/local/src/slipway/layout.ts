@@ -9,6 +9,8 @@ export interface Layout {
   readonly registry: string;
   readonly blobs: string;
   readonly engines: string;
+  /** Contexts of builds that run. */
+  readonly work: string;
   readonly token: string;
   readonly tokenFile: string;
   readonly payloadSecretFile: string;
@@ -32,6 +34,7 @@ export async function prepareLayout(dir: string): Promise<Layout> {
     registry: await folder('registry'),
     blobs: await folder('blobs'),
     engines: await folder('engines'),
+    work: await folder('work'),
     token,
     tokenFile,
     payloadSecretFile,

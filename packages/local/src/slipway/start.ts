@@ -78,7 +78,12 @@ async function startAll(plan: Plan): Promise<{ url: string; registry: string }> 
     }),
     all(
       engines.map((engine, index) => {
-        const env = { ...engine, MAX_INFLIGHT: String(slots), INSECURE_REGISTRIES: registry.host };
+        const env = {
+          ...engine,
+          MAX_INFLIGHT: String(slots),
+          INSECURE_REGISTRIES: registry.host,
+          WORK_DIR: join(layout.work, String(index + 1)),
+        };
         return service(plan, { service: 'builder', number: index + 1, env });
       }),
     ),
