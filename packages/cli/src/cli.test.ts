@@ -245,7 +245,7 @@ describe('build', () => {
         ...['--build-arg', 'A=1', '--build-arg', 'B=', '--platform', 'linux/amd64,linux/arm64'],
         ...['--label', 'team=a', '--timeout', '10m', '--callback', 'https://ci.example/'],
       ],
-      env,
+      { ...env, SLIPWAY_CALLBACK_SECRET: 'whsec_x' },
     );
     expect({ exit, out }).toEqual({ exit: 0, out: 'r.example/x:1@sha256:abc\n' });
     expect(err.split('\n')).toEqual([
@@ -267,7 +267,7 @@ describe('build', () => {
       function: 'dev/x',
       labels: { team: 'a' },
       timeout: 600,
-      callback: { url: 'https://ci.example/' },
+      callback: { url: 'https://ci.example/', secret: 'whsec_x' },
     });
   });
 

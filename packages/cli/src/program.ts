@@ -39,61 +39,82 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
       getErrHasColors: () => false,
     })
     .addHelpText('after', help.program);
-  /** A command that talks to a server. */
-  const command = (name: string) =>
+  /** A command that talks to a server: what it says of itself ends with how to reach that. */
+  const talks = (command: Command, examples = '') =>
+    command
+      .optionsGroup('Server:')
+      .option('--server <url>', 'the address of the API; default: SLIPWAY_URL, else the local `slipway up`')
+      .option(
+        '--token <token>',
+        'its token; default: SLIPWAY_TOKEN, which is better: others see command lines',
+      )
+      .addHelpText('after', `${examples}${exitCodesHelp}`);
+
+  talks(
     program
-      .command(name)
-      .option('--server <url>', 'the Slipway API; default: SLIPWAY_URL, else the local `slipway up`')
-      .option('--token <token>', 'its API token; default: SLIPWAY_TOKEN, which other users cannot see')
-      .option('--json', 'print JSON on standard output, errors too')
-      .addHelpText('after', exitCodesHelp);
+      .command('build')
+      .summary('build a folder and show its log')
+      .description(
+        'Packs a folder that holds a Dockerfile, submits it as a job, shows the log, and prints the image with its digest.\n\n' +
+          'What .dockerignore names stays out, links are never followed. The image alone goes to standard output.\n' +
+          'Ctrl-C cancels the job; a second one leaves without waiting for its end.',
+      )
+      .argument('<folder>', 'the build context')
+      .requiredOption('--image <reference>', 'what the image is called, with the registry it is pushed to')
+      .option('--build-arg <name=value>', 'a build argument; may be repeated', buildArgument(env))
+      .option('--platform <os/arch,…>', 'the platforms to build for; may be repeated', list)
+      .option('--no-push', 'build without pushing')
+      .option('--function <[namespace/]name>', 'the function that the image is for')
+      .option('--label <name=value>', 'a label to find the job by; may be repeated', label)
+      .option('--timeout <time>', 'how long one attempt may take, e.g. 90s, 10m', seconds)
+      .option(
+        '--callback <url>',
+        'where the end of the job is reported, as a webhook signed with SLIPWAY_CALLBACK_SECRET (whsec_…) or else the key of the installation',
+      )
+      .option('-d, --detach', 'print the id of the job and do not wait')
+      .option('-q, --quiet', 'print the image alone, and of a failed build the end of its log')
+      .option('--json', 'print the job as JSON once it has ended, and errors too')
+      .action(async (folder: string, options: BuildOptions) => onExit(await build(folder, options, context))),
+    help.build,
+  );
 
-  command('build')
-    .summary('build a folder and show its log')
-    .description(
-      'Packs a folder that holds a Dockerfile, submits it as a job, shows the log, and prints the image with its digest.\n\n' +
-        'What .dockerignore names stays out, links are never followed. The image alone goes to standard output.\n' +
-        'Ctrl-C cancels the job; a second one leaves without waiting for its end.',
-    )
-    .argument('<folder>', 'the build context')
-    .requiredOption('--image <reference>', 'what the image is called, with the registry it is pushed to')
-    .option('--build-arg <name=value>', 'a build argument; may be repeated', buildArgument(env))
-    .option('--platform <os/arch,…>', 'the platforms to build for; may be repeated', list)
-    .option('--no-push', 'build without pushing')
-    .option('--function <[namespace/]name>', 'the function that the image is for')
-    .option('--label <name=value>', 'a label to find the job by; may be repeated', label)
-    .option('--timeout <time>', 'how long one attempt may take, e.g. 90s, 10m', seconds)
-    .option('--callback <url>', 'where the end of the job is reported, as a signed webhook')
-    .option('-d, --detach', 'print the id of the job and do not wait')
-    .option('-q, --quiet', 'print the image alone, and of a failed build the end of its log')
-    .addHelpText('after', help.build)
-    .action(async (folder: string, options: BuildOptions) => onExit(await build(folder, options, context)));
+  talks(
+    program
+      .command('status')
+      .summary('show the latest jobs, or one')
+      .description('Shows the latest jobs, or all there is to know of one: its image, attempts and error.')
+      .argument('[job]', 'the id of a job')
+      .addOption(new Option('--state <state>', 'only jobs in this state').choices(states))
+      .option('--function <[namespace/]name>', 'only jobs for this function')
+      .option('--image <reference>', 'only jobs for the repository of this image')
+      .option('--label <name=value>', 'only jobs with this label; may be repeated', label)
+      .option('--limit <count>', 'how many', whole({ min: 1, max: 200 }), 20)
+      .option('--json', 'print JSON, and errors too')
+      .action(async (id: string | undefined, options: StatusOptions) =>
+        onExit(await status(id, options, context)),
+      ),
+  );
 
-  command('status')
-    .summary('show the latest jobs, or one')
-    .description('Shows the latest jobs, or all there is to know of one: its image, attempts and error.')
-    .argument('[job]', 'the id of a job')
-    .addOption(new Option('--state <state>', 'only jobs in this state').choices(states))
-    .option('--function <[namespace/]name>', 'only jobs for this function')
-    .option('--image <reference>', 'only jobs for the repository of this image')
-    .option('--label <name=value>', 'only jobs with this label; may be repeated', label)
-    .option('--limit <count>', 'how many', whole({ min: 1, max: 200 }), 20)
-    .action(async (id: string | undefined, options: StatusOptions) =>
-      onExit(await status(id, options, context)),
-    );
+  talks(
+    program
+      .command('logs')
+      .summary('show the log of a job')
+      .description('Prints the log of a job, of all its attempts, as far as it stands.')
+      .argument('<job>', 'the id of a job')
+      .option('-f, --follow', 'go on until the job has ended')
+      .option('--json', 'print a JSON object a line, and errors too')
+      .action(async (id: string, options: LogsOptions) => onExit(await logs(id, options, context))),
+  );
 
-  command('logs')
-    .summary('show the log of a job')
-    .description('Prints the log of a job, of all its attempts, as far as it stands.')
-    .argument('<job>', 'the id of a job')
-    .option('-f, --follow', 'go on until the job has ended')
-    .action(async (id: string, options: LogsOptions) => onExit(await logs(id, options, context)));
-
-  command('cancel')
-    .summary('cancel a job')
-    .description('Cancels a job: one that waits ends at once, one that runs is stopped at its builder.')
-    .argument('<job>', 'the id of a job')
-    .action(async (id: string, options: CommonOptions) => onExit(await cancel(id, options, context)));
+  talks(
+    program
+      .command('cancel')
+      .summary('cancel a job')
+      .description('Cancels a job: one that waits ends at once, one that runs is stopped at its builder.')
+      .argument('<job>', 'the id of a job')
+      .option('--json', 'print the job as JSON, and errors too')
+      .action(async (id: string, options: CommonOptions) => onExit(await cancel(id, options, context))),
+  );
 
   program
     .command('up')
@@ -154,5 +175,6 @@ Examples:
   slipway build . --image registry.example.com/team/hello:1.2
   slipway build . --image registry.example.com/team/hello:1.2 --build-arg VERSION=1.2 --function dev/hello
   IMAGE=$(slipway build --quiet . --image registry.example.com/team/hello:1.2) && deploy "$IMAGE"
-  slipway build --detach . --image registry.example.com/team/hello:1.2 --callback https://ci.example.com/hook`,
+  slipway build --detach . --image registry.example.com/team/hello:1.2 --callback https://ci.example.com/hook
+`,
 } as const;

@@ -35,7 +35,9 @@ export async function build(
   const interruption = new Interruption();
   try {
     const digest = await upload({ folder, client, say, signal: interruption.signal });
-    const { id } = await interruption.shield(() => client.submitJob({ spec: spec(options, digest) }));
+    const { id } = await interruption.shield(() =>
+      client.submitJob({ spec: spec({ options, digest, env }) }),
+    );
     say('submitted', id);
     if (options.detach) {
       if (options.json) terminal.out.line(JSON.stringify(await client.getJob({ id })));
@@ -54,7 +56,13 @@ export async function build(
   }
 }
 
-function spec(options: BuildOptions, digest: string): JobSpec {
+interface SpecOptions extends Pick<CommandContext, 'env'> {
+  readonly options: BuildOptions;
+  readonly digest: string;
+}
+
+function spec({ options, digest, env }: SpecOptions): JobSpec {
+  const secret = env.SLIPWAY_CALLBACK_SECRET || undefined;
   const { image, buildArg, platform, push, label, timeout, callback } = options;
   return {
     image,
@@ -65,7 +73,9 @@ function spec(options: BuildOptions, digest: string): JobSpec {
     ...(options.function !== undefined && { function: options.function }),
     ...(label && { labels: label }),
     ...(timeout !== undefined && { timeout }),
-    ...(callback !== undefined && { callback: { url: callback } }),
+    ...(callback !== undefined && {
+      callback: { url: callback, ...(secret !== undefined && { secret }) },
+    }),
   };
 }
 
