@@ -1,36 +1,31 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, startRegistry, temporaryFolder } from '@slipway/local';
+import { temporaryFolder } from '@slipway/local';
 import { SlipwayError } from '@slipway/shared/errors';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { busyboxBase as base, build, buildRequest, failure, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
-import { startFaultyRegistry } from '../testing/faulty-registry.js';
 import { processesWith } from '../testing/processes.js';
+import { type Registries, registryPassword, registryUser, startRegistries } from '../testing/registries.js';
 import { inRegistry } from '../testing/registry-content.js';
 import type { BuildEngine, BuildRequest } from './engine.js';
 import { ownPlatform } from './platform.js';
 
 const timeout = 60_000;
-const user = 'slipway';
-const password = 'open sesame';
-/** Of the password above, with bcrypt. */
-const htpasswd = `${user}:$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW\n`;
 
-const folder = await temporaryFolder();
-const registry = await startRegistry({ dir: join(folder.path, 'registry') });
-const locked = await startRegistry({ dir: join(folder.path, 'locked'), htpasswd });
-const unlisted = await startRegistry({ dir: join(folder.path, 'unlisted') });
-const faulty = await startFaultyRegistry();
-const nobody = `127.0.0.1:${await freePort()}`;
-const insecureRegistries = [registry.host, locked.host, faulty.host, nobody];
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let registries: Registries;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  registries = await startRegistries(folder.path);
+});
 afterAll(async () => {
-  await Promise.all([registry.stop(), locked.stop(), unlisted.stop(), faulty.stop()]);
-  await folder.remove();
+  await registries?.stop();
+  await folder?.remove();
 });
 
 function request(files: Readonly<Record<string, string>>, more: Partial<BuildRequest> = {}) {
-  return buildRequest({ folder: folder.path, registry: registry.host, files, ...more });
+  return buildRequest({ folder: folder.path, registry: registries.open, files, ...more });
 }
 
 describe.each(engineNames)('%s', (name) => {
@@ -38,7 +33,11 @@ describe.each(engineNames)('%s', (name) => {
     let opened: OpenedEngine;
     let engine: BuildEngine;
     beforeAll(async () => {
-      opened = await openEngine({ name, dir: join(folder.path, name), insecureRegistries });
+      opened = await openEngine({
+        name,
+        dir: join(folder.path, name),
+        insecureRegistries: registries.insecure,
+      });
       engine = opened.engine;
     }, timeout);
     afterAll(() => opened?.close());
@@ -85,7 +84,7 @@ RUN cat /made && /bin/busybox ls /context
     });
 
     test('builds run beside each other, for one image too', async () => {
-      const image = `${registry.host}/together:1`;
+      const image = `${registries.open}/together:1`;
       const whats = await Promise.all(
         ['a', 'b', 'c', 'd'].map((letter) =>
           request({ Dockerfile: `${base}RUN echo ${letter} > /letter\n` }, letter > 'b' ? { image } : {}),
@@ -123,7 +122,7 @@ RUN cat /made && /bin/busybox ls /context
     });
 
     test('a base image is looked up each time', async () => {
-      const image = `${registry.host}/${name}-base:1`;
+      const image = `${registries.open}/${name}-base:1`;
       const from = { Dockerfile: `FROM ${image}\nRUN cat /version\n` };
       for (const version of ['one', 'two']) {
         await build(
@@ -141,15 +140,15 @@ RUN cat /made && /bin/busybox ls /context
       ['is pulled too often', 'limited', 'pull_rate_limited'],
       ['is in a broken registry', 'broken', 'registry_unreachable'],
     ])('a base image that %s', async (_how, fault, code) => {
-      const what = await request({ Dockerfile: `FROM ${faulty.host}/${fault}/x:1\nCOPY busybox /\n` });
+      const what = await request({ Dockerfile: `FROM ${registries.faulty}/${fault}/x:1\nCOPY busybox /\n` });
       expect(await failure(engine, what)).toMatchObject({ code });
     });
 
     test.each([
-      ['breaks', () => `${faulty.host}/broken/x:1`, 'push_failed'],
-      ['denies', () => `${faulty.host}/denied/x:1`, 'push_unauthorized'],
-      ['hangs up', () => `${faulty.host}/cut/x:1`, 'registry_unreachable'],
-      ['is not there', () => `${nobody}/x:1`, 'registry_unreachable'],
+      ['breaks', () => `${registries.faulty}/broken/x:1`, 'push_failed'],
+      ['denies', () => `${registries.faulty}/denied/x:1`, 'push_unauthorized'],
+      ['hangs up', () => `${registries.faulty}/cut/x:1`, 'registry_unreachable'],
+      ['is not there', () => `${registries.nobody}/x:1`, 'registry_unreachable'],
       ['has no such name', () => 'registry.invalid/x:1', 'registry_unreachable'],
     ])('a push to a registry that %s', async (_how, image, code) => {
       const what = await request({ Dockerfile: 'FROM scratch\nCOPY busybox /\n' }, { image: image() });
@@ -157,11 +156,11 @@ RUN cat /made && /bin/busybox ls /context
     });
 
     test('a registry that is not allowlisted is not spoken to over plain http', async () => {
-      const image = `${unlisted.host}/x:1`;
+      const image = `${registries.unlisted}/x:1`;
       const what = await request({ Dockerfile: 'FROM scratch\nCOPY busybox /\n' }, { image });
       const { code, message } = await failure(engine, what);
       expect(code).toBe('registry_insecure');
-      expect(message).toContain(unlisted.host);
+      expect(message).toContain(registries.unlisted);
       expect((await inRegistry(image)).status).toBe(404);
     });
 
@@ -170,17 +169,17 @@ RUN cat /made && /bin/busybox ls /context
         const dockerConfig = join(folder.path, `${name}-${login === undefined ? 'none' : login.length}`);
         await mkdir(dockerConfig, { recursive: true });
         const auths =
-          login === undefined ? {} : { [locked.host]: { auth: Buffer.from(login).toString('base64') } };
+          login === undefined ? {} : { [registries.locked]: { auth: Buffer.from(login).toString('base64') } };
         await writeFile(join(dockerConfig, 'config.json'), JSON.stringify({ auths }));
         return opened.reopen({ dockerConfig });
       };
       const files = { Dockerfile: 'FROM scratch\nCOPY busybox /\n' };
-      const image = `${locked.host}/${name}:1`;
-      const right = await withLogin(`${user}:${password}`);
+      const image = `${registries.locked}/${name}:1`;
+      const right = await withLogin(`${registryUser}:${registryPassword}`);
       const { digest } = await build(right, await request(files, { image }));
-      const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+      const authorization = `Basic ${Buffer.from(`${registryUser}:${registryPassword}`).toString('base64')}`;
       expect((await inRegistry(image, { authorization })).digest).toBe(digest);
-      for (const login of [`${user}:wrong`, undefined]) {
+      for (const login of [`${registryUser}:wrong`, undefined]) {
         const refused = await failure(await withLogin(login), await request(files, { image }));
         expect(refused).toMatchObject({ code: 'push_unauthorized' });
         expect(JSON.stringify(refused)).not.toContain('wrong');

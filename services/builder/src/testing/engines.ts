@@ -10,13 +10,13 @@ export const engineNames = ['buildkit', 'buildah'] as const;
 export type EngineName = (typeof engineNames)[number];
 
 const needs: Readonly<Record<EngineName, readonly string[]>> = {
-  buildkit: ['buildctl', 'buildkitd', 'runc', 'busybox'],
-  buildah: ['buildah', 'busybox'],
+  buildkit: ['buildctl', 'buildkitd', 'runc', 'busybox', 'docker-registry'],
+  buildah: ['buildah', 'busybox', 'docker-registry'],
 };
 const advice: Readonly<Record<EngineName, string>> = {
   buildkit:
-    'apt-get install runc busybox-static, and put buildctl and buildkitd of https://github.com/moby/buildkit/releases on PATH or in .cache/bin',
-  buildah: 'apt-get install buildah busybox-static',
+    'apt-get install runc busybox-static docker-registry, and put buildctl and buildkitd of https://github.com/moby/buildkit/releases on PATH or in .cache/bin',
+  buildah: 'apt-get install buildah busybox-static docker-registry',
 };
 
 /** What to install before an engine can be tested here; undefined when all is there. */
