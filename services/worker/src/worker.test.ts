@@ -4,7 +4,7 @@ import { Secret } from '@slipway/shared/config';
 import { deriveKey, seal, webhookSecret } from '@slipway/shared/signing';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { held, type Replica, startReplica, stream, success } from './testing/replica.js';
+import { type Behaviour, held, type Replica, startReplica, stream, success } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret, tenant } from './testing/start-worker.js';
 
 let installation: Installation;
@@ -201,6 +201,58 @@ describe('a worker', () => {
     slow.release();
     await stopped;
     expect(await installation.job(id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+  });
+});
+
+describe('several workers together', () => {
+  it('never give a replica more builds than its limit, and no job is lost', async () => {
+    const builder = await replica();
+    let running = 0;
+    let most = 0;
+    const counted: Behaviour = async ({ res }) => {
+      most = Math.max(most, ++running);
+      // Long enough for others to come.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      running--;
+      res.writeHead(200).end(JSON.stringify(success));
+    };
+    builder.next(...Array<Behaviour>(40).fill(counted));
+    const workers = [1, 2, 3].map(() => installation.startWorker([`${builder.url}#max=2`]));
+    await Promise.all(workers);
+    const ids = await Promise.all(Array.from({ length: 40 }, () => installation.submit()));
+    for (const id of ids) expect((await installation.ended(id)).state).toBe('succeeded');
+    expect(most).toBe(2);
+    expect(builder.payloads).toHaveLength(40);
+  });
+
+  it('quarantine a job that two builders die of, and nobody else', async () => {
+    const deadly = 'r.example/deadly:1';
+    const deaths: Promise<void>[] = [];
+    const builders = await Promise.all([1, 2, 3].map(replica));
+    for (const builder of builders) {
+      const behave: Behaviour = ({ res, body }) => {
+        if (body.includes(deadly)) deaths.push(builder.stop());
+        else res.writeHead(200).end(JSON.stringify(success));
+      };
+      builder.next(...Array<Behaviour>(100).fill(behave));
+    }
+    await installation.startWorker(builders.map(({ url }) => `${url}#max=2`));
+    const others = await Promise.all(Array.from({ length: 10 }, () => installation.submit()));
+    const culprit = await installation.ended(await installation.submit({ image: deadly }));
+    expect(culprit).toMatchObject({ state: 'failed', error: { code: 'quarantined' } });
+    expect(culprit.attempts).toHaveLength(2);
+    for (const id of others) expect((await installation.ended(id)).state).toBe('succeeded');
+    await Promise.all(deaths);
+    expect(deaths).toHaveLength(2);
+  });
+
+  it('keep the concurrency of the queue at what the fleet can build, and clear it when they go', async () => {
+    const builder = await replica();
+    const worker = await installation.startWorker([`${builder.url}#max=3`]);
+    const meta = () => installation.redis.hget(`${installation.keys.bullPrefix}:builds:meta`, 'concurrency');
+    await expect.poll(meta).toBe('5');
+    await worker.stop();
+    expect(await meta()).toBeNull();
   });
 });
 
