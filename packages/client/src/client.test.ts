@@ -286,6 +286,14 @@ describe('a log', () => {
     expect(await failure(all(client.followLog({ id: 'job_1' })))).toMatchObject({ code: 'not_found' });
   });
 
+  test('with a line that cannot be read is not asked for again', async () => {
+    const { client, seen } = await serve((_seen, res) =>
+      stream(res).end('id: 1-1\nevent: log\ndata: {"attempt"\n\n'),
+    );
+    expect(await failure(all(client.followLog({ id: 'job_1' })))).toBeInstanceOf(SyntaxError);
+    expect(seen).toHaveLength(1);
+  });
+
   test('that never goes on is given up', async () => {
     const { client } = await serve((_seen, res) => stream(res).end());
     const error = await failure(all(client.followLog({ id: 'job_1', follow: false })));

@@ -66,7 +66,7 @@ function connect(
   });
 }
 
-/** Tells a connection that broke from whatever the consumer of the lines may throw. */
+/** Tells a connection that broke, and can be made again, from a line that cannot be read. */
 class BrokenStream extends Error {}
 
 async function* events(response: Response): AsyncGenerator<EventSourceMessage> {

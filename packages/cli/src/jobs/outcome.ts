@@ -32,11 +32,15 @@ export function outcomeLine(job: Job): string {
     case 'succeeded':
       return `succeeded${time}`;
     case 'failed':
-      return `failed${time}: ${job.error?.code ?? 'internal'}: ${job.error?.detail ?? 'no detail was recorded'}`;
     case 'canceled':
-      return `canceled${time}`;
+      return `${job.state}${time}${reason(job)}`;
     case 'queued':
     case 'running':
       return job.cancel_requested ? `${job.state}, being canceled` : job.state;
   }
+}
+
+/** Somebody who has canceled a job knows why. */
+function reason({ error }: Job): string {
+  return error === undefined || error.code === 'canceled' ? '' : `: ${error.code}: ${error.detail}`;
 }
