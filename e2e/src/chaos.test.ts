@@ -1,0 +1,26 @@
+import { describe, expect, test } from 'vitest';
+import { type Chaos, mustBeZero } from './chaos/scenario.js';
+import { scenarios } from './chaos/scenarios/index.js';
+
+/** Small loads, short locks and outages: what CI has time for. `pnpm chaos` runs them long, with other seeds. */
+const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
+  R1: { jobs: 400, runs: 0 },
+  R2: { jobs: 0, runs: 1 },
+  R3: { jobs: 6, runs: 1 },
+  R4: { jobs: 60, runs: 3 },
+  R5: { jobs: 200, runs: 3 },
+  R6: { jobs: 150, runs: 0 },
+  R7: { jobs: 300, runs: 1 },
+  R10: { jobs: 100, runs: 0 },
+};
+
+describe('nothing is lost, told twice or in two states, and no replica is overrun', () => {
+  test.each(scenarios)('$name: $about', { timeout: 120_000 }, async ({ name, run }) => {
+    const notes: string[] = [];
+    const size = sizes[name];
+    if (!size) throw new Error(`${name} has no size here`);
+    const outcome = await run({ ...size, seed: 1, quick: true, note: (text) => notes.push(text) });
+    const found = Object.entries(mustBeZero(outcome)).filter(([, count]) => count !== 0);
+    expect(found, notes.join('\n')).toEqual([]);
+  });
+});

@@ -1,0 +1,101 @@
+import {
+  type Fleet,
+  type FleetOptions,
+  readStats,
+  type StatsSnapshot,
+  seededRandom,
+  startFleet,
+} from '@slipway/simulator';
+import { Ledger } from './ledger/ledger.js';
+import { type Receiver, startReceiver } from './ledger/receiver.js';
+import type { Chaos, Outcome } from './scenario.js';
+
+/** A fleet under load, a ledger over it, and chance. */
+export interface Arena {
+  readonly chaos: Chaos;
+  readonly fleet: Fleet;
+  readonly receiver: Receiver;
+  readonly ledger: Ledger;
+  readonly random: () => number;
+  readonly note: (text: string) => void;
+}
+
+interface Ending {
+  /** Milliseconds without any progress after which a job counts as lost. Default 60,000. */
+  readonly patienceMs?: number;
+  /** Whether no replica was started again. Default true. */
+  readonly replicasComplete?: boolean;
+  /** Outcomes that no attempt may have had. */
+  readonly noAttempts?: readonly string[];
+  readonly faults?: Readonly<Record<string, number>>;
+  readonly facts?: Readonly<Record<string, number>>;
+}
+
+/** Locks that let a lost worker be noticed soon. Only for quick runs: the real ones are what is promised. */
+const quickLocks = { LOCK_DURATION_MS: '3000', STALLED_INTERVAL_MS: '1000' };
+
+/** Starts a fleet, has `body` break it, starts all that is dead, waits for the last job and compares the counts. */
+export async function inArena(
+  chaos: Chaos,
+  options: FleetOptions,
+  body: (arena: Arena) => Promise<Ending>,
+): Promise<Outcome> {
+  const receiver = await startReceiver();
+  let fleet: Fleet | undefined;
+  try {
+    const worker = { ...(chaos.quick && quickLocks), ...options.env?.worker };
+    const env = { ...options.env, worker };
+    fleet = await startFleet({ appendOnly: true, seed: chaos.seed, ...options, env });
+    const { note } = chaos;
+    const ledger = new Ledger({ fleet, receiver, note });
+    const random = seededRandom(String(chaos.seed));
+    const ending = await body({ chaos, fleet, receiver, ledger, random, note });
+    await heal(fleet);
+    note('nothing is broken any more');
+    await ledger.settle(ending.patienceMs ?? 60_000);
+    const { ends, attempts, wrong, ...verdict } = await ledger.verdict({
+      replicasComplete: ending.replicasComplete ?? true,
+    });
+    const stats = await Promise.all(fleet.replicas.map(({ url }) => readStats(url)));
+    return {
+      ...verdict,
+      faults: {
+        wrong,
+        over_limit: overrun(options, stats, note),
+        bad_signatures: stats.reduce((sum, each) => sum + each.bad_signatures, receiver.badSignatures()),
+        ...Object.fromEntries((ending.noAttempts ?? []).map((outcome) => [outcome, attempts[outcome] ?? 0])),
+        ...ending.faults,
+      },
+      facts: {
+        accepted: ledger.accepted.size,
+        ...ends,
+        ...Object.fromEntries(Object.entries(attempts).map(([end, count]) => [`attempts_${end}`, count])),
+        ...ending.facts,
+      },
+    };
+  } finally {
+    receiver.stop();
+    await fleet?.stop();
+  }
+}
+
+/** By how many builds replicas were overrun. One whose limit nobody is told has to be overrun for it to be learned. */
+function overrun(
+  { replicas }: FleetOptions,
+  stats: readonly StatsSnapshot[],
+  note: (text: string) => void,
+): number {
+  return replicas.reduce((sum, { announced = true }, at) => {
+    const { limit = 0, max_concurrency: most = 0 } = stats[at] ?? {};
+    if (most <= limit) return sum;
+    note(`replica ${at + 1} takes ${limit} builds${announced ? '' : ', says nobody'}, and was given ${most}`);
+    return announced ? sum + most - limit : sum;
+  }, 0);
+}
+
+/** Every process runs again, none is frozen. */
+async function heal(fleet: Fleet): Promise<void> {
+  const members = [fleet.redis, ...fleet.replicas, ...fleet.apis, ...fleet.workers];
+  for (const member of members) member.kill('SIGCONT');
+  for (const member of members) await member.start();
+}

@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isTerminal, type Job, type TerminalState } from '@slipway/shared/contracts';
+import { type Fleet, readStats, type StatsSnapshot } from '@slipway/simulator';
+import type { Receiver } from './receiver.js';
+import { terminalEvents } from './terminal-events.js';
+
+/** What must be 0, for a run to hold what it promises. */
+export interface Verdict {
+  /** Accepted, and in no terminal state though nothing happens any more. */
+  readonly lost: number;
+  /** Told under two ids, or built to its end more often than the record has attempts. */
+  readonly duplicated: number;
+  /** In two terminal states, told another state than the record has, or said to have succeeded and never built. */
+  readonly conflicting: number;
+  /** Ended, and no message with a valid signature came. */
+  readonly undelivered: number;
+}
+
+export interface Accepted {
+  readonly id: string;
+  readonly image: string;
+  /** How it must end; left out, any end will do. */
+  readonly expected?: TerminalState;
+}
+
+interface LedgerOptions {
+  readonly fleet: Fleet;
+  readonly receiver: Receiver;
+  readonly note: (text: string) => void;
+}
+
+const pollMs = 250;
+
+/** Counts every job three times: at the API's 202, at the replicas, at the receiver of webhooks. */
+export class Ledger {
+  readonly #options: LedgerOptions;
+  readonly accepted = new Map<string, Accepted>();
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+  }
+
+  accept(job: Accepted): void {
+    this.accepted.set(job.id, job);
+  }
+
+  /** Accepted jobs whose end was not told yet. */
+  open(): Accepted[] {
+    const { told } = this.#options.receiver;
+    return [...this.accepted.values()].filter(({ id }) => !told.has(id));
+  }
+
+  /** Waits until every end was told, or none was for `patienceMs`. */
+  async settle(patienceMs: number): Promise<void> {
+    let left = this.open().length;
+    let since = performance.now();
+    while (left > 0 && performance.now() - since < patienceMs) {
+      await sleep(pollMs);
+      const now = this.open().length;
+      if (now < left) since = performance.now();
+      left = now;
+    }
+    if (left > 0) this.#options.note(`${left} jobs are open, and nothing happens any more`);
+  }
+
+  /** The job as the API shows it now; undefined when it does not know it. */
+  async job(id: string): Promise<Job | undefined> {
+    const answer = await this.#options.fleet.calls.call(`/v1/jobs/${id}`);
+    return answer.status === 200 ? (answer.body as Job) : undefined;
+  }
+
+  /**
+   * Compares the three counts. `replicasComplete` says that no replica was started again, so that each still knows
+   * all it did.
+   */
+  async verdict({ replicasComplete }: { readonly replicasComplete: boolean }): Promise<Verdict & Ends> {
+    const { fleet, receiver, note } = this.#options;
+    const stats = await Promise.all(fleet.replicas.map(({ url }) => readStats(url)));
+    const events = await terminalEvents(fleet);
+    const found = { lost: 0, duplicated: 0, conflicting: 0, undelivered: 0, wrong: 0 };
+    const ends: Record<string, number> = {};
+    const attempts: Record<string, number> = {};
+    for (const accepted of this.accepted.values()) {
+      const { id, image, expected } = accepted;
+      const job = await this.job(id);
+      const said = receiver.told.get(id);
+      const blame = (what: keyof typeof found, why: string) => {
+        found[what]++;
+        note(`${what}: ${id} (${image}) ${why}`);
+      };
+      if (!job || !isTerminal(job.state)) {
+        blame('lost', job ? `is ${job.state} after ${job.attempts.length} attempts` : 'is not known');
+        continue;
+      }
+      const end = job.error?.code ?? job.state;
+      add(ends, end);
+      for (const { outcome } of job.attempts) add(attempts, outcome ?? 'none');
+      if (!said) blame('undelivered', `has ended as ${job.state}, and nobody was told`);
+      else if (said.ids.size > 1) blame('duplicated', `was told as ${[...said.ids].join(' and ')}`);
+      const finished = count(stats, image, 'succeeded');
+      const begun = job.attempts.at(-1)?.number ?? 0;
+      if (finished > begun) blame('duplicated', `was built ${finished} times in ${begun} attempts`);
+      const states = [...(said?.states ?? [])].filter((state) => state !== job.state);
+      if (states.length > 0) blame('conflicting', `was told as ${states.join()}, and is ${job.state}`);
+      if (events.get(id) !== 1) blame('conflicting', `has ${events.get(id) ?? 0} terminal events`);
+      if (replicasComplete && job.state === 'succeeded' && finished === 0) {
+        blame('conflicting', 'has succeeded, and no replica built it');
+      }
+      if (expected && job.state !== expected) blame('wrong', `should be ${expected}, and is ${end}`);
+    }
+    if (receiver.badSignatures() > 0) note(`${receiver.badSignatures()} messages had a bad signature`);
+    return { ...found, ends, attempts };
+  }
+}
+
+interface Ends {
+  /** Jobs that did not end as expected. */
+  readonly wrong: number;
+  /** How many jobs ended how: a state, or the code of an error. */
+  readonly ends: Readonly<Record<string, number>>;
+  /** The same of all attempts. */
+  readonly attempts: Readonly<Record<string, number>>;
+}
+
+function add(counts: Record<string, number>, what: string): void {
+  counts[what] = (counts[what] ?? 0) + 1;
+}
+
+function count(stats: readonly StatsSnapshot[], image: string, what: 'begun' | 'succeeded'): number {
+  return stats.reduce((sum, { images }) => sum + (images[image]?.[what] ?? 0), 0);
+}

@@ -1,0 +1,53 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { WebhookMessage } from '@slipway/shared/contracts';
+import { Webhook } from 'standardwebhooks';
+
+/** What was said of one job. */
+interface Told {
+  /** `webhook-id` of each message. The same message may come again, under the same id. */
+  readonly ids: Set<string>;
+  readonly states: Set<string>;
+}
+
+/** A receiver of webhooks that checks every signature and remembers what it was told. */
+export interface Receiver {
+  readonly callback: { readonly url: string; readonly secret: string };
+  /** By the id of the job. */
+  readonly told: ReadonlyMap<string, Told>;
+  readonly badSignatures: () => number;
+  stop(): void;
+}
+
+export async function startReceiver(): Promise<Receiver> {
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  const told = new Map<string, Told>();
+  let badSignatures = 0;
+  const server = createServer(async (req, res) => {
+    const body = Buffer.concat(await req.toArray()).toString('utf8');
+    let message: WebhookMessage;
+    try {
+      message = new Webhook(secret).verify(body, req.headers as Record<string, string>) as WebhookMessage;
+    } catch {
+      badSignatures++;
+      res.writeHead(400).end();
+      return;
+    }
+    const { id, state } = message.data.job;
+    const known = told.get(id) ?? { ids: new Set(), states: new Set() };
+    known.ids.add(String(req.headers['webhook-id']));
+    known.states.add(state);
+    told.set(id, known);
+    res.writeHead(204).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    callback: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, secret },
+    told,
+    badSignatures: () => badSignatures,
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}

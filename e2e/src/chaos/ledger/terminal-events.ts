@@ -1,0 +1,29 @@
+import { isTerminal } from '@slipway/shared/contracts';
+import { parseEvents } from '@slipway/shared/events';
+import { Cleanups } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { connectRedis, redisKeys } from '@slipway/shared/redis';
+import type { Fleet } from '@slipway/simulator';
+
+const pageSize = 1_000;
+
+/** How many terminal events the stream of events holds of each job. */
+export async function terminalEvents({ redisUrl, redisPrefix }: Fleet): Promise<Map<string, number>> {
+  const logger = createLogger({ name: 'chaos', level: 'warn' });
+  const cleanups = new Cleanups();
+  const redis = connectRedis({ url: redisUrl, name: 'chaos', logger, cleanups, mode: 'request' });
+  const { events } = redisKeys(redisPrefix);
+  const counts = new Map<string, number>();
+  try {
+    for (let start = '-'; ; ) {
+      const page = await redis.xrange(events, start, '+', 'COUNT', pageSize);
+      for (const { jobId, state } of parseEvents(page)) {
+        if (isTerminal(state)) counts.set(jobId, (counts.get(jobId) ?? 0) + 1);
+      }
+      if (page.length < pageSize) return counts;
+      start = `(${page.at(-1)?.[0]}`;
+    }
+  } finally {
+    await cleanups.run(logger);
+  }
+}

@@ -1,0 +1,39 @@
+import type { Verdict } from './ledger/ledger.js';
+
+/** What a scenario gets to work with. */
+export interface Chaos {
+  /** Decides when and what is broken. The same seed breaks the same things at the same times. */
+  readonly seed: number;
+  /** How many jobs are submitted, in scenarios that have a load. */
+  readonly jobs: number;
+  /** How often the fault is injected, in scenarios that count so. */
+  readonly runs: number;
+  /** Shorter locks and outages, for a machine that has other things to do. */
+  readonly quick: boolean;
+  /** Says what is done and found, with the time since the start. */
+  readonly note: (text: string) => void;
+}
+
+export interface Outcome extends Verdict {
+  /** What else must be 0. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** What is good to know. */
+  readonly facts: Readonly<Record<string, number>>;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly about: string;
+  /** What is taken where nothing is asked for. */
+  readonly defaults: { readonly jobs: number; readonly runs: number };
+  run(chaos: Chaos): Promise<Outcome>;
+}
+
+/** Everything in an outcome that must be 0. */
+export const mustBeZero = ({ lost, duplicated, conflicting, undelivered, faults }: Outcome) => ({
+  lost,
+  duplicated,
+  conflicting,
+  undelivered,
+  ...faults,
+});

@@ -1,0 +1,11 @@
+import type { Scenario } from '../scenario.js';
+import { r1 } from './r1.js';
+import { r2 } from './r2.js';
+import { r3 } from './r3.js';
+import { r4 } from './r4.js';
+import { r5 } from './r5.js';
+import { r6 } from './r6.js';
+import { r7 } from './r7.js';
+import { r10 } from './r10.js';
+
+export const scenarios: readonly Scenario[] = [r1, r2, r3, r4, r5, r6, r7, r10];

@@ -1,0 +1,43 @@
+import { inArena } from '../arena.js';
+import { imageOf, submitOne } from '../load.js';
+import type { Scenario } from '../scenario.js';
+import { holderOf, runningJob, timesBegun, waitFor } from '../waiting.js';
+
+const limitMs = 25_000;
+
+export const r2: Scenario = {
+  name: 'R2',
+  about: 'kill -9 of a worker in the middle of a build: it builds again within 25 s',
+  defaults: { jobs: 0, runs: 5 },
+
+  run: (chaos) =>
+    inArena(
+      chaos,
+      { replicas: [{ slots: 2 }, { slots: 2 }], durations: { meanMs: 3_000, sigma: 0 } },
+      async (arena) => {
+        const { note } = arena;
+        let late = 0;
+        let longestMs = 0;
+        for (let run = 1; run <= chaos.runs; run++) {
+          const name = `survivor-${run}`;
+          const { id } = await submitOne({ arena }, { name, expected: 'succeeded' });
+          const holder = holderOf(arena, await runningJob(arena, id));
+          note(`kill -9 ${holder.name}, which builds ${name}`);
+          holder.kill('SIGKILL');
+          const killed = performance.now();
+          // The worker stays away: another one has to notice.
+          await waitFor(`${name} to be built again`, 2 * limitMs, async () =>
+            (await timesBegun(arena, imageOf(name))) > 1 ? true : undefined,
+          );
+          const tookMs = Math.round(performance.now() - killed);
+          note(`builds again after ${tookMs} ms`);
+          if (tookMs > limitMs) late++;
+          longestMs = Math.max(longestMs, tookMs);
+          await holder.start();
+          // It has lost one worker; the next death must not be its second.
+          await arena.ledger.settle(limitMs);
+        }
+        return { faults: { late }, facts: { longest_ms: longestMs } };
+      },
+    ),
+};

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Member } from '@slipway/simulator';
+import { type Arena, inArena } from '../arena.js';
+import { type Refusal, submitLoad, wishes } from '../load.js';
+import type { Scenario } from '../scenario.js';
+
+/** What it takes about to restart every process once. */
+const restartsSeconds = 20;
+
+export const r7: Scenario = {
+  name: 'R7',
+  about: 'SIGTERM and start of every worker, API and replica in turn, under load',
+  defaults: { jobs: 1_800, runs: 3 },
+
+  run: (chaos) =>
+    inArena(
+      chaos,
+      {
+        replicas: [{ slots: 4 }, { slots: 4 }, { slots: 4 }],
+        durations: { meanMs: 200, sigma: 0.6 },
+        apis: 2,
+        workers: 2,
+      },
+      async (arena) => {
+        const restarting = new Set<Member>();
+        const failed: string[] = [];
+        const load = submitLoad({
+          arena,
+          wishes: wishes(chaos.jobs).map((wish) => ({ ...wish, expected: 'succeeded' })),
+          // So that the load lasts as long as the restarts.
+          perSecond: chaos.jobs / (chaos.runs * restartsSeconds),
+          onRefused: (refusal) => {
+            const what = fault(arena, refusal, restarting);
+            if (what === undefined) return;
+            failed.push(what);
+            arena.note(`a request failed: ${what}`);
+          },
+        });
+        let unclean = 0;
+        for (let run = 1; run <= chaos.runs; run++) {
+          for (const member of [...arena.fleet.workers, ...arena.fleet.apis, ...arena.fleet.replicas]) {
+            await sleep(200 + arena.random() * 800);
+            unclean += await restart(arena, member, restarting);
+          }
+        }
+        await load;
+        return {
+          replicasComplete: false,
+          faults: { failed_requests: failed.length, unclean },
+          // A job that no worker held to its end was delayed until its lock had expired.
+          noAttempts: ['worker_lost', 'builder_lost'],
+        };
+      },
+    ),
+};
+
+async function restart({ note, ledger }: Arena, member: Member, restarting: Set<Member>): Promise<number> {
+  note(`SIGTERM ${member.name}; ${ledger.open().length} jobs are open`);
+  restarting.add(member);
+  member.kill('SIGTERM');
+  const { code, signal } = await member.ended();
+  await member.start();
+  restarting.delete(member);
+  if (code === 0) return 0;
+  note(`${member.name} ended with ${signal ?? code}`);
+  return 1;
+}
+
+/** What was wrong with a refusal, or undefined: a 503 that says so, or the closed port of an API that is away. */
+function fault(
+  { fleet }: Arena,
+  { api, answer, error }: Refusal,
+  restarting: Set<Member>,
+): string | undefined {
+  const member = fleet.apis[api];
+  if (answer) {
+    const code = (answer.body as { code?: string }).code;
+    return answer.status === 503 && code === 'draining' ? undefined : `${answer.status} ${code}`;
+  }
+  const code = (error as NodeJS.ErrnoException).code ?? error?.message;
+  return code === 'ECONNREFUSED' && member && restarting.has(member) ? undefined : `${member?.name}: ${code}`;
+}
