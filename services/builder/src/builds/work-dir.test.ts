@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
 import { afterAll, expect, test } from 'vitest';
@@ -23,6 +23,13 @@ test('clears what a crashed process left, and leaves alone what is in use or not
   expect(left.sort()).toEqual([`${process.ppid}-0123abcd`, 'notes'].sort());
   await workDir.close();
   expect(existsSync(own)).toBe(false);
+});
+
+test('goes on when its folder was taken away', async () => {
+  const path = join(folder.path, 'taken');
+  const workDir = await WorkDir.open(path);
+  await rm(path, { recursive: true });
+  expect(existsSync(await workDir.folder('build'))).toBe(true);
 });
 
 test('the id of a build tells whether its process may still run', async () => {

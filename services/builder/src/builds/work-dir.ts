@@ -35,8 +35,11 @@ export class WorkDir {
   }
 
   /** A new, empty folder; whoever asks removes it. */
-  folder(name: string): Promise<string> {
-    return mkdtemp(join(this.path, this.#part, `${name}-`));
+  async folder(name: string): Promise<string> {
+    const part = join(this.path, this.#part);
+    // What keeps the system's temporary folder clean may have taken it.
+    await mkdir(part, { recursive: true, mode: 0o700 });
+    return mkdtemp(join(part, `${name}-`));
   }
 
   /** Removes the process's part. */

@@ -71,7 +71,6 @@ async function openBuildkit(options: EngineOptions): Promise<BuildkitEngine> {
 async function openBuildah(options: EngineOptions): Promise<BuildahEngine> {
   const engine = new BuildahEngine({
     stateDir: options.engineStateDir,
-    configDir: options.configDir,
     insecureRegistries: options.insecureRegistries,
     dockerConfig: options.dockerConfig,
     env: engineEnvironment(options.childEnv),

@@ -15,8 +15,6 @@ import { registriesConf } from './registries-conf.js';
 interface BuildahOptions {
   /** For images and containers; undefined means where buildah keeps them by default. */
   readonly stateDir: string | undefined;
-  /** For files that live as long as this process. */
-  readonly configDir: string;
   readonly insecureRegistries: readonly string[];
   /** The folder that holds `config.json` with the registry credentials, if there is one. */
   readonly dockerConfig: string;
@@ -32,18 +30,15 @@ const shortCommandTimeoutMs = 15_000;
 export class BuildahEngine implements BuildEngine {
   readonly name = 'buildah';
   readonly #options: BuildahOptions;
-  readonly #registriesConf: string;
   #containersFolder: string | undefined;
 
   constructor(options: BuildahOptions) {
     this.#options = options;
-    this.#registriesConf = join(options.configDir, 'registries.conf');
   }
 
   /** Makes it ready for builds. `isRunning` says of a build's id whether some process still has it in hand. */
   async prepare(isRunning: (build: string) => boolean): Promise<void> {
     if (this.#options.stateDir !== undefined) await mkdir(this.#options.stateDir, { recursive: true });
-    await writeFile(this.#registriesConf, registriesConf(this.#options.insecureRegistries));
     const store = await this.#run(['info', '--format={{.store.GraphRoot}}\n{{.store.GraphDriverName}}']);
     const [root = '', driver = ''] = store.split('\n');
     this.#containersFolder = join(root, `${driver}-containers`);
@@ -77,6 +72,7 @@ export class BuildahEngine implements BuildEngine {
     const step = { request, signal, log };
     const imageFile = join(request.scratchDir, 'image');
     try {
+      await writeFile(registriesFile(request), registriesConf(this.#options.insecureRegistries));
       await this.#step({ ...step, stage: 'build', args: buildArguments(request, imageFile) });
       if (!request.push) return { digest: undefined };
       const image = (await readFile(imageFile, 'utf8')).trim();
@@ -105,7 +101,7 @@ export class BuildahEngine implements BuildEngine {
     const exit = await this.#spawn({
       args,
       signal,
-      tmpDir: request.scratchDir,
+      env: { CONTAINERS_REGISTRIES_CONF: registriesFile(request), TMPDIR: request.scratchDir },
       onStdout: (chunk) => out.push(chunk),
       onStderr: (chunk) => err.push(chunk),
     });
@@ -148,7 +144,7 @@ export class BuildahEngine implements BuildEngine {
     return Buffer.concat(chunks).toString().trim();
   }
 
-  #spawn({ args, tmpDir, ...child }: SpawnOptions): Promise<ChildExit> {
+  #spawn({ args, env: more, ...child }: SpawnOptions): Promise<ChildExit> {
     const { stateDir, dockerConfig, env, killGraceMs } = this.#options;
     const storage =
       stateDir === undefined
@@ -161,9 +157,8 @@ export class BuildahEngine implements BuildEngine {
       args: [...storage, ...args],
       env: {
         ...env,
-        CONTAINERS_REGISTRIES_CONF: this.#registriesConf,
         ...(existsSync(credentials) && { REGISTRY_AUTH_FILE: credentials }),
-        ...(tmpDir !== undefined && { TMPDIR: tmpDir }),
+        ...more,
       },
       killGraceMs,
     });
@@ -181,9 +176,14 @@ interface StepOptions {
 interface SpawnOptions {
   readonly args: readonly string[];
   readonly signal: AbortSignal;
-  readonly tmpDir?: string;
+  /** Beside what every child gets. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly onStdout: (chunk: Buffer) => void;
   readonly onStderr: (chunk: Buffer) => void;
+}
+
+function registriesFile({ scratchDir }: BuildRequest): string {
+  return join(scratchDir, 'registries.conf');
 }
 
 /** Values stand behind `--option=`, and what is no option behind `--`. */
