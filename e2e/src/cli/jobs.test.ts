@@ -130,3 +130,23 @@ describe('a server', () => {
     }
   });
 });
+
+describe('slipway builders, drain, resume and queue', () => {
+  test('show the fleet, and take a builder out of it and back in', async () => {
+    const shown = async () => (await slipway(['builders'], env)).out;
+    await expect.poll(shown, { timeout: 10_000 }).toMatch(/^rep_\w+ +http\S+ +up +0 +2 /m);
+    const [id] = /rep_\w+/.exec(await shown()) ?? [''];
+    expect(await slipway(['drain', id], env)).toMatchObject({
+      exit: 0,
+      out: expect.stringContaining('no more builds'),
+    });
+    expect(await shown()).toMatch(/ draining /);
+    expect((await slipway(['queue'], env)).out).toMatch(/^default +0 +0 of 0 /m);
+    expect(await slipway(['resume', id], env)).toMatchObject({ exit: 0 });
+    expect((await slipway(['queue'], env)).out).toMatch(/^default +0 +0 of 2 /m);
+    expect(await slipway(['drain', 'rep_000000000000'], env)).toMatchObject({
+      exit: 3,
+      err: expect.stringContaining('not_found'),
+    });
+  });
+});

@@ -4,6 +4,8 @@ import { type BuildOptions, build } from './build/build.js';
 import type { CommandContext, CommonOptions } from './command-context.js';
 import { type DemoOptions, demo } from './demo/demo.js';
 import { type ExitCode, exitCodesHelp } from './exit-codes.js';
+import { builders, steer } from './fleet/builders.js';
+import { queue } from './fleet/queue.js';
 import { cancel } from './jobs/cancel.js';
 import { type LogsOptions, logs } from './jobs/logs.js';
 import { type StatusOptions, status } from './jobs/status.js';
@@ -114,6 +116,44 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
       .argument('<job>', 'the id of a job')
       .option('--json', 'print the job as JSON, and errors too')
       .action(async (id: string, options: CommonOptions) => onExit(await cancel(id, options, context))),
+  );
+
+  talks(
+    program
+      .command('builders')
+      .summary('show the builder replicas')
+      .description(
+        'Shows each replica: health, builds in flight and at once at most, circuit, what it has done.',
+      )
+      .option('--json', 'print JSON, and errors too')
+      .action(async (options: CommonOptions) => onExit(await builders(options, context))),
+  );
+
+  for (const verb of ['drain', 'resume'] as const) {
+    talks(
+      program
+        .command(verb)
+        .summary(verb === 'drain' ? 'give a builder no more builds' : 'give a drained builder builds again')
+        .description(
+          verb === 'drain'
+            ? 'Lets a builder finish what it has, and gives it no more until `resume`.'
+            : 'Gives a drained builder builds again.',
+        )
+        .argument('<builder>', 'the id of a builder, as `builders` shows it')
+        .option('--json', 'print the builder as JSON, and errors too')
+        .action(async (id: string, options: CommonOptions) =>
+          onExit(await steer({ id, verb }, options, context)),
+        ),
+    );
+  }
+
+  talks(
+    program
+      .command('queue')
+      .summary('show how much waits')
+      .description('Shows how much waits and runs, since when, and for how long what waits will still take.')
+      .option('--json', 'print JSON, and errors too')
+      .action(async (options: CommonOptions) => onExit(await queue(options, context))),
   );
 
   program

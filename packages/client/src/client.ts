@@ -10,6 +10,8 @@ export type Job = Schemas['Job'];
 export type JobSpec = Schemas['JobSpec'];
 export type JobState = Job['state'];
 export type JobPage = Schemas['JobPage'];
+export type Builder = Schemas['Builder'];
+export type Queue = Schemas['Queue'];
 export type ListJobsQuery = NonNullable<operations['listJobs']['parameters']['query']>;
 
 export interface ClientOptions {
@@ -46,6 +48,10 @@ export interface Client {
   followLog(options: Call & { id: string; follow?: boolean; after?: string }): AsyncGenerator<LogLine, void>;
   /** The job once it has ended, however long that takes. */
   waitForEnd(options: Call & { id: string }): Promise<Job>;
+  listBuilders(options?: Call): Promise<Builder[]>;
+  /** `drain`: the builder finishes what it has and gets no more, until `resume`. Needs the installation's own token. */
+  steerBuilder(options: Call & { id: string; verb: 'drain' | 'resume' }): Promise<Builder>;
+  queue(options?: Call): Promise<Queue>;
 }
 
 const waitSeconds = 30;
@@ -122,6 +128,17 @@ export function createClient(options: ClientOptions): Client {
         // A server that is shutting down answers at once.
         if (performance.now() - asked < 1_000) await pause(firstDelayMs, signal);
       }
+    },
+    async listBuilders({ signal } = {}) {
+      return dataOf(await api.GET('/v1/builders', { ...(signal && { signal }) })).builders;
+    },
+    async steerBuilder({ id, verb, signal }) {
+      const call = { params: { path: { id } }, ...(signal && { signal }) };
+      const path = verb === 'drain' ? '/v1/builders/{id}/drain' : '/v1/builders/{id}/resume';
+      return dataOf(await api.POST(path, call));
+    },
+    async queue({ signal } = {}) {
+      return dataOf(await api.GET('/v1/queue', { ...(signal && { signal }) }));
     },
   };
 }

@@ -1,4 +1,5 @@
 export {
+  type Builder,
   type Client,
   type ClientOptions,
   createClient,
@@ -8,6 +9,7 @@ export {
   type JobSpec,
   type JobState,
   type ListJobsQuery,
+  type Queue,
 } from './client.js';
 export { ApiError, ConnectionError, type FieldError } from './errors.js';
 export type { LogLine } from './log.js';

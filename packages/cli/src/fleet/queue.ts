@@ -1,0 +1,28 @@
+import type { CommandContext, CommonOptions } from '../command-context.js';
+import { connect } from '../connection/connection.js';
+import { type ExitCode, exitCodes } from '../exit-codes.js';
+import { duration, table } from '../terminal/text.js';
+
+/** Shows how much waits, and for how long still. */
+export async function queue(
+  options: CommonOptions,
+  { terminal: { out }, env }: CommandContext,
+): Promise<ExitCode> {
+  const client = await connect({ options, env });
+  const { pools } = await client.queue();
+  if (options.json) {
+    out.line(JSON.stringify(pools));
+    return exitCodes.ok;
+  }
+  const rows = pools.map((pool) => [
+    pool.name,
+    String(pool.queued),
+    `${pool.running} of ${pool.capacity}`,
+    pool.queued === 0 ? '-' : duration(pool.oldest_wait_ms),
+    pool.mean_build_ms === undefined ? '-' : duration(pool.mean_build_ms),
+    pool.queued === 0 || pool.estimated_ms === undefined ? '-' : duration(pool.estimated_ms),
+  ]);
+  for (const row of table([['POOL', 'WAITING', 'RUNNING', 'OLDEST', 'MEAN BUILD', 'DONE IN'], ...rows]))
+    out.line(row);
+  return exitCodes.ok;
+}
