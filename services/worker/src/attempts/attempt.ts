@@ -43,8 +43,7 @@ export class Attempts {
     const peeked = await this.#deps.store.peek(jobId);
     if (peeked.outcome === 'wait') return this.#comeBack();
     if (peeked.outcome !== 'ready') return { kind: 'done' };
-    const suspect = peeked.record.lost > 0;
-    if (!suspect) return await this.#withRecord(peeked.record, this.#suspects < maxSuspects);
+    if (!isSuspect(peeked.record)) return await this.#withRecord(peeked.record, this.#suspects < maxSuspects);
     if (this.#suspects >= maxSuspects) return this.#comeBack();
     this.#suspects++;
     try {
@@ -65,7 +64,7 @@ export class Attempts {
     const wanted = {
       id: leaseId(peeked.id, token),
       repository: repositoryOf(peeked),
-      suspect: peeked.lost > 0,
+      suspect: isSuspect(peeked),
       except: new Set<string>(),
     };
     const lease = prepared.ready ? await placement.acquire(wanted, slotWaitMs, stopping) : undefined;
@@ -153,6 +152,9 @@ export class Attempts {
     return await settle({ record, token, failure, logTail: log.tail(), summary }, this.#deps);
   }
 }
+
+/** It has lost a worker or builder, or is about to be taken over from a worker that is lost. */
+const isSuspect = ({ lost, state }: JobRecord) => lost > 0 || state === 'running';
 
 function resultOf({ spec }: JobRecord, end: BuildEnd & { status: 'success' }): JobResult {
   return {
