@@ -1,1 +1,1 @@
-export { classifyFailure } from './classify.js';
+export { classify, type EngineFailure } from './classify.js';

@@ -1,5 +1,5 @@
 import { SlipwayError } from '@slipway/shared/errors';
-import { classify, type EngineFailure } from './classify.js';
+import { classify, type EngineFailure } from '@slipway/shared/failures';
 import { insecureRegistry } from './insecure.js';
 
 /** An engine's failure as an error of the table. */

@@ -9,6 +9,10 @@ const read = async (parts: readonly string[], ndjson = true) => {
   const end = await readAnswer({ body, ndjson, onLog: (lines) => log.push(...lines) });
   return { end, log };
 };
+const rateLimited =
+  'failed to solve: node:22: failed to resolve source metadata for docker.io/library/node:22: 429 Too Many Requests';
+const pushRefused =
+  'failed to solve: failed to push r.example/x:1: unexpected status from HEAD request: 401 Unauthorized';
 const line = (value: object) => `${JSON.stringify(value)}\n`;
 
 describe("a builder's answer", () => {
@@ -47,11 +51,8 @@ describe("a builder's answer", () => {
     [{ status: 'unexpected failure: exit code: 1' }, 'build_failed', 'exit code: 1'],
     [{ status: 'failed', error: 'x', code: 'push_failed' }, 'push_failed', 'x'],
     [{ status: 'failed', error: 'x', code: 'made_up' }, 'build_failed', 'x'],
-    [
-      { status: 'failed', error: 'toomanyrequests: slow down' },
-      'pull_rate_limited',
-      'toomanyrequests: slow down',
-    ],
+    [{ status: 'failed', error: rateLimited }, 'pull_rate_limited', rateLimited],
+    [{ status: 'failed', log: [pushRefused] }, 'push_unauthorized', 'The build failed.'],
   ])('%j is a failure', async (answer, code, detail) => {
     expect((await read([line(answer)])).end).toEqual({ status: 'failed', code, detail });
   });

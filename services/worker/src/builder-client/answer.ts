@@ -1,5 +1,5 @@
 import { type ErrorCode, errorCodes, SlipwayError } from '@slipway/shared/errors';
-import { classifyFailure } from '@slipway/shared/failures';
+import { classify } from '@slipway/shared/failures';
 import { z } from 'zod';
 
 /** How a replica says a build ended. */
@@ -122,7 +122,16 @@ function endOf(answer: Answer, log: readonly string[]): BuildEnd | undefined {
     throw new SlipwayError('builder_protocol', `The builder answered an unknown status: ${excerpt(status)}`);
   }
   const detail = answer.error || failure[1] || 'The build failed.';
-  return { status: 'failed', code: codeFrom(answer.code) ?? classifyFailure([...log, detail]), detail };
+  return { status: 'failed', code: codeFrom(answer.code) ?? codeOfFailure(detail, log), detail };
+}
+
+/** Builders that send no code run BuildKit, whose message is in the error or the last line of the log. */
+function codeOfFailure(detail: string, log: readonly string[]): ErrorCode {
+  for (const message of [detail, log.at(-1) ?? '']) {
+    const code = classify({ message, stage: 'build', output: log, foreignPlatform: false });
+    if (code !== 'build_failed') return code;
+  }
+  return 'build_failed';
 }
 
 /** A code of the table, if it is one. */
