@@ -16,7 +16,7 @@ import { createSender } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKey, webhookSecret } from '@slipway/shared/signing';
-import { createSourceStore } from '@slipway/shared/source';
+import { createSourceReader } from '@slipway/shared/source';
 import express from 'express';
 import { Agent } from 'undici';
 import { Attempts } from './attempts/attempt.js';
@@ -35,8 +35,6 @@ import { deliver } from './notify/delivery.js';
 import { Notifier } from './notify/notifier.js';
 
 const deliveryConcurrency = 20;
-/** The worker reads sources; it never takes one in. */
-const takesNothingIn = { maxArchiveBytes: 0, maxBytes: 0, maxFiles: 0, maxRatio: 0 };
 /** Of the grace time, how much running builds get to end by themselves before they are handed back. */
 const drainShare = 0.7;
 
@@ -55,7 +53,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   const redis = connect('main');
   const probe = connect('probe', 'request');
   const blobs = await openBlobStore(config.blobStore);
-  const sources = createSourceStore({ blobs, limits: takesNothingIn });
+  const sources = createSourceReader({ blobs });
   const { quarantineAfter, queueTimeoutMs } = config;
   const store = new JobStore({ redis, keys, quarantineAfter, queueTimeoutMs });
   const builds = createSender({ queue: 'builds', redis, keys });

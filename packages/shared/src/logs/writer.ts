@@ -6,6 +6,7 @@ import { type LogBlobs, logBlobKey } from './blob.js';
 const maxLiveLines = 10_000;
 const flushAfterMs = 100;
 const tailLines = 50;
+const chunkBytes = 64 * 1024;
 
 interface LogWriterOptions {
   readonly redis: Redis;
@@ -25,8 +26,11 @@ interface LogWriterOptions {
 export class LogWriter {
   readonly #options: LogWriterOptions;
   readonly #maxBytes: number;
-  readonly #body = new PassThrough();
-  readonly #written: Promise<unknown>;
+  /** Lines that no blob has yet. */
+  #unwritten: string[] = [];
+  #unwrittenBytes = 0;
+  #body: PassThrough | undefined;
+  #written: Promise<unknown> | undefined;
   readonly #tail: string[] = [];
   #lines = 0;
   #bytes = 0;
@@ -40,9 +44,6 @@ export class LogWriter {
   constructor(options: LogWriterOptions) {
     this.#options = options;
     this.#maxBytes = options.maxBytes ?? 16 * 1024 * 1024;
-    this.#written = options.blobs.write(logBlobKey(options.jobId, options.attempt), this.#body);
-    // Reported by close(); until then nobody waits for it.
-    this.#written.catch(() => this.#body.resume());
   }
 
   /** Takes lines without waiting. A line break inside one makes two. */
@@ -56,12 +57,38 @@ export class LogWriter {
       if (this.#leftOut > 0 || this.#bytes + bytes > this.#maxBytes) this.#leftOut++;
       else {
         this.#bytes += bytes;
-        this.#body.write(`${text}\n`);
+        this.#keep(`${text}\n`);
       }
     }
     // While Redis is away the live lines must not pile up: the blob has them.
     if (this.#live.length > maxLiveLines) this.#live.splice(0, this.#live.length - maxLiveLines);
     this.#timer ??= setTimeout(() => this.#flushLive(), flushAfterMs);
+  }
+
+  /** Most logs are small, and written when they are whole; a long one goes to its blob as it grows. */
+  #keep(text: string): void {
+    this.#unwritten.push(text);
+    this.#unwrittenBytes += Buffer.byteLength(text);
+    if (this.#unwrittenBytes < chunkBytes) return;
+    if (!this.#body) {
+      const body = new PassThrough();
+      this.#body = body;
+      this.#written = this.#options.blobs.write(this.#key(), body);
+      // Reported by close(); until then nobody waits for it.
+      this.#written.catch(() => body.resume());
+    }
+    this.#body.write(this.#take());
+  }
+
+  #take(): Buffer {
+    const chunk = Buffer.from(this.#unwritten.join(''));
+    this.#unwritten = [];
+    this.#unwrittenBytes = 0;
+    return chunk;
+  }
+
+  #key(): string {
+    return logBlobKey(this.#options.jobId, this.#options.attempt);
   }
 
   /** The last lines, at most `count`. */
@@ -106,10 +133,12 @@ export class LogWriter {
     this.#flushLive();
     if (this.#leftOut > 0) {
       const last = this.#tail.slice(-this.#leftOut);
-      this.#body.write(`[${this.#leftOut - last.length} lines left out: the log is larger than is kept]\n`);
-      for (const text of last) this.#body.write(`${text}\n`);
+      this.#keep(`[${this.#leftOut - last.length} lines left out: the log is larger than is kept]\n`);
+      for (const text of last) this.#keep(`${text}\n`);
     }
-    this.#body.end();
+    const { blobs } = this.#options;
+    if (this.#body) this.#body.end(this.#take());
+    else this.#written = blobs.write(this.#key(), [this.#take()]);
     await Promise.all([this.#written, this.#flushing]);
   }
 }

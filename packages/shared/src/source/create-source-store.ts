@@ -8,7 +8,13 @@ import {
   parseManifest,
   parseManifestHead,
 } from './manifest.js';
-import type { SourceInfo, SourceManifest, SourceStore, SourceStoreOptions } from './source-store.js';
+import type {
+  SourceInfo,
+  SourceManifest,
+  SourceReader,
+  SourceStore,
+  SourceStoreOptions,
+} from './source-store.js';
 import { Spool } from './spool.js';
 import { endOfArchive } from './tar-format.js';
 import { TarReader } from './tar-reader.js';
@@ -59,6 +65,18 @@ export function createSourceStore({ blobs, limits }: SourceStoreOptions): Source
       }
     },
 
+    ...createSourceReader({ blobs }),
+
+    async streamTar(digest): Promise<Readable | undefined> {
+      const keys = keysOf(digest);
+      return keys && (await blobs.stream(keys.tar));
+    },
+  };
+}
+
+/** The part of a store that a worker needs: it takes nothing in. */
+export function createSourceReader({ blobs }: Pick<SourceStoreOptions, 'blobs'>): SourceReader {
+  return {
     async manifest(digest): Promise<SourceManifest | undefined> {
       const keys = keysOf(digest);
       const handle = keys && (await blobs.open(keys.manifest));
@@ -68,11 +86,6 @@ export function createSourceStore({ blobs, limits }: SourceStoreOptions): Source
     async openTar(digest): Promise<BlobHandle | undefined> {
       const keys = keysOf(digest);
       return keys && (await blobs.open(keys.tar));
-    },
-
-    async streamTar(digest): Promise<Readable | undefined> {
-      const keys = keysOf(digest);
-      return keys && (await blobs.stream(keys.tar));
     },
   };
 }

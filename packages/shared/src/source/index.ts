@@ -1,4 +1,4 @@
-export { createSourceStore } from './create-source-store.js';
+export { createSourceReader, createSourceStore } from './create-source-store.js';
 export { checkLinks } from './links.js';
 export { normalPath, parentOf } from './paths.js';
 export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } from './payload.js';
@@ -7,6 +7,7 @@ export type {
   SourceInfo,
   SourceLimits,
   SourceManifest,
+  SourceReader,
   SourceStore,
   SourceStoreOptions,
 } from './source-store.js';

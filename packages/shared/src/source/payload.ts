@@ -5,7 +5,7 @@ import { formatSignature, payloadHmac } from '../signing/index.js';
 import { entriesLength, planLayers, type Segment } from './payload-plan.js';
 import { type OpenLayer, PayloadReader } from './payload-reader.js';
 import { PrefixStamp } from './prefix-stamp.js';
-import type { SourceEntry, SourceStore } from './source-store.js';
+import type { SourceEntry, SourceReader } from './source-store.js';
 import { encodeFile } from './tar-encoder.js';
 import { endOfArchive } from './tar-format.js';
 
@@ -16,7 +16,7 @@ export interface PayloadLayer {
 }
 
 export interface PayloadOptions {
-  readonly sources: SourceStore;
+  readonly sources: SourceReader;
   /** A path of a later layer shadows the same path of an earlier one. */
   readonly layers: readonly PayloadLayer[];
   readonly config: BuilderConfig;
@@ -39,6 +39,9 @@ export interface Payload {
 }
 
 const secretsEntry = 'com.openfaas.secrets';
+
+/** A payload of up to so many bytes is read once and kept for its second pass: opening files costs more than it. */
+const smallBytes = 64 * 1024;
 
 /** Large chunks let the HMAC seldom wait for the disk, and smaller ones keep dozens of slow uploads small. */
 const whenSigning = { chunkBytes: 512 * 1024, ahead: 2, lent: 1 };
@@ -95,20 +98,41 @@ export async function createPayload(options: PayloadOptions): Promise<Payload> {
     }
   }
 
+  let whole: Promise<Buffer> | undefined;
+  const passes = (manner: typeof whenSigning) => {
+    if (length > smallBytes) return chunks(manner);
+    // A pass that failed is not the answer to the next.
+    whole ??= collect(chunks(manner)).catch((error: unknown) => {
+      whole = undefined;
+      throw error;
+    });
+    return single(whole);
+  };
+
   return {
     length,
 
     async sign(secret, { signal } = {}) {
       const hmac = payloadHmac(secret);
-      for await (const chunk of chunks(whenSigning)) {
+      for await (const chunk of passes(whenSigning)) {
         signal?.throwIfAborted();
         hmac.update(chunk);
       }
       return formatSignature(hmac);
     },
 
-    stream: () => chunks(whenSending),
+    stream: () => passes(whenSending),
   };
+}
+
+async function collect(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
+  return Buffer.concat(parts);
+}
+
+async function* single(whole: Promise<Buffer>): AsyncGenerator<Buffer> {
+  yield await whole;
 }
 
 interface LoadedLayer extends PayloadLayer {
@@ -118,7 +142,7 @@ interface LoadedLayer extends PayloadLayer {
   readonly stamp: PrefixStamp;
 }
 
-async function loadLayer(sources: SourceStore, { digest, at }: PayloadLayer): Promise<LoadedLayer> {
+async function loadLayer(sources: SourceReader, { digest, at }: PayloadLayer): Promise<LoadedLayer> {
   const [first, ...below] = at.split('/');
   if (first !== contextFolder || below.some((part) => part === '' || part === '.' || part === '..')) {
     throw new RangeError(`not a folder of the context: ${at}`);
@@ -130,7 +154,7 @@ async function loadLayer(sources: SourceStore, { digest, at }: PayloadLayer): Pr
   return { digest, at, entries, bytes, stamp: new PrefixStamp({ folder: at }) };
 }
 
-async function openLayer(sources: SourceStore, { digest, bytes, stamp }: LoadedLayer): Promise<OpenLayer> {
+async function openLayer(sources: SourceReader, { digest, bytes, stamp }: LoadedLayer): Promise<OpenLayer> {
   const tar = await sources.openTar(digest);
   if (tar === undefined) throw notFound(digest);
   if (tar.bytes === bytes) return { tar, stamp };

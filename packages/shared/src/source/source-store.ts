@@ -60,6 +60,9 @@ export interface SourceStore {
   streamTar(digest: string): Promise<Readable | undefined>;
 }
 
+/** What reading a source takes. */
+export type SourceReader = Pick<SourceStore, 'manifest' | 'openTar'>;
+
 export interface SourceStoreOptions {
   readonly blobs: BlobStore;
   readonly limits: SourceLimits;

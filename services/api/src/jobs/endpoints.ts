@@ -97,11 +97,8 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         ],
       },
       async ({ body, res }) => {
-        const id = await submitJob(body, principalOf(res).tenant, deps);
-        res
-          .location(`/v1/jobs/${id}`)
-          .status(202)
-          .json(toJob(await existing(id, res)));
+        const record = await submitJob(body, principalOf(res).tenant, deps);
+        res.location(`/v1/jobs/${record.id}`).status(202).json(toJob(record));
       },
     ),
     endpoint(

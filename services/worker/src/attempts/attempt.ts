@@ -78,7 +78,7 @@ export class Attempts {
       begun = { record: started.record, token, prepared, lease };
       if (started.takenOver) await this.#saveLostLog(started.record);
     } finally {
-      if (lease && !begun) await placement.release(lease, 'none');
+      if (lease && !begun) placement.release(lease, 'none');
     }
     return await this.#attempt(begun);
   }

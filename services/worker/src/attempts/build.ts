@@ -60,7 +60,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
       if (errorRow(error.code).retry !== 'replace') throw error;
       refusal = error;
     } finally {
-      await placement.release(lease, outcome);
+      placement.release(lease, outcome);
     }
     metrics.replaced.inc({ code: refusal.code });
     summary.replaced++;
@@ -73,7 +73,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
     lease = await placement.acquire(wanted, failoverWaitMs, both);
     if (!lease) throw signal.aborted ? signal.reason : refusal;
     if (!(await store.place(record.id, token, lease.url))) {
-      await placement.release(lease, 'none');
+      placement.release(lease, 'none');
       throw new Interrupted('stale');
     }
   }

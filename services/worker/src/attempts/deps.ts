@@ -3,7 +3,7 @@ import type { Secret } from '@slipway/shared/config';
 import type { JobStore } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import type { SourceStore } from '@slipway/shared/source';
+import type { SourceReader } from '@slipway/shared/source';
 import type { Dispatcher } from 'undici';
 import type { Placement } from '../fleet/placement.js';
 import type { WorkerMetrics } from '../metrics.js';
@@ -12,7 +12,7 @@ import type { Interruptions } from './interruptions.js';
 /** What attempts are made with. */
 export interface AttemptDeps {
   readonly store: JobStore;
-  readonly sources: SourceStore;
+  readonly sources: SourceReader;
   readonly blobs: BlobStore;
   readonly redis: Redis;
   readonly keys: Keys;

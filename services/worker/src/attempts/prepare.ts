@@ -2,7 +2,7 @@ import type { Secret } from '@slipway/shared/config';
 import type { BuilderConfig } from '@slipway/shared/contracts';
 import { infrastructureFault, SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
-import { createPayload, type Payload, type SourceStore } from '@slipway/shared/source';
+import { createPayload, type Payload, type SourceReader } from '@slipway/shared/source';
 
 /** A payload ready to be sent, or why there can be none. */
 export type Prepared =
@@ -10,7 +10,7 @@ export type Prepared =
   | { readonly ready: false; readonly failure: SlipwayError };
 
 interface PrepareDeps {
-  readonly sources: SourceStore;
+  readonly sources: SourceReader;
   readonly payloadSecret: Secret;
 }
 

@@ -44,6 +44,7 @@ export class Placement implements Component {
   readonly name = 'placement';
   readonly #options: PlacementOptions;
   readonly #held = new Map<string, Held>();
+  #releasing = 0;
   readonly #wake = new Set<() => void>();
 
   constructor(options: PlacementOptions) {
@@ -69,16 +70,23 @@ export class Placement implements Component {
     return lease;
   }
 
-  /** Gives a slot back, with what the call said about the replica. */
-  async release(lease: Lease, outcome: ReplicaOutcome): Promise<void> {
+  /**
+   * Gives a slot back, with what the call said about the replica. Nobody waits for it: the job's end is recorded at
+   * the same time. A slot that cannot be given back runs out.
+   */
+  release(lease: Lease, outcome: ReplicaOutcome): void {
     const { ledger, onCircuit, logger } = this.#options;
     this.#held.delete(lease.id);
-    try {
-      const change = await ledger.release(lease, outcome);
-      if (change) onCircuit(lease.url, change);
-    } catch (error) {
-      logger.warn({ err: error, replica: lease.url }, 'a slot was not given back; it will run out');
-    }
+    this.#releasing++;
+    ledger
+      .release(lease, outcome)
+      .then((change) => {
+        if (change) onCircuit(lease.url, change);
+      })
+      .catch((error: unknown) => logger.warn({ err: error, replica: lease.url }, 'a slot was not given back'))
+      .finally(() => {
+        this.#releasing--;
+      });
   }
 
   /** Builds that this worker has on each replica. */
@@ -112,7 +120,7 @@ export class Placement implements Component {
     let renewing = false;
     let renewedAt = 0;
     // Builds are still running while the process drains, so this goes on until the last slot is given back.
-    while (!signal.aborted || this.#held.size > 0) {
+    while (!signal.aborted || this.#held.size > 0 || this.#releasing > 0) {
       if (!renewing && performance.now() - renewedAt > ttlMs / 3) {
         renewing = true;
         renewedAt = performance.now();
