@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findTool } from '@slipway/local';
@@ -7,6 +7,7 @@ import { findTool } from '@slipway/local';
 /** A build context in a temporary folder: the files given, and a static busybox to run in images made from scratch. */
 export function makeContext(files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-context-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const busybox = findTool('busybox');
   if (!busybox) throw new Error('busybox is missing: apt-get install busybox-static');
   copyFileSync(busybox, join(folder, 'busybox'));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identify, isRunning, type ProcessIdentity } from './process-identity.js';
@@ -59,7 +60,7 @@ export async function claimFolder(folder: string): Promise<Claim> {
 
 /** Removes the file of a run that is gone; false when another process has put its own there meanwhile. */
 async function removeStale(folder: string, stale: RunState | undefined): Promise<boolean> {
-  const aside = `${pathIn(folder)}.${process.pid}`;
+  const aside = `${pathIn(folder)}.${randomUUID()}`;
   try {
     await rename(pathIn(folder), aside);
   } catch (error) {
