@@ -19,6 +19,11 @@ export interface BlobStore {
   write(key: string, data: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<{ bytes: number }>;
   /** An unnamed blob to be written, read back, and then adopted under a key or discarded. */
   scratch(): Promise<Scratch>;
+  /**
+   * Makes scratches of this store the blobs of their keys, durably, at the cost of one. They appear in the order given: where one
+   * of them is seen, those before it are there. When one cannot be adopted, neither it nor those after it appear; all end.
+   */
+  adopt(blobs: readonly { readonly scratch: Scratch; readonly key: string }[]): Promise<void>;
   /** Opens a blob for positioned reads. The caller closes the handle. */
   open(key: string): Promise<BlobHandle | undefined>;
   /** The bytes from `start` up to, but not including, `end`. The stream closes what it opened when it ends or is destroyed. */
@@ -45,7 +50,7 @@ export interface BlobHandle {
   close(): Promise<void>;
 }
 
-/** A blob being made. Exactly one of `adopt` and `discard` ends it; `discard` after either does nothing. */
+/** A blob being made. `BlobStore.adopt` or `discard` ends it; `discard` after either does nothing. */
 export interface Scratch {
   /** How much has been written. */
   readonly bytes: number;
@@ -53,8 +58,6 @@ export interface Scratch {
   write(chunk: Uint8Array): Promise<void>;
   /** Reads back what has been written; as `BlobHandle.read`. */
   read(buffer: Uint8Array, position: number): Promise<number>;
-  /** Makes it the blob of `key`, durably. */
-  adopt(key: string): Promise<void>;
   discard(): Promise<void>;
 }
 

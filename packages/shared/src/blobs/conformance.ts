@@ -174,9 +174,25 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       const buffer = Buffer.alloc(10);
       expect(await scratch.read(buffer, 2)).toBe(4);
       expect(buffer.toString('utf8', 0, 4)).toBe('cddd');
-      await scratch.adopt('deep/down/here');
+      await store.adopt([{ scratch, key: 'deep/down/here' }]);
       await scratch.discard();
       expect(await read(store, 'deep/down/here')).toBe('abcddd');
+      expect(await leftovers()).toBe(0);
+    });
+
+    it('adopts several scratches in order, and after one that cannot be, none', async () => {
+      const { store, leftovers } = await make();
+      const filled = async (value: string) => {
+        const scratch = await store.scratch();
+        await scratch.write(text(value));
+        return scratch;
+      };
+      const blobs = async (...keys: string[]) =>
+        Promise.all(keys.map(async (key) => ({ key, scratch: await filled(key) })));
+      await store.adopt(await blobs('a', 'deep/b'));
+      expect([await read(store, 'a'), await read(store, 'deep/b')]).toEqual(['a', 'deep/b']);
+      await expect(store.adopt(await blobs('c', '../evil', 'd'))).rejects.toThrow(RangeError);
+      expect(await store.stat('d')).toBeUndefined();
       expect(await leftovers()).toBe(0);
     });
 

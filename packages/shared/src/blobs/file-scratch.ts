@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { infrastructureFault } from '../errors/index.js';
-import { checkKey, type Scratch } from './blob-store.js';
+import type { Scratch } from './blob-store.js';
 
 interface FileScratchOptions {
   readonly handle: FileHandle;
@@ -43,19 +43,18 @@ export class FileScratch implements Scratch {
     return readFully(this.#handle, buffer, position);
   }
 
-  async adopt(key: string): Promise<void> {
-    checkKey(key);
+  /** Makes the bytes durable, though not yet their name. */
+  sync(): Promise<void> {
+    return coded(this.#handle.sync());
+  }
+
+  /** Gives it its name, and returns the folder that has to be made durable for the name to be. */
+  async rename(key: string): Promise<string> {
     const target = `${this.#root}/${key}`;
-    try {
-      await coded(this.#handle.sync());
-      await coded(renameInto(this.#path, target, this.#root));
-      this.#ended = true;
-      await this.#handle.close();
-      await coded(syncFolder(dirname(target)));
-    } catch (error) {
-      await this.discard();
-      throw error;
-    }
+    await coded(renameInto(this.#path, target, this.#root));
+    this.#ended = true;
+    await this.#handle.close();
+    return dirname(target);
   }
 
   async discard(): Promise<void> {
@@ -100,10 +99,10 @@ async function renameInto(from: string, target: string, root: string): Promise<v
 }
 
 /** Makes a folder's entries durable. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
-    await handle.sync();
+    await coded(handle.sync());
   } finally {
     await handle.close();
   }

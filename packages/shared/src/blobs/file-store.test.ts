@@ -66,8 +66,14 @@ describe('the file store', () => {
   it('discards the file when it cannot be adopted', async () => {
     const { leftovers, store } = await make();
     await store.write('taken/below', [Buffer.from('x')]);
-    const scratch = await store.scratch();
-    await expect(scratch.adopt('taken')).rejects.toThrow();
+    const blobs = [
+      { scratch: await store.scratch(), key: 'before' },
+      { scratch: await store.scratch(), key: 'taken' },
+      { scratch: await store.scratch(), key: 'after' },
+    ];
+    await expect(store.adopt(blobs)).rejects.toThrow();
+    expect(await store.stat('before')).toBeDefined();
+    expect(await store.stat('after')).toBeUndefined();
     expect(await leftovers()).toBe(0);
   });
 });

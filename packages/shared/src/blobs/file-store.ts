@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promise
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { type BlobHandle, type BlobStore, checkKey, type Scratch } from './blob-store.js';
-import { coded, FileScratch, readFully } from './file-scratch.js';
+import { coded, FileScratch, readFully, syncFolder } from './file-scratch.js';
 import { temporaryName, writerIsGone } from './temporary-names.js';
 
 const day = 24 * 60 * 60 * 1000;
@@ -21,23 +21,36 @@ export async function openFileBlobStore({ directory }: { directory: string }): P
     return `${root}/${key}`;
   };
 
-  const scratch = async (): Promise<Scratch> => {
+  const scratch = async (): Promise<FileScratch> => {
     const path = join(temporary, temporaryName());
     const handle = await coded(open(path, 'wx+', 0o644));
     return new FileScratch({ handle, path, root });
   };
 
+  const adopt: BlobStore['adopt'] = async (blobs) => {
+    const files = blobs.map((blob) => ({ key: blob.key, file: ownScratch(blob.scratch) }));
+    try {
+      for (const { key } of files) checkKey(key);
+      await Promise.all(files.map(({ file }) => file.sync()));
+      const folders = new Set<string>();
+      for (const { key, file } of files) folders.add(await file.rename(key));
+      for (const folder of folders) await syncFolder(folder);
+    } finally {
+      for (const { file } of files) await file.discard();
+    }
+  };
+
   return {
     scratch,
+    adopt,
 
     async write(key, data) {
       checkKey(key);
       const file = await scratch();
       try {
         for await (const chunk of data) await file.write(chunk);
-        const { bytes } = file;
-        await file.adopt(key);
-        return { bytes };
+        await adopt([{ scratch: file, key }]);
+        return { bytes: file.bytes };
       } finally {
         await file.discard();
       }
@@ -90,6 +103,11 @@ export async function openFileBlobStore({ directory }: { directory: string }): P
       return removed;
     },
   };
+}
+
+function ownScratch(scratch: Scratch): FileScratch {
+  if (scratch instanceof FileScratch) return scratch;
+  throw new TypeError('the scratch is of another store');
 }
 
 async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {

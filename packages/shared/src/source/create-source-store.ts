@@ -57,8 +57,17 @@ export function createSourceStore({ blobs, limits }: SourceStoreOptions): Source
         const keys = keysFor(digest);
         const end = { start: spool.bytes, end: spool.bytes + endOfArchive.length };
         spool.append(endOfArchive);
-        await spool.adopt(keys.tar, [...ranges, end]);
-        await blobs.write(keys.manifest, [Buffer.from(manifest)]);
+        const tar = await spool.finish([...ranges, end]);
+        const text = await blobs.scratch();
+        try {
+          await text.write(Buffer.from(manifest));
+          await blobs.adopt([
+            { scratch: tar, key: keys.tar },
+            { scratch: text, key: keys.manifest },
+          ]);
+        } finally {
+          await text.discard();
+        }
         return { ...info, created: true };
       } finally {
         await spool.discard();

@@ -21,6 +21,7 @@ export class Spool {
   /** What the scratch file holds, or soon will. */
   #spilled = 0;
   #scratch: Scratch | undefined;
+  #copied: Scratch | undefined;
   #spare: Buffer | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -54,8 +55,8 @@ export class Spool {
     if (this.#used >= memoryBytes) await this.#spill();
   }
 
-  /** Makes exactly these ranges, in this order, the blob of `key`. The spool is empty afterwards. */
-  async adopt(key: string, ranges: readonly Range[]): Promise<void> {
+  /** A scratch of exactly these ranges, in this order. The spool is not used afterwards, but discarded. */
+  async finish(ranges: readonly Range[]): Promise<Scratch> {
     if (this.#scratch !== undefined) {
       await this.#spill();
       await this.#writing;
@@ -63,22 +64,17 @@ export class Spool {
     const scratch = this.#scratch;
     const parts = merged(ranges);
     const [only] = parts;
-    if (scratch && parts.length === 1 && only?.start === 0 && only.end === scratch.bytes) {
-      await scratch.adopt(key);
-      return;
-    }
-    const copy = await this.#blobs.scratch();
-    try {
-      for await (const chunk of this.#copy(parts)) await copy.write(chunk);
-      await copy.adopt(key);
-    } finally {
-      await copy.discard();
-    }
+    if (scratch && parts.length === 1 && only?.start === 0 && only.end === scratch.bytes) return scratch;
+    this.#copied = await this.#blobs.scratch();
+    for await (const chunk of this.#copy(parts)) await this.#copied.write(chunk);
+    return this.#copied;
   }
 
+  /** Takes away what has not been adopted. */
   async discard(): Promise<void> {
     await this.#writing.catch(() => {});
     await this.#scratch?.discard();
+    await this.#copied?.discard();
   }
 
   async #spill(): Promise<void> {
