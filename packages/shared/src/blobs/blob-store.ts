@@ -15,8 +15,15 @@ import type { Readable } from 'node:stream';
  * key is a fault of the caller and throws a RangeError.
  */
 export interface BlobStore {
-  /** Writes a blob as its bytes arrive, in constant memory. Rejects with whatever `data` threw. */
-  write(key: string, data: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<{ bytes: number }>;
+  /**
+   * Writes a blob as its bytes arrive, in constant memory. Rejects with whatever `data` threw. With `durable: false` it
+   * survives the end of the process, but perhaps not a crash of the machine within seconds.
+   */
+  write(
+    key: string,
+    data: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options?: WriteOptions,
+  ): Promise<{ bytes: number }>;
   /** An unnamed blob to be written, read back, and then adopted under a key or discarded. */
   scratch(): Promise<Scratch>;
   /**
@@ -36,6 +43,11 @@ export interface BlobStore {
    * (a day, unless given): writers on other machines cannot be asked. Returns how many were removed.
    */
   sweep(options?: { olderThanMs?: number }): Promise<number>;
+}
+
+export interface WriteOptions {
+  /** Default true. */
+  readonly durable?: boolean;
 }
 
 export interface ByteRange {

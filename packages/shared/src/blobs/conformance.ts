@@ -41,6 +41,13 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await leftovers()).toBe(0);
     });
 
+    it('writes a blob that need not survive a crash of the machine', async () => {
+      const { store, leftovers } = await make();
+      expect(await store.write('quick', [text('x')], { durable: false })).toEqual({ bytes: 1 });
+      expect(await read(store, 'quick')).toBe('x');
+      expect(await leftovers()).toBe(0);
+    });
+
     it('writes an empty blob', async () => {
       const { store } = await make();
       expect(await store.write('empty', [])).toEqual({ bytes: 0 });

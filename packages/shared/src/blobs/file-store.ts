@@ -44,12 +44,13 @@ export async function openFileBlobStore({ directory }: { directory: string }): P
     scratch,
     adopt,
 
-    async write(key, data) {
+    async write(key, data, { durable = true } = {}) {
       checkKey(key);
       const file = await scratch();
       try {
         for await (const chunk of data) await file.write(chunk);
-        await adopt([{ scratch: file, key }]);
+        if (durable) await adopt([{ scratch: file, key }]);
+        else await file.rename(key);
         return { bytes: file.bytes };
       } finally {
         await file.discard();

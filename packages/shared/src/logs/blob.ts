@@ -2,7 +2,11 @@ import type { Readable } from 'node:stream';
 
 /** What the logs need of a blob store. */
 export interface LogBlobs {
-  write(key: string, body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<unknown>;
+  write(
+    key: string,
+    body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options?: { readonly durable?: boolean },
+  ): Promise<unknown>;
   stat(key: string): Promise<{ readonly bytes: number } | undefined>;
   stream(key: string): Promise<Readable | undefined>;
 }

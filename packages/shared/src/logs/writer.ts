@@ -7,6 +7,8 @@ const maxLiveLines = 10_000;
 const flushAfterMs = 100;
 const tailLines = 50;
 const chunkBytes = 64 * 1024;
+/** What a power cut may cost is the log of the last seconds; waiting for the disk would cost every job. */
+const notSynced = { durable: false };
 
 interface LogWriterOptions {
   readonly redis: Redis;
@@ -73,7 +75,7 @@ export class LogWriter {
     if (!this.#body) {
       const body = new PassThrough();
       this.#body = body;
-      this.#written = this.#options.blobs.write(this.#key(), body);
+      this.#written = this.#options.blobs.write(this.#key(), body, notSynced);
       // Reported by close(); until then nobody waits for it.
       this.#written.catch(() => body.resume());
     }
@@ -123,7 +125,7 @@ export class LogWriter {
     }
   }
 
-  /** Sends what is left and makes the blob durable. Call it before the job's transition; again is harmless. */
+  /** Sends what is left and writes the blob. Call it before the job's transition; again is harmless. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -138,7 +140,7 @@ export class LogWriter {
     }
     const { blobs } = this.#options;
     if (this.#body) this.#body.end(this.#take());
-    else this.#written = blobs.write(this.#key(), [this.#take()]);
+    else this.#written = blobs.write(this.#key(), [this.#take()], notSynced);
     await Promise.all([this.#written, this.#flushing]);
   }
 }
