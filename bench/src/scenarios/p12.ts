@@ -27,7 +27,7 @@ export const p12: Scenario = {
       const waits: number[] = [];
       for (let at = 0; at < 5; at++) {
         const [job] = await submitAll({ fleet, specs: [spec('single', at)], token: second });
-        await fleet.calls.call(`/v1/jobs/${job?.id}?wait=60`);
+        await fleet.calls.call(`/v1/jobs/${job?.id}?wait=60`, { token: second });
         const [record] = await records.get([job?.id ?? '']);
         waits.push((record?.startedAt ?? Number.NaN) - (record?.createdAt ?? Number.NaN));
       }
