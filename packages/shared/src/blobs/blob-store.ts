@@ -45,7 +45,7 @@ export interface BlobStore {
   sweep(options?: { olderThanMs?: number }): Promise<number>;
 }
 
-export interface WriteOptions {
+interface WriteOptions {
   /** Default true. */
   readonly durable?: boolean;
 }
