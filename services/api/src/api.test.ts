@@ -1,5 +1,7 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Job, webhookMessageSchema } from '@slipway/shared/contracts';
 import { redisKeys } from '@slipway/shared/redis';
@@ -127,6 +129,20 @@ describe('a source', () => {
 
   it('must come as an archive', async () => {
     expect(await problem(await upload('{}', 'application/json'))).toEqual([415, 'media_type_unsupported']);
+  });
+});
+
+describe('what a dead upload has left', () => {
+  it('is removed at the next start', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-api-sweep-'));
+    mkdirSync(join(folder, '.tmp'));
+    const left = join(folder, '.tmp', 'left-behind');
+    writeFileSync(left, 'half an upload');
+    utimesSync(left, 0, 0);
+    const again = await startApi(inject('redisUrl'), { blobStore: `file://${folder}` });
+    await expect.poll(() => existsSync(left)).toBe(false);
+    await again.stop();
+    rmSync(folder, { recursive: true });
   });
 });
 

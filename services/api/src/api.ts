@@ -26,6 +26,7 @@ import { mount } from './http/operation.js';
 import { createMetrics, measureRequests } from './metrics.js';
 import { openApiDocument } from './openapi/document.js';
 import { docsRouter } from './openapi/router.js';
+import { createSweeper } from './sources/sweeper.js';
 import { defaultTenant } from './tenants.js';
 import { JobWatcher } from './watch/job-watcher.js';
 
@@ -109,6 +110,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       ? []
       : [metricsServer({ port: config.metricsPort, host: config.bindHost, registry, logger })]),
     watcher,
+    createSweeper({ blobs, logger }),
   ];
 }
 

@@ -17,7 +17,8 @@ import type { Readable } from 'node:stream';
 export interface BlobStore {
   /**
    * Writes a blob as its bytes arrive, in constant memory. Rejects with whatever `data` threw. With `durable: false` it
-   * survives the end of the process, but perhaps not a crash of the machine within seconds.
+   * survives the end of the process, but a crash of the machine within seconds may leave the key empty or cut short: for
+   * blobs whose loss can be borne.
    */
   write(
     key: string,
