@@ -105,6 +105,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       host: config.bindHost,
       logger,
       onStop: () => stopping.abort(),
+      lingerMs,
     }),
     ...(config.metricsPort === undefined
       ? []
@@ -113,6 +114,9 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     createSweeper({ blobs, logger }),
   ];
 }
+
+/** Long enough for clients that send now and then to be told that it drains. */
+const lingerMs = 1_000;
 
 /** Unpacked bytes for one byte sent; source code packs to a tenth at best, a bomb to a thousandth. */
 const maxRatio = 200;

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Express } from 'express';
 import type { Component } from '../lifecycle/index.js';
 import type { Logger } from '../logger/index.js';
@@ -15,6 +16,11 @@ interface HttpServerOptions {
   readonly onListening?: (port: number) => void;
   /** Told once when it is to stop, before it waits for the requests in hand. */
   readonly onStop?: () => void;
+  /**
+   * Milliseconds that it goes on answering once it is to stop, or until nobody is connected any more: a client whose
+   * connection was idle is then told, instead of having the connection closed under its next request. Default 0.
+   */
+  readonly lingerMs?: number;
   /** For server-wide settings (time-outs). */
   readonly configure?: (server: Server) => void;
 }
@@ -42,10 +48,25 @@ export function httpServer(options: HttpServerOptions): Component {
       if (!signal.aborted)
         await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
       options.onStop?.();
+      await linger(server, options.lingerMs ?? 0);
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeIdleConnections();
       });
     },
   };
+}
+
+const lingerPollMs = 25;
+
+async function linger(server: Server, ms: number): Promise<void> {
+  server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
+  const until = performance.now() + ms;
+  while (performance.now() < until && (await connections(server)) > 0) await sleep(lingerPollMs);
+}
+
+function connections(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+  });
 }

@@ -1,0 +1,50 @@
+import express from 'express';
+import { Agent, request } from 'undici';
+import { describe, expect, it } from 'vitest';
+import { createLogger } from '../logger/index.js';
+import { httpServer } from './server.js';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+
+async function start(lingerMs: number) {
+  const app = express();
+  app.get('/', (_req, res) => {
+    res.send('here');
+  });
+  const stop = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+  const port = await new Promise<number>((resolve) => {
+    const server = httpServer({
+      ...{ name: 'test', app, port: 0, host: '127.0.0.1', logger, lingerMs },
+      onListening: resolve,
+    });
+    running = server.run(stop.signal);
+  });
+  return { url: `http://127.0.0.1:${port}/`, stop: () => stop.abort(), running };
+}
+
+describe('an HTTP server that is stopped', () => {
+  it('still answers on open connections, and closes them by saying so', async () => {
+    const server = await start(60_000);
+    const dispatcher = new Agent({ connections: 1 });
+    const ask = async () => {
+      const { statusCode, headers, body } = await request(server.url, { dispatcher });
+      return [statusCode, headers.connection, await body.text()];
+    };
+    expect(await ask()).toEqual([200, 'keep-alive', 'here']);
+    server.stop();
+    expect(await ask()).toEqual([200, 'close', 'here']);
+    // Nobody is connected any more, so it does not wait for the minute to end.
+    await server.running;
+    await dispatcher.close();
+  });
+
+  it('does not wait for connections that stay idle', async () => {
+    const server = await start(0);
+    const dispatcher = new Agent({ connections: 1 });
+    await (await request(server.url, { dispatcher })).body.dump();
+    server.stop();
+    await server.running;
+    await dispatcher.close();
+  });
+});
