@@ -1,3 +1,5 @@
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   type Fleet,
   type FleetOptions,
@@ -75,6 +77,9 @@ export async function inArena(
     };
   } finally {
     receiver.stop();
+    if (fleet && chaos.logsTo !== undefined) {
+      await cp(join(fleet.folder, 'logs'), chaos.logsTo, { recursive: true });
+    }
     await fleet?.stop();
   }
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { factsLine, holds, outcomeLine } from './report.js';
 import { scenarios } from './scenarios/index.js';
@@ -10,6 +11,7 @@ const { positionals, values } = parseArgs({
     jobs: { type: 'string' },
     runs: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    logs: { type: 'string' },
   },
 });
 const number = (text: string) => {
@@ -31,6 +33,7 @@ for (const { name, about, defaults, run } of chosen) {
     jobs: values.jobs === undefined ? defaults.jobs : number(values.jobs),
     runs: values.runs === undefined ? defaults.runs : number(values.runs),
     quick: values.quick,
+    ...(values.logs !== undefined && { logsTo: join(values.logs, `${name}-${seed}`) }),
     note: (text) => note(`${((performance.now() - started) / 1_000).toFixed(1).padStart(7)} s  ${text}`),
   });
   note(factsLine(outcome));

@@ -10,6 +10,8 @@ export interface Chaos {
   readonly runs: number;
   /** Shorter locks and outages, for a machine that has other things to do. */
   readonly quick: boolean;
+  /** Where the logs of all processes are put at the end; nowhere when left out. */
+  readonly logsTo?: string;
   /** Says what is done and found, with the time since the start. */
   readonly note: (text: string) => void;
 }

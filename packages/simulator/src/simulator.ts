@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { SimulatorConfig } from './config.js';
@@ -18,6 +19,7 @@ interface SimulatorDeps {
 
 /** Of the grace time, what running builds get to end before their connections are broken. */
 const drainShare = 0.8;
+const drainPollMs = 20;
 
 /**
  * A replica of the Function Builder API that builds nothing. When it is stopped it refuses new builds with a 503, lets
@@ -40,9 +42,6 @@ export function createSimulator({ config, logger, exit, onListening }: Simulator
         draining: () => signal.aborted,
       });
       server.on('request', (request, response) => {
-        response.once('close', () => {
-          if (signal.aborted) setImmediate(() => server.closeIdleConnections());
-        });
         // A client that breaks off is part of the plan; the count shows it.
         handle(request, response).catch((error: unknown) => {
           logger.debug({ err: error }, 'a request broke off');
@@ -56,9 +55,11 @@ export function createSimulator({ config, logger, exit, onListening }: Simulator
         'listening',
       );
       if (!signal.aborted) await once(signal, 'abort');
-      const patience = setTimeout(() => server.closeAllConnections(), config.shutdownGraceMs * drainShare);
+      // It goes on listening, so that builds are refused with a 503 and no connection breaks under them.
+      const until = performance.now() + config.shutdownGraceMs * drainShare;
+      while (stats.concurrency > 0 && performance.now() < until) await sleep(drainPollMs);
+      if (stats.concurrency > 0) server.closeAllConnections();
       await listener.stop();
-      clearTimeout(patience);
     },
   };
 }

@@ -5,7 +5,7 @@ import { type Refusal, submitLoad, wishes } from '../load.js';
 import type { Scenario } from '../scenario.js';
 
 /** What it takes about to restart every process once. */
-const restartsSeconds = 20;
+const restartsSeconds = 15;
 
 export const r7: Scenario = {
   name: 'R7',
