@@ -250,7 +250,7 @@ describe('several workers together', () => {
     const builder = await replica();
     const worker = await installation.startWorker([`${builder.url}#max=3`]);
     const meta = () => installation.redis.hget(`${installation.keys.bullPrefix}:builds:meta`, 'concurrency');
-    await expect.poll(meta).toBe('5');
+    await expect.poll(meta).toBe('6');
     await worker.stop();
     expect(await meta()).toBeNull();
   });

@@ -32,7 +32,12 @@ export interface Requeue {
 
 /** `wait`: not now, because another job builds the same image or another suspect runs here. */
 export type PeekReply =
-  | { readonly outcome: 'ready'; readonly record: JobRecord }
+  | {
+      readonly outcome: 'ready';
+      readonly record: JobRecord;
+      /** The replica that built its function last, and has its layers. */
+      readonly home: string | undefined;
+    }
   | { readonly outcome: 'wait' | 'terminal' | 'missing' };
 
 export type StartReply =
@@ -154,7 +159,13 @@ export class JobStore {
   /** What to look at before anything is done for a job; ends it when there is nothing to do any more. */
   async peek(id: string): Promise<PeekReply> {
     const reply = await this.#transition('peek', id, this.#queueTimeoutMs);
-    if (reply[0] === 'ok') return { outcome: 'ready', record: recordOf(id, reply[1]) };
+    if (reply[0] === 'ok') {
+      return {
+        outcome: 'ready',
+        record: recordOf(id, reply[1]),
+        home: (reply[2] as string | null) ?? undefined,
+      };
+    }
     return { outcome: notStarted(reply) };
   }
 

@@ -24,7 +24,7 @@ export interface Keys {
   readonly replicas: string;
   /** Sorted set of expected build times in ms, by function or image repository. */
   readonly durations: string;
-  /** Hash: `build_ms`, the running mean of build times. */
+  /** Hash: `build_ms`, the running mean of build times; `ratio_home` and `ratio_away`, of builds to what was expected. */
   readonly stats: string;
   /** Hash of virtual times and tags for fair queueing. */
   readonly fairness: string;

@@ -22,13 +22,20 @@ async function fleet(limits: Record<string, number | undefined>) {
   const ledger = new SlotLedger({ redis, keys });
   const urls = Object.keys(limits);
   await registry.announce(urls.map((url) => ({ url, max: limits[url] })));
-  const acquire = (preference = urls, options: { suspect?: boolean; ttlMs?: number } = {}) =>
-    ledger.acquire({
-      id: randomUUID(),
-      preference,
-      ttlMs: options.ttlMs ?? 60_000,
-      suspect: options.suspect ?? false,
-    });
+  const acquire = async (
+    preference = urls,
+    options: { suspect?: boolean; ttlMs?: number; home?: string; onlyHome?: boolean } = {},
+  ) =>
+    (
+      await ledger.acquire({
+        id: randomUUID(),
+        preference,
+        ttlMs: options.ttlMs ?? 60_000,
+        suspect: options.suspect ?? false,
+        home: options.home,
+        onlyHome: options.onlyHome ?? false,
+      })
+    ).lease;
   const state = async (url: string) => {
     const found = (await registry.list()).find((replica) => replica.url === url);
     if (!found) throw new Error(`there is no replica ${url}`);
@@ -82,6 +89,16 @@ describe('the slot ledger', () => {
     expect(urls.filter((url) => url === 'a')).toHaveLength(4);
     expect(urls.filter((url) => url === 'b')).toHaveLength(4);
     expect(urls.slice(0, 6)).toContain('b');
+  });
+
+  it('goes to the replica that has the layers, and to no other while that is wanted and it is usable', async () => {
+    const { acquire, registry } = await fleet({ a: 1, b: 4 });
+    expect((await acquire(['a', 'b'], { home: 'b' }))?.url).toBe('a');
+    const only = { home: 'a', onlyHome: true };
+    expect(await acquire(['a', 'b'], only)).toBeUndefined();
+    expect((await acquire(['b', 'a'], { home: 'b', onlyHome: true }))?.url).toBe('b');
+    await registry.setHealth('a', 'down');
+    expect((await acquire(['a', 'b'], only))?.url).toBe('b');
   });
 
   it('never puts two suspects on one replica', async () => {

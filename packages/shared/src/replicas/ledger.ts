@@ -18,7 +18,16 @@ interface AcquireOptions {
   readonly preference: readonly string[];
   readonly ttlMs: number;
   readonly suspect: boolean;
+  /** The replica that has the layers of the image; it need not be among the others. */
+  readonly home?: string | undefined;
+  /** Take no other replica while that one is usable. */
+  readonly onlyHome?: boolean;
 }
+
+/** A slot, or how things stand where there is none. */
+export type AcquireReply =
+  | { readonly lease: Lease }
+  | { readonly lease: undefined; readonly patienceMs: number };
 
 const scripts = {
   acquire: defineScript(acquireLua),
@@ -43,16 +52,21 @@ export class SlotLedger {
     return this.#keys.slots(url);
   }
 
-  /** A slot, or undefined when no replica has room. */
-  async acquire({ id, preference, ttlMs, suspect }: AcquireOptions): Promise<Lease | undefined> {
+  async acquire({
+    id,
+    preference,
+    ttlMs,
+    suspect,
+    home,
+    onlyHome = false,
+  }: AcquireOptions): Promise<AcquireReply> {
     const [first] = preference;
-    if (first === undefined) return undefined;
-    const args = [this.#keys.base, id, ttlMs, suspect ? 1 : 0, ...preference];
-    const [url, taken] = (await scripts.acquire.run(this.#redis, [this.#key(first)], args)) as [
-      string?,
-      number?,
-    ];
-    return url === undefined ? undefined : { id, url, taken: taken ?? 1 };
+    if (first === undefined) return { lease: undefined, patienceMs: 0 };
+    const flags = [suspect ? 1 : 0, home ?? '', onlyHome ? 1 : 0];
+    const args = [this.#keys.base, id, ttlMs, ...flags, ...preference];
+    const reply = await scripts.acquire.run(this.#redis, [this.#key(first)], args);
+    const [url, number] = reply as [string, number];
+    return url === '' ? { lease: undefined, patienceMs: number } : { lease: { id, url, taken: number } };
   }
 
   /** How many of the leases are still held; those are held for `ttlMs` from now. */

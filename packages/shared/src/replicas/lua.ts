@@ -30,18 +30,22 @@ end
 `;
 
 /**
- * ARGV: 1 base, 2 lease, 3 milliseconds the lease lives, 4 whether the job is a suspect, 5… replicas by preference.
+ * ARGV: 1 base, 2 lease, 3 milliseconds the lease lives, 4 whether the job is a suspect, 5 the replica that has its layers
+ * or '', 6 whether only that one will do while it is usable, 7… replicas by preference.
  *
  * Takes a slot on the first replica that has room and no more than its fair share of all builds plus one (consistent
  * hashing with bounded loads), else on the first that has room. A replica whose circuit is open is passed over; once
  * its time is up, it gets one build as a probe. A suspect never shares a replica with another suspect.
- * Returns {url, builds it has now, limit}, or {} when none has room.
+ * Returns {url, builds it has now}, or when there is no room {'', patience}:
+ * the milliseconds for which the replica with the layers is worth waiting for, four times what building there has been found to
+ * save, and at most three seconds.
  */
 export const acquireLua = `${prelude}
 local lease, ttl, suspect = ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
-local usable, builds, capacity = {}, 0, 0
+local home, only_home = ARGV[5], ARGV[6] == '1'
+local usable, builds, capacity, home_usable = {}, 0, 0, false
 
-for i = 5, #ARGV do
+for i = 7, #ARGV do
   local url = ARGV[i]
   local f = redis.call('HMGET', replica_key(url), 'configured', 'learned', 'open_until', 'draining', 'health')
   local load = live(slots_key(url))
@@ -50,6 +54,7 @@ for i = 5, #ARGV do
   if open_until > 0 then limit = open_until > now and 0 or 1 end
   if not f[4] and f[5] ~= 'down' and limit > 0 and not (suspect and live(suspects_key(url)) > 0) then
     usable[#usable + 1] = { url = url, load = load, limit = limit }
+    home_usable = home_usable or url == home
     builds = builds + load
     capacity = capacity + limit
   end
@@ -57,16 +62,20 @@ end
 
 local chosen
 for _, r in ipairs(usable) do
-  if r.load < r.limit then
+  if r.load < r.limit and (r.url == home or not (only_home and home_usable)) then
     local share = math.ceil((builds + 1) * r.limit / capacity)
-    if r.load <= share then chosen = r break end
+    if r.load <= share or r.url == home then chosen = r break end
     chosen = chosen or r
   end
 end
-if not chosen then return {} end
+if not chosen then
+  local stats = redis.call('HMGET', base .. 'stats', 'build_ms', 'ratio_home', 'ratio_away')
+  local saved = tonumber(stats[3] or '1') - tonumber(stats[2] or '0.5')
+  return { '', math.floor(math.max(0, math.min(3000, 4 * saved * tonumber(stats[1] or '0')))) }
+end
 redis.call('ZADD', slots_key(chosen.url), now + ttl, lease)
 if suspect then redis.call('ZADD', suspects_key(chosen.url), now + ttl, lease) end
-return { chosen.url, chosen.load + 1, chosen.limit }
+return { chosen.url, chosen.load + 1 }
 `;
 
 /** ARGV: 1 base, 2 milliseconds, 3 lease, 4 url, 5 lease, 6 url, … Renews what is still held; returns how many are. */

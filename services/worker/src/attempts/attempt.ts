@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { JobResult } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { JobRecord } from '@slipway/shared/jobs';
+import type { JobRecord, PeekReply } from '@slipway/shared/jobs';
 import { LogWriter, saveLostLog } from '@slipway/shared/logs';
 import type { Lease } from '@slipway/shared/replicas';
 import type { BuildEnd } from '../builder-client/answer.js';
@@ -12,11 +12,13 @@ import { asSlipwayError, type Prepared, prepare } from './prepare.js';
 import { type AttemptResult, recorded, settle } from './settle.js';
 
 /** How long a job that was let out of the queue waits here for a slot before it goes back. */
-const slotWaitMs = 2_000;
+const slotWaitMs = 4_000;
 /** How long a job stays away that may not start now, in milliseconds. */
 const comeBackMs = 300;
 /** Suspects at once: with one, the death of the worker says whose fault it is. */
 const maxSuspects = 1;
+
+type ReadyJob = PeekReply & { readonly outcome: 'ready' };
 
 interface Begun {
   readonly record: JobRecord;
@@ -43,11 +45,11 @@ export class Attempts {
     const peeked = await this.#deps.store.peek(jobId);
     if (peeked.outcome === 'wait') return this.#comeBack();
     if (peeked.outcome !== 'ready') return { kind: 'done' };
-    if (!isSuspect(peeked.record)) return await this.#withRecord(peeked.record, this.#suspects < maxSuspects);
+    if (!isSuspect(peeked.record)) return await this.#withPeeked(peeked, this.#suspects < maxSuspects);
     if (this.#suspects >= maxSuspects) return this.#comeBack();
     this.#suspects++;
     try {
-      return await this.#withRecord(peeked.record, true);
+      return await this.#withPeeked(peeked, true);
     } finally {
       this.#suspects--;
     }
@@ -57,7 +59,7 @@ export class Attempts {
     return { kind: 'again', delayMs: comeBackMs * (0.5 + this.#deps.random()) };
   }
 
-  async #withRecord(peeked: JobRecord, suspects: boolean): Promise<AttemptResult> {
+  async #withPeeked({ record: peeked, home }: ReadyJob, suspects: boolean): Promise<AttemptResult> {
     const { store, placement, workerName, stopping } = this.#deps;
     const prepared = await prepare(peeked, this.#deps);
     const token = randomUUID();
@@ -65,6 +67,7 @@ export class Attempts {
       id: leaseId(peeked.id, token),
       repository: repositoryOf(peeked),
       suspect: isSuspect(peeked),
+      home,
       except: new Set<string>(),
     };
     const lease = prepared.ready ? await placement.acquire(wanted, slotWaitMs, stopping) : undefined;

@@ -68,6 +68,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
       id: leaseId(record.id, token),
       repository: repositoryOf(record),
       suspect: record.lost > 0,
+      home: undefined,
       except: tried,
     };
     lease = await placement.acquire(wanted, failoverWaitMs, both);

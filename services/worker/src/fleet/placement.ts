@@ -2,7 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import { type Lease, type ReplicaOutcome, rendezvous, type SlotLedger } from '@slipway/shared/replicas';
+import {
+  type AcquireReply,
+  type Lease,
+  type ReplicaOutcome,
+  rendezvous,
+  type SlotLedger,
+} from '@slipway/shared/replicas';
 import type { Replica } from './discovery.js';
 
 interface PlacementOptions {
@@ -25,6 +31,8 @@ interface Wanted {
   /** What the replicas' caches go by. */
   readonly repository: string;
   readonly suspect: boolean;
+  /** The replica that has the layers of the image, if one is known. */
+  readonly home: string | undefined;
   /** Replicas that have refused it already. */
   readonly except: ReadonlySet<string>;
 }
@@ -51,23 +59,36 @@ export class Placement implements Component {
     this.#options = options;
   }
 
-  /** A slot, waited for up to `waitMs`; undefined when none came free or the signal was aborted. */
+  /**
+   * A slot, waited for up to `waitMs`; undefined when none came free or the signal was aborted. The replica that has
+   * the layers is waited for a while even if another has room: building without them costs more.
+   */
   async acquire(wanted: Wanted, waitMs: number, signal: AbortSignal): Promise<Lease | undefined> {
-    const until = performance.now() + waitMs;
+    const begun = performance.now();
+    let patienceMs = wanted.home === undefined ? 0 : waitMs;
     for (;;) {
-      const lease = await this.#tryOnce(wanted);
-      if (lease || performance.now() >= until || signal.aborted) return lease;
+      const waited = performance.now() - begun;
+      const reply = await this.#tryOnce(wanted, waited < patienceMs);
+      if (reply.lease || waited >= waitMs || signal.aborted) return reply.lease;
+      // Another replica may have room: the question is only whether to go there.
+      if (waited < patienceMs) patienceMs = reply.patienceMs;
       await this.#freed(retryMs);
     }
   }
 
-  async #tryOnce({ id, repository, suspect, except }: Wanted): Promise<Lease | undefined> {
+  async #tryOnce(
+    { id, repository, suspect, home, except }: Wanted,
+    onlyHome: boolean,
+  ): Promise<AcquireReply> {
     const { ledger, discovery, ttlMs } = this.#options;
     const urls = discovery.replicas().flatMap(({ url }) => (except.has(url) ? [] : [url]));
+    const order = rendezvous(repository, urls);
+    const preference =
+      home !== undefined && urls.includes(home) ? [home, ...order.filter((url) => url !== home)] : order;
     const asked = performance.now();
-    const lease = await ledger.acquire({ id, preference: rendezvous(repository, urls), ttlMs, suspect });
-    if (lease) this.#held.set(id, { lease, aliveUntil: asked + ttlMs });
-    return lease;
+    const reply = await ledger.acquire({ id, preference, ttlMs, suspect, home, onlyHome });
+    if (reply.lease) this.#held.set(id, { lease: reply.lease, aliveUntil: asked + ttlMs });
+    return reply;
   }
 
   /**

@@ -9,10 +9,13 @@ interface CapacityOptions {
   readonly logger: Logger;
 }
 
+/** With three, the chance that nobody waits for a replica that has room is a few per cent. */
+const readyPerReplica = 3;
+
 /**
  * Keeps the queue's global concurrency at what the fleet can build at once, so that jobs wait in the queue, in their
  * order, and not inside workers. A few more than that are let out: they stand ready, payload signed, when a slot
- * comes free.
+ * comes free, and there are enough of them that most slots find one whose layers their replica has.
  */
 export class Capacity implements Duty {
   readonly name = 'capacity';
@@ -26,8 +29,9 @@ export class Capacity implements Duty {
 
   async run(): Promise<void> {
     const { registry, builds, logger } = this.#options;
-    const slots = fleetCapacity(await registry.list());
-    const wanted = slots + Math.max(2, Math.ceil(slots / 6));
+    const replicas = await registry.list();
+    const slots = fleetCapacity(replicas);
+    const wanted = slots + Math.max(2, readyPerReplica * replicas.length);
     await builds.limit(wanted);
     if (wanted !== this.#set) logger.info({ slots, concurrency: wanted }, 'capacity of the fleet');
     this.#set = wanted;

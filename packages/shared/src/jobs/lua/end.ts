@@ -24,6 +24,15 @@ if op == 'finish' then
     redis.call('ZADD', durations, before and before * 0.6 + took * 0.4 or took, expected)
     local mean = tonumber(redis.call('HGET', base .. 'stats', 'build_ms') or took)
     redis.call('HSET', base .. 'stats', 'build_ms', mean * 0.95 + took * 0.05)
+    -- What the layers on a replica are worth: how builds at home and elsewhere compare with what was expected of them.
+    -- Half is assumed until it is known.
+    local replica, home = get('replica:' .. get('attempt')), redis.call('HGET', base .. 'homes', expected)
+    if before and home then
+      local field = home == replica and 'ratio_home' or 'ratio_away'
+      local ratio = tonumber(redis.call('HGET', base .. 'stats', field) or (home == replica and '0.5' or '1'))
+      redis.call('HSET', base .. 'stats', field, ratio * 0.8 + math.min(5, took / math.max(before, 1)) * 0.2)
+    end
+    redis.call('HSET', base .. 'homes', expected, replica)
     local newest = image_key('newest')
     if newest and (redis.call('GET', newest) or '') < id then redis.call('SET', newest, id, 'EX', 604800) end
   end

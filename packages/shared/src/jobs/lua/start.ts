@@ -1,7 +1,7 @@
 /**
  * peek: 4 milliseconds that a job may wait. Before a worker does anything for a job: ends it when a newer job has
  * pushed to its image (`superseded`), when it has waited too long (`expired`) or is to be canceled. Returns
- * {'ok', record}, or {'wait'} while another job builds the same image.
+ * {'ok', record, the replica that built its function last}, or {'wait'} while another job builds the same image.
  *
  * start: 4 token, 5 worker, 6 replica, 7 losses that quarantine, 8 whether the worker has room for a suspect.
  * A record found running was held by a worker that is lost: that attempt is closed, its slot freed, its token void.
@@ -22,7 +22,7 @@ if op == 'peek' then
     end
   end
   if image_busy() then return { 'wait' } end
-  return { 'ok', redis.call('HGETALL', record) }
+  return { 'ok', redis.call('HGETALL', record), redis.call('HGET', base .. 'homes', get('expected')) }
 end
 
 if op == 'start' then
