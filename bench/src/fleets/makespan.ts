@@ -18,6 +18,24 @@ export function lowerBound(replicas: readonly Replica[]): number {
   return Math.max(work / speed, ...replicas.map(({ stats }) => stats.longest_work_ms));
 }
 
+/**
+ * Milliseconds that the builds take when each, in the order given, goes to the slot that is free first, and nothing else
+ * takes any time: what can be had without knowing how long a build takes.
+ */
+export function inOrder(
+  durationsMs: readonly number[],
+  replicas: readonly Pick<Replica, 'slots' | 'factor'>[],
+): number {
+  const slots = replicas.flatMap(({ slots, factor }) =>
+    Array.from({ length: slots }, () => ({ factor, free: 0 })),
+  );
+  for (const ms of durationsMs) {
+    const next = slots.reduce((first, slot) => (slot.free < first.free ? slot : first));
+    next.free += ms * next.factor;
+  }
+  return Math.max(...slots.map(({ free }) => free));
+}
+
 /** Milliseconds from the first acceptance to the last end, by the clock of Redis. */
 export function makespan(records: readonly JobRecord[]): number {
   const first = Math.min(...records.map(({ createdAt }) => createdAt));

@@ -48,7 +48,7 @@ export const r7: Scenario = {
           replicasComplete: false,
           faults: { failed_requests: failed.length, unclean },
           // A job that no worker held to its end was delayed until its lock had expired.
-          noAttempts: ['worker_lost', 'builder_lost'],
+          noAttempts: ['worker_lost'],
         };
       },
     ),

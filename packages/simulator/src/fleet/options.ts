@@ -13,8 +13,11 @@ export interface ReplicaOptions {
 
 export interface FleetOptions {
   readonly replicas: readonly ReplicaOptions[];
-  /** Milliseconds that a build takes on average, and the deviation of the logarithm. Default: builds end at once. */
-  readonly durations?: { readonly meanMs: number; readonly sigma: number };
+  /**
+   * Milliseconds that a build takes on average, the deviation of the logarithm, and which draw of it (default 1).
+   * Default: builds end at once.
+   */
+  readonly durations?: { readonly meanMs: number; readonly sigma: number; readonly seed?: number };
   /** Default 1. */
   readonly apis?: number;
   /** Default 2. */

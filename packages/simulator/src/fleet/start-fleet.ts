@@ -122,6 +122,7 @@ async function replicaMember(place: Place, replica: ReplicaOptions, at: number):
     SEED: String(seed * 1_000 + at),
     BUILD_MS_MEAN: String(durations?.meanMs ?? 0),
     BUILD_MS_SIGMA: String(durations?.sigma ?? 0),
+    BUILD_MS_SEED: String(durations?.seed ?? 1),
     FAULTS: JSON.stringify(replica.faults ?? []),
     SHUTDOWN_GRACE_MS: String(stopMs - 2_000),
   };
