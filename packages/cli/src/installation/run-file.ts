@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { identify, isRunning, type ProcessIdentity } from './process-identity.js';
 
 /** What a running `slipway up` says of itself in its data folder, for its owner alone to read. */
@@ -47,31 +47,37 @@ export async function claimFolder(folder: string): Promise<Claim> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const self = await identify(process.pid);
   if (!self) throw new Error('this process cannot be found among those that run');
-  const file = new RunFile(pathIn(folder), { up: self, parts: [] });
-  const leftBehind = await readRunState(folder);
-  if (leftBehind && (await isRunning(leftBehind.up))) return { kind: 'taken', by: leftBehind };
-  if (await removeStale(folder, leftBehind)) {
-    if (await file.create()) return { kind: 'ours', file, leftBehind };
-  }
-  const by = await readRunState(folder);
-  if (!by) throw new Error(`another slipway up takes ${folder} at this moment`);
-  return { kind: 'taken', by };
+  return await oneAtATime(join(folder, 'up.claim'), async () => {
+    const found = await readRunState(folder);
+    if (found && (await isRunning(found.up))) return { kind: 'taken', by: found };
+    const file = new RunFile(pathIn(folder), { up: self, parts: [] });
+    await file.save();
+    return { kind: 'ours', file, leftBehind: found };
+  });
 }
 
-/** Removes the file of a run that is gone; false when another process has put its own there meanwhile. */
-async function removeStale(folder: string, stale: RunState | undefined): Promise<boolean> {
-  const aside = `${pathIn(folder)}.${randomUUID()}`;
-  try {
-    await rename(pathIn(folder), aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
-    throw error;
+const lookAgainMs = 20;
+/** A claim takes milliseconds; a lock this old was left by a process that is gone. */
+const abandonedAfterMs = 10_000;
+
+/** Does the work while no other process does: making a folder succeeds for one alone. */
+async function oneAtATime<T>(lock: string, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      await mkdir(lock);
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const since = (await stat(lock).catch(() => undefined))?.mtimeMs ?? Date.now();
+    if (Date.now() - since > abandonedAfterMs) await rm(lock, { recursive: true, force: true });
+    else await sleep(lookAgainMs);
   }
-  const moved = parse(await readFile(aside, 'utf8'));
-  const isStale = JSON.stringify(moved?.up) === JSON.stringify(stale?.up);
-  if (isStale) await rm(aside);
-  else await rename(aside, pathIn(folder));
-  return isStale;
+  try {
+    return await work();
+  } finally {
+    await rm(lock, { recursive: true, force: true });
+  }
 }
 
 export class RunFile {
@@ -84,14 +90,9 @@ export class RunFile {
     this.#state = state;
   }
 
-  async create(): Promise<boolean> {
-    try {
-      await writeFile(this.#path, JSON.stringify(this.#state), { flag: 'wx', mode: 0o600 });
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      return false;
-    }
+  /** Writes what it knows so far. */
+  save(): Promise<void> {
+    return this.#update({});
   }
 
   async addPart({ name, pid }: { name: string; pid: number }): Promise<void> {
