@@ -69,12 +69,12 @@ export class SlotLedger {
     return url === '' ? { lease: undefined, patienceMs: number } : { lease: { id, url, taken: number } };
   }
 
-  /** How many of the leases are still held; those are held for `ttlMs` from now. */
-  async renew(leases: readonly Lease[], ttlMs: number): Promise<number> {
+  /** Holds leases for `ttlMs` from now. Returns the ids of those that had run out, whose slots may be somebody else's. */
+  async renew(leases: readonly Lease[], ttlMs: number): Promise<string[]> {
     const [first] = leases;
-    if (!first) return 0;
+    if (!first) return [];
     const args = [this.#keys.base, ttlMs, ...leases.flatMap(({ id, url }) => [id, url])];
-    return (await scripts.renew.run(this.#redis, [this.#key(first.url)], args)) as number;
+    return (await scripts.renew.run(this.#redis, [this.#key(first.url)], args)) as string[];
   }
 
   /** Gives the slot back. Says whether the replica's circuit changed by it. */

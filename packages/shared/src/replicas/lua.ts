@@ -78,18 +78,19 @@ if suspect then redis.call('ZADD', suspects_key(chosen.url), now + ttl, lease) e
 return { chosen.url, chosen.load + 1 }
 `;
 
-/** ARGV: 1 base, 2 milliseconds, 3 lease, 4 url, 5 lease, 6 url, … Renews what is still held; returns how many are. */
+/** ARGV: 1 base, 2 milliseconds, 3 lease, 4 url, 5 lease, 6 url, … Renews what is still held; returns the leases that are not. */
 export const renewLua = `${prelude}
-local ttl, held = tonumber(ARGV[2]), 0
+local ttl, lost = tonumber(ARGV[2]), {}
 for i = 3, #ARGV, 2 do
   local lease, url = ARGV[i], ARGV[i + 1]
   if redis.call('ZSCORE', slots_key(url), lease) then
-    held = held + 1
     redis.call('ZADD', slots_key(url), 'XX', now + ttl, lease)
     redis.call('ZADD', suspects_key(url), 'XX', now + ttl, lease)
+  else
+    lost[#lost + 1] = lease
   end
 end
-return held
+return lost
 `;
 
 /**

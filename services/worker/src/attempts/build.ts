@@ -83,6 +83,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
 async function callOnce(call: BuildContext & { timeoutMs: number }, deps: AttemptDeps): Promise<BuildEnd> {
   const { lease, prepared, signal, timeoutMs, log } = call;
   signal.throwIfAborted();
+  if (!deps.placement.holds(lease)) throw new Interrupted('slot_lost');
   deps.metrics.assembledBytes.inc(prepared.payload.length);
   return await callBuilder({
     url: lease.url,

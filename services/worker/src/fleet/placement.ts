@@ -110,6 +110,12 @@ export class Placement implements Component {
       });
   }
 
+  /** Whether the slot is still this worker's. It is not when Redis was away for long after it had been taken. */
+  holds({ id }: Lease): boolean {
+    const held = this.#held.get(id);
+    return held !== undefined && !this.#isLost(held);
+  }
+
   /** Builds that this worker has on each replica. */
   inFlight(): ReadonlyMap<string, number> {
     const counts = new Map(this.#options.discovery.replicas().map(({ url }) => [url, 0]));
@@ -161,17 +167,18 @@ export class Placement implements Component {
     const held = [...this.#held.values()];
     if (held.length === 0) return;
     const asked = performance.now();
-    await ledger.renew(
+    const lost = await ledger.renew(
       held.map(({ lease }) => lease),
       ttlMs,
     );
-    for (const each of held) each.aliveUntil = asked + ttlMs;
+    for (const each of held) each.aliveUntil = lost.includes(each.lease.id) ? asked : asked + ttlMs;
+  }
+
+  #isLost({ aliveUntil }: Held): boolean {
+    return performance.now() > aliveUntil - this.#options.ttlMs * marginShare;
   }
 
   #stopLost(): void {
-    const marginMs = this.#options.ttlMs * marginShare;
-    for (const { lease, aliveUntil } of this.#held.values()) {
-      if (performance.now() > aliveUntil - marginMs) this.#options.onLost(lease);
-    }
+    for (const held of this.#held.values()) if (this.#isLost(held)) this.#options.onLost(held.lease);
   }
 }

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { Cleanups } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { connectRedis, redisKeys } from '@slipway/shared/redis';
+import { type Lease, ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
+import { afterAll, describe, expect, inject, it } from 'vitest';
+import { Placement } from './placement.js';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+const cleanups = new Cleanups();
+afterAll(() => cleanups.run(logger));
+
+const url = 'http://replica:8081';
+const wanted = { repository: 'r.example/a', suspect: false, home: undefined, except: new Set<string>() };
+
+/** A placement on one replica with one slot, of a worker of its own. */
+async function placement(prefix: string, ttlMs: number) {
+  const connect = (name: string) =>
+    connectRedis({ url: inject('redisUrl'), name, logger, cleanups, mode: 'request' });
+  const redis = connect('test');
+  const keys = redisKeys(prefix);
+  await new ReplicaRegistry({ redis, keys }).announce([{ url, max: 1 }]);
+  const lost: Lease[] = [];
+  const made = new Placement({
+    ledger: new SlotLedger({ redis, keys }),
+    discovery: { replicas: () => [{ url, max: 1 }] },
+    ttlMs,
+    onLost: (lease) => lost.push(lease),
+    onCircuit: () => undefined,
+    subscriber: connect('subscriber'),
+    keys,
+    logger,
+  });
+  const acquire = (id: string) => made.acquire({ id, ...wanted }, 0, new AbortController().signal);
+  return { placement: made, acquire, lost };
+}
+
+describe('a slot', () => {
+  it('is not held any more once it could not be renewed in time', async () => {
+    const { placement: mine, acquire } = await placement(`placement-${randomUUID()}`, 200);
+    const lease = await acquire('one');
+    if (!lease) throw new Error('no slot');
+    // Nothing renews it: the placement does not run.
+    await expect.poll(() => mine.holds(lease)).toBe(false);
+  });
+
+  it('that has gone to another worker is told of as lost, though Redis answers', async () => {
+    const prefix = `placement-${randomUUID()}`;
+    const mine = await placement(prefix, 1_500);
+    const lease = await mine.acquire('one');
+    if (!lease) throw new Error('no slot');
+    const other = await placement(prefix, 60_000);
+    // As when the job is taken over from a worker that was frozen.
+    other.placement.release(lease, 'none');
+    await expect.poll(() => other.acquire('two')).toBeDefined();
+    expect(mine.placement.holds(lease)).toBe(true);
+    const stop = new AbortController();
+    const running = mine.placement.run(stop.signal);
+    await expect.poll(() => mine.lost).toContainEqual(lease);
+    mine.placement.release(lease, 'none');
+    stop.abort();
+    await running;
+  });
+});
