@@ -4,7 +4,8 @@
  * {'ok', record, the replica that built its function last}, or {'wait'} while another job builds the same image.
  *
  * start: 4 token, 5 worker, 6 replica, 7 losses that quarantine, 8 whether the worker has room for a suspect.
- * A record found running was held by a worker that is lost: that attempt is closed, its slot freed, its token void.
+ * A record found running was held by a worker that is lost: that attempt is closed and its token void.
+ * Its slot is not freed: a worker that only lost touch may still be building there, and a dead one's runs out.
  * A job that has lost a worker before is a suspect, and runs only where no other suspect does, so that the next
  * death says whose fault it is. Returns {'ok', state before, record}, or {'wait'} with the record queued.
  */
@@ -29,8 +30,6 @@ if op == 'start' then
   local token, worker, replica, max_lost, suspects = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8] == '1'
   redis.call('ZREM', undispatched, id)
   if state == 'running' then
-    local held = redis.call('HGET', record, 'replica:' .. get('attempt'))
-    if held then redis.call('ZREM', base .. 'slots:' .. held, id .. ':' .. get('token')) end
     close_attempt('worker_lost', 'The worker was lost during the build.')
     redis.call('HINCRBY', record, 'spent', 1)
     local ended = count_loss(state, max_lost)
