@@ -151,12 +151,13 @@ describe('a job that waits too long', () => {
     for (const id of ids)
       await store.create(id, jobSpecSchema.parse({ image: 'x', source }), { tenant: large });
     await expect.poll(() => store.peek(ids[0] as string)).toEqual({ outcome: 'terminal' });
-    await store.expire();
+    const state = async (id: string) => {
+      await store.expire();
+      return (await store.get(id))?.state;
+    };
     for (const id of ids) {
-      expect(await store.get(id)).toMatchObject({
-        state: 'failed',
-        error: { code: 'expired', log_tail: [] },
-      });
+      await expect.poll(() => state(id)).toBe('failed');
+      expect(await store.get(id)).toMatchObject({ error: { code: 'expired', log_tail: [] } });
     }
   });
 });
