@@ -16,7 +16,7 @@ import { createSender } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKey, webhookSecret } from '@slipway/shared/signing';
-import { createSourceReader } from '@slipway/shared/source';
+import { cacheSources, createSourceReader } from '@slipway/shared/source';
 import express from 'express';
 import { Agent } from 'undici';
 import { Attempts } from './attempts/attempt.js';
@@ -53,7 +53,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   const redis = connect('main');
   const probe = connect('probe', 'request');
   const blobs = await openBlobStore(config.blobStore);
-  const sources = createSourceReader({ blobs });
+  const sources = cacheSources({ sources: createSourceReader({ blobs }) });
   const { quarantineAfter, queueTimeoutMs } = config;
   const store = new JobStore({ redis, keys, quarantineAfter, queueTimeoutMs });
   const builds = createSender({ queue: 'builds', redis, keys });
@@ -63,7 +63,8 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   const subscriber = connect('subscriber');
   const interruptions = new Interruptions({ store, subscriber, keys, logger });
   const placement = new Placement({
-    ledger: new SlotLedger({ redis, keys }),
+    ledger: new SlotLedger({ redis, keys, origin: workerName }),
+    origin: workerName,
     discovery,
     ttlMs: config.lockDurationMs,
     onLost: ({ id }) => interruptions.interrupt(jobOfLease(id), 'slot_lost'),

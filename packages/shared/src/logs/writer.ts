@@ -1,4 +1,3 @@
-import { PassThrough } from 'node:stream';
 import type { Keys, Redis } from '../redis/index.js';
 import { type LogBlobs, logBlobKey } from './blob.js';
 
@@ -28,11 +27,12 @@ interface LogWriterOptions {
 export class LogWriter {
   readonly #options: LogWriterOptions;
   readonly #maxBytes: number;
-  /** Lines that no blob has yet. */
+  /** Lines that the blob has not yet. */
   #unwritten: string[] = [];
   #unwrittenBytes = 0;
-  #body: PassThrough | undefined;
   #written: Promise<unknown> | undefined;
+  #wakeBody: (() => void) | undefined;
+  #ended = false;
   readonly #tail: string[] = [];
   #lines = 0;
   #bytes = 0;
@@ -67,19 +67,33 @@ export class LogWriter {
     this.#timer ??= setTimeout(() => this.#flushLive(), flushAfterMs);
   }
 
-  /** Most logs are small, and written when they are whole; a long one goes to its blob as it grows. */
   #keep(text: string): void {
     this.#unwritten.push(text);
     this.#unwrittenBytes += Buffer.byteLength(text);
-    if (this.#unwrittenBytes < chunkBytes) return;
-    if (!this.#body) {
-      const body = new PassThrough();
-      this.#body = body;
-      this.#written = this.#options.blobs.write(this.#key(), body, notSynced);
-      // Reported by close(); until then nobody waits for it.
-      this.#written.catch(() => body.resume());
+    // The file is opened while the build goes on, and not when its end is waited for.
+    this.#start();
+    if (this.#unwrittenBytes >= chunkBytes) this.#wakeBody?.();
+  }
+
+  #start(): void {
+    if (this.#written !== undefined) return;
+    this.#written = this.#options.blobs.write(this.#key(), this.#body(), notSynced);
+    // Reported by close(); until then nobody waits for it, and what cannot be written is not kept.
+    this.#written.catch(async () => {
+      for await (const _chunk of this.#body());
+    });
+  }
+
+  async *#body(): AsyncGenerator<Buffer> {
+    for (;;) {
+      if (!this.#ended && this.#unwrittenBytes < chunkBytes) {
+        await new Promise<void>((resolve) => {
+          this.#wakeBody = resolve;
+        });
+      }
+      if (this.#unwrittenBytes > 0) yield this.#take();
+      else if (this.#ended) return;
     }
-    this.#body.write(this.#take());
   }
 
   #take(): Buffer {
@@ -138,9 +152,9 @@ export class LogWriter {
       this.#keep(`[${this.#leftOut - last.length} lines left out: the log is larger than is kept]\n`);
       for (const text of last) this.#keep(`${text}\n`);
     }
-    const { blobs } = this.#options;
-    if (this.#body) this.#body.end(this.#take());
-    else this.#written = blobs.write(this.#key(), [this.#take()], notSynced);
+    this.#ended = true;
+    this.#start();
+    this.#wakeBody?.();
     await Promise.all([this.#written, this.#flushing]);
   }
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Cleanups } from '../lifecycle/index.js';
 import { createLogger } from '../logger/index.js';
 import { connectRedis, type Redis, redisKeys } from '../redis/index.js';
-import { type Lease, type ReplicaOutcome, SlotLedger } from './ledger.js';
+import { type Lease, type ReplicaOutcome, SlotLedger, type SlotRequest } from './ledger.js';
 import { fleetCapacity, ReplicaRegistry, replicaId } from './registry.js';
 import { rendezvous } from './rendezvous.js';
 
@@ -25,17 +25,11 @@ async function fleet(limits: Record<string, number | undefined>) {
   const acquire = async (
     preference = urls,
     options: { suspect?: boolean; ttlMs?: number; home?: string; onlyHome?: boolean } = {},
-  ) =>
-    (
-      await ledger.acquire({
-        id: randomUUID(),
-        preference,
-        ttlMs: options.ttlMs ?? 60_000,
-        suspect: options.suspect ?? false,
-        home: options.home,
-        onlyHome: options.onlyHome ?? false,
-      })
-    ).lease;
+  ) => {
+    const { ttlMs = 60_000, suspect = false, ...rest } = options;
+    const [reply] = await ledger.acquire([{ id: randomUUID(), preference, suspect, ...rest }], ttlMs);
+    return reply?.lease;
+  };
   const state = async (url: string) => {
     const found = (await registry.list()).find((replica) => replica.url === url);
     if (!found) throw new Error(`there is no replica ${url}`);
@@ -61,6 +55,29 @@ describe('the slot ledger', () => {
     if (first) await ledger.release(first, 'none');
     expect((await acquire())?.url).toBe(first?.url);
     expect(await acquire()).toBeUndefined();
+  });
+
+  it('gives many at once what they would get one after the other', async () => {
+    const { ledger, registry } = await fleet({ a: 1, b: 2 });
+    const want = (id: string, rest: Partial<SlotRequest> = {}) => ({
+      id,
+      preference: ['a', 'b'],
+      suspect: false,
+      ...rest,
+    });
+    const requests = [
+      want('only-b', { home: 'b', onlyHome: true }),
+      want('suspect', { suspect: true, preference: ['b', 'a'] }),
+      want('second suspect', { suspect: true }),
+      want('without room'),
+    ];
+    const urls = async () => (await ledger.acquire(requests, 60_000)).map(({ lease }) => lease?.url);
+    expect(await urls()).toEqual(['b', 'b', 'a', undefined]);
+    await registry.setHealth('a', 'down');
+    expect((await ledger.acquire([want('late')], 60_000))[0]?.lease).toBeUndefined();
+    expect(await ledger.acquire([want('nobody', { preference: [] })], 60_000)).toEqual([
+      { lease: undefined, patienceMs: 0 },
+    ]);
   });
 
   it('frees the slot of a lease that is not renewed, and keeps one that is', async () => {

@@ -12,16 +12,23 @@ export interface Lease {
 /** What a call says about the replica; see lua.ts. */
 export type ReplicaOutcome = 'ok' | 'busy' | 'fault' | 'none';
 
-interface AcquireOptions {
+/** A build that wants a slot. */
+export interface SlotRequest {
   readonly id: string;
   /** Replicas in the order in which they are wanted. */
   readonly preference: readonly string[];
-  readonly ttlMs: number;
   readonly suspect: boolean;
   /** The replica that has the layers of the image; it need not be among the others. */
   readonly home?: string | undefined;
   /** Take no other replica while that one is usable. */
   readonly onlyHome?: boolean;
+}
+
+interface LedgerOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** What other holders of the ledger are told when a slot comes free here, on the channel `keys.freed`. */
+  readonly origin?: string;
 }
 
 /** A slot, or how things stand where there is none. */
@@ -42,31 +49,38 @@ const scripts = {
 export class SlotLedger {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #origin: string;
 
-  constructor({ redis, keys }: { readonly redis: Redis; readonly keys: Keys }) {
+  constructor({ redis, keys, origin = '' }: LedgerOptions) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#origin = origin;
   }
 
   #key(url: string): string {
     return this.#keys.slots(url);
   }
 
-  async acquire({
-    id,
-    preference,
-    ttlMs,
-    suspect,
-    home,
-    onlyHome = false,
-  }: AcquireOptions): Promise<AcquireReply> {
-    const [first] = preference;
-    if (first === undefined) return { lease: undefined, patienceMs: 0 };
-    const flags = [suspect ? 1 : 0, home ?? '', onlyHome ? 1 : 0];
-    const args = [this.#keys.base, id, ttlMs, ...flags, ...preference];
-    const reply = await scripts.acquire.run(this.#redis, [this.#key(first)], args);
-    const [url, number] = reply as [string, number];
-    return url === '' ? { lease: undefined, patienceMs: number } : { lease: { id, url, taken: number } };
+  /** Finds slots for builds, the first of them first, in one step. There is one reply for each request, in their order. */
+  async acquire(requests: readonly SlotRequest[], ttlMs: number): Promise<AcquireReply[]> {
+    const urls = [...new Set(requests.flatMap(({ preference }) => preference))];
+    const [first] = urls;
+    if (first === undefined) return requests.map(() => ({ lease: undefined, patienceMs: 0 }));
+    const numbers = new Map(urls.map((url, at) => [url, at + 1]));
+    const wants = requests.flatMap(({ id, suspect, home, onlyHome, preference }) => [
+      id,
+      suspect ? 1 : 0,
+      numbers.get(home ?? '') ?? 0,
+      onlyHome ? 1 : 0,
+      preference.map((url) => numbers.get(url)).join(','),
+    ]);
+    const args = [this.#keys.base, ttlMs, urls.length, ...urls, ...wants];
+    const replies = await scripts.acquire.run(this.#redis, [this.#key(first)], args);
+    return (replies as [string, number][]).map(([url, number], at) =>
+      url === ''
+        ? { lease: undefined, patienceMs: number }
+        : { lease: { id: requests[at]?.id ?? '', url, taken: number } },
+    );
   }
 
   /** Holds leases for `ttlMs` from now. Returns the ids of those that had run out, whose slots may be somebody else's. */
@@ -82,7 +96,7 @@ export class SlotLedger {
     { id, url, taken }: Lease,
     outcome: ReplicaOutcome,
   ): Promise<'opened' | 'closed' | undefined> {
-    const args = [this.#keys.base, id, url, outcome, taken];
+    const args = [this.#keys.base, id, url, outcome, taken, this.#origin];
     const change = (await scripts.release.run(this.#redis, [this.#key(url)], args)) as string;
     return change === '' ? undefined : (change as 'opened' | 'closed');
   }

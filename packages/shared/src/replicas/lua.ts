@@ -30,52 +30,83 @@ end
 `;
 
 /**
- * ARGV: 1 base, 2 lease, 3 milliseconds the lease lives, 4 whether the job is a suspect, 5 the replica that has its layers
- * or '', 6 whether only that one will do while it is usable, 7… replicas by preference.
+ * ARGV: 1 base, 2 milliseconds that leases live, 3 how many replicas, 4… their addresses, then for each build that wants a slot
+ * five: its lease, whether the job is a suspect, the number of the replica that has its layers or 0, whether only that one will do
+ * while it is usable, and the numbers of the replicas by preference, with commas between.
  *
  * Takes a slot on the first replica that has room and no more than its fair share of all builds plus one (consistent
  * hashing with bounded loads), else on the first that has room. A replica whose circuit is open is passed over; once
  * its time is up, it gets one build as a probe. A suspect never shares a replica with another suspect.
- * Returns {url, builds it has now}, or when there is no room {'', patience}:
+ * Returns for each {url, builds it has now}, or when there is no room {'', patience}:
  * the milliseconds for which the replica with the layers is worth waiting for, four times what building there has been found to
  * save, and at most three seconds.
  */
 export const acquireLua = `${prelude}
-local lease, ttl, suspect = ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
-local home, only_home = ARGV[5], ARGV[6] == '1'
-local usable, builds, capacity, home_usable = {}, 0, 0, false
+local ttl, count = tonumber(ARGV[2]), tonumber(ARGV[3])
+local replicas, patience = {}, nil
 
-for i = 7, #ARGV do
-  local url = ARGV[i]
+for i = 1, count do
+  local url = ARGV[3 + i]
   local f = redis.call('HMGET', replica_key(url), 'configured', 'learned', 'open_until', 'draining', 'health')
-  local load = live(slots_key(url))
-  local open_until = tonumber(f[3] or '0')
-  local limit = limit_of(f)
+  local open_until, limit = tonumber(f[3] or '0'), limit_of(f)
   if open_until > 0 then limit = open_until > now and 0 or 1 end
-  if not f[4] and f[5] ~= 'down' and limit > 0 and not (suspect and live(suspects_key(url)) > 0) then
-    usable[#usable + 1] = { url = url, load = load, limit = limit }
-    home_usable = home_usable or url == home
-    builds = builds + load
-    capacity = capacity + limit
-  end
+  if f[4] or f[5] == 'down' then limit = 0 end
+  replicas[i] = { url = url, load = live(slots_key(url)), limit = limit }
 end
 
-local chosen
-for _, r in ipairs(usable) do
-  if r.load < r.limit and (r.url == home or not (only_home and home_usable)) then
-    local share = math.ceil((builds + 1) * r.limit / capacity)
-    if r.load <= share or r.url == home then chosen = r break end
-    chosen = chosen or r
+local function has_suspect(r)
+  r.suspects = r.suspects or live(suspects_key(r.url))
+  return r.suspects > 0
+end
+
+local function choose(suspect, home, only_home, order)
+  local usable, builds, capacity, home_usable = {}, 0, 0, false
+  for number in string.gmatch(order, '%d+') do
+    local r = replicas[tonumber(number)]
+    if r.limit > 0 and not (suspect and has_suspect(r)) then
+      usable[#usable + 1] = r
+      home_usable = home_usable or r == home
+      builds = builds + r.load
+      capacity = capacity + r.limit
+    end
+  end
+  local second
+  for _, r in ipairs(usable) do
+    if r.load < r.limit and (r == home or not (only_home and home_usable)) then
+      local share = math.ceil((builds + 1) * r.limit / capacity)
+      if r.load <= share or r == home then return r end
+      second = second or r
+    end
+  end
+  return second
+end
+
+local function worth_waiting()
+  if not patience then
+    local stats = redis.call('HMGET', base .. 'stats', 'build_ms', 'ratio_home', 'ratio_away')
+    local saved = tonumber(stats[3] or '1') - tonumber(stats[2] or '0.5')
+    patience = math.floor(math.max(0, math.min(3000, 4 * saved * tonumber(stats[1] or '0'))))
+  end
+  return patience
+end
+
+local replies = {}
+for i = 4 + count, #ARGV, 5 do
+  local lease, suspect, home, only_home = ARGV[i], ARGV[i + 1] == '1', replicas[tonumber(ARGV[i + 2])], ARGV[i + 3] == '1'
+  local chosen = choose(suspect, home, only_home, ARGV[i + 4])
+  if chosen then
+    chosen.load = chosen.load + 1
+    redis.call('ZADD', slots_key(chosen.url), now + ttl, lease)
+    if suspect then
+      chosen.suspects = 1
+      redis.call('ZADD', suspects_key(chosen.url), now + ttl, lease)
+    end
+    replies[#replies + 1] = { chosen.url, chosen.load }
+  else
+    replies[#replies + 1] = { '', worth_waiting() }
   end
 end
-if not chosen then
-  local stats = redis.call('HMGET', base .. 'stats', 'build_ms', 'ratio_home', 'ratio_away')
-  local saved = tonumber(stats[3] or '1') - tonumber(stats[2] or '0.5')
-  return { '', math.floor(math.max(0, math.min(3000, 4 * saved * tonumber(stats[1] or '0')))) }
-end
-redis.call('ZADD', slots_key(chosen.url), now + ttl, lease)
-if suspect then redis.call('ZADD', suspects_key(chosen.url), now + ttl, lease) end
-return { chosen.url, chosen.load + 1 }
+return replies
 `;
 
 /** ARGV: 1 base, 2 milliseconds, 3 lease, 4 url, 5 lease, 6 url, … Renews what is still held; returns the leases that are not. */
@@ -94,9 +125,9 @@ return lost
 `;
 
 /**
- * ARGV: 1 base, 2 lease, 3 url, 4 outcome, 5 builds the replica had when the slot was taken.
+ * ARGV: 1 base, 2 lease, 3 url, 4 outcome, 5 builds the replica had when the slot was taken, 6 who gives it back.
  *
- * Gives the slot back, says so on the channel `freed`, and learns from how the call ended:
+ * Gives the slot back, says on the channel `freed` who did, and learns from how the call ended:
  * `ok`: the replica did its work (whether the build succeeded or not). It has proven to take as many builds at once,
  *   and when it was full, its limit grows by one a round, up to what is configured, or 16.
  * `busy`: it refused. When it had never taken as many, or refused three times in a row, that was one too many, and the
@@ -112,7 +143,7 @@ local lease, url, outcome, taken = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local key = replica_key(url)
 redis.call('ZREM', slots_key(url), lease)
 redis.call('ZREM', suspects_key(url), lease)
-redis.call('PUBLISH', base .. 'freed', url)
+redis.call('PUBLISH', base .. 'freed', ARGV[6])
 if outcome == 'none' then return '' end
 
 local f = redis.call('HMGET', key, 'configured', 'learned', 'proven', 'busy_streak', 'hold_until', 'hold', 'failures', 'open_until', 'opens', 'cut_to')

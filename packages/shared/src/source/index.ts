@@ -1,3 +1,4 @@
+export { cacheSources } from './cached-source-reader.js';
 export { createSourceReader, createSourceStore } from './create-source-store.js';
 export { checkLinks } from './links.js';
 export { normalPath, parentOf } from './paths.js';

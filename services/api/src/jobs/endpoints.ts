@@ -132,13 +132,13 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         const until = performance.now() + query.wait * 1_000;
         for (;;) {
           const left = until - performance.now();
-          const change = left > 0 ? watcher.change(id, left, ended) : undefined;
+          const end = left > 0 ? watcher.end(id, left, ended) : undefined;
           const record = await existing(id, res);
-          if (!change || isTerminal(record.state) || ended.aborted) {
+          if (!end || isTerminal(record.state) || ended.aborted) {
             res.json(toJob(record));
             return;
           }
-          await change;
+          await end;
         }
       },
     ),

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isTerminal } from '@slipway/shared/contracts';
 import { parseEvents } from '@slipway/shared/events';
 import { type Component, untilAborted } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
@@ -11,13 +12,24 @@ interface JobWatcherOptions {
   readonly logger: Logger;
 }
 
+interface WaitOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly onlyEnd: boolean;
+}
+
+interface Waiter {
+  readonly wake: () => void;
+  readonly onlyEnd: boolean;
+}
+
 const blockMs = 10_000;
 
 /** Wakes whoever waits for a job to change. One blocking read of the event stream serves all waiters. */
 export class JobWatcher implements Component {
   readonly name = 'job watcher';
   readonly #options: JobWatcherOptions;
-  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #waiting = new Map<string, Set<Waiter>>();
 
   constructor(options: JobWatcherOptions) {
     this.#options = options;
@@ -28,18 +40,28 @@ export class JobWatcher implements Component {
    * To miss nothing, call it before reading the record that decides whether to wait.
    */
   change(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return this.#wait(jobId, { timeoutMs, signal, onlyEnd: false });
+  }
+
+  /** The same, of changes to a terminal state only. */
+  end(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return this.#wait(jobId, { timeoutMs, signal, onlyEnd: true });
+  }
+
+  #wait(jobId: string, { timeoutMs, signal, onlyEnd }: WaitOptions): Promise<void> {
     return new Promise((resolve) => {
       const waiters = this.#waiting.get(jobId) ?? new Set();
       const wake = () => {
         clearTimeout(timer);
         signal.removeEventListener('abort', wake);
-        waiters.delete(wake);
+        waiters.delete(waiter);
         if (waiters.size === 0) this.#waiting.delete(jobId);
         resolve();
       };
+      const waiter = { wake, onlyEnd };
       const timer = setTimeout(wake, timeoutMs);
       signal.addEventListener('abort', wake, { once: true });
-      this.#waiting.set(jobId, waiters.add(wake));
+      this.#waiting.set(jobId, waiters.add(waiter));
       if (signal.aborted) wake();
     });
   }
@@ -53,19 +75,19 @@ export class JobWatcher implements Component {
         const streams = (await untilAborted(read, signal)) as [string, [string, string[] | null][]][] | null;
         for (const event of parseEvents(streams?.[0]?.[1] ?? [])) {
           position = event.position;
-          this.#wake(event.jobId);
+          this.#wake(event.jobId, isTerminal(event.state));
         }
       } catch (error) {
         if (signal.aborted) return;
         logger.warn({ err: error }, 'the event stream cannot be read');
         await sleep(500, undefined, { signal }).catch(() => undefined);
         // Events may have passed unseen: everyone looks again.
-        for (const jobId of this.#waiting.keys()) this.#wake(jobId);
+        for (const jobId of this.#waiting.keys()) this.#wake(jobId, true);
       }
     }
   }
 
-  #wake(jobId: string): void {
-    for (const wake of this.#waiting.get(jobId) ?? []) wake();
+  #wake(jobId: string, atEnd: boolean): void {
+    for (const { wake, onlyEnd } of this.#waiting.get(jobId) ?? []) if (atEnd || !onlyEnd) wake();
   }
 }

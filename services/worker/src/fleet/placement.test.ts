@@ -27,6 +27,7 @@ async function placement(prefix: string, ttlMs: number) {
     ttlMs,
     onLost: (lease) => lost.push(lease),
     onCircuit: () => undefined,
+    origin: randomUUID(),
     subscriber: connect('subscriber'),
     keys,
     logger,

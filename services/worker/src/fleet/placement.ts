@@ -8,6 +8,7 @@ import {
   type ReplicaOutcome,
   rendezvous,
   type SlotLedger,
+  type SlotRequest,
 } from '@slipway/shared/replicas';
 import type { Replica } from './discovery.js';
 
@@ -19,6 +20,8 @@ interface PlacementOptions {
   /** Told of the lease that this worker could not renew in time: its build must end before somebody else has the slot. */
   readonly onLost: (lease: Lease) => void;
   readonly onCircuit: (url: string, change: 'opened' | 'closed') => void;
+  /** What the ledger says of slots that come free here. */
+  readonly origin: string;
   /** A connection that is given over to subscriptions. */
   readonly subscriber: Redis;
   readonly keys: Keys;
@@ -37,10 +40,22 @@ interface Wanted {
   readonly except: ReadonlySet<string>;
 }
 
-/** In case the announcement of a free slot is missed. */
+/** How often is asked while somebody waits. */
 const retryMs = 50;
 /** Of a lease's life, what is left when its build is stopped: it must have ended at the replica by then. */
 const marginShare = 0.15;
+
+/** A build that waits for a slot. */
+interface Waiter {
+  readonly wanted: Wanted;
+  readonly since: number;
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+  /** For how long it waits for the replica that has the layers, whatever room others have. */
+  patienceMs: number;
+  readonly resolve: (lease: Lease | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 interface Held {
   readonly lease: Lease;
@@ -53,7 +68,11 @@ export class Placement implements Component {
   readonly #options: PlacementOptions;
   readonly #held = new Map<string, Held>();
   #releasing = 0;
-  readonly #wake = new Set<() => void>();
+  /** In the order in which they came, which is that of the queue. */
+  #waiting: Waiter[] = [];
+  #asking = false;
+  #askAgain = false;
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(options: PlacementOptions) {
     this.#options = options;
@@ -63,32 +82,90 @@ export class Placement implements Component {
    * A slot, waited for up to `waitMs`; undefined when none came free or the signal was aborted. The replica that has
    * the layers is waited for a while even if another has room: building without them costs more.
    */
-  async acquire(wanted: Wanted, waitMs: number, signal: AbortSignal): Promise<Lease | undefined> {
-    const begun = performance.now();
-    let patienceMs = wanted.home === undefined ? 0 : waitMs;
-    for (;;) {
-      const waited = performance.now() - begun;
-      const reply = await this.#tryOnce(wanted, waited < patienceMs);
-      if (reply.lease || waited >= waitMs || signal.aborted) return reply.lease;
-      // Another replica may have room: the question is only whether to go there.
-      if (waited < patienceMs) patienceMs = reply.patienceMs;
-      await this.#freed(retryMs);
+  acquire(wanted: Wanted, waitMs: number, signal: AbortSignal): Promise<Lease | undefined> {
+    return new Promise((resolve, reject) => {
+      const ask = () => this.#ask();
+      signal.addEventListener('abort', ask);
+      const settled =
+        <T>(settle: (value: T) => void) =>
+        (value: T) => {
+          signal.removeEventListener('abort', ask);
+          settle(value);
+        };
+      this.#waiting.push({
+        wanted,
+        since: performance.now(),
+        waitMs,
+        signal,
+        patienceMs: wanted.home === undefined ? 0 : waitMs,
+        resolve: settled(resolve),
+        reject: settled(reject),
+      });
+      this.#ask();
+    });
+  }
+
+  /** Asks for all that wait here at once, now or right after the question that is under way. */
+  #ask(): void {
+    this.#askAgain = true;
+    if (this.#asking) return;
+    this.#asking = true;
+    clearTimeout(this.#retry);
+    void this.#rounds();
+  }
+
+  /** Never rejects: those who asked are told. */
+  async #rounds(): Promise<void> {
+    while (this.#askAgain && this.#waiting.length > 0) {
+      this.#askAgain = false;
+      await this.#round();
+    }
+    this.#asking = false;
+    if (this.#waiting.length > 0) this.#retry = setTimeout(() => this.#ask(), retryMs);
+  }
+
+  async #round(): Promise<void> {
+    const { ledger, ttlMs } = this.#options;
+    const waiters = this.#waiting;
+    this.#waiting = [];
+    const asked = performance.now();
+    try {
+      const replies = await ledger.acquire(
+        waiters.map((waiter) => this.#request(waiter, asked)),
+        ttlMs,
+      );
+      const still = waiters.filter((waiter, at) => !this.#answer(waiter, replies[at], asked));
+      this.#waiting = [...still, ...this.#waiting];
+    } catch (error) {
+      for (const { reject } of waiters) reject(error);
     }
   }
 
-  async #tryOnce(
-    { id, repository, suspect, home, except }: Wanted,
-    onlyHome: boolean,
-  ): Promise<AcquireReply> {
-    const { ledger, discovery, ttlMs } = this.#options;
-    const urls = discovery.replicas().flatMap(({ url }) => (except.has(url) ? [] : [url]));
+  #request({ wanted, since, patienceMs }: Waiter, now: number): SlotRequest {
+    const { id, repository, suspect, home, except } = wanted;
+    const urls = this.#options.discovery.replicas().flatMap(({ url }) => (except.has(url) ? [] : [url]));
     const order = rendezvous(repository, urls);
     const preference =
       home !== undefined && urls.includes(home) ? [home, ...order.filter((url) => url !== home)] : order;
-    const asked = performance.now();
-    const reply = await ledger.acquire({ id, preference, ttlMs, suspect, home, onlyHome });
-    if (reply.lease) this.#held.set(id, { lease: reply.lease, aliveUntil: asked + ttlMs });
-    return reply;
+    return { id, preference, suspect, home, onlyHome: now - since < patienceMs };
+  }
+
+  /** Whether the waiter has its answer. */
+  #answer(waiter: Waiter, reply: AcquireReply | undefined, asked: number): boolean {
+    const { wanted, since, waitMs, signal, patienceMs, resolve } = waiter;
+    if (reply?.lease) {
+      this.#held.set(wanted.id, { lease: reply.lease, aliveUntil: asked + this.#options.ttlMs });
+      resolve(reply.lease);
+      return true;
+    }
+    const waited = asked - since;
+    if (waited >= waitMs || signal.aborted) {
+      resolve(undefined);
+      return true;
+    }
+    // Another replica may have room: the question is only whether to go there.
+    if (waited < patienceMs) waiter.patienceMs = reply?.patienceMs ?? 0;
+    return false;
   }
 
   /**
@@ -108,6 +185,8 @@ export class Placement implements Component {
       .finally(() => {
         this.#releasing--;
       });
+    // Right behind it on the same connection: whoever waits here has the slot without being told that it is free.
+    this.#ask();
   }
 
   /** Whether the slot is still this worker's. It is not when Redis was away for long after it had been taken. */
@@ -123,23 +202,10 @@ export class Placement implements Component {
     return counts;
   }
 
-  /** Until a slot came free anywhere, or for so many milliseconds. */
-  #freed(timeoutMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#wake.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, timeoutMs);
-      this.#wake.add(wake);
-    });
-  }
-
   async run(signal: AbortSignal): Promise<void> {
-    const { ttlMs, subscriber, keys, logger } = this.#options;
-    subscriber.on('message', (channel: string) => {
-      if (channel === keys.freed) for (const wake of this.#wake) wake();
+    const { ttlMs, subscriber, keys, origin, logger } = this.#options;
+    subscriber.on('message', (channel: string, from: string) => {
+      if (channel === keys.freed && from !== origin) this.#ask();
     });
     subscriber.subscribe(keys.freed).catch((error: unknown) => {
       if (!signal.aborted) logger.warn({ err: error }, 'free slots are seen only by polling');

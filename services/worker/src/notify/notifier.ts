@@ -24,6 +24,7 @@ const batch = 100;
 const blockMs = 5_000;
 /** Entries that a notifier took and did not settle for this long are taken over. */
 const abandonedAfterMs = 15_000;
+const claimEveryMs = 5_000;
 const keepEventsMs = 24 * 3600 * 1_000;
 const trimEveryMs = 60_000;
 
@@ -37,6 +38,7 @@ type Entries = [string, string[] | null][];
 export class Notifier implements Component {
   readonly name = 'notifier';
   readonly #options: NotifierOptions;
+  #claimedAt = -claimEveryMs;
   #trimmedAt = 0;
 
   constructor(options: NotifierOptions) {
@@ -67,17 +69,8 @@ export class Notifier implements Component {
   }
 
   async #round(signal: AbortSignal): Promise<void> {
-    const { reader, redis, keys, workerName } = this.#options;
-    const [, abandoned] = (await redis.xautoclaim(
-      keys.events,
-      group,
-      workerName,
-      abandonedAfterMs,
-      '0',
-      'COUNT',
-      batch,
-    )) as [string, Entries];
-    await this.#settle(abandoned);
+    const { reader, keys, workerName } = this.#options;
+    if (performance.now() - this.#claimedAt > claimEveryMs) await this.#claim();
     // What a read that is given up still brings stays pending, and is taken over by another notifier.
     const read = reader.xreadgroup(
       'GROUP',
@@ -94,6 +87,15 @@ export class Notifier implements Component {
     const streams = (await untilAborted(read, signal)) as [string, Entries][] | null;
     await this.#settle(streams?.[0]?.[1] ?? []);
     if (performance.now() - this.#trimmedAt > trimEveryMs) await this.#trim();
+  }
+
+  /** Takes over what other notifiers took and never settled. A whole batch may have more behind it. */
+  async #claim(): Promise<void> {
+    const { redis, keys, workerName } = this.#options;
+    const claim = redis.xautoclaim(keys.events, group, workerName, abandonedAfterMs, '0', 'COUNT', batch);
+    const [, abandoned] = (await claim) as [string, Entries];
+    await this.#settle(abandoned);
+    if (abandoned.length < batch) this.#claimedAt = performance.now();
   }
 
   async #settle(entries: Entries): Promise<void> {
