@@ -22,6 +22,8 @@ const spec = (source: string, at: number) =>
     function: `function-${at % 5_000}`,
     source: { digest: source },
     labels: { commit: 'c0ffee' },
+    // As different jobs for one image would: none shares the build of another.
+    force: true,
   });
 
 /** Writes job records, past the API: 100,000 requests are not what is measured. Returns their ids. */
@@ -31,11 +33,13 @@ export async function fill({ records, count, source, queued }: FillOptions): Pro
   const all: string[] = [];
   while (all.length < count) {
     const ids = Array.from({ length: Math.min(batch, count - all.length) }, () => newId('job'));
-    const priorities = await Promise.all(
+    const created = await Promise.all(
       ids.map((id, at) => store.create(id, spec(source, all.length + at), { tenant })),
     );
     if (queued) {
-      await builds.add(ids.map((id, at) => ({ id, data: { jobId: id }, priority: priorities[at] ?? 1 })));
+      await builds.add(
+        ids.map((id, at) => ({ id, data: { jobId: id }, priority: created[at]?.priority ?? 1 })),
+      );
       await store.dispatched(ids);
     }
     all.push(...ids);

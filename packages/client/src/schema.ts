@@ -236,7 +236,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             detail: string;
             remedy: string;
             errors?: {
@@ -253,14 +253,9 @@ export interface components {
             /** @description Bytes of all files together */
             bytes: number;
         };
-        JobSpec: {
+        JobRequest: {
             /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
             image: string;
-            /** @description The build context, uploaded before */
-            source: {
-                /** @description SHA-256 of the canonical manifest of the files */
-                digest: string;
-            };
             /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
             function?: string;
             /** @default {} */
@@ -296,6 +291,37 @@ export interface components {
                 /** @description Signs this callback (Standard Webhooks); unset means the key of the installation. Never shown again */
                 secret?: string;
             };
+            /**
+             * @description When the image was last built from the same, the job succeeds at once with that result
+             * @default false
+             */
+            skip_if_unchanged?: boolean;
+            /**
+             * @description Build in any case: neither skip nor share the build of an identical job
+             * @default false
+             */
+            force?: boolean;
+            /** @description The build context, or with a template the handler */
+            source: {
+                /** @description SHA-256 of the canonical manifest of the files */
+                digest: string;
+            } | {
+                git: {
+                    /** @description Of the repository, over a scheme that the installation allows */
+                    url: string;
+                    /** @description A branch, a tag or a whole commit id; the repository's default branch unless given */
+                    ref?: string;
+                    /** @description The folder of the repository that is the source */
+                    path?: string;
+                };
+            } | {
+                /** @description The files themselves, path to text */
+                files: {
+                    [key: string]: string;
+                };
+            };
+            /** @description A template of the installation, over which the source is laid as its handler */
+            template?: string;
         };
         Job: {
             id: string;
@@ -303,10 +329,6 @@ export interface components {
             state: "queued" | "running" | "succeeded" | "failed" | "canceled";
             /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
             image: string;
-            source: {
-                /** @description SHA-256 of the canonical manifest of the files */
-                digest: string;
-            };
             function?: string;
             /** @default {} */
             build_args: {
@@ -337,6 +359,38 @@ export interface components {
             callback?: {
                 url: string;
             };
+            /**
+             * @description When the image was last built from the same, the job succeeds at once with that result
+             * @default false
+             */
+            skip_if_unchanged: boolean;
+            /**
+             * @description Build in any case: neither skip nor share the build of an identical job
+             * @default false
+             */
+            force: boolean;
+            source: {
+                /** @description SHA-256 of the canonical manifest of the files */
+                digest: string;
+                /** @description Where it came from */
+                git?: {
+                    /** @description Of the repository, over a scheme that the installation allows */
+                    url: string;
+                    /** @description A branch, a tag or a whole commit id; the repository's default branch unless given */
+                    ref?: string;
+                    /** @description The folder of the repository that is the source */
+                    path?: string;
+                    commit: string;
+                };
+            };
+            /** @description The version of the template that it is laid over, and where */
+            template?: {
+                name: string;
+                /** @description SHA-256 of the canonical manifest of the files */
+                digest: string;
+                handler_folder: string;
+            };
+            batch?: string;
             /** @description Grows by one with every change of state */
             version: number;
             /**
@@ -382,7 +436,7 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
+            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
             detail?: string;
         };
         JobResult: {
@@ -391,13 +445,15 @@ export interface components {
             digest?: string;
             /** @description What the builder took: pulls, steps, export and push */
             duration_ms: number;
+            /** @description Nothing was built for this job: it has the result of an identical one */
+            cached?: boolean;
         };
         JobError: {
             /**
              * @description A code of docs/errors.md
              * @enum {string}
              */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
@@ -617,7 +673,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["JobSpec"];
+                "application/json": components["schemas"]["JobRequest"];
             };
         };
         responses: {

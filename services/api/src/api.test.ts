@@ -370,7 +370,7 @@ describe('the API', () => {
       const name = reference.slice(1, -1).split('/').at(-1) ?? '';
       expect(Object.keys(document.components.schemas)).toContain(name);
     }
-    expect(document.components.schemas.JobSpec?.required).toEqual(['image', 'source']);
+    expect(document.components.schemas.JobRequest?.required).toEqual(['image', 'source']);
     expect(document.components.schemas.WebhookMessage).toBeDefined();
     expect(webhookMessageSchema.meta()?.id).toBe('WebhookMessage');
   });

@@ -10,7 +10,7 @@ import {
   problemHandler,
   refuseWhileDraining,
 } from '@slipway/shared/http';
-import { JobStore } from '@slipway/shared/jobs';
+import { createDispatcher, JobStore } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { createSender } from '@slipway/shared/queues';
@@ -44,8 +44,9 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   const redis = connect('main', 'request');
   const blobs = await openBlobStore(config.blobStore);
   const sources = createSourceStore({ blobs, limits: sourceLimits(config) });
-  const store = new JobStore({ redis, keys });
   const builds = createSender({ queue: 'builds', redis, keys });
+  const store: JobStore = new JobStore({ redis, keys, onReleased: (jobs) => void dispatch(jobs) });
+  const dispatch = createDispatcher({ store, builds, logger });
   const watcher = new JobWatcher({ reader: connect('events', 'patient'), keys, logger });
   const registry = createMetrics({ store });
   const sealingKey = deriveKey(config.payloadSecret, 'callback secrets');
@@ -54,7 +55,8 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     store,
     replicas: new ReplicaRegistry({ redis, keys }),
     sources,
-    builds,
+    dequeue: (id) => builds.remove(id),
+    dispatch,
     redis,
     keys,
     blobs,
@@ -62,7 +64,6 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     maxQueuedJobs: config.maxQueuedJobs,
     watcher,
     stopping: stopping.signal,
-    logger,
   });
 
   const app = express();

@@ -1,4 +1,3 @@
-import type { Sender } from '@slipway/shared/queues';
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { SourceStore } from '@slipway/shared/source';
 import { fleetEndpoints } from './fleet/endpoints.js';
@@ -9,19 +8,15 @@ import { logEndpoints } from './logs/endpoints.js';
 import type { FollowDeps } from './logs/follow.js';
 import { sourceEndpoints } from './sources/endpoints.js';
 
-export interface EndpointDeps extends Omit<SubmitDeps, 'sources' | 'builds' | 'store'>, FollowDeps {
+export interface EndpointDeps extends Omit<SubmitDeps, 'sources' | 'store'>, FollowDeps {
   readonly store: SubmitDeps['store'];
   readonly sources: SourceStore;
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining'>;
-  readonly builds: Pick<Sender<'builds'>, 'add' | 'remove'>;
+  /** Takes a job out of the queue, if it waits there. */
+  readonly dequeue: (id: string) => Promise<boolean>;
 }
 
 /** Every endpoint below /v1: what is served, and what the OpenAPI document describes. */
 export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
-  return [
-    ...sourceEndpoints(deps),
-    ...jobEndpoints({ ...deps, dequeue: (id) => deps.builds.remove(id) }),
-    ...logEndpoints(deps),
-    ...fleetEndpoints(deps),
-  ];
+  return [...sourceEndpoints(deps), ...jobEndpoints(deps), ...logEndpoints(deps), ...fleetEndpoints(deps)];
 }

@@ -9,7 +9,7 @@ import {
   notFoundHandler,
   problemHandler,
 } from '@slipway/shared/http';
-import { JobStore } from '@slipway/shared/jobs';
+import { createDispatcher, JobStore } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { createSender } from '@slipway/shared/queues';
@@ -55,8 +55,15 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   const blobs = await openBlobStore(config.blobStore);
   const sources = cacheSources({ sources: createSourceReader({ blobs }) });
   const { quarantineAfter, queueTimeoutMs } = config;
-  const store = new JobStore({ redis, keys, quarantineAfter, queueTimeoutMs });
   const builds = createSender({ queue: 'builds', redis, keys });
+  const store: JobStore = new JobStore({
+    redis,
+    keys,
+    quarantineAfter,
+    queueTimeoutMs,
+    onReleased: (jobs) => void dispatch(jobs),
+  });
+  const dispatch = createDispatcher({ store, builds, logger });
   const deliveries = createSender({ queue: 'deliveries', redis, keys });
   const registry = new ReplicaRegistry({ redis, keys });
   const discovery = new Discovery({ builders: config.builders, registry, logger });

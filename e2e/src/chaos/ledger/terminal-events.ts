@@ -17,7 +17,9 @@ export async function terminalEvents({ redisUrl, redisPrefix }: Fleet): Promise<
   try {
     for (let start = '-'; ; ) {
       const page = await redis.xrange(events, start, '+', 'COUNT', pageSize);
-      for (const { jobId, state } of parseEvents(page)) {
+      for (const event of parseEvents(page)) {
+        if (event.kind !== 'job') continue;
+        const { jobId, state } = event;
         if (isTerminal(state)) counts.set(jobId, (counts.get(jobId) ?? 0) + 1);
       }
       if (page.length < pageSize) return counts;

@@ -9,16 +9,29 @@ export type JobEventType =
 
 /** One entry of the event stream: that a job changed. The record says the rest. */
 export interface JobEvent {
+  readonly kind: 'job';
   /** The stream's own id, `<ms>-<n>`: where a reader goes on. */
   readonly position: string;
   readonly type: JobEventType;
   readonly jobId: string;
+  readonly batchId: string | undefined;
   readonly state: JobState;
   /** The record's version after the change. With the job's id it identifies the event. */
   readonly version: number;
   /** Milliseconds since the epoch, by Redis' clock. */
   readonly at: number;
 }
+
+/** That a batch has come to its end. */
+export interface BatchEvent {
+  readonly kind: 'batch';
+  readonly position: string;
+  readonly type: 'batch.finished';
+  readonly batchId: string;
+  readonly at: number;
+}
+
+export type StreamEvent = JobEvent | BatchEvent;
 
 /** The body of a webhook message, after Standard Webhooks 1.0: thin, versioned by its type. */
 export const webhookMessageSchema = z

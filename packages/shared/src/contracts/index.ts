@@ -1,5 +1,30 @@
-export { type JobEvent, type JobEventType, type WebhookMessage, webhookMessageSchema } from './event.js';
+export {
+  type Batch,
+  type BatchOptions,
+  type BatchRequest,
+  batchRequestSchema,
+  batchSchema,
+  maxBatchItems,
+} from './batch.js';
+export {
+  type BatchEvent,
+  type JobEvent,
+  type JobEventType,
+  type StreamEvent,
+  type WebhookMessage,
+  webhookMessageSchema,
+} from './event.js';
 export { builderSchema, queueSchema, replicaIdSchema } from './fleet.js';
+export {
+  type FunctionSelector,
+  type FunctionView,
+  functionSelectorSchema,
+  functionViewSchema,
+  type RebuildPlan,
+  type RebuildRequest,
+  rebuildPlanSchema,
+  rebuildRequestSchema,
+} from './function.js';
 export {
   type BuilderConfig,
   type BuilderResult,
@@ -13,6 +38,7 @@ export { type ImageReference, imageRepository, parseImageReference } from './ima
 export {
   type Attempt,
   attemptSchema,
+  batchIdSchema,
   isTerminal,
   type Job,
   type JobError,
@@ -26,5 +52,16 @@ export {
   type TerminalState,
   terminalStates,
 } from './job.js';
-export { digestSchema, imageSchema, type JobSpec, jobSpecSchema, priorityClasses } from './job-spec.js';
+export {
+  digestSchema,
+  type GitSource,
+  imageSchema,
+  type JobRequest,
+  type JobSpec,
+  jobRequestSchema,
+  jobSpecSchema,
+  priorityClasses,
+  templateNameSchema,
+} from './job-spec.js';
 export { sourceSchema } from './source.js';
+export { type Template, templateSchema } from './template.js';

@@ -22,13 +22,13 @@ export const digestSchema = z
   .regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hexadecimal digits')
   .describe('SHA-256 of the canonical manifest of the files');
 
-const functionSchema = z
+export const functionSchema = z
   .string()
   .regex(new RegExp(`^(?:${dnsLabel}/)?${dnsLabel}$`), 'must be name or namespace/name, each a DNS label')
   .transform((text) => (text.includes('/') ? text : `${defaultNamespace}/${text}`))
   .describe(`The function, as name or namespace/name; the namespace is ${defaultNamespace} unless given`);
 
-const callbackSchema = z
+export const callbackSchema = z
   .strictObject({
     url: z
       .url({ protocol: /^https?$/, message: 'must be an http or https URL' })
@@ -55,41 +55,107 @@ const labelValue = z
   .string()
   .regex(/^[A-Za-z0-9._/@:+-]{0,128}$/, 'must be up to 128 letters, digits, . _ / @ : + -');
 
+/** `/` and relative segments would leave the source; a folder of a repository and a handler's folder are named this way. */
+const innerPath = z
+  .string()
+  .max(255)
+  .regex(/^(?!\/)(?!.*(?:^|\/)\.\.?(?:\/|$))[^\0\\]+$/, 'must be a relative path without `.` or `..`');
+
+const gitSchema = z.strictObject({
+  url: z.string().min(1).max(2048).describe('Of the repository, over a scheme that the installation allows'),
+  ref: z
+    .string()
+    .regex(/^(?!-)(?!.*(?:\.\.|@\{|\/\/))[A-Za-z0-9._/+-]{1,255}$/, 'must be a branch, tag or commit')
+    .optional()
+    .describe("A branch, a tag or a whole commit id; the repository's default branch unless given"),
+  path: innerPath.optional().describe('The folder of the repository that is the source'),
+});
+export type GitSource = z.output<typeof gitSchema>;
+
+const inlineFiles = z
+  .record(z.string().min(1).max(4096), z.string())
+  .refine((files) => Object.keys(files).length > 0, 'must hold at least one file')
+  .describe('The files themselves, path to text');
+
+/** What a job is built from, as it is submitted. */
+const sourceInputSchema = z.union([
+  z.strictObject({ digest: digestSchema }).describe('Uploaded before'),
+  z.strictObject({ git: gitSchema }).describe('Fetched when the job is submitted'),
+  z.strictObject({ files: inlineFiles }).describe('Sent along'),
+]);
+
+export const templateNameSchema = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,62})$/, 'must be 1 to 63 lower-case letters, digits, . _ -');
+
 const atMost = <T extends z.ZodType>(schema: T, count: number) =>
   schema.refine(
     (value) => Object.keys(value as object).length <= count,
     `must hold at most ${count} entries`,
   );
 
+export const labelsSchema = atMost(z.record(labelName, labelValue), 32);
+
 /** Classes of jobs; each goes before all of the next. */
 export const priorityClasses = ['high', 'normal', 'low'] as const;
 
+const common = {
+  image: imageSchema,
+  function: functionSchema.optional(),
+  build_args: atMost(z.record(argName, z.string().max(32_768)), 256).default({}),
+  platforms: z
+    .array(platformSchema)
+    .max(16)
+    .refine((list) => new Set(list).size === list.length, 'must not name a platform twice')
+    .default([])
+    .describe("Empty means the builder's own"),
+  priority: z
+    .enum(priorityClasses)
+    .default('normal')
+    .describe('Jobs of a higher class go first; within a class tenants take turns'),
+  push: z.boolean().default(true).describe('False builds without pushing'),
+  timeout: z
+    .int()
+    .min(1)
+    .max(24 * 3600)
+    .optional()
+    .describe('Seconds that one attempt may take'),
+  labels: labelsSchema.default({}),
+  callback: callbackSchema.optional(),
+  skip_if_unchanged: z
+    .boolean()
+    .default(false)
+    .describe('When the image was last built from the same, the job succeeds at once with that result'),
+  force: z
+    .boolean()
+    .default(false)
+    .describe('Build in any case: neither skip nor share the build of an identical job'),
+};
+
 /** What someone asks to be built: the body of `POST /v1/jobs`. */
+export const jobRequestSchema = z
+  .strictObject({
+    ...common,
+    source: sourceInputSchema.describe('The build context, or with a template the handler'),
+    template: templateNameSchema
+      .optional()
+      .describe('A template of the installation, over which the source is laid as its handler'),
+  })
+  .meta({ id: 'JobRequest' });
+export type JobRequest = z.output<typeof jobRequestSchema>;
+
+/** What a job is built from, with everything looked up that the request only named. */
 export const jobSpecSchema = z
   .strictObject({
-    image: imageSchema,
-    source: z.strictObject({ digest: digestSchema }).describe('The build context, uploaded before'),
-    function: functionSchema.optional(),
-    build_args: atMost(z.record(argName, z.string().max(32_768)), 256).default({}),
-    platforms: z
-      .array(platformSchema)
-      .max(16)
-      .refine((list) => new Set(list).size === list.length, 'must not name a platform twice')
-      .default([])
-      .describe("Empty means the builder's own"),
-    priority: z
-      .enum(priorityClasses)
-      .default('normal')
-      .describe('Jobs of a higher class go first; within a class tenants take turns'),
-    push: z.boolean().default(true).describe('False builds without pushing'),
-    timeout: z
-      .int()
-      .min(1)
-      .max(24 * 3600)
+    ...common,
+    source: z.object({
+      digest: digestSchema,
+      git: gitSchema.extend({ commit: z.string() }).optional().describe('Where it came from'),
+    }),
+    template: z
+      .object({ name: templateNameSchema, digest: digestSchema, handler_folder: innerPath })
       .optional()
-      .describe('Seconds that one attempt may take'),
-    labels: atMost(z.record(labelName, labelValue), 32).default({}),
-    callback: callbackSchema.optional(),
+      .describe('The version of the template that it is laid over, and where'),
   })
   .meta({ id: 'JobSpec' });
 

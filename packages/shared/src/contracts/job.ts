@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { errorCodes } from '../errors/index.js';
-import { digestSchema, jobSpecSchema } from './job-spec.js';
+import { jobSpecSchema } from './job-spec.js';
 
 export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
 export type JobState = (typeof jobStates)[number];
@@ -10,6 +10,9 @@ export type TerminalState = (typeof terminalStates)[number];
 export const isTerminal = (state: JobState): state is TerminalState =>
   (terminalStates as readonly string[]).includes(state);
 
+export const batchIdSchema = z
+  .string()
+  .regex(/^batch_[0-9a-z]{26}$/, 'must be batch_ and 26 letters and digits');
 export const jobIdSchema = z.string().regex(/^job_[0-9a-z]{26}$/, 'must be job_ and 26 letters and digits');
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
@@ -29,6 +32,10 @@ export const jobResultSchema = z
     image: z.string(),
     digest: z.string().optional().describe('Of the pushed manifest or index, as the builder reported it'),
     duration_ms: z.int().describe('What the builder took: pulls, steps, export and push'),
+    cached: z
+      .boolean()
+      .optional()
+      .describe('Nothing was built for this job: it has the result of an identical one'),
   })
   .meta({ id: 'JobResult' });
 export type JobResult = z.infer<typeof jobResultSchema>;
@@ -56,8 +63,8 @@ export const jobSchema = z
     id: jobIdSchema,
     state: z.enum(jobStates),
     ...jobSpecSchema.shape,
-    source: z.object({ digest: digestSchema }),
     function: z.string().optional(),
+    batch: batchIdSchema.optional(),
     callback: z.object({ url: z.string() }).optional(),
     version: z.int().describe('Grows by one with every change of state'),
     created_at: time,

@@ -52,6 +52,12 @@ const errorTable = {
   method_not_allowed: user(405, 'The route does not take this method', 'Use a method named in `Allow`.'),
   job_not_cancelable: user(409, 'The job has already ended', 'Nothing needs to be done.'),
   queue_full: user(429, 'As many jobs wait as are allowed', 'Try again when some have been built.'),
+  batch_invalid: user(
+    422,
+    'Items of the batch do not fit their schema, so none was accepted',
+    'Correct the items named in `errors`.',
+  ),
+  batch_not_cancelable: user(409, 'The batch has already ended', 'Nothing needs to be done.'),
   source_not_found: user(422, 'No source has this digest', 'Upload it with POST /v1/sources first.'),
   signature_missing: user(
     401,
@@ -160,6 +166,11 @@ const errorTable = {
   timed_out: user(422, 'The build took longer than its time limit', 'Raise `timeout` or build less.'),
   expired: user(422, 'The job waited too long in the queue', 'Submit it again when there is more room.'),
   superseded: user(409, 'A newer job has pushed to the same image', 'Nothing needs to be done.'),
+  batch_stopped: user(
+    409,
+    'Another job of the batch failed, and the batch was to stop then',
+    'Correct that job, then repeat the batch.',
+  ),
   canceled: user(409, 'The job was canceled', 'Submit it again if that was not meant.'),
   quarantined: row(
     'user',

@@ -1,19 +1,25 @@
-import type { JobEvent, JobEventType, JobState } from '../contracts/index.js';
+import type { JobEventType, JobState, StreamEvent } from '../contracts/index.js';
 
 /** Reads the entries of the event stream as XREAD and XREADGROUP give them. */
-export function parseEvents(entries: readonly (readonly [string, readonly string[] | null])[]): JobEvent[] {
+export function parseEvents(
+  entries: readonly (readonly [string, readonly string[] | null])[],
+): StreamEvent[] {
   return entries.flatMap(([position, flat]) => {
     // An entry that was trimmed while it was pending has no fields left.
     if (!flat) return [];
     const fields = new Map<string, string>();
     for (let at = 0; at + 1 < flat.length; at += 2) fields.set(flat[at] as string, flat[at + 1] as string);
+    const [type, batchId, at] = [fields.get('type'), fields.get('batch'), Number(fields.get('at'))];
+    if (type === 'batch.finished') return { kind: 'batch', position, type, batchId: batchId ?? '', at };
     return {
+      kind: 'job',
       position,
-      type: fields.get('type') as JobEventType,
+      type: type as JobEventType,
       jobId: fields.get('job') ?? '',
+      batchId,
       state: fields.get('state') as JobState,
       version: Number(fields.get('version')),
-      at: Number(fields.get('at')),
+      at,
     };
   });
 }

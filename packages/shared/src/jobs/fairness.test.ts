@@ -30,7 +30,11 @@ function newQueue() {
     async submit(label: string, tenant: Tenant, spec: object = {}) {
       const id = newId('job');
       const image = `r.example/${label}:1`;
-      const priority = await store.create(id, jobSpecSchema.parse({ image, source, ...spec }), { tenant });
+      const { priority } = await store.create(
+        id,
+        jobSpecSchema.parse({ image, source, force: true, ...spec }),
+        { tenant },
+      );
       waiting.push({ id, label, priority });
       return priority;
     },
@@ -111,7 +115,7 @@ describe('jobs for one image', () => {
     const { store } = newQueue();
     const ids = Array.from({ length: count }, () => newId('job'));
     for (const id of ids)
-      await store.create(id, jobSpecSchema.parse({ image, source, ...spec }), { tenant: large });
+      await store.create(id, jobSpecSchema.parse({ image, source, force: true, ...spec }), { tenant: large });
     return { store, ids };
   };
   const end = { state: 'succeeded', result: { image, duration_ms: 1 } } as const;
@@ -149,7 +153,7 @@ describe('a job that waits too long', () => {
     const store = new JobStore({ redis, keys, queueTimeoutMs: 1 });
     const ids = [newId('job'), newId('job')];
     for (const id of ids)
-      await store.create(id, jobSpecSchema.parse({ image: 'x', source }), { tenant: large });
+      await store.create(id, jobSpecSchema.parse({ image: 'x', source, force: true }), { tenant: large });
     await expect.poll(() => store.peek(ids[0] as string)).toEqual({ outcome: 'terminal' });
     const state = async (id: string) => {
       await store.expire();

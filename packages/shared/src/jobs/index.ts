@@ -1,5 +1,8 @@
+export { createDispatcher, type Dispatcher } from './dispatcher.js';
 export {
   type AttemptEnd,
+  type Created,
+  type DispatchJob,
   JobStore,
   type PeekReply,
   type Requeue,

@@ -52,8 +52,8 @@ const failed: AttemptEnd = {
 const succeeded: AttemptEnd = { state: 'succeeded', result };
 
 async function events(keys: Keys) {
-  return parseEvents(await redis.xrange(keys.events, '-', '+')).map(
-    ({ type, version }) => `${version} ${type}`,
+  return parseEvents(await redis.xrange(keys.events, '-', '+')).map((event) =>
+    event.kind === 'job' ? `${event.version} ${event.type}` : event.type,
   );
 }
 

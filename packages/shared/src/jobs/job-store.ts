@@ -1,4 +1,6 @@
+import { hash } from 'node:crypto';
 import {
+  type BatchOptions,
   imageRepository,
   type JobError,
   type JobResult,
@@ -60,6 +62,16 @@ export interface Tenant {
   readonly weight: number;
 }
 
+interface OpenBatch {
+  readonly tenant: Tenant;
+  /** How many jobs it has. */
+  readonly total: number;
+  readonly spec: BatchOptions;
+  readonly sealedCallbackSecret?: string | undefined;
+  /** The batch that it repeats. */
+  readonly retryOf?: string | undefined;
+}
+
 export interface QueueState {
   readonly queued: number;
   readonly running: number;
@@ -69,6 +81,17 @@ export interface QueueState {
   readonly meanBuildMs: number | undefined;
 }
 
+/** A job for the queue. */
+export interface DispatchJob {
+  readonly id: string;
+  /** Lower is earlier. */
+  readonly priority: number;
+}
+
+export interface Created extends DispatchJob {
+  readonly dispatch: boolean;
+}
+
 interface JobStoreOptions {
   readonly redis: Redis;
   readonly keys: Keys;
@@ -76,6 +99,8 @@ interface JobStoreOptions {
   readonly quarantineAfter?: number;
   /** Milliseconds that a job may wait before it ends with `expired`. */
   readonly queueTimeoutMs?: number;
+  /** Told of jobs that may go to the queue because another one has ended; the reconciler finds them too, seconds later. */
+  readonly onReleased?: (jobs: readonly DispatchJob[]) => void;
 }
 
 /** The records of jobs. Every change is one atomic transition (see transition.ts). */
@@ -84,27 +109,35 @@ export class JobStore {
   readonly #keys: Keys;
   readonly #quarantineAfter: number;
   readonly #queueTimeoutMs: number;
+  readonly #onReleased: (jobs: readonly DispatchJob[]) => void;
 
-  constructor({ redis, keys, quarantineAfter = 2, queueTimeoutMs = 24 * 3600 * 1_000 }: JobStoreOptions) {
+  constructor(options: JobStoreOptions) {
+    const { redis, keys, quarantineAfter = 2, queueTimeoutMs = 24 * 3600 * 1_000, onReleased } = options;
     this.#redis = redis;
     this.#keys = keys;
     this.#quarantineAfter = quarantineAfter;
     this.#queueTimeoutMs = queueTimeoutMs;
+    this.#onReleased = onReleased ?? (() => undefined);
   }
 
   async #transition(operation: string, id: string, ...args: (string | number)[]): Promise<TransitionReply> {
-    const { base, job, events, undispatched, log } = this.#keys;
-    const keys = [job(id), events, undispatched, log(id)];
-    return (await transitionScript.run(this.#redis, keys, [base, operation, id, ...args])) as TransitionReply;
+    const keys = [operation.startsWith('batch:') ? this.#keys.batch(id) : this.#keys.job(id)];
+    const reply = await transitionScript.run(this.#redis, keys, [this.#keys.base, operation, id, ...args]);
+    const [outcome, released] = reply as [TransitionReply, [string, string][]];
+    if (released.length > 0) {
+      this.#onReleased(released.map(([jobId, priority]) => ({ id: jobId, priority: Number(priority) })));
+    }
+    return outcome;
   }
 
   /**
-   * Writes a new record, queued. It is not in the queue yet: add it there with the priority that is returned (lower
-   * is earlier), then call `dispatched`.
+   * Writes a new record. If it says `dispatch`, it is not in the queue yet: add it there with the priority that is returned
+   * (lower is earlier), then call `dispatched`. Otherwise it has ended at once, shares the build of an identical job, or waits
+   * for its batch.
    */
-  async create(id: string, spec: JobSpec, options: CreateOptions): Promise<number> {
-    const { tenant, sealedCallbackSecret } = options;
-    const [outcome, priority] = await this.#transition(
+  async create(id: string, spec: JobSpec, options: CreateOptions): Promise<Created> {
+    const { tenant, sealedCallbackSecret, batch } = options;
+    const [outcome, priority, dispatch] = await this.#transition(
       'create',
       id,
       JSON.stringify(withoutCallbackSecret(spec)),
@@ -114,10 +147,14 @@ export class JobStore {
       priorityClasses.indexOf(spec.priority),
       `${tenant.name}/${spec.function ?? repositoryOf(spec)}`,
       spec.push ? spec.image : '',
+      buildKey(spec),
+      spec.force ? 'force' : spec.skip_if_unchanged ? 'skip' : 'share',
+      batch ?? '',
+      spec.function ?? '',
       ...indexNames(spec, tenant),
     );
     if (outcome !== 'ok') throw new SlipwayError('internal', `The job id ${id} is taken.`);
-    return priority as number;
+    return { id, priority: priority as number, dispatch: dispatch === 1 };
   }
 
   /** Notes that jobs are in the queue. */
@@ -206,18 +243,17 @@ export class JobStore {
     for (const id of old) await this.peek(id);
   }
 
-  /** The places of jobs in the queue, for adding them again; a job that is gone is left out. */
-  async priorities(ids: readonly string[]): Promise<Map<string, number>> {
+  /** Those of the jobs that belong in the queue, for adding them again: not what is gone or parked. */
+  async dispatchable(ids: readonly string[]): Promise<DispatchJob[]> {
     const pipeline = this.#redis.pipeline();
-    for (const id of ids) pipeline.hget(this.#keys.job(id), 'priority');
+    for (const id of ids) pipeline.hmget(this.#keys.job(id), 'priority', 'parked');
     const replies = (await pipeline.exec()) ?? [];
-    return new Map(
-      ids.flatMap((id, at) => {
-        const [error, priority] = replies[at] ?? [];
-        if (error) throw error;
-        return typeof priority === 'string' ? [[id, Number(priority)]] : [];
-      }),
-    );
+    return ids.flatMap((id, at) => {
+      const [error, values] = replies[at] ?? [];
+      if (error) throw error;
+      const [priority, parked] = values as (string | null)[];
+      return typeof priority === 'string' && parked === null ? [{ id, priority: Number(priority) }] : [];
+    });
   }
 
   /**
@@ -228,6 +264,33 @@ export class JobStore {
     const [outcome] = await this.#transition('cancel', id);
     if (outcome === 'requested') await this.#redis.publish(this.#keys.cancellations, id);
     return outcome === 'ok' ? 'canceled' : (outcome as 'requested' | 'terminal' | 'missing');
+  }
+
+  /** Begins a batch. Its jobs are created next, and wait until it is committed. */
+  async openBatch(id: string, { tenant, total, spec, ...rest }: OpenBatch): Promise<void> {
+    const { on_failure, max_running = 0, labels, callback } = spec;
+    await this.#transition(
+      'batch:open',
+      id,
+      tenant.name,
+      total,
+      on_failure,
+      max_running,
+      JSON.stringify(labels),
+      callback ? JSON.stringify({ url: callback.url }) : '',
+      rest.sealedCallbackSecret ?? '',
+      rest.retryOf ?? '',
+    );
+  }
+
+  /** Accepts the batch, all of it. False when it was given up before. */
+  async commitBatch(id: string): Promise<boolean> {
+    return (await this.#transition('batch:commit', id))[0] === 'ok';
+  }
+
+  /** Lets nothing more of the batch begin. Its jobs are to be canceled one by one then; see `stopping`. */
+  async stopBatch(id: string): Promise<'ok' | 'terminal' | 'missing'> {
+    return (await this.#transition('batch:stop', id))[0] as 'ok' | 'terminal' | 'missing';
   }
 
   /** Which of these running jobs are to be canceled, or are no longer held by the token they are listed with. */
@@ -255,6 +318,15 @@ function withoutCallbackSecret(spec: JobSpec): JobSpec {
 interface CreateOptions {
   readonly tenant: Tenant;
   readonly sealedCallbackSecret?: string | undefined;
+  /** The batch it belongs to; it waits until that is committed. */
+  readonly batch?: string | undefined;
+}
+
+/** All that goes into an image, as one digest: two jobs with the same give the same image. */
+function buildKey({ source, template, build_args, platforms, push }: JobSpec): string {
+  const args = Object.entries(build_args).sort(([a], [b]) => (a < b ? -1 : 1));
+  const laid = template && [template.digest, template.handler_folder];
+  return hash('sha256', JSON.stringify([source.digest, laid, args, platforms.toSorted(), push]));
 }
 
 function notStarted([outcome]: TransitionReply): 'wait' | 'terminal' | 'missing' {

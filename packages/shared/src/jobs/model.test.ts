@@ -48,7 +48,7 @@ describe('any interleaving of what is done to jobs, stale tokens included', () =
         const seen = new Map<string, Seen>(ids.map((id) => [id, { tokens: [], terminal: undefined }]));
         for (const [at, id] of ids.entries()) {
           const image = at < 2 ? 'r.example/shared:1' : 'r.example/own:1';
-          await store.create(id, jobSpecSchema.parse({ image, source }), { tenant });
+          await store.create(id, jobSpecSchema.parse({ image, source, force: true }), { tenant });
         }
         for (const each of steps) await perform(store, ids[each.job] as string, each, seen);
         await check({ store, keys, ids, seen });
@@ -123,7 +123,9 @@ async function check({
   seen: Map<string, Seen>;
 }): Promise<void> {
   const records = await Promise.all(ids.map((id) => store.get(id)));
-  const events = parseEvents(await redis.xrange(keys.events, '-', '+'));
+  const events = parseEvents(await redis.xrange(keys.events, '-', '+')).flatMap((event) =>
+    event.kind === 'job' ? event : [],
+  );
   for (const record of records) {
     if (!record) throw new Error('a record is gone');
     const own = events.filter(({ jobId }) => jobId === record.id);

@@ -24,6 +24,7 @@ export interface JobRecord {
   readonly result: JobResult | undefined;
   readonly error: JobError | undefined;
   readonly sealedCallbackSecret: string | undefined;
+  readonly batch: string | undefined;
 }
 
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -52,6 +53,7 @@ export function parseRecord(id: string, fields: Readonly<Record<string, string>>
     result: fields.result === undefined ? undefined : (JSON.parse(fields.result) as JobResult),
     error: fields.error === undefined ? undefined : (JSON.parse(fields.error) as JobError),
     sealedCallbackSecret: fields.sealed_callback_secret,
+    batch: fields.batch,
   };
 }
 
@@ -91,6 +93,7 @@ export function toJob(record: JobRecord): Job {
     state: record.state,
     ...spec,
     callback: spec.callback && { url: spec.callback.url },
+    ...(record.batch !== undefined && { batch: record.batch }),
     version: record.version,
     created_at: iso(record.createdAt),
     ...(record.startedAt !== undefined && { started_at: iso(record.startedAt) }),

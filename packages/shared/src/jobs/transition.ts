@@ -1,4 +1,5 @@
 import { defineScript } from '../redis/index.js';
+import { batch } from './lua/batch.js';
 import { create } from './lua/create.js';
 import { end } from './lua/end.js';
 import { prelude } from './lua/prelude.js';
@@ -19,14 +20,23 @@ if state == 'succeeded' or state == 'failed' or state == 'canceled' then return 
  *                        │                        held it is lost; its token is void from now on
  *                        └──cancel, peek──▶ canceled | failed
  *
+ * A job whose image has been built from the same already may be created `succeeded`, and one that is identical to a job that
+ * is being built ends as that one does.
+ *
  * Terminal states never change. Only the holder of the current token may finish, requeue or place.
  *
- * KEYS: 1 record (hash), 2 event stream, 3 undispatched (sorted set), 4 log stream. The other keys are made
- * from ARGV[1]; they share the hash tag of the declared ones.
- * ARGV: 1 base of all keys, 2 operation, 3 job id, then what the operation takes.
- * Returns {outcome, …}; the outcomes are listed at `TransitionReply`.
+ * KEYS: 1 record (hash). The other keys are made from ARGV[1]; they share the hash tag of the declared one.
+ * ARGV: 1 base of all keys, 2 operation, 3 job id (a batch's for operations of batches), then what the operation takes.
+ * Returns {{outcome, …}, {{id, priority}, …}}: the outcomes are listed at `TransitionReply`; the jobs are those that may go to
+ * the queue from now on because of it.
  */
-export const transitionScript = defineScript([prelude, create, onlyIfNotEnded, start, end].join('\n'));
+export const transitionScript = defineScript(
+  `${prelude}
+local function run()
+${[create, batch, onlyIfNotEnded, start, end].join('\n')}
+end
+return { run(), released }`,
+);
 
 /**
  * `ok`; `exists` (create); `missing`: no such record; `terminal`: the job has ended, `[1]` says how;

@@ -28,7 +28,18 @@ export interface Keys {
   readonly stats: string;
   /** Hash of virtual times and tags for fair queueing. */
   readonly fairness: string;
+  /** Sorted set of batches that are being written; score = since when, in ms. */
+  readonly draftBatches: string;
+  /** Sorted set of batches whose waiting jobs are to be canceled; score = since when, in ms. */
+  readonly stoppingBatches: string;
   job(id: string): string;
+  batch(id: string): string;
+  /** Stream of what happened to the jobs of a batch. */
+  batchEvents(id: string): string;
+  /** What is known of a function: the hash of its last spec and its last success. */
+  function(tenant: string, name: string): string;
+  /** Sorted set of a tenant's functions by name. */
+  functions(tenant: string): string;
   log(id: string): string;
   index(name: string): string;
   replica(url: string): string;
@@ -51,6 +62,12 @@ export function redisKeys(prefix: string): Keys {
     durations: `${base}durations`,
     stats: `${base}stats`,
     fairness: `${base}fairness`,
+    draftBatches: `${base}batches:drafts`,
+    stoppingBatches: `${base}batches:stopping`,
+    batch: (id) => `${base}batch:${id}`,
+    batchEvents: (id) => `${base}batch:events:${id}`,
+    function: (tenant, name) => `${base}function:${tenant}/${name}`,
+    functions: (tenant) => `${base}functions:${tenant}`,
     job: (id) => `${base}job:${id}`,
     log: (id) => `${base}log:${id}`,
     replica: (url) => `${base}replica:${url}`,

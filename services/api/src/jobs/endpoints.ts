@@ -1,8 +1,8 @@
 import {
   isTerminal,
   jobIdSchema,
+  jobRequestSchema,
   jobSchema,
-  jobSpecSchema,
   jobStates,
   parseImageReference,
 } from '@slipway/shared/contracts';
@@ -42,7 +42,7 @@ const labelsSchema = z
 
 const listQuery = z.strictObject({
   state: z.enum(jobStates).optional(),
-  function: jobSpecSchema.shape.function,
+  function: jobRequestSchema.shape.function,
   image: z
     .string()
     .refine((text) => parseImageReference(text) !== undefined, 'is not an image reference')
@@ -79,7 +79,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         summary: 'Submit a job',
         description:
           'Once answered with 202 the job reaches exactly one terminal state, whatever process dies.',
-        body: jobSpecSchema,
+        body: jobRequestSchema,
         answers: {
           202: {
             description: 'Accepted',

@@ -75,7 +75,7 @@ export class JobWatcher implements Component {
         const streams = (await untilAborted(read, signal)) as [string, [string, string[] | null][]][] | null;
         for (const event of parseEvents(streams?.[0]?.[1] ?? [])) {
           position = event.position;
-          this.#wake(event.jobId, isTerminal(event.state));
+          if (event.kind === 'job') this.#wake(event.jobId, isTerminal(event.state));
         }
       } catch (error) {
         if (signal.aborted) return;

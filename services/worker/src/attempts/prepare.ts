@@ -1,8 +1,8 @@
 import type { Secret } from '@slipway/shared/config';
-import type { BuilderConfig } from '@slipway/shared/contracts';
+import { type BuilderConfig, contextFolder } from '@slipway/shared/contracts';
 import { infrastructureFault, SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
-import { createPayload, type Payload, type SourceReader } from '@slipway/shared/source';
+import { createPayload, type Payload, type PayloadLayer, type SourceReader } from '@slipway/shared/source';
 
 /** A payload ready to be sent, or why there can be none. */
 export type Prepared =
@@ -19,7 +19,7 @@ export async function prepare(record: JobRecord, { sources, payloadSecret }: Pre
   try {
     const payload = await createPayload({
       sources,
-      layers: [{ digest: record.spec.source.digest, at: 'context' }],
+      layers: layersOf(record),
       config: builderConfig(record),
     });
     return { ready: true, payload, signature: await payload.sign(payloadSecret) };
@@ -32,6 +32,17 @@ export async function prepare(record: JobRecord, { sources, payloadSecret }: Pre
 export function asSlipwayError(error: unknown): SlipwayError {
   if (error instanceof SlipwayError) return error;
   return infrastructureFault(error) ?? new SlipwayError('internal', undefined, { cause: error });
+}
+
+/** The source alone, or a template with the source laid into its handler folder. */
+function layersOf({ spec: { source, template } }: JobRecord): PayloadLayer[] {
+  if (!template) return [{ digest: source.digest, at: contextFolder }];
+  const handler =
+    template.handler_folder === '' ? contextFolder : `${contextFolder}/${template.handler_folder}`;
+  return [
+    { digest: template.digest, at: contextFolder },
+    { digest: source.digest, at: handler },
+  ];
 }
 
 function builderConfig({ spec }: JobRecord): BuilderConfig {

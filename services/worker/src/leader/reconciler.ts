@@ -8,7 +8,7 @@ import type { Duty } from './leader.js';
 interface ReconcilerOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly store: Pick<JobStore, 'dispatched' | 'priorities' | 'expire'>;
+  readonly store: Pick<JobStore, 'dispatched' | 'dispatchable' | 'expire'>;
   readonly builds: Sender<'builds'>;
   readonly metrics: Pick<WorkerMetrics, 'reconciled'>;
   readonly logger: Logger;
@@ -70,10 +70,11 @@ export class Reconciler implements Duty {
   async #add(ids: string[], finding: 'undispatched' | 'queued' | 'running'): Promise<void> {
     const { builds, store, metrics, logger } = this.#options;
     if (ids.length === 0) return;
-    const priorities = await store.priorities(ids);
-    await builds.add([...priorities].map(([id, priority]) => ({ id, data: { jobId: id }, priority })));
+    const jobs = await store.dispatchable(ids);
+    await builds.add(jobs.map(({ id, priority }) => ({ id, data: { jobId: id }, priority })));
     await store.dispatched(ids);
-    metrics.reconciled.inc({ finding }, ids.length);
-    logger.info({ finding, count: ids.length, first: ids[0] }, 'put back into the queue');
+    if (jobs.length === 0) return;
+    metrics.reconciled.inc({ finding }, jobs.length);
+    logger.info({ finding, count: jobs.length, first: jobs[0]?.id }, 'put back into the queue');
   }
 }

@@ -103,7 +103,7 @@ export class Notifier implements Component {
     if (entries.length === 0) return;
     const called = await Promise.all(
       parseEvents(entries)
-        .filter(({ state }) => isTerminal(state))
+        .flatMap((event) => (event.kind === 'job' && isTerminal(event.state) ? event : []))
         .map((event) => this.#hasCallback(event)),
     );
     await deliveries.add(

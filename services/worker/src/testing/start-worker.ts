@@ -84,7 +84,7 @@ export async function createInstallation(redisUrl: string): Promise<Installation
     },
     async submit(changes = {}) {
       const id = newId('job');
-      const priority = await store.create(id, spec(changes), { tenant });
+      const { priority } = await store.create(id, spec(changes), { tenant });
       await builds.add([{ id, data: { jobId: id }, priority }]);
       await store.dispatched([id]);
       return id;

@@ -1,23 +1,49 @@
 /**
  * create: 4 spec, 5 sealed callback secret or '', 6 tenant, 7 weight, 8 band of the priority class (0 to 2), 9 whose
- * build times to expect, 10 the image reference it pushes to or '', 11… indexes.
+ * build times to expect, 10 the image reference it pushes to or '', 11 what is built (a digest of all that goes into it),
+ * 12 `skip` (not built when the image has been built from the same), `share` (not while the same is being built) or `force`,
+ * 13 its batch or '', 14 the function it builds or '', 15… indexes.
  *
  * Gives the job its place among those that wait, by start-time fair queueing: a tenant's tags are 1/weight apart and
  * begin at the virtual time, which is the tag of the job that last started. Within the span that a tenant's waiting
  * jobs cover, a job stands by the share of known build times that are longer than its own, so that the longest go
  * first and no other tenant waits longer for it. An unknown time counts as the median.
- * Returns {'ok', priority}; lower is earlier. BullMQ takes priorities up to 2^21.
+ * Returns {'ok', priority, whether it is to go to the queue}; lower is earlier. BullMQ takes priorities up to 2^21.
  */
 export const create = `
 if op == 'create' then
   if state then return { 'exists' } end
   local tenant, weight, band, expected = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
+  local pushes_to, build_key, manner, batch, func = ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
   local fairness, durations = base .. 'fairness', base .. 'durations'
   if redis.call('ZCARD', base .. 'index:state:queued') + redis.call('ZCARD', base .. 'index:state:running') == 0 then
     redis.call('DEL', fairness)
   end
   local virtual = tonumber(redis.call('HGET', fairness, 'virtual:' .. band) or '0')
   local last = tonumber(redis.call('HGET', fairness, 'last:' .. band .. ':' .. tenant) or '0')
+  local flight = tenant .. '/' .. pushes_to
+  redis.call('HSET', job.key, 'spec', ARGV[4], 'tenant', tenant, 'band', band, 'expected', expected, 'build_key', build_key,
+    'flight', flight, 'created_at', clock(now), 'queued_at', clock(now), 'attempt', 0, 'spent', 0, 'lost', 0)
+  if ARGV[5] ~= '' then redis.call('HSET', job.key, 'sealed_callback_secret', ARGV[5]) end
+  if pushes_to ~= '' then redis.call('HSET', job.key, 'pushes_to', pushes_to) end
+  for i = 15, #ARGV do redis.call('ZADD', base .. 'index:' .. ARGV[i], 0, id) end
+  if batch ~= '' then
+    redis.call('HSET', job.key, 'batch', batch)
+    redis.call('ZADD', base .. 'index:batch:' .. batch, 0, id)
+  end
+  if func ~= '' then
+    redis.call('HSET', base .. 'function:' .. tenant .. '/' .. func, 'spec', ARGV[4], 'job', id, 'updated_at', clock(now))
+    redis.call('ZADD', base .. 'functions:' .. tenant, 0, func)
+  end
+
+  if pushes_to ~= '' and manner == 'skip' then
+    local built = redis.call('HMGET', base .. 'built:' .. flight, 'key', 'result')
+    if built[1] == build_key then
+      redis.call('HSET', job.key, 'priority', 1, 'tag', 0, 'result', built[2], 'finished_at', clock(now))
+      change(job, false, 'succeeded', 'job.succeeded')
+      return { 'ok', 1, 0 }
+    end
+  end
   last = math.max(virtual, last) + 1 / weight
   redis.call('HSET', fairness, 'last:' .. band .. ':' .. tenant, last)
   local known, share = redis.call('ZCARD', durations), 1
@@ -27,13 +53,24 @@ if op == 'create' then
   end
   local tag = virtual + share * (last - virtual)
   local priority = 1 + band * 699050 + math.min(699049, math.floor(tag * 4))
-  redis.call('HSET', record, 'spec', ARGV[4], 'tenant', tenant, 'band', band, 'tag', tag, 'priority', priority,
-    'expected', expected, 'created_at', clock(now), 'queued_at', clock(now), 'attempt', 0, 'spent', 0, 'lost', 0)
-  if ARGV[5] ~= '' then redis.call('HSET', record, 'sealed_callback_secret', ARGV[5]) end
-  if ARGV[10] ~= '' then redis.call('HSET', record, 'pushes_to', ARGV[10]) end
-  for i = 11, #ARGV do redis.call('ZADD', base .. 'index:' .. ARGV[i], 0, id) end
-  redis.call('ZADD', undispatched, now, id)
-  change(false, 'queued', 'job.queued')
-  return { 'ok', priority }
+  redis.call('HSET', job.key, 'tag', tag, 'priority', priority)
+  if pushes_to ~= '' and manner ~= 'force' then
+    local flying = redis.call('HMGET', base .. 'flight:' .. flight, 'job', 'key')
+    if flying[2] == build_key and not get(job_of(flying[1]), 'cancel_requested') then
+      redis.call('HSET', job.key, 'parked', 'shared', 'shares', flying[1])
+      redis.call('SADD', base .. 'sharers:' .. flying[1], id)
+      change(job, false, 'queued', 'job.queued')
+      return { 'ok', priority, 0 }
+    end
+  end
+  if pushes_to ~= '' then redis.call('HSET', base .. 'flight:' .. flight, 'job', id, 'key', build_key) end
+  if batch ~= '' then
+    redis.call('HSET', job.key, 'parked', 'batch')
+    redis.call('ZADD', base .. 'batch:parked:' .. batch, priority, id)
+  else
+    redis.call('ZADD', undispatched, now, id)
+  end
+  change(job, false, 'queued', 'job.queued')
+  return { 'ok', priority, batch == '' and 1 or 0 }
 end
 `;

@@ -6,52 +6,69 @@
  * 10 losses that quarantine. An attempt that does not count is not listed either.
  */
 export const end = `
-if state ~= 'running' or get('token') ~= ARGV[4] then return { 'stale' } end
+if state ~= 'running' or get(job, 'token') ~= ARGV[4] then return { 'stale' } end
 
 if op == 'place' then
-  redis.call('HSET', record, 'replica:' .. get('attempt'), ARGV[5])
+  redis.call('HSET', job.key, 'replica:' .. get(job, 'attempt'), ARGV[5])
   return { 'ok' }
+end
+
+-- What the image and the function were last built from.
+local function remember(job, body)
+  local spec = cjson.decode(get(job, 'spec'))
+  local key = base .. 'built:' .. get(job, 'flight')
+  if spec.push then
+    local result = cjson.decode(body)
+    result.cached, result.duration_ms = true, 0
+    redis.call('HSET', key, 'key', get(job, 'build_key'), 'result', cjson.encode(result), 'job', job.id)
+    redis.call('PEXPIRE', key, 2592000000)
+  end
+  if spec['function'] then
+    local func = base .. 'function:' .. get(job, 'tenant') .. '/' .. spec['function']
+    redis.call('HSET', func, 'built_job', job.id, 'built_at', clock(now), 'built_result', body, 'built_spec', get(job, 'spec'))
+  end
 end
 
 if op == 'finish' then
   local to, outcome, detail, field, body = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-  close_attempt(outcome, detail)
-  redis.call('HSET', record, field, body)
+  close_attempt(job, outcome, detail)
+  redis.call('HSET', job.key, field, body)
   if to == 'succeeded' then
-    local durations, expected = base .. 'durations', get('expected')
-    local took = now - cjson.decode(get('start:' .. get('attempt'))).at
+    local durations, expected = base .. 'durations', get(job, 'expected')
+    local took = now - cjson.decode(get(job, 'start:' .. get(job, 'attempt'))).at
     local before = redis.call('ZSCORE', durations, expected)
     redis.call('ZADD', durations, before and before * 0.6 + took * 0.4 or took, expected)
     local mean = tonumber(redis.call('HGET', base .. 'stats', 'build_ms') or took)
     redis.call('HSET', base .. 'stats', 'build_ms', mean * 0.95 + took * 0.05)
     -- What the layers on a replica are worth: how builds at home and elsewhere compare with what was expected of them.
     -- Half is assumed until it is known.
-    local replica, home = get('replica:' .. get('attempt')), redis.call('HGET', base .. 'homes', expected)
+    local replica, home = get(job, 'replica:' .. get(job, 'attempt')), redis.call('HGET', base .. 'homes', expected)
     if before and home then
       local field = home == replica and 'ratio_home' or 'ratio_away'
       local ratio = tonumber(redis.call('HGET', base .. 'stats', field) or (home == replica and '0.5' or '1'))
       redis.call('HSET', base .. 'stats', field, ratio * 0.8 + math.min(5, took / math.max(before, 1)) * 0.2)
     end
     redis.call('HSET', base .. 'homes', expected, replica)
-    local newest = image_key('newest')
+    local newest = image_key(job, 'newest')
     if newest and (redis.call('GET', newest) or '') < id then redis.call('SET', newest, id, 'EX', 604800) end
+    remember(job, body)
   end
-  settle(state, to)
+  settle(job, state, to)
   return { 'ok' }
 end
 
 if op == 'requeue' then
   local outcome, detail, spent, delay, died = ARGV[5], ARGV[6], ARGV[7] == '1', tonumber(ARGV[8]), ARGV[9] == '1'
   if spent then
-    close_attempt(outcome, detail)
-    redis.call('HINCRBY', record, 'spent', 1)
+    close_attempt(job, outcome, detail)
+    redis.call('HINCRBY', job.key, 'spent', 1)
   else
-    local number = get('attempt')
-    redis.call('HDEL', record, 'start:' .. number, 'replica:' .. number)
+    local number = get(job, 'attempt')
+    redis.call('HDEL', job.key, 'start:' .. number, 'replica:' .. number)
   end
-  local ended = died and count_loss(state, tonumber(ARGV[10]))
+  local ended = died and count_loss(job, state, tonumber(ARGV[10]))
   if ended then return ended end
-  back_to_queue(state, delay)
+  back_to_queue(job, state, delay)
   return { 'ok' }
 end
 

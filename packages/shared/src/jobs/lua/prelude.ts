@@ -1,73 +1,194 @@
-/** What all operations share: the arguments, the clock, and the steps that changes are made of. */
+/**
+ * What all operations share: the arguments, the clock, and the steps that changes are made of.
+ *
+ * A job is passed around as `{ id, key }`. A job that is *parked* is queued and not for the queue yet: its batch is still being
+ * written or has as many in the queue as it may (`batch`), or an identical job is being built, whose end will be its own (`shared`).
+ */
 export const prelude = `
-local record, events, undispatched, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local base, op, id = ARGV[1], ARGV[2], ARGV[3]
+local events, undispatched = base .. 'events', base .. 'undispatched'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function clock(ms) return string.format('%.0f', ms) end
-local function get(field) return redis.call('HGET', record, field) end
+-- Jobs that may go to the queue from now on: {id, priority}, …
+local released = {}
 
-local function change(from, to, type)
-  local version = redis.call('HINCRBY', record, 'version', 1)
-  redis.call('HSET', record, 'state', to)
+local function clock(ms) return string.format('%.0f', ms) end
+local function job_of(job_id) return { id = job_id, key = base .. 'job:' .. job_id } end
+local function get(job, field) return redis.call('HGET', job.key, field) end
+
+local function batch_of(job)
+  local batch = get(job, 'batch')
+  return batch and { id = batch, key = base .. 'batch:' .. batch, events = base .. 'batch:events:' .. batch,
+    parked = base .. 'batch:parked:' .. batch }
+end
+
+-- A batch has ended when all of it was accepted and every job has ended.
+local function end_batch_if_done(batch)
+  local f = redis.call('HMGET', batch.key, 'total', 'succeeded', 'failed', 'canceled', 'committed', 'finished_at')
+  if f[6] or not f[5] or f[2] + f[3] + f[4] < tonumber(f[1]) then return end
+  redis.call('HSET', batch.key, 'finished_at', clock(now))
+  redis.call('ZREM', base .. 'batches:stopping', batch.id)
+  redis.call('XADD', events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', clock(now))
+  redis.call('XADD', batch.events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', clock(now))
+end
+
+local function change(job, from, to, type)
+  local version = redis.call('HINCRBY', job.key, 'version', 1)
+  redis.call('HSET', job.key, 'state', to)
   if from ~= to then
-    if from then redis.call('ZREM', base .. 'index:state:' .. from, id) end
-    redis.call('ZADD', base .. 'index:state:' .. to, 0, id)
+    if from then redis.call('ZREM', base .. 'index:state:' .. from, job.id) end
+    redis.call('ZADD', base .. 'index:state:' .. to, 0, job.id)
   end
-  redis.call('XADD', events, '*', 'type', type, 'job', id, 'state', to, 'version', version, 'at', clock(now))
+  local batch = batch_of(job)
+  local fields = { 'type', type, 'job', job.id, 'state', to, 'version', version, 'at', clock(now) }
+  if batch then
+    fields[#fields + 1] = 'batch'
+    fields[#fields + 1] = batch.id
+    if from ~= to then
+      if from then redis.call('HINCRBY', batch.key, from, -1) end
+      redis.call('HINCRBY', batch.key, to, 1)
+    end
+    redis.call('XADD', batch.events, 'MAXLEN', '~', 100000, '*', unpack(fields))
+  end
+  redis.call('XADD', events, '*', unpack(fields))
+  if batch then end_batch_if_done(batch) end
 end
 
 -- Two builds that push to one image reference never run at once; the key holds the id of the job that runs.
-local function image_key(what)
-  local image = get('pushes_to')
+local function image_key(job, what)
+  local image = get(job, 'pushes_to')
   return image and base .. 'image:' .. what .. ':' .. image
 end
 
-local function image_busy()
-  local key = image_key('running')
+local function image_busy(job)
+  local key = image_key(job, 'running')
   local holder = key and redis.call('GET', key)
-  return holder and holder ~= id
+  return holder and holder ~= job.id
 end
 
-local function leave_running()
-  local key = image_key('running')
-  if key and redis.call('GET', key) == id then redis.call('DEL', key) end
-  redis.call('HDEL', record, 'token')
+-- Who is building what the image reference of the job is to hold.
+local function flight_of(job) return base .. 'flight:' .. (get(job, 'flight') or '') end
+
+local function release(job)
+  redis.call('HDEL', job.key, 'parked', 'shares')
+  redis.call('ZADD', undispatched, now, job.id)
+  released[#released + 1] = { job.id, get(job, 'priority') }
 end
 
-local function settle(from, to)
-  leave_running()
-  redis.call('HSET', record, 'finished_at', clock(now))
-  redis.call('HDEL', record, 'retry_at')
-  redis.call('ZREM', undispatched, id)
-  redis.call('PEXPIRE', log, 300000)
-  change(from, to, 'job.' .. to)
+-- Lets the next job of a batch into the queue, if there is one and as many as may be are not there yet.
+local function release_next_of(batch)
+  local f = redis.call('HMGET', batch.key, 'committed', 'stopped', 'max_running', 'outstanding')
+  local most = tonumber(f[3] or '0')
+  if not f[1] or f[2] or (most > 0 and tonumber(f[4] or '0') >= most) then return false end
+  local next = redis.call('ZPOPMIN', batch.parked)
+  if not next[1] then return false end
+  redis.call('HINCRBY', batch.key, 'outstanding', 1)
+  release(job_of(next[1]))
+  return true
 end
 
-local function settle_with(from, to, code, detail)
+local function leave_running(job)
+  local key = image_key(job, 'running')
+  if key and redis.call('GET', key) == job.id then redis.call('DEL', key) end
+  redis.call('HDEL', job.key, 'token')
+end
+
+local settle
+
+-- Identical jobs end as the one that was built for them. If that one was canceled, the first of them is built for the others.
+local function settle_sharers(job, to)
+  local set = base .. 'sharers:' .. job.id
+  local sharers = redis.call('SMEMBERS', set)
+  if #sharers == 0 then return end
+  redis.call('DEL', set)
+  table.sort(sharers)
+  if to ~= 'canceled' then
+    local field = to == 'succeeded' and 'result' or 'error'
+    local body = get(job, field)
+    if field == 'result' then
+      local result = cjson.decode(body)
+      result.cached, result.duration_ms = true, 0
+      body = cjson.encode(result)
+    end
+    for _, sharer in ipairs(sharers) do
+      local other = job_of(sharer)
+      redis.call('HSET', other.key, field, body)
+      settle(other, 'queued', to)
+    end
+    return
+  end
+  local first = job_of(table.remove(sharers, 1))
+  for _, sharer in ipairs(sharers) do
+    redis.call('HSET', job_of(sharer).key, 'shares', first.id)
+    redis.call('SADD', base .. 'sharers:' .. first.id, sharer)
+  end
+  redis.call('HSET', flight_of(first), 'job', first.id, 'key', get(first, 'build_key'))
+  local batch = batch_of(first)
+  if not batch then return release(first) end
+  redis.call('HSET', first.key, 'parked', 'batch')
+  redis.call('ZADD', batch.parked, 0, first.id)
+  release_next_of(batch)
+end
+
+settle = function(job, from, to)
+  leave_running(job)
+  local batch, parked = batch_of(job), get(job, 'parked')
+  if parked == 'shared' then redis.call('SREM', base .. 'sharers:' .. get(job, 'shares'), job.id) end
+  if batch and parked then redis.call('ZREM', batch.parked, job.id) end
+  redis.call('HSET', job.key, 'finished_at', clock(now))
+  redis.call('HDEL', job.key, 'retry_at', 'parked', 'shares')
+  redis.call('ZREM', undispatched, job.id)
+  redis.call('PEXPIRE', base .. 'log:' .. job.id, 300000)
+  local flight = flight_of(job)
+  if redis.call('HGET', flight, 'job') == job.id then redis.call('DEL', flight) end
+  if batch and to == 'failed' and redis.call('HGET', batch.key, 'on_failure') == 'stop'
+    and redis.call('HSETNX', batch.key, 'stopped', 'job_failed') == 1 then
+    redis.call('ZADD', base .. 'batches:stopping', now, batch.id)
+  end
+  change(job, from, to, 'job.' .. to)
+  if batch and not parked then redis.call('HINCRBY', batch.key, 'outstanding', -1) end
+  settle_sharers(job, to)
+  if batch then release_next_of(batch) end
+end
+
+local function settle_with(job, from, to, code, detail)
   -- An empty table would be encoded as an object.
   local text = cjson.encode({ code = code, detail = detail })
-  redis.call('HSET', record, 'error', string.sub(text, 1, -2) .. ',"log_tail":[]}')
-  settle(from, to)
+  redis.call('HSET', job.key, 'error', string.sub(text, 1, -2) .. ',"log_tail":[]}')
+  settle(job, from, to)
   return { 'terminal', to }
 end
 
-local function close_attempt(outcome, detail)
-  redis.call('HSET', record, 'end:' .. get('attempt'), cjson.encode({ at = now, outcome = outcome, detail = detail }))
+local function cancel_queued(job, code, detail)
+  return settle_with(job, 'queued', 'canceled', code, detail)
 end
 
-local function back_to_queue(from, delay)
-  leave_running()
-  redis.call('HSET', record, 'queued_at', clock(now + delay))
-  if delay > 0 then redis.call('HSET', record, 'retry_at', clock(now + delay)) end
-  change(from, 'queued', 'job.requeued')
+-- Whether the batch of the job has come to an end before it.
+local function settle_stopped(job)
+  local batch = batch_of(job)
+  local stopped = batch and redis.call('HGET', batch.key, 'stopped')
+  if not stopped then return nil end
+  if stopped == 'job_failed' then return cancel_queued(job, 'batch_stopped', 'Another job of the batch failed.') end
+  return cancel_queued(job, 'canceled', 'Its batch was canceled.')
+end
+
+local function close_attempt(job, outcome, detail)
+  redis.call('HSET', job.key, 'end:' .. get(job, 'attempt'), cjson.encode({ at = now, outcome = outcome, detail = detail }))
+end
+
+local function back_to_queue(job, from, delay)
+  leave_running(job)
+  redis.call('HSET', job.key, 'queued_at', clock(now + delay))
+  if delay > 0 then redis.call('HSET', job.key, 'retry_at', clock(now + delay)) end
+  change(job, from, 'queued', 'job.requeued')
 end
 
 -- The worker or builder died over this job; after the last time that is allowed the job ends.
-local function count_loss(from, max_lost)
-  if redis.call('HINCRBY', record, 'lost', 1) < max_lost then return nil end
-  return settle_with(from, 'failed', 'quarantined', 'Its worker or builder died ' .. max_lost .. ' times while it ran.')
+local function count_loss(job, from, max_lost)
+  if redis.call('HINCRBY', job.key, 'lost', 1) < max_lost then return nil end
+  return settle_with(job, from, 'failed', 'quarantined', 'Its worker or builder died ' .. max_lost .. ' times while it ran.')
 end
 
-local state = get('state')
+local job = job_of(id)
+local state = get(job, 'state')
 `;

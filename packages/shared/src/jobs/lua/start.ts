@@ -1,6 +1,6 @@
 /**
  * peek: 4 milliseconds that a job may wait. Before a worker does anything for a job: ends it when a newer job has
- * pushed to its image (`superseded`), when it has waited too long (`expired`) or is to be canceled. Returns
+ * pushed to its image (`superseded`), when it has waited too long (`expired`), its batch was stopped, or it is to be canceled. Returns
  * {'ok', record, the replica that built its function last}, or {'wait'} while another job builds the same image.
  *
  * start: 4 token, 5 worker, 6 replica, 7 losses that quarantine, 8 whether the worker has room for a suspect.
@@ -12,52 +12,58 @@
 export const start = `
 if op == 'peek' then
   if state == 'queued' then
-    if get('cancel_requested') then return settle_with(state, 'canceled', 'canceled', 'The job was canceled.') end
-    local newest = image_key('newest')
+    if get(job, 'cancel_requested') then return settle_with(job, state, 'canceled', 'canceled', 'The job was canceled.') end
+    local newest = image_key(job, 'newest')
     newest = newest and redis.call('GET', newest)
     if newest and newest > id then
-      return settle_with(state, 'canceled', 'superseded', 'The newer job ' .. newest .. ' has pushed to the image.')
+      return settle_with(job, state, 'canceled', 'superseded', 'The newer job ' .. newest .. ' has pushed to the image.')
     end
-    if now - tonumber(get('queued_at')) > tonumber(ARGV[4]) then
-      return settle_with(state, 'failed', 'expired', 'It waited longer than ' .. ARGV[4] / 1000 .. ' s.')
+    if now - tonumber(get(job, 'queued_at')) > tonumber(ARGV[4]) then
+      return settle_with(job, state, 'failed', 'expired', 'It waited longer than ' .. ARGV[4] / 1000 .. ' s.')
     end
+    local stopped = settle_stopped(job)
+    if stopped then return stopped end
+    -- It comes back when it is released.
+    if get(job, 'parked') then return { 'missing' } end
   end
-  if image_busy() then return { 'wait' } end
-  return { 'ok', redis.call('HGETALL', record), redis.call('HGET', base .. 'homes', get('expected')) }
+  if image_busy(job) then return { 'wait' } end
+  return { 'ok', redis.call('HGETALL', job.key), redis.call('HGET', base .. 'homes', get(job, 'expected')) }
 end
 
 if op == 'start' then
   local token, worker, replica, max_lost, suspects = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8] == '1'
   redis.call('ZREM', undispatched, id)
   if state == 'running' then
-    close_attempt('worker_lost', 'The worker was lost during the build.')
-    redis.call('HINCRBY', record, 'spent', 1)
-    local ended = count_loss(state, max_lost)
+    close_attempt(job, 'worker_lost', 'The worker was lost during the build.')
+    redis.call('HINCRBY', job.key, 'spent', 1)
+    local ended = count_loss(job, state, max_lost)
     if ended then return ended end
   end
-  if get('cancel_requested') then return settle_with(state, 'canceled', 'canceled', 'The job was canceled.') end
-  if image_busy() or (tonumber(get('lost')) > 0 and not suspects) then
-    if state == 'running' then back_to_queue(state, 0) end
+  if get(job, 'cancel_requested') then return settle_with(job, state, 'canceled', 'canceled', 'The job was canceled.') end
+  local stopped = state == 'queued' and settle_stopped(job)
+  if stopped then return stopped end
+  if image_busy(job) or (tonumber(get(job, 'lost')) > 0 and not suspects) then
+    if state == 'running' then back_to_queue(job, state, 0) end
     return { 'wait' }
   end
-  local lock = image_key('running')
+  local lock = image_key(job, 'running')
   if lock then redis.call('SET', lock, id) end
-  local number = redis.call('HINCRBY', record, 'attempt', 1)
-  local wait = math.max(0, now - tonumber(get('queued_at')))
-  redis.call('HSET', record, 'token', token, 'replica:' .. number, replica,
+  local number = redis.call('HINCRBY', job.key, 'attempt', 1)
+  local wait = math.max(0, now - tonumber(get(job, 'queued_at')))
+  redis.call('HSET', job.key, 'token', token, 'replica:' .. number, replica,
     'start:' .. number, cjson.encode({ at = now, worker = worker, wait = wait }))
-  redis.call('HSETNX', record, 'started_at', clock(now))
-  redis.call('HDEL', record, 'retry_at')
-  local fairness, field, tag = base .. 'fairness', 'virtual:' .. get('band'), tonumber(get('tag'))
+  redis.call('HSETNX', job.key, 'started_at', clock(now))
+  redis.call('HDEL', job.key, 'retry_at')
+  local fairness, field, tag = base .. 'fairness', 'virtual:' .. get(job, 'band'), tonumber(get(job, 'tag'))
   if tag > tonumber(redis.call('HGET', fairness, field) or '0') then redis.call('HSET', fairness, field, tag) end
-  change(state, 'running', 'job.started')
-  return { 'ok', state, redis.call('HGETALL', record) }
+  change(job, state, 'running', 'job.started')
+  return { 'ok', state, redis.call('HGETALL', job.key) }
 end
 
 if op == 'cancel' then
-  redis.call('HSET', record, 'cancel_requested', 1)
+  redis.call('HSET', job.key, 'cancel_requested', 1)
   if state == 'running' then return { 'requested' } end
-  settle_with(state, 'canceled', 'canceled', 'The job was canceled.')
+  if not settle_stopped(job) then cancel_queued(job, 'canceled', 'The job was canceled.') end
   return { 'ok' }
 end
 `;

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { batchIdSchema } from './job.js';
+import { callbackSchema, labelsSchema } from './job-spec.js';
+
+export const maxBatchItems = 10_000;
+
+const options = {
+  on_failure: z
+    .enum(['continue', 'stop'])
+    .default('continue')
+    .describe('`stop`: when a job has failed for good, those that have not begun are canceled'),
+  max_running: z
+    .int()
+    .min(1)
+    .max(maxBatchItems)
+    .optional()
+    .describe('How many jobs of the batch run at once at most; the fleet decides unless given'),
+  labels: labelsSchema.default({}),
+  callback: callbackSchema.optional(),
+};
+
+/** The body of `POST /v1/batches`. */
+export const batchRequestSchema = z
+  .strictObject({
+    ...options,
+    defaults: z
+      .record(z.string(), z.unknown())
+      .default({})
+      .describe(
+        'Fields of a job that items have unless they say otherwise; `build_args` and `labels` are merged',
+      ),
+    items: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1)
+      .max(maxBatchItems)
+      .describe('The jobs: each, with the defaults, the body of `POST /v1/jobs`'),
+    dry_run: z.boolean().default(false).describe('Check everything, and submit nothing'),
+  })
+  .meta({ id: 'BatchRequest' });
+export type BatchRequest = z.output<typeof batchRequestSchema>;
+
+/** What a batch is told besides its jobs. */
+export type BatchOptions = Pick<BatchRequest, 'on_failure' | 'max_running' | 'labels' | 'callback'>;
+
+const time = z.iso.datetime();
+const count = z.int().min(0);
+
+/** A batch as the API shows it. */
+export const batchSchema = z
+  .object({
+    id: batchIdSchema,
+    state: z
+      .enum(['running', 'stopping', 'finished'])
+      .describe('`stopping`: what has not begun is being canceled'),
+    total: count,
+    counts: z.object({ queued: count, running: count, succeeded: count, failed: count, canceled: count }),
+    on_failure: options.on_failure,
+    max_running: options.max_running,
+    labels: z.record(z.string(), z.string()),
+    callback: z.object({ url: z.string() }).optional(),
+    retry_of: batchIdSchema.optional().describe('The batch whose jobs it repeats'),
+    created_at: time,
+    finished_at: time.optional(),
+    jobs_per_minute: z.number().optional().describe('Ends a minute since the first began'),
+    estimated_end_at: time.optional().describe('If it goes on as it has gone'),
+  })
+  .meta({ id: 'Batch' });
+export type Batch = z.infer<typeof batchSchema>;

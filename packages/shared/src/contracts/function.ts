@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import { jobIdSchema, jobResultSchema, jobStates } from './job.js';
+import { functionSchema, imageSchema, jobSpecSchema, labelsSchema, priorityClasses } from './job-spec.js';
+
+const time = z.iso.datetime();
+
+/** A function as the API shows it: how it was last built, and from what. */
+export const functionViewSchema = z
+  .object({
+    name: z.string().describe('namespace/name'),
+    spec: jobSpecSchema
+      .omit({ callback: true })
+      .describe('What its last job was to build; a rebuild repeats it'),
+    last_job: jobIdSchema,
+    updated_at: time,
+    base_images: z
+      .array(z.string())
+      .describe(
+        'The images its stages begin from, as its Dockerfile and arguments named them at the last success',
+      ),
+    last_success: z
+      .object({ job: jobIdSchema, finished_at: time, result: jobResultSchema })
+      .optional()
+      .describe('The last image that is good'),
+    history: z
+      .array(
+        z.object({
+          job: jobIdSchema,
+          state: z.enum(jobStates),
+          created_at: time,
+          duration_ms: z.int().optional(),
+          digest: z.string().optional(),
+          code: z.string().optional(),
+        }),
+      )
+      .optional()
+      .describe('Its last jobs, newest first; of one function only'),
+  })
+  .meta({ id: 'Function' });
+export type FunctionView = z.infer<typeof functionViewSchema>;
+
+/** Which functions are meant: those that fit every field that is given. */
+export const functionSelectorSchema = z
+  .strictObject({
+    namespace: z.string().max(63).optional(),
+    name: z
+      .string()
+      .max(128)
+      .optional()
+      .describe('Of the function without its namespace; `*` stands for any characters'),
+    functions: z.array(functionSchema).max(10_000).optional().describe('By name'),
+    labels: labelsSchema.optional(),
+    template: z.string().max(63).optional(),
+    base_image: z
+      .string()
+      .max(512)
+      .optional()
+      .describe(
+        'A stage begins from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling',
+      ),
+  })
+  .refine((selector) => Object.keys(selector).length > 0, 'must name at least one thing to select by')
+  .meta({ id: 'FunctionSelector' });
+export type FunctionSelector = z.output<typeof functionSelectorSchema>;
+
+/** The body of `POST /v1/rebuilds`. */
+export const rebuildRequestSchema = z
+  .strictObject({
+    select: functionSelectorSchema,
+    image: imageSchema
+      .or(z.string().max(512).regex(/\{/, 'must be an image reference, with placeholders or without'))
+      .optional()
+      .describe(
+        'Where the images are pushed: with {registry}, {repository}, {tag}, {namespace}, {name} and the names of `values`; as before unless given',
+      ),
+    values: z
+      .record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), z.string().max(128))
+      .default({})
+      .describe('For placeholders'),
+    build_args: z
+      .record(z.string(), z.string().max(32_768))
+      .default({})
+      .describe('Laid over the arguments of each'),
+    labels: labelsSchema.default({}).describe('Laid over the labels of each'),
+    template: z
+      .enum(['current', 'same'])
+      .default('current')
+      .describe('The newest version of their template, or the one they were built with'),
+    priority: z.enum(priorityClasses).default('low'),
+    skip_if_unchanged: z
+      .boolean()
+      .default(false)
+      .describe('Off, because a base image may have changed under the same name'),
+    max_running: z.int().min(1).max(10_000).optional(),
+    on_failure: z.enum(['continue', 'stop']).default('continue'),
+    dry_run: z.boolean().default(false),
+  })
+  .meta({ id: 'RebuildRequest' });
+export type RebuildRequest = z.output<typeof rebuildRequestSchema>;
+
+/** What a rebuild would build, and why. */
+export const rebuildPlanSchema = z
+  .object({
+    functions: z.array(
+      z.object({
+        function: z.string(),
+        image: z.string(),
+        reasons: z.array(z.string()).describe('What of the selector it fits, in words'),
+      }),
+    ),
+  })
+  .meta({ id: 'RebuildPlan' });
+export type RebuildPlan = z.infer<typeof rebuildPlanSchema>;

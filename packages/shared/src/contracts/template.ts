@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { digestSchema, templateNameSchema } from './job-spec.js';
+
+/** A template as the API shows it. */
+export const templateSchema = z
+  .object({
+    name: templateNameSchema,
+    version: z.int().min(1).describe('Grows by one whenever its files change'),
+    digest: digestSchema,
+    handler_folder: z
+      .string()
+      .describe('Where a handler is laid, from its template.yml; `function` unless that says otherwise'),
+    build_options: z
+      .array(z.object({ name: z.string(), packages: z.array(z.string()) }))
+      .describe('Named sets of packages, from its template.yml'),
+    updated_at: z.iso.datetime(),
+  })
+  .meta({ id: 'Template' });
+export type Template = z.infer<typeof templateSchema>;
