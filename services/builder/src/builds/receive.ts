@@ -2,10 +2,10 @@ import { readFile, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Secret } from '@slipway/shared/config';
+import { type BuildConfig, parseBuildConfig } from '@slipway/shared/function-builder';
 import { checkFrontend } from '../frontend/allowlist.js';
 import { spoolVerified } from '../intake/spool.js';
 import { unpackPayload } from '../unpack/unpack.js';
-import { type BuildConfig, parseBuildConfig } from './build-config.js';
 
 export interface ReceiveLimits {
   readonly maxSourceBytes: number;

@@ -8,11 +8,6 @@ const archOfNode: Readonly<Record<string, string>> = {
 /** The platform of this machine, as images name it. */
 export const ownPlatform = `linux/${archOfNode[process.arch] ?? process.arch}`;
 
-/** `os/arch[/variant]`, in lower case. */
-export function isPlatform(text: string): boolean {
-  return /^[a-z0-9]{1,32}\/[a-z0-9]{1,32}(\/[a-z0-9.]{1,32})?$/.test(text);
-}
-
 /** The platforms that are not this machine's own. */
 export function foreignPlatforms(platforms: readonly string[]): string[] {
   // v8 is the only variant of arm64 there is, and is named or not.

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { Secret } from '@slipway/shared/config';
 import type { BuilderResult } from '@slipway/shared/contracts';
 import { errorRow, SlipwayError, toProblem } from '@slipway/shared/errors';
+import { type Answer, BufferedAnswer, StreamedAnswer } from '@slipway/shared/function-builder';
 import type { Logger } from '@slipway/shared/logger';
 import { signatureHeader } from '@slipway/shared/signing';
 import type { Request, RequestHandler, Response } from 'express';
@@ -13,7 +14,6 @@ import type { WorkDir } from '../builds/work-dir.js';
 import type { Drain } from '../drain.js';
 import type { BuildEngine } from '../engines/engine.js';
 import type { BuilderMetrics } from '../metrics.js';
-import { type Answer, BufferedAnswer, StreamedAnswer } from './answers.js';
 
 export interface BuildRouteOptions {
   readonly engine: BuildEngine;

@@ -3,9 +3,8 @@ import {
   builderConfigSchema,
   configEntry,
   parseImageReference,
-} from '@slipway/shared/contracts';
-import { type FieldError, SlipwayError } from '@slipway/shared/errors';
-import { isPlatform } from '../engines/platform.js';
+} from '../contracts/index.js';
+import { type FieldError, SlipwayError } from '../errors/index.js';
 
 /** What `com.openfaas.docker.config` asks for, checked and in one form. */
 export interface BuildConfig {
@@ -87,6 +86,11 @@ function platformErrors(platforms: readonly string[]): FieldError[] {
       path: '/platforms',
       message: `${JSON.stringify(platform)} is not of the form os/arch`,
     }));
+}
+
+/** `os/arch[/variant]`, in lower case. */
+function isPlatform(text: string): boolean {
+  return /^[a-z0-9]{1,32}\/[a-z0-9]{1,32}(\/[a-z0-9.]{1,32})?$/.test(text);
 }
 
 function invalid(errors: readonly FieldError[]): SlipwayError {

@@ -1,5 +1,5 @@
-import { type BuilderResult, maxStreamLineBytes } from '@slipway/shared/contracts';
 import type { Response } from 'express';
+import { type BuilderResult, maxStreamLineBytes } from '../contracts/index.js';
 
 /** How a build's log and end reach the client. */
 export interface Answer {

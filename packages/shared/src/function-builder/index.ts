@@ -1,0 +1,2 @@
+export { type Answer, BufferedAnswer, StreamedAnswer } from './answers.js';
+export { type BuildConfig, parseBuildConfig } from './build-config.js';
