@@ -3,6 +3,7 @@ import { parseImageReference } from './image-reference.js';
 
 /** Names and shapes of the Function Builder API (protocol.md). */
 export const configEntry = 'com.openfaas.docker.config';
+export const secretsEntry = 'com.openfaas.secrets';
 export const contextFolder = 'context';
 /** The Go SDK reads the stream with a line scanner limited to 64 KiB. */
 export const maxStreamLineBytes = 60 * 1024;

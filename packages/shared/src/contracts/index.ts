@@ -33,6 +33,7 @@ export {
   configEntry,
   contextFolder,
   maxStreamLineBytes,
+  secretsEntry,
 } from './function-builder.js';
 export { type ImageReference, imageRepository, parseImageReference } from './image-reference.js';
 export {

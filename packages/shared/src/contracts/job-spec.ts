@@ -153,7 +153,11 @@ export const jobSpecSchema = z
       git: gitSchema.extend({ commit: z.string() }).optional().describe('Where it came from'),
     }),
     template: z
-      .object({ name: templateNameSchema, digest: digestSchema, handler_folder: innerPath })
+      .object({
+        name: templateNameSchema,
+        digest: digestSchema,
+        handler_folder: innerPath.or(z.literal('')).describe('Empty: over the template itself'),
+      })
       .optional()
       .describe('The version of the template that it is laid over, and where'),
   })

@@ -9,11 +9,13 @@ export const templateSchema = z
     digest: digestSchema,
     handler_folder: z
       .string()
-      .describe('Where a handler is laid, from its template.yml; `function` unless that says otherwise'),
+      .describe(
+        'Where a handler is laid, from its template.yml; `function` unless that says otherwise, empty for the root',
+      ),
     build_options: z
       .array(z.object({ name: z.string(), packages: z.array(z.string()) }))
       .describe('Named sets of packages, from its template.yml'),
-    updated_at: z.iso.datetime(),
+    updated_at: z.iso.datetime().describe('When its files last changed'),
   })
   .meta({ id: 'Template' });
 export type Template = z.infer<typeof templateSchema>;

@@ -8,6 +8,7 @@ import {
   parseManifest,
   parseManifestHead,
 } from './manifest.js';
+import { PayloadIntake } from './payload-intake.js';
 import type {
   SourceInfo,
   SourceManifest,
@@ -17,7 +18,7 @@ import type {
 } from './source-store.js';
 import { Spool } from './spool.js';
 import { endOfArchive } from './tar-format.js';
-import { TarReader } from './tar-reader.js';
+import { TarReader, type TarSink } from './tar-reader.js';
 import { unpacked } from './unpacked.js';
 
 /**
@@ -35,43 +36,61 @@ export function createSourceStore({ blobs, limits }: SourceStoreOptions): Source
     return { digest, ...counts };
   };
 
+  /** Stores what of an archive the sink hands on to the collector. What stands beside it is asked for before anything is kept. */
+  const take = async <T>(
+    body: Readable | AsyncIterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+    through: (collector: Collector) => { readonly sink: TarSink; readonly beside: () => T },
+  ) => {
+    const spool = new Spool({ blobs });
+    try {
+      const collector = new Collector({ limits, spool });
+      const { sink, beside } = through(collector);
+      const reader = new TarReader({ sink });
+      for await (const piece of unpacked({ body, limits, signal })) {
+        reader.write(piece);
+        await spool.settle();
+      }
+      reader.end();
+      const rest = beside();
+      const { ranges, ...counted } = collector.finish();
+      const manifest = formatManifest(counted);
+      const digest = manifestDigest(manifest);
+      const info = { digest, files: counted.files, bytes: counted.bytes };
+      if (await find(digest)) return { ...info, created: false, ...rest };
+      signal?.throwIfAborted();
+      const keys = keysFor(digest);
+      const end = { start: spool.bytes, end: spool.bytes + endOfArchive.length };
+      spool.append(endOfArchive);
+      const tar = await spool.finish([...ranges, end]);
+      const text = await blobs.scratch();
+      try {
+        await text.write(Buffer.from(manifest));
+        await blobs.adopt([
+          { scratch: tar, key: keys.tar },
+          { scratch: text, key: keys.manifest },
+        ]);
+      } finally {
+        await text.discard();
+      }
+      return { ...info, created: true, ...rest };
+    } finally {
+      await spool.discard();
+    }
+  };
+
   return {
     find,
 
     async ingest(body, { signal } = {}) {
-      const spool = new Spool({ blobs });
-      try {
-        const collector = new Collector({ limits, spool });
-        const reader = new TarReader({ sink: collector });
-        for await (const piece of unpacked({ body, limits, signal })) {
-          reader.write(piece);
-          await spool.settle();
-        }
-        reader.end();
-        const { ranges, ...counted } = collector.finish();
-        const manifest = formatManifest(counted);
-        const digest = manifestDigest(manifest);
-        const info = { digest, files: counted.files, bytes: counted.bytes };
-        if (await find(digest)) return { ...info, created: false };
-        signal?.throwIfAborted();
-        const keys = keysFor(digest);
-        const end = { start: spool.bytes, end: spool.bytes + endOfArchive.length };
-        spool.append(endOfArchive);
-        const tar = await spool.finish([...ranges, end]);
-        const text = await blobs.scratch();
-        try {
-          await text.write(Buffer.from(manifest));
-          await blobs.adopt([
-            { scratch: tar, key: keys.tar },
-            { scratch: text, key: keys.manifest },
-          ]);
-        } finally {
-          await text.discard();
-        }
-        return { ...info, created: true };
-      } finally {
-        await spool.discard();
-      }
+      return await take(body, signal, (collector) => ({ sink: collector, beside: () => ({}) }));
+    },
+
+    async ingestPayload(body, { signal } = {}) {
+      return await take(body, signal, (collector) => {
+        const sink = new PayloadIntake({ collector });
+        return { sink, beside: () => ({ config: sink.config, secrets: sink.secrets }) };
+      });
     },
 
     ...createSourceReader({ blobs }),

@@ -3,6 +3,7 @@ export { createSourceReader, createSourceStore } from './create-source-store.js'
 export { checkLinks } from './links.js';
 export { normalPath, parentOf } from './paths.js';
 export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } from './payload.js';
+export { readSourceFile } from './read-file.js';
 export type {
   SourceEntry,
   SourceInfo,

@@ -1,5 +1,5 @@
 import type { Secret } from '../config/index.js';
-import { type BuilderConfig, configEntry, contextFolder } from '../contracts/index.js';
+import { type BuilderConfig, configEntry, contextFolder, secretsEntry } from '../contracts/index.js';
 import { SlipwayError } from '../errors/index.js';
 import { formatSignature, payloadHmac } from '../signing/index.js';
 import { entriesLength, planLayers, type Segment } from './payload-plan.js';
@@ -37,8 +37,6 @@ export interface Payload {
    */
   stream(): AsyncGenerator<Buffer>;
 }
-
-const secretsEntry = 'com.openfaas.secrets';
 
 /** A payload of up to so many bytes is read once and kept for its second pass: opening files costs more than it. */
 const smallBytes = 64 * 1024;

@@ -52,12 +52,28 @@ export interface SourceStore {
     body: Readable | AsyncIterable<Uint8Array>,
     options?: { signal?: AbortSignal },
   ): Promise<SourceInfo & { created: boolean }>;
+  /**
+   * Takes in the context of a `POST /build` payload (protocol.md), as `ingest` does an archive, and gives what stands beside
+   * it. Refuses with `request_invalid` besides when the config is missing or too large.
+   */
+  ingestPayload(
+    body: Readable | AsyncIterable<Uint8Array>,
+    options?: { signal?: AbortSignal },
+  ): Promise<SourceInfo & PayloadBeside & { created: boolean }>;
   /** `undefined` for a digest that is unknown or no digest. */
   find(digest: string): Promise<SourceInfo | undefined>;
   manifest(digest: string): Promise<SourceManifest | undefined>;
   /** The source in its normal form, a tar, for positioned reads. The caller closes the handle. */
   openTar(digest: string): Promise<BlobHandle | undefined>;
   streamTar(digest: string): Promise<Readable | undefined>;
+}
+
+/** What a payload holds beside its context. */
+interface PayloadBeside {
+  /** `com.openfaas.docker.config` as it is. */
+  readonly config: Buffer;
+  /** `com.openfaas.secrets`, sealed. */
+  readonly secrets: Buffer | undefined;
 }
 
 /** What reading a source takes. */
