@@ -58,7 +58,35 @@ const errorTable = {
     'Correct the items named in `errors`.',
   ),
   batch_not_cancelable: user(409, 'The batch has already ended', 'Nothing needs to be done.'),
+  batch_not_retryable: user(
+    409,
+    'Nothing of the batch can be repeated now',
+    'Wait until it has ended, or choose `all`.',
+  ),
+  batch_closed: row(
+    'system',
+    'never',
+    503,
+    'The batch took too long to be written and was given up',
+    'Submit it again; nothing of it was built.',
+  ),
+  job_not_retryable: user(409, 'The job has not ended', 'Wait until it has ended, or cancel it first.'),
   source_not_found: user(422, 'No source has this digest', 'Upload it with POST /v1/sources first.'),
+  template_not_found: user(
+    422,
+    'No template has this name',
+    'Send it with PUT /v1/templates/{name} first, or correct the name.',
+  ),
+  template_invalid: user(
+    422,
+    'The archive is not a template',
+    'Send a folder with a Dockerfile and a template.yml at its root.',
+  ),
+  nothing_selected: user(
+    422,
+    'No function fits the selector',
+    'List the functions with GET /v1/functions, and correct `select`.',
+  ),
   signature_missing: user(
     401,
     'The request is not signed',

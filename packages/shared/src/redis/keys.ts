@@ -40,6 +40,10 @@ export interface Keys {
   function(tenant: string, name: string): string;
   /** Sorted set of a tenant's functions by name. */
   functions(tenant: string): string;
+  /** What is known of a template: the hash of its newest version. */
+  template(tenant: string, name: string): string;
+  /** Sorted set of a tenant's templates by name. */
+  templates(tenant: string): string;
   log(id: string): string;
   index(name: string): string;
   replica(url: string): string;
@@ -68,6 +72,8 @@ export function redisKeys(prefix: string): Keys {
     batchEvents: (id) => `${base}batch:events:${id}`,
     function: (tenant, name) => `${base}function:${tenant}/${name}`,
     functions: (tenant) => `${base}functions:${tenant}`,
+    template: (tenant, name) => `${base}template:${tenant}/${name}`,
+    templates: (tenant) => `${base}templates:${tenant}`,
     job: (id) => `${base}job:${id}`,
     log: (id) => `${base}log:${id}`,
     replica: (url) => `${base}replica:${url}`,

@@ -1,0 +1,2 @@
+export { readTemplate } from './read-template.js';
+export { TemplateStore } from './template-store.js';

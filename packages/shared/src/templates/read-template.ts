@@ -1,0 +1,26 @@
+import { SlipwayError } from '../errors/index.js';
+import { readSourceFile, type SourceReader } from '../source/index.js';
+import { maxYamlBytes, parseTemplateYaml, type TemplateSettings } from './template-yaml.js';
+
+interface ReadTemplateOptions {
+  readonly sources: SourceReader;
+  readonly digest: string;
+}
+
+/**
+ * Reads a stored source as an OpenFaaS template: a folder with a Dockerfile and a template.yml at its root. Throws
+ * `template_invalid` when it is none.
+ */
+export async function readTemplate({ sources, digest }: ReadTemplateOptions): Promise<TemplateSettings> {
+  const manifest = await sources.manifest(digest);
+  const has = (path: string) => manifest?.entries.some((e) => e.path === path && e.type !== 'folder');
+  for (const path of ['Dockerfile', 'template.yml']) {
+    if (!has(path)) throw new SlipwayError('template_invalid', `It has no ${path} at its root.`);
+  }
+  const yaml = await readSourceFile({ sources, digest, path: 'template.yml', maxBytes: maxYamlBytes });
+  if (yaml === 'missing') throw new SlipwayError('template_invalid', 'template.yml must be a file.');
+  if (yaml === 'large') {
+    throw new SlipwayError('template_invalid', `template.yml is larger than ${maxYamlBytes} bytes.`);
+  }
+  return parseTemplateYaml(yaml);
+}

@@ -1,0 +1,106 @@
+import type { Template } from '../contracts/index.js';
+import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import type { TemplateSettings } from './template-yaml.js';
+
+interface TemplateStoreOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+}
+
+interface PutTemplate {
+  readonly tenant: string;
+  readonly name: string;
+  readonly digest: string;
+  readonly settings: TemplateSettings;
+}
+
+interface PutReply {
+  readonly template: Template;
+  /** There was none of this name. */
+  readonly created: boolean;
+  /** Its files are others than before; true for a new one too. */
+  readonly changed: boolean;
+}
+
+/**
+ * KEYS: 1 the template, 2 the tenant's templates. ARGV: 1 name, 2 digest, 3 handler folder, 4 build options as JSON, 5 ms.
+ * Returns {what it had been or false, …}. The version grows with the digest only, so that sending a template again changes nothing.
+ */
+const putScript = defineScript(`
+local before = redis.call('HGET', KEYS[1], 'digest')
+if before ~= ARGV[2] then
+  redis.call('HINCRBY', KEYS[1], 'version', 1)
+  redis.call('HSET', KEYS[1], 'digest', ARGV[2], 'handler_folder', ARGV[3], 'build_options', ARGV[4], 'updated_at', ARGV[5])
+  redis.call('ZADD', KEYS[2], 0, ARGV[1])
+end
+return { before, redis.call('HMGET', KEYS[1], 'version', 'updated_at') }
+`);
+
+/** The newest version of each tenant's templates; the files of earlier ones stay, as sources, while something was built with them. */
+export class TemplateStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+
+  constructor({ redis, keys }: TemplateStoreOptions) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  async put({ tenant, name, digest, settings }: PutTemplate): Promise<PutReply> {
+    const { handler_folder, build_options } = settings;
+    const reply = await putScript.run(
+      this.#redis,
+      [this.#keys.template(tenant, name), this.#keys.templates(tenant)],
+      [name, digest, handler_folder, JSON.stringify(build_options), Date.now()],
+    );
+    const [before, [version, updatedAt]] = reply as [string | null, [string, string]];
+    return {
+      template: {
+        name,
+        version: Number(version),
+        digest,
+        ...settings,
+        updated_at: new Date(Number(updatedAt)).toISOString(),
+      },
+      created: before === null,
+      changed: before !== digest,
+    };
+  }
+
+  async get(tenant: string, name: string): Promise<Template | undefined> {
+    return parseTemplate(name, await this.#redis.hgetall(this.#keys.template(tenant, name)));
+  }
+
+  /** A tenant's templates by name, those after `after`. */
+  async list(tenant: string, { limit, after }: { limit: number; after?: string | undefined }) {
+    const start = after === undefined ? '-' : `(${after}`;
+    const names = await this.#redis.zrangebylex(this.#keys.templates(tenant), start, '+', 'LIMIT', 0, limit);
+    const templates = await Promise.all(names.map((name) => this.get(tenant, name)));
+    // One removed in between is simply no longer there.
+    return templates.filter((template) => template !== undefined);
+  }
+
+  /** False when there was none. Jobs that were accepted with it keep its files. */
+  async remove(tenant: string, name: string): Promise<boolean> {
+    const { template, templates } = this.#keys;
+    const replies = await this.#redis
+      .multi()
+      .del(template(tenant, name))
+      .zrem(templates(tenant), name)
+      .exec();
+    return replies?.[0]?.[1] === 1;
+  }
+}
+
+function parseTemplate(name: string, fields: Readonly<Record<string, string>>): Template | undefined {
+  const { digest, version, handler_folder = '', build_options = '[]', updated_at } = fields;
+  if (digest === undefined) return undefined;
+  return {
+    name,
+    version: Number(version),
+    digest,
+    handler_folder,
+    build_options: JSON.parse(build_options) as Template['build_options'],
+    updated_at: new Date(Number(updated_at)).toISOString(),
+  };
+}
