@@ -10,7 +10,7 @@ import {
   problemHandler,
   refuseWhileDraining,
 } from '@slipway/shared/http';
-import { createDispatcher, JobStore } from '@slipway/shared/jobs';
+import { BatchStore, createDispatcher, type DispatchJob, JobStore } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { createSender } from '@slipway/shared/queues';
@@ -45,7 +45,9 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   const blobs = await openBlobStore(config.blobStore);
   const sources = createSourceStore({ blobs, limits: sourceLimits(config) });
   const builds = createSender({ queue: 'builds', redis, keys });
-  const store: JobStore = new JobStore({ redis, keys, onReleased: (jobs) => void dispatch(jobs) });
+  const onReleased = (jobs: readonly DispatchJob[]) => void dispatch(jobs);
+  const store = new JobStore({ redis, keys, onReleased });
+  const batches = new BatchStore({ redis, keys, onReleased });
   const dispatch = createDispatcher({ store, builds, logger });
   const watcher = new JobWatcher({ reader: connect('events', 'patient'), keys, logger });
   const registry = createMetrics({ store });
@@ -53,6 +55,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   const stopping = new AbortController();
   const endpoints = apiEndpoints({
     store,
+    batches,
     replicas: new ReplicaRegistry({ redis, keys }),
     sources,
     dequeue: (id) => builds.remove(id),

@@ -1,5 +1,6 @@
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { SourceStore } from '@slipway/shared/source';
+import type { SubmitBatchDeps } from './batches/submit.js';
 import { fleetEndpoints } from './fleet/endpoints.js';
 import type { Endpoint } from './http/operation.js';
 import { jobEndpoints } from './jobs/endpoints.js';
@@ -10,6 +11,7 @@ import { sourceEndpoints } from './sources/endpoints.js';
 
 export interface EndpointDeps extends Omit<SubmitDeps, 'sources' | 'store'>, FollowDeps {
   readonly store: SubmitDeps['store'];
+  readonly batches: SubmitBatchDeps['batches'];
   readonly sources: SourceStore;
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining'>;
   /** Takes a job out of the queue, if it waits there. */

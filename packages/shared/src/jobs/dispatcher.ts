@@ -1,6 +1,6 @@
 import type { Logger } from '../logger/index.js';
 import type { Sender } from '../queues/index.js';
-import type { DispatchJob } from './job-store.js';
+import type { DispatchJob } from './transition.js';
 
 interface DispatcherOptions {
   readonly store: { dispatched(ids: readonly string[]): Promise<void> };

@@ -1,8 +1,9 @@
+export { type BatchRecord, toBatch } from './batch-record.js';
+export { BatchStore } from './batch-store.js';
 export { createDispatcher, type Dispatcher } from './dispatcher.js';
 export {
   type AttemptEnd,
   type Created,
-  type DispatchJob,
   JobStore,
   type PeekReply,
   type Requeue,
@@ -11,3 +12,4 @@ export {
 } from './job-store.js';
 export type { JobFilter, JobPage } from './list.js';
 export { type JobRecord, toJob } from './record.js';
+export type { DispatchJob } from './transition.js';

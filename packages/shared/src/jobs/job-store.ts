@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
 import {
-  type BatchOptions,
   imageRepository,
   type JobError,
   type JobResult,
@@ -14,7 +13,13 @@ import { timeOfId } from '../ids/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import { type JobFilter, type JobPage, listJobs } from './list.js';
 import { type JobRecord, parseRecord } from './record.js';
-import { type TransitionReply, transitionScript } from './transition.js';
+import {
+  createTransition,
+  type DispatchJob,
+  type Transition,
+  type TransitionOptions,
+  type TransitionReply,
+} from './transition.js';
 
 /** How an attempt ended for good. */
 export type AttemptEnd =
@@ -62,16 +67,6 @@ export interface Tenant {
   readonly weight: number;
 }
 
-interface OpenBatch {
-  readonly tenant: Tenant;
-  /** How many jobs it has. */
-  readonly total: number;
-  readonly spec: BatchOptions;
-  readonly sealedCallbackSecret?: string | undefined;
-  /** The batch that it repeats. */
-  readonly retryOf?: string | undefined;
-}
-
 export interface QueueState {
   readonly queued: number;
   readonly running: number;
@@ -81,26 +76,15 @@ export interface QueueState {
   readonly meanBuildMs: number | undefined;
 }
 
-/** A job for the queue. */
-export interface DispatchJob {
-  readonly id: string;
-  /** Lower is earlier. */
-  readonly priority: number;
-}
-
 export interface Created extends DispatchJob {
   readonly dispatch: boolean;
 }
 
-interface JobStoreOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+interface JobStoreOptions extends TransitionOptions {
   /** A job that has lost this many workers or builders is quarantined: its build kills them. */
   readonly quarantineAfter?: number;
   /** Milliseconds that a job may wait before it ends with `expired`. */
   readonly queueTimeoutMs?: number;
-  /** Told of jobs that may go to the queue because another one has ended; the reconciler finds them too, seconds later. */
-  readonly onReleased?: (jobs: readonly DispatchJob[]) => void;
 }
 
 /** The records of jobs. Every change is one atomic transition (see transition.ts). */
@@ -109,25 +93,15 @@ export class JobStore {
   readonly #keys: Keys;
   readonly #quarantineAfter: number;
   readonly #queueTimeoutMs: number;
-  readonly #onReleased: (jobs: readonly DispatchJob[]) => void;
+  readonly #transition: Transition;
 
   constructor(options: JobStoreOptions) {
-    const { redis, keys, quarantineAfter = 2, queueTimeoutMs = 24 * 3600 * 1_000, onReleased } = options;
+    const { redis, keys, quarantineAfter = 2, queueTimeoutMs = 24 * 3600 * 1_000 } = options;
     this.#redis = redis;
     this.#keys = keys;
     this.#quarantineAfter = quarantineAfter;
     this.#queueTimeoutMs = queueTimeoutMs;
-    this.#onReleased = onReleased ?? (() => undefined);
-  }
-
-  async #transition(operation: string, id: string, ...args: (string | number)[]): Promise<TransitionReply> {
-    const keys = [operation.startsWith('batch:') ? this.#keys.batch(id) : this.#keys.job(id)];
-    const reply = await transitionScript.run(this.#redis, keys, [this.#keys.base, operation, id, ...args]);
-    const [outcome, released] = reply as [TransitionReply, [string, string][]];
-    if (released.length > 0) {
-      this.#onReleased(released.map(([jobId, priority]) => ({ id: jobId, priority: Number(priority) })));
-    }
-    return outcome;
+    this.#transition = createTransition(options);
   }
 
   /**
@@ -153,6 +127,9 @@ export class JobStore {
       spec.function ?? '',
       ...indexNames(spec, tenant),
     );
+    if (outcome === 'closed') {
+      throw new SlipwayError('batch_closed', `The batch ${batch} was given up before it was written.`);
+    }
     if (outcome !== 'ok') throw new SlipwayError('internal', `The job id ${id} is taken.`);
     return { id, priority: priority as number, dispatch: dispatch === 1 };
   }
@@ -264,33 +241,6 @@ export class JobStore {
     const [outcome] = await this.#transition('cancel', id);
     if (outcome === 'requested') await this.#redis.publish(this.#keys.cancellations, id);
     return outcome === 'ok' ? 'canceled' : (outcome as 'requested' | 'terminal' | 'missing');
-  }
-
-  /** Begins a batch. Its jobs are created next, and wait until it is committed. */
-  async openBatch(id: string, { tenant, total, spec, ...rest }: OpenBatch): Promise<void> {
-    const { on_failure, max_running = 0, labels, callback } = spec;
-    await this.#transition(
-      'batch:open',
-      id,
-      tenant.name,
-      total,
-      on_failure,
-      max_running,
-      JSON.stringify(labels),
-      callback ? JSON.stringify({ url: callback.url }) : '',
-      rest.sealedCallbackSecret ?? '',
-      rest.retryOf ?? '',
-    );
-  }
-
-  /** Accepts the batch, all of it. False when it was given up before. */
-  async commitBatch(id: string): Promise<boolean> {
-    return (await this.#transition('batch:commit', id))[0] === 'ok';
-  }
-
-  /** Lets nothing more of the batch begin. Its jobs are to be canceled one by one then; see `stopping`. */
-  async stopBatch(id: string): Promise<'ok' | 'terminal' | 'missing'> {
-    return (await this.#transition('batch:stop', id))[0] as 'ok' | 'terminal' | 'missing';
   }
 
   /** Which of these running jobs are to be canceled, or are no longer held by the token they are listed with. */

@@ -8,6 +8,7 @@ export interface JobFilter {
   readonly function?: string | undefined;
   /** A repository, or a whole reference of which the repository counts. */
   readonly image?: string | undefined;
+  readonly batch?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly limit: number;
   /** The id after which the page begins, going back in time. */
@@ -56,6 +57,7 @@ function filterIndexes(filter: JobFilter): string[] {
   return [
     `tenant:${filter.tenant}`,
     ...(filter.state ? [`state:${filter.state}`] : []),
+    ...(filter.batch ? [`batch:${filter.batch}`] : []),
     ...(filter.function ? [`function:${filter.function}`] : []),
     ...(filter.image === undefined ? [] : [`image:${reference ? imageRepository(reference) : filter.image}`]),
     ...Object.entries(filter.labels ?? {}).map(([name, value]) => `label:${name}=${value}`),

@@ -1,4 +1,4 @@
-import { defineScript } from '../redis/index.js';
+import { defineScript, type Keys, type Redis } from '../redis/index.js';
 import { batch } from './lua/batch.js';
 import { create } from './lua/create.js';
 import { end } from './lua/end.js';
@@ -30,7 +30,7 @@ if state == 'succeeded' or state == 'failed' or state == 'canceled' then return 
  * Returns {{outcome, …}, {{id, priority}, …}}: the outcomes are listed at `TransitionReply`; the jobs are those that may go to
  * the queue from now on because of it.
  */
-export const transitionScript = defineScript(
+const transitionScript = defineScript(
   `${prelude}
 local function run()
 ${[create, batch, onlyIfNotEnded, start, end].join('\n')}
@@ -39,11 +39,43 @@ return { run(), released }`,
 );
 
 /**
- * `ok`; `exists` (create); `missing`: no such record; `terminal`: the job has ended, `[1]` says how;
+ * `ok`; `exists` (create); `closed` (create): its batch takes no more jobs; `missing`: no such record; `terminal`: the job has ended, `[1]` says how;
  * `stale`: the token is not the current one; `requested`: the job runs and its worker is to stop it;
  * `wait`: it may not start now.
  */
 export type TransitionReply =
   | readonly ['ok', ...unknown[]]
-  | readonly ['exists' | 'missing' | 'stale' | 'requested' | 'wait']
+  | readonly ['exists' | 'closed' | 'missing' | 'stale' | 'requested' | 'wait']
   | readonly ['terminal', string];
+
+/** A job for the queue. */
+export interface DispatchJob {
+  readonly id: string;
+  /** Lower is earlier. */
+  readonly priority: number;
+}
+
+export interface TransitionOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** Told of jobs that may go to the queue because of a change; the reconciler finds them too, seconds later. */
+  readonly onReleased?: ((jobs: readonly DispatchJob[]) => void) | undefined;
+}
+
+export type Transition = (
+  operation: string,
+  id: string,
+  ...args: (string | number)[]
+) => Promise<TransitionReply>;
+
+export function createTransition({ redis, keys, onReleased }: TransitionOptions): Transition {
+  return async (operation, id, ...args) => {
+    const record = operation.startsWith('batch:') ? keys.batch(id) : keys.job(id);
+    const reply = await transitionScript.run(redis, [record], [keys.base, operation, id, ...args]);
+    const [outcome, released] = reply as [TransitionReply, [string, string][]];
+    if (released.length > 0) {
+      onReleased?.(released.map(([jobId, priority]) => ({ id: jobId, priority: Number(priority) })));
+    }
+    return outcome;
+  };
+}

@@ -3,8 +3,9 @@
  * open: 4 tenant, 5 total, 6 `continue` or `stop`, 7 how many of it may be in the queue at once or 0, 8 labels as JSON,
  * 9 callback as JSON or '', 10 its sealed secret or '', 11 the batch that it repeats or ''.
  * commit: takes the jobs that were created for it as accepted, all of them: the first go to the queue. Until then none does.
- * stop: nothing of it begins from now on; whoever asks has its jobs canceled one by one.
- * Returns {'ok'}, {'missing'}, or {'terminal'} when it has ended.
+ * stop: nothing of it begins from now on; whoever asks has its jobs canceled one by one. What was not committed never will be.
+ * give_up: the same, only of one that was not committed.
+ * Returns {'ok'}, {'missing'}, or {'terminal'} when it has ended, or was accepted or stopped before.
  */
 export const batch = `
 if op == 'batch:open' then
@@ -14,30 +15,43 @@ if op == 'batch:open' then
   if ARGV[9] ~= '' then redis.call('HSET', key, 'callback', ARGV[9]) end
   if ARGV[10] ~= '' then redis.call('HSET', key, 'sealed_callback_secret', ARGV[10]) end
   if ARGV[11] ~= '' then redis.call('HSET', key, 'retry_of', ARGV[11]) end
-  redis.call('ZADD', base .. 'index:batches:' .. ARGV[4], 0, id)
   redis.call('ZADD', base .. 'batches:drafts', now, id)
   return { 'ok' }
 end
 
-if op == 'batch:commit' or op == 'batch:stop' then
-  local batch = { id = id, key = base .. 'batch:' .. id, events = base .. 'batch:events:' .. id,
-    parked = base .. 'batch:parked:' .. id }
-  local f = redis.call('HMGET', batch.key, 'tenant', 'finished_at', 'stopped')
+local function batch_with_id()
+  return { id = id, key = base .. 'batch:' .. id, events = base .. 'batch:events:' .. id, parked = base .. 'batch:parked:' .. id }
+end
+
+if op == 'batch:commit' then
+  local batch = batch_with_id()
+  local f = redis.call('HMGET', batch.key, 'tenant', 'stopped', 'committed', 'on_failure', 'failed')
   if not f[1] then return { 'missing' } end
-  if f[2] then return { 'terminal', 'finished' } end
+  if f[2] or f[3] then return { 'terminal', 'closed' } end
   redis.call('ZREM', base .. 'batches:drafts', id)
-  if op == 'batch:commit' then
-    if f[3] then return { 'terminal', 'stopped' } end
-    redis.call('HSET', batch.key, 'committed', 1)
-    while release_next_of(batch) do end
-  else
-    redis.call('HSETNX', batch.key, 'stopped', 'canceled')
-    -- Of a batch that was never accepted whole, what was not created will never be.
-    if redis.call('HSETNX', batch.key, 'committed', 0) == 1 then
-      redis.call('HSET', batch.key, 'total', redis.call('ZCARD', base .. 'index:batch:' .. id))
-    end
-    redis.call('ZADD', base .. 'batches:stopping', now, id)
+  redis.call('HSET', batch.key, 'committed', 1)
+  local index = base .. 'index:batches:' .. f[1]
+  redis.call('ZADD', index, 0, id)
+  -- Those that are over and gone leave the list as others come.
+  for _, oldest in ipairs(redis.call('ZRANGE', index, 0, 1)) do
+    if redis.call('EXISTS', base .. 'batch:' .. oldest) == 0 then redis.call('ZREM', index, oldest) end
   end
+  if f[4] == 'stop' and f[5] ~= '0' then stop_batch(batch, 'job_failed') end
+  while release_next_of(batch) do end
+  end_batch_if_done(batch)
+  return { 'ok' }
+end
+
+if op == 'batch:stop' or op == 'batch:give_up' then
+  local batch = batch_with_id()
+  local f = redis.call('HMGET', batch.key, 'tenant', 'finished_at', 'committed')
+  if not f[1] then return { 'missing' } end
+  if f[2] or (op == 'batch:give_up' and f[3]) then return { 'terminal', 'closed' } end
+  redis.call('ZREM', base .. 'batches:drafts', id)
+  if redis.call('HSETNX', batch.key, 'committed', 0) == 1 then
+    redis.call('HSET', batch.key, 'total', redis.call('ZCARD', base .. 'index:batch:' .. id))
+  end
+  stop_batch(batch, 'canceled')
   end_batch_if_done(batch)
   return { 'ok' }
 end

@@ -8,6 +8,8 @@
  * begin at the virtual time, which is the tag of the job that last started. Within the span that a tenant's waiting
  * jobs cover, a job stands by the share of known build times that are longer than its own, so that the longest go
  * first and no other tenant waits longer for it. An unknown time counts as the median.
+ * A build is skipped only while nothing else is, or has been, pushed to the image. A batch takes no more jobs once it was
+ * committed or given up.
  * Returns {'ok', priority, whether it is to go to the queue}; lower is earlier. BullMQ takes priorities up to 2^21.
  */
 export const create = `
@@ -15,6 +17,10 @@ if op == 'create' then
   if state then return { 'exists' } end
   local tenant, weight, band, expected = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
   local pushes_to, build_key, manner, batch, func = ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
+  if batch ~= '' then
+    local f = redis.call('HMGET', base .. 'batch:' .. batch, 'tenant', 'committed', 'stopped')
+    if not f[1] or f[2] or f[3] then return { 'closed' } end
+  end
   local fairness, durations = base .. 'fairness', base .. 'durations'
   if redis.call('ZCARD', base .. 'index:state:queued') + redis.call('ZCARD', base .. 'index:state:running') == 0 then
     redis.call('DEL', fairness)
@@ -37,8 +43,11 @@ if op == 'create' then
   end
 
   if pushes_to ~= '' and manner == 'skip' then
-    local built = redis.call('HMGET', base .. 'built:' .. flight, 'key', 'result')
-    if built[1] == build_key then
+    local built = redis.call('HMGET', base .. 'built:' .. flight, 'key', 'result', 'job')
+    local newest = redis.call('GET', base .. 'image:newest:' .. pushes_to)
+    local flying = redis.call('HGET', base .. 'flight:' .. flight, 'key')
+    if built[1] == build_key and (not newest or newest == built[3]) and (not flying or flying == build_key)
+      and (flying or not redis.call('GET', base .. 'image:running:' .. pushes_to)) then
       redis.call('HSET', job.key, 'priority', 1, 'tag', 0, 'result', built[2], 'finished_at', clock(now))
       change(job, false, 'succeeded', 'job.succeeded')
       return { 'ok', 1, 0 }

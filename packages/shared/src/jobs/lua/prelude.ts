@@ -28,8 +28,18 @@ local function end_batch_if_done(batch)
   if f[6] or not f[5] or f[2] + f[3] + f[4] < tonumber(f[1]) then return end
   redis.call('HSET', batch.key, 'finished_at', clock(now))
   redis.call('ZREM', base .. 'batches:stopping', batch.id)
+  redis.call('DEL', batch.parked)
   redis.call('XADD', events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', clock(now))
   redis.call('XADD', batch.events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', clock(now))
+  for _, key in ipairs({ batch.key, batch.events, base .. 'index:batch:' .. batch.id }) do
+    redis.call('PEXPIRE', key, 2592000000)
+  end
+end
+
+-- Lets nothing more of the batch begin.
+local function stop_batch(batch, why)
+  redis.call('HSET', batch.key, 'stopped', why)
+  redis.call('ZADD', base .. 'batches:stopping', now, batch.id)
 end
 
 local function change(job, from, to, type)
@@ -122,7 +132,10 @@ local function settle_sharers(job, to)
     redis.call('HSET', job_of(sharer).key, 'shares', first.id)
     redis.call('SADD', base .. 'sharers:' .. first.id, sharer)
   end
-  redis.call('HSET', flight_of(first), 'job', first.id, 'key', get(first, 'build_key'))
+  -- A newer job that is built from something else keeps its place.
+  if redis.call('EXISTS', flight_of(first)) == 0 then
+    redis.call('HSET', flight_of(first), 'job', first.id, 'key', get(first, 'build_key'))
+  end
   local batch = batch_of(first)
   if not batch then return release(first) end
   redis.call('HSET', first.key, 'parked', 'batch')
@@ -141,9 +154,9 @@ settle = function(job, from, to)
   redis.call('PEXPIRE', base .. 'log:' .. job.id, 300000)
   local flight = flight_of(job)
   if redis.call('HGET', flight, 'job') == job.id then redis.call('DEL', flight) end
-  if batch and to == 'failed' and redis.call('HGET', batch.key, 'on_failure') == 'stop'
-    and redis.call('HSETNX', batch.key, 'stopped', 'job_failed') == 1 then
-    redis.call('ZADD', base .. 'batches:stopping', now, batch.id)
+  if batch and to == 'failed' then
+    local f = redis.call('HMGET', batch.key, 'on_failure', 'committed', 'stopped')
+    if f[1] == 'stop' and f[2] and not f[3] then stop_batch(batch, 'job_failed') end
   end
   change(job, from, to, 'job.' .. to)
   if batch and not parked then redis.call('HINCRBY', batch.key, 'outstanding', -1) end

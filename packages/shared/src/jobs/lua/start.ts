@@ -54,6 +54,11 @@ if op == 'start' then
     'start:' .. number, cjson.encode({ at = now, worker = worker, wait = wait }))
   redis.call('HSETNX', job.key, 'started_at', clock(now))
   redis.call('HDEL', job.key, 'retry_at')
+  local batch = batch_of(job)
+  if batch and redis.call('HSETNX', batch.key, 'started_at', clock(now)) == 1 then
+    local f = redis.call('HMGET', batch.key, 'succeeded', 'failed', 'canceled')
+    redis.call('HSET', batch.key, 'ended_before', f[1] + f[2] + f[3])
+  end
   local fairness, field, tag = base .. 'fairness', 'virtual:' .. get(job, 'band'), tonumber(get(job, 'tag'))
   if tag > tonumber(redis.call('HGET', fairness, field) or '0') then redis.call('HSET', fairness, field, tag) end
   change(job, state, 'running', 'job.started')

@@ -1,0 +1,89 @@
+import type { Batch, BatchOptions } from '../contracts/index.js';
+
+/** A batch as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
+export interface BatchRecord {
+  readonly id: string;
+  readonly tenant: string;
+  readonly total: number;
+  readonly counts: Batch['counts'];
+  readonly onFailure: BatchOptions['on_failure'];
+  readonly maxRunning: number | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly callbackUrl: string | undefined;
+  readonly sealedCallbackSecret: string | undefined;
+  readonly retryOf: string | undefined;
+  readonly createdAt: number;
+  /** When the first of its jobs began. */
+  readonly startedAt: number | undefined;
+  /** How many had ended by then, because they were skipped or canceled. */
+  readonly endedBefore: number;
+  readonly finishedAt: number | undefined;
+  /** Whether it was accepted, all of it. */
+  readonly committed: boolean;
+  /** Why nothing more of it begins. */
+  readonly stopped: 'canceled' | 'job_failed' | undefined;
+}
+
+const optionalNumber = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+
+/** Reads the fields of the hash; undefined when there is no such record. */
+export function parseBatchRecord(
+  id: string,
+  fields: Readonly<Record<string, string>>,
+): BatchRecord | undefined {
+  const { tenant, callback } = fields;
+  if (tenant === undefined) return undefined;
+  const count = (state: keyof Batch['counts']) => Number(fields[state] ?? 0);
+  return {
+    id,
+    tenant,
+    total: Number(fields.total),
+    counts: {
+      queued: count('queued'),
+      running: count('running'),
+      succeeded: count('succeeded'),
+      failed: count('failed'),
+      canceled: count('canceled'),
+    },
+    onFailure: fields.on_failure as BatchOptions['on_failure'],
+    maxRunning: Number(fields.max_running) || undefined,
+    labels: JSON.parse(fields.labels ?? '{}') as Record<string, string>,
+    callbackUrl: callback === undefined ? undefined : (JSON.parse(callback) as { url: string }).url,
+    sealedCallbackSecret: fields.sealed_callback_secret,
+    retryOf: fields.retry_of,
+    createdAt: Number(fields.created_at),
+    startedAt: optionalNumber(fields.started_at),
+    endedBefore: Number(fields.ended_before ?? 0),
+    finishedAt: optionalNumber(fields.finished_at),
+    committed: fields.committed === '1',
+    stopped: fields.stopped as BatchRecord['stopped'],
+  };
+}
+
+const minuteMs = 60_000;
+
+/** The record as the API shows it, at a time. The callback's secret is not part of it. */
+export function toBatch(record: BatchRecord, now: number): Batch {
+  const { counts, startedAt, finishedAt } = record;
+  const ended = counts.succeeded + counts.failed + counts.canceled;
+  const builtMs = startedAt === undefined ? 0 : (finishedAt ?? now) - startedAt;
+  const built = ended - record.endedBefore;
+  const rate = builtMs > 0 && built > 0 ? built / builtMs : undefined;
+  const left = record.total - ended;
+  return {
+    id: record.id,
+    state: finishedAt !== undefined ? 'finished' : record.stopped ? 'stopping' : 'running',
+    total: record.total,
+    counts,
+    on_failure: record.onFailure,
+    ...(record.maxRunning !== undefined && { max_running: record.maxRunning }),
+    labels: { ...record.labels },
+    ...(record.callbackUrl !== undefined && { callback: { url: record.callbackUrl } }),
+    ...(record.retryOf !== undefined && { retry_of: record.retryOf }),
+    created_at: new Date(record.createdAt).toISOString(),
+    ...(finishedAt !== undefined && { finished_at: new Date(finishedAt).toISOString() }),
+    ...(rate !== undefined && { jobs_per_minute: Math.round(rate * minuteMs * 10) / 10 }),
+    ...(rate !== undefined &&
+      finishedAt === undefined && { estimated_end_at: new Date(now + left / rate).toISOString() }),
+  };
+}

@@ -1,0 +1,112 @@
+import type { BatchOptions, JobState } from '../contracts/index.js';
+import type { Keys, Redis } from '../redis/index.js';
+import { type BatchRecord, parseBatchRecord } from './batch-record.js';
+import type { Tenant } from './job-store.js';
+import { createTransition, type Transition, type TransitionOptions } from './transition.js';
+
+interface OpenBatch {
+  readonly tenant: Tenant;
+  /** How many jobs it has. */
+  readonly total: number;
+  readonly options: BatchOptions;
+  readonly sealedCallbackSecret?: string | undefined;
+  /** The batch that it repeats. */
+  readonly retryOf?: string | undefined;
+}
+
+interface BatchPage {
+  readonly records: readonly BatchRecord[];
+  /** Where the next page begins; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** Ids are looked at in runs of this many. */
+const run = 500;
+
+/** The records of batches. Every change is one atomic transition (see transition.ts). */
+export class BatchStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #transition: Transition;
+
+  constructor(options: TransitionOptions) {
+    this.#redis = options.redis;
+    this.#keys = options.keys;
+    this.#transition = createTransition(options);
+  }
+
+  /** Begins a batch. Its jobs are created next, and wait until it is committed. */
+  async open(id: string, { tenant, total, options, ...rest }: OpenBatch): Promise<void> {
+    const { on_failure, max_running = 0, labels, callback } = options;
+    await this.#transition(
+      'batch:open',
+      id,
+      tenant.name,
+      total,
+      on_failure,
+      max_running,
+      JSON.stringify(labels),
+      callback ? JSON.stringify({ url: callback.url }) : '',
+      rest.sealedCallbackSecret ?? '',
+      rest.retryOf ?? '',
+    );
+  }
+
+  /** Accepts the batch, all of it. False when it was given up before. */
+  async commit(id: string): Promise<boolean> {
+    return (await this.#transition('batch:commit', id))[0] === 'ok';
+  }
+
+  /** Lets nothing more of the batch begin. Its jobs are to be canceled one by one then; see `stopping`. */
+  async stop(id: string): Promise<'ok' | 'terminal' | 'missing'> {
+    return (await this.#transition('batch:stop', id))[0] as 'ok' | 'terminal' | 'missing';
+  }
+
+  /** Stops the batch unless it was committed: whoever wrote it is gone. */
+  async giveUp(id: string): Promise<boolean> {
+    return (await this.#transition('batch:give_up', id))[0] === 'ok';
+  }
+
+  async get(id: string): Promise<BatchRecord | undefined> {
+    return parseBatchRecord(id, await this.#redis.hgetall(this.#keys.batch(id)));
+  }
+
+  /** A page of a tenant's batches, newest first; `before` is the id after which it begins. */
+  async list(filter: { tenant: string; limit: number; before?: string | undefined }): Promise<BatchPage> {
+    const { tenant, limit, before } = filter;
+    const index = this.#keys.index(`batches:${tenant}`);
+    const start = before === undefined ? '+' : `(${before}`;
+    const ids = await this.#redis.zrevrangebylex(index, start, '-', 'LIMIT', 0, limit + 1);
+    const page = ids.slice(0, limit);
+    const records = await Promise.all(page.map((id) => this.get(id)));
+    return {
+      records: records.flatMap((record) => record ?? []),
+      next: ids.length > limit ? page.at(-1) : undefined,
+    };
+  }
+
+  /** The ids of the jobs of a batch that are in a state now, in the order of their submission, some at a time. */
+  async *jobIds(id: string, state: JobState): AsyncGenerator<string[]> {
+    const index = this.#keys.index(`batch:${id}`);
+    let after = '-';
+    for (;;) {
+      const ids = await this.#redis.zrangebylex(index, after, '+', 'LIMIT', 0, run);
+      if (ids.length === 0) return;
+      const scores = await this.#redis.zmscore(this.#keys.index(`state:${state}`), ...ids);
+      const found = ids.filter((_id, at) => scores[at] !== null);
+      if (found.length > 0) yield found;
+      after = `(${ids.at(-1)}`;
+    }
+  }
+
+  /** Batches that have been written for longer than this, some of them. */
+  async drafts(olderThanMs: number): Promise<string[]> {
+    const before = Date.now() - olderThanMs;
+    return await this.#redis.zrangebyscore(this.#keys.draftBatches, '-inf', before, 'LIMIT', 0, run);
+  }
+
+  /** Batches that were stopped and have not ended, some of them, the oldest first. */
+  async stopping(): Promise<string[]> {
+    return await this.#redis.zrange(this.#keys.stoppingBatches, '0', String(run - 1));
+  }
+}

@@ -1,0 +1,64 @@
+import { hash } from 'node:crypto';
+import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
+import { errorRow, type FieldError, SlipwayError } from '@slipway/shared/errors';
+import type { Tenant } from '@slipway/shared/jobs';
+import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
+
+/** Sources may be fetched from elsewhere; so many at once. */
+const atOnce = 8;
+/** More errors help nobody. */
+export const maxItemErrors = 100;
+
+/** `batch_invalid`, with what is wrong with each item. */
+export function itemsRefused(errors: readonly FieldError[]): SlipwayError {
+  const [first] = errors;
+  return new SlipwayError(
+    'batch_invalid',
+    first ? `body${first.path}: ${first.message}` : 'Items of the batch are not valid.',
+    { errors: errors.slice(0, maxItemErrors) },
+  );
+}
+
+/**
+ * Looks up what the requests only name, each distinct source and template once. Throws `batch_invalid` with the errors of
+ * every item whose source or template is not there; their paths begin at `/items`.
+ */
+export async function resolveItems(
+  requests: readonly JobRequest[],
+  tenant: Tenant,
+  deps: ResolveDeps,
+): Promise<JobSpec[]> {
+  const groups = new Map<string, number[]>();
+  for (const [at, { source, template }] of requests.entries()) {
+    const key = hash('sha256', JSON.stringify([source, template]));
+    const group = groups.get(key);
+    if (group) group.push(at);
+    else groups.set(key, [at]);
+  }
+  const specs = new Array<JobSpec>(requests.length);
+  const refused: [number, FieldError][] = [];
+  const queue = groups.values();
+  const work = async () => {
+    for (const items of queue) {
+      const first = requests[items[0] as number] as JobRequest;
+      try {
+        const { source, template } = await resolveRequest(first, tenant, deps);
+        for (const at of items) {
+          const { source: _source, template: _template, ...rest } = requests[at] as JobRequest;
+          specs[at] = { ...rest, source, ...(template && { template }) };
+        }
+      } catch (error) {
+        if (!(error instanceof SlipwayError) || errorRow(error.code).fault !== 'user') throw error;
+        for (const at of items) for (const each of itemErrors(at, error)) refused.push([at, each]);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  if (refused.length > 0) throw itemsRefused(refused.sort(([a], [b]) => a - b).map(([, each]) => each));
+  return specs;
+}
+
+function itemErrors(at: number, error: SlipwayError): FieldError[] {
+  const own = error.errors ?? [{ path: '', message: error.message }];
+  return own.map(({ path, message }) => ({ path: `/items/${at}${path}`, message }));
+}

@@ -1,0 +1,65 @@
+import type { BatchOptions, JobSpec } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { newId } from '@slipway/shared/ids';
+import type { BatchRecord, BatchStore, Tenant } from '@slipway/shared/jobs';
+import { seal } from '@slipway/shared/signing';
+import { checkRoom, type SubmitDeps } from '../jobs/submit.js';
+
+export interface SubmitBatchDeps extends Pick<SubmitDeps, 'store' | 'sealingKey' | 'maxQueuedJobs'> {
+  readonly batches: BatchStore;
+}
+
+export interface BatchSubmission {
+  /** The jobs, with everything looked up; see `resolveItems`. */
+  readonly specs: readonly JobSpec[];
+  readonly options: BatchOptions;
+  readonly tenant: Tenant;
+  /** The batch that it repeats. */
+  readonly retryOf?: string | undefined;
+}
+
+/** So many records are written at once, so that Redis can answer others in between. */
+const atOnce = 250;
+
+/**
+ * Accepts a batch, all of it or nothing: once this resolves each job will reach a terminal state, whatever dies. Nothing is
+ * built before that; what a process leaves that dies on the way is canceled a minute later.
+ * Throws `queue_full` when not all of its jobs may wait.
+ */
+export async function submitBatch(
+  { specs, options, tenant, retryOf }: BatchSubmission,
+  { store, batches, sealingKey, maxQueuedJobs }: SubmitBatchDeps,
+): Promise<BatchRecord> {
+  await checkRoom(specs.length, { store, maxQueuedJobs });
+  const id = newId('batch');
+  const sealed = (secret: string | undefined, owner: string) =>
+    secret === undefined ? undefined : seal(sealingKey, secret, owner);
+  await batches.open(id, {
+    tenant,
+    total: specs.length,
+    options,
+    sealedCallbackSecret: sealed(options.callback?.secret, id),
+    retryOf,
+  });
+  try {
+    for (let at = 0; at < specs.length; at += atOnce) {
+      await Promise.all(
+        specs.slice(at, at + atOnce).map(async (spec) => {
+          const jobId = newId('job');
+          const sealedCallbackSecret = sealed(spec.callback?.secret, jobId);
+          await store.create(jobId, spec, { tenant, batch: id, sealedCallbackSecret });
+        }),
+      );
+    }
+    if (!(await batches.commit(id))) {
+      throw new SlipwayError('batch_closed', `The batch ${id} was given up before it was written.`);
+    }
+  } catch (error) {
+    // If this fails too, the leading worker does it.
+    await batches.giveUp(id).catch(() => undefined);
+    throw error;
+  }
+  const record = await batches.get(id);
+  if (!record) throw new SlipwayError('internal', `The record of ${id} is gone.`);
+  return record;
+}
