@@ -7,8 +7,8 @@ import { SlipwayError } from '../errors/index.js';
 /** What a template.yml says that matters to a build. */
 export type TemplateSettings = Pick<Template, 'handler_folder' | 'build_options'>;
 
-/** Bytes of a template.yml; they have some hundreds. */
-export const maxYamlBytes = 64 * 1024;
+/** Bytes of a template.yml; they have some hundreds, and hostile ones take the parser the longer the square of it. */
+export const maxYamlBytes = 16 * 1024;
 
 /** What an alias stands for is counted as often as it is used, so few are enough for anyone. */
 const maxAliases = 20;
