@@ -18,6 +18,7 @@ import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKey } from '@slipway/shared/signing';
 import { createSourceStore } from '@slipway/shared/source';
+import { TemplateStore } from '@slipway/shared/templates';
 import express from 'express';
 import type { ApiConfig } from './config.js';
 import { apiEndpoints } from './endpoints.js';
@@ -58,6 +59,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     batches,
     replicas: new ReplicaRegistry({ redis, keys }),
     sources,
+    templates: new TemplateStore({ redis, keys }),
     dequeue: (id) => builds.remove(id),
     dispatch,
     redis,

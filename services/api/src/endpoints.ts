@@ -1,5 +1,6 @@
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { SourceStore } from '@slipway/shared/source';
+import type { TemplateStore } from '@slipway/shared/templates';
 import type { SubmitBatchDeps } from './batches/submit.js';
 import { fleetEndpoints } from './fleet/endpoints.js';
 import type { Endpoint } from './http/operation.js';
@@ -9,10 +10,11 @@ import { logEndpoints } from './logs/endpoints.js';
 import type { FollowDeps } from './logs/follow.js';
 import { sourceEndpoints } from './sources/endpoints.js';
 
-export interface EndpointDeps extends Omit<SubmitDeps, 'sources' | 'store'>, FollowDeps {
+export interface EndpointDeps extends Omit<SubmitDeps, 'sources' | 'store' | 'templates'>, FollowDeps {
   readonly store: SubmitDeps['store'];
   readonly batches: SubmitBatchDeps['batches'];
   readonly sources: SourceStore;
+  readonly templates: TemplateStore;
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining'>;
   /** Takes a job out of the queue, if it waits there. */
   readonly dequeue: (id: string) => Promise<boolean>;

@@ -4,17 +4,9 @@ import { SlipwayError } from '@slipway/shared/errors';
 import type { SourceStore } from '@slipway/shared/source';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { closedSignal, lingerThenClose } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
+import { archiveTypes, receiveSource } from './receive.js';
 
-const archiveTypes = [
-  'application/octet-stream',
-  'application/x-tar',
-  'application/tar',
-  'application/gzip',
-  'application/x-gzip',
-  'application/x-www-form-urlencoded', // what curl --data-binary says when nobody told it otherwise
-];
 const path = z.object({ digest: digestSchema });
 
 export function sourceEndpoints({ sources }: { sources: SourceStore }): Endpoint[] {
@@ -44,16 +36,11 @@ export function sourceEndpoints({ sources }: { sources: SourceStore }): Endpoint
         ],
       },
       async ({ req, res }) => {
-        try {
-          const { created, digest, files, bytes } = await sources.ingest(req, { signal: closedSignal(res) });
-          res
-            .location(`/v1/sources/${digest}`)
-            .status(created ? 201 : 200)
-            .json({ digest, files, bytes });
-        } catch (error) {
-          if (!req.complete) lingerThenClose(req, res);
-          throw error;
-        }
+        const { created, digest, files, bytes } = await receiveSource(sources, req, res);
+        res
+          .location(`/v1/sources/${digest}`)
+          .status(created ? 201 : 200)
+          .json({ digest, files, bytes });
       },
     ),
     endpoint(
