@@ -10,7 +10,13 @@ import {
   problemHandler,
   refuseWhileDraining,
 } from '@slipway/shared/http';
-import { BatchStore, createDispatcher, type DispatchJob, JobStore } from '@slipway/shared/jobs';
+import {
+  BatchStore,
+  cancelStopped,
+  createDispatcher,
+  type DispatchJob,
+  JobStore,
+} from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { createSender } from '@slipway/shared/queues';
@@ -54,13 +60,26 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   const registry = createMetrics({ store });
   const sealingKey = deriveKey(config.payloadSecret, 'callback secrets');
   const stopping = new AbortController();
+  const closing = new AbortController();
   const endpoints = apiEndpoints({
     store,
     batches,
+    cancelStopped(id) {
+      cancelStopped({ id, batches, store, dequeue: (jobId) => builds.remove(jobId) }).catch(
+        (error: unknown) => {
+          logger.warn({ err: error, batch_id: id }, 'left to the leading worker to cancel');
+        },
+      );
+    },
     replicas: new ReplicaRegistry({ redis, keys }),
     sources,
     templates: new TemplateStore({ redis, keys }),
     dequeue: (id) => builds.remove(id),
+    ahead: (id) => builds.position(id),
+    payloadSecrets: [{ tenant: defaultTenant, secret: config.payloadSecret }, ...config.tenantPayloadSecrets],
+    maxPayloadBytes: config.maxSourceBytes,
+    cancelOnDisconnect: config.cancelOnDisconnect,
+    closing: closing.signal,
     dispatch,
     redis,
     keys,
@@ -110,7 +129,10 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       port: config.port,
       host: config.bindHost,
       logger,
-      onStop: () => stopping.abort(),
+      onStop() {
+        stopping.abort();
+        setTimeout(() => closing.abort(), config.shutdownGraceMs * closingShare).unref();
+      },
       lingerMs,
     }),
     ...(config.metricsPort === undefined
@@ -120,6 +142,9 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     createSweeper({ blobs, logger }),
   ];
 }
+
+/** Of the grace time, how long answers to `POST /build` stay open for builds that still end. */
+const closingShare = 0.7;
 
 /** Long enough for clients that send now and then to be told that it drains. */
 const lingerMs = 1_000;

@@ -1,8 +1,9 @@
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { SourceStore } from '@slipway/shared/source';
 import type { TemplateStore } from '@slipway/shared/templates';
-import type { SubmitBatchDeps } from './batches/submit.js';
+import { type BatchEndpointsDeps, batchEndpoints } from './batches/endpoints.js';
 import { fleetEndpoints } from './fleet/endpoints.js';
+import { type FunctionBuilderDeps, functionBuilderEndpoint } from './function-builder/endpoint.js';
 import type { Endpoint } from './http/operation.js';
 import { jobEndpoints } from './jobs/endpoints.js';
 import type { SubmitDeps } from './jobs/submit.js';
@@ -10,9 +11,18 @@ import { logEndpoints } from './logs/endpoints.js';
 import type { FollowDeps } from './logs/follow.js';
 import { sourceEndpoints } from './sources/endpoints.js';
 
-export interface EndpointDeps extends Omit<SubmitDeps, 'sources' | 'store' | 'templates'>, FollowDeps {
+type BuildDeps = Pick<
+  FunctionBuilderDeps,
+  'payloadSecrets' | 'maxPayloadBytes' | 'ahead' | 'cancelOnDisconnect' | 'closing'
+>;
+
+export interface EndpointDeps
+  extends Omit<SubmitDeps, 'sources' | 'store' | 'templates'>,
+    FollowDeps,
+    BuildDeps {
   readonly store: SubmitDeps['store'];
-  readonly batches: SubmitBatchDeps['batches'];
+  readonly batches: BatchEndpointsDeps['batches'];
+  readonly cancelStopped: BatchEndpointsDeps['cancelStopped'];
   readonly sources: SourceStore;
   readonly templates: TemplateStore;
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining'>;
@@ -22,5 +32,12 @@ export interface EndpointDeps extends Omit<SubmitDeps, 'sources' | 'store' | 'te
 
 /** Every endpoint below /v1: what is served, and what the OpenAPI document describes. */
 export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
-  return [...sourceEndpoints(deps), ...jobEndpoints(deps), ...logEndpoints(deps), ...fleetEndpoints(deps)];
+  return [
+    ...sourceEndpoints(deps),
+    ...jobEndpoints(deps),
+    ...batchEndpoints(deps),
+    ...logEndpoints(deps),
+    ...fleetEndpoints(deps),
+    functionBuilderEndpoint(deps),
+  ];
 }

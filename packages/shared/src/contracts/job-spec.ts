@@ -44,7 +44,9 @@ export const callbackSchema = z
   })
   .describe('Where the end of the job is reported');
 
-const argName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be letters, digits and underscores');
+const argName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,255}$/, 'must be letters, digits and `_.-`, beginning with no digit');
 const platformSchema = z
   .string()
   .regex(/^[a-z0-9]+\/[a-z0-9_]+(?:\/[a-z0-9]+)?$/, 'must be os/arch or os/arch/variant, e.g. linux/amd64');
@@ -126,6 +128,11 @@ const common = {
     .boolean()
     .default(false)
     .describe('When the image was last built from the same, the job succeeds at once with that result'),
+  secrets: z
+    .string()
+    .max(64 * 1024)
+    .optional()
+    .describe('Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API)'),
   force: z
     .boolean()
     .default(false)

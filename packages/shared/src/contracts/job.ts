@@ -62,7 +62,7 @@ export const jobSchema = z
   .object({
     id: jobIdSchema,
     state: z.enum(jobStates),
-    ...jobSpecSchema.shape,
+    ...jobSpecSchema.omit({ secrets: true }).shape,
     function: z.string().optional(),
     batch: batchIdSchema.optional(),
     callback: z.object({ url: z.string() }).optional(),

@@ -273,10 +273,10 @@ interface CreateOptions {
 }
 
 /** All that goes into an image, as one digest: two jobs with the same give the same image. */
-function buildKey({ source, template, build_args, platforms, push }: JobSpec): string {
+function buildKey({ source, template, build_args, platforms, push, secrets }: JobSpec): string {
   const args = Object.entries(build_args).sort(([a], [b]) => (a < b ? -1 : 1));
   const laid = template && [template.digest, template.handler_folder];
-  return hash('sha256', JSON.stringify([source.digest, laid, args, platforms.toSorted(), push]));
+  return hash('sha256', JSON.stringify([source.digest, laid, args, platforms.toSorted(), push, secrets]));
 }
 
 function notStarted([outcome]: TransitionReply): 'wait' | 'terminal' | 'missing' {

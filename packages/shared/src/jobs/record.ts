@@ -85,9 +85,9 @@ function attemptsOf(fields: Readonly<Record<string, string>>): Attempt[] {
   return attempts;
 }
 
-/** The record as the API shows it. The callback's secret is not part of it. */
+/** The record as the API shows it. The secrets of the build, though sealed, and of the callback are not part of it. */
 export function toJob(record: JobRecord): Job {
-  const { spec } = record;
+  const { secrets: _sealed, ...spec } = record.spec;
   return {
     id: record.id,
     state: record.state,

@@ -15,6 +15,8 @@ export interface Sender<N extends QueueName> {
   add(jobs: readonly QueuedJob<N>[]): Promise<void>;
   /** Takes a waiting job out. False when it is not there or is being worked on. */
   remove(id: string): Promise<boolean>;
+  /** How many jobs go before one that waits; undefined when it does not wait. */
+  position(id: string): Promise<number | undefined>;
   /** Caps how many jobs all consumers together work on at once; undefined takes the cap away. */
   limit(jobs: number | undefined): Promise<void>;
   /** Which of the ids the queue does not hold, in any state. */
@@ -57,6 +59,9 @@ export function createSender<N extends QueueName>({ queue, redis, keys }: Sender
     },
     async remove(id) {
       return (await bull.remove(id)) === 1;
+    },
+    async position(id) {
+      return (await redis.zrank(bull.toKey('prioritized'), id)) ?? undefined;
     },
     async limit(jobs) {
       if (jobs === undefined) await bull.removeGlobalConcurrency();

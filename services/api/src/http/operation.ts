@@ -1,5 +1,5 @@
 import { SlipwayError } from '@slipway/shared/errors';
-import express, { type Request, type Response, type Router } from 'express';
+import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { z } from 'zod';
 import { validate } from './validate.js';
 
@@ -13,7 +13,7 @@ interface Answer {
 /** One route: what the server parses by and what the OpenAPI document says are the same thing. */
 export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
   readonly id: string;
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   /** With `{name}` for parameters, as in OpenAPI. */
   readonly path: string;
   readonly tag: string;
@@ -23,9 +23,13 @@ export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly query?: Q;
   /** A JSON body. */
   readonly body?: B;
+  /** What a JSON body may take; a mebibyte unless said otherwise. */
+  readonly maxBodyBytes?: number;
   /** A body that is streamed: its media types, and what it is. */
   readonly stream?: { readonly types: readonly string[]; readonly description: string };
   readonly headers?: Readonly<Record<string, string>>;
+  /** Taken without a token: the operation has its own way to know who asks. */
+  readonly open?: boolean;
   readonly answers: Readonly<Record<number, Answer>>;
   /** Codes of problem answers besides those that any route gives. */
   readonly errors: readonly string[];
@@ -45,9 +49,8 @@ export interface Endpoint {
   readonly handle: (req: Request, res: Response) => Promise<void>;
 }
 
-const maxJsonBytes = 1024 * 1024;
+const usualJsonBytes = 1024 * 1024;
 const nothing = z.object({});
-const readJson = express.json({ limit: maxJsonBytes, strict: true });
 
 export function endpoint<
   P extends z.ZodType = typeof nothing,
@@ -57,7 +60,8 @@ export function endpoint<
   operation: Operation<P, Q, B>,
   handler: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<void>,
 ): Endpoint {
-  const { params, query, body, stream } = operation;
+  const { params, query, body, stream, maxBodyBytes = usualJsonBytes } = operation;
+  const readJson = express.json({ limit: maxBodyBytes, strict: true });
   return {
     operation,
     async handle(req, res) {
@@ -65,7 +69,7 @@ export function endpoint<
       await handler({
         params: (params ? validate(params, req.params, 'path') : {}) as z.output<P>,
         query: (query ? validate(query, req.query, 'query') : {}) as z.output<Q>,
-        body: (body ? validate(body, await jsonBody(req, res), 'body') : undefined) as z.output<B>,
+        body: (body ? validate(body, await jsonBody(readJson, req, res), 'body') : undefined) as z.output<B>,
         req,
         res,
       });
@@ -79,7 +83,10 @@ export function mount(router: Router, endpoints: readonly Endpoint[]): void {
   for (const { operation, handle } of endpoints) {
     const path = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
     router[operation.method](path, handle);
-    methods.set(path, [...(methods.get(path) ?? []), operation.method === 'get' ? 'GET, HEAD' : 'POST']);
+    methods.set(path, [
+      ...(methods.get(path) ?? []),
+      operation.method === 'get' ? 'GET, HEAD' : operation.method.toUpperCase(),
+    ]);
   }
   for (const [path, allowed] of methods) {
     router.all(path, (req, res) => {
@@ -96,7 +103,7 @@ function checkType(req: Request, types: readonly string[]): void {
   throw new SlipwayError('media_type_unsupported', `Send ${types.join(' or ')}, not ${type}.`);
 }
 
-async function jsonBody(req: Request, res: Response): Promise<unknown> {
+async function jsonBody(readJson: RequestHandler, req: Request, res: Response): Promise<unknown> {
   if (!req.is('application/json')) {
     throw new SlipwayError('media_type_unsupported', 'Send application/json.');
   }

@@ -67,6 +67,7 @@ function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
     tags: [tag],
     summary,
     ...(description && { description }),
+    ...(operation.open && { security: [] }),
     parameters: parameters(operation, schema),
     ...(content && {
       requestBody: { required: true, content, ...(stream && { description: stream.description }) },
@@ -76,7 +77,7 @@ function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
         Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer, schema)]),
       ),
       default: {
-        description: `A problem. Codes: unauthorized, ${errors.join(', ')}`,
+        description: `A problem. Codes: ${[...(operation.open ? [] : ['unauthorized']), ...errors].join(', ')}`,
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
       },
     },

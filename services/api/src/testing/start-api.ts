@@ -7,6 +7,7 @@ import { Cleanups, runComponents } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { createApi } from '../api.js';
 import type { ApiConfig } from '../config.js';
+import { parsePayloadSecrets } from '../function-builder/payload-secrets.js';
 import { parseTenantTokens } from '../tenants.js';
 
 export interface RunningApi {
@@ -33,6 +34,8 @@ export async function startApi(redisUrl: string, changes: Partial<ApiConfig> = {
     redisPrefix: `api-test-${port}-${Date.now()}`,
     blobStore: `file://${blobs}`,
     payloadSecret: new Secret('payload'),
+    tenantPayloadSecrets: parsePayloadSecrets('other=other-payload,other=other-rotated'),
+    cancelOnDisconnect: true,
     apiToken: new Secret('token'),
     tenants: parseTenantTokens('other=other-token'),
     maxSourceBytes: 4 * 1024 * 1024,

@@ -21,6 +21,7 @@ export async function prepare(record: JobRecord, { sources, payloadSecret }: Pre
       sources,
       layers: layersOf(record),
       config: builderConfig(record),
+      ...(record.spec.secrets !== undefined && { secrets: Buffer.from(record.spec.secrets) }),
     });
     return { ready: true, payload, signature: await payload.sign(payloadSecret) };
   } catch (error) {

@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { Secret } from '@slipway/shared/config';
+import type { BuilderResult, Job } from '@slipway/shared/contracts';
+import { JobStore } from '@slipway/shared/jobs';
+import { LogWriter } from '@slipway/shared/logs';
+import { redisKeys } from '@slipway/shared/redis';
+import { formatSignature, payloadHmac } from '@slipway/shared/signing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { archive } from '../testing/archive.js';
+import { type RunningApi, startApi } from '../testing/start-api.js';
+
+let api: RunningApi;
+let redis: Redis;
+let store: JobStore;
+beforeAll(async () => {
+  api = await startApi(inject('redisUrl'));
+  redis = new Redis(inject('redisUrl'));
+  store = new JobStore({ redis, keys: redisKeys(api.prefix) });
+});
+afterAll(async () => {
+  redis.disconnect();
+  await api.stop();
+});
+
+const digest = `sha256:${'d'.repeat(64)}`;
+const payload = (changes: object = {}, first = true) => {
+  const config = {
+    path: `${first ? '' : './'}com.openfaas.docker.config`,
+    text: JSON.stringify({ image: `r.example/team/${randomUUID()}:1`, ...changes }),
+  };
+  const context = [{ path: 'context/Dockerfile', text: 'FROM scratch\n' }];
+  return archive(first ? [config, ...context] : [...context, config]);
+};
+const signed = (body: Buffer, secret = 'payload') => {
+  const hmac = payloadHmac(new Secret(secret));
+  hmac.update(body);
+  return formatSignature(hmac);
+};
+interface SendOptions {
+  readonly signature?: string | undefined;
+  readonly stream?: boolean;
+  readonly signal?: AbortSignal;
+}
+const send = (body: Buffer, { signature = signed(body), stream = false, signal }: SendOptions = {}) =>
+  fetch(`${api.url}/build`, {
+    method: 'POST',
+    body,
+    headers: {
+      'content-type': 'application/octet-stream',
+      ...(signature !== '' && { 'x-build-signature': signature }),
+      ...(stream && { accept: 'application/x-ndjson' }),
+    },
+    ...(signal && { signal }),
+  });
+const lines = async (answer: Response) =>
+  (await answer.text())
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as BuilderResult);
+
+/** The only job of the tenant that has not begun, once there is one. */
+const waitingJob = async (tenant = 'default') => {
+  let id = '';
+  await expect
+    .poll(async () => {
+      const { records } = await store.list({ tenant, state: 'queued', limit: 2 });
+      id = records[0]?.id ?? '';
+      return records.length;
+    })
+    .toBe(1);
+  return id;
+};
+const start = async (id: string) => {
+  const token = randomUUID();
+  await store.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
+  return token;
+};
+/** As a worker would: a log, then the end. */
+const build = async (id: string, end: 'succeeded' | 'failed', log: string[] = []) => {
+  const token = await start(id);
+  const writer = new LogWriter({
+    ...{ redis, keys: redisKeys(api.prefix), jobId: id, attempt: 1 },
+    blobs: { write: async () => undefined, stat: async () => undefined, stream: async () => undefined },
+  });
+  writer.append(log);
+  await writer.close();
+  const result = { image: 'r.example/team/built:1', digest, duration_ms: 1_500 };
+  const error = { code: 'build_failed' as const, detail: 'RUN false: exit code 1', log_tail: [] };
+  await store.finish(id, token, end === 'succeeded' ? { state: end, result } : { state: end, error });
+};
+
+describe('POST /build', () => {
+  it('answers as a builder does, with the log, and leaves a job and a source', async () => {
+    const answer = send(payload({ buildArgs: { 'A.b-c': '1' }, platforms: [''] }));
+    const id = await waitingJob();
+    await build(id, 'succeeded', ['v: [1/1] FROM scratch', 'l: done']);
+    expect((await answer).status).toBe(200);
+    expect((await answer).headers.get('x-slipway-job')).toBe(id);
+    const result = (await (await answer).json()) as BuilderResult;
+    expect(result).toMatchObject({
+      status: 'success',
+      image: 'r.example/team/built:1',
+      digest,
+      duration: 1.5,
+    });
+    expect(result.log).toEqual(expect.arrayContaining(['v: [1/1] FROM scratch', 'l: done']));
+    const job = (await (await api.call(`/v1/jobs/${id}`)).json()) as Job;
+    expect(job).toMatchObject({ state: 'succeeded', build_args: { 'A.b-c': '1' }, platforms: [] });
+    expect((await api.call(`/v1/sources/${job.source.digest}`)).status).toBe(200);
+  });
+
+  it('streams, says where the job stands, and spells a failure `failed` in its last line', async () => {
+    const answer = await send(payload({}, false), { stream: true });
+    expect(answer.headers.get('content-type')).toContain('application/x-ndjson');
+    const all = lines(answer);
+    await build(await waitingJob(), 'failed', ['l: RUN false']);
+    const said = await all;
+    expect(said.at(-1)).toMatchObject({
+      status: 'failed',
+      error: 'RUN false: exit code 1',
+      code: 'build_failed',
+    });
+    expect(said.slice(0, -1).every(({ status }) => status === 'in_progress')).toBe(true);
+    expect(said.flatMap(({ log = [] }) => log)).toContain('l: RUN false');
+  });
+
+  it('tells a client that waits how many go first', async () => {
+    const leave = new AbortController();
+    const answer = await send(payload(), { stream: true, signal: leave.signal });
+    await waitingJob();
+    const reader = answer.body?.getReader();
+    let text = '';
+    // Nobody takes finished jobs out of the queue here, so it is not the next.
+    while (!/waiting in the queue: \d+ jobs ahead/.test(text)) {
+      const { value, done } = (await reader?.read()) ?? { done: true };
+      if (done) throw new Error(`it ended: ${text}`);
+      text += Buffer.from(value ?? []).toString();
+    }
+    leave.abort();
+    await expect.poll(async () => await store.count('queued')).toBe(0);
+  });
+
+  it('takes the secrets of tenants, each its old and its new one, and makes the jobs theirs', async () => {
+    for (const secret of ['other-payload', 'other-rotated']) {
+      const body = payload();
+      const answer = send(body, { signature: signed(body, secret) });
+      const id = await waitingJob('other');
+      await build(id, 'succeeded');
+      expect((await answer).status).toBe(200);
+      expect((await api.call(`/v1/jobs/${id}`)).status).toBe(404);
+    }
+  });
+
+  it('cancels the job of a client that goes away, before and while it is built', async () => {
+    for (const running of [false, true]) {
+      const leave = new AbortController();
+      const answer = send(payload(), { signal: leave.signal });
+      const id = await waitingJob();
+      if (running) await start(id);
+      leave.abort();
+      await expect(answer).rejects.toThrow();
+      await expect
+        .poll(async () => {
+          const job = await store.get(id);
+          return job?.state === 'canceled' || job?.cancelRequested;
+        })
+        .toBe(true);
+    }
+  });
+
+  it.each([
+    ['signature_missing', 401, () => ({ body: payload(), signature: '' })],
+    ['signature_invalid', 401, () => ({ body: payload(), signature: `sha256=${'0'.repeat(64)}` })],
+    ['signature_invalid', 401, () => ({ body: Buffer.from('no tar at all'), signature: 'sha256=xyz' })],
+    ['source_corrupt', 422, () => ({ body: Buffer.from('no tar at all') })],
+    ['image_invalid', 422, () => ({ body: payload({ image: 'UPPER' }) })],
+    ['request_invalid', 422, () => ({ body: archive([{ path: 'context/Dockerfile', text: 'FROM x' }]) })],
+    ['body_too_large', 413, () => ({ body: Buffer.alloc(5 * 1024 * 1024) })],
+  ])('refuses with %s', async (code, status, what) => {
+    const { body, signature } = what() as { body: Buffer; signature?: string };
+    const answer = await send(body, { signature });
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([status, code]);
+  });
+
+  it('takes a body that breaks off for none', async () => {
+    const before = await store.count('queued');
+    const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+    socket.write(
+      `POST /build HTTP/1.1\r\nHost: x\r\nX-Build-Signature: ${signed(Buffer.from('x'))}\r\nContent-Length: 9999\r\n\r\nhalf`,
+    );
+    socket.end();
+    await new Promise((resolve) => socket.resume().once('close', resolve));
+    expect(await store.count('queued')).toBe(before);
+  });
+});

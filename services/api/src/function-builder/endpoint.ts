@@ -1,0 +1,130 @@
+import { type JobRequest, jobRequestSchema } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import {
+  type Answer,
+  BufferedAnswer,
+  parseBuildConfig,
+  StreamedAnswer,
+} from '@slipway/shared/function-builder';
+import { signatureHeader } from '@slipway/shared/signing';
+import type { Request, Response } from 'express';
+import { closedSignal, lingerThenClose } from '../http/connection.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import { validate } from '../http/validate.js';
+import { type SubmitDeps, submitJob } from '../jobs/submit.js';
+import { builderResultSchema } from './contract.js';
+import { type ProgressDeps, resultOf, watchJob } from './progress.js';
+import { type ReceiveDeps, type ReceivedPayload, receivePayload } from './receive.js';
+
+export interface FunctionBuilderDeps
+  extends ReceiveDeps,
+    ProgressDeps,
+    Omit<SubmitDeps, 'sources' | 'store'> {
+  readonly sources: ReceiveDeps['sources'] & SubmitDeps['sources'];
+  readonly store: SubmitDeps['store'];
+  readonly dequeue: (id: string) => Promise<boolean>;
+  /** Whether a client that goes away takes its build with it. */
+  readonly cancelOnDisconnect: boolean;
+  /** Aborted when answers that are still open must come to an end. */
+  readonly closing: AbortSignal;
+}
+
+/** Between two signs of life in a stream. */
+const heartbeatMs = 15_000;
+const tarTypes = ['application/octet-stream', 'application/x-tar', 'application/x-www-form-urlencoded'];
+
+/** `POST /build` of the Function Builder API (protocol.md), in front of the whole fleet. */
+export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
+  return endpoint(
+    {
+      id: 'build',
+      method: 'post',
+      path: '/build',
+      tag: 'Function Builder API',
+      summary: 'Build as a builder replica does, through the queue',
+      description:
+        'What clients of the Function Builder API send, unmodified. The payload becomes a source and a job like any other; ' +
+        'the answer comes when it has ended, or with `Accept: application/x-ndjson` as it goes on.',
+      open: true,
+      stream: { types: tarTypes, description: 'The payload: a tar' },
+      headers: { 'X-Build-Signature': 'sha256=<hex HMAC-SHA256 of the body>, in place of a token' },
+      answers: {
+        200: {
+          description: 'It was built or has failed; `status` says which',
+          content: { 'application/json': builderResultSchema, 'application/x-ndjson': builderResultSchema },
+        },
+      },
+      errors: [
+        'signature_missing',
+        'signature_invalid',
+        'request_invalid',
+        'json_invalid',
+        'image_invalid',
+        'body_incomplete',
+        'body_too_large',
+        'source_corrupt',
+        'source_path_unsafe',
+        'source_too_large',
+        'queue_full',
+        'draining',
+        'redis_unavailable',
+        'storage_full',
+      ],
+    },
+    async ({ req, res }) => {
+      const payload = await receive(req, res, deps);
+      const record = await submitJob(requestOf(payload), payload.tenant, deps);
+      res.set('X-Slipway-Job', record.id);
+      await answerJob(record.id, answerTo(req, res), res, deps);
+    },
+  );
+}
+
+async function receive(req: Request, res: Response, deps: FunctionBuilderDeps): Promise<ReceivedPayload> {
+  try {
+    if (deps.stopping.aborted) throw new SlipwayError('draining');
+    const signature = req.get(signatureHeader);
+    if (signature === undefined) throw new SlipwayError('signature_missing');
+    return await receivePayload({ ...deps, request: req, signature, signal: closedSignal(res) });
+  } catch (error) {
+    if (!req.complete) lingerThenClose(req, res);
+    throw error;
+  }
+}
+
+function requestOf({ digest, config, secrets }: ReceivedPayload): JobRequest {
+  const { image, buildArgs, platforms, push } = parseBuildConfig(config);
+  const request = {
+    image,
+    source: { digest },
+    build_args: buildArgs,
+    platforms,
+    push,
+    ...(secrets && { secrets: secrets.toString('utf8') }),
+  };
+  return validate(jobRequestSchema, request, 'body');
+}
+
+function answerTo(req: Request, res: Response): Answer {
+  const wantsStream = req.get('accept')?.includes('application/x-ndjson') ?? false;
+  return wantsStream ? new StreamedAnswer({ res, heartbeatMs }) : new BufferedAnswer({ res });
+}
+
+async function answerJob(
+  jobId: string,
+  answer: Answer,
+  res: Response,
+  deps: FunctionBuilderDeps,
+): Promise<void> {
+  const closed = closedSignal(res);
+  const signal = AbortSignal.any([closed, deps.closing]);
+  const ended = await watchJob({ ...deps, jobId, answer, signal });
+  if (ended) return answer.end(resultOf(ended));
+  if (closed.aborted) {
+    if (deps.cancelOnDisconnect && (await deps.store.cancel(jobId)) === 'canceled') await deps.dequeue(jobId);
+    return;
+  }
+  // Clients take a stream without a last word for a success.
+  const error = `This process is shutting down. The job ${jobId} goes on: GET /v1/jobs/${jobId} says how it ends.`;
+  answer.end({ status: 'failed', error, code: 'draining' });
+}
