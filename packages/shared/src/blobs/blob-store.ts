@@ -40,6 +40,11 @@ export interface BlobStore {
   /** Removes a blob; a missing one is no error. */
   remove(key: string): Promise<void>;
   /**
+   * The keys below a folder, which is named as keys are (`logs` has `logs/a/1`), in no order, in pages of a thousand at most. A
+   * blob that is there all the while is listed once; one that comes or goes meanwhile may be. A missing folder is empty.
+   */
+  list(folder: string): AsyncIterable<readonly string[]>;
+  /**
    * Removes what writers left behind that no longer live, or that has not been written to for `olderThanMs`
    * (a day, unless given): writers on other machines cannot be asked. Returns how many were removed.
    */

@@ -32,6 +32,12 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       return Buffer.concat(await stream.toArray()).toString();
     };
 
+    const listed = async (store: BlobStore, folder: string): Promise<(readonly string[])[]> => {
+      const pages: (readonly string[])[] = [];
+      for await (const page of store.list(folder)) pages.push(page);
+      return pages;
+    };
+
     it('writes a blob whole and reads it back', async () => {
       const { store, leftovers } = await make();
       const written = await store.write('a/b/c.txt', [text('hello '), text('world')]);
@@ -170,6 +176,30 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await store.stat('k')).toBeUndefined();
     });
 
+    it('lists the keys below a folder, and no others', async () => {
+      const { store } = await make();
+      const keys = ['logs/a/1', 'logs/a/2', 'logs/b/3', 'logs/4'];
+      for (const key of [...keys, 'logs-of-others/5', 'sources/6']) await store.write(key, [text('x')]);
+      const scratch = await store.scratch();
+      expect((await listed(store, 'logs')).flat().sort()).toEqual(keys.sort());
+      expect((await listed(store, 'logs/a')).flat().sort()).toEqual(['logs/a/1', 'logs/a/2']);
+      for (const folder of ['gone', 'logs/gone', 'logs/4']) expect(await listed(store, folder)).toEqual([]);
+      await scratch.discard();
+    });
+
+    it('lists many keys in pages, those that stay exactly once while others go', async () => {
+      const { store } = await make();
+      const many = Array.from({ length: 2_500 }, (_, n) => `many/${n}`);
+      for (const key of many) await store.write(key, [], { durable: false });
+      const seen: string[] = [];
+      for await (const page of store.list('many')) {
+        expect(page.length).toBeLessThanOrEqual(1_000);
+        seen.push(...page);
+        for (const key of page.slice(0, 100)) await store.remove(key);
+      }
+      expect(seen.toSorted()).toEqual(many.toSorted());
+    });
+
     it('fills, reads back and adopts a scratch', async () => {
       const { store, leftovers } = await make();
       const scratch = await store.scratch();
@@ -244,6 +274,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       await expect(store.stream(key)).rejects.toThrow(RangeError);
       await expect(store.stat(key)).rejects.toThrow(RangeError);
       await expect(store.remove(key)).rejects.toThrow(RangeError);
+      await expect(listed(store, key)).rejects.toThrow(RangeError);
     });
   });
 }

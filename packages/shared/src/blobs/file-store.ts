@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, opendir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { type BlobHandle, type BlobStore, checkKey, type Scratch } from './blob-store.js';
@@ -6,6 +6,7 @@ import { coded, FileScratch, readFully, syncFolder } from './file-scratch.js';
 import { temporaryName, writerIsGone } from './temporary-names.js';
 
 const day = 24 * 60 * 60 * 1000;
+const listedAtOnce = 1_000;
 
 /**
  * Blobs as files below one folder, the key being the path. Writers fill a file in `.tmp`, on the same file system,
@@ -90,6 +91,18 @@ export async function openFileBlobStore({ directory }: { directory: string }): P
       await rm(pathOf(key), { force: true });
     },
 
+    async *list(folder) {
+      const path = pathOf(folder);
+      let page: string[] = [];
+      for await (const key of filesBelow(path, folder)) {
+        page.push(key);
+        if (page.length < listedAtOnce) continue;
+        yield page;
+        page = [];
+      }
+      if (page.length > 0) yield page;
+    },
+
     async sweep({ olderThanMs = day } = {}) {
       let removed = 0;
       for (const name of await readdir(temporary)) {
@@ -104,6 +117,16 @@ export async function openFileBlobStore({ directory }: { directory: string }): P
       return removed;
     },
   };
+}
+
+async function* filesBelow(path: string, key: string): AsyncGenerator<string> {
+  const folder = await unlessMissing(opendir(path, { bufferSize: listedAtOnce }));
+  if (folder === undefined) return;
+  for await (const entry of folder) {
+    const below = `${key}/${entry.name}`;
+    if (entry.isDirectory()) yield* filesBelow(`${path}/${entry.name}`, below);
+    else if (entry.isFile()) yield below;
+  }
 }
 
 function ownScratch(scratch: Scratch): FileScratch {
