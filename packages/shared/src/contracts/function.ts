@@ -10,8 +10,8 @@ export const functionViewSchema = z
     name: z.string().describe('namespace/name'),
     spec: jobSpecSchema
       .omit({ callback: true })
-      .describe('What its last job was to build; a rebuild repeats it'),
-    last_job: jobIdSchema,
+      .describe('What its last job was to build, or what it was said to be; a rebuild repeats it'),
+    last_job: jobIdSchema.optional().describe('Absent when none was ever submitted'),
     updated_at: time,
     base_images: z
       .array(z.string())

@@ -1,3 +1,4 @@
+export { baseImageFits, canonicalImage, familiarImage } from './base-image.js';
 export {
   type Batch,
   type BatchOptions,

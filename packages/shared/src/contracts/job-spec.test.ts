@@ -11,6 +11,8 @@ describe('a job spec', () => {
     expect(jobSpecSchema.parse(least)).toEqual({
       ...least,
       build_args: {},
+      force: false,
+      skip_if_unchanged: false,
       platforms: [],
       priority: 'normal',
       push: true,

@@ -23,7 +23,12 @@ import {
 
 /** How an attempt ended for good. */
 export type AttemptEnd =
-  | { readonly state: 'succeeded'; readonly result: JobResult }
+  | {
+      readonly state: 'succeeded';
+      readonly result: JobResult;
+      /** What the stages of its Dockerfile begin from; undefined when that was not looked at. */
+      readonly baseImages?: readonly string[] | undefined;
+    }
   | { readonly state: 'failed' | 'canceled'; readonly error: JobError };
 
 /** Why an attempt goes back to the queue, and for how long it waits there. */
@@ -198,11 +203,12 @@ export class JobStore {
 
   /** Ends the job. False when the token is stale or the job has ended: nothing is recorded then. */
   async finish(id: string, token: string, end: AttemptEnd): Promise<boolean> {
-    const [outcome, detail, field, body] =
+    const [outcome, detail, field, body, baseImages = ''] =
       end.state === 'succeeded'
-        ? ['succeeded', '', 'result', JSON.stringify(end.result)]
+        ? ['succeeded', '', 'result', JSON.stringify(end.result), JSON.stringify(end.baseImages)]
         : [end.error.code, end.error.detail, 'error', JSON.stringify(end.error)];
-    return (await this.#transition('finish', id, token, end.state, outcome, detail, field, body))[0] === 'ok';
+    const args = [token, end.state, outcome, detail, field, body, baseImages] as const;
+    return (await this.#transition('finish', id, ...args))[0] === 'ok';
   }
 
   /** Puts the job back to wait. False when the token is stale or the job has ended. */

@@ -1,7 +1,8 @@
 /**
  * What the holder of the token may do.
  * place: 5 replica. Another one was chosen within the attempt.
- * finish: 5 state, 6 outcome, 7 detail, 8 field (`result` or `error`), 9 its JSON.
+ * finish: 5 state, 6 outcome, 7 detail, 8 field (`result` or `error`), 9 its JSON, 10 the images that the stages of its Dockerfile
+ * begin from, as JSON, or ''.
  * requeue: 5 outcome, 6 detail, 7 whether the attempt counts, 8 delay in ms, 9 whether the builder died over it,
  * 10 losses that quarantine. An attempt that does not count is not listed either.
  */
@@ -14,7 +15,7 @@ if op == 'place' then
 end
 
 -- What the image and the function were last built from.
-local function remember(job, body)
+local function remember(job, body, base_images)
   local spec = cjson.decode(get(job, 'spec'))
   local key = base .. 'built:' .. get(job, 'flight')
   if spec.push then
@@ -25,7 +26,10 @@ local function remember(job, body)
   end
   if spec['function'] then
     local func = base .. 'function:' .. get(job, 'tenant') .. '/' .. spec['function']
+    -- One that was forgotten meanwhile stays so.
+    if redis.call('EXISTS', func) == 0 then return end
     redis.call('HSET', func, 'built_job', job.id, 'built_at', clock(now), 'built_result', body, 'built_spec', get(job, 'spec'))
+    if base_images ~= '' then redis.call('HSET', func, 'built_base_images', base_images) end
   end
 end
 
@@ -51,7 +55,7 @@ if op == 'finish' then
     redis.call('HSET', base .. 'homes', expected, replica)
     local newest = image_key(job, 'newest')
     if newest and (redis.call('GET', newest) or '') < id then redis.call('SET', newest, id, 'EX', 604800) end
-    remember(job, body)
+    remember(job, body, ARGV[10] or '')
   end
   settle(job, state, to)
   return { 'ok' }
