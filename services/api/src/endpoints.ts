@@ -4,6 +4,7 @@ import type { TemplateStore } from '@slipway/shared/templates';
 import { type BatchEndpointsDeps, batchEndpoints } from './batches/endpoints.js';
 import { fleetEndpoints } from './fleet/endpoints.js';
 import { type FunctionBuilderDeps, functionBuilderEndpoint } from './function-builder/endpoint.js';
+import { publicKeyEndpoint } from './function-builder/public-key.js';
 import type { Endpoint } from './http/operation.js';
 import { jobEndpoints } from './jobs/endpoints.js';
 import type { SubmitDeps } from './jobs/submit.js';
@@ -25,7 +26,7 @@ export interface EndpointDeps
   readonly cancelStopped: BatchEndpointsDeps['cancelStopped'];
   readonly sources: SourceStore;
   readonly templates: TemplateStore;
-  readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining'>;
+  readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining' | 'publicKey'>;
   /** Takes a job out of the queue, if it waits there. */
   readonly dequeue: (id: string) => Promise<boolean>;
 }
@@ -39,5 +40,6 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     ...logEndpoints(deps),
     ...fleetEndpoints(deps),
     functionBuilderEndpoint(deps),
+    publicKeyEndpoint(deps),
   ];
 }

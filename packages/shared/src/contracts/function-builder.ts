@@ -17,6 +17,16 @@ export const builderConfigSchema = z.object({
 });
 export type BuilderConfig = z.infer<typeof builderConfigSchema>;
 
+/** `GET /publickey`: what build secrets are sealed with. */
+export const publicKeySchema = z
+  .object({
+    key_id: z.string().max(64).describe('The first 8 characters of the public key'),
+    algorithm: z.literal('nacl/box'),
+    public_key: z.base64().length(44).describe('32 bytes, in base64'),
+  })
+  .meta({ id: 'PublicKey' });
+export type PublicKey = z.infer<typeof publicKeySchema>;
+
 export type BuilderStatus = 'in_progress' | 'success' | 'failed';
 
 /** One line of a stream, or the whole buffered answer, as we write it. */

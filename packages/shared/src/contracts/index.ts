@@ -1,8 +1,11 @@
 export { baseImageFits, canonicalImage, familiarImage } from './base-image.js';
 export {
   type Batch,
+  type BatchJobEvent,
   type BatchOptions,
   type BatchRequest,
+  batchJobEventSchema,
+  batchPlanSchema,
   batchRequestSchema,
   batchSchema,
   maxBatchItems,
@@ -34,6 +37,8 @@ export {
   configEntry,
   contextFolder,
   maxStreamLineBytes,
+  type PublicKey,
+  publicKeySchema,
   secretsEntry,
 } from './function-builder.js';
 export { type ImageReference, imageRepository, parseImageReference } from './image-reference.js';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type PublicKey, publicKeySchema } from '../contracts/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 
 /** A replica as the workers know it. */
@@ -52,6 +53,26 @@ export class ReplicaRegistry {
 
   async setHealth(url: string, health: 'up' | 'down'): Promise<void> {
     await this.#redis.hset(this.#keys.replica(url), 'health', health);
+  }
+
+  /** Notes what a replica wants build secrets to be sealed with; undefined when it opens none. */
+  async setPublicKey(url: string, key: PublicKey | undefined): Promise<void> {
+    const record = this.#keys.replica(url);
+    if (key) await this.#redis.hset(record, 'public_key', JSON.stringify(key));
+    else await this.#redis.hdel(record, 'public_key');
+  }
+
+  /** What build secrets are sealed with for the fleet: the key that most replicas have, of those that are usable. */
+  async publicKey(): Promise<PublicKey | undefined> {
+    const usable = (await this.list()).filter(({ health, draining }) => health !== 'down' && !draining);
+    const pipeline = this.#redis.pipeline();
+    for (const { url } of usable) pipeline.hget(this.#keys.replica(url), 'public_key');
+    const counts = new Map<string, number>();
+    for (const reply of await checked(pipeline.exec())) {
+      if (typeof reply === 'string') counts.set(reply, (counts.get(reply) ?? 0) + 1);
+    }
+    const [most] = [...counts].toSorted(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+    return most && publicKeySchema.parse(JSON.parse(most[0]));
   }
 
   /** A draining replica finishes what it has and gets no more. False when there is no such replica. */

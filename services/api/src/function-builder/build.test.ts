@@ -5,6 +5,7 @@ import type { BuilderResult, Job } from '@slipway/shared/contracts';
 import { JobStore } from '@slipway/shared/jobs';
 import { LogWriter } from '@slipway/shared/logs';
 import { redisKeys } from '@slipway/shared/redis';
+import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -193,5 +194,28 @@ describe('POST /build', () => {
     socket.end();
     await new Promise((resolve) => socket.resume().once('close', resolve));
     expect(await store.count('queued')).toBe(before);
+  });
+});
+
+describe('GET /publickey', () => {
+  it('is the key that most usable replicas have, and 404 while there is none', async () => {
+    const ask = async () => {
+      const answer = await fetch(`${api.url}/publickey`);
+      return [answer.status, await answer.json()];
+    };
+    expect(await ask()).toMatchObject([404, { code: 'not_found' }]);
+    const registry = new ReplicaRegistry({ redis, keys: redisKeys(api.prefix) });
+    const key = (letter: string) => {
+      const public_key = Buffer.alloc(32, letter).toString('base64');
+      return { key_id: public_key.slice(0, 8), algorithm: 'nacl/box' as const, public_key };
+    };
+    const urls = ['http://a:1', 'http://b:1', 'http://c:1'];
+    await registry.announce(urls.map((url) => ({ url, max: 1 })));
+    for (const [at, url] of urls.entries()) await registry.setPublicKey(url, key(at === 0 ? 'o' : 'n'));
+    expect(await ask()).toEqual([200, key('n')]);
+    for (const url of urls.slice(1)) await registry.setHealth(url, 'down');
+    expect(await ask()).toEqual([200, key('o')]);
+    await registry.setPublicKey('http://a:1', undefined);
+    expect(await ask()).toMatchObject([404, {}]);
   });
 });

@@ -1,15 +1,18 @@
+import { type PublicKey, publicKeySchema } from '@slipway/shared/contracts';
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import { type Dispatcher, request } from 'undici';
 import type { Duty } from '../leader/leader.js';
 import type { Replica } from './discovery.js';
 
 interface HealthOptions {
-  readonly registry: Pick<ReplicaRegistry, 'setHealth'>;
+  readonly registry: Pick<ReplicaRegistry, 'setHealth' | 'setPublicKey'>;
   readonly discovery: { replicas(): readonly Replica[] };
   readonly dispatcher: Dispatcher;
 }
 
 const timeoutMs = 2_000;
+const publicKeyEveryMs = 30_000;
+const maxKeyBytes = 4_096;
 /** One check that fails may be chance. */
 const failuresUntilDown = 2;
 
@@ -26,12 +29,25 @@ export async function answers(url: string, dispatcher: Dispatcher): Promise<bool
   }
 }
 
-/** Checks all replicas, and notes which are down. */
+/** What the replica wants build secrets to be sealed with; undefined when it has no key, or says something else. */
+async function publicKeyOf(url: string, dispatcher: Dispatcher): Promise<PublicKey | undefined> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const { statusCode, headers, body } = await request(`${url}/publickey`, { dispatcher, signal });
+  if (statusCode !== 200 || Number(headers['content-length'] ?? maxKeyBytes + 1) > maxKeyBytes) {
+    await body.dump();
+    return undefined;
+  }
+  const parsed = publicKeySchema.safeParse(await body.json().catch(() => undefined));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** Checks all replicas, and notes which are down, and what secrets are sealed with for them. */
 export class HealthDuty implements Duty {
   readonly name = 'health';
   readonly everyMs = 2_000;
   readonly #options: HealthOptions;
   readonly #failures = new Map<string, number>();
+  readonly #askedForKeyAt = new Map<string, number>();
 
   constructor(options: HealthOptions) {
     this.#options = options;
@@ -45,7 +61,22 @@ export class HealthDuty implements Duty {
     const { registry, dispatcher } = this.#options;
     const failures = (await answers(url, dispatcher)) ? 0 : (this.#failures.get(url) ?? 0) + 1;
     this.#failures.set(url, failures);
-    if (failures === 0) await registry.setHealth(url, 'up');
-    else if (failures >= failuresUntilDown) await registry.setHealth(url, 'down');
+    if (failures === 0) {
+      await registry.setHealth(url, 'up');
+      await this.#learnKey(url);
+    } else if (failures >= failuresUntilDown) await registry.setHealth(url, 'down');
+  }
+
+  async #learnKey(url: string): Promise<void> {
+    const { registry, dispatcher } = this.#options;
+    const now = performance.now();
+    if (now - (this.#askedForKeyAt.get(url) ?? -publicKeyEveryMs) < publicKeyEveryMs) return;
+    this.#askedForKeyAt.set(url, now);
+    try {
+      await registry.setPublicKey(url, await publicKeyOf(url, dispatcher));
+    } catch {
+      // It was there a moment ago: it is asked again at the next check.
+      this.#askedForKeyAt.delete(url);
+    }
   }
 }
