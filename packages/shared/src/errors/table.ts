@@ -121,6 +121,13 @@ const errorTable = {
   source_too_large: user(413, 'The files are too large together', 'Leave out what the build does not need.'),
   source_ratio_exceeded: user(422, 'The archive unpacks to too many times its size', 'Send it uncompressed.'),
   source_empty: user(422, 'The archive holds no files', 'Pack the build context.'),
+  source_busy: row(
+    'system',
+    'backoff',
+    503,
+    'A source of the same files is being removed because nobody used it',
+    'Try again in a minute.',
+  ),
 
   // How a build can end.
   build_failed: user(422, 'The build failed', 'Read the failing step in the log.'),
@@ -134,6 +141,26 @@ const errorTable = {
     422,
     'The Dockerfile asks for foreign frontend code',
     'Remove the `# syntax=` line or have the frontend allowlisted.',
+  ),
+  secrets_invalid: user(
+    422,
+    'The sealed build secrets cannot be opened',
+    'Fetch the public key of the builder (GET /publickey) and seal them again.',
+  ),
+  secrets_key_unknown: user(
+    422,
+    'The build secrets are sealed for a key that the builder does not have',
+    'Fetch the public key of the builder (GET /publickey) and seal them again.',
+  ),
+  secrets_unsupported: user(
+    422,
+    'The build engine cannot hand over a secret of this kind',
+    'Send it to a builder that uses BuildKit, or encode it as text.',
+  ),
+  attestation_unsupported: user(
+    422,
+    'The builder makes no attestation of this kind',
+    'Leave it out, or have a builder with BuildKit (and SBOM_SCANNER) set up.',
   ),
   platform_unsupported: user(422, 'No builder builds this platform', 'Choose a platform the pool offers.'),
   push_unauthorized: row(

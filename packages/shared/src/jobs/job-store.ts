@@ -130,13 +130,27 @@ export class JobStore {
       spec.force ? 'force' : spec.skip_if_unchanged ? 'skip' : 'share',
       batch ?? '',
       spec.function ?? '',
-      ...indexNames(spec, tenant),
+      sourcesOf(spec).join(' '),
+      ...indexNames(spec, tenant.name),
     );
+    if (outcome === 'source_gone')
+      throw new SlipwayError('source_not_found', `The source ${priority} was removed.`);
     if (outcome === 'closed') {
       throw new SlipwayError('batch_closed', `The batch ${batch} was given up before it was written.`);
     }
     if (outcome !== 'ok') throw new SlipwayError('internal', `The job id ${id} is taken.`);
     return { id, priority: priority as number, dispatch: dispatch === 1 };
+  }
+
+  /**
+   * Takes away a record and all that leads to it, its logs in the blob store excepted. False when the job has not ended, or
+   * not before that time (ms since the epoch); true also when there is no such record.
+   */
+  async remove(
+    { id, spec, tenant }: Pick<JobRecord, 'id' | 'spec' | 'tenant'>,
+    endedBefore: number,
+  ): Promise<boolean> {
+    return (await this.#transition('remove', id, endedBefore, ...indexNames(spec, tenant)))[0] !== 'wait';
   }
 
   /** Notes that jobs are in the queue. */
@@ -294,10 +308,15 @@ function repositoryOf({ image }: JobSpec): string {
   return reference ? imageRepository(reference) : image;
 }
 
+/** The digests of the sources it is built from. */
+function sourcesOf({ source, template }: JobSpec): string[] {
+  return [source.digest, ...(template ? [template.digest] : [])];
+}
+
 /** The indexes a job is found by, besides its state: each a sorted set of ids, which sort by time. */
-function indexNames(spec: JobSpec, tenant: Tenant): string[] {
+function indexNames(spec: JobSpec, tenant: string): string[] {
   return [
-    `tenant:${tenant.name}`,
+    `tenant:${tenant}`,
     `image:${repositoryOf(spec)}`,
     ...(spec.function ? [`function:${spec.function}`] : []),
     ...Object.entries(spec.labels).map(([name, value]) => `label:${name}=${value}`),

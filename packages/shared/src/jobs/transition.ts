@@ -3,6 +3,7 @@ import { batch } from './lua/batch.js';
 import { create } from './lua/create.js';
 import { end } from './lua/end.js';
 import { prelude } from './lua/prelude.js';
+import { remove } from './lua/remove.js';
 import { start } from './lua/start.js';
 
 const onlyIfNotEnded = `
@@ -33,20 +34,20 @@ if state == 'succeeded' or state == 'failed' or state == 'canceled' then return 
 const transitionScript = defineScript(
   `${prelude}
 local function run()
-${[create, batch, onlyIfNotEnded, start, end].join('\n')}
+${[create, batch, remove, onlyIfNotEnded, start, end].join('\n')}
 end
 return { run(), released }`,
 );
 
 /**
- * `ok`; `exists` (create); `closed` (create): its batch takes no more jobs; `missing`: no such record; `terminal`: the job has ended, `[1]` says how;
+ * `ok`; `exists` (create); `closed` (create): its batch takes no more jobs; `source_gone` (create): a source, `[1]`, was removed; `missing`: no such record; `terminal`: the job has ended, `[1]` says how;
  * `stale`: the token is not the current one; `requested`: the job runs and its worker is to stop it;
  * `wait`: it may not start now.
  */
 export type TransitionReply =
   | readonly ['ok', ...unknown[]]
   | readonly ['exists' | 'closed' | 'missing' | 'stale' | 'requested' | 'wait']
-  | readonly ['terminal', string];
+  | readonly ['terminal' | 'source_gone', string];
 
 /** A job for the queue. */
 export interface DispatchJob {

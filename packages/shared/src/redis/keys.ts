@@ -32,6 +32,11 @@ export interface Keys {
   readonly draftBatches: string;
   /** Sorted set of batches whose waiting jobs are to be canceled; score = since when, in ms. */
   readonly stoppingBatches: string;
+  /** Sorted sets of source digests, see source/lua.ts; scores in ms. */
+  readonly sourcesUsed: string;
+  readonly sourcesRemoving: string;
+  readonly sourcesRemoved: string;
+  readonly sourcesPinned: string;
   job(id: string): string;
   batch(id: string): string;
   /** Stream of what happened to the jobs of a batch. */
@@ -68,6 +73,10 @@ export function redisKeys(prefix: string): Keys {
     fairness: `${base}fairness`,
     draftBatches: `${base}batches:drafts`,
     stoppingBatches: `${base}batches:stopping`,
+    sourcesUsed: `${base}sources:used`,
+    sourcesRemoving: `${base}sources:removing`,
+    sourcesRemoved: `${base}sources:removed`,
+    sourcesPinned: `${base}sources:pinned`,
     batch: (id) => `${base}batch:${id}`,
     batchEvents: (id) => `${base}batch:events:${id}`,
     function: (tenant, name) => `${base}function:${tenant}/${name}`,

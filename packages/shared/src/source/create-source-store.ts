@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { BlobHandle } from '../blobs/index.js';
+import type { BlobHandle, BlobStore } from '../blobs/index.js';
 import { Collector } from './collector.js';
 import {
   formatManifest,
@@ -16,16 +16,23 @@ import type {
   SourceStore,
   SourceStoreOptions,
 } from './source-store.js';
-import { Spool } from './spool.js';
+import { withoutClaims } from './source-uses.js';
+import { type Range, Spool } from './spool.js';
 import { endOfArchive } from './tar-format.js';
 import { TarReader, type TarSink } from './tar-reader.js';
 import { unpacked } from './unpacked.js';
+
+const folder = 'sources';
 
 /**
  * Sources in a blob store: `sources/<hex>.tar`, the normal form, and `sources/<hex>.json`, the canonical manifest. The manifest is
  * written last, so that its presence means that the source is there, whole.
  */
-export function createSourceStore({ blobs, limits }: SourceStoreOptions): SourceStore {
+export function createSourceStore({
+  blobs,
+  limits,
+  claims = withoutClaims,
+}: SourceStoreOptions): SourceStore {
   const find = async (digest: string): Promise<SourceInfo | undefined> => {
     const keys = keysOf(digest);
     const handle = keys && (await blobs.open(keys.manifest));
@@ -34,6 +41,22 @@ export function createSourceStore({ blobs, limits }: SourceStoreOptions): Source
     const counts = parseManifestHead(head);
     if (counts === undefined) throw new Error(`the manifest of ${digest} cannot be read`);
     return { digest, ...counts };
+  };
+
+  const keep = async ({ spool, ranges, manifest, keys }: Kept) => {
+    const end = { start: spool.bytes, end: spool.bytes + endOfArchive.length };
+    spool.append(endOfArchive);
+    const tar = await spool.finish([...ranges, end]);
+    const text = await blobs.scratch();
+    try {
+      await text.write(Buffer.from(manifest));
+      await blobs.adopt([
+        { scratch: tar, key: keys.tar },
+        { scratch: text, key: keys.manifest },
+      ]);
+    } finally {
+      await text.discard();
+    }
   };
 
   /** Stores what of an archive the sink hands on to the collector. What stands beside it is asked for before anything is kept. */
@@ -57,22 +80,16 @@ export function createSourceStore({ blobs, limits }: SourceStoreOptions): Source
       const manifest = formatManifest(counted);
       const digest = manifestDigest(manifest);
       const info = { digest, files: counted.files, bytes: counted.bytes };
-      if (await find(digest)) return { ...info, created: false, ...rest };
-      signal?.throwIfAborted();
-      const keys = keysFor(digest);
-      const end = { start: spool.bytes, end: spool.bytes + endOfArchive.length };
-      spool.append(endOfArchive);
-      const tar = await spool.finish([...ranges, end]);
-      const text = await blobs.scratch();
+      const isThere = async () => (await find(digest)) !== undefined;
+      if ((await claims.claim(digest, isThere)) === 'there') return { ...info, created: false, ...rest };
       try {
-        await text.write(Buffer.from(manifest));
-        await blobs.adopt([
-          { scratch: tar, key: keys.tar },
-          { scratch: text, key: keys.manifest },
-        ]);
-      } finally {
-        await text.discard();
+        signal?.throwIfAborted();
+        await keep({ spool, ranges, manifest, keys: keysFor(digest) });
+      } catch (error) {
+        await claims.release(digest);
+        throw error;
       }
+      await claims.stored(digest);
       return { ...info, created: true, ...rest };
     } finally {
       await spool.discard();
@@ -102,6 +119,25 @@ export function createSourceStore({ blobs, limits }: SourceStoreOptions): Source
   };
 }
 
+/** Removes the blobs of a source that nothing refers to any more; see `SourceUses` for who may. */
+export async function removeSource({ blobs, digest }: RemoveOptions): Promise<void> {
+  const { tar, manifest } = keysFor(digest);
+  await blobs.remove(manifest);
+  await blobs.remove(tar);
+}
+
+/** The digests of stored sources, in pages; halves of what was cut off are among them. */
+export async function* listSources({
+  blobs,
+}: {
+  readonly blobs: Pick<BlobStore, 'list'>;
+}): AsyncGenerator<string[]> {
+  for await (const keys of blobs.list(folder)) {
+    const names = keys.map((key) => /^sources\/([0-9a-f]{64})\.(?:tar|json)$/.exec(key)?.[1]);
+    yield [...new Set(names.filter((name) => name !== undefined))].map((name) => `sha256:${name}`);
+  }
+}
+
 /** The part of a store that a worker needs: it takes nothing in. */
 export function createSourceReader({ blobs }: Pick<SourceStoreOptions, 'blobs'>): SourceReader {
   return {
@@ -118,6 +154,18 @@ export function createSourceReader({ blobs }: Pick<SourceStoreOptions, 'blobs'>)
   };
 }
 
+interface RemoveOptions {
+  readonly blobs: Pick<BlobStore, 'remove'>;
+  readonly digest: string;
+}
+
+interface Kept {
+  readonly spool: Spool;
+  readonly ranges: readonly Range[];
+  readonly manifest: string;
+  readonly keys: Keys;
+}
+
 interface Keys {
   readonly tar: string;
   readonly manifest: string;
@@ -129,7 +177,7 @@ function keysOf(digest: string): Keys | undefined {
 }
 
 function keysFor(digest: string): Keys {
-  const name = `sources/${digest.slice('sha256:'.length)}`;
+  const name = `${folder}/${digest.slice('sha256:'.length)}`;
   return { tar: `${name}.tar`, manifest: `${name}.json` };
 }
 

@@ -1,5 +1,6 @@
 export { cacheSources } from './cached-source-reader.js';
-export { createSourceReader, createSourceStore } from './create-source-store.js';
+export { createSourceReader, createSourceStore, listSources, removeSource } from './create-source-store.js';
+export { describeSource } from './describe.js';
 export { checkLinks } from './links.js';
 export { normalPath, parentOf } from './paths.js';
 export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } from './payload.js';
@@ -13,4 +14,5 @@ export type {
   SourceStore,
   SourceStoreOptions,
 } from './source-store.js';
+export { type SourceClaims, SourceUses } from './source-uses.js';
 export { type TarEntry, TarReader, type TarSink } from './tar-reader.js';

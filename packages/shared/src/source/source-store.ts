@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { BlobHandle, BlobStore } from '../blobs/index.js';
+import type { SourceClaims } from './source-uses.js';
 
 /** What one upload may hold. */
 export interface SourceLimits {
@@ -82,4 +83,6 @@ export type SourceReader = Pick<SourceStore, 'manifest' | 'openTar'>;
 export interface SourceStoreOptions {
   readonly blobs: BlobStore;
   readonly limits: SourceLimits;
+  /** Notes what is used, where what is not is removed. */
+  readonly claims?: SourceClaims;
 }

@@ -2,7 +2,8 @@
  * create: 4 spec, 5 sealed callback secret or '', 6 tenant, 7 weight, 8 band of the priority class (0 to 2), 9 whose
  * build times to expect, 10 the image reference it pushes to or '', 11 what is built (a digest of all that goes into it),
  * 12 `skip` (not built when the image has been built from the same), `share` (not while the same is being built) or `force`,
- * 13 its batch or '', 14 the function it builds or '', 15… indexes.
+ * 13 its batch or '', 14 the function it builds or '', 15 the digests of the sources
+ * it is built from, apart by spaces, 16… indexes.
  *
  * Gives the job its place among those that wait, by start-time fair queueing: a tenant's tags are 1/weight apart and
  * begin at the virtual time, which is the tag of the job that last started. Within the span that a tenant's waiting
@@ -21,6 +22,13 @@ if op == 'create' then
     local f = redis.call('HMGET', base .. 'batch:' .. batch, 'tenant', 'committed', 'stopped')
     if not f[1] or f[2] or f[3] then return { 'closed' } end
   end
+  for digest in string.gmatch(ARGV[15], '%S+') do
+    -- It was there when it was looked for, and nobody has referred to it since.
+    if redis.call('ZSCORE', base .. 'sources:removing', digest) or redis.call('ZSCORE', base .. 'sources:removed', digest) then
+      return { 'source_gone', digest }
+    end
+  end
+  for digest in string.gmatch(ARGV[15], '%S+') do redis.call('ZADD', base .. 'sources:used', now, digest) end
   local fairness, durations = base .. 'fairness', base .. 'durations'
   if redis.call('ZCARD', base .. 'index:state:queued') + redis.call('ZCARD', base .. 'index:state:running') == 0 then
     redis.call('DEL', fairness)
@@ -32,7 +40,7 @@ if op == 'create' then
     'flight', flight, 'created_at', clock(now), 'queued_at', clock(now), 'attempt', 0, 'spent', 0, 'lost', 0)
   if ARGV[5] ~= '' then redis.call('HSET', job.key, 'sealed_callback_secret', ARGV[5]) end
   if pushes_to ~= '' then redis.call('HSET', job.key, 'pushes_to', pushes_to) end
-  for i = 15, #ARGV do redis.call('ZADD', base .. 'index:' .. ARGV[i], 0, id) end
+  for i = 16, #ARGV do redis.call('ZADD', base .. 'index:' .. ARGV[i], 0, id) end
   if batch ~= '' then
     redis.call('HSET', job.key, 'batch', batch)
     redis.call('ZADD', base .. 'index:batch:' .. batch, 0, id)
