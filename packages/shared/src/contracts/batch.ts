@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { batchIdSchema } from './job.js';
+import { batchIdSchema, jobIdSchema, jobResultSchema, jobStates } from './job.js';
 import { callbackSchema, labelsSchema } from './job-spec.js';
 
 export const maxBatchItems = 10_000;
@@ -66,3 +66,35 @@ export const batchSchema = z
   })
   .meta({ id: 'Batch' });
 export type Batch = z.infer<typeof batchSchema>;
+
+/** What a batch that is only checked would submit. */
+export const batchPlanSchema = z
+  .object({
+    total: count,
+    items: z.array(
+      z.object({
+        image: z.string(),
+        function: z.string().optional(),
+        source: z.string().describe('The digest of its source'),
+        template: z.string().optional().describe('The digest of its template'),
+      }),
+    ),
+  })
+  .meta({ id: 'BatchPlan' });
+
+/** A change of one job, as the events of a batch tell it. */
+export const batchJobEventSchema = z
+  .object({
+    id: jobIdSchema,
+    state: z.enum(jobStates),
+    version: z.int(),
+    at: time,
+    image: z.string(),
+    function: z.string().optional(),
+    digest: z.string().optional().describe('Of the image, once it has succeeded'),
+    cached: jobResultSchema.shape.cached,
+    code: z.string().optional().describe('Why it has failed or was canceled'),
+    detail: z.string().optional(),
+  })
+  .meta({ id: 'BatchJobEvent' });
+export type BatchJobEvent = z.infer<typeof batchJobEventSchema>;

@@ -1,5 +1,6 @@
 export { type BatchRecord, toBatch } from './batch-record.js';
 export { BatchStore } from './batch-store.js';
+export { cancelStopped } from './cancel-stopped.js';
 export { createDispatcher, type Dispatcher } from './dispatcher.js';
 export {
   type AttemptEnd,

@@ -10,7 +10,7 @@ export function validate<S extends z.ZodType>(
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { issues } = result.error;
-  const errors = issues.flatMap((issue) => fieldErrors(issue));
+  const errors = fieldErrors(result.error);
   const code = issues.map(codeOfIssue).find((found) => found !== undefined) ?? 'request_invalid';
   const [first] = errors;
   const detail = first ? `${where}${first.path}: ${first.message}` : `The ${where} is not valid.`;
@@ -20,7 +20,12 @@ export function validate<S extends z.ZodType>(
 const codeOfIssue = (issue: z.core.$ZodIssue): 'image_invalid' | undefined =>
   issue.code === 'custom' && issue.params?.code === 'image_invalid' ? 'image_invalid' : undefined;
 
-function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+/** What is wrong with which field. */
+export function fieldErrors({ issues }: z.core.$ZodError): FieldError[] {
+  return issues.flatMap((issue) => errorsOfIssue(issue));
+}
+
+function errorsOfIssue(issue: z.core.$ZodIssue): FieldError[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       path: pointer([...issue.path, key]),

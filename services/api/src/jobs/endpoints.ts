@@ -14,7 +14,8 @@ import { principalOf } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import type { JobWatcher } from '../watch/job-watcher.js';
-import { type SubmitDeps, submitJob } from './submit.js';
+import { specForRetry } from './retry.js';
+import { checkRoom, type SubmitDeps, submitJob, submitSpec } from './submit.js';
 
 interface JobEndpointsDeps extends SubmitDeps {
   readonly watcher: JobWatcher;
@@ -25,7 +26,7 @@ interface JobEndpointsDeps extends SubmitDeps {
 }
 
 const path = z.object({ id: jobIdSchema });
-const maxWaitSeconds = 60;
+export const maxWaitSeconds = 60;
 
 /** `label=name=value`, once or several times. */
 const labelsSchema = z
@@ -53,7 +54,7 @@ const listQuery = z.strictObject({
   cursor: jobIdSchema.optional().describe('`next_cursor` of the page before'),
 });
 
-const jobPageSchema = z
+export const jobPageSchema = z
   .object({
     jobs: z.array(jobSchema),
     next_cursor: z.string().optional().describe('Absent on the last page'),
@@ -190,6 +191,33 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         }
         if (outcome === 'canceled') await dequeue(id);
         res.status(outcome === 'requested' ? 202 : 200).json(toJob(record));
+      },
+    ),
+    endpoint(
+      {
+        id: 'retryJob',
+        method: 'post',
+        path: '/v1/jobs/{id}/retry',
+        tag: 'Jobs',
+        summary: 'Repeat a job that has ended, as a new one',
+        params: path,
+        answers: {
+          202: {
+            description: 'The new job',
+            content: { 'application/json': jobSchema },
+            headers: { Location: 'Where to poll' },
+          },
+        },
+        errors: ['not_found', 'job_not_retryable', 'queue_full', 'redis_unavailable'],
+      },
+      async ({ params: { id }, res }) => {
+        const ended = await existing(id, res);
+        if (!isTerminal(ended.state)) {
+          throw new SlipwayError('job_not_retryable', `The job has not ended: it is ${ended.state}.`);
+        }
+        await checkRoom(1, deps);
+        const record = await submitSpec(specForRetry(ended, deps.sealingKey), principalOf(res).tenant, deps);
+        res.location(`/v1/jobs/${record.id}`).status(202).json(toJob(record));
       },
     ),
   ];

@@ -1,4 +1,4 @@
-import type { JobRequest } from '@slipway/shared/contracts';
+import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
 import type { Dispatcher, JobRecord, JobStore, Tenant } from '@slipway/shared/jobs';
@@ -15,8 +15,16 @@ export interface SubmitDeps extends ResolveDeps {
 
 /** Accepts a job: once this resolves it will reach a terminal state, whatever dies. */
 export async function submitJob(request: JobRequest, tenant: Tenant, deps: SubmitDeps): Promise<JobRecord> {
-  const { store, dispatch, sealingKey } = deps;
   const [spec] = await Promise.all([resolveRequest(request, tenant, deps), checkRoom(1, deps)]);
+  return await submitSpec(spec, tenant, deps);
+}
+
+/** The same, of what has been looked up before and for which there is room. */
+export async function submitSpec(
+  spec: JobSpec,
+  tenant: Tenant,
+  { store, dispatch, sealingKey }: Pick<SubmitDeps, 'store' | 'dispatch' | 'sealingKey'>,
+): Promise<JobRecord> {
   const id = newId('job');
   const secret = spec.callback?.secret;
   const sealedCallbackSecret = secret === undefined ? undefined : seal(sealingKey, secret, id);

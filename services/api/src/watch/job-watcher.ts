@@ -25,7 +25,7 @@ interface Waiter {
 
 const blockMs = 10_000;
 
-/** Wakes whoever waits for a job to change. One blocking read of the event stream serves all waiters. */
+/** Wakes whoever waits for a job, or any job of a batch, to change. One blocking read of the event stream serves all waiters. */
 export class JobWatcher implements Component {
   readonly name = 'job watcher';
   readonly #options: JobWatcherOptions;
@@ -36,16 +36,16 @@ export class JobWatcher implements Component {
   }
 
   /**
-   * Resolves at the job's next change, after `timeoutMs`, or when `signal` is aborted, whichever comes first.
+   * Resolves at the next change of the job or batch, after `timeoutMs`, or when `signal` is aborted, whichever comes first.
    * To miss nothing, call it before reading the record that decides whether to wait.
    */
-  change(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    return this.#wait(jobId, { timeoutMs, signal, onlyEnd: false });
+  change(id: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return this.#wait(id, { timeoutMs, signal, onlyEnd: false });
   }
 
-  /** The same, of changes to a terminal state only. */
-  end(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    return this.#wait(jobId, { timeoutMs, signal, onlyEnd: true });
+  /** The same, of its end only. */
+  end(id: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return this.#wait(id, { timeoutMs, signal, onlyEnd: true });
   }
 
   #wait(jobId: string, { timeoutMs, signal, onlyEnd }: WaitOptions): Promise<void> {
@@ -76,6 +76,7 @@ export class JobWatcher implements Component {
         for (const event of parseEvents(streams?.[0]?.[1] ?? [])) {
           position = event.position;
           if (event.kind === 'job') this.#wake(event.jobId, isTerminal(event.state));
+          if (event.batchId !== undefined) this.#wake(event.batchId, event.kind === 'batch');
         }
       } catch (error) {
         if (signal.aborted) return;

@@ -1,0 +1,280 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import {
+  batchIdSchema,
+  batchJobEventSchema,
+  batchPlanSchema,
+  batchRequestSchema,
+  batchSchema,
+  jobIdSchema,
+  jobStates,
+} from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { type BatchRecord, toBatch, toJob } from '@slipway/shared/jobs';
+import type { Response } from 'express';
+import { z } from 'zod';
+import { principalOf } from '../http/auth.js';
+import { closedSignal } from '../http/connection.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import { jobPageSchema, maxWaitSeconds } from '../jobs/endpoints.js';
+import { checkRoom, type SubmitDeps } from '../jobs/submit.js';
+import { batchEvents, type FollowBatchDeps } from './follow.js';
+import { parseItems } from './items.js';
+import { resolveItems } from './resolve-items.js';
+import { retryBatch } from './retry.js';
+import { submitBatch } from './submit.js';
+
+export interface BatchEndpointsDeps extends SubmitDeps, Omit<FollowBatchDeps, 'store'> {
+  /** Cancels what is to be canceled of a stopped batch, after the answer. */
+  readonly cancelStopped: (id: string) => void;
+}
+
+const maxBodyBytes = 32 * 1024 * 1024;
+const path = z.object({ id: batchIdSchema });
+const accepted = (description: string) => ({
+  description,
+  content: { 'application/json': batchSchema },
+  headers: { Location: 'Where to poll' },
+});
+const limit = z.coerce.number().int().min(1).max(200).default(50);
+const batchPageSchema = z
+  .object({
+    batches: z.array(batchSchema),
+    next_cursor: z.string().optional().describe('Absent on the last page'),
+  })
+  .meta({ id: 'BatchPage' });
+const positionSchema = z
+  .string()
+  .regex(/^\d{1,16}-\d{1,16}$/, 'must be the id of an event')
+  .describe('Only what came after the event with this id');
+
+export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
+  const { batches, store, watcher, stopping } = deps;
+  const existing = async (id: string, res: Response): Promise<BatchRecord> => {
+    const record = await batches.get(id);
+    // Another tenant's batch is not there.
+    if (record?.tenant !== principalOf(res).tenant.name) {
+      throw new SlipwayError('not_found', `There is no batch ${id}.`);
+    }
+    return record;
+  };
+  const show = (record: BatchRecord) => toBatch(record, Date.now());
+  const accept = (record: BatchRecord, res: Response) =>
+    res.location(`/v1/batches/${record.id}`).status(202).json(show(record));
+  return [
+    endpoint(
+      {
+        id: 'submitBatch',
+        method: 'post',
+        path: '/v1/batches',
+        tag: 'Batches',
+        summary: 'Submit jobs together',
+        description:
+          'All of the items are accepted, or none. Once answered with 202 each job reaches exactly one terminal state.',
+        body: batchRequestSchema,
+        maxBodyBytes,
+        answers: {
+          202: accepted('Accepted'),
+          200: {
+            description: 'What would be submitted; of a `dry_run`',
+            content: { 'application/json': batchPlanSchema },
+          },
+        },
+        errors: [
+          'json_invalid',
+          'body_too_large',
+          'request_invalid',
+          'batch_invalid',
+          'batch_closed',
+          'queue_full',
+          'redis_unavailable',
+        ],
+      },
+      async ({ body: { defaults, items, dry_run, ...options }, res }) => {
+        const { tenant } = principalOf(res);
+        const specs = await resolveItems(await parseItems({ defaults, items }), tenant, deps);
+        if (!dry_run) {
+          accept(await submitBatch({ specs, options, tenant }, deps), res);
+          return;
+        }
+        await checkRoom(specs.length, deps);
+        res.json({
+          total: specs.length,
+          items: specs.map(({ image, function: name, source, template }) => ({
+            image,
+            ...(name !== undefined && { function: name }),
+            source: source.digest,
+            ...(template && { template: template.digest }),
+          })),
+        });
+      },
+    ),
+    endpoint(
+      {
+        id: 'listBatches',
+        method: 'get',
+        path: '/v1/batches',
+        tag: 'Batches',
+        summary: 'Batches, newest first',
+        query: z.strictObject({
+          limit,
+          cursor: batchIdSchema.optional().describe('`next_cursor` of the page before'),
+        }),
+        answers: { 200: { description: 'A page', content: { 'application/json': batchPageSchema } } },
+        errors: ['request_invalid', 'redis_unavailable'],
+      },
+      async ({ query, res }) => {
+        const { name: tenant } = principalOf(res).tenant;
+        const { records, next } = await batches.list({ tenant, limit: query.limit, before: query.cursor });
+        res.json({ batches: records.map(show), ...(next !== undefined && { next_cursor: next }) });
+      },
+    ),
+    endpoint(
+      {
+        id: 'getBatch',
+        method: 'get',
+        path: '/v1/batches/{id}',
+        tag: 'Batches',
+        summary: 'A batch, at once or when it has ended',
+        params: path,
+        query: z.strictObject({
+          wait: z.coerce
+            .number()
+            .min(0)
+            .max(maxWaitSeconds)
+            .default(0)
+            .describe('Seconds to wait for the batch to end before it is answered as it is'),
+        }),
+        answers: { 200: { description: 'The batch', content: { 'application/json': batchSchema } } },
+        errors: ['not_found', 'redis_unavailable'],
+      },
+      async ({ params: { id }, query, res }) => {
+        const ended = AbortSignal.any([closedSignal(res), stopping]);
+        const until = performance.now() + query.wait * 1_000;
+        for (;;) {
+          const left = until - performance.now();
+          const end = left > 0 ? watcher.end(id, left, ended) : undefined;
+          const record = await existing(id, res);
+          if (!end || record.finishedAt !== undefined || ended.aborted) {
+            res.json(show(record));
+            return;
+          }
+          await end;
+        }
+      },
+    ),
+    endpoint(
+      {
+        id: 'listBatchJobs',
+        method: 'get',
+        path: '/v1/batches/{id}/jobs',
+        tag: 'Batches',
+        summary: 'The jobs of a batch, newest first',
+        params: path,
+        query: z.strictObject({
+          state: z.enum(jobStates).optional(),
+          limit,
+          cursor: jobIdSchema.optional().describe('`next_cursor` of the page before'),
+        }),
+        answers: { 200: { description: 'A page', content: { 'application/json': jobPageSchema } } },
+        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+      },
+      async ({ params: { id }, query: { cursor, ...filter }, res }) => {
+        const { tenant } = await existing(id, res);
+        const { records, next } = await store.list({ ...filter, tenant, batch: id, before: cursor });
+        res.json({ jobs: records.map(toJob), ...(next !== undefined && { next_cursor: next }) });
+      },
+    ),
+    endpoint(
+      {
+        id: 'cancelBatch',
+        method: 'post',
+        path: '/v1/batches/{id}/cancel',
+        tag: 'Batches',
+        summary: 'Cancel a batch',
+        description:
+          'Nothing more of it begins. Its waiting jobs are canceled, its running ones stopped at their builders.',
+        params: path,
+        answers: { 202: accepted('It is being canceled') },
+        errors: ['not_found', 'batch_not_cancelable', 'redis_unavailable'],
+      },
+      async ({ params: { id }, res }) => {
+        await existing(id, res);
+        if ((await batches.stop(id)) !== 'ok') {
+          throw new SlipwayError('batch_not_cancelable', `The batch ${id} has ended.`);
+        }
+        accept(await existing(id, res), res);
+        deps.cancelStopped(id);
+      },
+    ),
+    endpoint(
+      {
+        id: 'retryBatch',
+        method: 'post',
+        path: '/v1/batches/{id}/retry',
+        tag: 'Batches',
+        summary: 'Repeat a batch that has ended, as a new one',
+        params: path,
+        body: z
+          .strictObject({
+            which: z
+              .enum(['failed', 'all'])
+              .default('failed')
+              .describe('`failed`: what failed or was canceled'),
+          })
+          .meta({ id: 'BatchRetry' }),
+        answers: { 202: accepted('The new batch') },
+        errors: ['not_found', 'batch_not_retryable', 'batch_closed', 'queue_full', 'redis_unavailable'],
+      },
+      async ({ params: { id }, body: { which }, res }) => {
+        const batch = await existing(id, res);
+        accept(await retryBatch({ batch, which, tenant: principalOf(res).tenant }, deps), res);
+      },
+    ),
+    endpoint(
+      {
+        id: 'followBatch',
+        method: 'get',
+        path: '/v1/batches/{id}/events',
+        tag: 'Batches',
+        summary: 'What happens to a batch, as server-sent events',
+        description:
+          'From its beginning, or from where `Last-Event-ID` says, until it has ended. `job`: one of its jobs has changed. `batch`: its counts, at the beginning and at most once a second. `batch.finished`: the batch, at last.',
+        params: path,
+        query: z.strictObject({ after: positionSchema.optional() }),
+        headers: { 'Last-Event-ID': 'Where the stream goes on; the same as `after`' },
+        answers: {
+          200: {
+            description: 'The events',
+            content: {
+              // The data of `job`; that of the others is a Batch.
+              'text/event-stream': batchJobEventSchema,
+            },
+          },
+        },
+        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+      },
+      async ({ params: { id }, query, req, res }) => {
+        const from = req.get('last-event-id') ?? query.after;
+        const after = from === undefined ? undefined : positionSchema.safeParse(from).data;
+        if (from !== undefined && after === undefined) {
+          throw new SlipwayError('request_invalid', 'Last-Event-ID must be the id of an event.');
+        }
+        await existing(id, res);
+        res.type('text/event-stream').set({
+          'Cache-Control': 'no-store',
+          'X-Accel-Buffering': 'no',
+          'X-Content-Type-Options': 'nosniff',
+        });
+        res.flushHeaders();
+        const signal = AbortSignal.any([closedSignal(res), stopping]);
+        try {
+          await pipeline(Readable.from(batchEvents({ ...deps, id, after, signal })), res);
+        } catch (error) {
+          // Whoever follows may leave at any time.
+          if (!signal.aborted) throw error;
+        }
+      },
+    ),
+  ];
+}

@@ -1,0 +1,124 @@
+import type { Batch, BatchJobEvent, JobEvent } from '@slipway/shared/contracts';
+import { parseEvents } from '@slipway/shared/events';
+import { type BatchStore, type JobRecord, type JobStore, toBatch } from '@slipway/shared/jobs';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import type { JobWatcher } from '../watch/job-watcher.js';
+
+export interface FollowBatchDeps {
+  readonly store: Pick<JobStore, 'get'>;
+  readonly batches: BatchStore;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly watcher: JobWatcher;
+  /** Aborted when the process drains: followers are cut, and come back with where they were. */
+  readonly stopping: AbortSignal;
+}
+
+type BatchPart =
+  | { readonly kind: 'job'; readonly position: string; readonly job: BatchJobEvent }
+  | { readonly kind: 'batch'; readonly batch: Batch }
+  /** Nothing was said for a while. */
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'finished'; readonly position: string; readonly batch: Batch };
+
+interface FollowOptions extends FollowBatchDeps {
+  readonly id: string;
+  /** The position after which to go on. */
+  readonly after: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+const pageSize = 200;
+const countsEveryMs = 1_000;
+const idleAfterMs = 15_000;
+
+/** What happens to a batch, from its beginning or from a position on, until it has ended. */
+async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
+  const { batches, redis, keys, watcher, id, signal } = options;
+  let position = options.after ?? '0-0';
+  let told = '';
+  let toldAt = Number.NEGATIVE_INFINITY;
+  let spokenAt = performance.now();
+  while (!signal.aborted) {
+    const woken = new AbortController();
+    const change = watcher.change(id, countsEveryMs, AbortSignal.any([signal, woken.signal]));
+    // Read before the events: if it has ended, all of them are there.
+    const record = await batches.get(id);
+    if (!record) return;
+    if (performance.now() - toldAt >= countsEveryMs && told !== JSON.stringify(record)) {
+      yield { kind: 'batch', batch: toBatch(record, Date.now()) };
+      told = JSON.stringify(record);
+      toldAt = spokenAt = performance.now();
+    }
+    const entries = await redis.xrange(keys.batchEvents(id), `(${position}`, '+', 'COUNT', pageSize);
+    const events = parseEvents(entries).flatMap((event) => (event.kind === 'job' ? event : []));
+    for (const part of await describe(events, options)) yield part;
+    position = entries.at(-1)?.[0] ?? position;
+    const more = entries.length === pageSize;
+    if (record.finishedAt !== undefined && !more) {
+      yield { kind: 'finished', position, batch: toBatch(record, Date.now()) };
+      woken.abort();
+      return;
+    }
+    if (entries.length > 0) spokenAt = performance.now();
+    else if (performance.now() - spokenAt > idleAfterMs) {
+      yield { kind: 'idle' };
+      spokenAt = performance.now();
+    }
+    if (more) woken.abort();
+    await change;
+  }
+}
+
+async function describe(events: readonly JobEvent[], { store }: FollowOptions): Promise<BatchPart[]> {
+  const ids = [...new Set(events.map(({ jobId }) => jobId))];
+  const records = new Map<string, JobRecord>();
+  for (const record of await Promise.all(ids.map((id) => store.get(id)))) {
+    if (record) records.set(record.id, record);
+  }
+  return events.flatMap((event): BatchPart[] => {
+    const record = records.get(event.jobId);
+    // One that was removed meanwhile has nothing to show.
+    return record ? [{ kind: 'job', position: event.position, job: jobEvent(event, record) }] : [];
+  });
+}
+
+function jobEvent({ state, version, at }: JobEvent, { id, spec, ...record }: JobRecord): BatchJobEvent {
+  return {
+    id,
+    state,
+    version,
+    at: new Date(at).toISOString(),
+    image: spec.image,
+    ...(spec.function !== undefined && { function: spec.function }),
+    ...(state === 'succeeded' && {
+      ...(record.result?.digest !== undefined && { digest: record.result.digest }),
+      ...(record.result?.cached && { cached: true }),
+    }),
+    ...((state === 'failed' || state === 'canceled') && {
+      ...(record.error && { code: record.error.code, detail: record.error.detail }),
+    }),
+  };
+}
+
+/** Server-sent events, after the HTML Standard. Only what has a position has an id: there a client goes on. */
+export async function* batchEvents(options: FollowOptions): AsyncGenerator<string> {
+  for await (const part of follow(options)) {
+    switch (part.kind) {
+      case 'job':
+        yield `id: ${part.position}\nevent: job\ndata: ${JSON.stringify(part.job)}\n\n`;
+        break;
+      case 'batch':
+        yield `event: batch\ndata: ${JSON.stringify(part.batch)}\n\n`;
+        break;
+      case 'idle':
+        yield ': idle\n\n';
+        break;
+      case 'finished':
+        yield `id: ${part.position}\nevent: batch.finished\ndata: ${JSON.stringify(part.batch)}\n\n`;
+        break;
+      default:
+        part satisfies never;
+    }
+  }
+}

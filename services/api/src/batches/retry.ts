@@ -1,0 +1,58 @@
+import type { BatchOptions, JobSpec } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import type { BatchRecord, JobRecord, Tenant } from '@slipway/shared/jobs';
+import { unseal } from '@slipway/shared/signing';
+import { specForRetry } from '../jobs/retry.js';
+import { type SubmitBatchDeps, submitBatch } from './submit.js';
+
+interface RetryOptions {
+  readonly batch: BatchRecord;
+  /** `failed`: what failed or was canceled. */
+  readonly which: 'failed' | 'all';
+  readonly tenant: Tenant;
+}
+
+const pageSize = 200;
+
+/** A new batch of the jobs of one that has ended, in their order. Throws `batch_not_retryable` when there are none. */
+export async function retryBatch(
+  { batch, which, tenant }: RetryOptions,
+  deps: SubmitBatchDeps,
+): Promise<BatchRecord> {
+  if (batch.finishedAt === undefined) {
+    throw new SlipwayError('batch_not_retryable', `The batch ${batch.id} has not ended.`);
+  }
+  const records = await jobsOf(batch, deps);
+  const again = which === 'all' ? records : records.filter(({ state }) => state !== 'succeeded');
+  if (again.length === 0) {
+    throw new SlipwayError('batch_not_retryable', `No job of the batch ${batch.id} is to be repeated.`);
+  }
+  const specs: JobSpec[] = again.map((record) => specForRetry(record, deps.sealingKey));
+  return await submitBatch({ specs, options: optionsOf(batch, deps), tenant, retryOf: batch.id }, deps);
+}
+
+/** In the order of their submission. */
+async function jobsOf({ id, tenant }: BatchRecord, { store }: SubmitBatchDeps): Promise<JobRecord[]> {
+  const records: JobRecord[] = [];
+  let before: string | undefined;
+  do {
+    const page = await store.list({ tenant, batch: id, limit: pageSize, before });
+    records.push(...page.records);
+    before = page.next;
+  } while (before !== undefined);
+  return records.reverse();
+}
+
+function optionsOf(batch: BatchRecord, { sealingKey }: SubmitBatchDeps): BatchOptions {
+  const { callbackUrl, sealedCallbackSecret } = batch;
+  const secret =
+    sealedCallbackSecret === undefined ? undefined : unseal(sealingKey, sealedCallbackSecret, batch.id);
+  return {
+    on_failure: batch.onFailure,
+    labels: { ...batch.labels },
+    ...(batch.maxRunning !== undefined && { max_running: batch.maxRunning }),
+    ...(callbackUrl !== undefined && {
+      callback: { url: callbackUrl, ...(secret !== undefined && { secret }) },
+    }),
+  };
+}

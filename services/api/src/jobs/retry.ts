@@ -1,0 +1,11 @@
+import type { JobSpec } from '@slipway/shared/contracts';
+import type { JobRecord } from '@slipway/shared/jobs';
+import { unseal } from '@slipway/shared/signing';
+
+/** What the job was to build, for another job: with the secret of its callback, which the record holds sealed. */
+export function specForRetry(record: JobRecord, sealingKey: Buffer): JobSpec {
+  const { spec, sealedCallbackSecret } = record;
+  if (!spec.callback || sealedCallbackSecret === undefined) return spec;
+  const secret = unseal(sealingKey, sealedCallbackSecret, record.id);
+  return { ...spec, callback: { url: spec.callback.url, secret } };
+}
