@@ -1,0 +1,96 @@
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { SlipwayError } from '../errors/index.js';
+import { decodeKey, fromBase64 } from './keys.js';
+
+export const algorithm = 'nacl/box';
+export const version = 'v1';
+export const nonceBytes = 24;
+/** What Poly1305 adds. */
+const tagBytes = 16;
+
+/** Of a whole sealed file. */
+export const maxSealedBytes = 1024 * 1024;
+export const maxSecrets = 100;
+/** What BuildKit takes for one secret. */
+export const maxSecretBytes = 500 * 1024;
+
+/** Names become ids of `RUN --mount=type=secret,id=…` and stand in options of commands, so they hold nothing special there. */
+const secretName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+export function isSecretName(text: string): boolean {
+  return secretName.test(text);
+}
+
+/** `com.openfaas.secrets`, taken apart but not opened. */
+export interface SealedSecrets {
+  /** Names the key that opens it; see `keyIdOf`. */
+  readonly keyId: string;
+  /** The sender's one-time key. */
+  readonly senderKey: Uint8Array;
+  /** Nonce and ciphertext, by name. */
+  readonly values: ReadonlyMap<string, Uint8Array>;
+}
+
+const sealedSchema = z.object({
+  version: z.literal(version),
+  algorithm: z.literal(algorithm),
+  // The Go SDK leaves it out when it is empty.
+  key_id: z.string().max(64).default(''),
+  public_key: z.string().max(64),
+  // By hand below: zod leaves out a key such as `__proto__`, and no secret may get lost.
+  secrets: z.custom<Readonly<Record<string, unknown>>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'is no map',
+  ),
+});
+
+/**
+ * Parses `com.openfaas.secrets` (protocol.md). Throws `secrets_invalid`, with what is wrong but no part of any value.
+ */
+export function parseSealedSecrets(content: Uint8Array): SealedSecrets {
+  if (content.length > maxSealedBytes) throw invalid(`is larger than ${maxSealedBytes} bytes`);
+  const result = sealedSchema.safeParse(parsedYaml(content));
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw invalid(`${issue?.path.map(String).join('.') || 'the whole'} does not fit: ${issue?.message}`);
+  }
+  const { key_id: keyId, public_key: publicKey, secrets } = result.data;
+  const entries = Object.entries(secrets);
+  if (entries.length > maxSecrets) throw invalid(`holds more than ${maxSecrets} secrets`);
+  return { keyId, senderKey: senderKey(publicKey), values: new Map(entries.map(sealedValue)) };
+}
+
+/** Every scalar is text here (the failsafe schema), and aliases, with which a small file could become a large one, are none. */
+function parsedYaml(content: Uint8Array): unknown {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(content);
+    return parse(text, { schema: 'failsafe', maxAliasCount: 0, logLevel: 'error' });
+  } catch {
+    // The parser's message quotes what it read.
+    throw invalid('is not YAML of this kind');
+  }
+}
+
+function senderKey(text: string): Uint8Array {
+  try {
+    return decodeKey(text);
+  } catch (error) {
+    throw invalid(`public_key ${(error as Error).message}`);
+  }
+}
+
+function sealedValue([name, text]: [string, unknown]): [string, Uint8Array] {
+  if (!isSecretName(name))
+    throw invalid('holds a secret whose name is not of letters, digits, `.`, `_`, `-`');
+  const bytes = typeof text === 'string' ? fromBase64(text.trim()) : undefined;
+  if (!bytes) throw invalid(`the value of ${name} is not base64`);
+  if (bytes.length < nonceBytes + tagBytes) throw invalid(`the value of ${name} is too short`);
+  if (bytes.length > nonceBytes + tagBytes + maxSecretBytes)
+    throw invalid(`the value of ${name} is larger than ${maxSecretBytes} bytes`);
+  return [name, bytes];
+}
+
+export function invalid(what: string): SlipwayError {
+  return new SlipwayError('secrets_invalid', `The sealed secrets cannot be used: ${what}.`);
+}
