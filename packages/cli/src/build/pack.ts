@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs';
 import { constants, type FileHandle, lstat, open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Header, type HeaderData, Pax } from 'tar';
+import type { ContextTree } from '../stack/context-tree.js';
 import type { BuildContext } from './context.js';
 
 const blockBytes = 512;
@@ -12,13 +13,22 @@ const chunkBytes = 128 * 1024;
  * The context as a tar, made while it is read: one file at a time, no link followed. Says nothing of who packed it or when;
  * a hard link is packed as the file that it is. Rejects when a file goes, shrinks or cannot be read meanwhile.
  */
-export async function* packContext({
+export function packContext({
   folder,
   paths,
 }: Pick<BuildContext, 'folder' | 'paths'>): AsyncGenerator<Uint8Array> {
+  return inChunks(blocks(folder, paths));
+}
+
+/** The same of a tree whose files lie in several places. */
+export function packTree(entries: ContextTree['entries']): AsyncGenerator<Uint8Array> {
+  return inChunks(treeBlocks(entries));
+}
+
+async function* inChunks(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let waiting: Uint8Array[] = [];
   let bytes = 0;
-  for await (const block of blocks(folder, paths)) {
+  for await (const block of blocks) {
     waiting.push(block);
     bytes += block.length;
     if (bytes < chunkBytes) continue;
@@ -28,6 +38,13 @@ export async function* packContext({
   }
   // Two empty blocks end an archive.
   yield Buffer.concat([...waiting, Buffer.alloc(2 * blockBytes)]);
+}
+
+async function* treeBlocks(entries: ContextTree['entries']): AsyncGenerator<Uint8Array> {
+  for (const [path, entry] of entries) {
+    if (entry.type === 'folder') yield header({ path: `${path}/`, type: 'Directory', mode: 0o755 });
+    else yield* file(path, entry.from);
+  }
 }
 
 async function* blocks(folder: string, paths: readonly string[]): AsyncGenerator<Uint8Array> {

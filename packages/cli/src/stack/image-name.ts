@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { CommandError } from '../command-error.js';
+import { exitCodes } from '../exit-codes.js';
+
+export const tagModes = ['latest', 'sha', 'branch', 'describe', 'digest'] as const;
+export type TagMode = (typeof tagModes)[number];
+
+interface ImageName {
+  /** As the stack.yaml has it. */
+  readonly image: string;
+  readonly mode: TagMode;
+  readonly handler: string;
+  readonly git: GitFacts;
+}
+
+/** The image of a function under a tag mode, as `faas-cli --tag` names it. */
+export async function imageName({ image, mode, handler, git }: ImageName): Promise<string> {
+  const named = /:[^/]*$/.test(image) ? image : `${image}:latest`;
+  switch (mode) {
+    case 'latest':
+      return named;
+    case 'sha':
+      return `${named}-${await git.sha()}`;
+    case 'branch':
+      return `${named}-${await git.branch()}-${await git.sha()}`;
+    case 'describe':
+      return `${named}-${await git.describe()}`;
+    case 'digest':
+      return `${named.slice(0, named.lastIndexOf(':'))}:${await folderHash(handler)}`;
+  }
+}
+
+export interface GitFacts {
+  sha(): Promise<string>;
+  branch(): Promise<string>;
+  describe(): Promise<string>;
+}
+
+/** What git says of a folder; each thing is asked once, when it is first wanted. */
+export function gitFacts(folder: string): GitFacts {
+  const asked = new Map<string, Promise<string>>();
+  const ask = (...args: string[]) => {
+    const key = args.join(' ');
+    const answer = asked.get(key) ?? git(folder, args);
+    asked.set(key, answer);
+    return answer;
+  };
+  return {
+    sha: () => ask('rev-parse', '--short', 'HEAD'),
+    branch: () => ask('rev-parse', '--symbolic-full-name', '--abbrev-ref', 'HEAD'),
+    describe: () => ask('describe', '--tags', '--always'),
+  };
+}
+
+async function git(cwd: string, args: readonly string[]): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)('git', [...args], { cwd });
+    return stdout.trimEnd();
+  } catch (error) {
+    const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
+    throw new CommandError({
+      message: code === 'ENOENT' ? 'git is not installed' : `git ${args[0]}: ${stderr.trim()}`,
+      remedy: 'The tags sha, branch and describe need a git repository that has a commit.',
+      exitCode: exitCodes.usage,
+    });
+  }
+}
+
+/** The MD5 over the MD5 of every file, in the order of their paths; links are left out. */
+async function folderHash(folder: string): Promise<string> {
+  const files: string[] = [];
+  const visit = async (below: string): Promise<void> => {
+    for (const entry of await readdir(join(folder, below), { withFileTypes: true })) {
+      const path = join(below, entry.name);
+      if (entry.isDirectory()) await visit(path);
+      else if (entry.isFile()) files.push(path);
+    }
+  };
+  await visit('');
+  const all = createHash('md5');
+  for (const path of files.sort()) {
+    all.update(
+      createHash('md5')
+        .update(await readFile(join(folder, path)))
+        .digest('hex'),
+    );
+  }
+  return all.digest('hex');
+}

@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import { isAbsolute, join, posix, relative, resolve } from 'node:path';
+import { CommandError } from '../command-error.js';
+import { exitCodes } from '../exit-codes.js';
+import { ContextTree, type Listing, listPath } from './context-tree.js';
+import { parseTemplateFile, type StackFunction, type TemplateFile } from './stack-file.js';
+
+/** A template of `./template`. */
+export interface LocalTemplate extends TemplateFile {
+  readonly files: Listing;
+}
+
+interface Overlay {
+  readonly fn: Pick<StackFunction, 'name' | 'lang' | 'handler'>;
+  /** Undefined for `lang: dockerfile`, whose handler is the whole context. */
+  readonly template: LocalTemplate | undefined;
+  /** Paths that are copied beside the handler, with how they are written. */
+  readonly copy: readonly { readonly path: string; readonly listing: Listing }[];
+  /** Where relative paths begin. */
+  readonly folder: string;
+}
+
+/** Entries of a handler's folder that `faas-cli` leaves out: what it writes itself, and templates. */
+const leftOut = ['build', 'template'];
+
+/**
+ * The build context of a function, file for file what `faas-cli build --shrinkwrap` would leave in ./build: the template,
+ * over it the handler in the template's handler folder, over that the extra paths.
+ */
+export async function overlay({ fn, template, copy, folder }: Overlay): Promise<ContextTree> {
+  const handler = await listPath({ path: resolve(folder, fn.handler), without: leftOut }).catch((error) => {
+    throw error instanceof CommandError ? ofFunction(fn.name, error) : error;
+  });
+  if (handler.type !== 'folder') {
+    throw new CommandError({
+      message: `the handler of '${fn.name}', ${fn.handler}, is not a folder`,
+      exitCode: exitCodes.usage,
+    });
+  }
+  const tree = new ContextTree();
+  const at = template === undefined ? '' : handlerFolder(fn.lang, template);
+  try {
+    tree.folder(at);
+    if (template) tree.lay('', template.files);
+    tree.lay(at, handler);
+    for (const { path, listing } of copy) tree.lay(inside(at, path), listing);
+  } catch (error) {
+    throw error instanceof CommandError ? ofFunction(fn.name, error) : error;
+  }
+  return tree;
+}
+
+const ofFunction = (name: string, { message }: CommandError): CommandError =>
+  new CommandError({ message: `the function '${name}': ${message}`, exitCode: exitCodes.usage });
+
+function handlerFolder(lang: string, template: LocalTemplate): string {
+  const path = inside('', template.handlerFolder);
+  if (path === '..' || path.startsWith('../')) {
+    throw new CommandError({
+      message: `the template '${lang}': its handler_folder, ${template.handlerFolder}, leads out of the context`,
+      exitCode: exitCodes.usage,
+    });
+  }
+  return path;
+}
+
+/** `a/b` for both; `''` for the root. */
+function inside(at: string, path: string): string {
+  const joined = posix.join(at, path).replace(/^\/+|\/+$/g, '');
+  return joined === '.' ? '' : joined;
+}
+
+/** The template of a language in `./template`, or undefined when there is none. */
+export async function readTemplate({
+  folder,
+  lang,
+}: {
+  readonly folder: string;
+  readonly lang: string;
+}): Promise<LocalTemplate | undefined> {
+  const path = join(folder, 'template', lang);
+  if (lang.includes('/') || lang === '.' || lang === '..') return undefined;
+  const text = await readFile(join(path, 'template.yml'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  return {
+    ...parseTemplateFile({ text, file: `template/${lang}/template.yml` }),
+    files: await listPath({ path }),
+  };
+}
+
+/** The extra paths, which must lie in the folder, with what is there. */
+export async function readExtras({
+  folder,
+  paths,
+}: {
+  readonly folder: string;
+  readonly paths: readonly string[];
+}): Promise<{ path: string; listing: Listing }[]> {
+  return Promise.all(
+    paths.map(async (path) => {
+      const full = resolve(folder, path);
+      const from = relative(folder, full);
+      if (from === '' || from === '..' || from.startsWith('../') || isAbsolute(from)) {
+        throw new CommandError({
+          message: `the extra path ${path} is ${from === '' ? 'the whole project' : 'outside of the project'}`,
+          remedy: `Name a file or folder below ${folder}.`,
+          exitCode: exitCodes.usage,
+        });
+      }
+      return { path, listing: await listPath({ path: full }) };
+    }),
+  );
+}

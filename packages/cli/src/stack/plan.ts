@@ -1,0 +1,191 @@
+import { readFile } from 'node:fs/promises';
+import { CommandError } from '../command-error.js';
+import { exitCodes } from '../exit-codes.js';
+import { buildArguments, mergeLists } from './build-arguments.js';
+import type { ContextTree } from './context-tree.js';
+import { gitFacts, imageName, type TagMode } from './image-name.js';
+import { type LocalTemplate, overlay, readExtras, readTemplate } from './overlay.js';
+import { wildcard } from './shell-pattern.js';
+import { type LocalSource, SourceDigester } from './source.js';
+import { parseStack, type Stack, type StackFunction } from './stack-file.js';
+
+export interface PlanOptions {
+  /** The stack.yaml, relative to `folder`. */
+  readonly file: string;
+  /** Where templates, handlers and extra paths are looked for. */
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly envsubst: boolean;
+  readonly filter?: string | undefined;
+  readonly regex?: string | undefined;
+  readonly tag: TagMode;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  readonly buildOptions: readonly string[];
+  readonly copy: readonly string[];
+  /** In the place of what the functions say. */
+  readonly platforms?: readonly string[] | undefined;
+}
+
+/** One function, ready to be built. */
+export interface PlannedFunction {
+  /** As the stack.yaml names it. */
+  readonly name: string;
+  /** `name`, or `namespace/name`. */
+  readonly function: string;
+  readonly image: string;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  readonly platforms: readonly string[];
+  readonly tree: ContextTree;
+  readonly source: LocalSource;
+}
+
+export interface Plan {
+  readonly functions: readonly PlannedFunction[];
+  /** Names of functions with `skip_build`. */
+  readonly skipped: readonly string[];
+}
+
+/** Reads a stack.yaml and all it names, and says what is to be built. Nothing is written or sent. */
+export async function planStack(options: PlanOptions): Promise<Plan> {
+  const { file, folder } = options;
+  const stack = parseStack({ ...options, text: await readStackFile(options) });
+  const chosen = choose(stack, options);
+  refuseSecrets(chosen);
+  const [templates, copy] = await Promise.all([
+    readTemplates({ stack, chosen, folder, file }),
+    readExtras({ folder, paths: mergeLists(stack.copy, options.copy) }),
+  ]);
+  const git = gitFacts(folder);
+  const digester = new SourceDigester();
+  const functions = await mapInOrder(chosen, async (fn): Promise<PlannedFunction> => {
+    const template = templates.get(fn.lang);
+    const tree = await overlay({
+      fn,
+      template: fn.lang === 'dockerfile' ? undefined : template,
+      copy,
+      folder,
+    });
+    if (tree.entries.get('Dockerfile')?.type !== 'file') {
+      throw refusal(`the function '${fn.name}': its build context has no Dockerfile`);
+    }
+    const packages = packagesOf({ fn, template, options: mergeLists(fn.buildOptions, options.buildOptions) });
+    return {
+      name: fn.name,
+      function: fn.namespace === undefined ? fn.name : `${fn.namespace}/${fn.name}`,
+      image: await imageName({ image: fn.image, mode: options.tag, handler: `${folder}/${fn.handler}`, git }),
+      buildArgs: buildArguments({ own: fn.buildArgs, given: options.buildArgs, packages }),
+      platforms: options.platforms ?? fn.platforms,
+      tree,
+      source: await digester.describe(tree),
+    };
+  });
+  return { functions, skipped: stack.skipped };
+}
+
+const refusal = (message: string, remedy?: string): CommandError =>
+  new CommandError({ message, ...(remedy && { remedy }), exitCode: exitCodes.usage });
+
+async function readStackFile({ file, folder }: PlanOptions): Promise<string> {
+  if (/^[a-z]+:\/\//i.test(file)) {
+    throw refusal(
+      `${file} is not a file of this machine`,
+      'Fetch it first, with its handlers and templates.',
+    );
+  }
+  try {
+    return await readFile(file.startsWith('/') ? file : `${folder}/${file}`, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw refusal(
+      `there is no file ${file}`,
+      'Name the stack file with -f, from the folder that it is used in.',
+    );
+  }
+}
+
+function choose(stack: Stack, { file, filter, regex }: PlanOptions): readonly StackFunction[] {
+  if (filter !== undefined && regex !== undefined) throw refusal('give --filter or --regex, not both');
+  const pattern =
+    filter !== undefined ? wildcard(filter) : regex !== undefined ? parseRegex(regex) : undefined;
+  const chosen = pattern ? stack.functions.filter(({ name }) => pattern.test(name)) : stack.functions;
+  if (chosen.length > 0) return chosen;
+  if (pattern) throw refusal(`no function of ${file} fits the ${filter === undefined ? 'regex' : 'filter'}`);
+  throw refusal(`${file} has no function to build`);
+}
+
+/** Go's syntax puts flags in front, as in `(?i)`; JavaScript has them beside the pattern. */
+function parseRegex(text: string): RegExp {
+  const [, flags = '', rest = text] = /^\(\?([ims]+)\)(.*)$/s.exec(text) ?? [];
+  try {
+    return new RegExp(rest, `${flags}u`);
+  } catch (error) {
+    throw refusal(`--regex: ${(error as Error).message}`);
+  }
+}
+
+function refuseSecrets(functions: readonly StackFunction[]): void {
+  const found = functions.find(({ buildSecrets }) => buildSecrets.length > 0);
+  if (!found) return;
+  throw refusal(
+    `the function '${found.name}' has build_secrets (${found.buildSecrets.join(', ')}), which cannot be sent yet`,
+    'Build it with faas-cli, and leave it out here with --filter or --regex.',
+  );
+}
+
+interface ReadTemplates {
+  readonly stack: Stack;
+  readonly chosen: readonly StackFunction[];
+  readonly folder: string;
+  readonly file: string;
+}
+
+async function readTemplates({ stack, chosen, folder, file }: ReadTemplates) {
+  const templates = new Map<string, LocalTemplate>();
+  for (const lang of new Set(chosen.map((fn) => fn.lang))) {
+    const template = await readTemplate({ folder, lang });
+    if (template) templates.set(lang, template);
+    else if (lang !== 'dockerfile') {
+      const source = stack.templates.find(({ name }) => name === lang)?.source;
+      throw refusal(
+        `there is no template '${lang}' in ./template, with a template.yml in it`,
+        source === undefined
+          ? `Fetch it with \`faas-cli template store pull ${lang}\`, and run this from the folder that holds ./template.`
+          : `Fetch it with \`faas-cli template pull stack -f ${file}\`: it comes from ${source}.`,
+      );
+    }
+  }
+  return templates;
+}
+
+interface PackagesOf {
+  readonly fn: StackFunction;
+  readonly template: LocalTemplate | undefined;
+  readonly options: readonly string[];
+}
+
+function packagesOf({ fn, template, options }: PackagesOf): string[] {
+  return options.flatMap((name) => {
+    const packages = template?.buildOptions.get(name);
+    if (packages) return packages;
+    const known = [...(template?.buildOptions.keys() ?? [])].join(', ') || 'none';
+    throw refusal(
+      `the function '${fn.name}': the template '${fn.lang}' has no build option '${name}'`,
+      `It has: ${known}.`,
+    );
+  });
+}
+
+/** As `Promise.all` over `map`, but a few at once: there may be many files to open. */
+export async function mapInOrder<T, U>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<U>,
+  atOnce = 8,
+): Promise<U[]> {
+  const results: U[] = [];
+  const waiting = items.entries();
+  const run = async () => {
+    for (const [index, item] of waiting) results[index] = await work(item, index);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, run));
+  return results;
+}

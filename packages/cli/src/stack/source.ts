@@ -1,0 +1,48 @@
+import { createHash, hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { describeSource } from '@slipway/shared/source';
+import type { ContextTree, TreeFile } from './context-tree.js';
+
+/** Files up to this size are read at once. */
+const atOnceBytes = 1024 * 1024;
+
+export interface LocalSource {
+  readonly digest: string;
+  /** The number of files. */
+  readonly files: number;
+  /** Bytes of all files together. */
+  readonly bytes: number;
+}
+
+/** Finds the digest that a tree has on the server. A file that several trees share, as of a template, is read once. */
+export class SourceDigester {
+  readonly #known = new Map<string, Promise<string>>();
+
+  async describe({ entries }: ContextTree): Promise<LocalSource> {
+    return describeSource(
+      await Promise.all(
+        [...entries].map(async ([path, entry]) => {
+          if (entry.type === 'folder') return { path, type: 'folder' as const };
+          const sha256 = await this.#sha256(entry);
+          const mode = entry.executable ? ('0755' as const) : ('0644' as const);
+          return { path, type: 'file' as const, mode, size: entry.size, sha256 };
+        }),
+      ),
+    );
+  }
+
+  #sha256(file: TreeFile): Promise<string> {
+    const known = this.#known.get(file.from) ?? sha256Of(file);
+    this.#known.set(file.from, known);
+    return known;
+  }
+}
+
+async function sha256Of({ from, size }: TreeFile): Promise<string> {
+  if (size <= atOnceBytes) return hash('sha256', await readFile(from), 'hex');
+  const running = createHash('sha256');
+  await pipeline(createReadStream(from), running);
+  return running.digest('hex');
+}
