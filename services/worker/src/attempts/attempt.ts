@@ -4,6 +4,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord, PeekReply } from '@slipway/shared/jobs';
 import { LogWriter, saveLostLog } from '@slipway/shared/logs';
 import type { Lease } from '@slipway/shared/replicas';
+import { baseImagesOf } from '../base-images/base-images.js';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { build, leaseId, repositoryOf } from './build.js';
 import type { AttemptDeps, Summary } from './deps.js';
@@ -133,12 +134,15 @@ export class Attempts {
     try {
       if (!prepared.ready) throw prepared.failure;
       if (!lease) throw new Error('a payload without a slot');
+      // Looked up while it builds, so that its end waits for nothing.
+      const looking = baseImagesOf(record, this.#deps);
       const end = await build({ record, token, prepared, lease, signal, log, summary }, this.#deps);
       if (end.status === 'success') {
         await log.close();
         summary.outcome = 'succeeded';
         const result = resultOf(record, end);
-        await recorded(store.finish(record.id, token, { state: 'succeeded', result }), summary);
+        const baseImages = await looking;
+        await recorded(store.finish(record.id, token, { state: 'succeeded', result, baseImages }), summary);
         return { kind: 'done' };
       }
       failure = new SlipwayError(end.code, end.detail);

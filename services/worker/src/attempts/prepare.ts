@@ -1,8 +1,9 @@
 import type { Secret } from '@slipway/shared/config';
-import { type BuilderConfig, contextFolder } from '@slipway/shared/contracts';
+import type { BuilderConfig } from '@slipway/shared/contracts';
 import { infrastructureFault, SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
-import { createPayload, type Payload, type PayloadLayer, type SourceReader } from '@slipway/shared/source';
+import { createPayload, type Payload, type SourceReader } from '@slipway/shared/source';
+import { layersOf } from './layers.js';
 
 /** A payload ready to be sent, or why there can be none. */
 export type Prepared =
@@ -19,7 +20,7 @@ export async function prepare(record: JobRecord, { sources, payloadSecret }: Pre
   try {
     const payload = await createPayload({
       sources,
-      layers: layersOf(record),
+      layers: layersOf(record.spec),
       config: builderConfig(record),
       ...(record.spec.secrets !== undefined && { secrets: Buffer.from(record.spec.secrets) }),
     });
@@ -33,17 +34,6 @@ export async function prepare(record: JobRecord, { sources, payloadSecret }: Pre
 export function asSlipwayError(error: unknown): SlipwayError {
   if (error instanceof SlipwayError) return error;
   return infrastructureFault(error) ?? new SlipwayError('internal', undefined, { cause: error });
-}
-
-/** The source alone, or a template with the source laid into its handler folder. */
-function layersOf({ spec: { source, template } }: JobRecord): PayloadLayer[] {
-  if (!template) return [{ digest: source.digest, at: contextFolder }];
-  const handler =
-    template.handler_folder === '' ? contextFolder : `${contextFolder}/${template.handler_folder}`;
-  return [
-    { digest: template.digest, at: contextFolder },
-    { digest: source.digest, at: handler },
-  ];
 }
 
 function builderConfig({ spec }: JobRecord): BuilderConfig {

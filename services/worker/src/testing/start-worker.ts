@@ -14,11 +14,11 @@ import { logBlobKey } from '@slipway/shared/logs';
 import { createSender, type Sender } from '@slipway/shared/queues';
 import { connectRedis, type Keys, type Redis, redisKeys } from '@slipway/shared/redis';
 import { createSourceStore } from '@slipway/shared/source';
-import { Header } from 'tar';
 import { expect } from 'vitest';
 import type { WorkerConfig } from '../config.js';
 import { parseBuilders } from '../fleet/builders.js';
 import { createWorker } from '../worker.js';
+import { archiveOf } from './archive.js';
 
 export const payloadSecret = 'payload secret';
 export const tenant = { name: 'default', weight: 1 };
@@ -30,6 +30,8 @@ export interface Installation {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly builds: Sender<'builds'>;
+  /** Stores a source, and returns its digest. */
+  upload(files: Readonly<Record<string, string>>): Promise<string>;
   /** Writes a record without putting it into the queue. */
   record(changes?: object): Promise<string>;
   submit(changes?: object): Promise<string>;
@@ -57,9 +59,10 @@ export async function createInstallation(redisUrl: string): Promise<Installation
   const store = new JobStore({ redis, keys });
   const builds = createSender({ queue: 'builds', redis, keys });
   const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 100, maxRatio: 100 };
-  const { digest } = await createSourceStore({ blobs, limits }).ingest(
-    oneFile('Dockerfile', 'FROM scratch\n'),
-  );
+  const sources = createSourceStore({ blobs, limits });
+  const upload = async (files: Readonly<Record<string, string>>) =>
+    (await sources.ingest(archiveOf(files))).digest;
+  const digest = await upload({ Dockerfile: 'FROM scratch\n' });
   const workers: RunningWorker[] = [];
   // Jobs for one image would wait for one another.
   let jobs = 0;
@@ -76,6 +79,7 @@ export async function createInstallation(redisUrl: string): Promise<Installation
     redis,
     keys,
     builds,
+    upload,
     job,
     async record(changes = {}) {
       const id = newId('job');
@@ -168,12 +172,4 @@ async function startWorker(options: {
       return stopped;
     },
   };
-}
-
-async function* oneFile(path: string, text: string): AsyncGenerator<Buffer> {
-  const content = Buffer.from(text);
-  const header = new Header({ path, type: 'File', size: content.length, mode: 0o644 });
-  header.encode();
-  yield header.block ?? Buffer.alloc(512);
-  yield Buffer.concat([content, Buffer.alloc(512 - content.length), Buffer.alloc(1024)]);
 }

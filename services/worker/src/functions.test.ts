@@ -1,0 +1,92 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Dockerfiles write variables that way too.
+import { FunctionStore } from '@slipway/shared/functions';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { filesOf } from './testing/archive.js';
+import { type Replica, startReplica, stream } from './testing/replica.js';
+import { createInstallation, type Installation, payloadSecret, tenant } from './testing/start-worker.js';
+
+let installation: Installation;
+let builder: Replica;
+beforeEach(async () => {
+  installation = await createInstallation(inject('redisUrl'));
+  builder = await startReplica(payloadSecret);
+  await installation.startWorker([builder.url]);
+});
+afterEach(async () => {
+  await installation.dispose();
+  await builder.stop();
+});
+
+const template = {
+  Dockerfile: 'ARG V=22\nFROM node:${V}-alpine AS run\nFROM run\n',
+  'template.yml': 'language: node\n',
+  'index.js': 'of the template',
+  'function/handler.js': 'of the template',
+  'function/package.json': 'of the template',
+  'src/fn/handler.js': 'of the template',
+};
+const handler = { 'handler.js': 'of the function', 'index.js': 'of the function' };
+const kept = Object.entries(template).map(([path, text]): [string, string] => [`context/${path}`, text]);
+
+async function built(folder: string, changes: object = {}): Promise<[string, string][]> {
+  const [digest, source] = [await installation.upload(template), await installation.upload(handler)];
+  const id = await installation.submit({
+    source: { digest: source },
+    template: { name: 'node', digest, handler_folder: folder },
+    ...changes,
+  });
+  expect((await installation.ended(id)).state).toBe('succeeded');
+  const files = await filesOf(builder.payloads.at(-1) ?? Buffer.alloc(0));
+  return files.filter(([path]) => path.startsWith('context/'));
+}
+
+describe('a job with a template', () => {
+  it.each([
+    ['function', ['context/function/handler.js', 'context/function/index.js']],
+    ['src/fn', ['context/src/fn/handler.js', 'context/src/fn/index.js']],
+    ['new/deep/folder', ['context/new/deep/folder/handler.js', 'context/new/deep/folder/index.js']],
+    ['', ['context/handler.js', 'context/index.js']],
+  ])('has its handler at %j over the template’s files', async (folder, handlers) => {
+    const laid = handlers.map((path): [string, string] => [path, 'of the function']);
+    const shadowed = new Set(handlers);
+    const expected = [...kept.filter(([path]) => !shadowed.has(path)), ...laid];
+    expect((await built(folder)).toSorted()).toEqual(expected.toSorted());
+  });
+});
+
+describe('the end of a build', () => {
+  const known = async (name: string) => {
+    const { redis, keys } = installation;
+    return await new FunctionStore({ redis, keys }).get(tenant.name, name);
+  };
+
+  it('says what the function was built from, by the arguments of the job', async () => {
+    await built('function', { function: 'hello', build_args: { V: '20' } });
+    expect((await known('openfaas-fn/hello'))?.built?.baseImages).toEqual([
+      'docker.io/library/node:20-alpine',
+    ]);
+  });
+
+  it('goes by the Dockerfile that is laid over the template’s', async () => {
+    const source = await installation.upload({ Dockerfile: 'FROM golang:1\n' });
+    await built('', { function: 'hello', source: { digest: source } });
+    expect((await known('openfaas-fn/hello'))?.built?.baseImages).toEqual(['docker.io/library/golang:1']);
+  });
+
+  it.each([
+    ['what is no Dockerfile', '\0\0FROM ??'],
+    ['one that is too long to be read', `FROM node:22\n${'# and so on\n'.repeat(6_000)}`],
+  ])('is a success with %s too', async (_what, text) => {
+    const source = await installation.upload({ Dockerfile: text });
+    const id = await installation.submit({ function: 'hello', source: { digest: source } });
+    expect((await installation.ended(id)).state).toBe('succeeded');
+    expect((await known('openfaas-fn/hello'))?.built).toMatchObject({ job: id, baseImages: [] });
+  });
+
+  it('that failed says nothing', async () => {
+    builder.next(stream({ status: 'failed', error: 'no' }));
+    const id = await installation.submit({ function: 'hello' });
+    expect((await installation.ended(id)).state).toBe('failed');
+    expect(await known('openfaas-fn/hello')).toMatchObject({ job: id, built: undefined });
+  });
+});
