@@ -329,3 +329,51 @@ describe('a log', () => {
 test.each(['', 'localhost:8080', 'ftp://x', 'http://user:pass@x'])('%j is no URL of a server', (url) => {
   expect(() => createClient({ url, token: 'tok' })).toThrow(TypeError);
 });
+
+describe('a batch', () => {
+  const counts = { queued: 0, running: 0, succeeded: 1, failed: 0, canceled: 0 };
+  const batch = (state: string) => ({ id: 'batch_1', state, counts });
+
+  test('is submitted once, or only planned', async () => {
+    const { client, seen } = await serve((call, res) =>
+      (JSON.parse(call.body) as { dry_run: boolean }).dry_run
+        ? json(res, 200, { total: 1, items: [] })
+        : problem(res, 503, 'draining'),
+    );
+    const items = [{ ...spec }];
+    expect(await client.planBatch({ batch: { items } })).toEqual({ total: 1, items: [] });
+    expect(await failure(client.submitBatch({ batch: { items } }))).toMatchObject({ code: 'draining' });
+    expect(seen.map(({ body }) => (JSON.parse(body) as { dry_run: boolean }).dry_run)).toEqual([true, false]);
+  });
+
+  test('is waited for until it has ended', async () => {
+    const { client, seen } = await serve((_seen, res, count) =>
+      json(res, 200, batch(count < 3 ? 'running' : 'finished')),
+    );
+    expect((await client.waitForBatch({ id: 'batch_1' })).state).toBe('finished');
+    expect(seen.map(({ url }) => url)).toEqual(Array(3).fill('/v1/batches/batch_1?wait=30'));
+  });
+
+  test('is followed over a connection that breaks, without gaps or repeats', async () => {
+    const change = (position: string, state: string) =>
+      `id: ${position}\nevent: job\ndata: ${JSON.stringify(job(state))}\n\n`;
+    const { client, seen } = await serve((_seen, res, count) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      if (count === 1) {
+        res.write(
+          `event: batch\ndata: ${JSON.stringify(batch('running'))}\n\n${change('1-0', 'running')}`,
+          () => res.destroy(),
+        );
+      } else {
+        const last = `id: 3-0\nevent: batch.finished\ndata: ${JSON.stringify(batch('finished'))}\n\n`;
+        res.end(change('2-0', 'succeeded') + last);
+      }
+    });
+    const said: unknown[] = [];
+    for await (const event of client.followBatch({ id: 'batch_1' })) {
+      said.push(event.type === 'job' ? event.job.state : event.type);
+    }
+    expect(said).toEqual(['batch', 'running', 'succeeded', 'batch.finished']);
+    expect(seen.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, '1-0']);
+  });
+});

@@ -1,4 +1,5 @@
 import createFetchClient from 'openapi-fetch';
+import { type BatchCalls, batchCalls, dataOf } from './batches.js';
 import { ApiError } from './errors.js';
 import { type LogLine, logLines } from './log.js';
 import type { components, operations, paths } from './schema.js';
@@ -7,7 +8,8 @@ import { type Archive, type Source, upload } from './upload.js';
 
 type Schemas = components['schemas'];
 export type Job = Schemas['Job'];
-export type JobSpec = Schemas['JobSpec'];
+/** What is to be built. */
+export type JobRequest = Schemas['JobRequest'];
 export type JobState = Job['state'];
 export type JobPage = Schemas['JobPage'];
 export type Builder = Schemas['Builder'];
@@ -30,17 +32,19 @@ interface Call {
  * The API of Slipway. Calls reject with `ApiError` when they are refused and with `ConnectionError` when nobody answers.
  * Those that may safely be sent twice are, a few times, while the server is away (connection refused or broken, 502, 503).
  */
-export interface Client {
+export interface Client extends BatchCalls {
   uploadSource(options: Call & { archive: Archive }): Promise<Source & { created: boolean }>;
   /** Undefined when there is no such source. */
   findSource(options: Call & { digest: string }): Promise<Source | undefined>;
   /** Sent once: a second try could make a second job. */
-  submitJob(options: Call & { spec: JobSpec }): Promise<Job>;
+  submitJob(options: Call & { spec: JobRequest }): Promise<Job>;
   /** `wait`: seconds, at most 60, to wait for the job to end before it is answered as it is. */
   getJob(options: Call & { id: string; wait?: number }): Promise<Job>;
   listJobs(options?: Call & { query?: ListJobsQuery }): Promise<JobPage>;
   /** A queued job is canceled at once, a running one soon after. */
   cancelJob(options: Call & { id: string }): Promise<Job>;
+  /** A new job of the same as one that has ended. Sent once. */
+  retryJob(options: Call & { id: string }): Promise<Job>;
   /**
    * The log, line by line, until the job has ended; with `follow: false`, as far as it stands. A broken connection is taken
    * up where it broke. `after`: `<attempt>-<line>`, only lines after that one.
@@ -81,6 +85,7 @@ export function createClient(options: ClientOptions): Client {
     );
 
   return {
+    ...batchCalls({ api, send, baseUrl, headers, fetchWith, firstDelayMs }),
     uploadSource: ({ archive, signal }) =>
       upload({ send, url: `${baseUrl}/v1/sources`, headers, archive, signal }),
     async findSource({ digest, signal }) {
@@ -108,6 +113,12 @@ export function createClient(options: ClientOptions): Client {
     async cancelJob({ id, signal }) {
       return dataOf(
         await api.POST('/v1/jobs/{id}/cancel', { params: { path: { id } }, ...(signal && { signal }) }),
+      );
+    },
+    async retryJob({ id, signal }) {
+      const params = { path: { id } };
+      return dataOf(
+        await api.POST('/v1/jobs/{id}/retry', { params, fetch: fetchWith(0), ...(signal && { signal }) }),
       );
     },
     followLog: ({ id, follow = true, after, signal }) =>
@@ -155,10 +166,4 @@ function parseUrl(text: string): string {
   }
   if (url.username !== '' || url.password !== '') throw new TypeError('the URL must not hold credentials');
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
-}
-
-/** What was answered. Anything but 2xx has been thrown before it got here. */
-function dataOf<T>({ data }: { data?: T }): T {
-  if (data === undefined) throw new TypeError('the server answered without a body');
-  return data;
 }

@@ -1,3 +1,4 @@
+export type { Batch, BatchEvent, BatchJobEvent, BatchPage, BatchPlan, BatchRequest } from './batches.js';
 export {
   type Builder,
   type Client,
@@ -6,7 +7,7 @@ export {
   hasEnded,
   type Job,
   type JobPage,
-  type JobSpec,
+  type JobRequest,
   type JobState,
   type ListJobsQuery,
   type Queue,

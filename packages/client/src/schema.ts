@@ -99,6 +99,135 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Repeat a job that has ended, as a new one */
+        post: operations["retryJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Batches, newest first */
+        get: operations["listBatches"];
+        put?: never;
+        /**
+         * Submit jobs together
+         * @description All of the items are accepted, or none. Once answered with 202 each job reaches exactly one terminal state.
+         */
+        post: operations["submitBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/batches/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A batch, at once or when it has ended */
+        get: operations["getBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/batches/{id}/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The jobs of a batch, newest first */
+        get: operations["listBatchJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/batches/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a batch
+         * @description Nothing more of it begins. Its waiting jobs are canceled, its running ones stopped at their builders.
+         */
+        post: operations["cancelBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/batches/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Repeat a batch that has ended, as a new one */
+        post: operations["retryBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/batches/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happens to a batch, as server-sent events
+         * @description From its beginning, or from where `Last-Event-ID` says, until it has ended. `job`: one of its jobs has changed. `batch`: its counts, at the beginning and at most once a second. `batch.finished`: the batch, at last.
+         */
+        get: operations["followBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs/{id}/logs": {
         parameters: {
             query?: never;
@@ -187,6 +316,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/build": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Build as a builder replica does, through the queue
+         * @description What clients of the Function Builder API send, unmodified. The payload becomes a source and a job like any other; the answer comes when it has ended, or with `Accept: application/x-ndjson` as it goes on.
+         */
+        post: operations["build"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/publickey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What build secrets are sealed with
+         * @description The key of the builders; of several, the one that most of them have.
+         */
+        get: operations["getPublicKey"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export interface webhooks {
     jobEnded: {
@@ -236,7 +405,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "source_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             detail: string;
             remedy: string;
             errors?: {
@@ -296,6 +465,8 @@ export interface components {
              * @default false
              */
             skip_if_unchanged?: boolean;
+            /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
+            secrets?: string;
             /**
              * @description Build in any case: neither skip nor share the build of an identical job
              * @default false
@@ -388,7 +559,8 @@ export interface components {
                 name: string;
                 /** @description SHA-256 of the canonical manifest of the files */
                 digest: string;
-                handler_folder: string;
+                /** @description Empty: over the template itself */
+                handler_folder: string | "";
             };
             batch?: string;
             /** @description Grows by one with every change of state */
@@ -436,7 +608,7 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
+            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "source_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
             detail?: string;
         };
         JobResult: {
@@ -453,7 +625,7 @@ export interface components {
              * @description A code of docs/errors.md
              * @enum {string}
              */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "source_not_found" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "source_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
@@ -463,6 +635,127 @@ export interface components {
             jobs: components["schemas"]["Job"][];
             /** @description Absent on the last page */
             next_cursor?: string;
+        };
+        BatchRequest: {
+            /**
+             * @description `stop`: when a job has failed for good, those that have not begun are canceled
+             * @default continue
+             * @enum {string}
+             */
+            on_failure?: "continue" | "stop";
+            /** @description How many jobs of the batch run at once at most; the fleet decides unless given */
+            max_running?: number;
+            /** @default {} */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Where the end of the job is reported */
+            callback?: {
+                /** Format: uri */
+                url: string;
+                /** @description Signs this callback (Standard Webhooks); unset means the key of the installation. Never shown again */
+                secret?: string;
+            };
+            /**
+             * @description Fields of a job that items have unless they say otherwise; `build_args` and `labels` are merged
+             * @default {}
+             */
+            defaults?: {
+                [key: string]: unknown;
+            };
+            /** @description The jobs: each, with the defaults, the body of `POST /v1/jobs` */
+            items: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * @description Check everything, and submit nothing
+             * @default false
+             */
+            dry_run?: boolean;
+        };
+        BatchPlan: {
+            total: number;
+            items: {
+                image: string;
+                function?: string;
+                /** @description The digest of its source */
+                source: string;
+                /** @description The digest of its template */
+                template?: string;
+            }[];
+        };
+        Batch: {
+            id: string;
+            /**
+             * @description `stopping`: what has not begun is being canceled
+             * @enum {string}
+             */
+            state: "running" | "stopping" | "finished";
+            total: number;
+            counts: {
+                queued: number;
+                running: number;
+                succeeded: number;
+                failed: number;
+                canceled: number;
+            };
+            /**
+             * @description `stop`: when a job has failed for good, those that have not begun are canceled
+             * @default continue
+             * @enum {string}
+             */
+            on_failure: "continue" | "stop";
+            /** @description How many jobs of the batch run at once at most; the fleet decides unless given */
+            max_running?: number;
+            labels: {
+                [key: string]: string;
+            };
+            callback?: {
+                url: string;
+            };
+            /** @description The batch whose jobs it repeats */
+            retry_of?: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            finished_at?: string;
+            /** @description Ends a minute since the first began */
+            jobs_per_minute?: number;
+            /**
+             * Format: date-time
+             * @description If it goes on as it has gone
+             */
+            estimated_end_at?: string;
+        };
+        BatchPage: {
+            batches: components["schemas"]["Batch"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        BatchRetry: {
+            /**
+             * @description `failed`: what failed or was canceled
+             * @default failed
+             * @enum {string}
+             */
+            which?: "failed" | "all";
+        };
+        BatchJobEvent: {
+            id: string;
+            /** @enum {string} */
+            state: "queued" | "running" | "succeeded" | "failed" | "canceled";
+            version: number;
+            /** Format: date-time */
+            at: string;
+            image: string;
+            function?: string;
+            /** @description Of the image, once it has succeeded */
+            digest?: string;
+            /** @description Nothing was built for this job: it has the result of an identical one */
+            cached?: boolean;
+            /** @description Why it has failed or was canceled */
+            code?: string;
+            detail?: string;
         };
         LogLine: {
             attempt: number;
@@ -506,6 +799,31 @@ export interface components {
                 /** @description Until what waits now has been built; absent while nothing is known */
                 estimated_ms?: number;
             }[];
+        };
+        BuilderResult: {
+            /** @enum {string} */
+            status: "in_progress" | "success" | "failed";
+            log?: string[];
+            image?: string;
+            /** @description Why it failed */
+            error?: string;
+            /** @description The same as a code of docs/errors.md */
+            code?: string;
+            /** @description Of the pushed manifest */
+            digest?: string;
+            /** @description Seconds */
+            duration?: number;
+        };
+        PublicKey: {
+            /** @description The first 8 characters of the public key */
+            key_id: string;
+            /** @constant */
+            algorithm: "nacl/box";
+            /**
+             * Format: base64
+             * @description 32 bytes, in base64
+             */
+            public_key: string;
         };
         WebhookMessage: {
             /** @enum {string} */
@@ -778,6 +1096,293 @@ export interface operations {
             };
         };
     };
+    retryJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new job */
+            202: {
+                headers: {
+                    /** @description Where to poll */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, job_not_retryable, queue_full, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBatches: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPage"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    submitBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchRequest"];
+            };
+        };
+        responses: {
+            /** @description What would be submitted; of a `dry_run` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPlan"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    /** @description Where to poll */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, json_invalid, body_too_large, request_invalid, batch_invalid, batch_closed, queue_full, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBatch: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the batch to end before it is answered as it is */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBatchJobs: {
+        parameters: {
+            query?: {
+                state?: "queued" | "running" | "succeeded" | "failed" | "canceled";
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPage"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is being canceled */
+            202: {
+                headers: {
+                    /** @description Where to poll */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, batch_not_cancelable, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchRetry"];
+            };
+        };
+        responses: {
+            /** @description The new batch */
+            202: {
+                headers: {
+                    /** @description Where to poll */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, batch_not_retryable, batch_closed, queue_full, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    followBatch: {
+        parameters: {
+            query?: {
+                /** @description Only what came after the event with this id */
+                after?: string;
+            };
+            header?: {
+                /** @description Where the stream goes on; the same as `after` */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["BatchJobEvent"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getJobLogs: {
         parameters: {
             query?: {
@@ -931,6 +1536,75 @@ export interface operations {
                 };
             };
             /** @description A problem. Codes: unauthorized, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    build: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description sha256=<hex HMAC-SHA256 of the body>, in place of a token */
+                "X-Build-Signature"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The payload: a tar */
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+                "application/x-tar": unknown;
+                "application/x-www-form-urlencoded": unknown;
+            };
+        };
+        responses: {
+            /** @description It was built or has failed; `status` says which */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BuilderResult"];
+                    "application/x-ndjson": components["schemas"]["BuilderResult"];
+                };
+            };
+            /** @description A problem. Codes: signature_missing, signature_invalid, request_invalid, json_invalid, image_invalid, body_incomplete, body_too_large, source_corrupt, source_path_unsafe, source_too_large, queue_full, draining, redis_unavailable, storage_full */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPublicKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicKey"];
+                };
+            };
+            /** @description A problem. Codes: not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;

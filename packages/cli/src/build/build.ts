@@ -1,4 +1,4 @@
-import { type Client, hasEnded, type Job, type JobSpec } from '@slipway/client';
+import { type Client, hasEnded, type Job, type JobRequest } from '@slipway/client';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
@@ -61,7 +61,7 @@ interface SpecOptions extends Pick<CommandContext, 'env'> {
   readonly digest: string;
 }
 
-function spec({ options, digest, env }: SpecOptions): JobSpec {
+function spec({ options, digest, env }: SpecOptions): JobRequest {
   const secret = env.SLIPWAY_CALLBACK_SECRET || undefined;
   const { image, buildArg, platform, push, label, timeout, callback } = options;
   return {

@@ -1,0 +1,136 @@
+import type { Client as FetchClient } from 'openapi-fetch';
+import { eventStream } from './event-stream.js';
+import type { components, operations, paths } from './schema.js';
+import { fewRetries, manyRetries, pause, type Send } from './send.js';
+
+type Schemas = components['schemas'];
+export type Batch = Schemas['Batch'];
+export type BatchRequest = Schemas['BatchRequest'];
+export type BatchPlan = Schemas['BatchPlan'];
+export type BatchPage = Schemas['BatchPage'];
+export type BatchJobEvent = Schemas['BatchJobEvent'];
+type JobPage = Schemas['JobPage'];
+type ListBatchesQuery = NonNullable<operations['listBatches']['parameters']['query']>;
+type ListBatchJobsQuery = NonNullable<operations['listBatchJobs']['parameters']['query']>;
+
+/** What happens to a batch: one of its jobs has changed, its counts, or that it has ended. */
+export type BatchEvent =
+  | { readonly type: 'job'; readonly job: BatchJobEvent; readonly position: string | undefined }
+  | { readonly type: 'batch' | 'batch.finished'; readonly batch: Batch };
+
+interface Call {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface BatchCalls {
+  /** All of its items are accepted, or none. Sent once: a second try could make a second batch. */
+  submitBatch(options: Call & { batch: Omit<BatchRequest, 'dry_run'> }): Promise<Batch>;
+  /** What `submitBatch` would submit. */
+  planBatch(options: Call & { batch: Omit<BatchRequest, 'dry_run'> }): Promise<BatchPlan>;
+  /** `wait`: seconds, at most 60, to wait for the batch to end before it is answered as it is. */
+  getBatch(options: Call & { id: string; wait?: number }): Promise<Batch>;
+  listBatches(options?: Call & { query?: ListBatchesQuery }): Promise<BatchPage>;
+  listBatchJobs(options: Call & { id: string; query?: ListBatchJobsQuery }): Promise<JobPage>;
+  cancelBatch(options: Call & { id: string }): Promise<Batch>;
+  /** A new batch of what failed or was canceled, or of all. Sent once. */
+  retryBatch(options: Call & { id: string; which?: 'failed' | 'all' }): Promise<Batch>;
+  /** The batch once it has ended, however long that takes. */
+  waitForBatch(options: Call & { id: string }): Promise<Batch>;
+  /**
+   * What happens to the batch, from its beginning, until it has ended: the last event is `batch.finished`. A broken connection
+   * is taken up where it broke. `after`: the position of an event, only what came after that one.
+   */
+  followBatch(options: Call & { id: string; after?: string }): AsyncGenerator<BatchEvent, void>;
+}
+
+interface BatchCallsOptions {
+  readonly api: FetchClient<paths>;
+  readonly send: Send;
+  readonly baseUrl: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly fetchWith: (retries: number) => (request: Request) => Promise<Response>;
+  readonly firstDelayMs: number;
+}
+
+const waitSeconds = 30;
+const signalOf = ({ signal }: Call) => (signal ? { signal } : {});
+
+export function batchCalls({
+  api,
+  send,
+  baseUrl,
+  headers,
+  fetchWith,
+  firstDelayMs,
+}: BatchCallsOptions): BatchCalls {
+  const get = async (call: Call & { id: string; wait?: number }, retries: number) => {
+    const query = call.wait === undefined ? {} : { wait: call.wait };
+    const params = { path: { id: call.id }, query };
+    return dataOf(
+      await api.GET('/v1/batches/{id}', { params, fetch: fetchWith(retries), ...signalOf(call) }),
+    );
+  };
+  const post = async (call: Call, body: BatchRequest, retries: number) =>
+    dataOf(await api.POST('/v1/batches', { body, fetch: fetchWith(retries), ...signalOf(call) }));
+  return {
+    submitBatch: async (call) => (await post(call, { ...call.batch, dry_run: false }, 0)) as Batch,
+    planBatch: async (call) => (await post(call, { ...call.batch, dry_run: true }, fewRetries)) as BatchPlan,
+    getBatch: (call) => get(call, fewRetries),
+    async listBatches({ query = {}, ...call } = {}) {
+      return dataOf(await api.GET('/v1/batches', { params: { query }, ...signalOf(call) }));
+    },
+    async listBatchJobs({ id, query = {}, ...call }) {
+      const params = { path: { id }, query };
+      return dataOf(await api.GET('/v1/batches/{id}/jobs', { params, ...signalOf(call) }));
+    },
+    async cancelBatch({ id, ...call }) {
+      return dataOf(
+        await api.POST('/v1/batches/{id}/cancel', { params: { path: { id } }, ...signalOf(call) }),
+      );
+    },
+    async retryBatch({ id, which = 'failed', ...call }) {
+      return dataOf(
+        await api.POST('/v1/batches/{id}/retry', {
+          params: { path: { id } },
+          body: { which },
+          fetch: fetchWith(0),
+          ...signalOf(call),
+        }),
+      );
+    },
+    async waitForBatch({ id, signal }) {
+      while (true) {
+        const asked = performance.now();
+        const batch = await get({ id, wait: waitSeconds, signal }, manyRetries);
+        if (batch.state === 'finished') return batch;
+        // A server that is shutting down answers at once.
+        if (performance.now() - asked < 1_000) await pause(firstDelayMs, signal);
+      }
+    },
+    async *followBatch({ id, after, signal }) {
+      const url = `${baseUrl}/v1/batches/${encodeURIComponent(id)}/events`;
+      const stream = eventStream({
+        send,
+        url,
+        headers,
+        end: 'batch.finished',
+        patient: true,
+        after,
+        signal,
+        firstDelayMs,
+      });
+      for await (const { event: type, id: position, data } of stream) {
+        if (type === 'job') yield { type, job: JSON.parse(data) as BatchJobEvent, position };
+        else if (type === 'batch' || type === 'batch.finished') {
+          yield { type, batch: JSON.parse(data) as Batch };
+        }
+      }
+    },
+  };
+}
+
+/** What was answered. Anything but 2xx has been thrown before it got here. */
+export function dataOf<T>({ data }: { data?: T }): T {
+  if (data === undefined) throw new TypeError('the server answered without a body');
+  return data;
+}

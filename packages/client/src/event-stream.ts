@@ -1,0 +1,89 @@
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { ConnectionError } from './errors.js';
+import { fewRetries, manyRetries, pause, type Send } from './send.js';
+
+interface EventStreamOptions {
+  readonly send: Send;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The name of the event after which nothing follows. */
+  readonly end: string;
+  /** Keep trying for about a minute when it breaks, because someone follows. */
+  readonly patient: boolean;
+  /** The id of the event after which to go on. */
+  readonly after: string | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly firstDelayMs: number;
+}
+
+/** Server-sent events (HTML Standard), up to and with the last. A stream that breaks is taken up where it broke. */
+export async function* eventStream(options: EventStreamOptions): AsyncGenerator<EventSourceMessage, void> {
+  const { url, end, patient, signal, firstDelayMs } = options;
+  let last = options.after;
+  let failures = 0;
+  while (true) {
+    let broke: unknown;
+    const response = await connect(options, last, failures > 0);
+    try {
+      for await (const event of events(response)) {
+        yield event;
+        if (event.event === end) return;
+        last = event.id ?? last;
+        failures = 0;
+      }
+      // A server that is shut down ends the stream without the last event.
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof BrokenStream)) throw error;
+      broke = error.cause;
+    }
+    failures++;
+    if (failures > (patient ? manyRetries : fewRetries)) {
+      throw new ConnectionError({ server: new URL(url).origin, cause: broke ?? 'the stream ends too early' });
+    }
+    await pause(Math.min(firstDelayMs * 2 ** (failures - 1), 5_000), signal);
+  }
+}
+
+function connect(
+  { send, url, headers, patient, signal }: EventStreamOptions,
+  last: string | undefined,
+  again: boolean,
+): Promise<Response> {
+  return send({
+    request: () =>
+      new Request(url, {
+        headers: {
+          ...headers,
+          Accept: 'text/event-stream',
+          ...(last !== undefined && { 'Last-Event-ID': last }),
+        },
+        redirect: 'manual',
+        ...(signal && { signal }),
+      }),
+    retries: patient && again ? manyRetries : fewRetries,
+  });
+}
+
+/** Tells a connection that broke, and can be made again, from an event that cannot be read. */
+class BrokenStream extends Error {}
+
+async function* events(response: Response): AsyncGenerator<EventSourceMessage> {
+  const decoder = new TextDecoder();
+  const parsed: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (event) => parsed.push(event) });
+  const chunks = response.body?.[Symbol.asyncIterator]();
+  try {
+    while (chunks) {
+      const next = await chunks.next().catch((cause: unknown) => {
+        throw new BrokenStream('', { cause });
+      });
+      if (next.done) return;
+      parser.feed(decoder.decode(next.value as Uint8Array, { stream: true }));
+      yield* parsed.splice(0);
+    }
+  } finally {
+    // Closes the connection when the consumer has enough.
+    await chunks?.return?.().catch(() => undefined);
+  }
+}
