@@ -128,11 +128,6 @@ const common = {
     .boolean()
     .default(false)
     .describe('When the image was last built from the same, the job succeeds at once with that result'),
-  secrets: z
-    .string()
-    .max(64 * 1024)
-    .optional()
-    .describe('Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API)'),
   force: z
     .boolean()
     .default(false)
@@ -144,12 +139,23 @@ export const jobRequestSchema = z
   .strictObject({
     ...common,
     source: sourceInputSchema.describe('The build context, or with a template the handler'),
+    secrets: z
+      .string()
+      .max(64 * 1024)
+      .optional()
+      .describe('Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API)'),
     template: templateNameSchema
       .optional()
       .describe('A template of the installation, over which the source is laid as its handler'),
   })
   .meta({ id: 'JobRequest' });
 export type JobRequest = z.output<typeof jobRequestSchema>;
+
+/** What may be shown of sealed build secrets. */
+export const secretsViewSchema = z.object({
+  key_id: z.string().describe('Names the key that opens them'),
+  names: z.array(z.string()),
+});
 
 /** What a job is built from, with everything looked up that the request only named. */
 export const jobSpecSchema = z
@@ -167,6 +173,7 @@ export const jobSpecSchema = z
       })
       .optional()
       .describe('The version of the template that it is laid over, and where'),
+    secrets: secretsViewSchema.extend({ sealed: z.string() }).optional(),
   })
   .meta({ id: 'JobSpec' });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { errorCodes } from '../errors/index.js';
-import { jobSpecSchema } from './job-spec.js';
+import { jobSpecSchema, secretsViewSchema } from './job-spec.js';
 
 export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
 export type JobState = (typeof jobStates)[number];
@@ -62,7 +62,8 @@ export const jobSchema = z
   .object({
     id: jobIdSchema,
     state: z.enum(jobStates),
-    ...jobSpecSchema.omit({ secrets: true }).shape,
+    ...jobSpecSchema.shape,
+    secrets: secretsViewSchema.optional().describe('Sealed, and shown to nobody'),
     function: z.string().optional(),
     batch: batchIdSchema.optional(),
     callback: z.object({ url: z.string() }).optional(),

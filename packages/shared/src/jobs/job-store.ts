@@ -296,7 +296,10 @@ interface CreateOptions {
 function buildKey({ source, template, build_args, platforms, push, secrets }: JobSpec): string {
   const args = Object.entries(build_args).sort(([a], [b]) => (a < b ? -1 : 1));
   const laid = template && [template.digest, template.handler_folder];
-  return hash('sha256', JSON.stringify([source.digest, laid, args, platforms.toSorted(), push, secrets]));
+  return hash(
+    'sha256',
+    JSON.stringify([source.digest, laid, args, platforms.toSorted(), push, secrets?.sealed]),
+  );
 }
 
 function notStarted([outcome]: TransitionReply): 'wait' | 'terminal' | 'missing' {

@@ -85,14 +85,15 @@ function attemptsOf(fields: Readonly<Record<string, string>>): Attempt[] {
   return attempts;
 }
 
-/** The record as the API shows it. The secrets of the build, though sealed, and of the callback are not part of it. */
+/** The record as the API shows it: of the secrets of the build and of the callback only that there are some. */
 export function toJob(record: JobRecord): Job {
-  const { secrets: _sealed, ...spec } = record.spec;
+  const { spec } = record;
   return {
     id: record.id,
     state: record.state,
     ...spec,
     callback: spec.callback && { url: spec.callback.url },
+    secrets: spec.secrets && { key_id: spec.secrets.key_id, names: spec.secrets.names },
     ...(record.batch !== undefined && { batch: record.batch }),
     version: record.version,
     created_at: iso(record.createdAt),

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { errorRow, type FieldError, SlipwayError } from '@slipway/shared/errors';
 import type { Tenant } from '@slipway/shared/jobs';
+import { resolveSecrets } from '../jobs/resolve/secrets.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
 
 /** Sources may be fetched from elsewhere; so many at once. */
@@ -42,10 +43,15 @@ export async function resolveItems(
     for (const items of queue) {
       const first = requests[items[0] as number] as JobRequest;
       try {
-        const { source, template } = await resolveRequest(first, tenant, deps);
+        const { source, template } = await resolveRequest({ ...first, secrets: undefined }, tenant, deps);
         for (const at of items) {
-          const { source: _source, template: _template, ...rest } = requests[at] as JobRequest;
-          specs[at] = { ...rest, source, ...(template && { template }) };
+          const { source: _source, template: _template, secrets, ...rest } = requests[at] as JobRequest;
+          try {
+            specs[at] = { ...rest, source, ...(template && { template }), ...resolveSecrets(secrets) };
+          } catch (error) {
+            if (!(error instanceof SlipwayError)) throw error;
+            for (const each of itemErrors(at, error)) refused.push([at, each]);
+          }
         }
       } catch (error) {
         if (!(error instanceof SlipwayError) || errorRow(error.code).fault !== 'user') throw error;

@@ -6,6 +6,7 @@ import { JobStore } from '@slipway/shared/jobs';
 import { LogWriter } from '@slipway/shared/logs';
 import { redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
+import { generateKeyPair, SecretBytes, sealSecrets } from '@slipway/shared/sealing';
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -152,6 +153,31 @@ describe('POST /build', () => {
       expect((await answer).status).toBe(200);
       expect((await api.call(`/v1/jobs/${id}`)).status).toBe(404);
     }
+  });
+
+  it('keeps sealed secrets as they are, and shows their names alone', async () => {
+    const secrets = new Map([['npm-token', new SecretBytes(Buffer.from('hunter2'))]]);
+    const { publicKey } = generateKeyPair();
+    const sealed = sealSecrets({ publicKey, secrets }).toString();
+    const entry = { path: 'com.openfaas.secrets', text: sealed };
+    const config = { path: 'com.openfaas.docker.config', text: '{"image":"r.example/team/secret:1"}' };
+    const answer = send(archive([entry, config, { path: 'context/Dockerfile', text: 'FROM scratch' }]));
+    const id = await waitingJob();
+    expect((await store.get(id))?.spec.secrets?.sealed).toBe(sealed);
+    const shown = await (await api.call(`/v1/jobs/${id}`)).text();
+    expect(JSON.parse(shown)).toMatchObject({
+      secrets: { key_id: publicKey.slice(0, 8), names: ['npm-token'] },
+    });
+    expect(shown).not.toContain('sealed');
+    await build(id, 'succeeded');
+    expect((await answer).status).toBe(200);
+    const spec = {
+      image: 'r.example/team/secret:2',
+      source: JSON.parse(shown).source,
+      secrets: 'version: v9',
+    };
+    const refused = await api.post('/v1/jobs', spec);
+    expect(await refused.json()).toMatchObject({ code: 'secrets_invalid', errors: [{ path: '/secrets' }] });
   });
 
   it('cancels the job of a client that goes away, before and while it is built', async () => {

@@ -2,6 +2,7 @@ import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Tenant } from '@slipway/shared/jobs';
 import type { SourceStore } from '@slipway/shared/source';
+import { resolveSecrets } from './resolve/secrets.js';
 import { type ResolveTemplateDeps, resolveTemplate } from './resolve/template.js';
 
 export interface ResolveDeps extends ResolveTemplateDeps {
@@ -10,7 +11,7 @@ export interface ResolveDeps extends ResolveTemplateDeps {
 
 /** Looks up everything that a request only names, so that what is accepted stays what it was. */
 export async function resolveRequest(
-  { source, template, ...rest }: JobRequest,
+  { source, template, secrets, ...rest }: JobRequest,
   tenant: Tenant,
   deps: ResolveDeps,
 ): Promise<JobSpec> {
@@ -21,5 +22,5 @@ export async function resolveRequest(
     });
   }
   const laidOver = template === undefined ? undefined : await resolveTemplate(template, tenant.name, deps);
-  return { ...rest, source, ...(laidOver && { template: laidOver }) };
+  return { ...rest, source, ...(laidOver && { template: laidOver }), ...resolveSecrets(secrets) };
 }

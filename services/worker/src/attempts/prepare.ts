@@ -22,7 +22,7 @@ export async function prepare(record: JobRecord, { sources, payloadSecret }: Pre
       sources,
       layers: layersOf(record.spec),
       config: builderConfig(record),
-      ...(record.spec.secrets !== undefined && { secrets: Buffer.from(record.spec.secrets) }),
+      ...(record.spec.secrets && { secrets: Buffer.from(record.spec.secrets.sealed) }),
     });
     return { ready: true, payload, signature: await payload.sign(payloadSecret) };
   } catch (error) {
