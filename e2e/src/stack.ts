@@ -82,6 +82,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
           REDIS_URL: part('redis').address,
           BLOB_STORE: pathToFileURL(join(folder.path, 'blobs')).href,
           PAYLOAD_SECRET_FILE: join(folder.path, 'secrets', 'payload-secret'),
+          EGRESS_ALLOW: '127.0.0.0/8',
           BUILDERS: known.map(({ address }) => `${address}#max=${slots}`).join(','),
           ...env?.worker,
           ...own,

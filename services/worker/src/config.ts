@@ -7,6 +7,7 @@ import {
   redisConfig,
   type Secret,
 } from '@slipway/shared/config';
+import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
 import { type BuilderEntry, parseBuilders } from './fleet/builders.js';
 
 export interface WorkerConfig extends CommonConfig, RedisConfig {
@@ -22,6 +23,8 @@ export interface WorkerConfig extends CommonConfig, RedisConfig {
   /** Workers or builders that may die over a job before it is quarantined. */
   readonly quarantineAfter: number;
   readonly queueTimeoutMs: number;
+  /** Where webhooks may go, besides public addresses. */
+  readonly egressAllow: Allowlist;
 }
 
 export function loadConfig(env: Env): WorkerConfig {
@@ -39,6 +42,7 @@ export function loadConfig(env: Env): WorkerConfig {
       stalledIntervalMs: fields.int('STALLED_INTERVAL_MS', { default: 5_000, min: 500 }),
       quarantineAfter: fields.int('QUARANTINE_AFTER', { default: 2, min: 1 }),
       queueTimeoutMs: fields.int('QUEUE_TIMEOUT_MS', { default: 24 * 3600 * 1_000, min: 1 }),
+      egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),
       maxAttempts: fields.int('MAX_ATTEMPTS', { default: 4, min: 1, max: 100 }),
     };
   });

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Secret } from '@slipway/shared/config';
+import { parseAllowlist } from '@slipway/shared/egress';
 import { deriveKey, seal, webhookSecret } from '@slipway/shared/signing';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -336,6 +337,18 @@ describe('the notifier', () => {
       type: 'job.failed',
       data: { code: 'build_failed', detail: 'exit code: 1' },
     });
+    hook.close();
+  });
+
+  it('goes to no address that it may not go to, and is not tried again', async () => {
+    const [builder, hook] = [await replica(), await receiver()];
+    const worker = await installation.startWorker([builder.url], { egressAllow: parseAllowlist('') });
+    const id = await installation.submit({ callback: { url: hook.url } });
+    await installation.ended(id);
+    await expect
+      .poll(async () => await (await fetch(`${worker.url}/metrics`)).text())
+      .toMatch(/deliveries_total\{outcome="refused"\} 1/);
+    expect(hook.calls).toEqual([]);
     hook.close();
   });
 });

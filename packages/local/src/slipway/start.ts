@@ -69,7 +69,11 @@ async function startAll(plan: Plan): Promise<{ url: string; registry: string }> 
 
   parts.stage();
   const slots = options.slots ?? 2;
-  const store = { REDIS_URL: redis.url, BLOB_STORE: pathToFileURL(layout.blobs).href };
+  const store = {
+    REDIS_URL: redis.url,
+    BLOB_STORE: pathToFileURL(layout.blobs).href,
+    EGRESS_ALLOW: ownMachine,
+  };
   const [api, builders] = await all([
     service(plan, {
       service: 'api',
@@ -98,6 +102,9 @@ async function startAll(plan: Plan): Promise<{ url: string; registry: string }> 
   );
   return { url: api.url, registry: registry.host };
 }
+
+/** Webhooks of a Slipway on one machine are for what else runs there. */
+const ownMachine = '127.0.0.0/8,::1';
 
 /** What each builder replica is told of its engine, which is started here where it is a daemon of its own. */
 async function startEngines(

@@ -71,6 +71,11 @@ const errorTable = {
     'Submit it again; nothing of it was built.',
   ),
   job_not_retryable: user(409, 'The job has not ended', 'Wait until it has ended, or cancel it first.'),
+  egress_denied: user(
+    422,
+    'Requests may not go to this address',
+    'Use a public address, or have it added to EGRESS_ALLOW.',
+  ),
   source_not_found: user(422, 'No source has this digest', 'Upload it with POST /v1/sources first.'),
   template_not_found: user(
     422,
@@ -121,6 +126,31 @@ const errorTable = {
   source_too_large: user(413, 'The files are too large together', 'Leave out what the build does not need.'),
   source_ratio_exceeded: user(422, 'The archive unpacks to too many times its size', 'Send it uncompressed.'),
   source_empty: user(422, 'The archive holds no files', 'Pack the build context.'),
+  git_url_invalid: user(
+    422,
+    'The URL of the git repository is not one that this installation fetches from',
+    'Use an allowed scheme and host, without credentials.',
+  ),
+  git_ref_not_found: user(422, 'The git repository has no such branch, tag or commit', 'Check `ref`.'),
+  git_path_not_found: user(422, 'There is no such folder at this commit', 'Check `path`.'),
+  git_unauthorized: user(
+    422,
+    'The git repository needs credentials that this installation does not have',
+    'Check the URL, or have credentials for its host configured (GIT_CREDENTIALS_FILE).',
+  ),
+  git_unreachable: user(422, 'The git repository could not be fetched', 'Check the URL; try again.'),
+  git_timed_out: user(
+    422,
+    'Fetching the git repository took longer than is allowed',
+    'Try again, use a smaller repository, or upload the files.',
+  ),
+  git_busy: row(
+    'system',
+    'backoff',
+    503,
+    'As many git repositories wait to be fetched as are allowed',
+    'Try again in half a minute.',
+  ),
   source_busy: row(
     'system',
     'backoff',

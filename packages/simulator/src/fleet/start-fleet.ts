@@ -48,6 +48,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       BLOB_STORE: pathToFileURL(join(folder.path, 'blobs')).href,
       PAYLOAD_SECRET: place.payloadSecret,
       SHUTDOWN_GRACE_MS: String(stopMs - 2_000),
+      // The receivers of a test are on this machine.
+      EGRESS_ALLOW: '127.0.0.0/8',
     };
     const replicas = await stage(options.replicas.map((replica, at) => replicaMember(place, replica, at)));
     const apiEnv = { ...shared, API_TOKEN: place.token, ...options.env?.api };
@@ -56,7 +58,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     );
     calls = createApiCalls({ urls: apis.map(({ url }) => url), token: place.token });
     const source = await uploadSource(calls, folder.path);
-    const workerEnv = { ...shared, BUILDERS: builders(options, replicas), ...options.env?.worker };
+    const workerEnv = {
+      ...shared,
+      BUILDERS: builders(options, replicas),
+      ...options.env?.worker,
+    };
     const workers = await stage(
       numbers(options.workers ?? 2).map((number) => serviceMember(place, 'worker', number, workerEnv)),
     );

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@slipway/local';
 import { Secret } from '@slipway/shared/config';
+import { parseAllowlist } from '@slipway/shared/egress';
 import { Cleanups, runComponents } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { createApi } from '../api.js';
@@ -41,6 +42,16 @@ export async function startApi(redisUrl: string, changes: Partial<ApiConfig> = {
     maxSourceBytes: 4 * 1024 * 1024,
     maxSourceFiles: 100,
     maxQueuedJobs: 100,
+    git: {
+      allowedSchemes: ['http'],
+      allowedHosts: [],
+      credentials: new Map(),
+      timeoutMs: 20_000,
+      concurrency: 4,
+      workDir: join(blobs, '.git-work'),
+      environment: { PATH: process.env.PATH ?? '' },
+    },
+    egressAllow: parseAllowlist('127.0.0.0/8'),
     ...changes,
   };
   const logger = createLogger({ name: 'api', level: config.logLevel });

@@ -6,6 +6,7 @@ import { freePort } from '@slipway/local';
 import { type BlobStore, openBlobStore } from '@slipway/shared/blobs';
 import { Secret } from '@slipway/shared/config';
 import { isTerminal, type Job, type JobSpec, jobSpecSchema } from '@slipway/shared/contracts';
+import { parseAllowlist } from '@slipway/shared/egress';
 import { newId } from '@slipway/shared/ids';
 import { JobStore, toJob } from '@slipway/shared/jobs';
 import { Cleanups, runComponents } from '@slipway/shared/lifecycle';
@@ -132,6 +133,7 @@ async function startWorker(options: {
     metricsPort: undefined,
     redisUrl: options.redisUrl,
     redisPrefix: options.redisPrefix,
+    egressAllow: parseAllowlist('127.0.0.0/8'),
     blobStore: `file://${options.folder}`,
     payloadSecret: new Secret(payloadSecret),
     webhookSecret: undefined,

@@ -1,0 +1,42 @@
+import ipaddr from 'ipaddr.js';
+import { isPublicAddress, readings } from './addresses.js';
+
+type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
+
+/** Where requests that users have made may go, besides the Internet. */
+export interface Allowlist {
+  /** Names that may resolve to anything, and their subdomains where they begin with a dot. */
+  readonly hosts: readonly string[];
+  readonly ranges: readonly Range[];
+}
+
+const hostName =
+  /^(?:\*\.)?(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
+
+/** Parses a comma-separated list of CIDRs, addresses and host names; `*.name` means every name below it. Throws on anything else. */
+export function parseAllowlist(text: string): Allowlist {
+  const hosts: string[] = [];
+  const ranges: Range[] = [];
+  for (const item of text.split(',').map((each) => each.trim().toLowerCase())) {
+    if (item === '') continue;
+    if (ipaddr.isValidCIDR(item)) ranges.push(ipaddr.parseCIDR(item));
+    else if (ipaddr.IPv4.isValidFourPartDecimal(item)) ranges.push(ipaddr.parseCIDR(`${item}/32`));
+    else if (ipaddr.IPv6.isValid(item)) ranges.push(ipaddr.parseCIDR(`${item}/128`));
+    else if (hostName.test(item)) hosts.push(item.replace(/^\*/, ''));
+    else throw new Error(`must hold CIDRs, addresses and host names, not '${item}'`);
+  }
+  return { hosts, ranges };
+}
+
+export function allowsHost({ hosts }: Allowlist, name: string): boolean {
+  const host = name.toLowerCase().replace(/\.$/, '');
+  return hosts.some((allowed) => (allowed.startsWith('.') ? host.endsWith(allowed) : host === allowed));
+}
+
+/** Whether a connection to the address may be made: it is public, or lies in one of the ranges, in any of its readings. */
+export function allowsAddress({ ranges }: Allowlist, address: string): boolean {
+  if (isPublicAddress(address)) return true;
+  return readings(address).some((reading) =>
+    ranges.some(([range, bits]) => range.kind() === reading.kind() && reading.match(range, bits)),
+  );
+}

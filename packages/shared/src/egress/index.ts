@@ -1,0 +1,2 @@
+export { createEgressAgent } from './agent.js';
+export { type Allowlist, allowsAddress, parseAllowlist } from './allowlist.js';
