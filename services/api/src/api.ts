@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { Secret } from '@slipway/shared/config';
 import { SlipwayError } from '@slipway/shared/errors';
+import { FunctionStore } from '@slipway/shared/functions';
 import {
   healthRouter,
   httpServer,
@@ -74,6 +75,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     replicas: new ReplicaRegistry({ redis, keys }),
     sources,
     templates: new TemplateStore({ redis, keys }),
+    functions: new FunctionStore({ redis, keys }),
     dequeue: (id) => builds.remove(id),
     ahead: (id) => builds.position(id),
     payloadSecrets: [{ tenant: defaultTenant, secret: config.payloadSecret }, ...config.tenantPayloadSecrets],

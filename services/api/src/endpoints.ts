@@ -1,3 +1,4 @@
+import type { FunctionStore } from '@slipway/shared/functions';
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { SourceStore } from '@slipway/shared/source';
 import type { TemplateStore } from '@slipway/shared/templates';
@@ -5,12 +6,15 @@ import { type BatchEndpointsDeps, batchEndpoints } from './batches/endpoints.js'
 import { fleetEndpoints } from './fleet/endpoints.js';
 import { type FunctionBuilderDeps, functionBuilderEndpoint } from './function-builder/endpoint.js';
 import { publicKeyEndpoint } from './function-builder/public-key.js';
+import { functionEndpoints } from './functions/endpoints.js';
 import type { Endpoint } from './http/operation.js';
 import { jobEndpoints } from './jobs/endpoints.js';
 import type { SubmitDeps } from './jobs/submit.js';
 import { logEndpoints } from './logs/endpoints.js';
 import type { FollowDeps } from './logs/follow.js';
+import { rebuildEndpoint } from './rebuilds/endpoints.js';
 import { sourceEndpoints } from './sources/endpoints.js';
+import { templateEndpoints } from './templates/endpoints.js';
 
 type BuildDeps = Pick<
   FunctionBuilderDeps,
@@ -26,6 +30,7 @@ export interface EndpointDeps
   readonly cancelStopped: BatchEndpointsDeps['cancelStopped'];
   readonly sources: SourceStore;
   readonly templates: TemplateStore;
+  readonly functions: FunctionStore;
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining' | 'publicKey'>;
   /** Takes a job out of the queue, if it waits there. */
   readonly dequeue: (id: string) => Promise<boolean>;
@@ -37,6 +42,9 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     ...sourceEndpoints(deps),
     ...jobEndpoints(deps),
     ...batchEndpoints(deps),
+    ...functionEndpoints(deps),
+    ...templateEndpoints(deps),
+    rebuildEndpoint(deps),
     ...logEndpoints(deps),
     ...fleetEndpoints(deps),
     functionBuilderEndpoint(deps),

@@ -1,6 +1,17 @@
 import { z } from 'zod';
+import { batchSchema } from './batch.js';
 import { jobIdSchema, jobResultSchema, jobStates } from './job.js';
-import { functionSchema, imageSchema, jobSpecSchema, labelsSchema, priorityClasses } from './job-spec.js';
+import {
+  buildArgsSchema,
+  callbackSchema,
+  functionSchema,
+  imageSchema,
+  jobRequestSchema,
+  jobSpecSchema,
+  labelsSchema,
+  priorityClasses,
+  secretsViewSchema,
+} from './job-spec.js';
 
 const time = z.iso.datetime();
 
@@ -10,6 +21,7 @@ export const functionViewSchema = z
     name: z.string().describe('namespace/name'),
     spec: jobSpecSchema
       .omit({ callback: true })
+      .extend({ secrets: secretsViewSchema.optional().describe('Sealed, and shown to nobody') })
       .describe('What its last job was to build, or what it was said to be; a rebuild repeats it'),
     last_job: jobIdSchema.optional().describe('Absent when none was ever submitted'),
     updated_at: time,
@@ -38,6 +50,11 @@ export const functionViewSchema = z
   })
   .meta({ id: 'Function' });
 export type FunctionView = z.infer<typeof functionViewSchema>;
+
+/** The body of `PUT /v1/functions/{namespace}/{name}`. */
+export const functionRequestSchema = jobRequestSchema
+  .omit({ callback: true })
+  .meta({ id: 'FunctionRequest' });
 
 /** Which functions are meant: those that fit every field that is given. */
 export const functionSelectorSchema = z
@@ -77,11 +94,9 @@ export const rebuildRequestSchema = z
       .record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), z.string().max(128))
       .default({})
       .describe('For placeholders'),
-    build_args: z
-      .record(z.string(), z.string().max(32_768))
-      .default({})
-      .describe('Laid over the arguments of each'),
-    labels: labelsSchema.default({}).describe('Laid over the labels of each'),
+    build_args: buildArgsSchema.default({}).describe('Laid over the arguments of each'),
+    labels: labelsSchema.default({}).describe('Of the batch, and laid over the labels of each function'),
+    callback: callbackSchema.optional().describe('Where the end of the batch is reported'),
     template: z
       .enum(['current', 'same'])
       .default('current')
@@ -98,7 +113,7 @@ export const rebuildRequestSchema = z
   .meta({ id: 'RebuildRequest' });
 export type RebuildRequest = z.output<typeof rebuildRequestSchema>;
 
-/** What a rebuild would build, and why. */
+/** What a rebuild builds, and why. */
 export const rebuildPlanSchema = z
   .object({
     functions: z.array(
@@ -108,6 +123,16 @@ export const rebuildPlanSchema = z
         reasons: z.array(z.string()).describe('What of the selector it fits, in words'),
       }),
     ),
+    left_out: z
+      .array(
+        z.object({
+          function: z.string(),
+          code: z.enum(['not_found', 'source_not_found', 'template_not_found']),
+          reason: z.string(),
+        }),
+      )
+      .describe('What is meant but cannot be built again'),
+    batch: batchSchema.optional().describe('What builds them; absent from a dry run'),
   })
   .meta({ id: 'RebuildPlan' });
 export type RebuildPlan = z.infer<typeof rebuildPlanSchema>;

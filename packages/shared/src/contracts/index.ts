@@ -22,6 +22,7 @@ export { builderSchema, queueSchema, replicaIdSchema } from './fleet.js';
 export {
   type FunctionSelector,
   type FunctionView,
+  functionRequestSchema,
   functionSelectorSchema,
   functionViewSchema,
   type RebuildPlan,
@@ -61,6 +62,7 @@ export {
 } from './job.js';
 export {
   digestSchema,
+  functionSchema,
   type GitSource,
   imageSchema,
   type JobRequest,

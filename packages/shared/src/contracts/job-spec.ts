@@ -98,13 +98,15 @@ const atMost = <T extends z.ZodType>(schema: T, count: number) =>
 
 export const labelsSchema = atMost(z.record(labelName, labelValue), 32);
 
+export const buildArgsSchema = atMost(z.record(argName, z.string().max(32_768)), 256);
+
 /** Classes of jobs; each goes before all of the next. */
 export const priorityClasses = ['high', 'normal', 'low'] as const;
 
 const common = {
   image: imageSchema,
   function: functionSchema.optional(),
-  build_args: atMost(z.record(argName, z.string().max(32_768)), 256).default({}),
+  build_args: buildArgsSchema.default({}),
   platforms: z
     .array(platformSchema)
     .max(16)

@@ -59,10 +59,11 @@ const iso = (ms: number) => new Date(ms).toISOString();
 
 /** The record as the API shows it, without its history. */
 export function toFunctionView({ name, spec, job, updatedAt, built }: FunctionRecord): FunctionView {
-  const { callback: _callback, ...shown } = spec;
+  const { callback: _callback, secrets, ...shown } = spec;
   return {
     name,
-    spec: shown,
+    // That there are secrets may be seen, and no more, though they are sealed.
+    spec: { ...shown, ...(secrets && { secrets: { key_id: secrets.key_id, names: secrets.names } }) },
     ...(job !== undefined && { last_job: job }),
     updated_at: iso(updatedAt),
     base_images: [...(built?.baseImages ?? [])],

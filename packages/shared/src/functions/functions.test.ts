@@ -83,6 +83,17 @@ describe('what is known of a function', () => {
     expect((await functions.get('one', name))?.built?.baseImages).toEqual([]);
   });
 
+  it('keeps sealed secrets for the next build, and shows their names alone', async () => {
+    const { functions } = stores();
+    const secrets = { key_id: 'k1', names: ['npm'], sealed: 'c2VhbGVk' };
+    await functions.put('one', name, spec({ secrets }));
+    const known = await functions.get('one', name);
+    expect(known?.spec.secrets).toEqual(secrets);
+    const view = known && functionViewSchema.parse(toFunctionView(known));
+    expect(view?.spec.secrets).toEqual({ key_id: 'k1', names: ['npm'] });
+    expect(JSON.stringify(known && toFunctionView(known))).not.toContain('c2VhbGVk');
+  });
+
   it('can be said without a job', async () => {
     const { functions, submit } = stores();
     expect(await functions.put('one', name, spec({ callback: { url: 'https://x.example/' } }))).toBe(true);

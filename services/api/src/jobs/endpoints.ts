@@ -12,6 +12,7 @@ import type { Response } from 'express';
 import { z } from 'zod';
 import { principalOf } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
+import { labelQuerySchema } from '../http/label-query.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import type { JobWatcher } from '../watch/job-watcher.js';
 import { specForRetry } from './retry.js';
@@ -28,19 +29,6 @@ interface JobEndpointsDeps extends SubmitDeps {
 const path = z.object({ id: jobIdSchema });
 export const maxWaitSeconds = 60;
 
-/** `label=name=value`, once or several times. */
-const labelsSchema = z
-  .union([z.string(), z.array(z.string())])
-  .transform((given, context) => {
-    const pairs = [given].flat().map((text) => /^([^=]+)=(.*)$/s.exec(text));
-    if (pairs.some((pair) => pair === null)) {
-      context.addIssue({ code: 'custom', message: 'must be name=value' });
-      return z.NEVER;
-    }
-    return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]])) as Record<string, string>;
-  })
-  .describe('name=value; may be repeated, all must fit');
-
 const listQuery = z.strictObject({
   state: z.enum(jobStates).optional(),
   function: jobRequestSchema.shape.function,
@@ -49,7 +37,7 @@ const listQuery = z.strictObject({
     .refine((text) => parseImageReference(text) !== undefined, 'is not an image reference')
     .optional()
     .describe('All jobs for the repository of this reference'),
-  label: labelsSchema.optional(),
+  label: labelQuerySchema.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: jobIdSchema.optional().describe('`next_cursor` of the page before'),
 });

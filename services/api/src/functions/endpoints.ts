@@ -1,0 +1,160 @@
+import {
+  functionRequestSchema,
+  functionSchema,
+  functionSelectorSchema,
+  functionViewSchema,
+} from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { type FunctionStore, toFunctionView } from '@slipway/shared/functions';
+import type { JobStore } from '@slipway/shared/jobs';
+import type { Response } from 'express';
+import { z } from 'zod';
+import { principalOf } from '../http/auth.js';
+import { labelQuerySchema } from '../http/label-query.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
+import { functionHistory } from './history.js';
+import { listFunctions } from './list.js';
+
+interface FunctionEndpointsDeps extends ResolveDeps {
+  readonly functions: FunctionStore;
+  readonly store: JobStore;
+}
+
+const dnsLabel = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a DNS label');
+const path = z.object({ namespace: dnsLabel, name: dnsLabel });
+
+const { namespace, name, template, base_image } = functionSelectorSchema.shape;
+const listQuery = z.strictObject({
+  namespace,
+  name,
+  template,
+  base_image,
+  label: labelQuerySchema.optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: functionSchema.optional().describe('`next_cursor` of the page before'),
+});
+
+const functionPageSchema = z
+  .object({
+    functions: z.array(functionViewSchema),
+    next_cursor: z.string().optional().describe('Absent on the last page'),
+  })
+  .meta({ id: 'FunctionPage' });
+
+export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
+  const { functions, store } = deps;
+  const fullName = (params: z.output<typeof path>) => `${params.namespace}/${params.name}`;
+  const missing = (full: string) => new SlipwayError('not_found', `There is no function ${full}.`);
+  const tenantOf = (res: Response) => principalOf(res).tenant;
+  return [
+    endpoint(
+      {
+        id: 'listFunctions',
+        method: 'get',
+        path: '/v1/functions',
+        tag: 'Functions',
+        summary: 'Functions, by name',
+        query: listQuery,
+        answers: { 200: { description: 'A page', content: { 'application/json': functionPageSchema } } },
+        errors: ['request_invalid', 'redis_unavailable'],
+      },
+      async ({ query: { limit, cursor, label, ...criteria }, res }) => {
+        const { records, next } = await listFunctions({
+          functions,
+          tenant: tenantOf(res).name,
+          criteria: { ...criteria, labels: label },
+          limit,
+          after: cursor,
+        });
+        res.json({
+          functions: records.map(toFunctionView),
+          ...(next !== undefined && { next_cursor: next }),
+        });
+      },
+    ),
+    endpoint(
+      {
+        id: 'getFunction',
+        method: 'get',
+        path: '/v1/functions/{namespace}/{name}',
+        tag: 'Functions',
+        summary: 'A function, with how its last jobs ended',
+        params: path,
+        answers: {
+          200: { description: 'The function', content: { 'application/json': functionViewSchema } },
+        },
+        errors: ['not_found', 'redis_unavailable'],
+      },
+      async ({ params, res }) => {
+        const [tenant, full] = [tenantOf(res).name, fullName(params)];
+        const [record, history] = await Promise.all([
+          functions.get(tenant, full),
+          functionHistory({ store, tenant, name: full }),
+        ]);
+        if (!record) throw missing(full);
+        res.json({ ...toFunctionView(record), history });
+      },
+    ),
+    endpoint(
+      {
+        id: 'putFunction',
+        method: 'put',
+        path: '/v1/functions/{namespace}/{name}',
+        tag: 'Functions',
+        summary: 'Say what a function is built from, without building it',
+        description: 'A job that names the function does the same. What was built before stays known.',
+        params: path,
+        body: functionRequestSchema,
+        answers: {
+          201: { description: 'A new one', content: { 'application/json': functionViewSchema } },
+          200: {
+            description: 'One that was known',
+            content: { 'application/json': functionViewSchema },
+          },
+        },
+        errors: [
+          'json_invalid',
+          'request_invalid',
+          'image_invalid',
+          'source_not_found',
+          'template_not_found',
+          'redis_unavailable',
+        ],
+      },
+      async ({ params, body, res }) => {
+        const [tenant, full] = [tenantOf(res), fullName(params)];
+        if (body.function !== undefined && body.function !== full) {
+          const errors = [{ path: '/function', message: `must be ${full}, as in the path, or be left out` }];
+          throw new SlipwayError('request_invalid', `body/function: ${errors[0]?.message}`, { errors });
+        }
+        const spec = await resolveRequest({ ...body, function: full }, tenant, deps);
+        const created = await functions.put(tenant.name, full, spec);
+        const record = await functions.get(tenant.name, full);
+        if (!record) throw missing(full);
+        res
+          .status(created ? 201 : 200)
+          .location(`/v1/functions/${full}`)
+          .json(toFunctionView(record));
+      },
+    ),
+    endpoint(
+      {
+        id: 'deleteFunction',
+        method: 'delete',
+        path: '/v1/functions/{namespace}/{name}',
+        tag: 'Functions',
+        summary: 'Forget a function',
+        description: 'Its jobs and images stay. A later job that names it makes it known again.',
+        params: path,
+        answers: { 204: { description: 'It is forgotten' } },
+        errors: ['not_found', 'redis_unavailable'],
+      },
+      async ({ params, res }) => {
+        const full = fullName(params);
+        if (!(await functions.remove(tenantOf(res).name, full))) throw missing(full);
+        res.status(204).end();
+      },
+    ),
+  ];
+}

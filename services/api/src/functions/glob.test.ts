@@ -1,0 +1,19 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { globFits } from './glob.js';
+
+it('fits what a regular expression fits', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '-', '.'), maxLength: 12 });
+  const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '-', '.', '*', '*'), maxLength: 8 });
+  fc.assert(
+    fc.property(pattern, text, (glob, name) => {
+      const expression = new RegExp(`^${glob.replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
+      expect(globFits(glob, name)).toBe(expression.test(name));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+it('answers at once, however many stars there are', () => {
+  expect(globFits(`${'*a'.repeat(60)}b`, 'a'.repeat(63))).toBe(false);
+});

@@ -1,0 +1,82 @@
+import { baseImageFits, type FunctionSelector, familiarImage } from '@slipway/shared/contracts';
+import type { FunctionRecord, FunctionStore } from '@slipway/shared/functions';
+import { globFits } from './glob.js';
+
+/** What is asked for besides names that are spelled out. */
+export type Criteria = Omit<FunctionSelector, 'functions'>;
+
+/** In words, what of the criteria a function fits; undefined when it does not fit all of them. */
+export function reasonsFor(record: FunctionRecord, criteria: Criteria): string[] | undefined {
+  const { spec, built } = record;
+  const [namespace, name = ''] = record.name.split('/', 2);
+  const reasons: string[] = [];
+  if (criteria.namespace !== undefined) {
+    if (namespace !== criteria.namespace) return undefined;
+    reasons.push(`namespace ${criteria.namespace}`);
+  }
+  if (criteria.name !== undefined) {
+    if (!globFits(criteria.name, name)) return undefined;
+    reasons.push(`name matches ${criteria.name}`);
+  }
+  for (const [label, value] of Object.entries(criteria.labels ?? {})) {
+    if (!Object.hasOwn(spec.labels, label) || spec.labels[label] !== value) return undefined;
+    reasons.push(`label ${label}=${value}`);
+  }
+  if (criteria.template !== undefined) {
+    if (spec.template?.name !== criteria.template) return undefined;
+    reasons.push(`template ${criteria.template}`);
+  }
+  if (criteria.base_image !== undefined) {
+    const wanted = criteria.base_image;
+    const fitting = (built?.baseImages ?? []).filter((image) => baseImageFits(wanted, image));
+    if (fitting.length === 0) return undefined;
+    reasons.push(...fitting.map((image) => `base image ${familiarImage(image)}`));
+  }
+  return reasons;
+}
+
+interface Selected {
+  readonly record: FunctionRecord;
+  readonly reasons: readonly string[];
+}
+
+export interface Selection {
+  readonly selected: readonly Selected[];
+  /** Names that were spelled out and are not there. */
+  readonly unknown: readonly string[];
+  /** Fewer than fit: there are more than `limit`. */
+  readonly more: boolean;
+}
+
+interface SelectOptions {
+  readonly functions: FunctionStore;
+  readonly tenant: string;
+  readonly selector: FunctionSelector;
+  readonly limit: number;
+}
+
+/** A tenant's functions that fit the selector, with the reasons. */
+export async function selectFunctions(options: SelectOptions): Promise<Selection> {
+  const { functions, tenant, limit } = options;
+  const { functions: names, ...criteria } = options.selector;
+  const selected: Selected[] = [];
+  if (names) {
+    const wanted = [...new Set(names)];
+    const records = await functions.getMany(tenant, wanted);
+    const known = new Set(records.map(({ name }) => name));
+    for (const record of records) {
+      const reasons = reasonsFor(record, criteria);
+      if (reasons) selected.push({ record, reasons: ['named', ...reasons] });
+    }
+    return { selected, unknown: wanted.filter((name) => !known.has(name)), more: false };
+  }
+  for await (const { records } of functions.walk(tenant, { namespace: criteria.namespace })) {
+    for (const record of records) {
+      const reasons = reasonsFor(record, criteria);
+      if (!reasons) continue;
+      if (selected.length === limit) return { selected, unknown: [], more: true };
+      selected.push({ record, reasons });
+    }
+  }
+  return { selected, unknown: [], more: false };
+}

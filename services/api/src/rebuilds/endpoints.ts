@@ -1,0 +1,47 @@
+import { rebuildPlanSchema, rebuildRequestSchema } from '@slipway/shared/contracts';
+import { principalOf } from '../http/auth.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import { type RebuildDeps, rebuild } from './rebuild.js';
+
+/** A selector may spell out thousands of names. */
+const maxBodyBytes = 4 * 1024 * 1024;
+
+export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
+  return endpoint(
+    {
+      id: 'submitRebuild',
+      method: 'post',
+      path: '/v1/rebuilds',
+      tag: 'Functions',
+      summary: 'Build functions again, as one batch',
+      description:
+        'Selects functions, and repeats what is known of each, with what the request changes. All that is planned is accepted, or nothing.',
+      body: rebuildRequestSchema,
+      maxBodyBytes,
+      answers: {
+        200: {
+          description: 'The plan of a dry run',
+          content: { 'application/json': rebuildPlanSchema },
+        },
+        202: {
+          description: 'Accepted',
+          content: { 'application/json': rebuildPlanSchema },
+          headers: { Location: 'The batch, where to poll' },
+        },
+      },
+      errors: [
+        'json_invalid',
+        'request_invalid',
+        'image_invalid',
+        'nothing_selected',
+        'queue_full',
+        'redis_unavailable',
+      ],
+    },
+    async ({ body, res }) => {
+      const plan = await rebuild(body, principalOf(res).tenant, deps);
+      if (plan.batch) res.status(202).location(`/v1/batches/${plan.batch.id}`);
+      res.json(plan);
+    },
+  );
+}

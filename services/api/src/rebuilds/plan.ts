@@ -1,0 +1,167 @@
+import {
+  baseImageFits,
+  type JobSpec,
+  jobSpecSchema,
+  maxBatchItems,
+  type RebuildPlan,
+  type RebuildRequest,
+} from '@slipway/shared/contracts';
+import { codeOf, SlipwayError } from '@slipway/shared/errors';
+import type { FunctionRecord, FunctionStore } from '@slipway/shared/functions';
+import type { SourceStore } from '@slipway/shared/source';
+import type { TemplateStore } from '@slipway/shared/templates';
+import { selectFunctions } from '../functions/select.js';
+import { resolveTemplate } from '../jobs/resolve/template.js';
+import { type ImagePattern, imagePattern } from './image-pattern.js';
+
+export interface PlanDeps {
+  readonly functions: FunctionStore;
+  readonly sources: Pick<SourceStore, 'find'>;
+  readonly templates: Pick<TemplateStore, 'get'>;
+}
+
+interface Planned {
+  readonly spec: JobSpec;
+  readonly shown: RebuildPlan['functions'][number];
+}
+
+type LeftOut = RebuildPlan['left_out'][number];
+
+interface Plan {
+  readonly planned: readonly Planned[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** Sources are looked for so many at once. */
+const atOnce = 16;
+
+/**
+ * What a rebuild would build: the last known spec of each function that is selected, with what the request changes of it. What
+ * cannot be built any more is left out and said. Throws `nothing_selected`, `request_invalid` or `image_invalid`.
+ */
+export async function planRebuild(request: RebuildRequest, tenant: string, deps: PlanDeps): Promise<Plan> {
+  checkSelector(request);
+  const image = request.image === undefined ? undefined : imagePattern(request.image, request.values);
+  const { functions } = deps;
+  const selection = await selectFunctions({
+    functions,
+    tenant,
+    selector: request.select,
+    limit: maxBatchItems,
+  });
+  if (selection.more) throw invalid('/select', `fits more than ${maxBatchItems} functions`);
+  const planned: Planned[] = [];
+  const leftOut: LeftOut[] = selection.unknown.map((name) => ({
+    function: name,
+    code: 'not_found',
+    reason: 'There is no such function.',
+  }));
+  const find = finder(request, tenant, deps);
+  const queue = selection.selected.entries();
+  const results = new Array<Planned | LeftOut>(selection.selected.length);
+  const work = async () => {
+    for (const [at, { record, reasons }] of queue) {
+      const found = await find(record);
+      if ('code' in found) results[at] = found;
+      else {
+        const spec = changed(record, { request, image, template: found.template });
+        results[at] = { spec, shown: { function: record.name, image: spec.image, reasons: [...reasons] } };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  for (const result of results) {
+    if ('code' in result) leftOut.push(result);
+    else planned.push(result);
+  }
+  if (image) checkDistinct(planned);
+  if (planned.length === 0) throw nothingSelected(leftOut);
+  return { planned, leftOut };
+}
+
+function checkSelector({ select }: RebuildRequest): void {
+  const { base_image } = select;
+  // What is a reference fits itself.
+  if (base_image !== undefined && !baseImageFits(base_image, base_image)) {
+    throw invalid('/select/base_image', 'is not an image reference');
+  }
+}
+
+/** What the spec of a function refers to, as the rebuild is to have it, or what of it is gone. Looks each thing up once. */
+function finder({ template: version }: RebuildRequest, tenant: string, deps: PlanDeps) {
+  const once = <T>(look: (key: string) => Promise<T>) => {
+    const known = new Map<string, Promise<T>>();
+    return (key: string) => {
+      const promise = known.get(key) ?? look(key);
+      known.set(key, promise);
+      return promise;
+    };
+  };
+  const isThere = once(async (digest) => (await deps.sources.find(digest)) !== undefined);
+  const newest = once((name) =>
+    resolveTemplate(name, tenant, deps).catch((error: unknown) => {
+      if (codeOf(error) === 'template_not_found') return undefined;
+      throw error;
+    }),
+  );
+  return async ({ name, spec }: FunctionRecord): Promise<LeftOut | { template: JobSpec['template'] }> => {
+    const gone = (code: LeftOut['code'], reason: string): LeftOut => ({ function: name, code, reason });
+    if (!(await isThere(spec.source.digest))) {
+      return gone('source_not_found', `Its source ${spec.source.digest} is gone.`);
+    }
+    if (!spec.template) return { template: undefined };
+    const template = version === 'same' ? spec.template : await newest(spec.template.name);
+    if (!template) return gone('template_not_found', `Its template ${spec.template.name} is gone.`);
+    if (await isThere(template.digest)) return { template };
+    return gone('template_not_found', `The files of its template ${template.name} are gone.`);
+  };
+}
+
+interface Changes {
+  readonly request: RebuildRequest;
+  readonly image: ImagePattern | undefined;
+  readonly template: JobSpec['template'];
+}
+
+function changed({ name, spec }: FunctionRecord, { request, image, template }: Changes): JobSpec {
+  const { template: _template, ...rest } = spec;
+  const result = jobSpecSchema.safeParse({
+    ...rest,
+    function: name,
+    image: image ? image({ function: name, image: spec.image }) : spec.image,
+    build_args: { ...spec.build_args, ...request.build_args },
+    labels: { ...spec.labels, ...request.labels },
+    priority: request.priority,
+    skip_if_unchanged: request.skip_if_unchanged,
+    force: false,
+    ...(template && { template }),
+  });
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw invalid(`/${issue?.path.join('/') ?? ''}`, `of ${name} ${issue?.message ?? 'would be wrong'}`);
+}
+
+/** Two functions that pushed to one image would supersede each other. */
+function checkDistinct(planned: readonly Planned[]): void {
+  const owners = new Map<string, string>();
+  for (const { shown } of planned) {
+    const other = owners.get(shown.image);
+    if (other !== undefined) {
+      throw invalid('/image', `gives ${shown.image} for both ${other} and ${shown.function}`);
+    }
+    owners.set(shown.image, shown.function);
+  }
+}
+
+function nothingSelected(leftOut: readonly LeftOut[]): SlipwayError {
+  if (leftOut.length === 0) return new SlipwayError('nothing_selected');
+  return new SlipwayError('nothing_selected', 'Nothing that is meant can be built again.', {
+    errors: leftOut
+      .slice(0, 100)
+      .map(({ function: name, reason }) => ({ path: '/select', message: `${name}: ${reason}` })),
+  });
+}
+
+function invalid(path: string, message: string): SlipwayError {
+  return new SlipwayError('request_invalid', `body${path}: ${message}`, { errors: [{ path, message }] });
+}

@@ -1,0 +1,80 @@
+import {
+  type FunctionSelector,
+  maxBatchItems,
+  type RebuildPlan,
+  type RebuildRequest,
+  rebuildRequestSchema,
+  type Template,
+} from '@slipway/shared/contracts';
+import { codeOf, SlipwayError } from '@slipway/shared/errors';
+import { type Tenant, toBatch } from '@slipway/shared/jobs';
+import { type SubmitBatchDeps, submitBatch } from '../batches/submit.js';
+import { type PlanDeps, planRebuild } from './plan.js';
+
+export interface RebuildDeps extends PlanDeps, SubmitBatchDeps {}
+
+/** Builds functions again that are selected, as one batch. Throws what `planRebuild` and `submitBatch` throw. */
+export async function rebuild(
+  request: RebuildRequest,
+  tenant: Tenant,
+  deps: RebuildDeps,
+): Promise<RebuildPlan> {
+  const { planned, leftOut } = await planRebuild(request, tenant.name, deps);
+  const plan = { functions: planned.map(({ shown }) => shown), left_out: [...leftOut] };
+  if (request.dry_run) return plan;
+  const { on_failure, max_running, callback, labels } = request;
+  const batch = await submitBatch(
+    {
+      specs: planned.map(({ spec }) => spec),
+      options: { on_failure, max_running, callback, labels: { rebuild: labelOf(request.select), ...labels } },
+      tenant,
+    },
+    deps,
+  );
+  return { ...plan, batch: toBatch(batch, Date.now()) };
+}
+
+/**
+ * Builds everything again whose last job had other files of a template than those it has now. The id of the batch;
+ * undefined when there is nothing to do.
+ */
+export async function rebuildTemplateUsers(
+  { name, digest }: Template,
+  tenant: Tenant,
+  deps: RebuildDeps,
+): Promise<string | undefined> {
+  const stale: string[] = [];
+  for await (const { records } of deps.functions.walk(tenant.name)) {
+    for (const { name: each, spec } of records) {
+      if (spec.template?.name === name && spec.template.digest !== digest) stale.push(each);
+    }
+  }
+  if (stale.length === 0) return undefined;
+  if (stale.length > maxBatchItems) {
+    throw new SlipwayError(
+      'request_invalid',
+      `The template is stored, but ${stale.length} functions use it: rebuild them by namespace.`,
+    );
+  }
+  const request = rebuildRequestSchema.parse({ select: { template: name, functions: stale } });
+  try {
+    return (await rebuild(request, tenant, deps)).batch?.id;
+  } catch (error) {
+    // None of their sources is there any more.
+    if (codeOf(error) === 'nothing_selected') return undefined;
+    throw error;
+  }
+}
+
+/** What was selected, as far as a label can say it. */
+function labelOf({ functions, labels, ...select }: FunctionSelector): string {
+  const words = [
+    ...Object.entries(select).map(([field, value]) => `${field}:${value}`),
+    ...Object.entries(labels ?? {}).map(([name, value]) => `label:${name}:${value}`),
+    ...(functions ? [`functions:${functions.length}`] : []),
+  ];
+  return words
+    .join('+')
+    .replaceAll(/[^A-Za-z0-9._/@:+-]/g, '_')
+    .slice(0, 128);
+}

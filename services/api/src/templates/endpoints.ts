@@ -1,0 +1,142 @@
+import { batchIdSchema, templateNameSchema, templateSchema } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import type { SourceStore } from '@slipway/shared/source';
+import { readTemplate, type TemplateStore } from '@slipway/shared/templates';
+import { z } from 'zod';
+import { principalOf } from '../http/auth.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import { type RebuildDeps, rebuildTemplateUsers } from '../rebuilds/rebuild.js';
+import { archiveTypes, receiveSource } from '../sources/receive.js';
+
+interface TemplateEndpointsDeps extends RebuildDeps {
+  readonly sources: SourceStore;
+  readonly templates: TemplateStore;
+}
+
+const path = z.object({ name: templateNameSchema });
+
+const putQuery = z.strictObject({
+  rebuild: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe('Build every function again whose last job had other files of this template'),
+});
+
+const storedTemplateSchema = templateSchema
+  .extend({ batch: batchIdSchema.optional().describe('Of the rebuild, if one was asked for and needed') })
+  .meta({ id: 'StoredTemplate' });
+
+const listQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: templateNameSchema.optional().describe('`next_cursor` of the page before'),
+});
+
+const templatePageSchema = z
+  .object({
+    templates: z.array(templateSchema),
+    next_cursor: z.string().optional().describe('Absent on the last page'),
+  })
+  .meta({ id: 'TemplatePage' });
+
+export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
+  const { sources, templates } = deps;
+  const missing = (name: string) => new SlipwayError('not_found', `There is no template ${name}.`);
+  return [
+    endpoint(
+      {
+        id: 'putTemplate',
+        method: 'put',
+        path: '/v1/templates/{name}',
+        tag: 'Templates',
+        summary: 'Send a template',
+        description:
+          'A tar or tar.gz of an OpenFaaS template folder: Dockerfile and template.yml at its root. Jobs that are submitted from then on get this version.',
+        params: path,
+        query: putQuery,
+        stream: { types: archiveTypes, description: 'A tar, or a tar.gz' },
+        answers: {
+          201: { description: 'A new one', content: { 'application/json': storedTemplateSchema } },
+          200: {
+            description: 'Of a name that was there',
+            content: { 'application/json': storedTemplateSchema },
+          },
+        },
+        errors: [
+          'template_invalid',
+          'body_incomplete',
+          'body_too_large',
+          'media_type_unsupported',
+          'source_corrupt',
+          'source_path_unsafe',
+          'source_too_large',
+          'queue_full',
+          'storage_full',
+        ],
+      },
+      async ({ params: { name }, query: { rebuild }, req, res }) => {
+        const { tenant } = principalOf(res);
+        const { digest } = await receiveSource(sources, req, res);
+        const settings = await readTemplate({ sources, digest });
+        const put = await templates.put({ tenant: tenant.name, name, digest, settings });
+        const batch = rebuild === 'true' ? await rebuildTemplateUsers(put.template, tenant, deps) : undefined;
+        res
+          .status(put.created ? 201 : 200)
+          .location(`/v1/templates/${name}`)
+          .json({ ...put.template, ...(batch !== undefined && { batch }) });
+      },
+    ),
+    endpoint(
+      {
+        id: 'listTemplates',
+        method: 'get',
+        path: '/v1/templates',
+        tag: 'Templates',
+        summary: 'Templates, by name',
+        query: listQuery,
+        answers: { 200: { description: 'A page', content: { 'application/json': templatePageSchema } } },
+        errors: ['request_invalid', 'redis_unavailable'],
+      },
+      async ({ query: { limit, cursor }, res }) => {
+        const page = await templates.list(principalOf(res).tenant.name, { limit, after: cursor });
+        const next = page.length === limit ? page.at(-1)?.name : undefined;
+        res.json({ templates: page, ...(next !== undefined && { next_cursor: next }) });
+      },
+    ),
+    endpoint(
+      {
+        id: 'getTemplate',
+        method: 'get',
+        path: '/v1/templates/{name}',
+        tag: 'Templates',
+        summary: 'A template',
+        params: path,
+        answers: {
+          200: { description: 'Its newest version', content: { 'application/json': templateSchema } },
+        },
+        errors: ['not_found', 'redis_unavailable'],
+      },
+      async ({ params: { name }, res }) => {
+        const template = await templates.get(principalOf(res).tenant.name, name);
+        if (!template) throw missing(name);
+        res.json(template);
+      },
+    ),
+    endpoint(
+      {
+        id: 'deleteTemplate',
+        method: 'delete',
+        path: '/v1/templates/{name}',
+        tag: 'Templates',
+        summary: 'Forget a template',
+        description: 'Jobs that were accepted with it are built all the same.',
+        params: path,
+        answers: { 204: { description: 'It is gone' } },
+        errors: ['not_found', 'redis_unavailable'],
+      },
+      async ({ params: { name }, res }) => {
+        if (!(await templates.remove(principalOf(res).tenant.name, name))) throw missing(name);
+        res.status(204).end();
+      },
+    ),
+  ];
+}

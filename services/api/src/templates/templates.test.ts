@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
+
+let fleet: FleetOfOne;
+beforeAll(async () => {
+  fleet = await startFleetOfOne(inject('redisUrl'));
+});
+afterAll(() => fleet.stop());
+beforeEach(() => fleet.renew());
+
+const files = {
+  Dockerfile: 'FROM node\n',
+  'template.yml': 'handler_folder: src\nbuild_options: [{name: dev, packages: [make]}]\n',
+};
+const newer = { ...files, 'index.js': 'new' };
+const put = (name = 'node20', changes: Readonly<Record<string, string>> = files, token?: string) =>
+  fleet.send('PUT', `/v1/templates/${name}`, changes, token);
+const get = (path: string, token?: string) => fleet.say('GET', path, undefined, token);
+
+describe('a template', () => {
+  it('is new, the same, or another version', async () => {
+    const first = await put();
+    expect([first.status, first.headers.get('location')]).toEqual([201, '/v1/templates/node20']);
+    expect(first.body).toMatchObject({
+      name: 'node20',
+      version: 1,
+      digest: await fleet.upload(files),
+      handler_folder: 'src',
+      build_options: [{ name: 'dev', packages: ['make'] }],
+    });
+    const same = await put();
+    expect([same.status, same.body]).toEqual([200, first.body]);
+    const other = await put('node20', newer);
+    expect([other.status, other.body.version]).toEqual([200, 2]);
+    expect((await get('/v1/templates/node20')).body).toEqual(other.body);
+  });
+
+  it.each([
+    ['no template', { 'a.txt': 'x' }, 'template_invalid'],
+    ['a bad template.yml', { ...files, 'template.yml': '{' }, 'template_invalid'],
+    ['a path that leaves', { ...files, '../x': '' }, 'source_path_unsafe'],
+  ])('is refused when the archive holds %s', async (_what, changes, code) => {
+    const { status, body } = await put('node20', changes);
+    expect([status, body.code]).toEqual([422, code]);
+    expect((await get('/v1/templates/node20')).status).toBe(404);
+  });
+
+  it('has a name that is one, and methods', async () => {
+    expect((await put('Node')).body.code).toBe('request_invalid');
+    const patch = await fleet.say('PATCH', '/v1/templates/node20');
+    expect([patch.status, patch.headers.get('allow')]).toEqual([405, 'DELETE, GET, HEAD, PUT']);
+  });
+
+  it('goes when it is removed, and jobs that have it keep it', async () => {
+    await put();
+    const job = await fleet.submit({ template: 'node20' });
+    const remove = () => fleet.say('DELETE', '/v1/templates/node20');
+    expect((await remove()).status).toBe(204);
+    expect((await remove()).body.code).toBe('not_found');
+    expect((await get(`/v1/jobs/${job.id}`)).body.template).toEqual(job.template);
+  });
+
+  it('is nobody else’s', async () => {
+    await put();
+    await put('other20', newer, fleet.other);
+    expect((await get('/v1/templates/node20', fleet.other)).status).toBe(404);
+    expect((await fleet.say('DELETE', '/v1/templates/node20', undefined, fleet.other)).status).toBe(404);
+    const job = { image: 'r.example/x:1', source: { digest: await fleet.upload() }, template: 'node20' };
+    const { status, body } = await fleet.say('POST', '/v1/jobs', job, fleet.other);
+    expect([status, body.code, body.errors]).toMatchObject([
+      422,
+      'template_not_found',
+      [{ path: '/template' }],
+    ]);
+    const { body: list } = await get('/v1/templates', fleet.other);
+    expect(list.templates.map(({ name }: { name: string }) => name)).toEqual(['other20']);
+  });
+
+  it('comes in pages with others', async () => {
+    for (const name of ['b', 'a', 'c']) await put(name);
+    const first = (await get('/v1/templates?limit=2')).body;
+    const second = (await get(`/v1/templates?limit=2&cursor=${first.next_cursor}`)).body;
+    const all = [...first.templates, ...second.templates].map(({ name }: { name: string }) => name);
+    expect([all, second.next_cursor]).toEqual([['a', 'b', 'c'], undefined]);
+  });
+});
+
+describe('a job with a template', () => {
+  it('has the version that was there when it was submitted', async () => {
+    const { digest } = (await put()).body;
+    const job = await fleet.submit({ template: 'node20' });
+    expect(job.template).toEqual({ name: 'node20', digest, handler_folder: 'src' });
+    await put('node20', newer);
+    expect((await get(`/v1/jobs/${job.id}`)).body.template.digest).toBe(digest);
+  });
+});
+
+describe('a new version with ?rebuild=true', () => {
+  const rebuild = (changes: Readonly<Record<string, string>>) => put('node20?rebuild=true', changes);
+
+  it('builds again what was built with another, at low priority, and only that', async () => {
+    expect((await rebuild(files)).body).not.toHaveProperty('batch');
+    await put('python', files);
+    await fleet.submit({ function: 'one', template: 'node20', priority: 'high' });
+    await fleet.submit({ function: 'two', template: 'node20' });
+    await fleet.submit({ function: 'not', template: 'python' });
+    await fleet.submit({ function: 'nor' });
+    await put('node20', files, fleet.other);
+    await fleet.submit({ function: 'never', template: 'node20' }, fleet.other);
+    const { status, body } = await rebuild(newer);
+    expect([status, body.version]).toEqual([200, 2]);
+    const { jobs } = (await get(`/v1/batches/${body.batch}/jobs`)).body;
+    expect(jobs.map((job: { function: string }) => job.function).toSorted()).toEqual([
+      'openfaas-fn/one',
+      'openfaas-fn/two',
+    ]);
+    for (const job of jobs) expect(job).toMatchObject({ priority: 'low', template: { digest: body.digest } });
+    expect((await get(`/v1/batches/${body.batch}`)).body.labels.rebuild).toContain('template:node20');
+  });
+
+  it('does it once, and later if it was not asked to at first', async () => {
+    await put();
+    await fleet.submit({ function: 'one', template: 'node20' });
+    expect((await put('node20', newer)).body).not.toHaveProperty('batch');
+    expect((await rebuild(newer)).body.batch).toMatch(/^batch_/);
+    expect((await rebuild(newer)).body).not.toHaveProperty('batch');
+  });
+});

@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import type { Job } from '@slipway/shared/contracts';
+import { JobStore } from '@slipway/shared/jobs';
+import { redisKeys } from '@slipway/shared/redis';
+import { Redis } from 'ioredis';
+import { expect } from 'vitest';
+import type { ApiConfig } from '../config.js';
+import { parseTenantTokens } from '../tenants.js';
+import { archive } from './archive.js';
+import { type RunningApi, startApi } from './start-api.js';
+
+/** What was answered: the status, and the body read as JSON where there is one. */
+export interface Said {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests compare whatever came.
+  readonly body: any;
+}
+
+/** An API of its own, with what a worker would do done by hand. */
+export interface FleetOfOne {
+  readonly api: RunningApi;
+  readonly worker: JobStore;
+  /** The tokens of two tenants; the first is who asks unless another is named. */
+  readonly mine: string;
+  readonly other: string;
+  /** Goes on as two tenants that have nothing yet: starting an API anew takes a second. */
+  renew(): void;
+  /** Sends JSON. */
+  say(method: string, path: string, body?: unknown, token?: string): Promise<Said>;
+  /** Sends an archive of these files. */
+  send(method: string, path: string, files: Readonly<Record<string, string>>, token?: string): Promise<Said>;
+  /** Stores a source, and returns its digest. */
+  upload(files?: Readonly<Record<string, string>>): Promise<string>;
+  submit(changes: object, token?: string): Promise<Job>;
+  /** Ends a queued job with success. */
+  succeed(id: string, baseImages?: readonly string[]): Promise<void>;
+  fail(id: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const builtDigest = `sha256:${'d'.repeat(64)}`;
+
+export async function startFleetOfOne(
+  redisUrl: string,
+  changes: Partial<ApiConfig> = {},
+): Promise<FleetOfOne> {
+  const tenants = Array.from({ length: 200 }, (_, at) => `tenant-${at}=token-${at}`).join();
+  const api = await startApi(redisUrl, {
+    maxQueuedJobs: 10_000,
+    tenants: parseTenantTokens(tenants),
+    ...changes,
+  });
+  let turn = 0;
+  const redis = new Redis(redisUrl);
+  const worker = new JobStore({ redis, keys: redisKeys(api.prefix) });
+  const call = async (path: string, token: string, init: RequestInit): Promise<Said> => {
+    const headers = { ...init.headers, authorization: `Bearer ${token}` };
+    const answer = await api.call(path, { ...init, headers });
+    const text = await answer.text();
+    return {
+      status: answer.status,
+      headers: answer.headers,
+      body: text === '' ? undefined : JSON.parse(text),
+    };
+  };
+  const begin = async (id: string) => {
+    const token = randomUUID();
+    const reply = await worker.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
+    expect(reply.outcome).toBe('started');
+    return token;
+  };
+  const fleet: FleetOfOne = {
+    api,
+    worker,
+    get mine() {
+      return `token-${turn}`;
+    },
+    get other() {
+      return `token-${turn + 1}`;
+    },
+    renew: () => {
+      turn += 2;
+    },
+    say: (method, path, body, token = fleet.mine) =>
+      call(path, token, {
+        method,
+        ...(body !== undefined && {
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        }),
+      }),
+    send: (method, path, files, token = fleet.mine) =>
+      call(path, token, {
+        method,
+        headers: { 'content-type': 'application/x-tar' },
+        body: archive(Object.entries(files).map(([file, text]) => ({ path: file, text }))),
+      }),
+    async upload(files = { Dockerfile: 'FROM scratch\n' }) {
+      const { status, body } = await fleet.send('POST', '/v1/sources', files);
+      expect([200, 201]).toContain(status);
+      return body.digest;
+    },
+    async submit(job, token = fleet.mine) {
+      const image = `r.example/${randomUUID()}:1`;
+      const source = { digest: await fleet.upload() };
+      const { status, body } = await fleet.say('POST', '/v1/jobs', { image, source, ...job }, token);
+      expect([status, body.detail]).toEqual([202, undefined]);
+      return body;
+    },
+    async succeed(id, baseImages) {
+      const token = await begin(id);
+      const result = { image: 'r.example/x:1', digest: builtDigest, duration_ms: 5 };
+      expect(await worker.finish(id, token, { state: 'succeeded', result, baseImages })).toBe(true);
+    },
+    async fail(id) {
+      const error = { code: 'build_failed', detail: 'no', log_tail: [] } as const;
+      expect(await worker.finish(id, await begin(id), { state: 'failed', error })).toBe(true);
+    },
+    async stop() {
+      redis.disconnect();
+      await api.stop();
+    },
+  };
+  return fleet;
+}
