@@ -29,10 +29,11 @@ const parts = [
 ];
 const staticBusybox = { anyOf: ['busybox'], apt: 'busybox-static', dnf: 'busybox', apk: 'busybox-static' };
 
-/** What tests use besides: to see processes, and to pack archives as others do. */
+/** What tests use besides: to see processes, to pack archives as others do, to complete command lines. */
 const testTools = [
   { anyOf: ['ps'], apt: 'procps', dnf: 'procps-ng', apk: 'procps' },
   { anyOf: ['python3'], apt: 'python3', dnf: 'python3', apk: 'python3' },
+  { anyOf: ['zsh'], apt: 'zsh', dnf: 'zsh', apk: 'zsh' },
 ];
 
 /** The parts that are not on this machine. */

@@ -16,6 +16,27 @@ export function buildArgument(env: Readonly<Record<string, string | undefined>>)
   };
 }
 
+/** The same, and like `faas-cli` with all packages of a repeated ADDITIONAL_PACKAGE, not the last alone. */
+export function packageArguments(env: Readonly<Record<string, string | undefined>>) {
+  const parse = buildArgument(env);
+  return (text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> => {
+    const after = parse(text, before);
+    const { ADDITIONAL_PACKAGE: packages } = before;
+    if (packages === undefined || !/^ADDITIONAL_PACKAGE(?:=|$)/.test(text)) return after;
+    return { ...after, ADDITIONAL_PACKAGE: `${packages} ${after.ADDITIONAL_PACKAGE}` };
+  };
+}
+
+/** `true` or `false`, as Go's flags have them behind `=`. */
+export function truth(text: string): boolean {
+  if (/^(?:true|1|t)$/i.test(text)) return true;
+  if (/^(?:false|0|f)$/i.test(text)) return false;
+  throw new InvalidArgumentError('It must be true or false.');
+}
+
+/** Repeated, each as it is. */
+export const repeated = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
 /** `K=V`, repeated. */
 export function label(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const at = text.indexOf('=');

@@ -1,9 +1,12 @@
 import { createRequire } from 'node:module';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { type BuildOptions, build } from './build/build.js';
+import { addBulkCommands } from './bulk-commands.js';
 import type { CommandContext, CommonOptions } from './command-context.js';
+import { completionScript, type Shell, shells } from './completion/script.js';
+import { completionTree } from './completion/tree.js';
 import { type DemoOptions, demo } from './demo/demo.js';
-import { type ExitCode, exitCodesHelp } from './exit-codes.js';
+import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.js';
 import { builders, steer } from './fleet/builders.js';
 import { queue } from './fleet/queue.js';
 import { cancel } from './jobs/cancel.js';
@@ -79,6 +82,8 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
       .action(async (folder: string, options: BuildOptions) => onExit(await build(folder, options, context))),
     help.build,
   );
+
+  addBulkCommands({ program, context, onExit, talks });
 
   talks(
     program
@@ -195,6 +200,17 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
     .addHelpText('after', exitCodesHelp)
     .action(async (options: DemoOptions) => onExit(await demo(options, context)));
 
+  program
+    .command('completion')
+    .summary('print a script that completes this command line')
+    .description('Prints a script for bash or zsh that completes the commands and options of slipway.')
+    .addArgument(new Argument('<shell>', 'the shell that you use').choices(shells))
+    .addHelpText('after', help.completion)
+    .action((shell: Shell) => {
+      terminal.out.write(completionScript(shell, completionTree(program)));
+      onExit(exitCodes.ok);
+    });
+
   return program;
 }
 
@@ -203,6 +219,7 @@ const help = {
 Getting started:
   slipway up                                           a whole Slipway on this machine, until Ctrl-C
   slipway build ./hello --image 127.0.0.1:5000/hello:1 build a folder (up says which registry)
+  slipway publish -f stack.yaml                        build all functions of an OpenFaaS stack file
   slipway status                                       the latest jobs
 
 Commands find the Slipway that runs on this machine. For another one set
@@ -217,4 +234,9 @@ Examples:
   IMAGE=$(slipway build --quiet . --image registry.example.com/team/hello:1.2) && deploy "$IMAGE"
   slipway build --detach . --image registry.example.com/team/hello:1.2 --callback https://ci.example.com/hook
 `,
+  completion: `
+Examples:
+  source <(slipway completion bash)      in ~/.bashrc
+  source <(slipway completion zsh)       in ~/.zshrc, after compinit
+${exitCodesHelp}`,
 } as const;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, hasEnded, type Job } from '@slipway/client';
 import { outcomeLine, styledState, workMs } from '../jobs/outcome.js';
 import type { Screen } from '../terminal/terminal.js';
-import { duration, plain, shown, width } from '../terminal/text.js';
+import { clip, duration, shown } from '../terminal/text.js';
 
 const pollMs = 200;
 const up = (lines: number) => (lines === 0 ? '' : `\u001b[${lines}A`);
@@ -46,7 +46,8 @@ function redrawn(screen: Screen): Show {
   let drawn = 0;
   return (jobs) => {
     const lines = jobs.map(({ name, job }) =>
-      clip(`   ${name.padEnd(20)} ${stateText(job, screen)}`, screen),
+      // A line that is wider than the terminal would be two, and the drawing would slip.
+      clip(`   ${name.padEnd(20)} ${stateText(job, screen)}`, screen.columns - 1),
     );
     screen.write(`${up(drawn)}${lines.map((line) => `${clearLine}${line}\n`).join('')}`);
     drawn = lines.length;
@@ -73,9 +74,4 @@ function stateText(job: Job, screen: Screen): string {
   }
   const [first = '', ...rest] = shown(outcomeLine(job)).split(' ');
   return [first === job.state ? styledState(screen, job.state) : first, ...rest].join(' ');
-}
-
-/** A line that is wider than the terminal would be two, and the drawing would slip. */
-function clip(line: string, { columns }: Screen): string {
-  return width(line) < columns ? line : `${plain(line).slice(0, columns - 2)}…`;
 }

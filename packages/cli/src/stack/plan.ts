@@ -55,9 +55,16 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
     readTemplates({ stack, chosen, folder, file }),
     readExtras({ folder, paths: mergeLists(stack.copy, options.copy) }),
   ]);
+  const packages = chosen.map((fn) =>
+    packagesOf({
+      fn,
+      template: templates.get(fn.lang),
+      options: mergeLists(fn.buildOptions, options.buildOptions),
+    }),
+  );
   const git = gitFacts(folder);
   const digester = new SourceDigester();
-  const functions = await mapInOrder(chosen, async (fn): Promise<PlannedFunction> => {
+  const functions = await mapInOrder(chosen, async (fn, index): Promise<PlannedFunction> => {
     const template = templates.get(fn.lang);
     const tree = await overlay({
       fn,
@@ -68,12 +75,15 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
     if (tree.entries.get('Dockerfile')?.type !== 'file') {
       throw refusal(`the function '${fn.name}': its build context has no Dockerfile`);
     }
-    const packages = packagesOf({ fn, template, options: mergeLists(fn.buildOptions, options.buildOptions) });
     return {
       name: fn.name,
       function: fn.namespace === undefined ? fn.name : `${fn.namespace}/${fn.name}`,
       image: await imageName({ image: fn.image, mode: options.tag, handler: `${folder}/${fn.handler}`, git }),
-      buildArgs: buildArguments({ own: fn.buildArgs, given: options.buildArgs, packages }),
+      buildArgs: buildArguments({
+        own: fn.buildArgs,
+        given: options.buildArgs,
+        packages: packages[index] ?? [],
+      }),
       platforms: options.platforms ?? fn.platforms,
       tree,
       source: await digester.describe(tree),

@@ -8,6 +8,8 @@ export interface Screen {
   readonly isTty: boolean;
   /** Characters in a line. */
   readonly columns: number;
+  /** Lines that are seen at once. */
+  readonly rows: number;
   write(text: string): void;
   line(text?: string): void;
   /** The text in a style, or as it is where colours are not wanted. */
@@ -23,6 +25,7 @@ export interface Terminal {
 interface Stream {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   write(text: string): unknown;
 }
 
@@ -39,6 +42,9 @@ export function createScreen(stream: Stream, env: Env): Screen {
     isTty: stream.isTTY === true && env.TERM !== 'dumb',
     get columns() {
       return stream.columns ?? 80;
+    },
+    get rows() {
+      return stream.rows ?? 24;
     },
     write: (text) => void stream.write(text),
     line: (text = '') => void stream.write(`${text}\n`),

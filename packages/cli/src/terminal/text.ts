@@ -31,6 +31,10 @@ export const plain = (text: string): string => text.replace(unsafe, '');
 /** Characters that the text takes on the screen; styles take none. */
 export const width = (text: string): number => [...plain(text)].length;
 
+/** The text, no wider than that many characters. What is cut loses its styles. */
+export const clip = (text: string, columns: number): string =>
+  width(text) <= columns ? text : `${[...plain(text)].slice(0, columns - 1).join('')}…`;
+
 /** `850 ms`, `3.2 s`, `2 min 5 s`, `1 h 4 min`. */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;

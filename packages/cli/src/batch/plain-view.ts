@@ -1,0 +1,26 @@
+import type { Screen } from '../terminal/terminal.js';
+import type { BatchProgress } from './progress.js';
+import { countsText, endText, leftText } from './text.js';
+import type { BatchView } from './view.js';
+
+const summaryMs = 30_000;
+
+/** For a file or the log of CI: a line when a job has ended, and where the batch stands now and then. */
+export function createPlainView({ screen }: { readonly screen: Screen }): BatchView {
+  let latest: BatchProgress | undefined;
+  const timer = setInterval(() => {
+    if (latest) screen.line(`${countsText(screen, latest.counts)}${leftText(latest.batch, Date.now())}`);
+  }, summaryMs);
+  return {
+    update(progress) {
+      latest = progress;
+    },
+    ended(job, { counts }) {
+      const done = counts.succeeded + counts.failed + counts.canceled;
+      const place = `[${String(done).padStart(String(counts.total).length)}/${counts.total}]`;
+      screen.line(`${place} ${job.name} ${endText(job)}`);
+    },
+    note: (text) => screen.line(text),
+    close: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,55 @@
+import { type Batch, type BatchEvent, type BatchJobEvent, hasEnded, type JobState } from '@slipway/client';
+
+export interface JobProgress {
+  readonly id: string;
+  /** The function, or the image where it has none. */
+  readonly name: string;
+  readonly state: JobState;
+  readonly event: BatchJobEvent;
+  /** Milliseconds since the epoch; undefined before it first ran. */
+  readonly startedAt: number | undefined;
+}
+
+/** What is known of a batch from its events, in whatever order and however often they come. */
+export class BatchProgress {
+  readonly #jobs = new Map<string, JobProgress>();
+  #batch: Batch | undefined;
+
+  get batch(): Batch | undefined {
+    return this.#batch;
+  }
+
+  /** Jobs that run, the longest first. */
+  get running(): JobProgress[] {
+    return [...this.#jobs.values()]
+      .filter(({ state }) => state === 'running')
+      .sort((a, b) => (a.startedAt ?? 0) - (b.startedAt ?? 0));
+  }
+
+  /** How many of the batch are in each state. */
+  get counts(): Readonly<Record<JobState, number>> & { readonly total: number } {
+    const counts = { queued: 0, running: 0, succeeded: 0, failed: 0, canceled: 0 };
+    for (const { state } of this.#jobs.values()) counts[state]++;
+    const total = Math.max(this.#batch?.total ?? 0, this.#jobs.size);
+    // Jobs that nothing was heard of yet wait.
+    return { ...counts, queued: counts.queued + total - this.#jobs.size, total };
+  }
+
+  /** Takes an event in. Returns the job that has just ended, if one has. */
+  add(event: BatchEvent): JobProgress | undefined {
+    if (event.type !== 'job') {
+      this.#batch = event.batch;
+      return undefined;
+    }
+    const { job } = event;
+    const known = this.#jobs.get(job.id);
+    if (known && known.event.version >= job.version) return undefined;
+    const at = Date.parse(job.at);
+    const progress: JobProgress = {
+      ...{ id: job.id, name: job.function ?? job.image, state: job.state, event: job },
+      startedAt: job.state === 'running' ? (known?.startedAt ?? at) : known?.startedAt,
+    };
+    this.#jobs.set(job.id, progress);
+    return hasEnded(job.state) ? progress : undefined;
+  }
+}

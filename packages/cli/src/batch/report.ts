@@ -1,0 +1,71 @@
+import type { Batch, Client, Job, JobState } from '@slipway/client';
+import { type ExitCode, exitCodes } from '../exit-codes.js';
+import { logText } from '../jobs/log-text.js';
+import { builtImage } from '../jobs/outcome.js';
+import type { Terminal } from '../terminal/terminal.js';
+import { count, shown } from '../terminal/text.js';
+import { batchLine } from './text.js';
+
+const page = 200;
+/** Failures whose log is shown, and lines of each. */
+const loggedFailures = 20;
+const logLines = 12;
+
+interface Report {
+  readonly batch: Batch;
+  readonly client: Pick<Client, 'listBatchJobs'>;
+  readonly terminal: Terminal;
+  readonly json: boolean;
+}
+
+/** Says how a batch has ended, what failed last of all. The images that were built go to standard output, when it is no terminal. */
+export async function reportBatch({ batch, client, terminal, json }: Report): Promise<ExitCode> {
+  const { out, err } = terminal;
+  const ok = batch.counts.succeeded === batch.total;
+  const failed = batch.counts.failed > 0 ? await jobsOf({ client, id: batch.id, state: 'failed' }) : [];
+  if (json) {
+    out.line(JSON.stringify({ type: 'batch', batch, failed }));
+    return ok ? exitCodes.ok : exitCodes.failed;
+  }
+  if (!out.isTty) {
+    const built = await jobsOf({ client, id: batch.id, state: 'succeeded' });
+    for (const job of built.reverse()) out.line(builtImage(job));
+  }
+  for (const [index, job] of failed.reverse().entries()) {
+    const { code, detail, log_tail: tail } = job.error ?? { code: 'internal', detail: '', log_tail: [] };
+    err.line();
+    err.line(`${err.style('red', `✗ ${shown(job.function ?? job.image)}`)}  ${code}: ${shown(detail)}`);
+    if (index < loggedFailures)
+      for (const line of tail.slice(-logLines)) err.line(`    ${logText(err, line)}`);
+    err.line(`    ${err.style('dim', `slipway logs ${job.id}`)}`);
+  }
+  if (failed.length > 0) err.line();
+  err.line(err.style(ok ? 'green' : 'red', batchLine(batch)));
+  if (failed.length > 0) {
+    err.line(
+      `Build ${failed.length === 1 ? 'it' : `the ${count(failed.length, 'failure')}`} again: slipway batch retry ${batch.id}`,
+    );
+  }
+  return ok ? exitCodes.ok : exitCodes.failed;
+}
+
+interface JobsOf {
+  readonly client: Pick<Client, 'listBatchJobs'>;
+  readonly id: string;
+  readonly state?: JobState;
+}
+
+/** All jobs of a batch in a state, newest first. */
+export async function jobsOf({ client, id, state }: JobsOf): Promise<Job[]> {
+  const jobs: Job[] = [];
+  let cursor: string | undefined;
+  do {
+    const answer = await client.listBatchJobs({
+      id,
+      query: { limit: page, ...(state && { state }), ...(cursor !== undefined && { cursor }) },
+    });
+    jobs.push(...answer.jobs);
+    cursor = answer.next_cursor;
+  } while (cursor !== undefined);
+  return jobs;
+}

@@ -1,0 +1,53 @@
+import type { Batch, BatchJobEvent } from '@slipway/client';
+import type { Screen } from '../terminal/terminal.js';
+import { count, duration, shown } from '../terminal/text.js';
+import type { BatchProgress, JobProgress } from './progress.js';
+
+type Counts = BatchProgress['counts'];
+
+/** `34 of 60 done: 32 succeeded, 2 failed; 4 running, 22 waiting`. */
+export function countsText(screen: Screen, counts: Counts): string {
+  const { total, queued, running, succeeded, failed, canceled } = counts;
+  const ended = [
+    succeeded > 0 && screen.style('green', `${succeeded} succeeded`),
+    failed > 0 && screen.style('red', `${failed} failed`),
+    canceled > 0 && screen.style('yellow', `${canceled} canceled`),
+  ].filter((part) => part !== false);
+  const open = [running > 0 && `${running} running`, queued > 0 && `${queued} waiting`].filter(Boolean);
+  const parts = [ended.join(', '), open.join(', ')].filter((part) => part !== '');
+  return `${total - queued - running} of ${total} done${parts.length > 0 ? ': ' : ''}${parts.join('; ')}`;
+}
+
+/** How long it still takes, as the server guesses. */
+export function leftText(batch: Batch | undefined, now: number): string {
+  if (batch?.estimated_end_at === undefined) return '';
+  const left = Date.parse(batch.estimated_end_at) - now;
+  return left < 1_000 ? '' : `, about ${duration(left)} left`;
+}
+
+/** How a job ended, in one line, its state first. */
+export function endText({ event, startedAt }: JobProgress): string {
+  const took = startedAt === undefined ? '' : ` in ${duration(Date.parse(event.at) - startedAt)}`;
+  if (event.state === 'succeeded') return event.cached ? 'unchanged' : `succeeded${took}`;
+  return `${event.state}${took}${reason(event)}`;
+}
+
+/** Somebody who has canceled a job knows why. */
+const reason = ({ code, detail }: BatchJobEvent): string =>
+  code === undefined || code === 'canceled' ? '' : `: ${code}${detail ? `: ${shown(detail)}` : ''}`;
+
+/** A finished batch in one line. */
+export function batchLine(batch: Batch): string {
+  const { succeeded, failed, canceled } = batch.counts;
+  const took =
+    batch.finished_at === undefined
+      ? ''
+      : ` in ${duration(Date.parse(batch.finished_at) - Date.parse(batch.created_at))}`;
+  if (succeeded === batch.total) return `${count(batch.total, 'function')} succeeded${took}`;
+  const parts = [
+    succeeded > 0 && `${succeeded} succeeded`,
+    failed > 0 && `${failed} failed`,
+    canceled > 0 && `${canceled} canceled`,
+  ].filter((part) => part !== false);
+  return `${parts.join(', ')} of ${batch.total}${took}`;
+}

@@ -1,0 +1,45 @@
+import type { Client } from '@slipway/client';
+import type { Terminal } from '../terminal/terminal.js';
+import { createLiveView } from './live-view.js';
+import { createPlainView } from './plain-view.js';
+import type { BatchProgress, JobProgress } from './progress.js';
+
+/** Shows how a batch goes on. */
+export interface BatchView {
+  /** Something of the progress has changed. */
+  update(progress: BatchProgress): void;
+  ended(job: JobProgress, progress: BatchProgress): void;
+  /** Says something besides. */
+  note(text: string): void;
+  /** Takes back what was only for the time being. */
+  close(): void;
+}
+
+interface ViewOptions {
+  readonly terminal: Terminal;
+  readonly client: Pick<Client, 'followLog'>;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** What suits who reads: a program, someone at a terminal, or the log of CI. */
+export function createView({ terminal, client, json, quiet }: ViewOptions): BatchView {
+  const { out, err } = terminal;
+  if (json) {
+    return {
+      update: () => undefined,
+      ended: ({ event }) => out.line(JSON.stringify({ type: 'job', job: event })),
+      note: () => undefined,
+      close: () => undefined,
+    };
+  }
+  if (quiet) {
+    return {
+      update: () => undefined,
+      ended: () => undefined,
+      note: (text) => err.line(text),
+      close: () => undefined,
+    };
+  }
+  return err.isTty ? createLiveView({ screen: err, client }) : createPlainView({ screen: err });
+}

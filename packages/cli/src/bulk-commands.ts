@@ -1,0 +1,170 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to the environment look like that
+import { type Command, Option } from 'commander';
+import {
+  batchCancel,
+  batchRetry,
+  batchStatus,
+  batchWatch,
+  type ListBatchesOptions,
+  listBatches,
+  type RetryBatchOptions,
+  type WatchBatchOptions,
+} from './batch/commands.js';
+import type { CommandContext, CommonOptions } from './command-context.js';
+import type { ExitCode } from './exit-codes.js';
+import { label, list, packageArguments, repeated, seconds, truth, whole } from './parse.js';
+import { type PublishOptions, publish } from './publish/publish.js';
+import { tagModes } from './stack/image-name.js';
+
+interface BulkCommandsOptions {
+  readonly program: Command;
+  readonly context: CommandContext;
+  readonly onExit: (code: ExitCode) => void;
+  /** Adds what every command that talks to a server takes, and examples to its help. */
+  readonly talks: (command: Command, examples?: string) => Command;
+}
+
+const priorities = ['high', 'normal', 'low'];
+
+/** The commands for many functions at once. */
+export function addBulkCommands({ program, context, onExit, talks }: BulkCommandsOptions): void {
+  const { env } = context;
+  talks(
+    program
+      .command('publish')
+      .summary('build the functions of a stack.yaml as one batch')
+      .description(
+        'Reads an OpenFaaS stack.yaml as faas-cli does, lays handlers over the templates of ./template, uploads the sources\n' +
+          'that the server lacks, submits one batch and shows it to its end. Ends with 0 only if every function was built.\n\n' +
+          'Ctrl-C cancels the batch; a second one leaves without waiting for its end.',
+      )
+      .option('-f, --yaml <file>', 'the stack file; default: stack.yaml, else stack.yml')
+      .option('--filter <wildcard>', 'only functions whose name fits, e.g. "*-api"')
+      .option('--regex <pattern>', 'only functions in whose name this is found')
+      .option(
+        '--parallel <count>',
+        'how many build at once at most; default: what the fleet has room for',
+        whole({ min: 1, max: 10_000 }),
+      )
+      .option('--skip-unchanged', 'build nothing again whose image was last built from the same')
+      .option('--force', 'build in any case: do not share the build of an identical job either')
+      .addOption(
+        new Option('--on-failure <what>', 'after the first failure go on, or cancel what has not begun')
+          .choices(['continue', 'stop'])
+          .default('continue'),
+      )
+      .addOption(
+        new Option('--tag <mode>', 'how images are tagged, as with faas-cli')
+          .choices(tagModes)
+          .default('latest'),
+      )
+      .option(
+        '-b, --build-arg <name=value>',
+        'a build argument for all; may be repeated',
+        packageArguments(env),
+      )
+      .option('-o, --build-option <name>', 'a build option of the templates; may be repeated', repeated)
+      .option(
+        '--copy-extra <path>',
+        'a file or folder to copy beside every handler; may be repeated',
+        repeated,
+      )
+      .option('--platforms <os/arch,…>', 'in the place of what the functions say', list)
+      .option('--envsubst [true|false]', 'whether ${VAR} in the file is replaced', truth, true)
+      .option('--no-envsubst', 'leave ${VAR} alone')
+      .option('--no-push', 'build without pushing')
+      .addOption(
+        new Option('--priority <class>', 'a higher class goes first').choices(priorities).default('normal'),
+      )
+      .option('--label <name=value>', 'a label of the batch and its jobs; may be repeated', label)
+      .option('--timeout <time>', 'how long one attempt of a job may take, e.g. 90s, 10m', seconds)
+      .option(
+        '--callback <url>',
+        'where the end of the batch is reported, as a webhook signed with SLIPWAY_CALLBACK_SECRET',
+      )
+      .option('--dry-run', 'show what would be uploaded and built')
+      .option('-d, --detach', 'print the id of the batch and do not wait')
+      .option('-q, --quiet', 'show only how it ended')
+      .option('--json', 'print a JSON object a line, and errors too')
+      .action(async (options: PublishOptions) => onExit(await publish(options, context))),
+    help.publish,
+  );
+
+  const batch = program
+    .command('batch')
+    .summary('list, watch, repeat and cancel batches')
+    .description('Batches: jobs that were submitted together.');
+  talks(
+    batch
+      .command('list')
+      .summary('show the latest batches')
+      .description('Shows the latest batches, newest first.')
+      .option('--limit <count>', 'how many', whole({ min: 1, max: 200 }), 20)
+      .option('--json', 'print JSON, and errors too')
+      .action(async (options: ListBatchesOptions) => onExit(await listBatches(options, context))),
+    '\nExample:\n  slipway batch list --limit 5\n',
+  );
+  talks(
+    batch
+      .command('status')
+      .summary('show a batch')
+      .description('Shows where a batch stands, with its jobs that run, have failed or were canceled.')
+      .argument('<batch>', 'the id of a batch')
+      .option('--json', 'print JSON, and errors too')
+      .action(async (id: string, options: CommonOptions) => onExit(await batchStatus(id, options, context))),
+    `\nExample:\n  slipway batch status ${exampleBatch}\n`,
+  );
+  talks(
+    batch
+      .command('watch')
+      .summary('show a batch to its end')
+      .description('Shows a batch to its end, and ends as `publish` would. Ctrl-C leaves the batch alone.')
+      .argument('<batch>', 'the id of a batch')
+      .option('-q, --quiet', 'show only how it ended')
+      .option('--json', 'print a JSON object a line, and errors too')
+      .action(async (id: string, options: WatchBatchOptions) =>
+        onExit(await batchWatch(id, options, context)),
+      ),
+    `\nExample:\n  slipway batch watch ${exampleBatch}\n`,
+  );
+  talks(
+    batch
+      .command('retry')
+      .summary('build again what failed')
+      .description(
+        'Submits the jobs of a batch that failed or were canceled again, as a new batch, and shows that to its end.',
+      )
+      .argument('<batch>', 'the id of a batch')
+      .option('--all', 'those that succeeded, too')
+      .option('-d, --detach', 'print the id of the new batch and do not wait')
+      .option('-q, --quiet', 'show only how it ended')
+      .option('--json', 'print a JSON object a line, and errors too')
+      .action(async (id: string, options: RetryBatchOptions) =>
+        onExit(await batchRetry(id, options, context)),
+      ),
+    `\nExample:\n  slipway batch retry ${exampleBatch}\n`,
+  );
+  talks(
+    batch
+      .command('cancel')
+      .summary('cancel a batch')
+      .description('Cancels a batch: what waits ends at once, what runs is stopped at its builder.')
+      .argument('<batch>', 'the id of a batch')
+      .option('--json', 'print the batch as JSON, and errors too')
+      .action(async (id: string, options: CommonOptions) => onExit(await batchCancel(id, options, context))),
+    `\nExample:\n  slipway batch cancel ${exampleBatch}\n`,
+  );
+}
+
+const exampleBatch = 'batch_01kb3v9x7q2m4n6p8r0s1t5w7y';
+
+const help = {
+  publish: `
+Examples:
+  slipway publish
+  slipway publish -f stack.yaml --skip-unchanged --filter "*-api"
+  slipway publish --tag sha --build-option dev --on-failure stop --parallel 8
+  slipway publish --dry-run
+  slipway batch watch "$(slipway publish --detach)"
+`,
+} as const;

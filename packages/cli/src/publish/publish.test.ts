@@ -1,0 +1,277 @@
+import { temporaryFolder } from '@slipway/local';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { type Answer, cleanUp, json, problem, serve, slipway } from '../testing/command-line.js';
+import { writeFiles } from '../testing/stack-project.js';
+
+const id = `batch_${'0'.repeat(26)}`;
+const at = (second: number) => `2026-01-02T03:04:${String(second).padStart(2, '0')}.000Z`;
+
+beforeEach(async () => {
+  const folder = await temporaryFolder();
+  const before = process.cwd();
+  cleanUp.push(() => {
+    process.chdir(before);
+    return folder.remove();
+  });
+  process.chdir(folder.path);
+  writeFiles(folder.path, {
+    'stack.yml':
+      'provider: { name: openfaas }\nfunctions:\n' +
+      '  one: { lang: dockerfile, handler: ./one, image: "r.example/one:1", build_args: { A: 1.10 } }\n' +
+      '  two: { lang: dockerfile, handler: ./two, image: r.example/two, namespace: dev, platforms: linux/arm64 }\n' +
+      '  same: { lang: dockerfile, handler: ./one, image: r.example/same }\n',
+    'one/Dockerfile': 'FROM scratch\n',
+    'two/Dockerfile': 'FROM scratch\n# two\n',
+  });
+});
+
+const uploaded = `sha256:${'1'.repeat(64)}`;
+
+const counts = (given: object) => ({ queued: 0, running: 0, succeeded: 0, failed: 0, canceled: 0, ...given });
+const batch = (state: string, given: object) => ({
+  ...{ id, state, total: 3, counts: counts(given), on_failure: 'continue', labels: {}, created_at: at(0) },
+  ...(state === 'finished' && { finished_at: at(9) }),
+});
+const stream =
+  (...events: readonly (readonly [string, object])[]): Answer =>
+  (res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (const [index, [event, data]] of events.entries()) {
+      res.write(`id: ${index}-1\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    }
+    res.end();
+  };
+const change = (name: string, state: string, second: number, more: object = {}) =>
+  [
+    'job',
+    {
+      ...{ id: `job_${name}`, state, version: second, at: at(second), image: `r.example/${name}:1` },
+      ...{ function: `openfaas-fn/${name}`, ...more },
+    },
+  ] as const;
+const jobs = (state: string, ...found: readonly object[]): Record<string, Answer> => ({
+  [`GET /v1/batches/${id}/jobs?limit=200&state=${state}`]: json(200, { jobs: found }),
+});
+const built = (name: string) => ({
+  ...{ id: `job_${name}`, image: `r.example/${name}:1`, attempts: [], state: 'succeeded' },
+  result: { image: `r.example/${name}:1`, digest: `sha256:${name}`, duration_ms: 1 },
+});
+
+const accepting = (...events: readonly (readonly [string, object])[]): Record<string, Answer> => ({
+  'POST /v1/sources': json(201, { digest: uploaded, files: 1, bytes: 1 }),
+  'POST /v1/batches': json(202, batch('running', { queued: 3 })),
+  [`GET /v1/batches/${id}/events`]: stream(...events),
+});
+const allGood = {
+  ...accepting(
+    ['batch', batch('running', { queued: 3 })],
+    change('one', 'running', 1),
+    change('one', 'succeeded', 3),
+    change('two', 'succeeded', 4, { cached: true }),
+    change('same', 'running', 4),
+    change('same', 'succeeded', 5),
+    ['batch.finished', batch('finished', { succeeded: 3 })],
+  ),
+  ...jobs('succeeded', built('same'), built('two'), built('one')),
+};
+const oneBad = {
+  ...accepting(
+    ['batch', batch('running', { queued: 3 })],
+    change('one', 'running', 1),
+    change('one', 'failed', 3, { code: 'build_failed', detail: 'step 2 ended with 1' }),
+    change('one', 'failed', 3, { code: 'build_failed', detail: 'step 2 ended with 1' }),
+    change('two', 'canceled', 4, { code: 'batch_stopped', detail: 'Another job has failed.' }),
+    change('same', 'succeeded', 5),
+    ['batch.finished', batch('finished', { succeeded: 1, failed: 1, canceled: 1 })],
+  ),
+  ...jobs('failed', {
+    ...{
+      id: 'job_one',
+      image: 'r.example/one:1',
+      function: 'openfaas-fn/one',
+      attempts: [],
+      state: 'failed',
+    },
+    error: {
+      code: 'build_failed',
+      detail: 'step 2 ended with 1',
+      log_tail: ['v: [2/2] RUN make', 'no make'],
+    },
+  }),
+  ...jobs('succeeded', built('same')),
+};
+const submittedBody = (asked: Awaited<ReturnType<typeof serve>>['asked']) =>
+  JSON.parse(asked.find(({ call }) => call === 'POST /v1/batches')?.body.toString() ?? '{}');
+
+describe('publish', () => {
+  test('uploads each source once, submits one batch, tells of each job, and prints the images', async () => {
+    const { env, asked } = await serve(allGood);
+    const { exit, out, err } = await slipway(
+      [
+        ...['publish', '--parallel', '2', '--skip-unchanged', '--on-failure', 'stop', '--label', 'run=7'],
+        ...[
+          '--build-arg',
+          'B=2',
+          '--priority',
+          'low',
+          '--timeout',
+          '5m',
+          '--callback',
+          'https://ci.example/',
+        ],
+      ],
+      { ...env, SLIPWAY_CALLBACK_SECRET: 'whsec_x' },
+    );
+    expect({ exit, out }).toEqual({
+      exit: 0,
+      out: 'r.example/one:1@sha256:one\nr.example/two:1@sha256:two\nr.example/same:1@sha256:same\n',
+    });
+    expect(err.split('\n')).toEqual([
+      'stack      3 functions, 45 B of sources',
+      'sources    2 uploaded (32 B)',
+      `batch      ${id}`,
+      '[1/3] openfaas-fn/one succeeded in 2.0 s',
+      '[2/3] openfaas-fn/two unchanged',
+      '[3/3] openfaas-fn/same succeeded in 1.0 s',
+      '3 functions succeeded in 9.0 s',
+      '',
+    ]);
+    expect(asked.filter(({ call }) => call === 'POST /v1/sources')).toHaveLength(2);
+    expect(submittedBody(asked)).toMatchObject({
+      ...{ on_failure: 'stop', max_running: 2, labels: { run: '7' }, dry_run: false },
+      callback: { url: 'https://ci.example/', secret: 'whsec_x' },
+      defaults: { push: true, priority: 'low', timeout: 300, skip_if_unchanged: true, labels: { run: '7' } },
+      items: [
+        {
+          ...{ function: 'one', image: 'r.example/one:1' },
+          build_args: { A: '1.10', B: '2', ADDITIONAL_PACKAGE: '' },
+        },
+        { function: 'dev/two', image: 'r.example/two:latest', platforms: ['linux/arm64'] },
+        { function: 'same', image: 'r.example/same:latest' },
+      ],
+    });
+  });
+
+  test('ends with 1 when one failed, which is said last with its log', async () => {
+    const { env } = await serve(oneBad);
+    const { exit, out, err } = await slipway(['publish'], env);
+    expect({ exit, out }).toEqual({ exit: 1, out: 'r.example/same:1@sha256:same\n' });
+    expect(err.split('\n').slice(3)).toEqual([
+      '[1/3] openfaas-fn/one failed in 2.0 s: build_failed: step 2 ended with 1',
+      '[2/3] openfaas-fn/two canceled: batch_stopped: Another job has failed.',
+      '[3/3] openfaas-fn/same succeeded',
+      '',
+      '✗ openfaas-fn/one  build_failed: step 2 ended with 1',
+      '    v: [2/2] RUN make',
+      '    no make',
+      '    slipway logs job_one',
+      '',
+      '1 succeeded, 1 failed, 1 canceled of 3 in 9.0 s',
+      `Build it again: slipway batch retry ${id}`,
+      '',
+    ]);
+  });
+
+  test('with --json prints an object a line', async () => {
+    const { env } = await serve(oneBad);
+    const { exit, out, err } = await slipway(['publish', '--json'], env);
+    const lines = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string });
+    expect({ exit, err, types: lines.map(({ type }) => type) }).toEqual({
+      ...{ exit: 1, err: '' },
+      types: ['submitted', 'job', 'job', 'job', 'batch'],
+    });
+    expect(lines.at(-1)).toMatchObject({ batch: { id, counts: { failed: 1 } }, failed: [{ id: 'job_one' }] });
+  });
+
+  test('with --detach prints the id of the batch and does not wait', async () => {
+    const { env, asked } = await serve(allGood);
+    const { exit, out } = await slipway(['publish', '--detach', '--quiet'], env);
+    expect({ exit, out }).toEqual({ exit: 0, out: `${id}\n` });
+    expect(asked.at(-1)?.call).toBe('POST /v1/batches');
+  });
+
+  test('with --dry-run says what would be done, and does nothing', async () => {
+    const { env, asked } = await serve({});
+    const { exit, out, err } = await slipway(['publish', '--dry-run', '--filter', '*o*'], env);
+    expect(exit).toBe(0);
+    expect(out).toMatch(
+      /^FUNCTION +IMAGE +SOURCE +SIZE\none +r\.example\/one:1 +sha256:\w{12} +13 B +upload\ndev\/two /,
+    );
+    expect(err).toContain('Nothing was submitted. 2 sources would be uploaded (32 B).');
+    expect(asked.some(({ call }) => call.startsWith('POST'))).toBe(false);
+    const lines = (await slipway(['publish', '--dry-run', '--json', '--regex', '^o'], env)).out;
+    expect(JSON.parse(lines)).toMatchObject({
+      function: 'one',
+      source: { bytes: 13, files: 1, upload: true },
+    });
+  });
+
+  test('names the function of an item that the server refuses', async () => {
+    const errors = [
+      { path: '/items/1/image', message: 'is not an image reference' },
+      { path: '/items/2/function', message: 'must be a DNS label' },
+    ];
+    const { env } = await serve({
+      ...allGood,
+      'POST /v1/batches': problem(422, 'batch_invalid', { errors }),
+    });
+    const { exit, err } = await slipway(['publish'], env);
+    expect(exit).toBe(3);
+    expect(err).toMatch(
+      /error: batch_invalid: .*\n {2}two image {2}is not an image.*\n {2}same function {2}must be/,
+    );
+  });
+
+  test.each([
+    [['--filter', 'x*'], /no function of stack\.yml fits the filter/],
+    [['--regex', '('], /--regex: /],
+    [['--regex', 'a', '--filter', 'b'], /give --filter or --regex, not both/],
+    [['-f', 'gone.yaml'], /there is no file gone\.yaml/],
+    [['-f', 'https://example.com/stack.yaml'], /is not a file of this machine/],
+    [['-o', 'dev'], /the function 'one': the template 'dockerfile' has no build option 'dev'/],
+    [['--envsubst=maybe'], /--envsubst.*true or false/],
+    [['--tag', 'newest'], /--tag.*Allowed choices are latest/],
+  ])('%j is wrong usage', async (argv, message) => {
+    const { env, asked } = await serve({});
+    const { exit, err } = await slipway(['publish', ...argv], env);
+    expect({ exit, asked }).toEqual({ exit: 2, asked: [] });
+    expect(err).toMatch(message);
+  });
+});
+
+describe('batch', () => {
+  test('watch ends as publish would, and retry watches the new batch', async () => {
+    const { env } = await serve({
+      ...oneBad,
+      [`GET /v1/batches/${id}`]: json(200, batch('running', { queued: 3 })),
+      'POST /v1/batches/batch_old/retry': json(202, batch('running', { queued: 3 })),
+    });
+    const watched = await slipway(['batch', 'watch', id], env);
+    expect(watched).toMatchObject({ exit: 1, err: expect.stringContaining('✗ openfaas-fn/one') });
+    const retried = await slipway(['batch', 'retry', 'batch_old'], env);
+    expect(retried).toMatchObject({ exit: 1, err: expect.stringContaining(`batch      ${id}`) });
+    expect(await slipway(['batch', 'retry', '-d', 'batch_old'], env)).toMatchObject({
+      exit: 0,
+      out: `${id}\n`,
+    });
+  });
+
+  test('list, status and cancel', async () => {
+    const running = batch('running', { succeeded: 1, failed: 1, queued: 1 });
+    const { env } = await serve({
+      ...oneBad,
+      'GET /v1/batches?limit=5': json(200, { batches: [{ ...running, labels: { run: '7' } }] }),
+      [`GET /v1/batches/${id}`]: json(200, running),
+      [`POST /v1/batches/${id}/cancel`]: json(202, { ...running, state: 'stopping' }),
+    });
+    const listed = await slipway(['batch', 'list', '--limit', '5'], env);
+    expect(listed.out).toMatch(new RegExp(`^BATCH .*\\n${id} +running +3 +1 +1 +0 .*run=7\\n$`));
+    expect((await slipway(['batch', 'status', id], env)).out).toMatch(
+      /running\n {2}2 of 3 done: 1 succeeded, 1 failed; 1 waiting\n {2}job_one {2}openfaas-fn\/one {2}failed.*build_failed/,
+    );
+    expect((await slipway(['batch', 'cancel', id], env)).out).toContain('is being canceled: 2 of 3 done');
+  });
+});

@@ -1,0 +1,177 @@
+import { ApiError, type BatchRequest, type Client } from '@slipway/client';
+import { watchBatch } from '../batch/watch.js';
+import { Interrupted, Interruption } from '../build/interruption.js';
+import type { CommandContext, CommonOptions } from '../command-context.js';
+import { connect } from '../connection/connection.js';
+import { type ExitCode, exitCodes } from '../exit-codes.js';
+import type { TagMode } from '../stack/image-name.js';
+import { type Plan, type PlannedFunction, planStack } from '../stack/plan.js';
+import { findStackFile } from '../stack/stack-path.js';
+import type { Terminal } from '../terminal/terminal.js';
+import { bytes, count } from '../terminal/text.js';
+import { showPlan } from './dry-run.js';
+import { missingSources, uploadSources } from './upload.js';
+
+export interface PublishOptions extends CommonOptions {
+  readonly yaml?: string;
+  readonly envsubst: boolean;
+  readonly filter?: string;
+  readonly regex?: string;
+  readonly tag: TagMode;
+  readonly buildArg?: Readonly<Record<string, string>>;
+  readonly buildOption?: readonly string[];
+  readonly copyExtra?: readonly string[];
+  readonly platforms?: readonly string[];
+  /** Jobs of the batch that run at once. */
+  readonly parallel?: number;
+  readonly skipUnchanged?: boolean;
+  readonly force?: boolean;
+  readonly onFailure: 'continue' | 'stop';
+  readonly priority: 'high' | 'normal' | 'low';
+  readonly label?: Readonly<Record<string, string>>;
+  /** Seconds. */
+  readonly timeout?: number;
+  readonly push: boolean;
+  readonly callback?: string;
+  readonly dryRun?: boolean;
+  readonly detach?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Builds the functions of a stack.yaml as one batch: plans, uploads what is new, submits, and watches it to its end. */
+export async function publish(options: PublishOptions, context: CommandContext): Promise<ExitCode> {
+  const { terminal, env } = context;
+  const plan = await planStack({ ...planOptions(options), env, folder: process.cwd() });
+  const client = await connect({ options, env });
+  const say = stepLine(terminal, options);
+  const interruption = new Interruption();
+  try {
+    const { signal } = interruption;
+    sayPlan(plan, say);
+    const missing = await missingSources({ functions: plan.functions, client, signal });
+    if (options.dryRun) {
+      const request = requestOf({ plan, options, env, digests: new Map() });
+      // The server checks the rest, as far as it can without sources that it has not got.
+      if (missing.length === 0) await withNames(plan, () => client.planBatch({ batch: request, signal }));
+      showPlan({ plan, missing, terminal, json: options.json ?? false });
+      return exitCodes.ok;
+    }
+    const digests = await upload({ missing, plan, client, signal, terminal, say });
+    const batch = requestOf({ plan, options, env, digests });
+    const { id } = await interruption.shield(() => withNames(plan, () => client.submitBatch({ batch })));
+    if (options.detach) {
+      terminal.out.line(options.json ? JSON.stringify({ type: 'submitted', batch: id }) : id);
+      say('follow it', `slipway batch watch ${id}`);
+      return exitCodes.ok;
+    }
+    if (options.json) terminal.out.line(JSON.stringify({ type: 'submitted', batch: id }));
+    say('batch', id);
+    const { json = false, quiet = false } = options;
+    return await watchBatch({ id, client, terminal, json, quiet, interruption, interrupt: 'cancel' });
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    terminal.err.line(error.message);
+    return exitCodes.failed;
+  } finally {
+    interruption.close();
+  }
+}
+
+function planOptions(options: PublishOptions) {
+  const { yaml, envsubst, filter, regex, tag, buildArg, buildOption, copyExtra, platforms } = options;
+  return {
+    ...{ file: findStackFile(yaml), envsubst, filter, regex, tag, platforms },
+    ...{ buildArgs: buildArg ?? {}, buildOptions: buildOption ?? [], copy: copyExtra ?? [] },
+  };
+}
+
+type Say = (step: string, text: string) => void;
+
+/** The steps before the batch, each a line; nothing when they are not wanted. */
+function stepLine({ err }: Terminal, { quiet = false, json = false }: PublishOptions): Say {
+  if (quiet || json) return () => undefined;
+  return (step, text) => err.line(`${err.style('bold', step.padEnd(10))} ${text}`);
+}
+
+function sayPlan({ functions, skipped }: Plan, say: Say): void {
+  const total = functions.reduce((sum, { source }) => sum + source.bytes, 0);
+  say('stack', `${count(functions.length, 'function')}, ${bytes(total)} of sources`);
+  if (skipped.length > 0) say('left out', `${skipped.join(', ')} (skip_build)`);
+}
+
+interface UploadStep {
+  readonly missing: readonly PlannedFunction[];
+  readonly plan: Plan;
+  readonly client: Client;
+  readonly signal: AbortSignal;
+  readonly terminal: Terminal;
+  readonly say: Say;
+}
+
+async function upload({ missing, plan, client, signal, terminal, say }: UploadStep) {
+  const distinct = new Set(plan.functions.map(({ source }) => source.digest)).size;
+  const there = distinct - missing.length;
+  const { err } = terminal;
+  const digests = await uploadSources({
+    ...{ functions: missing, client, signal },
+    onUploaded: (done) => {
+      if (err.isTty)
+        err.write(`\r\u001b[2K${done === missing.length ? '' : `uploading ${done} of ${missing.length}`}`);
+    },
+  });
+  const sent = missing.reduce((sum, { source }) => sum + source.bytes, 0);
+  const rest = there > 0 ? `, ${there} there already` : '';
+  say('sources', `${missing.length} uploaded${missing.length > 0 ? ` (${bytes(sent)})` : ''}${rest}`);
+  return digests;
+}
+
+interface RequestOf extends Pick<CommandContext, 'env'> {
+  readonly plan: Plan;
+  readonly options: PublishOptions;
+  /** What the server calls a source, where that is not what was expected. */
+  readonly digests: ReadonlyMap<string, string>;
+}
+
+function requestOf({ plan, options, env, digests }: RequestOf): Omit<BatchRequest, 'dry_run'> {
+  const secret = env.SLIPWAY_CALLBACK_SECRET || undefined;
+  const { label = {}, timeout, callback, parallel } = options;
+  return {
+    on_failure: options.onFailure,
+    ...(parallel !== undefined && { max_running: parallel }),
+    labels: label,
+    ...(callback !== undefined && {
+      callback: { url: callback, ...(secret !== undefined && { secret }) },
+    }),
+    defaults: {
+      push: options.push,
+      priority: options.priority,
+      labels: label,
+      ...(timeout !== undefined && { timeout }),
+      ...(options.skipUnchanged && { skip_if_unchanged: true }),
+      ...(options.force && { force: true }),
+    },
+    items: plan.functions.map((fn) => ({
+      function: fn.function,
+      image: fn.image,
+      source: { digest: digests.get(fn.source.digest) ?? fn.source.digest },
+      build_args: fn.buildArgs,
+      ...(fn.platforms.length > 0 && { platforms: fn.platforms }),
+    })),
+  };
+}
+
+/** Errors of the server that name an item by its number name the function instead. */
+async function withNames<T>({ functions }: Plan, send: () => Promise<T>): Promise<T> {
+  try {
+    return await send();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const errors = error.errors.map(({ path, message }) => {
+      const [, index, rest = ''] = /^\/items\/(\d+)(.*)$/.exec(path) ?? [];
+      const fn = index === undefined ? undefined : functions[Number(index)];
+      return { path: fn ? `${fn.name}${rest.replaceAll('/', ' ')}` : path, message };
+    });
+    const { code, status, detail, remedy, retryAfter } = error;
+    throw new ApiError({ code, status, detail, remedy, retryAfter, errors });
+  }
+}
