@@ -377,3 +377,46 @@ describe('a batch', () => {
     expect(seen.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, '1-0']);
   });
 });
+
+describe('functions and templates', () => {
+  test('a rebuild is submitted once, or only planned', async () => {
+    const plan = { functions: [], left_out: [] };
+    const { client, seen } = await serve(({ body }, res, count) => {
+      if ((JSON.parse(body) as { dry_run: boolean }).dry_run) return json(res, 200, plan);
+      return count === 2
+        ? json(res, 202, { ...plan, batch: { id: 'batch_1' } })
+        : problem(res, 503, 'draining');
+    });
+    const rebuild = { select: { base_image: 'node' } };
+    expect(await client.planRebuild({ rebuild })).toEqual(plan);
+    expect((await client.submitRebuild({ rebuild })).batch.id).toBe('batch_1');
+    expect(await failure(client.submitRebuild({ rebuild }))).toMatchObject({ code: 'draining' });
+    expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual(Array(3).fill('POST /v1/rebuilds'));
+  });
+
+  test('a template is sent, again when the server is away, and says whether it is new', async () => {
+    const { client, seen } = await serve((_seen, res, count) =>
+      count === 1 ? problem(res, 503, 'draining') : json(res, count === 2 ? 201 : 200, { version: count }),
+    );
+    const archive = new TextEncoder().encode('tar');
+    expect(await client.putTemplate({ name: 'node20', archive })).toEqual({ version: 2, created: true });
+    const again = await client.putTemplate({ name: 'node20', archive, rebuild: true });
+    expect(again).toEqual({ version: 3, created: false });
+    const url = '/v1/templates/node20';
+    expect(seen.map((each) => [each.method, each.url, each.body])).toEqual([
+      ['PUT', url, 'tar'],
+      ['PUT', url, 'tar'],
+      ['PUT', `${url}?rebuild=true`, 'tar'],
+    ]);
+  });
+
+  test('are named by their path, and forgotten without an answer', async () => {
+    const { client, seen } = await serve((_seen, res) => res.writeHead(204).end());
+    await client.deleteFunction({ namespace: 'dev', name: 'hello' });
+    await client.deleteTemplate({ name: 'node20' });
+    expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      'DELETE /v1/functions/dev/hello',
+      'DELETE /v1/templates/node20',
+    ]);
+  });
+});

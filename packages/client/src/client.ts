@@ -1,10 +1,11 @@
 import createFetchClient from 'openapi-fetch';
 import { type BatchCalls, batchCalls, dataOf } from './batches.js';
 import { ApiError } from './errors.js';
+import { type FunctionCalls, functionCalls } from './functions.js';
 import { type LogLine, logLines } from './log.js';
 import type { components, operations, paths } from './schema.js';
 import { createSend, fewRetries, manyRetries, pause } from './send.js';
-import { type Archive, type Source, upload } from './upload.js';
+import { type Archive, type Source, sendArchive } from './upload.js';
 
 type Schemas = components['schemas'];
 export type Job = Schemas['Job'];
@@ -32,7 +33,7 @@ interface Call {
  * The API of Slipway. Calls reject with `ApiError` when they are refused and with `ConnectionError` when nobody answers.
  * Those that may safely be sent twice are, a few times, while the server is away (connection refused or broken, 502, 503).
  */
-export interface Client extends BatchCalls {
+export interface Client extends BatchCalls, FunctionCalls {
   uploadSource(options: Call & { archive: Archive }): Promise<Source & { created: boolean }>;
   /** Undefined when there is no such source. */
   findSource(options: Call & { digest: string }): Promise<Source | undefined>;
@@ -86,8 +87,12 @@ export function createClient(options: ClientOptions): Client {
 
   return {
     ...batchCalls({ api, send, baseUrl, headers, fetchWith, firstDelayMs }),
-    uploadSource: ({ archive, signal }) =>
-      upload({ send, url: `${baseUrl}/v1/sources`, headers, archive, signal }),
+    ...functionCalls({ api, send, baseUrl, headers, fetchWith }),
+    async uploadSource({ archive, signal }) {
+      const url = `${baseUrl}/v1/sources`;
+      const sent = await sendArchive<Source>({ send, method: 'POST', url, headers, archive, signal });
+      return { ...sent.body, created: sent.created };
+    },
     async findSource({ digest, signal }) {
       try {
         const answer = await api.GET('/v1/sources/{digest}', {

@@ -13,5 +13,16 @@ export {
   type Queue,
 } from './client.js';
 export { ApiError, ConnectionError, type FieldError } from './errors.js';
+export type {
+  FunctionPage,
+  FunctionRequest,
+  FunctionSelector,
+  FunctionView,
+  RebuildPlan,
+  RebuildRequest,
+  StoredTemplate,
+  Template,
+  TemplatePage,
+} from './functions.js';
 export type { LogLine } from './log.js';
 export type { Archive, Source } from './upload.js';

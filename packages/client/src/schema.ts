@@ -228,6 +228,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/functions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Functions, by name */
+        get: operations["listFunctions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/functions/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A function, with how its last jobs ended */
+        get: operations["getFunction"];
+        /**
+         * Say what a function is built from, without building it
+         * @description A job that names the function does the same. What was built before stays known.
+         */
+        put: operations["putFunction"];
+        post?: never;
+        /**
+         * Forget a function
+         * @description Its jobs and images stay. A later job that names it makes it known again.
+         */
+        delete: operations["deleteFunction"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/templates/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A template */
+        get: operations["getTemplate"];
+        /**
+         * Send a template
+         * @description A tar or tar.gz of an OpenFaaS template folder: Dockerfile and template.yml at its root. Jobs that are submitted from then on get this version.
+         */
+        put: operations["putTemplate"];
+        post?: never;
+        /**
+         * Forget a template
+         * @description Jobs that were accepted with it are built all the same.
+         */
+        delete: operations["deleteTemplate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Templates, by name */
+        get: operations["listTemplates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rebuilds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Build functions again, as one batch
+         * @description Selects functions, and repeats what is known of each, with what the request changes. All that is planned is accepted, or nothing.
+         */
+        post: operations["submitRebuild"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs/{id}/logs": {
         parameters: {
             query?: never;
@@ -396,6 +500,44 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    batchFinished: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to `callback.url` of a batch when all of its jobs have ended, signed the same way */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    "application/json": components["schemas"]["BatchWebhookMessage"];
+                };
+            };
+            responses: {
+                /** @description Delivered. Anything else is tried again; 410 is not */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export interface components {
     schemas: {
@@ -405,7 +547,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "source_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             detail: string;
             remedy: string;
             errors?: {
@@ -436,6 +578,8 @@ export interface components {
              * @default []
              */
             platforms?: string[];
+            /** @description A pool: replicas that build the same platforms */
+            pool?: string;
             /**
              * @description Jobs of a higher class go first; within a class tenants take turns
              * @default normal
@@ -465,8 +609,6 @@ export interface components {
              * @default false
              */
             skip_if_unchanged?: boolean;
-            /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
-            secrets?: string;
             /**
              * @description Build in any case: neither skip nor share the build of an identical job
              * @default false
@@ -491,6 +633,8 @@ export interface components {
                     [key: string]: string;
                 };
             };
+            /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
+            secrets?: string;
             /** @description A template of the installation, over which the source is laid as its handler */
             template?: string;
         };
@@ -510,6 +654,8 @@ export interface components {
              * @default []
              */
             platforms: string[];
+            /** @description The pool that builds it, asked for or chosen */
+            pool: string;
             /**
              * @description Jobs of a higher class go first; within a class tenants take turns
              * @default normal
@@ -562,6 +708,12 @@ export interface components {
                 /** @description Empty: over the template itself */
                 handler_folder: string | "";
             };
+            /** @description Sealed, and shown to nobody */
+            secrets?: {
+                /** @description Names the key that opens them */
+                key_id: string;
+                names: string[];
+            };
             batch?: string;
             /** @description Grows by one with every change of state */
             version: number;
@@ -608,7 +760,7 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "source_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
+            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
             detail?: string;
         };
         JobResult: {
@@ -625,7 +777,7 @@ export interface components {
              * @description A code of docs/errors.md
              * @enum {string}
              */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "source_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
@@ -757,6 +909,311 @@ export interface components {
             code?: string;
             detail?: string;
         };
+        FunctionPage: {
+            functions: components["schemas"]["Function"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        Function: {
+            /** @description namespace/name */
+            name: string;
+            /** @description What its last job was to build, or what it was said to be; a rebuild repeats it */
+            spec: {
+                /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+                image: string;
+                /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
+                function?: unknown;
+                /** @default {} */
+                build_args: {
+                    [key: string]: string;
+                };
+                /**
+                 * @description Empty means the builder's own
+                 * @default []
+                 */
+                platforms: string[];
+                /** @description A pool: replicas that build the same platforms */
+                pool?: string;
+                /**
+                 * @description Jobs of a higher class go first; within a class tenants take turns
+                 * @default normal
+                 * @enum {string}
+                 */
+                priority: "high" | "normal" | "low";
+                /**
+                 * @description False builds without pushing
+                 * @default true
+                 */
+                push: boolean;
+                /** @description Seconds that one attempt may take */
+                timeout?: number;
+                /** @default {} */
+                labels: {
+                    [key: string]: string;
+                };
+                /**
+                 * @description When the image was last built from the same, the job succeeds at once with that result
+                 * @default false
+                 */
+                skip_if_unchanged: boolean;
+                /**
+                 * @description Build in any case: neither skip nor share the build of an identical job
+                 * @default false
+                 */
+                force: boolean;
+                source: {
+                    /** @description SHA-256 of the canonical manifest of the files */
+                    digest: string;
+                    /** @description Where it came from */
+                    git?: {
+                        /** @description Of the repository, over a scheme that the installation allows */
+                        url: string;
+                        /** @description A branch, a tag or a whole commit id; the repository's default branch unless given */
+                        ref?: string;
+                        /** @description The folder of the repository that is the source */
+                        path?: string;
+                        commit: string;
+                    };
+                };
+                /** @description The version of the template that it is laid over, and where */
+                template?: {
+                    name: string;
+                    /** @description SHA-256 of the canonical manifest of the files */
+                    digest: string;
+                    /** @description Empty: over the template itself */
+                    handler_folder: string | "";
+                };
+                /** @description Sealed, and shown to nobody */
+                secrets?: {
+                    /** @description Names the key that opens them */
+                    key_id: string;
+                    names: string[];
+                };
+            };
+            /** @description Absent when none was ever submitted */
+            last_job?: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description The images its stages begin from, as its Dockerfile and arguments named them at the last success */
+            base_images: string[];
+            /** @description The last image that is good */
+            last_success?: {
+                job: string;
+                /** Format: date-time */
+                finished_at: string;
+                result: components["schemas"]["JobResult"];
+            };
+            /** @description Its last jobs, newest first; of one function only */
+            history?: {
+                job: string;
+                /** @enum {string} */
+                state: "queued" | "running" | "succeeded" | "failed" | "canceled";
+                /** Format: date-time */
+                created_at: string;
+                duration_ms?: number;
+                digest?: string;
+                code?: string;
+            }[];
+        };
+        FunctionRequest: {
+            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            image: string;
+            /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
+            function?: string;
+            /** @default {} */
+            build_args?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Empty means the builder's own
+             * @default []
+             */
+            platforms?: string[];
+            /** @description A pool: replicas that build the same platforms */
+            pool?: string;
+            /**
+             * @description Jobs of a higher class go first; within a class tenants take turns
+             * @default normal
+             * @enum {string}
+             */
+            priority?: "high" | "normal" | "low";
+            /**
+             * @description False builds without pushing
+             * @default true
+             */
+            push?: boolean;
+            /** @description Seconds that one attempt may take */
+            timeout?: number;
+            /** @default {} */
+            labels?: {
+                [key: string]: string;
+            };
+            /**
+             * @description When the image was last built from the same, the job succeeds at once with that result
+             * @default false
+             */
+            skip_if_unchanged?: boolean;
+            /**
+             * @description Build in any case: neither skip nor share the build of an identical job
+             * @default false
+             */
+            force?: boolean;
+            /** @description The build context, or with a template the handler */
+            source: {
+                /** @description SHA-256 of the canonical manifest of the files */
+                digest: string;
+            } | {
+                git: {
+                    /** @description Of the repository, over a scheme that the installation allows */
+                    url: string;
+                    /** @description A branch, a tag or a whole commit id; the repository's default branch unless given */
+                    ref?: string;
+                    /** @description The folder of the repository that is the source */
+                    path?: string;
+                };
+            } | {
+                /** @description The files themselves, path to text */
+                files: {
+                    [key: string]: string;
+                };
+            };
+            /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
+            secrets?: string;
+            /** @description A template of the installation, over which the source is laid as its handler */
+            template?: string;
+        };
+        StoredTemplate: {
+            name: string;
+            /** @description Grows by one whenever its files change */
+            version: number;
+            /** @description SHA-256 of the canonical manifest of the files */
+            digest: string;
+            /** @description Where a handler is laid, from its template.yml; `function` unless that says otherwise, empty for the root */
+            handler_folder: string;
+            /** @description Named sets of packages, from its template.yml */
+            build_options: {
+                name: string;
+                packages: string[];
+            }[];
+            /**
+             * Format: date-time
+             * @description When its files last changed
+             */
+            updated_at: string;
+            /** @description Of the rebuild, if one was asked for and needed */
+            batch?: string;
+        };
+        TemplatePage: {
+            templates: components["schemas"]["Template"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        Template: {
+            name: string;
+            /** @description Grows by one whenever its files change */
+            version: number;
+            /** @description SHA-256 of the canonical manifest of the files */
+            digest: string;
+            /** @description Where a handler is laid, from its template.yml; `function` unless that says otherwise, empty for the root */
+            handler_folder: string;
+            /** @description Named sets of packages, from its template.yml */
+            build_options: {
+                name: string;
+                packages: string[];
+            }[];
+            /**
+             * Format: date-time
+             * @description When its files last changed
+             */
+            updated_at: string;
+        };
+        RebuildRequest: {
+            select: components["schemas"]["FunctionSelector"];
+            /** @description Where the images are pushed: with {registry}, {repository}, {tag}, {namespace}, {name} and the names of `values`; as before unless given */
+            image?: string;
+            /**
+             * @description For placeholders
+             * @default {}
+             */
+            values?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Laid over the arguments of each
+             * @default {}
+             */
+            build_args?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Of the batch, and laid over the labels of each function
+             * @default {}
+             */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Where the end of the batch is reported */
+            callback?: {
+                /** Format: uri */
+                url: string;
+                /** @description Signs this callback (Standard Webhooks); unset means the key of the installation. Never shown again */
+                secret?: string;
+            };
+            /**
+             * @description The newest version of their template, or the one they were built with
+             * @default current
+             * @enum {string}
+             */
+            template?: "current" | "same";
+            /**
+             * @default low
+             * @enum {string}
+             */
+            priority?: "high" | "normal" | "low";
+            /**
+             * @description Off, because a base image may have changed under the same name
+             * @default false
+             */
+            skip_if_unchanged?: boolean;
+            max_running?: number;
+            /**
+             * @default continue
+             * @enum {string}
+             */
+            on_failure?: "continue" | "stop";
+            /** @default false */
+            dry_run?: boolean;
+        };
+        FunctionSelector: {
+            namespace?: string;
+            /** @description Of the function without its namespace; `*` stands for any characters */
+            name?: string;
+            /** @description By name */
+            functions?: string[];
+            labels?: {
+                [key: string]: string;
+            };
+            template?: string;
+            /** @description A stage begins from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
+            base_image?: string;
+        };
+        RebuildPlan: {
+            functions: {
+                function: string;
+                image: string;
+                /** @description What of the selector it fits, in words */
+                reasons: string[];
+            }[];
+            /** @description What is meant but cannot be built again */
+            left_out: {
+                function: string;
+                /** @enum {string} */
+                code: "not_found" | "source_not_found" | "template_not_found";
+                reason: string;
+            }[];
+            /** @description What builds them; absent from a dry run */
+            batch?: components["schemas"]["Batch"];
+        };
         LogLine: {
             attempt: number;
             line: number;
@@ -765,6 +1222,10 @@ export interface components {
         Builder: {
             id: string;
             url: string;
+            /** @description A pool: replicas that build the same platforms */
+            pool: string;
+            /** @description What it builds; none means any */
+            platforms: string[];
             /** @enum {string} */
             health: "up" | "down" | "unknown";
             /**
@@ -791,7 +1252,9 @@ export interface components {
                 name: string;
                 queued: number;
                 running: number;
-                /** @description Builds that the fleet takes at once now */
+                /** @description What its replicas build; none means any */
+                platforms: string[];
+                /** @description Builds that its replicas take at once now */
                 capacity: number;
                 /** @description Since the oldest waiting job was submitted */
                 oldest_wait_ms: number;
@@ -850,6 +1313,41 @@ export interface components {
                 labels: {
                     [key: string]: string;
                 };
+            };
+        };
+        BatchWebhookMessage: {
+            /** @constant */
+            type: "batch.finished";
+            /**
+             * Format: date-time
+             * @description When it happened, not when it was sent
+             */
+            timestamp: string;
+            data: {
+                batch: {
+                    id: string;
+                    total: number;
+                    counts: {
+                        queued: number;
+                        running: number;
+                        succeeded: number;
+                        failed: number;
+                        canceled: number;
+                    };
+                    labels: {
+                        [key: string]: string;
+                    };
+                    /** @description The batch whose jobs it repeats */
+                    retry_of?: string;
+                };
+                /** @description Jobs that have failed, fifty at most */
+                failures: {
+                    id: string;
+                    /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+                    image: string;
+                    function?: string;
+                    code?: string;
+                }[];
             };
         };
     };
@@ -1006,7 +1504,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, source_not_found, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, source_not_found, pool_not_found, platform_unsupported, queue_full, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1118,7 +1616,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, job_not_retryable, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, not_found, job_not_retryable, pool_not_found, platform_unsupported, queue_full, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1383,6 +1881,344 @@ export interface operations {
             };
         };
     };
+    listFunctions: {
+        parameters: {
+            query?: {
+                namespace?: string;
+                /** @description Of the function without its namespace; `*` stands for any characters */
+                name?: string;
+                template?: string;
+                /** @description A stage begins from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
+                base_image?: string;
+                /** @description name=value; may be repeated, all must fit */
+                label?: string | string[];
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionPage"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFunction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The function */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Function"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putFunction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FunctionRequest"];
+            };
+        };
+        responses: {
+            /** @description One that was known */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Function"];
+                };
+            };
+            /** @description A new one */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Function"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, source_not_found, template_not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteFunction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is forgotten */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its newest version */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Template"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putTemplate: {
+        parameters: {
+            query?: {
+                /** @description Build every function again whose last job had other files of this template */
+                rebuild?: "true" | "false";
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** @description A tar, or a tar.gz */
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+                "application/x-tar": unknown;
+                "application/tar": unknown;
+                "application/gzip": unknown;
+                "application/x-gzip": unknown;
+                "application/x-www-form-urlencoded": unknown;
+            };
+        };
+        responses: {
+            /** @description Of a name that was there */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredTemplate"];
+                };
+            };
+            /** @description A new one */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredTemplate"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, template_invalid, body_incomplete, body_too_large, media_type_unsupported, source_corrupt, source_path_unsafe, source_too_large, queue_full, storage_full */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTemplates: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplatePage"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    submitRebuild: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RebuildRequest"];
+            };
+        };
+        responses: {
+            /** @description The plan of a dry run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RebuildPlan"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    /** @description The batch, where to poll */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RebuildPlan"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, nothing_selected, queue_full, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getJobLogs: {
         parameters: {
             query?: {
@@ -1575,7 +2411,7 @@ export interface operations {
                     "application/x-ndjson": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description A problem. Codes: signature_missing, signature_invalid, request_invalid, json_invalid, image_invalid, body_incomplete, body_too_large, source_corrupt, source_path_unsafe, source_too_large, queue_full, draining, redis_unavailable, storage_full */
+            /** @description A problem. Codes: signature_missing, signature_invalid, request_invalid, json_invalid, image_invalid, body_incomplete, body_too_large, source_corrupt, source_path_unsafe, source_too_large, queue_full, draining, redis_unavailable, storage_full, platform_unsupported */
             default: {
                 headers: {
                     [name: string]: unknown;

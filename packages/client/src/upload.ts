@@ -6,8 +6,9 @@ export type Source = components['schemas']['Source'];
 /** A tar or tar.gz. Only one that can be opened again, or lies in memory, is sent again when the server is away. */
 export type Archive = Uint8Array | AsyncIterable<Uint8Array> | (() => AsyncIterable<Uint8Array>);
 
-interface UploadOptions {
+interface SendArchiveOptions {
   readonly send: Send;
+  readonly method: 'POST' | 'PUT';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly archive: Archive;
@@ -15,8 +16,8 @@ interface UploadOptions {
 }
 
 /** Streams an archive to the server. Rejects with what the archive itself throws while it is read. */
-export async function upload(options: UploadOptions): Promise<Source & { created: boolean }> {
-  const { send, url, headers, archive, signal } = options;
+export async function sendArchive<T>(options: SendArchiveOptions): Promise<{ body: T; created: boolean }> {
+  const { send, method, url, headers, archive, signal } = options;
   const again = archive instanceof Uint8Array || typeof archive === 'function';
   // `fetch` would make a failure of the archive look like one of the connection.
   let unreadable: { readonly error: unknown } | undefined;
@@ -28,7 +29,7 @@ export async function upload(options: UploadOptions): Promise<Source & { created
       throw error;
     }
   };
-  const body = () => {
+  const content = () => {
     if (archive instanceof Uint8Array) return archive;
     return watched(typeof archive === 'function' ? archive() : archive);
   };
@@ -36,16 +37,16 @@ export async function upload(options: UploadOptions): Promise<Source & { created
     const response = await send({
       request: () =>
         new Request(url, {
-          method: 'POST',
+          method,
           headers: { ...headers, 'Content-Type': 'application/octet-stream' },
-          body: body(),
+          body: content(),
           duplex: 'half',
           redirect: 'manual',
           ...(signal && { signal }),
         }),
       retries: again ? fewRetries : 0,
     });
-    return { ...((await response.json()) as Source), created: response.status === 201 };
+    return { body: (await response.json()) as T, created: response.status === 201 };
   } catch (error) {
     throw unreadable ? unreadable.error : error;
   }

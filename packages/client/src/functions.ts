@@ -1,0 +1,113 @@
+import type { Client as FetchClient } from 'openapi-fetch';
+import { dataOf } from './batches.js';
+import type { components, operations, paths } from './schema.js';
+import { fewRetries, type Send } from './send.js';
+import { type Archive, sendArchive } from './upload.js';
+
+type Schemas = components['schemas'];
+export type FunctionView = Schemas['Function'];
+export type FunctionRequest = Schemas['FunctionRequest'];
+export type FunctionPage = Schemas['FunctionPage'];
+export type FunctionSelector = Schemas['FunctionSelector'];
+export type RebuildRequest = Schemas['RebuildRequest'];
+export type RebuildPlan = Schemas['RebuildPlan'];
+export type Template = Schemas['Template'];
+export type StoredTemplate = Schemas['StoredTemplate'];
+export type TemplatePage = Schemas['TemplatePage'];
+type ListFunctionsQuery = NonNullable<operations['listFunctions']['parameters']['query']>;
+type ListTemplatesQuery = NonNullable<operations['listTemplates']['parameters']['query']>;
+
+interface Call {
+  readonly signal?: AbortSignal | undefined;
+}
+interface Named extends Call {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface FunctionCalls {
+  listFunctions(options?: Call & { query?: ListFunctionsQuery }): Promise<FunctionPage>;
+  /** With how its last jobs ended. */
+  getFunction(options: Named): Promise<FunctionView>;
+  /** Says what the function is built from, without building it. */
+  putFunction(options: Named & { function: FunctionRequest }): Promise<FunctionView>;
+  deleteFunction(options: Named): Promise<void>;
+  /** Builds again what is selected; the plan says what and why, and has the batch. Sent once. */
+  submitRebuild(
+    options: Call & { rebuild: Omit<RebuildRequest, 'dry_run'> },
+  ): Promise<RebuildPlan & { batch: NonNullable<RebuildPlan['batch']> }>;
+  /** What `submitRebuild` would build. */
+  planRebuild(options: Call & { rebuild: Omit<RebuildRequest, 'dry_run'> }): Promise<RebuildPlan>;
+  /**
+   * Sends a template folder. `rebuild`: builds again what was last built with other files of it; the answer names the batch,
+   * if there is one.
+   */
+  putTemplate(
+    options: Call & { name: string; archive: Archive; rebuild?: boolean },
+  ): Promise<StoredTemplate & { created: boolean }>;
+  listTemplates(options?: Call & { query?: ListTemplatesQuery }): Promise<TemplatePage>;
+  getTemplate(options: Call & { name: string }): Promise<Template>;
+  deleteTemplate(options: Call & { name: string }): Promise<void>;
+}
+
+interface FunctionCallsOptions {
+  readonly api: FetchClient<paths>;
+  readonly send: Send;
+  readonly baseUrl: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly fetchWith: (retries: number) => (request: Request) => Promise<Response>;
+}
+
+const signalOf = ({ signal }: Call) => (signal ? { signal } : {});
+
+export function functionCalls({
+  api,
+  send,
+  baseUrl,
+  headers,
+  fetchWith,
+}: FunctionCallsOptions): FunctionCalls {
+  const named = ({ namespace, name, signal }: Named) => ({
+    params: { path: { namespace, name } },
+    ...signalOf({ signal }),
+  });
+  const rebuild = async (call: Call, body: RebuildRequest, retries: number) =>
+    dataOf(await api.POST('/v1/rebuilds', { body, fetch: fetchWith(retries), ...signalOf(call) }));
+  return {
+    async listFunctions({ query = {}, ...call } = {}) {
+      return dataOf(await api.GET('/v1/functions', { params: { query }, ...signalOf(call) }));
+    },
+    getFunction: async (call) => dataOf(await api.GET('/v1/functions/{namespace}/{name}', named(call))),
+    putFunction: async (call) =>
+      dataOf(await api.PUT('/v1/functions/{namespace}/{name}', { body: call.function, ...named(call) })),
+    async deleteFunction(call) {
+      await api.DELETE('/v1/functions/{namespace}/{name}', named(call));
+    },
+    async submitRebuild(call) {
+      const plan = await rebuild(call, { ...call.rebuild, dry_run: false }, 0);
+      if (!plan.batch) throw new TypeError('the server answered without a batch');
+      return { ...plan, batch: plan.batch };
+    },
+    planRebuild: (call) => rebuild(call, { ...call.rebuild, dry_run: true }, fewRetries),
+    async putTemplate({ name, archive, rebuild: again = false, signal }) {
+      const { body, created } = await sendArchive<StoredTemplate>({
+        send,
+        method: 'PUT',
+        url: `${baseUrl}/v1/templates/${encodeURIComponent(name)}${again ? '?rebuild=true' : ''}`,
+        headers,
+        archive,
+        signal,
+      });
+      return { ...body, created };
+    },
+    async listTemplates({ query = {}, ...call } = {}) {
+      return dataOf(await api.GET('/v1/templates', { params: { query }, ...signalOf(call) }));
+    },
+    async getTemplate({ name, ...call }) {
+      return dataOf(await api.GET('/v1/templates/{name}', { params: { path: { name } }, ...signalOf(call) }));
+    },
+    async deleteTemplate({ name, ...call }) {
+      await api.DELETE('/v1/templates/{name}', { params: { path: { name } }, ...signalOf(call) });
+    },
+  };
+}
