@@ -20,6 +20,9 @@ export interface BuildkitdHandle extends ProcessHandle {
   readonly address: string;
 }
 
+/** Its records of past builds hold what steps printed, secrets included, on the disk; nobody here reads them. */
+const noHistory = '[history]\n  maxEntries = 0\n';
+
 /** A BuildKit daemon with its own state, running its steps with runc; needs root. */
 export async function startBuildkitd(options: BuildkitdOptions): Promise<BuildkitdHandle> {
   const { dir, insecureRegistries = [] } = options;
@@ -27,7 +30,8 @@ export async function startBuildkitd(options: BuildkitdOptions): Promise<Buildki
   const command = requireTool('buildkitd');
   await mkdir(dir, { recursive: true });
   const config = join(dir, 'buildkitd.toml');
-  await writeFile(config, insecureRegistries.map((host) => `[registry."${host}"]\n  http = true\n`).join(''));
+  const registries = insecureRegistries.map((host) => `[registry."${host}"]\n  http = true\n`);
+  await writeFile(config, [noHistory, ...registries].join(''));
   const address = `unix://${join(dir, 'buildkitd.sock')}`;
   const handle = await startProcess({
     name: 'buildkitd',

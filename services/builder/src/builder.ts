@@ -11,6 +11,8 @@ import { createApp } from './http/app.js';
 import { drainingServer } from './http/draining-server.js';
 import { createMetrics } from './metrics.js';
 import { createReadiness } from './readiness.js';
+import { requireMemory } from './secrets/memory.js';
+import { warningsOf } from './warnings.js';
 
 interface BuilderDeps {
   readonly config: BuilderServiceConfig;
@@ -28,6 +30,7 @@ const engineCheckMaxAgeMs = 2_000;
 /** Makes the service: its work folder, its engine, its HTTP server. */
 export async function createBuilder(deps: BuilderDeps): Promise<Component[]> {
   const { config, logger, cleanups } = deps;
+  if (config.keyRing) requireMemory();
   const workDir = await WorkDir.open(config.workDir);
   cleanups.defer('remove the work folder', () => workDir.close());
   const engine = await chooseEngine({
@@ -58,9 +61,12 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   const ready = createReadiness({ engine, slots, drain, maxAgeMs: engineCheckMaxAgeMs, now });
   const metricsPort = config.metricsPort === config.port ? undefined : config.metricsPort;
   logger.info(settings(config, engine.name), 'starting');
+  const warnings = warningsOf({ config, engine: engine.name });
+  for (const warning of warnings) logger.warn(warning);
   const app = createApp({
-    ...{ engine, workDir, slots, drain, ready, metrics, logger },
+    ...{ engine, workDir, slots, drain, ready, warnings, metrics, logger },
     secret: config.payloadSecret,
+    keyRing: config.keyRing,
     limits: config,
     allowedFrontends: config.allowedFrontends,
     buildTimeoutMs: config.buildTimeoutMs,
@@ -85,7 +91,9 @@ function settings(config: BuilderServiceConfig, engine: string): Record<string, 
     port: config.port,
     metrics_port: config.metricsPort ?? config.port,
     max_inflight: config.maxInflight,
-    payload_secret: 'configured',
+    payload_secret: config.payloadSecret ? 'configured' : 'not checked',
+    build_secrets_keys: config.keyRing?.keyIds ?? [],
+    sbom_scanner: config.sbomScanner ?? 'none',
     insecure_registries: config.insecureRegistries,
     docker_config: config.dockerConfig,
     build_timeout_ms: config.buildTimeoutMs,

@@ -1,4 +1,8 @@
-import { expect, test } from 'vitest';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporaryFolder } from '@slipway/local';
+import { generateKeyPair } from '@slipway/shared/sealing';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadConfig } from './config.js';
 
 const least = { PAYLOAD_SECRET: 'x' };
@@ -22,6 +26,87 @@ test('reads lists, whatever blanks are between', () => {
   expect(config.allowedFrontends).toHaveLength(2);
 });
 
+test('signatures are checked unless it is told not to', () => {
+  expect(loadConfig(least).payloadSecret?.reveal()).toBe('x');
+  expect(loadConfig({ DISABLE_HMAC: 'true' }).payloadSecret).toBeUndefined();
+  expect(() => loadConfig({ disable_hmac: 'false' })).toThrow(/PAYLOAD_SECRET is not set/);
+});
+
+describe('build secrets', () => {
+  const [older, newer] = [generateKeyPair(), generateKeyPair()];
+
+  test('are opened with the keys of a file, the first of which is handed out', async () => {
+    const { path, remove } = await temporaryFolder();
+    onTestFinished(remove);
+    const file = join(path, 'keys');
+    await writeFile(file, `${newer.privateKey.reveal()}\n${older.privateKey.reveal()}\n`);
+    for (const name of ['BUILD_SECRETS_PRIVATE_KEY_FILE', 'build_secrets_private_key_path']) {
+      const { keyRing } = loadConfig({ ...least, [name]: file });
+      expect(keyRing?.current.publicKey).toBe(newer.publicKey);
+      expect(keyRing?.keyIds).toEqual([newer, older].map(({ publicKey }) => publicKey.slice(0, 8)));
+    }
+    expect(loadConfig(least).keyRing).toBeUndefined();
+  });
+
+  test('with a key that is none are refused, without showing it', () => {
+    const almost = older.privateKey.reveal().slice(1);
+    const loading = () => loadConfig({ ...least, BUILD_SECRETS_PRIVATE_KEY: almost });
+    expect(loading).toThrow('BUILD_SECRETS_PRIVATE_KEY is not a key of 32 bytes in base64');
+    expect(loading).not.toThrow(almost);
+  });
+});
+
+describe('names of the chart', () => {
+  test('stand for ours', () => {
+    expect(
+      loadConfig({
+        ...least,
+        max_inflight: '3',
+        buildkit_url: 'tcp://127.0.0.1:1234',
+        insecure: 'true',
+        disable_hmac: 'false',
+        enable_lchown: 'false',
+      }),
+    ).toMatchObject({
+      ...{ maxInflight: 3, buildkitHost: 'tcp://127.0.0.1:1234', insecureRegistries: ['*'] },
+      payloadSecret: expect.anything(),
+    });
+    expect(loadConfig({ disable_hmac: 'true' }).payloadSecret).toBeUndefined();
+  });
+
+  test('may be given beside ours where both say the same', () => {
+    const config = loadConfig({
+      ...least,
+      ...{ MAX_INFLIGHT: '0', max_inflight: '0', DISABLE_HMAC: 'false', disable_hmac: 'FALSE' },
+      ...{ INSECURE_REGISTRIES: 'r:5000', insecure: 'false', BUILDKIT_HOST: 'unix:///x', buildkit_url: '' },
+    });
+    expect(config).toMatchObject({
+      ...{ maxInflight: 0, insecureRegistries: ['r:5000'], buildkitHost: 'unix:///x' },
+    });
+  });
+
+  test.each([
+    ['MAX_INFLIGHT', '4', 'max_inflight', '0'],
+    ['DISABLE_HMAC', 'false', 'disable_hmac', 'true'],
+    ['BUILDKIT_HOST', 'unix:///a', 'buildkit_url', 'unix:///b'],
+    ['INSECURE_REGISTRIES', 'r:5000', 'insecure', 'true'],
+    ['BUILD_SECRETS_PRIVATE_KEY_FILE', '/a', 'build_secrets_private_key_path', '/b'],
+  ])('%s=%s beside %s=%s stops the start', (own, ours, chart, theirs) => {
+    const env = { ...least, [own]: ours, [chart]: theirs };
+    expect(() => loadConfig(env)).toThrow(`${own} is '${ours}', but ${chart} is '${theirs}'`);
+  });
+
+  test.each([
+    ['max_inflight', 'many'],
+    ['disable_hmac', 'yes'],
+    ['insecure', 'maybe'],
+    ['enable_lchown', 'x'],
+    ['buildkit_url', 'localhost'],
+  ])('refuses %s=%s', (name, value) => {
+    expect(() => loadConfig({ ...least, [name]: value })).toThrow(name);
+  });
+});
+
 test.each([
   ['ENGINE', 'docker'],
   ['BUILDKIT_HOST', '/run/buildkit.sock'],
@@ -32,6 +117,10 @@ test.each([
   ['INSECURE_REGISTRIES', 'a"b'],
   ['ALLOWED_FRONTENDS', 'A B'],
   ['PAYLOAD_SECRET_FILE', '/no/such/file'],
+  ['BUILD_SECRETS_PRIVATE_KEY_FILE', '/no/such/file'],
+  ['BUILD_SECRETS_PRIVATE_KEY', 'c2hvcnQ='],
+  ['SBOM_SCANNER', 'A B'],
+  ['DISABLE_HMAC', 'off'],
 ])('refuses %s=%s, by name', (name, value) => {
   expect(() => loadConfig({ ...least, [name]: value })).toThrow(name);
 });

@@ -1,7 +1,16 @@
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CommonConfig, commonConfig, type Env, readEnv, type Secret } from '@slipway/shared/config';
+import {
+  type CommonConfig,
+  commonConfig,
+  type Env,
+  type Fields,
+  readEnv,
+  type Secret,
+} from '@slipway/shared/config';
 import { parseImageReference } from '@slipway/shared/contracts';
+import { withChartNames } from './chart-names.js';
+import { KeyRing } from './secrets/key-ring.js';
 
 export interface BuilderServiceConfig extends CommonConfig {
   readonly engine: 'auto' | 'buildkit' | 'buildah';
@@ -10,8 +19,13 @@ export interface BuilderServiceConfig extends CommonConfig {
   readonly engineStateDir: string | undefined;
   /** 0 means no limit. */
   readonly maxInflight: number;
-  readonly payloadSecret: Secret;
-  /** `host[:port]`, in lower case. */
+  /** Undefined where signatures are not checked. */
+  readonly payloadSecret: Secret | undefined;
+  /** What build secrets are opened with; undefined where there are none. */
+  readonly keyRing: KeyRing | undefined;
+  /** The image that makes SBOMs. */
+  readonly sbomScanner: string | undefined;
+  /** `host[:port]`, in lower case; `*` stands for all. */
   readonly insecureRegistries: readonly string[];
   /** The folder that holds the `config.json` of registry credentials. */
   readonly dockerConfig: string;
@@ -25,14 +39,27 @@ export interface BuilderServiceConfig extends CommonConfig {
   readonly childEnv: Readonly<Record<string, string | undefined>>;
 }
 
-export function loadConfig(env: Env): BuilderServiceConfig {
-  return readEnv(env, (fields) => ({
+/** Reads the environment; names of OpenFaaS' Helm chart count as ours do. */
+export function loadConfig(given: Env): BuilderServiceConfig {
+  const { env, problems, reworded } = withChartNames(given);
+  return readEnv(env, (fields) => {
+    const config = builderConfig(fields, env);
+    fields.problems.splice(0, Infinity, ...problems, ...fields.problems.map(reworded));
+    return config;
+  });
+}
+
+function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
+  const isSigned = !fields.bool('DISABLE_HMAC', false);
+  return {
     ...commonConfig(fields, { port: 8081 }),
     engine: fields.oneOf('ENGINE', ['auto', 'buildkit', 'buildah'], 'auto'),
     buildkitHost: fields.parsed('BUILDKIT_HOST', buildkitHost, 'unix:///run/buildkit/buildkitd.sock') ?? '',
     engineStateDir: fields.optional('ENGINE_STATE_DIR'),
     maxInflight: fields.int('MAX_INFLIGHT', { default: 0 }),
-    payloadSecret: fields.secret('PAYLOAD_SECRET'),
+    payloadSecret: isSigned ? fields.secret('PAYLOAD_SECRET') : undefined,
+    keyRing: keyRing(fields),
+    sbomScanner: imageReference(fields, 'SBOM_SCANNER'),
     insecureRegistries: fields.parsed('INSECURE_REGISTRIES', registries, ' ') ?? [],
     dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),
     buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { default: 30 * 60 * 1000, min: 1 }),
@@ -41,7 +68,27 @@ export function loadConfig(env: Env): BuilderServiceConfig {
     allowedFrontends: fields.parsed('ALLOWED_FRONTENDS', frontends, ' ') ?? [],
     workDir: fields.string('WORK_DIR', join(tmpdir(), 'slipway-builder')),
     childEnv: { ...env },
-  }));
+  };
+}
+
+function keyRing(fields: Fields): KeyRing | undefined {
+  const keys = fields.optionalSecret('BUILD_SECRETS_PRIVATE_KEY');
+  if (keys === undefined) return undefined;
+  try {
+    return new KeyRing(keys);
+  } catch (error) {
+    fields.problems.push(`BUILD_SECRETS_PRIVATE_KEY ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+function imageReference(fields: Fields, name: string): string | undefined {
+  return fields.optional(name) === undefined ? undefined : fields.parsed(name, image);
+}
+
+function image(raw: string): string {
+  if (!parseImageReference(raw)) throw new Error(`is '${raw}', which is no image reference`);
+  return raw;
 }
 
 function items(raw: string): string[] {
@@ -58,7 +105,7 @@ function buildkitHost(raw: string): string {
 
 function registries(raw: string): string[] {
   return items(raw).map((host) => {
-    if (parseImageReference(`${host}/x`)?.domain !== host)
+    if (host !== '*' && parseImageReference(`${host}/x`)?.domain !== host)
       throw new Error(`holds '${host}', which is no host[:port]`);
     return host.toLowerCase();
   });

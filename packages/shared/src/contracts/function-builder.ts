@@ -14,6 +14,9 @@ export const builderConfigSchema = z.object({
   buildArgs: z.record(z.string(), z.string()).nullish(),
   platforms: z.array(z.string()).nullish(),
   skipPush: z.boolean().nullish(),
+  /** Ours alone, as is `provenance`: attestations to push beside the image (BuildKit). */
+  sbom: z.boolean().nullish(),
+  provenance: z.boolean().nullish(),
 });
 export type BuilderConfig = z.infer<typeof builderConfigSchema>;
 

@@ -13,20 +13,24 @@ test('reads all that there is', () => {
       buildArgs: { A_1: 'x=y,z' },
       platforms: ['linux/amd64', 'linux/arm/v7'],
       skipPush: true,
+      provenance: true,
+      sbom: false,
     }),
   ).toEqual({
     image: 'r.io/a:1',
     buildArgs: { A_1: 'x=y,z' },
     platforms: ['linux/amd64', 'linux/arm/v7'],
     push: false,
+    sbom: false,
+    provenance: true,
   });
 });
 
 test('an image alone is enough; unknown keys, nulls and empty platforms are as if absent', () => {
-  const plain = { image: 'a', buildArgs: {}, platforms: [], push: true };
+  const plain = { image: 'a', buildArgs: {}, platforms: [], push: true, sbom: false, provenance: false };
   expect(parse({ image: 'a' })).toEqual(plain);
   expect(parse({ image: 'a', platforms: [''], frob: 1 })).toEqual(plain);
-  expect(parse({ image: 'a', buildArgs: null, platforms: null, skipPush: null })).toEqual(plain);
+  expect(parse({ image: 'a', buildArgs: null, platforms: null, skipPush: null, sbom: null })).toEqual(plain);
 });
 
 test('a platform asked for twice is one', () => {

@@ -13,6 +13,9 @@ export interface BuildConfig {
   /** None means the builder's own. */
   readonly platforms: readonly string[];
   readonly push: boolean;
+  /** Attestations to push beside the image; ours alone, other builders ignore them. */
+  readonly sbom: boolean;
+  readonly provenance: boolean;
 }
 
 /**
@@ -20,7 +23,7 @@ export interface BuildConfig {
  * `image_invalid`, or `request_invalid` with the fields that do not fit.
  */
 export function parseBuildConfig(content: Buffer): BuildConfig {
-  const { image, buildArgs, platforms, skipPush } = validated(parsedJson(content));
+  const { image, buildArgs, platforms, skipPush, sbom, provenance } = validated(parsedJson(content));
   const push = skipPush !== true;
   if (push && parseImageReference(image)?.digest !== undefined) {
     throw new SlipwayError(
@@ -35,6 +38,8 @@ export function parseBuildConfig(content: Buffer): BuildConfig {
       ...new Set((platforms ?? []).map((platform) => platform.trim()).filter((platform) => platform !== '')),
     ],
     push,
+    sbom: sbom === true,
+    provenance: provenance === true,
   };
   const errors = [...argumentErrors(config.buildArgs), ...platformErrors(config.platforms)];
   if (errors.length > 0) throw invalid(errors);

@@ -6,6 +6,8 @@ import { metricsRouter } from './metrics.js';
 interface HealthOptions {
   /** Rejects, with a coded error, when the process should get no traffic. */
   readonly ready: () => Promise<void>;
+  /** What is wrong with how the process is set up, for whoever looks at its readiness. */
+  readonly warnings?: readonly string[];
   /** Left out where the metrics have a port of their own. */
   readonly registry?: Registry;
   /** Further paths that answer as /readyz does. */
@@ -13,7 +15,8 @@ interface HealthOptions {
 }
 
 /** `/healthz` (liveness), `/readyz` (fails once draining) and `/metrics`. */
-export function healthRouter({ ready, registry, readyAliases = [] }: HealthOptions): Router {
+export function healthRouter({ ready, registry, readyAliases = [], warnings = [] }: HealthOptions): Router {
+  const notes = warnings.length === 0 ? {} : { warnings };
   const router = Router();
   router.get('/healthz', (_req, res) => {
     res.json({ status: 'ok' });
@@ -21,10 +24,10 @@ export function healthRouter({ ready, registry, readyAliases = [] }: HealthOptio
   router.get(['/readyz', ...readyAliases], async (_req, res) => {
     try {
       await ready();
-      res.json({ status: 'ready' });
+      res.json({ status: 'ready', ...notes });
     } catch (error) {
       const { status, code, detail } = toProblem(error);
-      res.status(status === 500 ? 503 : status).json({ status: 'not_ready', code, detail });
+      res.status(status === 500 ? 503 : status).json({ status: 'not_ready', code, detail, ...notes });
     }
   });
   if (registry) router.use(metricsRouter(registry));

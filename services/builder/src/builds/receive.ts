@@ -15,8 +15,9 @@ export interface ReceiveLimits {
 interface ReceiveOptions {
   readonly request: IncomingMessage;
   /** The value of X-Build-Signature. */
-  readonly signature: string;
-  readonly secret: Secret;
+  readonly signature: string | undefined;
+  /** Undefined where signatures are not checked. */
+  readonly secret: Secret | undefined;
   readonly limits: ReceiveLimits;
   /** An empty folder; whoever asks removes it. */
   readonly folder: string;
@@ -27,6 +28,8 @@ interface ReceiveOptions {
 export interface ReceivedBuild {
   readonly config: BuildConfig;
   readonly contextDir: string;
+  /** `com.openfaas.secrets`, not opened. */
+  readonly sealed: Buffer | undefined;
   /** Of the payload as it came. */
   readonly bytes: number;
   /** Entries of the context, folders included. */
@@ -53,7 +56,8 @@ export async function receiveBuild(options: ReceiveOptions): Promise<ReceivedBui
   });
   // The build may need the room.
   await rm(file);
-  return { config: parseBuildConfig(unpacked.config), contextDir, bytes, files: unpacked.files };
+  const { secrets: sealed, files } = unpacked;
+  return { config: parseBuildConfig(unpacked.config), contextDir, sealed, bytes, files };
 }
 
 /** Throws `frontend_not_allowed` when the build would load foreign frontend code. */

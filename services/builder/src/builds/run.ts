@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import type { BuilderResult } from '@slipway/shared/contracts';
 import { toProblem } from '@slipway/shared/errors';
 import type { BuildEngine } from '../engines/engine.js';
+import { BuildSecrets } from '../secrets/build-secrets.js';
+import type { KeyRing } from '../secrets/key-ring.js';
+import { reproducible } from './epoch.js';
 import { checkFrontendOf, type ReceivedBuild } from './receive.js';
 
 interface RunOptions {
@@ -12,6 +15,8 @@ interface RunOptions {
   readonly folder: string;
   readonly engine: BuildEngine;
   readonly allowedFrontends: readonly string[];
+  /** Left out where the builder has no key to open build secrets with. */
+  readonly keyRing: KeyRing | undefined;
   readonly signal: AbortSignal;
   readonly onLog: (line: string) => void;
 }
@@ -25,20 +30,31 @@ export interface RunResult {
 
 /** Runs a build to its end. Never rejects: a build that fails is a result too. */
 export async function runBuild(options: RunOptions): Promise<RunResult> {
-  const { id, build, folder, engine, allowedFrontends, signal, onLog } = options;
-  const { image, buildArgs, platforms, push } = build.config;
+  const { id, build, folder, engine, allowedFrontends, keyRing, signal, onLog } = options;
+  const { image, platforms, push, sbom, provenance } = build.config;
   const started = performance.now();
   const duration = () => Math.round(performance.now() - started) / 1000;
+  let secrets: BuildSecrets | undefined;
   try {
     await checkFrontendOf(build, allowedFrontends);
+    const opened = BuildSecrets.open({ sealed: build.sealed, keyRing });
+    secrets = opened;
     const scratchDir = join(folder, 'scratch');
     await mkdir(scratchDir);
-    const request = { id, contextDir: build.contextDir, scratchDir, image, buildArgs, platforms, push };
-    const { digest } = await engine.build(request, { signal, onLog });
+    const request = {
+      ...{ id, contextDir: build.contextDir, scratchDir, image, platforms, push },
+      buildArgs: reproducible(build.config.buildArgs),
+      secrets: opened.values,
+      attestations: { sbom, provenance },
+    };
+    const { digest } = await engine.build(request, { signal, onLog: (line) => onLog(opened.mask(line)) });
     const result = { status: 'success', image, ...(digest && { digest }), duration: duration() } as const;
     return { result, error: undefined };
-  } catch (error) {
+  } catch (cause) {
+    const error = secrets ? secrets.maskError(cause) : cause;
     const { code, detail } = toProblem(error);
     return { result: { status: 'failed', image, error: detail, code, duration: duration() }, error };
+  } finally {
+    secrets?.wipe();
   }
 }

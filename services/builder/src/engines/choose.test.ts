@@ -15,6 +15,7 @@ const choose = (options: Partial<EngineOptions>) =>
     engine: 'auto',
     buildkitHost: `unix://${folder.path}/nobody.sock`,
     insecureRegistries: [],
+    sbomScanner: undefined,
     dockerConfig: folder.path,
     engineStateDir: join(folder.path, 'state'),
     childEnv: toolEnv(),

@@ -9,6 +9,7 @@ export interface EngineOptions {
   readonly engine: 'auto' | 'buildkit' | 'buildah';
   readonly buildkitHost: string;
   readonly insecureRegistries: readonly string[];
+  readonly sbomScanner: string | undefined;
   readonly dockerConfig: string;
   readonly engineStateDir: string | undefined;
   readonly childEnv: Readonly<Record<string, string | undefined>>;
@@ -57,6 +58,7 @@ async function openBuildkit(options: EngineOptions): Promise<BuildkitEngine> {
   const engine = new BuildkitEngine({
     address: options.buildkitHost,
     insecureRegistries: options.insecureRegistries,
+    sbomScanner: options.sbomScanner,
     dockerConfig: options.dockerConfig,
     configDir: options.configDir,
     env: engineEnvironment(options.childEnv),

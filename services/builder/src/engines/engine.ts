@@ -1,3 +1,5 @@
+import type { SecretBytes } from '@slipway/shared/sealing';
+
 /** One image to build. Whatever comes from the request has been checked, and never becomes an option of a command. */
 export interface BuildRequest {
   /** Unique, and safe as a file name. */
@@ -8,10 +10,15 @@ export interface BuildRequest {
   readonly scratchDir: string;
   /** An image reference of the OCI grammar. */
   readonly image: string;
+  /** With SOURCE_DATE_EPOCH among them, the image depends on nothing but what is asked for: not on when or where it is built. */
   readonly buildArgs: Readonly<Record<string, string>>;
   /** `os/arch[/variant]`; none means the engine's own. */
   readonly platforms: readonly string[];
   readonly push: boolean;
+  /** In the clear, by the id of `RUN --mount=type=secret,id=…`. They are not to be kept when the build has ended. */
+  readonly secrets: ReadonlyMap<string, SecretBytes>;
+  /** What is to be pushed beside the image. */
+  readonly attestations: { readonly sbom: boolean; readonly provenance: boolean };
 }
 
 export interface BuildRun {
@@ -36,6 +43,9 @@ export interface BuildOutcome {
  * - A registry is spoken to over plain http only if it is on the allowlist; any other answers with `registry_insecure`.
  * - Base images are looked up in their registry each time, so that a cache shows nobody what they may not pull.
  * - Secrets are never in the command line; the environment of a child is an allowlist.
+ * - Build secrets are in the steps that mount them, and in no layer, no file on a disk, no error and no other build. What cannot be handed
+ *   over so is refused with `secrets_unsupported`.
+ * - An attestation that it cannot make is refused with `attestation_unsupported`.
  * - `check` rejects with `builder_unreachable` when a build could not run now. It is cheap enough for a health check.
  */
 export interface BuildEngine {

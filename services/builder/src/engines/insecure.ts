@@ -7,6 +7,11 @@ export function registryOf(image: string): string {
   return domain === undefined || domain === '' ? 'docker.io' : domain.toLowerCase();
 }
 
+/** Whether a registry is on the allowlist of those that may be spoken to over plain http; `*` stands for all. */
+export function isListed(allowed: readonly string[], host: string): boolean {
+  return allowed.includes('*') || allowed.includes(host);
+}
+
 /** The error for a registry that could only be reached over plain http, without being on the allowlist. */
 export function insecureRegistry(host: string): SlipwayError {
   return new SlipwayError(

@@ -3,24 +3,28 @@ import { healthRouter, notFoundHandler, problemHandler } from '@slipway/shared/h
 import type { Registry } from '@slipway/shared/metrics';
 import express, { type Express } from 'express';
 import { type BuildRouteOptions, buildRoute } from './build-route.js';
+import { publicKeyRoute } from './public-key-route.js';
 
 interface AppOptions extends BuildRouteOptions {
   /** Rejects, with a coded error, when a build could not be taken now. */
   readonly ready: () => Promise<void>;
+  /** What is dangerous about how it is set up; readiness says it too. */
+  readonly warnings: readonly string[];
   /** Left out where the metrics have a port of their own. */
   readonly registry?: Registry;
 }
 
 /** The HTTP face of the builder. */
 export function createApp(options: AppOptions): Express {
-  const { ready, registry, logger } = options;
+  const { ready, warnings, registry, logger, keyRing } = options;
   const app = express().disable('x-powered-by');
-  app.use(healthRouter({ ready, readyAliases: ['/ready'], ...(registry && { registry }) }));
+  app.use(healthRouter({ ready, readyAliases: ['/ready'], warnings, ...(registry && { registry }) }));
   app.post('/build', buildRoute(options));
   app.all('/build', (_req, res) => {
     res.set('Allow', 'POST');
     throw new SlipwayError('method_not_allowed');
   });
+  app.get('/publickey', publicKeyRoute(keyRing));
   app.use(notFoundHandler);
   app.use(problemHandler(logger));
   return app;

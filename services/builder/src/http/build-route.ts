@@ -14,13 +14,16 @@ import type { WorkDir } from '../builds/work-dir.js';
 import type { Drain } from '../drain.js';
 import type { BuildEngine } from '../engines/engine.js';
 import type { BuilderMetrics } from '../metrics.js';
+import type { KeyRing } from '../secrets/key-ring.js';
 
 export interface BuildRouteOptions {
   readonly engine: BuildEngine;
   readonly workDir: WorkDir;
   readonly slots: Slots;
   readonly drain: Drain;
-  readonly secret: Secret;
+  /** Undefined where signatures are not checked. */
+  readonly secret: Secret | undefined;
+  readonly keyRing: KeyRing | undefined;
   readonly limits: ReceiveLimits;
   readonly allowedFrontends: readonly string[];
   readonly buildTimeoutMs: number;
@@ -32,7 +35,7 @@ export interface BuildRouteOptions {
 
 /** `POST /build` of the Function Builder API. */
 export function buildRoute(options: BuildRouteOptions): RequestHandler {
-  const { slots, drain, metrics } = options;
+  const { slots, drain, metrics, secret } = options;
   return async (req, res) => {
     res.once('finish', () => metrics.responses.inc({ status: res.statusCode }));
     if (drain.begun.aborted) {
@@ -40,7 +43,7 @@ export function buildRoute(options: BuildRouteOptions): RequestHandler {
       throw new SlipwayError('builder_draining');
     }
     const signature = req.get(signatureHeader);
-    if (signature === undefined) throw new SlipwayError('signature_missing');
+    if (secret && signature === undefined) throw new SlipwayError('signature_missing');
     const release = slots.take();
     if (!release) {
       refuseBusy(res, slots.limit);
@@ -66,7 +69,7 @@ function refuseBusy(res: Response, limit: number): void {
 interface HandleOptions extends BuildRouteOptions {
   readonly req: Request;
   readonly res: Response;
-  readonly signature: string;
+  readonly signature: string | undefined;
 }
 
 async function handle(options: HandleOptions): Promise<void> {
@@ -85,6 +88,7 @@ async function handle(options: HandleOptions): Promise<void> {
       image,
       platforms,
       push,
+      secrets: build.sealed === undefined ? 'none' : 'sealed',
       bytes: build.bytes,
       files: build.files,
       receive_ms: elapsedMs(),
@@ -93,7 +97,7 @@ async function handle(options: HandleOptions): Promise<void> {
     const stop = stopSignal({ response: res, limitMs, drained: drain.over });
     const stopTimer = metrics.buildSeconds.startTimer();
     const { result, error } = await runBuild({
-      ...{ id, build, folder, engine, allowedFrontends: options.allowedFrontends },
+      ...{ id, build, folder, engine, keyRing: options.keyRing, allowedFrontends: options.allowedFrontends },
       signal: stop.signal,
       onLog: (text) => answer.log(text),
     });

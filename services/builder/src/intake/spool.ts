@@ -11,8 +11,9 @@ interface SpoolOptions {
   /** The file to write; it must not exist. Whoever asks removes it, whatever the outcome. */
   readonly file: string;
   /** The value of X-Build-Signature. */
-  readonly signature: string;
-  readonly secret: Secret;
+  readonly signature: string | undefined;
+  /** Undefined where signatures are not checked. */
+  readonly secret: Secret | undefined;
   readonly maxBytes: number;
   /** Told the size of each piece as it arrives. */
   readonly onBytes: (bytes: number) => void;
@@ -27,14 +28,14 @@ export async function spoolVerified(options: SpoolOptions): Promise<number> {
   const { request, maxBytes } = options;
   const tooLarge = () => new SlipwayError('body_too_large', `The body is larger than ${maxBytes} bytes.`);
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  const hmac = payloadHmac(options.secret);
+  const hmac = options.secret && payloadHmac(options.secret);
   let bytes = 0;
   const meter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
       options.onBytes(chunk.length);
       if (bytes > maxBytes) return done(tooLarge());
-      hmac.update(chunk);
+      hmac?.update(chunk);
       done(null, chunk);
     },
   });
@@ -47,7 +48,7 @@ export async function spoolVerified(options: SpoolOptions): Promise<number> {
     if (request.complete || !isConnectionFault(error)) throw error;
     throw new SlipwayError('body_incomplete', undefined, { cause: error });
   }
-  if (!signatureMatches(options.signature, hmac)) throw new SlipwayError('signature_invalid');
+  if (hmac && !signatureMatches(options.signature ?? '', hmac)) throw new SlipwayError('signature_invalid');
   return bytes;
 }
 

@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface ChildOptions {
@@ -7,6 +8,8 @@ export interface ChildOptions {
   /** The whole environment of the child; nothing is inherited. */
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** Open files that the child is given, as its descriptors 3, 4 and so on. */
+  readonly descriptors?: readonly number[];
   readonly onStdout?: (chunk: Buffer) => void;
   readonly onStderr?: (chunk: Buffer) => void;
   readonly signal: AbortSignal;
@@ -52,10 +55,10 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
   signal.throwIfAborted();
   const child = spawn(options.command, options.args, {
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(options.descriptors ?? [])],
     env: options.env,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
-  });
+  }) as ChildProcessByStdio<null, Readable, Readable>;
   child.stdout.on('data', (chunk: Buffer) => options.onStdout?.(chunk));
   child.stderr.on('data', (chunk: Buffer) => options.onStderr?.(chunk));
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));

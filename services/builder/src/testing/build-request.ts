@@ -6,6 +6,8 @@ import type { BuildEngine, BuildRequest } from '../engines/engine.js';
 /** A base of one static program, which is shell and tools at once; `busybox` lies in every context. */
 export const busyboxBase = 'FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n';
 
+const noExtras = { secrets: new Map(), attestations: { sbom: false, provenance: false } } as const;
+
 let requests = 0;
 
 interface RequestOptions extends Partial<BuildRequest> {
@@ -35,7 +37,17 @@ export async function buildRequest({
   await copyFile(findTool('busybox') ?? 'busybox', join(contextDir, 'busybox'));
   await chmod(join(contextDir, 'busybox'), 0o755);
   const image = `${registry}/test-${id}:1`;
-  return { id, contextDir, scratchDir, image, buildArgs: {}, platforms: [], push: true, ...more };
+  return {
+    id,
+    contextDir,
+    scratchDir,
+    image,
+    buildArgs: {},
+    platforms: [],
+    push: true,
+    ...noExtras,
+    ...more,
+  };
 }
 
 /** Builds, and returns the digest and the log. */

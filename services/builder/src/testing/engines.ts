@@ -50,12 +50,17 @@ interface OpenOptions {
   readonly dir: string;
   readonly insecureRegistries: readonly string[];
   readonly dockerConfig?: string;
+  readonly sbomScanner?: string;
 }
 
 export interface OpenedEngine {
   readonly engine: BuildEngine;
   /** The same engine, with other settings. */
-  reopen(options: { dockerConfig?: string; insecureRegistries?: readonly string[] }): Promise<BuildEngine>;
+  reopen(options: {
+    dockerConfig?: string;
+    insecureRegistries?: readonly string[];
+    sbomScanner?: string;
+  }): Promise<BuildEngine>;
   /** Of the service's environment, what makes it use this engine. */
   readonly settings: Readonly<Record<string, string>>;
   /** Kills the engine's daemon, if it has one. */
@@ -75,6 +80,7 @@ export async function openEngine({ name, dir, ...options }: OpenOptions): Promis
       engine: name,
       buildkitHost: daemon?.address ?? '',
       dockerConfig: join(dir, 'no-credentials'),
+      sbomScanner: undefined,
       ...options,
       ...changed,
       engineStateDir: join(dir, 'state'),

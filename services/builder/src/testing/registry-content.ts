@@ -1,3 +1,5 @@
+import { gunzipSync } from 'node:zlib';
+
 interface Manifest {
   readonly config?: { readonly digest: string };
   readonly manifests?: readonly {
@@ -21,4 +23,45 @@ export async function inRegistry(image: string, headers: Readonly<Record<string,
   const blob = manifest.config && (await fetch(`${url}/blobs/${manifest.config.digest}`, { headers }));
   const config = (await blob?.json()) as ImageConfig | undefined;
   return { status: answer.status, digest: answer.headers.get('docker-content-digest'), manifest, config };
+}
+
+interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+interface AnyManifest {
+  readonly manifests?: readonly Descriptor[];
+  readonly config?: Descriptor;
+  readonly layers?: readonly Descriptor[];
+}
+
+/** One thing that an image consists of, unpacked where it was packed. */
+export interface RegistryObject extends Descriptor {
+  readonly content: Buffer;
+}
+
+/** All that a registry has of an image: the index and the manifests, down to every config and layer. */
+export async function objectsOf(image: string): Promise<RegistryObject[]> {
+  const [, host, name, tag = ''] = /^([^/]+)\/(.+):([^:]+)$/.exec(image) ?? [];
+  const url = `http://${host}/v2/${name}`;
+  const kinds = ['manifest', 'index'].map((kind) => `application/vnd.oci.image.${kind}.v1+json`);
+  const objects: RegistryObject[] = [];
+  const blob = async (descriptor: Descriptor) => {
+    const packed = Buffer.from(await (await fetch(`${url}/blobs/${descriptor.digest}`)).arrayBuffer());
+    const content = packed[0] === 0x1f && packed[1] === 0x8b ? gunzipSync(packed) : packed;
+    objects.push({ ...descriptor, content });
+  };
+  const manifest = async (reference: string, annotations = {}) => {
+    const answer = await fetch(`${url}/manifests/${reference}`, { headers: { Accept: kinds.join(', ') } });
+    const content = Buffer.from(await answer.arrayBuffer());
+    const digest = answer.headers.get('docker-content-digest') ?? '';
+    objects.push({ mediaType: answer.headers.get('content-type') ?? '', digest, annotations, content });
+    const parsed = JSON.parse(content.toString()) as AnyManifest;
+    for (const part of parsed.manifests ?? []) await manifest(part.digest, part.annotations);
+    for (const part of [parsed.config ?? [], parsed.layers ?? []].flat()) await blob(part);
+  };
+  await manifest(tag);
+  return objects;
 }

@@ -1,19 +1,15 @@
 import { closeSync, constants, fchmodSync, futimesSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { configEntry, contextFolder } from '@slipway/shared/contracts';
+import { configEntry, contextFolder, secretsEntry } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { normalPath, parentOf, type TarEntry, type TarSink } from '@slipway/shared/source';
+import { modified } from '../builds/epoch.js';
 import { hardLinkTarget, shown, type Tree } from './tree.js';
 
-/** The time that files are given, so that equal files make equal layers, whoever packed them and when. */
-export const modified = new Date(Date.UTC(1985, 9, 26, 8, 15));
-
-const maxConfigBytes = 1024 * 1024;
-/** Sealed build secrets. A build that needs them would fail in some odd way without. */
-const secretsEntry = 'com.openfaas.secrets';
+const maxBesideBytes = 1024 * 1024;
 
 /**
- * Takes the entries of a build payload: the config into memory, files and folders of `context/` to the disk at once,
+ * Takes the entries of a build payload: config and sealed secrets into memory, files and folders of `context/` to the disk at once,
  * links later, so that nothing can be written through one. All else is skipped.
  */
 export class PayloadSink implements TarSink {
@@ -23,7 +19,7 @@ export class PayloadSink implements TarSink {
   readonly #maxEntries: number;
   readonly #folders = new Set<string>(['']);
   #entries = 0;
-  #config: Buffer[] | undefined;
+  readonly #beside = new Map<string, Buffer[]>();
   #write: (piece: Buffer) => void = () => {};
   #end: () => void = () => {};
 
@@ -35,8 +31,15 @@ export class PayloadSink implements TarSink {
 
   /** The content of the config entry. */
   get config(): Buffer {
-    if (!this.#config) throw new SlipwayError('request_invalid', `The payload has no ${configEntry}.`);
-    return Buffer.concat(this.#config);
+    const pieces = this.#beside.get(configEntry);
+    if (!pieces) throw new SlipwayError('request_invalid', `The payload has no ${configEntry}.`);
+    return Buffer.concat(pieces);
+  }
+
+  /** The content of the sealed secrets, if there are any. */
+  get secrets(): Buffer | undefined {
+    const pieces = this.#beside.get(secretsEntry);
+    return pieces && Buffer.concat(pieces);
   }
 
   entry(entry: TarEntry): void {
@@ -46,13 +49,7 @@ export class PayloadSink implements TarSink {
       throw new SlipwayError('source_too_many_files', `There are more than ${this.#maxEntries} entries.`);
     }
     const path = normalPath(entry.path);
-    if (path === secretsEntry) {
-      throw new SlipwayError(
-        'request_invalid',
-        `This builder opens no sealed secrets: it takes no ${secretsEntry}.`,
-      );
-    }
-    if (path === configEntry) this.#takeConfig(entry);
+    if (path === configEntry || path === secretsEntry) this.#takeBeside(path, entry);
     else if (path === contextFolder) {
       if (entry.type !== 'folder')
         throw new SlipwayError('source_path_conflict', `${contextFolder} is no folder.`);
@@ -73,18 +70,15 @@ export class PayloadSink implements TarSink {
     this.#end = () => {};
   }
 
-  #takeConfig(entry: TarEntry): void {
-    if (this.#config) throw new SlipwayError('source_path_duplicate', `${configEntry} occurs twice.`);
-    if (entry.type !== 'file' || entry.size > maxConfigBytes) {
-      throw new SlipwayError(
-        'request_invalid',
-        `${configEntry} is no file of at most ${maxConfigBytes} bytes.`,
-      );
+  #takeBeside(path: string, entry: TarEntry): void {
+    if (this.#beside.has(path)) throw new SlipwayError('source_path_duplicate', `${path} occurs twice.`);
+    if (entry.type !== 'file' || entry.size > maxBesideBytes) {
+      throw new SlipwayError('request_invalid', `${path} is no file of at most ${maxBesideBytes} bytes.`);
     }
-    const config: Buffer[] = [];
-    this.#config = config;
+    const pieces: Buffer[] = [];
+    this.#beside.set(path, pieces);
     // The pieces are only lent.
-    this.#write = (piece) => config.push(Buffer.from(piece));
+    this.#write = (piece) => pieces.push(Buffer.from(piece));
   }
 
   #take(path: string, entry: TarEntry): void {

@@ -62,8 +62,17 @@ test('the config may come first or last, with or without ./, and what is beside 
   ]) {
     const unpacked = await unpack(tarOf(entries));
     expect(unpacked.config.toString()).toBe('{"image":"y"}');
+    expect(unpacked.secrets).toBeUndefined();
     expect(await readdir(unpacked.context)).toEqual(['Dockerfile']);
   }
+});
+
+test('sealed secrets are read, wherever they stand, and are not among the files', async () => {
+  const { context, secrets } = await unpack(
+    withEntries({ path: './com.openfaas.secrets', content: 'sealed' }),
+  );
+  expect(secrets?.toString()).toBe('sealed');
+  expect(await readdir(context)).toEqual(['Dockerfile']);
 });
 
 test('takes what GNU tar makes of a folder, long and foreign names included', async () => {
@@ -140,7 +149,24 @@ describe('refuses', () => {
     ['a pipe', 'source_entry_unsupported', [{ path: 'context/a', type: 'FIFO' }]],
     ['a context that is a link', 'source_path_conflict', [link('context', '/etc')]],
     ['a second config', 'source_path_duplicate', [{ path: './com.openfaas.docker.config', content: '{}' }]],
-    ['sealed secrets', 'request_invalid', [{ path: 'com.openfaas.secrets', content: 'x' }]],
+    [
+      'sealed secrets of too many bytes',
+      'request_invalid',
+      [{ path: 'com.openfaas.secrets', content: 'x'.repeat(1024 * 1024 + 1) }],
+    ],
+    [
+      'sealed secrets twice',
+      'source_path_duplicate',
+      [
+        { path: 'com.openfaas.secrets', content: 'x' },
+        { path: './com.openfaas.secrets', content: 'y' },
+      ],
+    ],
+    [
+      'sealed secrets that are a link',
+      'request_invalid',
+      [{ path: 'com.openfaas.secrets', type: 'SymbolicLink', linkpath: 'x' }],
+    ],
     ['a name that is too long', 'source_path_unsafe', [{ path: `context/${'x'.repeat(256)}`, content: 'x' }]],
   ];
 

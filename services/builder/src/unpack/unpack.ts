@@ -3,7 +3,8 @@ import { chmod, copyFile, lutimes, mkdir, symlink, utimes } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { SlipwayError } from '@slipway/shared/errors';
 import { TarReader } from '@slipway/shared/source';
-import { modified, PayloadSink } from './payload-sink.js';
+import { modified } from '../builds/epoch.js';
+import { PayloadSink } from './payload-sink.js';
 import { Tree, type TreeLimits } from './tree.js';
 
 interface UnpackOptions {
@@ -17,6 +18,8 @@ interface UnpackOptions {
 export interface UnpackedPayload {
   /** The content of the config entry. */
   readonly config: Buffer;
+  /** `com.openfaas.secrets` as it came. */
+  readonly secrets: Buffer | undefined;
   readonly files: number;
   readonly bytes: number;
 }
@@ -42,7 +45,7 @@ export async function unpackPayload({ file, dir, limits }: UnpackOptions): Promi
   } finally {
     sink.close();
   }
-  const { config } = sink;
+  const { config, secrets } = sink;
   if (tree.nodes.size === 0) throw new SlipwayError('source_empty', 'There is nothing in context/.');
   tree.checkLinks();
   const dockerfile = tree.nodes.get('Dockerfile');
@@ -56,7 +59,7 @@ export async function unpackPayload({ file, dir, limits }: UnpackOptions): Promi
     );
   }
   await finish({ dir, tree, copies: sink.copies });
-  return { config, files: tree.nodes.size, bytes: tree.bytes };
+  return { config, secrets, files: tree.nodes.size, bytes: tree.bytes };
 }
 
 interface FinishOptions {

@@ -114,6 +114,18 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
     expect(existsSync(join(what.scratchDir, 'image'))).toBe(false);
   });
 
+  test.each(['sbom', 'provenance'])('it makes no attestation (%s)', async (kind) => {
+    const attestations = { sbom: false, provenance: false, [kind]: true };
+    const what = await request('FROM scratch\nCOPY busybox /\n', { attestations });
+    expect(await failure(opened.engine, what)).toMatchObject({ code: 'attestation_unsupported', log: [] });
+  });
+
+  test('a time that is no number of seconds is the user’s failure', async () => {
+    const buildArgs = { SOURCE_DATE_EPOCH: 'context' };
+    const what = await request('FROM scratch\nCOPY busybox /\n', { buildArgs });
+    expect(await failure(opened.engine, what)).toMatchObject({ code: 'build_failed', log: [] });
+  });
+
   test('closing it lets go of the last mount', async () => {
     const own = await openEngine({
       name: 'buildah',

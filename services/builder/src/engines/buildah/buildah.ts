@@ -3,7 +3,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
+import { epochOf, withoutEpoch } from '../../builds/epoch.js';
 import { type ChildExit, runChild } from '../../process/child.js';
+import { withMemoryFolder } from '../../secrets/memory.js';
 import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engine.js';
 import { engineError } from '../engine-error.js';
 import { FailureText, textLines } from '../failure-text.js';
@@ -11,6 +13,7 @@ import { foreignPlatforms, ownPlatform } from '../platform.js';
 import { cgroupParentOf, ownedContainers } from './containers.js';
 import { BuildahLog } from './log.js';
 import { registriesConf } from './registries-conf.js';
+import { secretOptions } from './secrets.js';
 
 interface BuildahOptions {
   /** For images and containers; undefined means where buildah keeps them by default. */
@@ -68,25 +71,70 @@ export class BuildahEngine implements BuildEngine {
         `This builder builds ${ownPlatform} alone, not ${foreign}.`,
       );
     }
+    if (request.attestations.sbom || request.attestations.provenance) {
+      throw new SlipwayError(
+        'attestation_unsupported',
+        'This builder uses buildah, which makes no attestations.',
+      );
+    }
+    const { options, env } = secretOptions(request.secrets);
     const log = new BuildahLog({ onLog, now: () => new Date() });
     const step = { request, signal, log };
     const imageFile = join(request.scratchDir, 'image');
     try {
-      await writeFile(registriesFile(request), registriesConf(this.#options.insecureRegistries));
-      await this.#step({ ...step, stage: 'build', args: buildArguments(request, imageFile) });
+      await writeFile(
+        registriesFile(request),
+        registriesConf(this.#options.insecureRegistries.filter((host) => host !== '*')),
+      );
+      const args = [
+        ...(await this.#buildArguments(request, imageFile)),
+        ...options,
+        '--',
+        request.contextDir,
+      ];
+      const build = { ...step, stage: 'build', args } as const;
+      if (request.secrets.size === 0) await this.#step(build);
+      // From version 1.38 on buildah writes what a step mounts into its folder for temporary files, before that into /dev/shm.
+      else await withMemoryFolder((folder) => this.#step({ ...build, env: { ...env, TMPDIR: folder } }));
       if (!request.push) return { digest: undefined };
       const image = (await readFile(imageFile, 'utf8')).trim();
       const digestFile = join(request.scratchDir, 'digest');
       log.begin(`pushing ${request.image}`);
-      const args = ['push', `--digestfile=${digestFile}`, '--', image, `docker://${request.image}`];
-      await this.#step({ ...step, stage: 'push', args });
+      const target = ['--', image, `docker://${request.image}`];
+      const pushing = ['push', ...this.#tlsOptions(), `--digestfile=${digestFile}`, ...target];
+      await this.#step({ ...step, stage: 'push', args: pushing });
       return { digest: (await readFile(digestFile, 'utf8')).trim() };
     } finally {
       await this.#removeContainers((build) => build === request.id);
     }
   }
 
-  async #step({ request, signal, log, stage, args }: StepOptions): Promise<void> {
+  async #buildArguments(request: BuildRequest, imageFile: string): Promise<string[]> {
+    const dockerfile = join(request.contextDir, 'Dockerfile');
+    const epoch = epochOf(request.buildArgs);
+    if (epoch !== undefined && !/^\d{1,11}$/.test(epoch)) {
+      throw new SlipwayError('build_failed', 'SOURCE_DATE_EPOCH is not a number of seconds since 1970.');
+    }
+    // buildah warns of arguments that the Dockerfile does not know, and every build has this one.
+    const knowsEpoch = (await readFile(dockerfile, 'utf8')).includes('SOURCE_DATE_EPOCH');
+    const buildArgs = knowsEpoch ? request.buildArgs : withoutEpoch(request.buildArgs);
+    return [
+      ...fixedArguments,
+      ...this.#tlsOptions(),
+      ...(epoch === undefined ? [] : [`--timestamp=${epoch}`]),
+      `--cgroup-parent=${cgroupParentOf(request.id)}`,
+      `--iidfile=${imageFile}`,
+      `--file=${dockerfile}`,
+      ...Object.entries(buildArgs).map(([key, value]) => `--build-arg=${key}=${value}`),
+    ];
+  }
+
+  /** Hosts on the allowlist are in registries.conf, where there is no way to say all. */
+  #tlsOptions(): string[] {
+    return this.#options.insecureRegistries.includes('*') ? ['--tls-verify=false'] : [];
+  }
+
+  async #step({ request, signal, log, stage, args, env }: StepOptions): Promise<void> {
     const said = new FailureText({ prefix: 'Error: ' });
     const printed = new FailureText({ prefix: '' });
     const out = textLines((line) => {
@@ -101,7 +149,7 @@ export class BuildahEngine implements BuildEngine {
     const exit = await this.#spawn({
       args,
       signal,
-      env: { CONTAINERS_REGISTRIES_CONF: registriesFile(request), TMPDIR: request.scratchDir },
+      env: { CONTAINERS_REGISTRIES_CONF: registriesFile(request), TMPDIR: request.scratchDir, ...env },
       onStdout: (chunk) => out.push(chunk),
       onStderr: (chunk) => err.push(chunk),
     });
@@ -171,6 +219,7 @@ interface StepOptions {
   readonly log: BuildahLog;
   readonly stage: 'build' | 'push';
   readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 interface SpawnOptions {
@@ -187,22 +236,14 @@ function registriesFile({ scratchDir }: BuildRequest): string {
 }
 
 /** Values stand behind `--option=`, and what is no option behind `--`. */
-function buildArguments(request: BuildRequest, imageFile: string): string[] {
-  return [
-    'build',
-    '--isolation=chroot',
-    '--layers',
-    // Otherwise any image in the storage could be built upon, whoever pulled it.
-    '--pull=always',
-    '--http-proxy=false',
-    `--cgroup-parent=${cgroupParentOf(request.id)}`,
-    `--iidfile=${imageFile}`,
-    `--file=${join(request.contextDir, 'Dockerfile')}`,
-    ...Object.entries(request.buildArgs).map(([key, value]) => `--build-arg=${key}=${value}`),
-    '--',
-    request.contextDir,
-  ];
-}
+const fixedArguments = [
+  'build',
+  '--isolation=chroot',
+  '--layers',
+  // Otherwise any image in the storage could be built upon, whoever pulled it.
+  '--pull=always',
+  '--http-proxy=false',
+];
 
 interface FailureOptions {
   readonly exit: ChildExit;

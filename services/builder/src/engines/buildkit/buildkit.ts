@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SlipwayError } from '@slipway/shared/errors';
+import { epochOf } from '../../builds/epoch.js';
 import { type ChildExit, runChild } from '../../process/child.js';
 import { LineSplitter } from '../../process/lines.js';
+import { MemoryFiles } from '../../secrets/memory.js';
 import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engine.js';
 import { engineError } from '../engine-error.js';
 import { FailureText } from '../failure-text.js';
-import { insecureRegistry, isLoopback, registryOf } from '../insecure.js';
+import { insecureRegistry, isListed, isLoopback, registryOf } from '../insecure.js';
 import { foreignPlatforms } from '../platform.js';
 import { BuildkitProgress } from './progress.js';
 import { isRecentEnough, minimumVersion } from './version.js';
@@ -16,6 +18,8 @@ interface BuildkitOptions {
   /** `unix://…` or `tcp://…` of the daemon. */
   readonly address: string;
   readonly insecureRegistries: readonly string[];
+  /** The image that makes SBOMs; without one there are none. */
+  readonly sbomScanner: string | undefined;
   /** The folder that holds `config.json` with the registry credentials, if there is one. */
   readonly dockerConfig: string;
   /** For files that live as long as this process. */
@@ -66,8 +70,14 @@ export class BuildkitEngine implements BuildEngine {
 
   async build(request: BuildRequest, { signal, onLog }: BuildRun): Promise<BuildOutcome> {
     const registry = registryOf(request.image);
-    const isInsecure = this.#options.insecureRegistries.includes(registry);
+    const isInsecure = isListed(this.#options.insecureRegistries, registry);
     if (request.push && !isInsecure && isLoopback(registry)) throw insecureRegistry(registry);
+    const { sbomScanner } = this.#options;
+    if (request.attestations.sbom && sbomScanner === undefined)
+      throw new SlipwayError(
+        'attestation_unsupported',
+        'This builder has no SBOM_SCANNER to make an SBOM with.',
+      );
     const metadataFile = join(request.scratchDir, 'metadata.json');
     const said = new FailureText({ prefix: 'error: ' });
     const printed = new FailureText({ prefix: '' });
@@ -78,11 +88,19 @@ export class BuildkitEngine implements BuildEngine {
         if (!progress.take(line)) said.add(line);
       },
     });
-    const exit = await this.#spawn({
-      args: buildArguments({ request, metadataFile, isInsecure }),
-      signal,
-      onStderr: (chunk) => events.push(chunk),
-    });
+    const files = new MemoryFiles();
+    let exit: ChildExit;
+    try {
+      for (const secret of request.secrets.values()) files.add(secret.reveal());
+      exit = await this.#spawn({
+        args: buildArguments({ request, metadataFile, isInsecure, sbomScanner }),
+        descriptors: files.descriptors,
+        signal,
+        onStderr: (chunk) => events.push(chunk),
+      });
+    } finally {
+      files.close();
+    }
     events.end();
     if (exit.code !== 0) throw failure({ exit, said, printed, request });
     return { digest: request.push ? await pushedDigest(metadataFile) : undefined };
@@ -101,6 +119,7 @@ export class BuildkitEngine implements BuildEngine {
 
   #spawn(child: {
     readonly args: readonly string[];
+    readonly descriptors?: readonly number[];
     readonly signal: AbortSignal;
     readonly onStdout?: (chunk: Buffer) => void;
     readonly onStderr: (chunk: Buffer) => void;
@@ -123,17 +142,23 @@ interface ArgumentsOptions {
   readonly request: BuildRequest;
   readonly metadataFile: string;
   readonly isInsecure: boolean;
+  readonly sbomScanner: string | undefined;
 }
 
 /** Values stand behind `key=` inside one argument each, so that none can be taken for an option. */
-function buildArguments({ request, metadataFile, isInsecure }: ArgumentsOptions): string[] {
-  const { contextDir, image, buildArgs, platforms, push } = request;
+function buildArguments({ request, metadataFile, isInsecure, sbomScanner }: ArgumentsOptions): string[] {
+  const { contextDir, image, buildArgs, platforms, push, secrets, attestations } = request;
   const options = Object.entries(buildArgs).map(([key, value]) => `build-arg:${key}=${value}`);
   if (platforms.length > 0) options.push(`platform=${platforms.join(',')}`);
+  if (attestations.provenance) options.push('attest:provenance=mode=min');
+  if (attestations.sbom) options.push(`attest:sbom=generator=${sbomScanner}`);
+  // The files of buildctl's own descriptors: read as often as steps ask for them, in one place that nobody else has.
+  const mounts = [...secrets.keys()].map((name, index) => `id=${name},src=/proc/self/fd/${3 + index}`);
   const output = [
     `type=image,name=${image}`,
     `push=${push}`,
     ...(isInsecure ? ['registry.insecure=true'] : []),
+    ...(epochOf(buildArgs) === undefined ? [] : ['rewrite-timestamp=true']),
   ];
   return [
     'build',
@@ -141,6 +166,7 @@ function buildArguments({ request, metadataFile, isInsecure }: ArgumentsOptions)
     `--local=context=${contextDir}`,
     `--local=dockerfile=${contextDir}`,
     ...options.map((option) => `--opt=${option}`),
+    ...mounts.map((mount) => `--secret=${mount}`),
     `--output=${output.join(',')}`,
     `--metadata-file=${metadataFile}`,
     '--progress=rawjson',

@@ -1,0 +1,24 @@
+/** The time that files are given, so that equal files make equal layers, whoever packed them and when. */
+export const modified = new Date(Date.UTC(1985, 9, 26, 8, 15));
+
+/** https://reproducible-builds.org/specs/source-date-epoch: seconds since 1970. */
+const epochArgument = 'SOURCE_DATE_EPOCH';
+
+/**
+ * Build arguments with which the same source gives the same image, whenever and wherever it is built: images, history and layers
+ * carry this time, which the files of the context have already. A request that says SOURCE_DATE_EPOCH itself wins; an
+ * empty one asks for the real time.
+ */
+export function reproducible(buildArgs: Readonly<Record<string, string>>): Record<string, string> {
+  return { [epochArgument]: String(modified.getTime() / 1000), ...buildArgs };
+}
+
+/** What a build asks for: undefined for the real time. */
+export function epochOf(buildArgs: Readonly<Record<string, string>>): string | undefined {
+  return buildArgs[epochArgument] || undefined;
+}
+
+export function withoutEpoch(buildArgs: Readonly<Record<string, string>>): Record<string, string> {
+  const { [epochArgument]: _epoch, ...others } = buildArgs;
+  return others;
+}

@@ -1,0 +1,34 @@
+import { freePort } from '@slipway/local';
+import { expect, test } from 'vitest';
+import { resultOf } from '../testing/post-build.js';
+import { goodBody as body, startScripted } from '../testing/scripted-service.js';
+
+test('without signatures every payload is built, and everybody who looks is warned', async () => {
+  const { url, engine, log } = await startScripted({ DISABLE_HMAC: 'true', PAYLOAD_SECRET: '' });
+  engine.onBuild = ({ succeed }) => succeed();
+  const response = await fetch(`${url}/build`, { method: 'POST', body: new Uint8Array(body) });
+  expect(await resultOf(response)).toMatchObject({ status: 'success' });
+  for (const path of ['/ready', '/readyz']) {
+    const { status, warnings } = (await (await fetch(`${url}${path}`)).json()) as Record<string, unknown>;
+    expect(status).toBe('ready');
+    expect(warnings).toEqual([expect.stringContaining('signatures are not checked')]);
+  }
+  const warning = log()
+    .split('\n')
+    .find((line) => line.includes('signatures are not checked'));
+  expect(JSON.parse(warning ?? '{}').level).toBe('warn');
+});
+
+test('a service that is set up well warns of nothing', async () => {
+  const { url } = await startScripted();
+  expect(await (await fetch(`${url}/ready`)).json()).toEqual({ status: 'ready' });
+});
+
+test('metrics may have a port of their own', async () => {
+  const port = await freePort();
+  const { url } = await startScripted({ METRICS_PORT: String(port) });
+  expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toContain(
+    'slipway_builder_builds_in_flight 0',
+  );
+  expect((await fetch(`${url}/metrics`)).status).toBe(404);
+});

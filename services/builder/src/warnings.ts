@@ -1,0 +1,31 @@
+import type { BuilderServiceConfig } from './config.js';
+import type { BuildEngine } from './engines/engine.js';
+import { isLoopback } from './engines/insecure.js';
+
+interface WarningOptions {
+  readonly config: Pick<
+    BuilderServiceConfig,
+    'payloadSecret' | 'keyRing' | 'buildkitHost' | 'insecureRegistries'
+  >;
+  readonly engine: BuildEngine['name'];
+}
+
+/** What is dangerous about how the service is set up. Said at start, and for as long as it runs in its readiness. */
+export function warningsOf({ config, engine }: WarningOptions): string[] {
+  const { payloadSecret, keyRing, buildkitHost, insecureRegistries } = config;
+  const [, scheme, host = ''] = /^(\w+):\/\/(.*)$/.exec(buildkitHost) ?? [];
+  return [
+    ...(payloadSecret === undefined
+      ? ['DISABLE_HMAC is on: signatures are not checked, so whoever reaches this port can build and push']
+      : []),
+    ...(keyRing && engine === 'buildkit' && scheme === 'tcp' && !isLoopback(host)
+      ? ['build secrets go to BuildKit over a network connection that is not encrypted']
+      : []),
+    ...(keyRing && engine === 'buildah'
+      ? [
+          'buildah does not keep builds apart: a step of one build can read the secrets of another that runs at the same time',
+        ]
+      : []),
+    ...(insecureRegistries.includes('*') ? ['every registry may be spoken to over plain http'] : []),
+  ];
+}
