@@ -20,17 +20,19 @@ import {
 } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import { createSender } from '@slipway/shared/queues';
+import { createBuildQueues } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKey } from '@slipway/shared/signing';
-import { createSourceStore } from '@slipway/shared/source';
+import { createSourceStore, SourceUses } from '@slipway/shared/source';
 import { TemplateStore } from '@slipway/shared/templates';
 import express from 'express';
 import type { ApiConfig } from './config.js';
 import { apiEndpoints } from './endpoints.js';
+import { GitSources } from './git/git-sources.js';
 import { requireToken } from './http/auth.js';
 import { mount } from './http/operation.js';
+import { KnownPools } from './jobs/resolve/known-pools.js';
 import { createMetrics, measureRequests } from './metrics.js';
 import { openApiDocument } from './openapi/document.js';
 import { docsRouter } from './openapi/router.js';
@@ -51,12 +53,23 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     connectRedis({ url: config.redisUrl, name: `slipway-api-${name}`, logger, cleanups, mode });
   const redis = connect('main', 'request');
   const blobs = await openBlobStore(config.blobStore);
-  const sources = createSourceStore({ blobs, limits: sourceLimits(config) });
-  const builds = createSender({ queue: 'builds', redis, keys });
+  const claims = new SourceUses({ redis, keys });
+  const sources = createSourceStore({ blobs, limits: sourceLimits(config), claims });
+  const git = new GitSources({
+    sources,
+    redis,
+    keys,
+    config: config.git,
+    maxBytes: config.maxSourceBytes,
+    logger,
+  });
+  cleanups.defer('git', () => git.close());
+  const builds = createBuildQueues({ redis, keys });
   const onReleased = (jobs: readonly DispatchJob[]) => void dispatch(jobs);
   const store = new JobStore({ redis, keys, onReleased });
   const batches = new BatchStore({ redis, keys, onReleased });
   const dispatch = createDispatcher({ store, builds, logger });
+  const replicas = new ReplicaRegistry({ redis, keys });
   const watcher = new JobWatcher({ reader: connect('events', 'patient'), keys, logger });
   const registry = createMetrics({ store });
   const sealingKey = deriveKey(config.payloadSecret, 'callback secrets');
@@ -72,8 +85,10 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
         },
       );
     },
-    replicas: new ReplicaRegistry({ redis, keys }),
+    replicas,
+    pools: new KnownPools({ registry: replicas, now: () => performance.now() }),
     sources,
+    git,
     templates: new TemplateStore({ redis, keys }),
     functions: new FunctionStore({ redis, keys }),
     dequeue: (id) => builds.remove(id),
@@ -88,6 +103,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     blobs,
     sealingKey,
     maxQueuedJobs: config.maxQueuedJobs,
+    egressAllow: config.egressAllow,
     watcher,
     stopping: stopping.signal,
   });
@@ -118,6 +134,9 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       max_source_bytes: config.maxSourceBytes,
       max_source_files: config.maxSourceFiles,
       max_queued_jobs: config.maxQueuedJobs,
+      git_schemes: config.git.allowedSchemes,
+      git_hosts: config.git.allowedHosts,
+      git_credentials: [...config.git.credentials.keys()],
       tenants: config.tenants.map(({ tenant }) => tenant.name),
       api_token: config.apiToken ? 'configured' : 'generated',
       payload_secret: 'configured',
@@ -141,7 +160,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       ? []
       : [metricsServer({ port: config.metricsPort, host: config.bindHost, registry, logger })]),
     watcher,
-    createSweeper({ blobs, logger }),
+    createSweeper({ blobs, git, logger }),
   ];
 }
 

@@ -7,7 +7,9 @@ import {
   redisConfig,
   type Secret,
 } from '@slipway/shared/config';
+import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
 import { type PayloadSecret, parsePayloadSecrets } from './function-builder/payload-secrets.js';
+import { type GitConfig, gitConfig } from './git/config.js';
 import type { TokenHolder } from './http/auth.js';
 import { parseTenantTokens } from './tenants.js';
 
@@ -25,6 +27,9 @@ export interface ApiConfig extends CommonConfig, RedisConfig {
   readonly maxSourceBytes: number;
   readonly maxSourceFiles: number;
   readonly maxQueuedJobs: number;
+  readonly git: GitConfig;
+  /** Where callbacks may go, besides public addresses; the workers have the same. */
+  readonly egressAllow: Allowlist;
 }
 
 const mebibyte = 1024 * 1024;
@@ -41,6 +46,8 @@ export function loadConfig(env: Env): ApiConfig {
     tenants: fields.parsed('TENANT_TOKENS', parseTenantTokens, ' ') ?? [],
     maxSourceBytes: fields.int('MAX_SOURCE_BYTES', { default: 512 * mebibyte, min: 1 }),
     maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
+    egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),
     maxQueuedJobs: fields.int('MAX_QUEUED_JOBS', { default: 100_000, min: 1 }),
+    git: gitConfig(fields),
   }));
 }

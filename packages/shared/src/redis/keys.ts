@@ -37,6 +37,8 @@ export interface Keys {
   readonly sourcesRemoving: string;
   readonly sourcesRemoved: string;
   readonly sourcesPinned: string;
+  /** The digest of a folder of a git repository at a commit. */
+  gitSource(id: string): string;
   job(id: string): string;
   batch(id: string): string;
   /** Stream of what happened to the jobs of a batch. */
@@ -77,6 +79,7 @@ export function redisKeys(prefix: string): Keys {
     sourcesRemoving: `${base}sources:removing`,
     sourcesRemoved: `${base}sources:removed`,
     sourcesPinned: `${base}sources:pinned`,
+    gitSource: (id) => `${base}git:${id}`,
     batch: (id) => `${base}batch:${id}`,
     batchEvents: (id) => `${base}batch:events:${id}`,
     function: (tenant, name) => `${base}function:${tenant}/${name}`,

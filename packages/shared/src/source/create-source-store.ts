@@ -33,7 +33,7 @@ export function createSourceStore({
   limits,
   claims = withoutClaims,
 }: SourceStoreOptions): SourceStore {
-  const find = async (digest: string): Promise<SourceInfo | undefined> => {
+  const stored = async (digest: string): Promise<SourceInfo | undefined> => {
     const keys = keysOf(digest);
     const handle = keys && (await blobs.open(keys.manifest));
     if (!handle) return undefined;
@@ -80,7 +80,7 @@ export function createSourceStore({
       const manifest = formatManifest(counted);
       const digest = manifestDigest(manifest);
       const info = { digest, files: counted.files, bytes: counted.bytes };
-      const isThere = async () => (await find(digest)) !== undefined;
+      const isThere = async () => (await stored(digest)) !== undefined;
       if ((await claims.claim(digest, isThere)) === 'there') return { ...info, created: false, ...rest };
       try {
         signal?.throwIfAborted();
@@ -97,7 +97,10 @@ export function createSourceStore({
   };
 
   return {
-    find,
+    async find(digest) {
+      const found = await stored(digest);
+      return found && (await claims.touch(digest)) ? found : undefined;
+    },
 
     async ingest(body, { signal } = {}) {
       return await take(body, signal, (collector) => ({ sink: collector, beside: () => ({}) }));

@@ -61,7 +61,7 @@ export interface SourceStore {
     body: Readable | AsyncIterable<Uint8Array>,
     options?: { signal?: AbortSignal },
   ): Promise<SourceInfo & PayloadBeside & { created: boolean }>;
-  /** `undefined` for a digest that is unknown or no digest. */
+  /** `undefined` for a digest that is unknown or no digest. Counts as a use: what was found stays for a while. */
   find(digest: string): Promise<SourceInfo | undefined>;
   manifest(digest: string): Promise<SourceManifest | undefined>;
   /** The source in its normal form, a tar, for positioned reads. The caller closes the handle. */

@@ -12,6 +12,8 @@ export interface SourceClaims {
   claim(digest: string, isThere: () => Promise<boolean>): Promise<'there' | 'write'>;
   stored(digest: string): Promise<void>;
   release(digest: string): Promise<void>;
+  /** Notes a use. False when the source is being removed or was: it is to be looked for again, or written again. */
+  touch(digest: string): Promise<boolean>;
 }
 
 /** For a store from which nobody removes sources. */
@@ -19,6 +21,7 @@ export const withoutClaims: SourceClaims = {
   claim: async (_digest, isThere) => ((await isThere()) ? 'there' : 'write'),
   stored: async () => undefined,
   release: async () => undefined,
+  touch: async () => true,
 };
 
 /** Whoever has not written what it claimed after so long has died. */
@@ -58,7 +61,6 @@ export class SourceUses implements SourceClaims {
     await this.#run('release', digest);
   }
 
-  /** Notes a use. False when the source is being removed or was: it is to be looked for again, or written again. */
   async touch(digest: string): Promise<boolean> {
     return (await this.#run('touch', digest))[0] === 'ok';
   }

@@ -2,6 +2,8 @@ import { hash } from 'node:crypto';
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { errorRow, type FieldError, SlipwayError } from '@slipway/shared/errors';
 import type { Tenant } from '@slipway/shared/jobs';
+import type { GitHeads } from '../git/git-sources.js';
+import { checkCallback } from '../jobs/resolve/callback.js';
 import { resolveSecrets } from '../jobs/resolve/secrets.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
 
@@ -29,6 +31,7 @@ export async function resolveItems(
   tenant: Tenant,
   deps: ResolveDeps,
 ): Promise<JobSpec[]> {
+  const heads: GitHeads = new Map();
   const groups = new Map<string, number[]>();
   for (const [at, { source, template }] of requests.entries()) {
     const key = hash('sha256', JSON.stringify([source, template]));
@@ -43,10 +46,16 @@ export async function resolveItems(
     for (const items of queue) {
       const first = requests[items[0] as number] as JobRequest;
       try {
-        const { source, template } = await resolveRequest({ ...first, secrets: undefined }, tenant, deps);
+        const { source, template } = await resolveRequest(
+          { ...first, secrets: undefined, callback: undefined },
+          tenant,
+          deps,
+          heads,
+        );
         for (const at of items) {
           const { source: _source, template: _template, secrets, ...rest } = requests[at] as JobRequest;
           try {
+            checkCallback(rest.callback, deps.egressAllow);
             specs[at] = { ...rest, source, ...(template && { template }), ...resolveSecrets(secrets) };
           } catch (error) {
             if (!(error instanceof SlipwayError)) throw error;
@@ -64,7 +73,8 @@ export async function resolveItems(
   return specs;
 }
 
-function itemErrors(at: number, error: SlipwayError): FieldError[] {
+/** What is wrong with an item, with paths that begin at `/items`. */
+export function itemErrors(at: number, error: SlipwayError): FieldError[] {
   const own = error.errors ?? [{ path: '', message: error.message }];
   return own.map(({ path, message }) => ({ path: `/items/${at}${path}`, message }));
 }

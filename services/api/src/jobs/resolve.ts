@@ -1,26 +1,28 @@
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
-import { SlipwayError } from '@slipway/shared/errors';
+import type { Allowlist } from '@slipway/shared/egress';
 import type { Tenant } from '@slipway/shared/jobs';
-import type { SourceStore } from '@slipway/shared/source';
+import type { GitHeads } from '../git/git-sources.js';
+import { checkCallback } from './resolve/callback.js';
 import { resolveSecrets } from './resolve/secrets.js';
+import { type ResolveSourceDeps, resolveSource } from './resolve/source.js';
 import { type ResolveTemplateDeps, resolveTemplate } from './resolve/template.js';
 
-export interface ResolveDeps extends ResolveTemplateDeps {
-  readonly sources: Pick<SourceStore, 'find'>;
+export interface ResolveDeps extends ResolveSourceDeps, ResolveTemplateDeps {
+  readonly egressAllow: Allowlist;
 }
 
-/** Looks up everything that a request only names, so that what is accepted stays what it was. */
+/**
+ * Looks up everything that a request only names, so that what is accepted stays what it was. `heads` is shared by the jobs of
+ * one request, so that a branch of a git repository is the same commit for all of them.
+ */
 export async function resolveRequest(
   { source, template, secrets, ...rest }: JobRequest,
   tenant: Tenant,
   deps: ResolveDeps,
+  heads?: GitHeads,
 ): Promise<JobSpec> {
-  if (!('digest' in source)) throw new SlipwayError('request_invalid');
-  if (!(await deps.sources.find(source.digest))) {
-    throw new SlipwayError('source_not_found', `There is no source ${source.digest}.`, {
-      errors: [{ path: '/source/digest', message: 'names no source that was uploaded' }],
-    });
-  }
+  checkCallback(rest.callback, deps.egressAllow);
+  const found = await resolveSource(source, deps, heads);
   const laidOver = template === undefined ? undefined : await resolveTemplate(template, tenant.name, deps);
-  return { ...rest, source, ...(laidOver && { template: laidOver }), ...resolveSecrets(secrets) };
+  return { ...rest, source: found, ...(laidOver && { template: laidOver }), ...resolveSecrets(secrets) };
 }

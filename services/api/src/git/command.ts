@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { dirname } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Secret } from '@slipway/shared/config';
+import type { GitConfig } from './config.js';
+
+export interface GitCommand {
+  readonly args: readonly string[];
+  /** A folder of its own, outside any repository. */
+  readonly cwd: string;
+  readonly config: Pick<GitConfig, 'allowedSchemes' | 'environment'>;
+  /** Where the credential may be sent, and what it is; git sends it nowhere else. */
+  readonly credential?: { readonly origin: string; readonly header: Secret } | undefined;
+  /** Kills git and all that it has started. */
+  readonly signal: AbortSignal;
+}
+
+export interface GitExit {
+  /** Null when it was killed. */
+  readonly code: number | null;
+  /** The beginning of what it said on stderr. It may hold secrets: match it, and show nothing of it. */
+  readonly stderr: string;
+}
+
+export interface RunningGit {
+  readonly stdout: Readable;
+  /** Rejects with the signal's reason when it was killed for that, or when there is no git. */
+  readonly ended: Promise<GitExit>;
+}
+
+const keptBytes = 16 * 1024;
+
+/** What git is to keep to, whatever the machine is set up to do. */
+const settings: readonly (readonly [string, string])[] = [
+  ['http.followRedirects', 'false'],
+  ['transfer.fsckObjects', 'true'],
+  // Old repositories have these, and they harm nobody.
+  ['fetch.fsck.zeroPaddedFilemode', 'ignore'],
+  ['fetch.fsck.missingSpaceBeforeDate', 'ignore'],
+  ['fetch.fsck.badTimezone', 'ignore'],
+  ['fetch.fsck.missingNameBeforeEmail', 'ignore'],
+  // One pack, whose growth can be watched; and large files are streamed instead of held in memory.
+  ['fetch.unpackLimit', '1'],
+  ['core.bigFileThreshold', '16m'],
+  ['core.hooksPath', '/dev/null'],
+  ['submodule.recurse', 'false'],
+  ['fetch.recurseSubmodules', 'false'],
+  ['gc.auto', '0'],
+  ['maintenance.auto', 'false'],
+  ['protocol.version', '2'],
+];
+
+/** Starts git as the leader of a process group, without a shell, a terminal, anybody's configuration, or anyone to ask. */
+export function startGit({ args, cwd, config, credential, signal }: GitCommand): RunningGit {
+  signal.throwIfAborted();
+  const child = spawn('git', args, {
+    cwd,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: environment({ cwd, config, credential }),
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    if (stderr.length < keptBytes) stderr += chunk.toString('latin1');
+  });
+  const kill = () => killGroup(child);
+  signal.addEventListener('abort', kill, { once: true });
+  // A process that is killed itself cannot see to it; git ends then as its pipes break.
+  process.once('exit', kill);
+  const ended = new Promise<GitExit>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (signal.aborted) reject(signal.reason);
+      else resolve({ code, stderr });
+    });
+  }).finally(() => {
+    signal.removeEventListener('abort', kill);
+    process.off('exit', kill);
+    kill();
+  });
+  // Whoever waits for it is told; until then the failure is no unhandled one.
+  ended.catch(() => undefined);
+  return { stdout: child.stdout, ended };
+}
+
+/** Runs git to its end. */
+export async function runGit(command: GitCommand): Promise<GitExit & { stdout: string }> {
+  const { stdout, ended } = startGit(command);
+  let text = '';
+  for await (const chunk of stdout) if (text.length < keptBytes) text += String(chunk);
+  return { ...(await ended), stdout: text };
+}
+
+function environment({
+  cwd,
+  config,
+  credential,
+}: Pick<GitCommand, 'cwd' | 'config' | 'credential'>): NodeJS.ProcessEnv {
+  const all = [
+    ...settings,
+    // In the environment, which only this user can see, and not among the arguments, which anyone can.
+    ...(credential
+      ? [[`http.${credential.origin}/.extraHeader`, `Authorization: ${credential.header.reveal()}`] as const]
+      : []),
+  ];
+  return {
+    ...config.environment,
+    HOME: cwd,
+    LC_ALL: 'C',
+    GIT_CEILING_DIRECTORIES: dirname(cwd),
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_LFS_SKIP_SMUDGE: '1',
+    GIT_ALLOW_PROTOCOL: config.allowedSchemes.join(':'),
+    GIT_CONFIG_COUNT: String(all.length),
+    ...Object.fromEntries(
+      all.flatMap(([key, value], at) => [
+        [`GIT_CONFIG_KEY_${at}`, key],
+        [`GIT_CONFIG_VALUE_${at}`, value],
+      ]),
+    ),
+  };
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

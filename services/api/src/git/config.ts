@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Fields, Secret } from '@slipway/shared/config';
+
+const schemes = ['https', 'http', 'file'] as const;
+export type GitScheme = (typeof schemes)[number];
+
+/** What repositories may be fetched, and with what. */
+export interface GitConfig {
+  readonly allowedSchemes: readonly GitScheme[];
+  /** `host` or `host:port`; empty means any. */
+  readonly allowedHosts: readonly string[];
+  /** By `host` or `host:port`: the value of the Authorization header. */
+  readonly credentials: ReadonlyMap<string, Secret>;
+  /** Of one call of git. */
+  readonly timeoutMs: number;
+  /** Calls of git at once; others wait. */
+  readonly concurrency: number;
+  /** Where repositories lie while they are fetched; needs room for `concurrency` times two of the largest source. */
+  readonly workDir: string;
+  /** What git needs of the environment to reach the network. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const inherited = [
+  'PATH',
+  'http_proxy',
+  'https_proxy',
+  'no_proxy',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'GIT_SSL_CAINFO',
+];
+
+export function gitConfig(fields: Fields): GitConfig {
+  return {
+    allowedSchemes: fields.parsed('GIT_ALLOWED_SCHEMES', parseSchemes, 'https') ?? [],
+    allowedHosts: fields.list('GIT_ALLOWED_HOSTS').map((host) => host.toLowerCase()),
+    credentials: fields.parsed('GIT_CREDENTIALS_FILE', readCredentials, ' ') ?? new Map(),
+    timeoutMs: fields.int('GIT_TIMEOUT_MS', { default: 120_000, min: 1 }),
+    concurrency: fields.int('GIT_CONCURRENCY', { default: 4, min: 1, max: 100 }),
+    workDir: fields.string('GIT_WORK_DIR', join(tmpdir(), 'slipway-git')),
+    environment: Object.fromEntries(
+      inherited.flatMap((name) => {
+        const value = fields.optional(name);
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ),
+  };
+}
+
+function parseSchemes(text: string): GitScheme[] {
+  return text.split(',').map((item) => {
+    const scheme = schemes.find((each) => each === item.trim());
+    if (!scheme) throw new Error(`must hold some of ${schemes.join(', ')}, separated by commas`);
+    return scheme;
+  });
+}
+
+/** Reads `{"<host>": {"username": …, "password": …} | {"token": …}}`. What it throws shows nothing of the file's content. */
+function readCredentials(path: string): ReadonlyMap<string, Secret> {
+  if (path.trim() === '') return new Map();
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Error(`cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'no such file'}`);
+  }
+  return new Map(
+    Object.entries(parsedObject(text)).map(([host, entry]) => [host.toLowerCase(), header(entry)]),
+  );
+}
+
+function parsedObject(text: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // What the parser throws quotes the file.
+    throw new Error('does not name a file of JSON');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(shape);
+  return value;
+}
+
+const shape =
+  'must name a file like {"git.example.com": {"username": "…", "password": "…"}, "github.com": {"token": "…"}}';
+
+function header(entry: unknown): Secret {
+  const { username, password, token } = (entry ?? {}) as Readonly<Record<string, unknown>>;
+  // What GitHub calls it; GitLab and Gitea take any name beside a token.
+  const name = username ?? (token === undefined ? undefined : 'x-access-token');
+  const word = password ?? token;
+  if (typeof name !== 'string' || typeof word !== 'string' || name.includes(':')) throw new Error(shape);
+  return new Secret(`Basic ${Buffer.from(`${name}:${word}`).toString('base64')}`);
+}

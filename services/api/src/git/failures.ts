@@ -1,0 +1,99 @@
+import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
+
+interface Pattern {
+  readonly match: RegExp;
+  readonly code: ErrorCode;
+  readonly detail: string;
+  /** The field of the request that is to blame. */
+  readonly field: 'url' | 'ref' | 'path';
+}
+
+/** What git says, in English, and what it means. The first that fits counts. */
+const patterns: readonly Pattern[] = [
+  {
+    match: /unadvertised object/i,
+    code: 'git_ref_not_found',
+    detail: 'The server hands out no commits by their id; name a branch or tag.',
+    field: 'ref',
+  },
+  {
+    match: /couldn't find remote ref|not our ref|no such remote ref/i,
+    code: 'git_ref_not_found',
+    detail: 'The repository has no such branch, tag or commit.',
+    field: 'ref',
+  },
+  {
+    match:
+      /not a valid object name|invalid object name|not a tree object|pathspec .* did not match|does not exist in '/i,
+    code: 'git_path_not_found',
+    detail: 'There is no such folder at this commit.',
+    field: 'path',
+  },
+  {
+    match:
+      /authentication failed|could not read (?:username|password)|terminal prompts disabled|error: 40[13]\b|access denied/i,
+    code: 'git_unauthorized',
+    detail: 'The repository needs credentials, or others than the installation has for its host.',
+    field: 'url',
+  },
+  {
+    match: /redirection|error: 30\d\b/i,
+    code: 'git_unreachable',
+    detail: 'The URL leads elsewhere, and redirects are not followed; give the final one.',
+    field: 'url',
+  },
+  {
+    match:
+      /error: 404\b|repository .*not found|does not appear to be a git repository|repository .* does not exist/i,
+    code: 'git_unreachable',
+    detail: 'There is no repository at this URL, or none that may be seen without credentials.',
+    field: 'url',
+  },
+  {
+    match: /transport .* not allowed/i,
+    code: 'git_url_invalid',
+    detail: 'The repository is spoken to in a way that is not allowed.',
+    field: 'url',
+  },
+  {
+    match: /could not resolve host/i,
+    code: 'git_unreachable',
+    detail: 'The host of the repository has no address.',
+    field: 'url',
+  },
+  {
+    match: /certificate|ssl/i,
+    code: 'git_unreachable',
+    detail: 'The certificate of the host is not trusted.',
+    field: 'url',
+  },
+  {
+    match: /fsck error|error in object|index-pack failed|bad object|bad tree|corrupt/i,
+    code: 'source_corrupt',
+    detail: 'The repository holds objects that git finds broken.',
+    field: 'url',
+  },
+  {
+    match: /no space left on device/i,
+    code: 'storage_full',
+    detail: 'There is no room to fetch the repository.',
+    field: 'url',
+  },
+];
+
+const unknown: Pattern = {
+  match: /^/,
+  code: 'git_unreachable',
+  detail: 'The repository could not be fetched.',
+  field: 'url',
+};
+
+/** What a failed call of git means. Nothing that git has said is in it: that may hold secrets. */
+export function gitFailure(stderr: string): SlipwayError {
+  const { code, detail, field } = patterns.find(({ match }) => match.test(stderr)) ?? unknown;
+  return gitError(code, detail, field);
+}
+
+export function gitError(code: ErrorCode, detail: string, field: Pattern['field']): SlipwayError {
+  return new SlipwayError(code, detail, { errors: [{ path: `/source/git/${field}`, message: detail }] });
+}

@@ -1,0 +1,130 @@
+import { hash } from 'node:crypto';
+import type { GitSource, JobSpec } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import type { Logger } from '@slipway/shared/logger';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import type { SourceStore } from '@slipway/shared/source';
+import type { GitConfig } from './config.js';
+import { fetchRepository, findHead, type Head, type Repository, sweepRepositories } from './repository.js';
+import { SharedRepositories } from './shared-repositories.js';
+import { Turns } from './turns.js';
+import { type RepositoryUrl, repositoryUrl } from './url.js';
+
+interface GitSourcesOptions {
+  readonly sources: Pick<SourceStore, 'find' | 'ingest'>;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly config: GitConfig;
+  /** Bytes that a repository may take, packed. */
+  readonly maxBytes: number;
+  readonly logger: Logger;
+}
+
+/** What refs stand for, asked once a request: all that it names is of one commit. */
+export type GitHeads = Map<string, Promise<Head>>;
+
+type Source = JobSpec['source'];
+
+/** For each call of git that runs, so many may wait. */
+const waiting = 1_000;
+/** How long it is remembered which source a folder at a commit is. */
+const rememberedSeconds = 30 * 24 * 3600;
+const dayMs = 24 * 3600 * 1_000;
+
+/** Sources that are folders of git repositories, fetched when they are asked for. */
+export class GitSources {
+  readonly #options: GitSourcesOptions;
+  readonly #turns: Turns;
+  readonly #repositories = new SharedRepositories();
+  readonly #taking = new Map<string, Promise<Source>>();
+  readonly #stopping = new AbortController();
+
+  constructor(options: GitSourcesOptions) {
+    this.#options = options;
+    this.#turns = new Turns({ atOnce: options.config.concurrency, waiting });
+  }
+
+  /**
+   * Stores the folder as it is at what its ref stands for now; one that was stored before and still is, is not fetched again.
+   * Throws `git_*`, and what the source store refuses.
+   */
+  async take(git: GitSource, heads: GitHeads = new Map()): Promise<Source> {
+    const url = repositoryUrl(git.url, this.#options.config);
+    const head = await once(heads, JSON.stringify([url.href, git.ref]), () =>
+      this.#turns.run(() => findHead(git.ref, this.#repository(url))),
+    );
+    const known = await this.#known(git, url, head.commit);
+    if (known) return known;
+    const key = JSON.stringify([url.href, head, git.path]);
+    const taking = once(this.#taking, key, () =>
+      this.#take(git, url, head).finally(() => this.#taking.delete(key)),
+    );
+    const { digest, git: taken } = await taking;
+    return { digest, git: { ...git, commit: taken?.commit ?? head.commit } };
+  }
+
+  /** Kills what runs and removes what is fetched. */
+  async close(): Promise<void> {
+    this.#stopping.abort(new SlipwayError('draining'));
+    await this.#repositories.close();
+  }
+
+  /** Removes what killed processes have left. */
+  async sweep(): Promise<void> {
+    await sweepRepositories(this.#options.config.workDir, dayMs);
+  }
+
+  #repository(url: RepositoryUrl) {
+    const { config, maxBytes } = this.#options;
+    return { url, config, maxBytes, stopping: this.#stopping.signal };
+  }
+
+  async #known(git: GitSource, url: RepositoryUrl, commit: string): Promise<Source | undefined> {
+    const { redis, keys, sources } = this.#options;
+    const digest = await redis.get(keys.gitSource(folderId(url, commit, git.path)));
+    if (digest === null || !(await sources.find(digest))) return undefined;
+    return { digest, git: { ...git, commit } };
+  }
+
+  async #take(git: GitSource, url: RepositoryUrl, head: Head): Promise<Source> {
+    const { redis, keys, logger } = this.#options;
+    const begun = performance.now();
+    const fetch = () => this.#turns.run(() => fetchRepository(head, this.#repository(url)));
+    return await this.#repositories.use(JSON.stringify([url.href, head]), fetch, async (repository) => {
+      const digest = await this.#turns.run(() => this.#store(repository, git.path));
+      // What the ref stands for may have changed since it was asked; what was fetched counts.
+      const { commit } = repository;
+      await redis.set(keys.gitSource(folderId(url, commit, git.path)), digest, 'EX', rememberedSeconds);
+      logger.info(
+        { host: url.host, commit, digest, duration_ms: Math.round(performance.now() - begun) },
+        'fetched from git',
+      );
+      return { digest, git: { ...git, commit } };
+    });
+  }
+
+  async #store(repository: Repository, path: string | undefined): Promise<string> {
+    try {
+      return (await this.#options.sources.ingest(repository.archive(path))).digest;
+    } catch (error) {
+      if (!(error instanceof SlipwayError) || error.errors) throw error;
+      // What the source store refuses, it refuses without knowing where it came from.
+      throw new SlipwayError(error.code, error.message, {
+        cause: error,
+        errors: [{ path: '/source/git', message: error.message }],
+      });
+    }
+  }
+}
+
+const folderId = (url: RepositoryUrl, commit: string, path = '') =>
+  hash('sha256', JSON.stringify([url.href, commit, path]));
+
+/** The promise that is under this key, or a new one. */
+async function once<T>(map: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const there = map.get(key);
+  if (there !== undefined) return await there;
+  const made = make();
+  map.set(key, made);
+  return await made;
+}

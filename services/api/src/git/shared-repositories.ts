@@ -1,0 +1,67 @@
+import type { Repository } from './repository.js';
+
+interface Shared {
+  readonly fetched: Promise<Repository>;
+  users: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** One fetch serves all folders of a batch that come one after another. */
+const lingerMs = 5_000;
+/** Fetched repositories that lie on the disk without being used. */
+const maxIdle = 4;
+
+/** Repositories while they are used, and a moment longer: who wants the same one at the same time shares it. */
+export class SharedRepositories {
+  readonly #byKey = new Map<string, Shared>();
+
+  async use<T>(
+    key: string,
+    fetch: () => Promise<Repository>,
+    work: (repository: Repository) => Promise<T>,
+  ): Promise<T> {
+    const shared = this.#byKey.get(key) ?? { fetched: fetch(), users: 0, timer: undefined };
+    this.#byKey.set(key, shared);
+    clearTimeout(shared.timer);
+    shared.timer = undefined;
+    shared.users++;
+    try {
+      return await work(await this.#fetched(key, shared));
+    } finally {
+      shared.users--;
+      if (shared.users === 0) await this.#rest(key, shared);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#byKey].map(([key, shared]) => this.#forget(key, shared)));
+  }
+
+  async #fetched(key: string, shared: Shared): Promise<Repository> {
+    try {
+      return await shared.fetched;
+    } catch (error) {
+      // The next one tries again with a fetch of its own.
+      if (this.#byKey.get(key) === shared) this.#byKey.delete(key);
+      throw error;
+    }
+  }
+
+  async #rest(key: string, shared: Shared): Promise<void> {
+    if (this.#byKey.get(key) !== shared) return await this.#forget(key, shared);
+    shared.timer = setTimeout(() => void this.#forget(key, shared), lingerMs);
+    shared.timer.unref();
+    const idle = [...this.#byKey].filter(([, { timer }]) => timer !== undefined);
+    for (const [name, oldest] of idle.slice(0, Math.max(0, idle.length - maxIdle))) {
+      await this.#forget(name, oldest);
+    }
+  }
+
+  async #forget(key: string, shared: Shared): Promise<void> {
+    clearTimeout(shared.timer);
+    if (this.#byKey.get(key) === shared) this.#byKey.delete(key);
+    const repository = await shared.fetched.catch(() => undefined);
+    // What cannot be removed now is swept later.
+    await repository?.remove().catch(() => undefined);
+  }
+}

@@ -1,0 +1,31 @@
+import { SlipwayError } from '@slipway/shared/errors';
+import { packFiles, type SourceStore } from '@slipway/shared/source';
+
+/** Stores files that came in the request itself, and returns their digest. What is refused names the file. */
+export async function storeFiles(
+  files: Readonly<Record<string, string>>,
+  sources: Pick<SourceStore, 'ingest'>,
+): Promise<string> {
+  const paths = Object.keys(files);
+  // The file that is being packed or taken in: the one at which that stops. Past the last one it is no single file.
+  let at = 0;
+  const archive = async function* () {
+    for (const bytes of packFiles(files)) {
+      yield bytes;
+      at++;
+    }
+  };
+  try {
+    return (await sources.ingest(archive())).digest;
+  } catch (error) {
+    if (!(error instanceof SlipwayError) || !error.code.startsWith('source_')) throw error;
+    const path = paths[at];
+    throw new SlipwayError(error.code, error.message, {
+      cause: error,
+      errors: [{ path: `/source/files${path === undefined ? '' : pointer(path)}`, message: error.message }],
+    });
+  }
+}
+
+/** A part of a JSON Pointer (RFC 6901). */
+const pointer = (part: string) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`;
