@@ -5,6 +5,8 @@ import { answer } from './forked.js';
 export type BareRequests = {
   /** Jobs that do nothing, all added before: how many a second are done. */
   noOps: { question: { redisUrl: string; jobs: number }; answer: { perSecond: number } };
+  /** So many jobs added together: milliseconds. */
+  addBulk: { question: { redisUrl: string; jobs: number }; answer: { ms: number } };
   /** Jobs that sleep, by two workers under a global concurrency: from the first add to the last end. */
   sleeps: {
     question: { redisUrl: string; durationsMs: number[]; concurrency: number };
@@ -45,6 +47,18 @@ answer<BareRequests>({
     await worker.close();
     await queue.close();
     return { perSecond: jobs / seconds };
+  },
+
+  async addBulk({ redisUrl, jobs }) {
+    const queue = new Queue('bulk', { connection: { url: redisUrl }, defaultJobOptions: removed });
+    await queue.waitUntilReady();
+    const added = Array.from({ length: jobs }, (_, at) => ({ name: 'bulk', data: { jobId: `job_${at}` } }));
+    const started = performance.now();
+    await queue.addBulk(added);
+    const ms = performance.now() - started;
+    await queue.obliterate();
+    await queue.close();
+    return { ms };
   },
 
   async sleeps({ redisUrl, durationsMs, concurrency }) {

@@ -9,7 +9,7 @@ import {
   notFoundHandler,
   problemHandler,
 } from '@slipway/shared/http';
-import { createDispatcher, JobStore } from '@slipway/shared/jobs';
+import { BatchStore, createDispatcher, JobStore } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { createSender } from '@slipway/shared/queues';
@@ -27,6 +27,7 @@ import { createConsumer } from './dispatch/consumer.js';
 import { Discovery } from './fleet/discovery.js';
 import { HealthDuty } from './fleet/health.js';
 import { Placement } from './fleet/placement.js';
+import { Batches } from './leader/batches.js';
 import { Capacity } from './leader/capacity.js';
 import { Leader } from './leader/leader.js';
 import { Reconciler } from './leader/reconciler.js';
@@ -64,6 +65,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     onReleased: (jobs) => void dispatch(jobs),
   });
   const dispatch = createDispatcher({ store, builds, logger });
+  const batches = new BatchStore({ redis, keys });
   const deliveries = createSender({ queue: 'deliveries', redis, keys });
   const registry = new ReplicaRegistry({ redis, keys });
   const discovery = new Discovery({ builders: config.builders, registry, logger });
@@ -110,9 +112,11 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     new HealthDuty({ registry, discovery, dispatcher: builderAgent }),
     new Capacity({ registry, builds, logger }),
     new Reconciler({ redis, keys, store, builds, metrics, logger }),
+    new Batches({ batches, store, dequeue: (id) => builds.remove(id), logger }),
   ];
   const delivery = {
     store,
+    batches,
     sealingKey: deriveKey(config.payloadSecret, 'callback secrets'),
     defaultSecret: webhookSecret({ configured: config.webhookSecret, payloadSecret: config.payloadSecret }),
     dispatcher: webhookAgent,
@@ -174,7 +178,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     discovery,
     placement,
     new Leader({ redis, keys, workerName, duties, logger }),
-    new Notifier({ reader: connect('events'), redis, keys, store, deliveries, workerName, logger }),
+    new Notifier({ reader: connect('events'), redis, keys, store, batches, deliveries, workerName, logger }),
     createConsumer({
       ...queue,
       queue: 'builds',
@@ -193,8 +197,8 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       ...queue,
       queue: 'deliveries',
       concurrency: deliveryConcurrency,
-      handle: async ({ jobId }, attempt) => {
-        await deliver(jobId, attempt, delivery);
+      handle: async (data, attempt) => {
+        await deliver(data, attempt, delivery);
         return undefined;
       },
     }),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { batchSchema } from './batch.js';
 import { type JobState, jobSchema, type terminalStates } from './job.js';
 
 export type JobEventType =
@@ -48,3 +49,20 @@ export const webhookMessageSchema = z
   })
   .meta({ id: 'WebhookMessage' });
 export type WebhookMessage = z.infer<typeof webhookMessageSchema>;
+
+/** The body of the message that tells of the end of a batch. */
+export const batchWebhookMessageSchema = z
+  .object({
+    type: z.literal('batch.finished'),
+    timestamp: z.iso.datetime().describe('When it happened, not when it was sent'),
+    data: z.object({
+      batch: batchSchema.pick({ id: true, total: true, counts: true, labels: true, retry_of: true }),
+      failures: z
+        .array(
+          jobSchema.pick({ id: true, image: true, function: true }).extend({ code: z.string().optional() }),
+        )
+        .describe('Jobs that have failed, fifty at most'),
+    }),
+  })
+  .meta({ id: 'BatchWebhookMessage' });
+export type BatchWebhookMessage = z.infer<typeof batchWebhookMessageSchema>;

@@ -12,6 +12,8 @@ export {
 } from './batch.js';
 export {
   type BatchEvent,
+  type BatchWebhookMessage,
+  batchWebhookMessageSchema,
   type JobEvent,
   type JobEventType,
   type StreamEvent,

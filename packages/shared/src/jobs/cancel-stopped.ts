@@ -7,6 +7,8 @@ interface CancelStoppedOptions {
   readonly store: Pick<JobStore, 'cancel'>;
   /** Takes a job out of the queue, if it waits there. */
   readonly dequeue: (id: string) => Promise<unknown>;
+  /** About how many to cancel before the rest is left for another time. Default: all. */
+  readonly most?: number;
 }
 
 const atOnce = 50;
@@ -14,10 +16,13 @@ const atOnce = 50;
 /**
  * Cancels what is to be canceled of a batch that was stopped: all that waits, and if the batch itself was canceled all that
  * runs too. Nothing of it begins any more, so that what is left afterwards is what went back to the queue meanwhile.
+ * Returns how many it saw to.
  */
-export async function cancelStopped({ id, batches, store, dequeue }: CancelStoppedOptions): Promise<void> {
+export async function cancelStopped(options: CancelStoppedOptions): Promise<number> {
+  const { id, batches, store, dequeue, most = Number.POSITIVE_INFINITY } = options;
+  let seen = 0;
   const record = await batches.get(id);
-  if (!record?.stopped || record.finishedAt !== undefined) return;
+  if (!record?.stopped || record.finishedAt !== undefined) return seen;
   for (const state of record.stopped === 'canceled'
     ? (['queued', 'running'] as const)
     : (['queued'] as const)) {
@@ -30,6 +35,9 @@ export async function cancelStopped({ id, batches, store, dequeue }: CancelStopp
           }),
         );
       }
+      seen += ids.length;
+      if (seen >= most) return seen;
     }
   }
+  return seen;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { jobIdSchema } from '../contracts/index.js';
+import { batchIdSchema, jobIdSchema } from '../contracts/index.js';
 
 /** One row a queue: what its jobs carry and how they are kept and retried. */
 interface QueueRow<S extends z.ZodType> {
@@ -35,7 +35,10 @@ export const queueCatalog = {
   /** Webhook messages: one a terminal event and endpoint. The body is made from the record when it is sent. */
   deliveries: row({
     name: 'deliveries',
-    schema: z.object({ jobId: jobIdSchema, version: z.int() }),
+    schema: z.union([
+      z.object({ jobId: jobIdSchema, version: z.int() }),
+      z.object({ batchId: batchIdSchema }),
+    ]),
     attempts: deliveryBackoff.length + 1,
     backoffMs: deliveryBackoff,
   }),

@@ -1,4 +1,4 @@
-import { webhookMessageSchema } from '@slipway/shared/contracts';
+import { batchWebhookMessageSchema, webhookMessageSchema } from '@slipway/shared/contracts';
 import { errorCodes } from '@slipway/shared/errors';
 import { z } from 'zod';
 import type { Endpoint } from '../http/operation.js';
@@ -26,10 +26,10 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
     const { path, method } = operation;
     paths[path] = { ...paths[path], [method]: describe(operation, schema) };
   }
-  const message = {
-    requestBody: { content: { 'application/json': { schema: schema(webhookMessageSchema, 'output') } } },
+  const message = (type: z.ZodType) => ({
+    requestBody: { content: { 'application/json': { schema: schema(type, 'output') } } },
     responses: { '2XX': { description: 'Delivered. Anything else is tried again; 410 is not' } },
-  };
+  });
   return {
     openapi: '3.1.0',
     info: {
@@ -44,7 +44,13 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
       jobEnded: {
         post: {
           summary: 'Sent to `callback.url` when a job has ended, signed after Standard Webhooks 1.0',
-          ...message,
+          ...message(webhookMessageSchema),
+        },
+      },
+      batchFinished: {
+        post: {
+          summary: 'Sent to `callback.url` of a batch when all of its jobs have ended, signed the same way',
+          ...message(batchWebhookMessageSchema),
         },
       },
     },

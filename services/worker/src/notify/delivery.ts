@@ -1,13 +1,12 @@
 import { Secret } from '@slipway/shared/config';
-import type { JobStore } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
+import type { QueueData } from '@slipway/shared/queues';
 import { signWebhook, unseal } from '@slipway/shared/signing';
 import { type Dispatcher, request } from 'undici';
 import type { WorkerMetrics } from '../metrics.js';
-import { messageId, webhookMessage } from './message.js';
+import { type LetterDeps, letterOf } from './letter.js';
 
-interface DeliveryOptions {
-  readonly store: Pick<JobStore, 'get'>;
+interface DeliveryOptions extends LetterDeps {
   /** Opens the secrets that callbacks brought. */
   readonly sealingKey: Buffer;
   /** Signs for callbacks that brought none. */
@@ -30,30 +29,31 @@ class NotDelivered extends Error {
  * Sends one message (Standard Webhooks 1.0): only a 2xx within 15 s is a delivery, redirects are not followed,
  * 410 ends it. Throws `NotDelivered` when it is to be sent again.
  */
-export async function deliver(jobId: string, attempt: number, options: DeliveryOptions): Promise<void> {
-  const { store, sealingKey, defaultSecret, dispatcher, metrics, logger, now } = options;
-  const record = await store.get(jobId);
-  const message = record && webhookMessage(record);
-  const url = record?.spec.callback?.url;
-  if (!record || !message || url === undefined) return;
-  const secret = record.sealedCallbackSecret
-    ? new Secret(unseal(sealingKey, record.sealedCallbackSecret, jobId))
-    : defaultSecret;
+export async function deliver(
+  delivery: QueueData<'deliveries'>,
+  attempt: number,
+  options: DeliveryOptions,
+): Promise<void> {
+  const { sealingKey, defaultSecret, dispatcher, metrics, logger, now } = options;
+  const letter = await letterOf(delivery, options);
+  if (!letter) return;
+  const { id, about, url, sealedSecret, message } = letter;
+  const secret = sealedSecret ? new Secret(unseal(sealingKey, sealedSecret, about)) : defaultSecret;
   const body = JSON.stringify(message);
   const begun = performance.now();
   const outcome = await post({
     url,
     body,
     dispatcher,
-    headers: signWebhook({ secret, id: messageId(record), at: now(), body }),
+    headers: signWebhook({ secret, id, at: now(), body }),
   });
   const delivered = typeof outcome === 'number' && outcome >= 200 && outcome < 300;
   const gone = outcome === 410;
   metrics.deliveries.inc({ outcome: delivered ? 'delivered' : gone ? 'gone' : 'failed' });
   logger.info(
     {
-      job_id: jobId,
-      webhook_id: messageId(record),
+      about,
+      webhook_id: id,
       host: new URL(url).host,
       attempt,
       outcome,

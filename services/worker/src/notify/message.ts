@@ -1,9 +1,13 @@
-import { isTerminal, type WebhookMessage } from '@slipway/shared/contracts';
-import type { JobRecord } from '@slipway/shared/jobs';
+import { type BatchWebhookMessage, isTerminal, type WebhookMessage } from '@slipway/shared/contracts';
+import { type BatchRecord, type JobRecord, toBatch } from '@slipway/shared/jobs';
 
 /** One a terminal event; the same however often the event is read. */
 export const deliveryId = ({ jobId, version }: { jobId: string; version: number }) =>
   `dlv_${jobId}_${version}`;
+
+/** A batch ends once. */
+export const batchDeliveryId = (batchId: string) => `dlv_${batchId}`;
+export const batchMessageId = (batchId: string) => `msg_${batchId}`;
 
 /** The `webhook-id`: the same over all attempts to deliver, so that a receiver can drop what it has. */
 export const messageId = ({ id, version }: Pick<JobRecord, 'id' | 'version'>) => `msg_${id}_${version}`;
@@ -20,6 +24,28 @@ export function webhookMessage(record: JobRecord): WebhookMessage | undefined {
       ...(result?.digest && { digest: result.digest }),
       ...(error && { code: error.code, detail: error.detail }),
       labels: spec.labels,
+    },
+  };
+}
+
+/** The body of the message that tells how a batch ended; undefined while it has not. */
+export function batchWebhookMessage(
+  record: BatchRecord,
+  failed: readonly JobRecord[],
+): BatchWebhookMessage | undefined {
+  if (record.finishedAt === undefined) return undefined;
+  const { id, total, counts, labels, retry_of } = toBatch(record, record.finishedAt);
+  return {
+    type: 'batch.finished',
+    timestamp: new Date(record.finishedAt).toISOString(),
+    data: {
+      batch: { id, total, counts, labels, ...(retry_of !== undefined && { retry_of }) },
+      failures: failed.map(({ id: job, spec, error }) => ({
+        id: job,
+        image: spec.image,
+        ...(spec.function !== undefined && { function: spec.function }),
+        ...(error && { code: error.code }),
+      })),
     },
   };
 }

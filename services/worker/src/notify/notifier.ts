@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTerminal, type JobEvent } from '@slipway/shared/contracts';
+import { isTerminal, type StreamEvent } from '@slipway/shared/contracts';
 import { parseEvents } from '@slipway/shared/events';
-import type { JobStore } from '@slipway/shared/jobs';
+import type { BatchStore, JobStore } from '@slipway/shared/jobs';
 import { type Component, untilAborted } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import type { Sender } from '@slipway/shared/queues';
+import type { QueueData, Sender } from '@slipway/shared/queues';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import { deliveryId } from './message.js';
+import { batchDeliveryId, deliveryId } from './message.js';
 
 interface NotifierOptions {
   /** A connection of its own: its reads block. */
@@ -14,6 +14,7 @@ interface NotifierOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly store: Pick<JobStore, 'get'>;
+  readonly batches: Pick<BatchStore, 'get'>;
   readonly deliveries: Sender<'deliveries'>;
   readonly workerName: string;
   readonly logger: Logger;
@@ -28,11 +29,15 @@ const claimEveryMs = 5_000;
 const keepEventsMs = 24 * 3600 * 1_000;
 const trimEveryMs = 60_000;
 
+interface Delivery {
+  readonly id: string;
+  readonly data: QueueData<'deliveries'>;
+}
 type Entries = [string, string[] | null][];
 
 /**
  * Reads the event stream as one consumer group with the notifiers of the other workers, and makes one delivery
- * of every terminal event whose job has a callback. Delivery ids are made from the event, so that reading an
+ * of every terminal event whose job or batch has a callback. Delivery ids are made from the event, so that reading an
  * event twice adds nothing.
  */
 export class Notifier implements Component {
@@ -101,22 +106,23 @@ export class Notifier implements Component {
   async #settle(entries: Entries): Promise<void> {
     const { redis, keys, deliveries } = this.#options;
     if (entries.length === 0) return;
-    const called = await Promise.all(
-      parseEvents(entries)
-        .flatMap((event) => (event.kind === 'job' && isTerminal(event.state) ? event : []))
-        .map((event) => this.#hasCallback(event)),
-    );
-    await deliveries.add(
-      called.flatMap((event) =>
-        event ? { id: deliveryId(event), data: { jobId: event.jobId, version: event.version } } : [],
-      ),
-    );
+    const wanted = await Promise.all(parseEvents(entries).map((event) => this.#delivery(event)));
+    await deliveries.add(wanted.flatMap((delivery) => delivery ?? []));
     await redis.xack(keys.events, group, ...entries.map(([position]) => position));
   }
 
-  async #hasCallback(event: JobEvent): Promise<JobEvent | undefined> {
-    const record = await this.#options.store.get(event.jobId);
-    return record?.spec.callback ? event : undefined;
+  /** Nobody is told of a batch that was never accepted. */
+  async #delivery(event: StreamEvent): Promise<Delivery | undefined> {
+    const { store, batches } = this.#options;
+    if (event.kind === 'batch') {
+      const { batchId } = event;
+      const record = await batches.get(batchId);
+      if (!record?.committed || record.callbackUrl === undefined) return undefined;
+      return { id: batchDeliveryId(batchId), data: { batchId } };
+    }
+    const { jobId, version } = event;
+    if (!isTerminal(event.state) || !(await store.get(jobId))?.spec.callback) return undefined;
+    return { id: deliveryId(event), data: { jobId, version } };
   }
 
   /** Drops old entries, and never one that is not settled yet. */

@@ -1,0 +1,39 @@
+import { type BatchStore, cancelStopped, type JobStore } from '@slipway/shared/jobs';
+import type { Logger } from '@slipway/shared/logger';
+import type { Duty } from './leader.js';
+
+interface BatchesOptions {
+  readonly batches: BatchStore;
+  readonly store: Pick<JobStore, 'cancel'>;
+  /** Takes a job out of the queue, if it waits there. */
+  readonly dequeue: (id: string) => Promise<unknown>;
+  readonly logger: Logger;
+}
+
+/** Writing ten thousand records takes seconds: whoever has not committed by then is gone. */
+const draftMs = 60_000;
+/** At once, so that the other duties get their turn. */
+const mostJobs = 1_000;
+
+/** Gives up batches that nobody goes on writing, and cancels what is left of those that were stopped. */
+export class Batches implements Duty {
+  readonly name = 'batches';
+  readonly everyMs = 1_000;
+  readonly #options: BatchesOptions;
+
+  constructor(options: BatchesOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { batches, store, dequeue, logger } = this.#options;
+    for (const id of await batches.drafts(draftMs)) {
+      if (await batches.giveUp(id)) logger.warn({ batch_id: id }, 'given up: it was never written whole');
+    }
+    let left = mostJobs;
+    for (const id of await batches.stopping()) {
+      left -= await cancelStopped({ id, batches, store, dequeue, most: left });
+      if (left <= 0) return;
+    }
+  }
+}
