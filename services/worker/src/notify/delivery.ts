@@ -27,7 +27,7 @@ class NotDelivered extends Error {
 
 /**
  * Sends one message (Standard Webhooks 1.0): only a 2xx within 15 s is a delivery, redirects are not followed,
- * 410 ends it. Throws `NotDelivered` when it is to be sent again.
+ * 410 ends it, and so does an address that requests may not go to. Throws `NotDelivered` when it is to be sent again.
  */
 export async function deliver(
   delivery: QueueData<'deliveries'>,
@@ -48,8 +48,12 @@ export async function deliver(
     headers: signWebhook({ secret, id, at: now(), body }),
   });
   const delivered = typeof outcome === 'number' && outcome >= 200 && outcome < 300;
+  // Nothing changes by trying again.
+  const refused = outcome === 'egress_denied';
   const gone = outcome === 410;
-  metrics.deliveries.inc({ outcome: delivered ? 'delivered' : gone ? 'gone' : 'failed' });
+  metrics.deliveries.inc({
+    outcome: delivered ? 'delivered' : gone ? 'gone' : refused ? 'refused' : 'failed',
+  });
   logger.info(
     {
       about,
@@ -61,7 +65,7 @@ export async function deliver(
     },
     delivered ? 'webhook delivered' : 'webhook not delivered',
   );
-  if (!delivered && !gone) throw new NotDelivered(`${new URL(url).host} answered ${outcome}`);
+  if (!delivered && !gone && !refused) throw new NotDelivered(`${new URL(url).host} answered ${outcome}`);
 }
 
 /** The status, or what went wrong before there was one. */
