@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { functionViewSchema, type JobSpec, jobSpecSchema } from '../contracts/index.js';
+import { functionViewSchema, type JobError, type JobSpec, jobSpecSchema } from '../contracts/index.js';
 import { newId } from '../ids/index.js';
 import { JobStore } from '../jobs/index.js';
 import { Cleanups } from '../lifecycle/index.js';
@@ -63,7 +63,7 @@ describe('what is known of a function', () => {
 
     // A failure leaves the last success as it is.
     await jobs.start(second, { token: second, worker: 'w', replica: 'http://b', suspects: true });
-    const error = { code: 'build_failed', detail: 'x', log_tail: [] } as const;
+    const error: JobError = { code: 'build_failed', detail: 'x', log_tail: [] };
     await jobs.finish(second, second, { state: 'failed', error });
     const failed = await functions.get('one', name);
     expect(failed?.built).toEqual(known?.built);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Job } from '@slipway/shared/contracts';
+import type { Job, JobError } from '@slipway/shared/contracts';
 import { JobStore } from '@slipway/shared/jobs';
 import { redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
@@ -10,7 +10,7 @@ import { archive } from './archive.js';
 import { type RunningApi, startApi } from './start-api.js';
 
 /** What was answered: the status, and the body read as JSON where there is one. */
-export interface Said {
+interface Said {
   readonly status: number;
   readonly headers: Headers;
   // biome-ignore lint/suspicious/noExplicitAny: tests compare whatever came.
@@ -114,7 +114,7 @@ export async function startFleetOfOne(
       expect(await worker.finish(id, token, { state: 'succeeded', result, baseImages })).toBe(true);
     },
     async fail(id) {
-      const error = { code: 'build_failed', detail: 'no', log_tail: [] } as const;
+      const error: JobError = { code: 'build_failed', detail: 'no', log_tail: [] };
       expect(await worker.finish(id, await begin(id), { state: 'failed', error })).toBe(true);
     },
     async stop() {
