@@ -91,6 +91,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     git,
     templates: new TemplateStore({ redis, keys }),
     functions: new FunctionStore({ redis, keys }),
+    uses: claims,
     dequeue: (id) => builds.remove(id),
     ahead: (id) => builds.position(id),
     payloadSecrets: [{ tenant: defaultTenant, secret: config.payloadSecret }, ...config.tenantPayloadSecrets],

@@ -1,6 +1,6 @@
 import type { FunctionStore } from '@slipway/shared/functions';
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
-import type { SourceStore } from '@slipway/shared/source';
+import type { SourceStore, SourceUses } from '@slipway/shared/source';
 import type { TemplateStore } from '@slipway/shared/templates';
 import { type BatchEndpointsDeps, batchEndpoints } from './batches/endpoints.js';
 import { fleetEndpoints } from './fleet/endpoints.js';
@@ -31,6 +31,7 @@ export interface EndpointDeps
   readonly sources: SourceStore;
   readonly templates: TemplateStore;
   readonly functions: FunctionStore;
+  readonly uses: Pick<SourceUses, 'touch'>;
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining' | 'publicKey'>;
   /** Takes a job out of the queue, if it waits there. */
   readonly dequeue: (id: string) => Promise<boolean>;

@@ -7,6 +7,7 @@ import {
 import { SlipwayError } from '@slipway/shared/errors';
 import { type FunctionStore, toFunctionView } from '@slipway/shared/functions';
 import type { JobStore } from '@slipway/shared/jobs';
+import type { SourceUses } from '@slipway/shared/source';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { principalOf } from '../http/auth.js';
@@ -19,6 +20,7 @@ import { listFunctions } from './list.js';
 interface FunctionEndpointsDeps extends ResolveDeps {
   readonly functions: FunctionStore;
   readonly store: JobStore;
+  readonly uses: Pick<SourceUses, 'touch'>;
 }
 
 const dnsLabel = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a DNS label');
@@ -43,7 +45,7 @@ const functionPageSchema = z
   .meta({ id: 'FunctionPage' });
 
 export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
-  const { functions, store } = deps;
+  const { functions, store, uses } = deps;
   const fullName = (params: z.output<typeof path>) => `${params.namespace}/${params.name}`;
   const missing = (full: string) => new SlipwayError('not_found', `There is no function ${full}.`);
   const tenantOf = (res: Response) => principalOf(res).tenant;
@@ -129,6 +131,10 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
           throw new SlipwayError('request_invalid', `body/function: ${errors[0]?.message}`, { errors });
         }
         const spec = await resolveRequest({ ...body, function: full }, tenant, deps);
+        // What nobody has used for long may be on its way out.
+        if (!(await uses.touch(spec.source.digest))) {
+          throw new SlipwayError('source_not_found', `The source ${spec.source.digest} was removed.`);
+        }
         const created = await functions.put(tenant.name, full, spec);
         const record = await functions.get(tenant.name, full);
         if (!record) throw missing(full);

@@ -1,3 +1,5 @@
+import { redisKeys } from '@slipway/shared/redis';
+import { SourceUses } from '@slipway/shared/source';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { builtDigest, type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
 
@@ -79,6 +81,16 @@ describe('a function', () => {
     const spec = { image: 'r.example/hello:1', source, ...changes };
     const { status, body } = await fleet.say('PUT', '/v1/functions/dev/hello', spec);
     expect([status, body.code, body.errors[0].path]).toEqual([422, code, path]);
+    expect((await get('/v1/functions/dev/hello')).status).toBe(404);
+  });
+
+  it('is not said with a source that is on its way out', async () => {
+    const digest = await fleet.upload({ Dockerfile: 'FROM x\n', mine: fleet.mine });
+    const uses = new SourceUses({ redis: fleet.redis, keys: redisKeys(fleet.api.prefix) });
+    await expect.poll(async () => uses.condemn(String(Date.now()), [digest])).toEqual([digest]);
+    const spec = { image: 'r.example/hello:1', source: { digest } };
+    const { status, body } = await fleet.say('PUT', '/v1/functions/dev/hello', spec);
+    expect([status, body.code]).toEqual([422, 'source_not_found']);
     expect((await get('/v1/functions/dev/hello')).status).toBe(404);
   });
 

@@ -20,7 +20,7 @@ interface Said {
 /** An API of its own, with what a worker would do done by hand. */
 export interface FleetOfOne {
   readonly api: RunningApi;
-  readonly worker: JobStore;
+  readonly redis: Redis;
   /** The tokens of two tenants; the first is who asks unless another is named. */
   readonly mine: string;
   readonly other: string;
@@ -72,7 +72,7 @@ export async function startFleetOfOne(
   };
   const fleet: FleetOfOne = {
     api,
-    worker,
+    redis,
     get mine() {
       return `token-${turn}`;
     },
