@@ -113,6 +113,10 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     for (const name of ['api', 'worker', ...named(/^builder-\d$/)]) {
       expect(service(name).environment?.PAYLOAD_SECRET_FILE).toBe('/run/secrets/payload-secret');
     }
+    for (const name of named(/^builder-\d$/)) {
+      const { BUILD_SECRETS_PRIVATE_KEY_FILE: file } = service(name).environment ?? {};
+      expect(file).toBe('/run/secrets/build-secrets-key');
+    }
     expect(service('api').environment?.API_TOKEN_FILE).toBe('/run/secrets/api-token');
   });
 
@@ -152,11 +156,16 @@ test('the secrets are written once, behind a folder that only their owner can en
   const secrets = join(folder.path, 'secrets');
   const run = () => promisify(execFile)(process.execPath, [script, secrets]);
   const read = () =>
-    Promise.all(['api-token', 'payload-secret'].map((name) => readFile(join(secrets, name), 'utf8')));
+    Promise.all(
+      ['api-token', 'payload-secret', 'build-secrets-key'].map((name) =>
+        readFile(join(secrets, name), 'utf8'),
+      ),
+    );
   await run();
   const first = await read();
-  for (const value of first) expect(value).toMatch(/^[0-9a-f]{64}\n$/);
-  expect(new Set(first).size).toBe(2);
+  for (const value of first.slice(0, 2)) expect(value).toMatch(/^[0-9a-f]{64}\n$/);
+  expect(Buffer.from(first[2] ?? '', 'base64')).toHaveLength(32);
+  expect(new Set(first).size).toBe(3);
   expect((await stat(secrets)).mode & 0o777).toBe(0o700);
   await run();
   expect(await read()).toEqual(first);

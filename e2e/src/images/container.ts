@@ -109,6 +109,7 @@ function runtimeConfig({ config, service, env, rootfs, mounts }: ContainerOption
     mounts: [
       { type: 'proc', source: 'proc', destination: '/proc' },
       tmpfs('/dev', ['strictatime', 'mode=755', 'size=65536k']),
+      tmpfs('/dev/shm', ['mode=1777', 'size=65536k']),
       bind('/etc/resolv.conf', '/etc/resolv.conf', 'ro'),
       bind('/etc/hosts', '/etc/hosts', 'ro'),
       ...(service.tmpfs ?? []).map((path) => tmpfs(path, ['mode=1777'])),

@@ -23,6 +23,8 @@ export interface BuilderServiceConfig extends CommonConfig {
   readonly payloadSecret: Secret | undefined;
   /** What build secrets are opened with; undefined where there are none. */
   readonly keyRing: KeyRing | undefined;
+  /** Whether images depend on their source alone, unless a request says otherwise. */
+  readonly reproducible: boolean;
   /** The image that makes SBOMs. */
   readonly sbomScanner: string | undefined;
   /** `host[:port]`, in lower case; `*` stands for all. */
@@ -59,6 +61,7 @@ function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
     maxInflight: fields.int('MAX_INFLIGHT', { default: 0 }),
     payloadSecret: isSigned ? fields.secret('PAYLOAD_SECRET') : undefined,
     keyRing: keyRing(fields),
+    reproducible: fields.bool('REPRODUCIBLE', true),
     sbomScanner: imageReference(fields, 'SBOM_SCANNER'),
     insecureRegistries: fields.parsed('INSECURE_REGISTRIES', registries, ' ') ?? [],
     dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),

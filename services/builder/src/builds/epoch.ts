@@ -9,7 +9,7 @@ const epochArgument = 'SOURCE_DATE_EPOCH';
  * carry this time, which the files of the context have already. A request that says SOURCE_DATE_EPOCH itself wins; an
  * empty one asks for the real time.
  */
-export function reproducible(buildArgs: Readonly<Record<string, string>>): Record<string, string> {
+export function withEpoch(buildArgs: Readonly<Record<string, string>>): Record<string, string> {
   return { [epochArgument]: String(modified.getTime() / 1000), ...buildArgs };
 }
 

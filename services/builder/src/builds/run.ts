@@ -5,7 +5,7 @@ import { toProblem } from '@slipway/shared/errors';
 import type { BuildEngine } from '../engines/engine.js';
 import { BuildSecrets } from '../secrets/build-secrets.js';
 import type { KeyRing } from '../secrets/key-ring.js';
-import { reproducible } from './epoch.js';
+import { withEpoch } from './epoch.js';
 import { checkFrontendOf, type ReceivedBuild } from './receive.js';
 
 interface RunOptions {
@@ -17,6 +17,8 @@ interface RunOptions {
   readonly allowedFrontends: readonly string[];
   /** Left out where the builder has no key to open build secrets with. */
   readonly keyRing: KeyRing | undefined;
+  /** Whether the image is to depend on its source alone, unless the request says otherwise. */
+  readonly reproducible: boolean;
   readonly signal: AbortSignal;
   readonly onLog: (line: string) => void;
 }
@@ -43,7 +45,7 @@ export async function runBuild(options: RunOptions): Promise<RunResult> {
     await mkdir(scratchDir);
     const request = {
       ...{ id, contextDir: build.contextDir, scratchDir, image, platforms, push },
-      buildArgs: reproducible(build.config.buildArgs),
+      buildArgs: options.reproducible ? withEpoch(build.config.buildArgs) : build.config.buildArgs,
       secrets: opened.values,
       attestations: { sbom, provenance },
     };

@@ -24,6 +24,7 @@ export interface BuildRouteOptions {
   /** Undefined where signatures are not checked. */
   readonly secret: Secret | undefined;
   readonly keyRing: KeyRing | undefined;
+  readonly reproducible: boolean;
   readonly limits: ReceiveLimits;
   readonly allowedFrontends: readonly string[];
   readonly buildTimeoutMs: number;
@@ -97,7 +98,8 @@ async function handle(options: HandleOptions): Promise<void> {
     const stop = stopSignal({ response: res, limitMs, drained: drain.over });
     const stopTimer = metrics.buildSeconds.startTimer();
     const { result, error } = await runBuild({
-      ...{ id, build, folder, engine, keyRing: options.keyRing, allowedFrontends: options.allowedFrontends },
+      ...{ id, build, folder, engine, keyRing: options.keyRing, reproducible: options.reproducible },
+      allowedFrontends: options.allowedFrontends,
       signal: stop.signal,
       onLog: (text) => answer.log(text),
     });

@@ -1,6 +1,7 @@
 import { freePort } from '@slipway/local';
 import { expect, test } from 'vitest';
-import { resultOf } from '../testing/post-build.js';
+import { payloadOf } from '../testing/payload.js';
+import { postBuild, resultOf } from '../testing/post-build.js';
 import { goodBody as body, startScripted } from '../testing/scripted-service.js';
 
 test('without signatures every payload is built, and everybody who looks is warned', async () => {
@@ -22,6 +23,22 @@ test('without signatures every payload is built, and everybody who looks is warn
 test('a service that is set up well warns of nothing', async () => {
   const { url } = await startScripted();
   expect(await (await fetch(`${url}/ready`)).json()).toEqual({ status: 'ready' });
+});
+
+test('images are reproducible unless builder or request say otherwise', async () => {
+  const epochs: (string | undefined)[] = [];
+  for (const env of [{}, { REPRODUCIBLE: 'false' }]) {
+    const { url, engine } = await startScripted(env);
+    engine.onBuild = ({ request, succeed }) => {
+      epochs.push(request.buildArgs.SOURCE_DATE_EPOCH);
+      succeed();
+    };
+    for (const buildArgs of [{}, { SOURCE_DATE_EPOCH: '1' }, { SOURCE_DATE_EPOCH: '' }]) {
+      const files = { Dockerfile: 'FROM scratch\n' };
+      await (await postBuild({ url, body: payloadOf({ config: { buildArgs }, files }) })).text();
+    }
+  }
+  expect(epochs).toEqual(['499162500', '1', '', undefined, '1', '']);
 });
 
 test('metrics may have a port of their own', async () => {

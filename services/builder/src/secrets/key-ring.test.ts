@@ -17,7 +17,11 @@ test('hands out the first key, and opens what was sealed for any', () => {
 
 test('a file that names no key is for the first', () => {
   const unnamed = (publicKey: string) =>
-    Buffer.from(sealedFor(publicKey).toString().replace(/^key_id: .*\n/m, ''));
+    Buffer.from(
+      sealedFor(publicKey)
+        .toString()
+        .replace(/^key_id: .*\n/m, ''),
+    );
   expect(opened(unnamed(current.publicKey))).toBe('hunter2');
   expect(() => opened(unnamed(old.publicKey))).toThrow(expect.objectContaining({ code: 'secrets_invalid' }));
 });

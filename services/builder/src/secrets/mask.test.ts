@@ -29,7 +29,9 @@ test('knows the beginning of a value where a long line was cut', () => {
 });
 
 test('whatever is around a value, it is not in the text any more', () => {
-  const value = fc.string({ minLength: 8 }).filter((text) => text.trim().length >= 8 && !/[\r\n*]/.test(text));
+  const value = fc
+    .string({ minLength: 8 })
+    .filter((text) => text.trim().length >= 8 && !/[\r\n*]/.test(text));
   fc.assert(
     fc.property(value, fc.string(), fc.string(), (secret, before, after) => {
       expect(masked(`${before}${secret}${after}`, secret)).not.toContain(secret.trim());
