@@ -83,6 +83,28 @@ describe('what is known of a function', () => {
     expect((await functions.get('one', name))?.built?.baseImages).toEqual([]);
   });
 
+  it('is known from the build of an identical job too, whether that is over or not', async () => {
+    const { submit, begin, functions } = stores();
+    const built = async (each: string) => (await functions.get('one', each))?.built;
+    const first = await submit();
+    const sharer = await submit({ function: 'dev/same' });
+    await (await begin(first))(['x/y:1']);
+    expect(await built(name)).toMatchObject({ job: first, result, baseImages: ['x/y:1'] });
+    expect(await built('dev/same')).toMatchObject({
+      job: sharer,
+      result: { digest: result.digest, cached: true },
+      spec: { function: 'dev/same' },
+      baseImages: ['x/y:1'],
+    });
+    await functions.remove('one', name);
+    const skipped = await submit({ skip_if_unchanged: true });
+    expect(await built(name)).toMatchObject({
+      job: skipped,
+      result: { cached: true },
+      baseImages: ['x/y:1'],
+    });
+  });
+
   it('keeps sealed secrets for the next build, and shows their names alone', async () => {
     const { functions } = stores();
     const secrets = { key_id: 'k1', names: ['npm'], sealed: 'c2VhbGVk' };

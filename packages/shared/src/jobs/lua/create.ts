@@ -51,12 +51,13 @@ if op == 'create' then
   end
 
   if pushes_to ~= '' and manner == 'skip' then
-    local built = redis.call('HMGET', base .. 'built:' .. flight, 'key', 'result', 'job')
+    local built = redis.call('HMGET', base .. 'built:' .. flight, 'key', 'result', 'job', 'base_images')
     local newest = redis.call('GET', base .. 'image:newest:' .. pushes_to)
     local flying = redis.call('HGET', base .. 'flight:' .. flight, 'key')
     if built[1] == build_key and (not newest or newest == built[3]) and (not flying or flying == build_key)
       and (flying or not redis.call('GET', base .. 'image:running:' .. pushes_to)) then
       redis.call('HSET', job.key, 'priority', 1, 'tag', 0, 'result', built[2], 'finished_at', clock(now))
+      remember_function(job, built[2], built[4])
       change(job, false, 'succeeded', 'job.succeeded')
       return { 'ok', 1, 0 }
     end

@@ -22,15 +22,11 @@ local function remember(job, body, base_images)
     local result = cjson.decode(body)
     result.cached, result.duration_ms = true, 0
     redis.call('HSET', key, 'key', get(job, 'build_key'), 'result', cjson.encode(result), 'job', job.id)
+    redis.call('HDEL', key, 'base_images')
+    if base_images then redis.call('HSET', key, 'base_images', base_images) end
     redis.call('PEXPIRE', key, 2592000000)
   end
-  if spec['function'] then
-    local func = base .. 'function:' .. get(job, 'tenant') .. '/' .. spec['function']
-    -- One that was forgotten meanwhile stays so.
-    if redis.call('EXISTS', func) == 0 then return end
-    redis.call('HSET', func, 'built_job', job.id, 'built_at', clock(now), 'built_result', body, 'built_spec', get(job, 'spec'))
-    if base_images ~= '' then redis.call('HSET', func, 'built_base_images', base_images) end
-  end
+  remember_function(job, body, base_images)
 end
 
 if op == 'finish' then
@@ -55,7 +51,7 @@ if op == 'finish' then
     redis.call('HSET', base .. 'homes', expected, replica)
     local newest = image_key(job, 'newest')
     if newest and (redis.call('GET', newest) or '') < id then redis.call('SET', newest, id, 'EX', 604800) end
-    remember(job, body, ARGV[10] or '')
+    remember(job, body, ARGV[10] ~= '' and ARGV[10])
   end
   settle(job, state, to)
   return { 'ok' }

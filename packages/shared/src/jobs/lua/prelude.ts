@@ -103,6 +103,16 @@ local function leave_running(job)
   redis.call('HDEL', job.key, 'token')
 end
 
+-- How the function of a job was last built with success. One that was forgotten meanwhile stays so.
+local function remember_function(job, body, base_images)
+  local spec = get(job, 'spec')
+  local name = cjson.decode(spec)['function']
+  local func = name and base .. 'function:' .. get(job, 'tenant') .. '/' .. name
+  if not func or redis.call('EXISTS', func) == 0 then return end
+  redis.call('HSET', func, 'built_job', job.id, 'built_at', clock(now), 'built_result', body, 'built_spec', spec)
+  if base_images then redis.call('HSET', func, 'built_base_images', base_images) end
+end
+
 local settle
 
 -- Identical jobs end as the one that was built for them. If that one was canceled, the first of them is built for the others.
@@ -123,6 +133,9 @@ local function settle_sharers(job, to)
     for _, sharer in ipairs(sharers) do
       local other = job_of(sharer)
       redis.call('HSET', other.key, field, body)
+      if field == 'result' then
+        remember_function(other, body, redis.call('HGET', base .. 'built:' .. get(job, 'flight'), 'base_images'))
+      end
       settle(other, 'queued', to)
     end
     return
