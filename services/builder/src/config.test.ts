@@ -119,7 +119,7 @@ test.each([
   ['PAYLOAD_SECRET_FILE', '/no/such/file'],
   ['BUILD_SECRETS_PRIVATE_KEY_FILE', '/no/such/file'],
   ['BUILD_SECRETS_PRIVATE_KEY', 'c2hvcnQ='],
-  ['SBOM_SCANNER', 'A B'],
+  ['BUILDER_SBOM_SCANNER', 'A B'],
   ['DISABLE_HMAC', 'off'],
 ])('refuses %s=%s, by name', (name, value) => {
   expect(() => loadConfig({ ...least, [name]: value })).toThrow(name);

@@ -62,7 +62,7 @@ function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
     payloadSecret: isSigned ? fields.secret('PAYLOAD_SECRET') : undefined,
     keyRing: keyRing(fields),
     reproducible: fields.bool('REPRODUCIBLE', true),
-    sbomScanner: imageReference(fields, 'SBOM_SCANNER'),
+    sbomScanner: imageReference(fields, 'BUILDER_SBOM_SCANNER'),
     insecureRegistries: fields.parsed('INSECURE_REGISTRIES', registries, ' ') ?? [],
     dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),
     buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { default: 30 * 60 * 1000, min: 1 }),

@@ -77,6 +77,11 @@ const errorTable = {
     'Use a public address, or have it added to EGRESS_ALLOW.',
   ),
   source_not_found: user(422, 'No source has this digest', 'Upload it with POST /v1/sources first.'),
+  pool_not_found: user(
+    422,
+    'No pool has this name',
+    'Name one of the pools that GET /v1/queue lists, or none.',
+  ),
   template_not_found: user(
     422,
     'No template has this name',
@@ -190,7 +195,7 @@ const errorTable = {
   attestation_unsupported: user(
     422,
     'The builder makes no attestation of this kind',
-    'Leave it out, or have a builder with BuildKit (and SBOM_SCANNER) set up.',
+    'Leave it out, or have a builder with BuildKit (and BUILDER_SBOM_SCANNER) set up.',
   ),
   platform_unsupported: user(422, 'No builder builds this platform', 'Choose a platform the pool offers.'),
   push_unauthorized: row(

@@ -76,7 +76,7 @@ export class BuildkitEngine implements BuildEngine {
     if (request.attestations.sbom && sbomScanner === undefined)
       throw new SlipwayError(
         'attestation_unsupported',
-        'This builder has no SBOM_SCANNER to make an SBOM with.',
+        'This builder has no BUILDER_SBOM_SCANNER to make an SBOM with.',
       );
     const metadataFile = join(request.scratchDir, 'metadata.json');
     const said = new FailureText({ prefix: 'error: ' });
