@@ -33,6 +33,14 @@ export class FunctionStore {
 
   /** Those of the names that are there, in the order given. */
   async getMany(tenant: string, names: readonly string[]): Promise<FunctionRecord[]> {
+    const records: FunctionRecord[] = [];
+    for (let at = 0; at < names.length; at += run) {
+      records.push(...(await this.#getRun(tenant, names.slice(at, at + run))));
+    }
+    return records;
+  }
+
+  async #getRun(tenant: string, names: readonly string[]): Promise<FunctionRecord[]> {
     const pipeline = this.#redis.pipeline();
     for (const name of names) pipeline.hgetall(this.#keys.function(tenant, name));
     const replies = (await pipeline.exec()) ?? [];
@@ -55,7 +63,7 @@ export class FunctionStore {
       const names = await this.#redis.zrangebylex(this.#keys.functions(tenant), start, last, 'LIMIT', 0, run);
       const upTo = names.at(-1);
       if (upTo === undefined) return;
-      yield { records: await this.getMany(tenant, names), upTo };
+      yield { records: await this.#getRun(tenant, names), upTo };
       if (names.length < run) return;
       start = `(${upTo}`;
     }

@@ -155,6 +155,8 @@ describe('a walk over functions', () => {
     await submit({}, { name: 'two', weight: 1 });
     expect(await names(functions.walk('one'))).toEqual(['a-b/x', ...many, 'a0/x', 'b/y']);
     expect(await names(functions.walk('one', { namespace: 'a' }))).toEqual(many);
+    const asked = await functions.getMany('one', ['b/y', 'b/none', ...many.toReversed()]);
+    expect(asked.map((record) => record.name)).toEqual(['b/y', ...many.toReversed()]);
     expect(await names(functions.walk('one', { namespace: 'a', after: 'a/f-447' }))).toEqual([
       'a/f-448',
       'a/f-449',
