@@ -12,9 +12,12 @@ import {
 } from './batch/commands.js';
 import type { CommandContext, CommonOptions } from './command-context.js';
 import type { ExitCode } from './exit-codes.js';
+import { type ListFunctionsOptions, listFunctions, showFunction } from './functions/functions.js';
+import { type RebuildOptions, rebuild } from './functions/rebuild.js';
 import { label, list, packageArguments, repeated, seconds, truth, whole } from './parse.js';
 import { type PublishOptions, publish } from './publish/publish.js';
 import { tagModes } from './stack/image-name.js';
+import { listTemplates, type PushTemplateOptions, pushTemplate } from './templates/templates.js';
 
 interface BulkCommandsOptions {
   readonly program: Command;
@@ -23,8 +26,6 @@ interface BulkCommandsOptions {
   /** Adds what every command that talks to a server takes, and examples to its help. */
   readonly talks: (command: Command, examples?: string) => Command;
 }
-
-const priorities = ['high', 'normal', 'low'];
 
 /** The commands for many functions at once. */
 export function addBulkCommands({ program, context, onExit, talks }: BulkCommandsOptions): void {
@@ -48,11 +49,7 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
       )
       .option('--skip-unchanged', 'build nothing again whose image was last built from the same')
       .option('--force', 'build in any case: do not share the build of an identical job either')
-      .addOption(
-        new Option('--on-failure <what>', 'after the first failure go on, or cancel what has not begun')
-          .choices(['continue', 'stop'])
-          .default('continue'),
-      )
+      .addOption(onFailure())
       .addOption(
         new Option('--tag <mode>', 'how images are tagged, as with faas-cli')
           .choices(tagModes)
@@ -73,9 +70,7 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
       .option('--envsubst [true|false]', 'whether ${VAR} in the file is replaced', truth, true)
       .option('--no-envsubst', 'leave ${VAR} alone')
       .option('--no-push', 'build without pushing')
-      .addOption(
-        new Option('--priority <class>', 'a higher class goes first').choices(priorities).default('normal'),
-      )
+      .addOption(priority('normal'))
       .option('--label <name=value>', 'a label of the batch and its jobs; may be repeated', label)
       .option('--timeout <time>', 'how long one attempt of a job may take, e.g. 90s, 10m', seconds)
       .option(
@@ -154,7 +149,120 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
       .action(async (id: string, options: CommonOptions) => onExit(await batchCancel(id, options, context))),
     `\nExample:\n  slipway batch cancel ${exampleBatch}\n`,
   );
+
+  const functions = program
+    .command('functions')
+    .summary('show what is known of functions')
+    .description('Functions: each is known by its last job, and can be built again from that.');
+  talks(
+    functions
+      .command('list', { isDefault: true })
+      .summary('show the functions (what `slipway functions` does)')
+      .description('Shows the functions that fit everything that is given, by name.')
+      .option('--namespace <namespace>', 'only of this namespace')
+      .option('--name <wildcard>', 'only whose name fits, e.g. "*-api"')
+      .option('--template <name>', 'only those over this template')
+      .option('--base-image <image>', 'only with a stage from this image, e.g. node or node:22-alpine')
+      .option('--label <name=value>', 'only with this label; may be repeated', label)
+      .option('--json', 'print JSON, and errors too')
+      .action(async (options: ListFunctionsOptions) => onExit(await listFunctions(options, context))),
+    '\nExample:\n  slipway functions --base-image node:22-alpine\n',
+  );
+  talks(
+    functions
+      .command('show')
+      .summary('show a function and its last jobs')
+      .description('Shows how a function is built, its last good image, and how its last jobs ended.')
+      .argument('<function>', 'name, or namespace/name')
+      .option('--json', 'print JSON, and errors too')
+      .action(async (name: string, options: CommonOptions) =>
+        onExit(await showFunction(name, options, context)),
+      ),
+    '\nExample:\n  slipway functions show dev/checkout\n',
+  );
+
+  talks(
+    program
+      .command('rebuild')
+      .summary('build known functions again as one batch')
+      .description(
+        'Selects functions, and repeats what is known of each, with what is changed here. Those are meant that fit everything\n' +
+          'that is given. Goes on as `publish` does.',
+      )
+      .argument('[functions...]', 'names, or namespace/name')
+      .option('--base-image <image>', 'with a stage from this image, e.g. node or node:22-alpine')
+      .option('--template <name>', 'those over this template')
+      .option('--namespace <namespace>', 'those of this namespace')
+      .option('--name <wildcard>', 'whose name fits, e.g. "*-api"')
+      .option('--label <name=value>', 'those with this label; may be repeated', label)
+      .option(
+        '--image <reference>',
+        'push to, with {registry}, {repository}, {tag}, {namespace}, {name} and the names of --value',
+      )
+      .option('--value <name=value>', 'a value for --image; may be repeated', label)
+      .option(
+        '--build-arg <name=value>',
+        'laid over the arguments of each; may be repeated',
+        packageArguments(env),
+      )
+      .option('--set-label <name=value>', 'a label of the batch and its jobs; may be repeated', label)
+      .option('--same-template', 'the version that each was built with, not the newest')
+      .option('--parallel <count>', 'how many build at once at most', whole({ min: 1, max: 10_000 }))
+      .option('--skip-unchanged', 'off by default, because a base image may have changed under the same name')
+      .addOption(onFailure())
+      .addOption(priority('low'))
+      .option('--callback <url>', 'where the end of the batch is reported')
+      .option('--dry-run', 'show which would be built, and why')
+      .option('-d, --detach', 'print the id of the batch and do not wait')
+      .option('-q, --quiet', 'show only how it ended')
+      .option('--json', 'print a JSON object a line, and errors too')
+      .action(async (names: readonly string[], options: RebuildOptions) =>
+        onExit(await rebuild(names, options, context)),
+      ),
+    help.rebuild,
+  );
+
+  const templates = program
+    .command('templates')
+    .summary('show and send templates')
+    .description('Templates that the server lays handlers over.');
+  talks(
+    templates
+      .command('list', { isDefault: true })
+      .summary('show the templates (what `slipway templates` does)')
+      .description('Shows the templates of the server, by name.')
+      .option('--json', 'print JSON, and errors too')
+      .action(async (options: CommonOptions) => onExit(await listTemplates(options, context))),
+    '\nExample:\n  slipway templates\n',
+  );
+  talks(
+    templates
+      .command('push')
+      .summary('send a template folder')
+      .description(
+        'Sends a template in the layout of OpenFaaS, and with --rebuild builds again what uses it.',
+      )
+      .argument('<folder>', 'the folder of one template, with its template.yml')
+      .option('--name <name>', 'what it is called; default: the name of the folder')
+      .option('--rebuild', 'build again what was built with other files of it')
+      .option('-d, --detach', 'do not wait for that')
+      .option('-q, --quiet', 'show only how it ended')
+      .option('--json', 'print a JSON object a line, and errors too')
+      .action(async (folder: string, options: PushTemplateOptions) =>
+        onExit(await pushTemplate(folder, options, context)),
+      ),
+    '\nExample:\n  slipway templates push ./template/node --rebuild\n',
+  );
 }
+
+const onFailure = () =>
+  new Option('--on-failure <what>', 'after the first failure go on, or cancel what has not begun')
+    .choices(['continue', 'stop'])
+    .default('continue');
+const priority = (usual: string) =>
+  new Option('--priority <class>', 'a higher class goes first')
+    .choices(['high', 'normal', 'low'])
+    .default(usual);
 
 const exampleBatch = 'batch_01kb3v9x7q2m4n6p8r0s1t5w7y';
 
@@ -166,5 +274,12 @@ Examples:
   slipway publish --tag sha --build-option dev --on-failure stop --parallel 8
   slipway publish --dry-run
   slipway batch watch "$(slipway publish --detach)"
+`,
+  rebuild: `
+Examples:
+  slipway rebuild --base-image node:22-alpine --dry-run
+  slipway rebuild --base-image node:22-alpine
+  slipway rebuild dev/checkout dev/cart --build-arg VERSION=1.3
+  slipway rebuild --template node --image "{registry}/{repository}:{release}" --value release=2026-11
 `,
 } as const;

@@ -55,8 +55,9 @@ export function createLiveView({ screen, client }: LiveViewOptions): BatchView {
     },
     ended(job, progress) {
       latest = progress;
-      if (job.state === 'failed') draw(`${screen.style('red', '✗')} ${job.name} ${endText(job)}\n`);
-      else schedule();
+      if (job.state !== 'failed') schedule();
+      // All of it comes in the end; here it shall not push the rest away.
+      else draw(`${screen.style('red', clip(`✗ ${job.name} ${endText(job)}`, screen.columns - 1))}\n`);
     },
     note: (text) => draw(`${text}\n`),
     close() {

@@ -35,8 +35,7 @@ export async function reportBatch({ batch, client, terminal, json }: Report): Pr
     const { code, detail, log_tail: tail } = job.error ?? { code: 'internal', detail: '', log_tail: [] };
     err.line();
     err.line(`${err.style('red', `✗ ${shown(job.function ?? job.image)}`)}  ${code}: ${shown(detail)}`);
-    if (index < loggedFailures)
-      for (const line of tail.slice(-logLines)) err.line(`    ${logText(err, line)}`);
+    if (index < loggedFailures) for (const line of failingStep(tail)) err.line(`    ${logText(err, line)}`);
     err.line(`    ${err.style('dim', `slipway logs ${job.id}`)}`);
   }
   if (failed.length > 0) err.line();
@@ -48,6 +47,16 @@ export async function reportBatch({ batch, client, terminal, json }: Report): Pr
   }
   return ok ? exitCodes.ok : exitCodes.failed;
 }
+
+/** The end of the log from where the step that failed begins, where the builder says which. */
+export function failingStep(lines: readonly string[]): readonly string[] {
+  const step = lines.findLast((line) => failed.test(line))?.match(failed)?.[1];
+  const begin = step === undefined ? 0 : lines.findIndex((line) => line.includes(step));
+  return lines.slice(begin).slice(-logLines);
+}
+
+/** `v: 2022-06-23T09:10:12Z ERROR [ship 15/16] RUN npm test`. */
+const failed = /^(?:v: \S+ )?ERROR (\[[^\]]+\])/;
 
 interface JobsOf {
   readonly client: Pick<Client, 'listBatchJobs'>;

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { failingStep } from './report.js';
+
+test('of a log that failed the failing step is shown, as far as that can be told', () => {
+  const log = [
+    'v: 2026-01-01T00:00:00Z [1/3] COPY a /a',
+    'v: 2026-01-01T00:00:00Z [2/3] RUN make',
+    'l: 2026-01-01T00:00:00Z no make',
+    'v: 2026-01-01T00:00:01Z ERROR [2/3] RUN make: exit code: 1',
+  ];
+  expect(failingStep(log)).toEqual(log.slice(1));
+  expect(failingStep(log.slice(0, 3))).toEqual(log.slice(0, 3));
+  const long = [...log.slice(0, 2), ...Array.from({ length: 50 }, (_, n) => `l: ${n}`), ...log.slice(3)];
+  expect(failingStep(long)).toHaveLength(12);
+  expect(failingStep(long).at(-1)).toBe(log[3]);
+  expect(failingStep([])).toEqual([]);
+});

@@ -1,0 +1,108 @@
+import type { RebuildPlan, RebuildRequest } from '@slipway/client';
+import { submitted } from '../batch/commands.js';
+import type { CommandContext, CommonOptions } from '../command-context.js';
+import { CommandError } from '../command-error.js';
+import { connect } from '../connection/connection.js';
+import { type ExitCode, exitCodes } from '../exit-codes.js';
+import type { Screen, Terminal } from '../terminal/terminal.js';
+import { count, shown, table } from '../terminal/text.js';
+
+export interface RebuildOptions extends CommonOptions {
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly label?: Readonly<Record<string, string>>;
+  readonly template?: string;
+  readonly baseImage?: string;
+  readonly image?: string;
+  readonly value?: Readonly<Record<string, string>>;
+  readonly buildArg?: Readonly<Record<string, string>>;
+  readonly setLabel?: Readonly<Record<string, string>>;
+  readonly sameTemplate?: boolean;
+  readonly priority: 'high' | 'normal' | 'low';
+  readonly skipUnchanged?: boolean;
+  readonly parallel?: number;
+  readonly onFailure: 'continue' | 'stop';
+  readonly callback?: string;
+  readonly dryRun?: boolean;
+  readonly detach?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Builds known functions again as one batch, and shows it to its end; with `dryRun` says which and why. */
+export async function rebuild(
+  names: readonly string[],
+  options: RebuildOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { terminal, env } = context;
+  const request = requestOf(names, options, env);
+  const client = await connect({ options, env });
+  if (options.dryRun) {
+    const plan = await client.planRebuild({ rebuild: request });
+    if (options.json) terminal.out.line(JSON.stringify(plan));
+    else showPlan(plan, terminal);
+    return exitCodes.ok;
+  }
+  const plan = await client.submitRebuild({ rebuild: request });
+  if (!options.json && !options.quiet) {
+    const { err } = terminal;
+    err.line(`${err.style('bold', 'rebuild'.padEnd(10))} ${count(plan.functions.length, 'function')}`);
+  }
+  if (!options.json) sayLeftOut(plan, terminal.err);
+  return submitted({ batch: plan.batch, client, options, context });
+}
+
+function requestOf(
+  names: readonly string[],
+  options: RebuildOptions,
+  env: CommandContext['env'],
+): Omit<RebuildRequest, 'dry_run'> {
+  const { namespace, name, label, template, baseImage, image, callback, parallel } = options;
+  const secret = env.SLIPWAY_CALLBACK_SECRET || undefined;
+  const select = {
+    ...(names.length > 0 && { functions: [...names] }),
+    ...(namespace !== undefined && { namespace }),
+    ...(name !== undefined && { name }),
+    ...(label && { labels: label }),
+    ...(template !== undefined && { template }),
+    ...(baseImage !== undefined && { base_image: baseImage }),
+  };
+  if (Object.keys(select).length === 0) {
+    throw new CommandError({
+      message: 'it is not said which functions are to be built again',
+      remedy:
+        'Name them, or select them with --base-image, --template, --namespace, --name or --label; `--name "*"` is all.',
+      exitCode: exitCodes.usage,
+    });
+  }
+  return {
+    select,
+    ...(image !== undefined && { image }),
+    values: options.value ?? {},
+    build_args: options.buildArg ?? {},
+    labels: options.setLabel ?? {},
+    template: options.sameTemplate ? 'same' : 'current',
+    priority: options.priority,
+    skip_if_unchanged: options.skipUnchanged ?? false,
+    on_failure: options.onFailure,
+    ...(parallel !== undefined && { max_running: parallel }),
+    ...(callback !== undefined && { callback: { url: callback, ...(secret !== undefined && { secret }) } }),
+  };
+}
+
+function showPlan(plan: RebuildPlan, { out, err }: Terminal): void {
+  const rows = plan.functions.map(({ function: name, image, reasons }) => [
+    name,
+    image,
+    shown(reasons.join('; ')),
+  ]);
+  for (const row of table([['FUNCTION', 'IMAGE', 'WHY'], ...rows])) out.line(row);
+  sayLeftOut(plan, err);
+  err.line(`Nothing was submitted. ${count(plan.functions.length, 'function')} would be built.`);
+}
+
+function sayLeftOut(plan: RebuildPlan, err: Screen): void {
+  for (const { function: name, code, reason } of plan.left_out) {
+    err.line(`${err.style('yellow', 'left out')}   ${name}: ${code}: ${shown(reason)}`);
+  }
+}

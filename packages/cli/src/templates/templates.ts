@@ -1,0 +1,86 @@
+import { basename, resolve } from 'node:path';
+import { submitted } from '../batch/commands.js';
+import { packTree } from '../build/pack.js';
+import type { CommandContext, CommonOptions } from '../command-context.js';
+import { CommandError } from '../command-error.js';
+import { connect } from '../connection/connection.js';
+import { type ExitCode, exitCodes } from '../exit-codes.js';
+import { ContextTree, listPath } from '../stack/context-tree.js';
+import { duration, shortDigest, shown, table } from '../terminal/text.js';
+
+/** Shows the templates of the server. */
+export async function listTemplates(
+  options: CommonOptions,
+  { terminal: { out, err }, env }: CommandContext,
+): Promise<ExitCode> {
+  const client = await connect({ options, env });
+  const templates = [];
+  let cursor: string | undefined;
+  do {
+    const page = await client.listTemplates({
+      query: { limit: 200, ...(cursor !== undefined && { cursor }) },
+    });
+    templates.push(...page.templates);
+    cursor = page.next_cursor;
+  } while (cursor !== undefined);
+  if (options.json) out.line(JSON.stringify(templates));
+  else if (templates.length === 0) err.line('No templates.');
+  else {
+    const rows = templates.map((template) => [
+      ...[template.name, String(template.version), shortDigest(template.digest)],
+      shown(template.handler_folder),
+      shown(template.build_options.map(({ name }) => name).join(' ')) || '-',
+      `${duration(Date.now() - Date.parse(template.updated_at))} ago`,
+    ]);
+    for (const row of table([
+      ['TEMPLATE', 'VERSION', 'FILES', 'HANDLER', 'BUILD OPTIONS', 'CHANGED'],
+      ...rows,
+    ]))
+      out.line(row);
+  }
+  return exitCodes.ok;
+}
+
+export interface PushTemplateOptions extends CommonOptions {
+  readonly name?: string;
+  readonly rebuild?: boolean;
+  readonly detach?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Sends a template folder to the server; with `rebuild` builds again what uses it, and shows that to its end. */
+export async function pushTemplate(
+  folder: string,
+  options: PushTemplateOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { terminal, env } = context;
+  const { out, err } = terminal;
+  const tree = new ContextTree();
+  const files = await listPath({ path: resolve(folder) });
+  if (files.type === 'folder') tree.lay('', files);
+  if (tree.entries.get('template.yml')?.type !== 'file') {
+    throw new CommandError({
+      message: `there is no template.yml in ${folder}`,
+      remedy: 'Name the folder of one template, such as ./template/node.',
+      exitCode: exitCodes.usage,
+    });
+  }
+  const client = await connect({ options, env });
+  const { batch, ...template } = await client.putTemplate({
+    name: options.name ?? basename(resolve(folder)),
+    archive: () => packTree(tree.entries),
+    rebuild: options.rebuild ?? false,
+  });
+  if (options.json) out.line(JSON.stringify({ type: 'template', ...template, ...(batch && { batch }) }));
+  else if (!options.quiet) {
+    err.line(
+      `${err.style('bold', 'template'.padEnd(10))} ${template.name}, version ${template.version}, ${shortDigest(template.digest)}`,
+    );
+  }
+  if (batch !== undefined) {
+    return submitted({ batch: await client.getBatch({ id: batch }), client, options, context });
+  }
+  if (options.rebuild && !options.json) err.line('Nothing that uses it has to be built again.');
+  return exitCodes.ok;
+}
