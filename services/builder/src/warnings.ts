@@ -21,11 +21,6 @@ export function warningsOf({ config, engine }: WarningOptions): string[] {
     ...(keyRing && engine === 'buildkit' && scheme === 'tcp' && !isLoopback(host)
       ? ['build secrets go to BuildKit over a network connection that is not encrypted']
       : []),
-    ...(keyRing && engine === 'buildah'
-      ? [
-          'buildah does not keep builds apart: a step of one build can read the secrets of another that runs at the same time',
-        ]
-      : []),
     ...(insecureRegistries.includes('*') ? ['every registry may be spoken to over plain http'] : []),
   ];
 }

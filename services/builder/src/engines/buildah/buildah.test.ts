@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findTool, temporaryFolder } from '@slipway/local';
+import { SecretBytes } from '@slipway/shared/sealing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { build, buildRequest, busyboxBase, failure } from '../../testing/build-request.js';
+import { build, buildRequest, busyboxBase, failure, output } from '../../testing/build-request.js';
 import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
 import { mountsIn, unmountIn } from '../../testing/mounts.js';
 import { processesWith } from '../../testing/processes.js';
@@ -112,6 +113,24 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
     const what = await request('FROM scratch\nCOPY busybox /\n', { platforms: [ownPlatform, 'linux/s390x'] });
     expect(await failure(opened.engine, what)).toMatchObject({ code: 'platform_unsupported', log: [] });
     expect(existsSync(join(what.scratchDir, 'image'))).toBe(false);
+  });
+
+  test('a build that has secrets runs beside no other, for their steps could look into each other', async () => {
+    const marker = ['sleep', `54327${process.pid}`];
+    const look = await request(`${busyboxBase}RUN ls /dev/shm; echo looked\n`);
+    const secrets = new Map([['token', new SecretBytes(Buffer.from('hunter2hunter2'))]]);
+    const steps = `RUN --mount=type=secret,id=token busybox ${marker.join(' ')} || true\n`;
+    const first = build(opened.engine, await request(busyboxBase + steps, { secrets }));
+    await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+    const log: string[] = [];
+    const run = { signal: new AbortController().signal, onLog: (line: string) => log.push(line) };
+    const second = opened.engine.build(look, run);
+    await vi.waitFor(() => expect(log).toEqual([expect.stringContaining('waiting for other builds')]));
+    for (const pid of processesWith(...marker)) process.kill(Number(pid), 'SIGTERM');
+    await first;
+    await second;
+    expect(output(log)).toContain('looked');
+    expect(output(log).filter((line) => line.startsWith('buildah'))).toEqual([]);
   });
 
   test.each(['sbom', 'provenance'])('it makes no attestation (%s)', async (kind) => {

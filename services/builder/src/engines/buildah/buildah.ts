@@ -9,11 +9,13 @@ import { withMemoryFolder } from '../../secrets/memory.js';
 import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engine.js';
 import { engineError } from '../engine-error.js';
 import { FailureText, textLines } from '../failure-text.js';
+import { statusLine } from '../log-lines.js';
 import { foreignPlatforms, ownPlatform } from '../platform.js';
 import { cgroupParentOf, ownedContainers } from './containers.js';
 import { BuildahLog } from './log.js';
 import { registriesConf } from './registries-conf.js';
 import { secretOptions } from './secrets.js';
+import { Turns } from './turns.js';
 
 interface BuildahOptions {
   /** For images and containers; undefined means where buildah keeps them by default. */
@@ -33,6 +35,8 @@ const shortCommandTimeoutMs = 15_000;
 export class BuildahEngine implements BuildEngine {
   readonly name = 'buildah';
   readonly #options: BuildahOptions;
+  /** Steps of builds at the same time can look into each other, so one that has secrets runs alone. */
+  readonly #turns = new Turns();
   #containersFolder: string | undefined;
 
   constructor(options: BuildahOptions) {
@@ -93,9 +97,18 @@ export class BuildahEngine implements BuildEngine {
         request.contextDir,
       ];
       const build = { ...step, stage: 'build', args } as const;
-      if (request.secrets.size === 0) await this.#step(build);
-      // From version 1.38 on buildah writes what a step mounts into its folder for temporary files, before that into /dev/shm.
-      else await withMemoryFolder((folder) => this.#step({ ...build, env: { ...env, TMPDIR: folder } }));
+      const isSecret = request.secrets.size > 0;
+      await this.#turns.take({
+        alone: isSecret,
+        signal,
+        onWait: () =>
+          onLog(statusLine(new Date(), 'waiting for other builds: one that has secrets runs alone')),
+        work: () =>
+          // From version 1.38 on buildah writes what a step mounts into its folder for temporary files, before that into /dev/shm.
+          isSecret
+            ? withMemoryFolder((folder) => this.#step({ ...build, env: { ...env, TMPDIR: folder } }))
+            : this.#step(build),
+      });
       if (!request.push) return { digest: undefined };
       const image = (await readFile(imageFile, 'utf8')).trim();
       const digestFile = join(request.scratchDir, 'digest');
