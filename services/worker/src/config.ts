@@ -9,6 +9,7 @@ import {
 } from '@slipway/shared/config';
 import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
 import { type BuilderEntry, parseBuilders } from './fleet/builders.js';
+import type { RetentionConfig } from './leader/retention.js';
 
 export interface WorkerConfig extends CommonConfig, RedisConfig {
   readonly blobStore: string;
@@ -23,6 +24,9 @@ export interface WorkerConfig extends CommonConfig, RedisConfig {
   /** Workers or builders that may die over a job before it is quarantined. */
   readonly quarantineAfter: number;
   readonly queueTimeoutMs: number;
+  readonly retention: RetentionConfig;
+  /** A source that nothing refers to stays for so long after its last use. */
+  readonly sourceGraceMs: number;
   /** Where webhooks may go, besides public addresses. */
   readonly egressAllow: Allowlist;
 }
@@ -42,6 +46,12 @@ export function loadConfig(env: Env): WorkerConfig {
       stalledIntervalMs: fields.int('STALLED_INTERVAL_MS', { default: 5_000, min: 500 }),
       quarantineAfter: fields.int('QUARANTINE_AFTER', { default: 2, min: 1 }),
       queueTimeoutMs: fields.int('QUEUE_TIMEOUT_MS', { default: 24 * 3600 * 1_000, min: 1 }),
+      retention: {
+        days: fields.int('RETENTION_DAYS', { default: 30, min: 1 }),
+        failedDays: fields.int('RETENTION_FAILED_DAYS', { default: 90, min: 1 }),
+        jobs: fields.int('RETENTION_JOBS', { default: 100_000, min: 1 }),
+      },
+      sourceGraceMs: fields.int('SOURCE_GRACE_MS', { default: 24 * 3600 * 1_000, min: 60_000 }),
       egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),
       maxAttempts: fields.int('MAX_ATTEMPTS', { default: 4, min: 1, max: 100 }),
     };

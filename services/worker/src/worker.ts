@@ -16,7 +16,7 @@ import { createSender } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKey, webhookSecret } from '@slipway/shared/signing';
-import { cacheSources, createSourceReader } from '@slipway/shared/source';
+import { cacheSources, createSourceReader, SourceUses } from '@slipway/shared/source';
 import express from 'express';
 import { Agent } from 'undici';
 import { Attempts } from './attempts/attempt.js';
@@ -31,6 +31,8 @@ import { Batches } from './leader/batches.js';
 import { Capacity } from './leader/capacity.js';
 import { Leader } from './leader/leader.js';
 import { Reconciler } from './leader/reconciler.js';
+import { Retention } from './leader/retention.js';
+import { SourceCollection } from './leader/source-collection.js';
 import { createMetrics } from './metrics.js';
 import { deliver } from './notify/delivery.js';
 import { Notifier } from './notify/notifier.js';
@@ -113,6 +115,15 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     new Capacity({ registry, builds, logger }),
     new Reconciler({ redis, keys, store, builds, metrics, logger }),
     new Batches({ batches, store, dequeue: (id) => builds.remove(id), logger }),
+    new Retention({ store, blobs, config: config.retention, now: Date.now, logger }),
+    new SourceCollection({
+      redis,
+      keys,
+      blobs,
+      uses: new SourceUses({ redis, keys }),
+      graceMs: config.sourceGraceMs,
+      logger,
+    }),
   ];
   const delivery = {
     store,
@@ -157,6 +168,8 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       build_timeout_ms: config.buildTimeoutMs,
       lock_duration_ms: config.lockDurationMs,
       max_attempts: config.maxAttempts,
+      retention: config.retention,
+      source_grace_ms: config.sourceGraceMs,
       payload_secret: 'configured',
       webhook_secret: config.webhookSecret ? 'configured' : 'derived',
     },

@@ -162,6 +162,11 @@ export class JobStore {
     return parseRecord(id, await this.#redis.hgetall(this.#keys.job(id)));
   }
 
+  /** Jobs in a state, those first that were submitted first. */
+  async oldest(state: JobState, limit: number): Promise<string[]> {
+    return await this.#redis.zrangebylex(this.#keys.index(`state:${state}`), '-', '+', 'LIMIT', 0, limit);
+  }
+
   /** How many records are in a state. */
   async count(state: JobState): Promise<number> {
     return await this.#redis.zcard(this.#keys.index(`state:${state}`));

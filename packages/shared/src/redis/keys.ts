@@ -37,6 +37,8 @@ export interface Keys {
   readonly sourcesRemoving: string;
   readonly sourcesRemoved: string;
   readonly sourcesPinned: string;
+  /** Hash: how many write each of the pinned ones. */
+  readonly sourcesWriters: string;
   /** The digest of a folder of a git repository at a commit. */
   gitSource(id: string): string;
   job(id: string): string;
@@ -79,6 +81,7 @@ export function redisKeys(prefix: string): Keys {
     sourcesRemoving: `${base}sources:removing`,
     sourcesRemoved: `${base}sources:removed`,
     sourcesPinned: `${base}sources:pinned`,
+    sourcesWriters: `${base}sources:writers`,
     gitSource: (id) => `${base}git:${id}`,
     batch: (id) => `${base}batch:${id}`,
     batchEvents: (id) => `${base}batch:events:${id}`,

@@ -10,7 +10,7 @@ import { defineScript } from '../redis/index.js';
  * since then. *removed*: they are. Whoever found a source before it went finds it in one of the last two when he comes to refer
  * to it, and is refused (lua/create.ts); an hour is longer than that takes. Beside these, *pinned* holds what is being written until then.
  *
- * KEYS: 1 used, 2 removing, 3 removed, 4 pinned. ARGV: 1 operation, then
+ * KEYS: 1 used, 2 removing, 3 removed, 4 pinned, 5 how many write each (hash). ARGV: 1 operation, then
  * claim: 2 digest, 3 whether its blobs were found, 4 ms that writing them may take. {'there'}, {'write'} or {'removing'}.
  * stored: 2 digest. Its blobs are written.
  * release: 2 digest. They could not be.
@@ -23,10 +23,16 @@ import { defineScript } from '../redis/index.js';
  * discover: 2… digests whose blobs were found.
  */
 export const sourceScript = defineScript(`
-local used, removing, removed, pinned, op = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
+local used, removing, removed, pinned, writers, op = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function ms(number) return string.format('%.0f', number) end
+-- Several may write the same at once; the last of them to end takes the pin away.
+local function unpin(digest)
+  if redis.call('HINCRBY', writers, digest, -1) > 0 then return end
+  redis.call('HDEL', writers, digest)
+  redis.call('ZREM', pinned, digest)
+end
 local function going(digest) return redis.call('ZSCORE', removing, digest) or redis.call('ZSCORE', removed, digest) end
 
 if op == 'claim' then
@@ -36,16 +42,17 @@ if op == 'claim' then
     return { 'there' }
   end
   redis.call('ZADD', pinned, ms(now + tonumber(ARGV[4])), ARGV[2])
+  redis.call('HINCRBY', writers, ARGV[2], 1)
   return { 'write' }
 end
 if op == 'stored' then
-  redis.call('ZREM', pinned, ARGV[2])
+  unpin(ARGV[2])
   redis.call('ZREM', removed, ARGV[2])
   if not redis.call('ZSCORE', removing, ARGV[2]) then redis.call('ZADD', used, ms(now), ARGV[2]) end
   return { 'ok' }
 end
 if op == 'release' then
-  redis.call('ZREM', pinned, ARGV[2])
+  unpin(ARGV[2])
   return { 'ok' }
 end
 if op == 'touch' then
@@ -63,7 +70,10 @@ if op == 'keep' then
 end
 if op == 'condemn' then
   local condemned = {}
-  redis.call('ZREMRANGEBYSCORE', pinned, '-inf', ms(now))
+  for _, dead in ipairs(redis.call('ZRANGEBYSCORE', pinned, '-inf', ms(now), 'LIMIT', 0, 1000)) do
+    redis.call('ZREM', pinned, dead)
+    redis.call('HDEL', writers, dead)
+  end
   for i = 3, #ARGV do
     local score = redis.call('ZSCORE', used, ARGV[i])
     if score and tonumber(score) < tonumber(ARGV[2]) and not redis.call('ZSCORE', pinned, ARGV[i]) then

@@ -36,7 +36,13 @@ export class SourceUses implements SourceClaims {
 
   constructor({ redis, keys }: { redis: Redis; keys: Keys }) {
     this.#redis = redis;
-    this.#keys = [keys.sourcesUsed, keys.sourcesRemoving, keys.sourcesRemoved, keys.sourcesPinned];
+    this.#keys = [
+      keys.sourcesUsed,
+      keys.sourcesRemoving,
+      keys.sourcesRemoved,
+      keys.sourcesPinned,
+      keys.sourcesWriters,
+    ];
   }
 
   async #run(...args: (string | number)[]): Promise<string[]> {

@@ -141,6 +141,8 @@ async function startWorker(options: {
     concurrency: 20,
     quarantineAfter: 2,
     queueTimeoutMs: 60_000,
+    retention: { days: 30, failedDays: 90, jobs: 100_000 },
+    sourceGraceMs: 60_000,
     buildTimeoutMs: 60_000,
     lockDurationMs: 2_000,
     stalledIntervalMs: 500,

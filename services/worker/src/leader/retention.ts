@@ -1,0 +1,82 @@
+import type { BlobStore } from '@slipway/shared/blobs';
+import type { TerminalState } from '@slipway/shared/contracts';
+import { timeOfId } from '@slipway/shared/ids';
+import type { JobRecord, JobStore } from '@slipway/shared/jobs';
+import type { Logger } from '@slipway/shared/logger';
+import { logBlobKey } from '@slipway/shared/logs';
+import type { Duty } from './leader.js';
+
+/** How long records of ended jobs are kept. */
+export interface RetentionConfig {
+  readonly days: number;
+  /** For jobs that failed. */
+  readonly failedDays: number;
+  /** Ended jobs of all kinds; the oldest go first, those that failed last. */
+  readonly jobs: number;
+}
+
+interface RetentionOptions {
+  readonly store: Pick<JobStore, 'count' | 'oldest' | 'get' | 'remove'>;
+  readonly blobs: Pick<BlobStore, 'remove'>;
+  readonly config: RetentionConfig;
+  readonly now: () => number;
+  readonly logger: Logger;
+}
+
+const dayMs = 24 * 3600 * 1_000;
+/** Whatever the number, so that what has just ended can be told and looked at. */
+const leastMs = 3600 * 1_000;
+const removedAtOnce = 500;
+/** The order in which those that are too many go. */
+const states: readonly TerminalState[] = ['canceled', 'succeeded', 'failed'];
+
+/** Removes the records of jobs that ended long ago, or of which there are too many, with their logs; a few hundred a call. */
+export class Retention implements Duty {
+  readonly name = 'retention';
+  readonly everyMs = 1_000;
+  readonly #options: RetentionOptions;
+
+  constructor(options: RetentionOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { store, config, now, logger } = this.#options;
+    let left = removedAtOnce;
+    for (const state of states) {
+      const keptMs = (state === 'failed' ? config.failedDays : config.days) * dayMs;
+      left -= await this.#removeOldest(state, now() - keptMs, left);
+    }
+    const counts = await Promise.all(states.map((state) => store.count(state)));
+    let tooMany = Math.min(left, counts.reduce((sum, count) => sum + count, 0) - config.jobs);
+    for (const state of states) {
+      const removed = await this.#removeOldest(state, now() - leastMs, tooMany);
+      left -= removed;
+      tooMany -= removed;
+    }
+    if (left < removedAtOnce) logger.info({ removed: removedAtOnce - left }, 'removed records of ended jobs');
+  }
+
+  /** Removes up to so many that ended before a time, and returns how many. */
+  async #removeOldest(state: TerminalState, endedBefore: number, most: number): Promise<number> {
+    const { store } = this.#options;
+    if (most <= 0) return 0;
+    // Ids sort by when jobs were submitted, and none ends before that.
+    const ids = (await store.oldest(state, most)).filter((id) => timeOfId(id) < endedBefore);
+    const records = await Promise.all(ids.map((id) => store.get(id)));
+    const old = records.flatMap((record) => (record && ended(record, endedBefore) ? [record] : []));
+    const removed = await Promise.all(old.map((record) => this.#remove(record, endedBefore)));
+    return removed.filter(Boolean).length;
+  }
+
+  /** The logs go first: whoever is stopped in between finds the record again. */
+  async #remove(record: JobRecord, endedBefore: number): Promise<boolean> {
+    const { store, blobs } = this.#options;
+    for (let attempt = 1; attempt <= record.attempt; attempt++) {
+      await blobs.remove(logBlobKey(record.id, attempt));
+    }
+    return await store.remove(record, endedBefore);
+  }
+}
+
+const ended = ({ finishedAt }: JobRecord, before: number) => finishedAt !== undefined && finishedAt < before;

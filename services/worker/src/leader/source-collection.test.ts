@@ -1,0 +1,227 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openBlobStore } from '@slipway/shared/blobs';
+import { type JobSpec, jobSpecSchema } from '@slipway/shared/contracts';
+import { newId } from '@slipway/shared/ids';
+import { JobStore } from '@slipway/shared/jobs';
+import { Cleanups } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { connectRedis, redisKeys } from '@slipway/shared/redis';
+import { createSourceStore, packFiles, SourceUses } from '@slipway/shared/source';
+import { TemplateStore } from '@slipway/shared/templates';
+import { afterEach, describe, expect, inject, it } from 'vitest';
+import { SourceCollection } from './source-collection.js';
+
+const logger = createLogger({ name: 'test', level: 'fatal' });
+const tenant = { name: 'default', weight: 1 };
+const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 100, maxRatio: 200 };
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of cleanups.splice(0).reverse()) await step();
+});
+
+let prefixes = 0;
+
+async function setUp() {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-collection-'));
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  const owned = new Cleanups();
+  cleanups.push(() => owned.run(logger));
+  const redis = connectRedis({
+    url: inject('redisUrl'),
+    name: 'test',
+    logger,
+    cleanups: owned,
+    mode: 'request',
+  });
+  const keys = redisKeys(`collection-${process.pid}-${++prefixes}`);
+  const blobs = await openBlobStore(`file://${folder}`);
+  const uses = new SourceUses({ redis, keys });
+  const sources = createSourceStore({ blobs, limits, claims: uses });
+  const store = new JobStore({ redis, keys });
+  const collection = (graceMs: number) =>
+    new SourceCollection({ redis, keys, blobs, uses, graceMs, logger, restMs: 0 });
+  let images = 0;
+  const spec = (digest: string, changes: object = {}): JobSpec =>
+    jobSpecSchema.parse({ image: `r.example/f${++images}:1`, source: { digest }, ...changes });
+  return {
+    redis,
+    keys,
+    blobs,
+    uses,
+    sources,
+    store,
+    collection,
+    spec,
+    upload: async (text: string) => (await sources.ingest(archive(text))).digest,
+    async submit(digest: string, changes: object = {}) {
+      const id = newId('job');
+      await store.create(id, spec(digest, changes), { tenant });
+      return id;
+    },
+    async forget(id: string) {
+      await store.cancel(id);
+      const record = await store.get(id);
+      if (!record) throw new Error('it is gone');
+      expect(await store.remove(record, Number.MAX_SAFE_INTEGER)).toBe(true);
+    },
+    /** Runs rounds until one has looked at all that was idle. */
+    async collect(collector: SourceCollection, rounds = 2) {
+      for (let round = 0; round < rounds; round++)
+        for (let step = 0; step < 50; step++) await collector.run();
+    },
+    stored: () => {
+      const names = readdirSync(folder, { withFileTypes: true }).map(({ name }) => name);
+      return names.includes('sources') ? readdirSync(join(folder, 'sources')).sort() : [];
+    },
+  };
+}
+
+async function* archive(text: string) {
+  yield* packFiles({ Dockerfile: `FROM scratch\n# ${text}\n` });
+}
+
+const names = (...digests: string[]) =>
+  digests.flatMap((digest) => [`${digest.slice(7)}.json`, `${digest.slice(7)}.tar`]).sort();
+
+describe('the collection of sources', () => {
+  it('removes what nothing refers to, and nothing that a job, a function or a template does', async () => {
+    const { redis, keys, collection, upload, submit, forget, collect, stored } = await setUp();
+    const [byJob, asTemplate, byFunction, byTemplate, unused] = await Promise.all(
+      ['job', 'laid under', 'function', 'template', 'nobody'].map(upload),
+    );
+    if (!byJob || !asTemplate || !byFunction || !byTemplate || !unused) throw new Error('not stored');
+    const job = await submit(byJob, {
+      template: { name: 't', digest: asTemplate, handler_folder: 'function' },
+    });
+    await forget(await submit(byFunction, { function: 'hello' }));
+    const settings = { handler_folder: 'function', build_options: [] };
+    await new TemplateStore({ redis, keys }).put({
+      tenant: 'default',
+      name: 't',
+      digest: byTemplate,
+      settings,
+    });
+    const collector = collection(0);
+    await collect(collector);
+    expect(stored()).toEqual(names(byJob, asTemplate, byFunction, byTemplate));
+    await forget(job);
+    await collect(collector);
+    expect(stored()).toEqual(names(byFunction, byTemplate));
+  });
+
+  it('leaves what was used within the grace time, be it only looked for', async () => {
+    const { redis, keys, sources, collection, upload, collect, stored } = await setUp();
+    const [old, found] = await Promise.all(['old', 'found'].map(upload));
+    if (!old || !found) throw new Error('not stored');
+    for (const digest of [old, found]) await redis.zadd(keys.sourcesUsed, Date.now() - 3_600_000, digest);
+    expect(await sources.find(found)).toBeDefined();
+    await collect(collection(1_800_000));
+    expect(stored()).toEqual(names(found));
+    expect(await sources.find(old)).toBeUndefined();
+  });
+
+  it('takes what it finds stored without a note for used now, and removes it a grace time later', async () => {
+    const { redis, keys, collection, upload, collect, stored } = await setUp();
+    const digest = await upload('unnoted');
+    await redis.del(keys.sourcesUsed);
+    await collect(collection(3_600_000));
+    expect(await redis.zscore(keys.sourcesUsed, digest)).not.toBeNull();
+    expect(stored()).toEqual(names(digest));
+    await collect(collection(0));
+    expect(stored()).toEqual([]);
+  });
+
+  it('lets nobody refer to what is being removed, has uploads wait for it, and finishes what another one left', async () => {
+    const { redis, keys, uses, sources, collection, upload, submit, collect, stored } = await setUp();
+    const digest = await upload('going');
+    const { since } = await uses.idle(-1, 0);
+    expect(await uses.condemn(since, [digest])).toEqual([digest]);
+    await expect(submit(digest)).rejects.toMatchObject({ code: 'source_not_found' });
+    expect(await sources.find(digest)).toBeUndefined();
+    const uploading = upload('going');
+    // Whoever condemned it has died; a minute later the leader sees to it.
+    await redis.zadd(keys.sourcesRemoving, Date.now() - 120_000, digest);
+    await collect(collection(3_600_000), 1);
+    expect(await uploading).toBe(digest);
+    expect(stored()).toEqual(names(digest));
+    await submit(digest);
+  });
+
+  it('never takes a source from an accepted job, however much is uploaded, submitted and collected at once', async () => {
+    const { redis, keys, sources, uses, blobs, store, spec, upload, collection, forget, stored } =
+      await setUp();
+    const second = createSourceStore({ blobs, limits, claims: uses });
+    const texts = Array.from({ length: 6 }, (_, n) => `text ${n}`);
+    const seen = { accepted: 0, refused: 0, removed: 0 };
+    const wanted = { accepted: 1_000, refused: 20, removed: 200 };
+    const enough = () =>
+      Object.entries(wanted).every(([name, count]) => seen[name as keyof typeof seen] >= count);
+    const whole = async (digest: string) => {
+      expect(await second.manifest(digest)).toBeDefined();
+      const tar = await second.openTar(digest);
+      expect(tar).toBeDefined();
+      await tar?.close();
+    };
+    const waiting: (() => void)[] = [];
+    let working = 8;
+    const rounds = async (count: number) => {
+      for (let n = 0; n < count; n++) await new Promise<void>((resolve) => waiting.push(resolve));
+    };
+    const client = async (number: number) => {
+      const held: { id: string; digest: string }[] = [];
+      for (let n = number; !enough(); n++) {
+        const digest = await upload(texts[n % texts.length] as string);
+        // As a request does: it looks for the source, and writes a record that refers to it later on.
+        if (!(await second.find(digest))) continue;
+        if (n % 3 === 0) await rounds(3);
+        const id = newId('job');
+        try {
+          await store.create(id, spec(digest), { tenant });
+          held.push({ id, digest });
+          seen.accepted++;
+          await whole(digest);
+        } catch (error) {
+          if ((error as { code?: string }).code !== 'source_not_found') throw error;
+          seen.refused++;
+        }
+        if (held.length > n % 4) {
+          for (const job of held.splice(0)) {
+            await whole(job.digest);
+            await forget(job.id);
+          }
+        }
+      }
+      for (const job of held) {
+        await whole(job.digest);
+        await forget(job.id);
+      }
+    };
+    const counting = {
+      list: blobs.list,
+      async remove(key: string) {
+        await blobs.remove(key);
+        seen.removed++;
+      },
+    };
+    const leader = async () => {
+      const options = { redis, keys, uses, graceMs: 0, logger, restMs: 0 };
+      const collector = new SourceCollection({ ...options, blobs: counting });
+      while (working > 0) {
+        // Some steps make a round, even of nothing.
+        for (let step = 0; step < 10; step++) await collector.run();
+        for (const go of waiting.splice(0)) go();
+      }
+    };
+    const clients = Array.from({ length: working }, (_, n) => client(n).finally(() => working--));
+    await Promise.all([...clients, leader(), leader()]);
+    expect(await sources.find('sha256:none')).toBeUndefined();
+    const last = collection(0);
+    for (let step = 0; stored().length > 0; step++) {
+      expect(step).toBeLessThan(1_000);
+      await last.run();
+    }
+  }, 60_000);
+});

@@ -1,0 +1,127 @@
+import type { BlobStore } from '@slipway/shared/blobs';
+import type { Logger } from '@slipway/shared/logger';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import { listSources, removeSource, type SourceUses } from '@slipway/shared/source';
+import type { Duty } from './leader.js';
+import { referencesInRecords } from './source-references.js';
+
+interface SourceCollectionOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly blobs: Pick<BlobStore, 'list' | 'remove'>;
+  readonly uses: SourceUses;
+  /** A source that nothing refers to stays for so long after its last use. */
+  readonly graceMs: number;
+  readonly logger: Logger;
+  /** From the end of one round to the beginning of the next. */
+  readonly restMs?: number;
+}
+
+const hourMs = 3600_000;
+const discoverEveryMs = 24 * hourMs;
+/** Looked for in one round; what is left has its turn in the next. */
+const mostIdle = 5_000;
+const removedAtOnce = 100;
+/**
+ * What was condemned is removed at once or not at all: a process that was frozen in between leaves it to whoever leads after
+ * a minute, and by then somebody may be writing it again.
+ */
+const removeWithinMs = 10_000;
+const abandonedMs = 60_000;
+
+/**
+ * Removes sources that no job, function or template refers to. It marks and sweeps while all others go on:
+ *
+ * 1. Candidates are the sources that have not been used for the grace time, as of a moment. Every use is noted before anything
+ *    refers to it: an upload, a request that finds it, and the very step that writes a job's record.
+ * 2. All records are read. Those among the candidates that are referred to count as used now. What is written meanwhile is no
+ *    candidate, or ceases to be one.
+ * 3. The others are condemned, one atomic step each: only what has not been used since that moment, and is not being written.
+ *    From then on nobody can refer to it, and its blobs are removed.
+ *
+ * A call does a small part of that, so that the leader's other duties go on. Two at once, or one that stops midway, do no harm.
+ */
+export class SourceCollection implements Duty {
+  readonly name = 'collect sources';
+  readonly everyMs = 500;
+  readonly #options: SourceCollectionOptions;
+  readonly #restMs: number;
+  #round: AsyncGenerator<void> | undefined;
+  #nextAt = Number.NEGATIVE_INFINITY;
+  #discoverAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: SourceCollectionOptions) {
+    this.#options = options;
+    this.#restMs = options.restMs ?? Math.min(hourMs, options.graceMs / 24);
+  }
+
+  async run(): Promise<void> {
+    if (!this.#round && performance.now() < this.#nextAt) return;
+    this.#round ??= this.#collect();
+    // A generator that has thrown is done: the next call begins a new round.
+    const round = this.#round;
+    this.#round = undefined;
+    const { done } = await round.next();
+    if (done) this.#nextAt = performance.now() + this.#restMs;
+    else this.#round = round;
+  }
+
+  async *#collect(): AsyncGenerator<void> {
+    const { redis, keys, uses, graceMs, logger } = this.#options;
+    yield* this.#finishAbandoned();
+    yield* this.#discover();
+    const { since, digests } = await uses.idle(graceMs, mostIdle);
+    const unused = new Set(digests);
+    const complete = yield* referencesInRecords({
+      redis,
+      keys,
+      wanted: unused,
+      async onFound(found) {
+        for (const digest of found) unused.delete(digest);
+        await uses.keep(found);
+      },
+    });
+    if (!complete) return;
+    let removed = 0;
+    const left = [...unused];
+    while (left.length > 0) {
+      removed += await this.#remove(await uses.condemn(since, left.splice(0, removedAtOnce)));
+      yield;
+    }
+    if (removed > 0) logger.info({ removed, looked_at: digests.length }, 'removed sources that nobody used');
+  }
+
+  /** What someone condemned who has died since. */
+  async *#finishAbandoned(): AsyncGenerator<void> {
+    for (;;) {
+      const abandoned = await this.#options.uses.abandoned(abandonedMs, removedAtOnce);
+      await this.#remove(abandoned);
+      if (abandoned.length < removedAtOnce) return;
+      yield;
+    }
+  }
+
+  /** Sources whose writer died before it noted them, or that are older than notes are taken: they count as used now. */
+  async *#discover(): AsyncGenerator<void> {
+    const { blobs, uses } = this.#options;
+    if (performance.now() < this.#discoverAt) return;
+    for await (const digests of listSources({ blobs })) {
+      await uses.discover(digests);
+      yield;
+    }
+    this.#discoverAt = performance.now() + discoverEveryMs;
+  }
+
+  async #remove(condemned: readonly string[]): Promise<number> {
+    const { blobs, uses } = this.#options;
+    const until = performance.now() + removeWithinMs;
+    const gone: string[] = [];
+    for (const digest of condemned) {
+      if (performance.now() > until) break;
+      await removeSource({ blobs, digest });
+      gone.push(digest);
+    }
+    await uses.gone(gone);
+    return gone.length;
+  }
+}
