@@ -1,5 +1,24 @@
+import { randomInt } from 'node:crypto';
+
 /** The time that files are given, so that equal files make equal layers, whoever packed them and when. */
 export const modified = new Date(Date.UTC(1985, 9, 26, 8, 15));
+
+/** Of a second: Node sets times by the microsecond. */
+const steps = 1_000_000;
+
+/**
+ * The times of the files of each build, in seconds: `modified`, and a part of a second that no other build has. BuildKit keeps what
+ * it was sent for the next build, whosever it is, and takes a file for the one that it has when path, mode, size and time are the same.
+ * Layers hold whole seconds alone.
+ */
+export class ContextTimes {
+  #step = randomInt(steps);
+
+  next(): number {
+    this.#step = (this.#step + 1) % steps;
+    return modified.getTime() / 1_000 + (this.#step + 0.5) / steps;
+  }
+}
 
 /** https://reproducible-builds.org/specs/source-date-epoch: seconds since 1970. */
 const epochArgument = 'SOURCE_DATE_EPOCH';

@@ -22,6 +22,8 @@ interface ReceiveOptions {
   /** An empty folder; whoever asks removes it. */
   readonly folder: string;
   readonly onBytes: (bytes: number) => void;
+  /** The time that files are given, in seconds since 1970. */
+  readonly modified: number;
 }
 
 /** A payload that has been received, verified and unpacked. */
@@ -38,7 +40,7 @@ export interface ReceivedBuild {
 
 /** Receives a payload. Nothing of it is looked at before its signature has been found right. Rejects with a coded error. */
 export async function receiveBuild(options: ReceiveOptions): Promise<ReceivedBuild> {
-  const { request, signature, secret, limits, folder, onBytes } = options;
+  const { request, signature, secret, limits, folder, onBytes, modified } = options;
   const file = join(folder, 'payload.tar');
   const contextDir = join(folder, 'context');
   const bytes = await spoolVerified({
@@ -52,6 +54,7 @@ export async function receiveBuild(options: ReceiveOptions): Promise<ReceivedBui
   const unpacked = await unpackPayload({
     file,
     dir: contextDir,
+    modified,
     limits: { maxBytes: limits.maxSourceBytes, maxFiles: limits.maxSourceFiles },
   });
   // The build may need the room.

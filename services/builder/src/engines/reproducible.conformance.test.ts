@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { findTool } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { busyboxBase } from '../testing/build-request.js';
+import { busyboxBase, output } from '../testing/build-request.js';
 import { type EngineService, type ServicesOnEngines, servicesOn } from '../testing/engine-service.js';
 import { engineNames, isTested } from '../testing/engines.js';
 import { payloadOf } from '../testing/payload.js';
@@ -57,6 +57,21 @@ describe.each(engineNames)('%s', (name) => {
       await nextSecond();
       expect((await build(replicas[0])).digest).toBe(first.digest);
       expect((await build(replicas[1])).digest).toBe(first.digest);
+    });
+
+    test('with one file changed, but not its size, is another source', async () => {
+      const image = `${services.registry}/changed:1`;
+      const busybox = readFileSync(findTool('busybox') ?? '');
+      for (const word of ['one', 'two']) {
+        const files = {
+          Dockerfile: `${busyboxBase}COPY word /\nRUN cat /word\n`,
+          busybox,
+          word: `${word}\n`,
+        };
+        const body = payloadOf({ image, files });
+        const { log } = await resultOf(await postBuild({ url: replicas[0].url, body }));
+        expect(output(log ?? [])).toContain(word);
+      }
     });
 
     test('carries the time that its builder is told, or the real one', async () => {

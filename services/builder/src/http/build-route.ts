@@ -6,6 +6,7 @@ import { type Answer, BufferedAnswer, StreamedAnswer } from '@slipway/shared/fun
 import type { Logger } from '@slipway/shared/logger';
 import { signatureHeader } from '@slipway/shared/signing';
 import type { Request, RequestHandler, Response } from 'express';
+import { ContextTimes } from '../builds/epoch.js';
 import { type ReceivedBuild, type ReceiveLimits, receiveBuild } from '../builds/receive.js';
 import { runBuild } from '../builds/run.js';
 import type { Slots } from '../builds/slots.js';
@@ -37,6 +38,7 @@ export interface BuildRouteOptions {
 /** `POST /build` of the Function Builder API. */
 export function buildRoute(options: BuildRouteOptions): RequestHandler {
   const { slots, drain, metrics, secret } = options;
+  const times = new ContextTimes();
   return async (req, res) => {
     res.once('finish', () => metrics.responses.inc({ status: res.statusCode }));
     if (drain.begun.aborted) {
@@ -51,7 +53,7 @@ export function buildRoute(options: BuildRouteOptions): RequestHandler {
       return;
     }
     try {
-      await handle({ ...options, req, res, signature });
+      await handle({ ...options, req, res, signature, times });
     } finally {
       release();
     }
@@ -71,6 +73,7 @@ interface HandleOptions extends BuildRouteOptions {
   readonly req: Request;
   readonly res: Response;
   readonly signature: string | undefined;
+  readonly times: ContextTimes;
 }
 
 async function handle(options: HandleOptions): Promise<void> {
@@ -119,11 +122,11 @@ async function handle(options: HandleOptions): Promise<void> {
 }
 
 function receive(
-  { req, signature, secret, limits, metrics }: HandleOptions,
+  { req, signature, secret, limits, metrics, times }: HandleOptions,
   folder: string,
 ): Promise<ReceivedBuild> {
   const onBytes = (bytes: number) => metrics.receivedBytes.inc(bytes);
-  return receiveBuild({ request: req, signature, secret, limits, folder, onBytes });
+  return receiveBuild({ request: req, signature, secret, limits, folder, onBytes, modified: times.next() });
 }
 
 interface EndOptions {

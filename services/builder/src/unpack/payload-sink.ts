@@ -3,10 +3,17 @@ import { join } from 'node:path';
 import { configEntry, contextFolder, secretsEntry } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { normalPath, parentOf, type TarEntry, type TarSink } from '@slipway/shared/source';
-import { modified } from '../builds/epoch.js';
 import { hardLinkTarget, shown, type Tree } from './tree.js';
 
 const maxBesideBytes = 1024 * 1024;
+
+interface PayloadSinkOptions {
+  readonly tree: Tree;
+  readonly dir: string;
+  readonly maxEntries: number;
+  /** The time that files are given, in seconds since 1970. */
+  readonly modified: number;
+}
 
 /**
  * Takes the entries of a build payload: config and sealed secrets into memory, files and folders of `context/` to the disk at once,
@@ -17,16 +24,18 @@ export class PayloadSink implements TarSink {
   readonly #tree: Tree;
   readonly #dir: string;
   readonly #maxEntries: number;
+  readonly #modified: number;
   readonly #folders = new Set<string>(['']);
   #entries = 0;
   readonly #beside = new Map<string, Buffer[]>();
   #write: (piece: Buffer) => void = () => {};
   #end: () => void = () => {};
 
-  constructor({ tree, dir, maxEntries }: { tree: Tree; dir: string; maxEntries: number }) {
+  constructor({ tree, dir, maxEntries, modified }: PayloadSinkOptions) {
     this.#tree = tree;
     this.#dir = dir;
     this.#maxEntries = maxEntries;
+    this.#modified = modified;
   }
 
   /** The content of the config entry. */
@@ -119,7 +128,7 @@ export class PayloadSink implements TarSink {
     const fd = openSync(join(this.#dir, path), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
     this.#end = () => {
       this.#end = () => {};
-      futimesSync(fd, modified, modified);
+      futimesSync(fd, this.#modified, this.#modified);
       closeSync(fd);
     };
     fchmodSync(fd, entry.executable ? 0o755 : 0o644);

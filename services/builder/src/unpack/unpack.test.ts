@@ -4,12 +4,14 @@ import { lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'n
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
 import { afterAll, describe, expect, test } from 'vitest';
+import { ContextTimes } from '../builds/epoch.js';
 import { type Entry, payloadOf, tarOf } from '../testing/payload.js';
 import { unpackPayload } from './unpack.js';
 
 const folder = await temporaryFolder();
 afterAll(() => folder.remove());
 let cases = 0;
+const modified = new ContextTimes().next();
 
 async function unpack(payload: Buffer, limits = { maxBytes: 1_000_000, maxFiles: 1000 }) {
   const dir = join(folder.path, `case-${cases++}`);
@@ -17,7 +19,7 @@ async function unpack(payload: Buffer, limits = { maxBytes: 1_000_000, maxFiles:
   const file = join(dir, 'payload.tar');
   await writeFile(file, payload);
   const context = join(dir, 'context');
-  return { context, ...(await unpackPayload({ file, dir: context, limits })) };
+  return { context, ...(await unpackPayload({ file, dir: context, limits, modified })) };
 }
 
 const dockerfile = { Dockerfile: 'FROM scratch\n' };

@@ -3,7 +3,6 @@ import { chmod, copyFile, lutimes, mkdir, symlink, utimes } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { SlipwayError } from '@slipway/shared/errors';
 import { TarReader } from '@slipway/shared/source';
-import { modified } from '../builds/epoch.js';
 import { PayloadSink } from './payload-sink.js';
 import { Tree, type TreeLimits } from './tree.js';
 
@@ -13,6 +12,8 @@ interface UnpackOptions {
   /** Where the context goes; made here, for it must be new. */
   readonly dir: string;
   readonly limits: TreeLimits;
+  /** The time that all of it is given, in seconds since 1970. */
+  readonly modified: number;
 }
 
 export interface UnpackedPayload {
@@ -30,14 +31,18 @@ const entriesBeside = 100;
 const maxDockerfileBytes = 4 * 1024 * 1024;
 
 /**
- * Unpacks a build payload, in constant memory: what is in `context/` to `dir`, with modes 0644 and 0755 and one fixed
- * time. Refuses with the `source_*` codes, `request_invalid`, or `source_invalid` when there is no Dockerfile; what has been written
+ * Unpacks a build payload, in constant memory: what is in `context/` to `dir`, with modes 0644 and 0755 and one time. Refuses with the `source_*` codes, `request_invalid`, or `source_invalid` when there is no Dockerfile; what has been written
  * by then is for the caller to remove.
  */
-export async function unpackPayload({ file, dir, limits }: UnpackOptions): Promise<UnpackedPayload> {
+export async function unpackPayload({
+  file,
+  dir,
+  limits,
+  modified,
+}: UnpackOptions): Promise<UnpackedPayload> {
   await mkdir(dir, { mode: 0o755 });
   const tree = new Tree({ limits });
-  const sink = new PayloadSink({ tree, dir, maxEntries: limits.maxFiles + entriesBeside });
+  const sink = new PayloadSink({ tree, dir, modified, maxEntries: limits.maxFiles + entriesBeside });
   try {
     const reader = new TarReader({ sink });
     for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 })) reader.write(chunk);
@@ -58,7 +63,7 @@ export async function unpackPayload({ file, dir, limits }: UnpackOptions): Promi
       `context/Dockerfile is larger than ${maxDockerfileBytes} bytes.`,
     );
   }
-  await finish({ dir, tree, copies: sink.copies });
+  await finish({ dir, tree, copies: sink.copies, modified });
   return { config, secrets, files: tree.nodes.size, bytes: tree.bytes };
 }
 
@@ -66,9 +71,10 @@ interface FinishOptions {
   readonly dir: string;
   readonly tree: Tree;
   readonly copies: PayloadSink['copies'];
+  readonly modified: number;
 }
 
-async function finish({ dir, tree, copies }: FinishOptions): Promise<void> {
+async function finish({ dir, tree, copies, modified }: FinishOptions): Promise<void> {
   for (const { from, to } of copies) {
     const place = join(dir, to);
     await mkdir(dirname(place), { recursive: true });
