@@ -1,6 +1,6 @@
 import { jobSpecSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
-import { createSender } from '@slipway/shared/queues';
+import { createBuildQueues } from '@slipway/shared/queues';
 import type { Records } from './records.js';
 
 const batch = 500;
@@ -29,7 +29,7 @@ const spec = (source: string, at: number) =>
 /** Writes job records, past the API: 100,000 requests are not what is measured. Returns their ids. */
 export async function fill({ records, count, source, queued }: FillOptions): Promise<string[]> {
   const { store, redis, keys } = records;
-  const builds = createSender({ queue: 'builds', redis, keys });
+  const builds = createBuildQueues({ redis, keys });
   const all: string[] = [];
   while (all.length < count) {
     const ids = Array.from({ length: Math.min(batch, count - all.length) }, () => newId('job'));
@@ -37,9 +37,7 @@ export async function fill({ records, count, source, queued }: FillOptions): Pro
       ids.map((id, at) => store.create(id, spec(source, all.length + at), { tenant })),
     );
     if (queued) {
-      await builds.add(
-        ids.map((id, at) => ({ id, data: { jobId: id }, priority: created[at]?.priority ?? 1 })),
-      );
+      await builds.add(created);
       await store.dispatched(ids);
     }
     all.push(...ids);

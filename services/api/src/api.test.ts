@@ -277,7 +277,7 @@ describe('the fleet', () => {
   it('is shown, drained and resumed', async () => {
     const redis = new Redis(inject('redisUrl'));
     const registry = new ReplicaRegistry({ redis, keys: redisKeys(api.prefix) });
-    await registry.announce([{ url: 'http://b1:8081', max: 3 }]);
+    await registry.announce([{ url: 'http://b1:8081', max: 3, pool: 'default', platforms: [] }]);
     const [builder] = (await json<{ builders: { id: string }[] }>(await api.call('/v1/builders'))).builders;
     expect(builder).toMatchObject({
       url: 'http://b1:8081',

@@ -32,7 +32,7 @@ export interface EndpointDeps
   readonly templates: TemplateStore;
   readonly functions: FunctionStore;
   readonly uses: Pick<SourceUses, 'touch'>;
-  readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining' | 'publicKey'>;
+  readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools' | 'setDraining' | 'publicKey'>;
   /** Takes a job out of the queue, if it waits there. */
   readonly dequeue: (id: string) => Promise<boolean>;
 }

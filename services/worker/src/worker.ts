@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { openBlobStore } from '@slipway/shared/blobs';
+import { createEgressAgent } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import {
   healthRouter,
@@ -12,7 +13,7 @@ import {
 import { BatchStore, createDispatcher, JobStore } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import { createSender } from '@slipway/shared/queues';
+import { createBuildQueues, createSender } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKey, webhookSecret } from '@slipway/shared/signing';
@@ -58,7 +59,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   const blobs = await openBlobStore(config.blobStore);
   const sources = cacheSources({ sources: createSourceReader({ blobs }) });
   const { quarantineAfter, queueTimeoutMs } = config;
-  const builds = createSender({ queue: 'builds', redis, keys });
+  const builds = createBuildQueues({ redis, keys });
   const store: JobStore = new JobStore({
     redis,
     keys,
@@ -89,7 +90,11 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   });
   const metrics = createMetrics({ inFlight: () => placement.inFlight() });
   const builderAgent = new Agent({ connections: null, pipelining: 1, connect: { timeout: 5_000 } });
-  const webhookAgent = new Agent({ connections: 10, connect: { timeout: 5_000 } });
+  const webhookAgent = createEgressAgent({
+    allow: config.egressAllow,
+    connections: 10,
+    connectTimeoutMs: 5_000,
+  });
   cleanups.defer('http agents', () => Promise.all([builderAgent.destroy(), webhookAgent.destroy()]));
   const stopping = new AbortController();
   const attempts = new Attempts({
@@ -135,6 +140,12 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     logger,
     now: () => new Date(),
   };
+  const pools = [...new Set(config.builders.map(({ pool }) => pool))];
+  const drain = () => {
+    if (stopping.signal.aborted) return;
+    stopping.abort();
+    setTimeout(() => interruptions.interruptAll('shutdown'), config.shutdownGraceMs * drainShare).unref();
+  };
   const queue = {
     redis,
     keys,
@@ -163,7 +174,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       redis: new URL(config.redisUrl).host,
       redis_prefix: config.redisPrefix,
       blob_store: config.blobStore,
-      builders: config.builders.map(({ kind, url, max }) => ({ kind, url, max })),
+      builders: config.builders,
       concurrency: config.concurrency,
       build_timeout_ms: config.buildTimeoutMs,
       lock_duration_ms: config.lockDurationMs,
@@ -192,20 +203,20 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     placement,
     new Leader({ redis, keys, workerName, duties, logger }),
     new Notifier({ reader: connect('events'), redis, keys, store, batches, deliveries, workerName, logger }),
-    createConsumer({
-      ...queue,
-      queue: 'builds',
-      concurrency: config.concurrency,
-      async handle({ jobId }) {
-        const result = await attempts.run(jobId);
-        return result.kind === 'again' ? result.delayMs : undefined;
-      },
-      onLockLost: (jobId) => interruptions.interrupt(jobId, 'lock_lost'),
-      onStop() {
-        stopping.abort();
-        setTimeout(() => interruptions.interruptAll('shutdown'), config.shutdownGraceMs * drainShare).unref();
-      },
-    }),
+    ...pools.map((pool) =>
+      createConsumer({
+        ...queue,
+        queue: 'builds',
+        pool,
+        concurrency: config.concurrency,
+        async handle({ jobId }) {
+          const result = await attempts.run(jobId);
+          return result.kind === 'again' ? result.delayMs : undefined;
+        },
+        onLockLost: (jobId) => interruptions.interrupt(jobId, 'lock_lost'),
+        onStop: drain,
+      }),
+    ),
     createConsumer({
       ...queue,
       queue: 'deliveries',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { platformSchema, poolNameSchema } from './pool.js';
 
 export const replicaIdSchema = z
   .string()
@@ -9,6 +10,8 @@ export const builderSchema = z
   .object({
     id: replicaIdSchema,
     url: z.string(),
+    pool: poolNameSchema,
+    platforms: z.array(platformSchema).describe('What it builds; none means any'),
     health: z.enum(['up', 'down', 'unknown']),
     circuit: z
       .enum(['closed', 'open', 'probing'])
@@ -30,7 +33,8 @@ export const queueSchema = z
         name: z.string(),
         queued: z.int(),
         running: z.int(),
-        capacity: z.int().describe('Builds that the fleet takes at once now'),
+        platforms: z.array(platformSchema).describe('What its replicas build; none means any'),
+        capacity: z.int().describe('Builds that its replicas take at once now'),
         oldest_wait_ms: z.int().describe('Since the oldest waiting job was submitted'),
         mean_build_ms: z.int().optional(),
         estimated_ms: z

@@ -74,5 +74,6 @@ export {
   priorityClasses,
   templateNameSchema,
 } from './job-spec.js';
+export { defaultPool, normalPlatform, platformSchema, poolNameSchema } from './pool.js';
 export { sourceSchema } from './source.js';
 export { type Template, templateSchema } from './template.js';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseImageReference } from './image-reference.js';
+import { platformSchema, poolNameSchema } from './pool.js';
 
 const dnsLabel = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const defaultNamespace = 'openfaas-fn';
@@ -47,9 +48,6 @@ export const callbackSchema = z
 const argName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,255}$/, 'must be letters, digits and `_.-`, beginning with no digit');
-const platformSchema = z
-  .string()
-  .regex(/^[a-z0-9]+\/[a-z0-9_]+(?:\/[a-z0-9]+)?$/, 'must be os/arch or os/arch/variant, e.g. linux/amd64');
 const labelName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'must be 1 to 63 letters, digits, . _ / -');
@@ -113,6 +111,7 @@ const common = {
     .refine((list) => new Set(list).size === list.length, 'must not name a platform twice')
     .default([])
     .describe("Empty means the builder's own"),
+  pool: poolNameSchema.optional(),
   priority: z
     .enum(priorityClasses)
     .default('normal')

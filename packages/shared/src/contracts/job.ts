@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorCodes } from '../errors/index.js';
 import { jobSpecSchema, secretsViewSchema } from './job-spec.js';
+import { poolNameSchema } from './pool.js';
 
 export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
 export type JobState = (typeof jobStates)[number];
@@ -65,6 +66,7 @@ export const jobSchema = z
     ...jobSpecSchema.shape,
     secrets: secretsViewSchema.optional().describe('Sealed, and shown to nobody'),
     function: z.string().optional(),
+    pool: poolNameSchema.describe('The pool that builds it, asked for or chosen'),
     batch: batchIdSchema.optional(),
     callback: z.object({ url: z.string() }).optional(),
     version: z.int().describe('Grows by one with every change of state'),

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import {
+  defaultPool,
   imageRepository,
   type JobError,
   type JobResult,
@@ -77,7 +78,7 @@ export interface QueueState {
   readonly running: number;
   /** Since the oldest of the waiting jobs was submitted. */
   readonly oldestWaitMs: number;
-  /** Undefined until a build has succeeded. */
+  /** Undefined until a build of the pool has succeeded. */
   readonly meanBuildMs: number | undefined;
 }
 
@@ -115,7 +116,7 @@ export class JobStore {
    * for its batch.
    */
   async create(id: string, spec: JobSpec, options: CreateOptions): Promise<Created> {
-    const { tenant, sealedCallbackSecret, batch } = options;
+    const { tenant, sealedCallbackSecret, batch, pool = spec.pool ?? defaultPool } = options;
     const [outcome, priority, dispatch] = await this.#transition(
       'create',
       id,
@@ -124,13 +125,14 @@ export class JobStore {
       tenant.name,
       tenant.weight,
       priorityClasses.indexOf(spec.priority),
-      `${tenant.name}/${spec.function ?? repositoryOf(spec)}`,
+      buildsLike(spec, { tenant, pool }),
       spec.push ? spec.image : '',
-      buildKey(spec),
+      buildKey(spec, pool),
       spec.force ? 'force' : spec.skip_if_unchanged ? 'skip' : 'share',
       batch ?? '',
       spec.function ?? '',
       sourcesOf(spec).join(' '),
+      pool,
       ...indexNames(spec, tenant.name),
     );
     if (outcome === 'source_gone')
@@ -139,7 +141,7 @@ export class JobStore {
       throw new SlipwayError('batch_closed', `The batch ${batch} was given up before it was written.`);
     }
     if (outcome !== 'ok') throw new SlipwayError('internal', `The job id ${id} is taken.`);
-    return { id, priority: priority as number, dispatch: dispatch === 1 };
+    return { id, pool, priority: priority as number, dispatch: dispatch === 1 };
   }
 
   /**
@@ -172,14 +174,14 @@ export class JobStore {
     return await this.#redis.zcard(this.#keys.index(`state:${state}`));
   }
 
-  /** How the queue stands: what waits, since when, and how long a build takes on average. */
-  async queue(): Promise<QueueState> {
-    const index = this.#keys.index('state:queued');
+  /** How the queue of a pool stands: what waits, since when, and how long a build takes on average. */
+  async queue(pool: string): Promise<QueueState> {
+    const index = this.#keys.index(`pool:${pool}:queued`);
     const [queued, running, [oldest], mean] = await Promise.all([
-      this.count('queued'),
-      this.count('running'),
+      this.#redis.zcard(index),
+      this.#redis.zcard(this.#keys.index(`pool:${pool}:running`)),
       this.#redis.zrangebylex(index, '-', '+', 'LIMIT', 0, 1),
-      this.#redis.hget(this.#keys.stats, 'build_ms'),
+      this.#redis.hget(this.#keys.stats, `build_ms:${pool}`),
     ]);
     return {
       queued,
@@ -248,13 +250,14 @@ export class JobStore {
   /** Those of the jobs that belong in the queue, for adding them again: not what is gone or parked. */
   async dispatchable(ids: readonly string[]): Promise<DispatchJob[]> {
     const pipeline = this.#redis.pipeline();
-    for (const id of ids) pipeline.hmget(this.#keys.job(id), 'priority', 'parked');
+    for (const id of ids) pipeline.hmget(this.#keys.job(id), 'priority', 'pool', 'parked');
     const replies = (await pipeline.exec()) ?? [];
     return ids.flatMap((id, at) => {
       const [error, values] = replies[at] ?? [];
       if (error) throw error;
-      const [priority, parked] = values as (string | null)[];
-      return typeof priority === 'string' && parked === null ? [{ id, priority: Number(priority) }] : [];
+      const [priority, pool, parked] = values as (string | null)[];
+      if (typeof priority !== 'string' || parked !== null) return [];
+      return [{ id, pool: pool ?? defaultPool, priority: Number(priority) }];
     });
   }
 
@@ -295,15 +298,25 @@ interface CreateOptions {
   readonly sealedCallbackSecret?: string | undefined;
   /** The batch it belongs to; it waits until that is committed. */
   readonly batch?: string | undefined;
+  /** Whose replicas build it; what the job asks for, or the default one, unless given. */
+  readonly pool?: string;
+}
+
+/** Under which name build times and layers are remembered: those of one pool say nothing about another. */
+function buildsLike(spec: JobSpec, { tenant, pool }: { tenant: Tenant; pool: string }): string {
+  const name = `${tenant.name}/${spec.function ?? repositoryOf(spec)}`;
+  return pool === defaultPool ? name : `${name} ${pool}`;
 }
 
 /** All that goes into an image, as one digest: two jobs with the same give the same image. */
-function buildKey({ source, template, build_args, platforms, push, secrets }: JobSpec): string {
+function buildKey({ source, template, build_args, platforms, push, secrets }: JobSpec, pool: string): string {
   const args = Object.entries(build_args).sort(([a], [b]) => (a < b ? -1 : 1));
   const laid = template && [template.digest, template.handler_folder];
+  // What a builder makes of no platform is its own: each pool makes something else.
+  const own = platforms.length === 0 && pool !== defaultPool ? [pool] : [];
   return hash(
     'sha256',
-    JSON.stringify([source.digest, laid, args, platforms.toSorted(), push, secrets?.sealed]),
+    JSON.stringify([source.digest, laid, args, platforms.toSorted(), push, secrets?.sealed, ...own]),
   );
 }
 

@@ -1,10 +1,20 @@
-import type { Attempt, Job, JobError, JobResult, JobSpec, JobState } from '../contracts/index.js';
+import {
+  type Attempt,
+  defaultPool,
+  type Job,
+  type JobError,
+  type JobResult,
+  type JobSpec,
+  type JobState,
+} from '../contracts/index.js';
 
 /** A job record as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
 export interface JobRecord {
   readonly id: string;
   readonly spec: JobSpec;
   readonly tenant: string;
+  /** Whose replicas build it. */
+  readonly pool: string;
   /** Its place in the queue: lower is earlier. */
   readonly priority: number;
   readonly state: JobState;
@@ -38,6 +48,7 @@ export function parseRecord(id: string, fields: Readonly<Record<string, string>>
     id,
     spec: JSON.parse(spec) as JobSpec,
     tenant: fields.tenant ?? '',
+    pool: fields.pool ?? defaultPool,
     priority: Number(fields.priority),
     state: state as JobState,
     version: Number(fields.version),
@@ -92,6 +103,7 @@ export function toJob(record: JobRecord): Job {
     id: record.id,
     state: record.state,
     ...spec,
+    pool: record.pool,
     callback: spec.callback && { url: spec.callback.url },
     secrets: spec.secrets && { key_id: spec.secrets.key_id, names: spec.secrets.names },
     ...(record.batch !== undefined && { batch: record.batch }),

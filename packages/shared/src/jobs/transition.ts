@@ -28,7 +28,7 @@ if state == 'succeeded' or state == 'failed' or state == 'canceled' then return 
  *
  * KEYS: 1 record (hash). The other keys are made from ARGV[1]; they share the hash tag of the declared one.
  * ARGV: 1 base of all keys, 2 operation, 3 job id (a batch's for operations of batches), then what the operation takes.
- * Returns {{outcome, …}, {{id, priority}, …}}: the outcomes are listed at `TransitionReply`; the jobs are those that may go to
+ * Returns {{outcome, …}, {{id, priority, pool}, …}}: the outcomes are listed at `TransitionReply`; the jobs are those that may go to
  * the queue from now on because of it.
  */
 const transitionScript = defineScript(
@@ -52,6 +52,8 @@ export type TransitionReply =
 /** A job for the queue. */
 export interface DispatchJob {
   readonly id: string;
+  /** Whose queue it goes to. */
+  readonly pool: string;
   /** Lower is earlier. */
   readonly priority: number;
 }
@@ -73,9 +75,11 @@ export function createTransition({ redis, keys, onReleased }: TransitionOptions)
   return async (operation, id, ...args) => {
     const record = operation.startsWith('batch:') ? keys.batch(id) : keys.job(id);
     const reply = await transitionScript.run(redis, [record], [keys.base, operation, id, ...args]);
-    const [outcome, released] = reply as [TransitionReply, [string, string][]];
+    const [outcome, released] = reply as [TransitionReply, [string, string, string][]];
     if (released.length > 0) {
-      onReleased?.(released.map(([jobId, priority]) => ({ id: jobId, priority: Number(priority) })));
+      onReleased?.(
+        released.map(([jobId, priority, pool]) => ({ id: jobId, pool, priority: Number(priority) })),
+      );
     }
     return outcome;
   };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { batchIdSchema, jobIdSchema } from '../contracts/index.js';
+import { batchIdSchema, defaultPool, jobIdSchema } from '../contracts/index.js';
 
 /** One row a queue: what its jobs carry and how they are kept and retried. */
 interface QueueRow<S extends z.ZodType> {
@@ -30,7 +30,7 @@ const deliveryBackoff = [
 ];
 
 export const queueCatalog = {
-  /** Dispatch of builds. The record decides on retries, so BullMQ itself never tries again. */
+  /** Dispatch of builds, a queue for each pool. The record decides on retries, so BullMQ itself never tries again. */
   builds: row({ name: 'builds', schema: z.object({ jobId: jobIdSchema }), attempts: 1, backoffMs: [] }),
   /** Webhook messages: one a terminal event and endpoint. The body is made from the record when it is sent. */
   deliveries: row({
@@ -45,4 +45,10 @@ export const queueCatalog = {
 } as const;
 
 export type QueueName = keyof typeof queueCatalog;
+/** What BullMQ calls a queue. That of the default pool is named as it was before there were pools. */
+export function queueName(queue: QueueName, pool = defaultPool): string {
+  const { name } = queueCatalog[queue];
+  return pool === defaultPool ? name : `${name}-${pool}`;
+}
+
 export type QueueData<N extends QueueName> = z.infer<(typeof queueCatalog)[N]['schema']>;

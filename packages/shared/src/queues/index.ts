@@ -1,2 +1,3 @@
-export { type QueueData, type QueueName, queueCatalog } from './catalog.js';
+export { type BuildQueues, createBuildQueues } from './build-queues.js';
+export { type QueueData, type QueueName, queueCatalog, queueName } from './catalog.js';
 export { createSender, type Sender } from './queue.js';

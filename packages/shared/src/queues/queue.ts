@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import type { Keys, Redis } from '../redis/index.js';
-import { type QueueData, type QueueName, queueCatalog } from './catalog.js';
+import { type QueueData, type QueueName, queueCatalog, queueName } from './catalog.js';
 
 interface QueuedJob<N extends QueueName> {
   readonly id: string;
@@ -25,13 +25,17 @@ export interface Sender<N extends QueueName> {
 
 interface SenderOptions<N extends QueueName> {
   readonly queue: N;
+  /** Whose queue, of those of which each pool has one. */
+  readonly pool?: string;
   /** The queue holds nothing else that would have to be closed. */
   readonly redis: Redis;
   readonly keys: Keys;
 }
 
-export function createSender<N extends QueueName>({ queue, redis, keys }: SenderOptions<N>): Sender<N> {
-  const { name, schema, attempts, backoffMs } = queueCatalog[queue];
+export function createSender<N extends QueueName>(options: SenderOptions<N>): Sender<N> {
+  const { queue, pool, redis, keys } = options;
+  const name = queueName(queue, pool);
+  const { schema, attempts, backoffMs } = queueCatalog[queue];
   const bull = new Queue(name, {
     connection: redis,
     prefix: keys.bullPrefix,

@@ -5,5 +5,12 @@ export {
   SlotLedger,
   type SlotRequest,
 } from './ledger.js';
-export { fleetCapacity, ReplicaRegistry, type ReplicaState, replicaId } from './registry.js';
+export {
+  type AnnouncedReplica,
+  fleetCapacity,
+  type PoolState,
+  ReplicaRegistry,
+  type ReplicaState,
+  replicaId,
+} from './registry.js';
 export { rendezvous } from './rendezvous.js';

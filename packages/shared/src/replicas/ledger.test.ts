@@ -21,7 +21,7 @@ async function fleet(limits: Record<string, number | undefined>) {
   const registry = new ReplicaRegistry({ redis, keys });
   const ledger = new SlotLedger({ redis, keys });
   const urls = Object.keys(limits);
-  await registry.announce(urls.map((url) => ({ url, max: limits[url] })));
+  await registry.announce(urls.map((url) => ({ url, max: limits[url], pool: 'default', platforms: [] })));
   const acquire = async (
     preference = urls,
     options: { suspect?: boolean; ttlMs?: number; home?: string; onlyHome?: boolean } = {},

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
-import { type PublicKey, publicKeySchema } from '../contracts/index.js';
+import { defaultPool, type PublicKey, publicKeySchema } from '../contracts/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 
 /** A replica as the workers know it. */
 export interface ReplicaState {
   readonly id: string;
   readonly url: string;
+  readonly pool: string;
+  /** What it builds; none means any. */
+  readonly platforms: readonly string[];
   /** Builds that the operator allows at once; undefined when nobody said. */
   readonly configured: number | undefined;
   /** Builds that it is given at once at most, configured or learned. */
@@ -18,6 +21,22 @@ export interface ReplicaState {
   readonly builds: number;
   readonly refusals: number;
   readonly faults: number;
+}
+
+/** What a worker says of a replica. */
+export interface AnnouncedReplica {
+  readonly url: string;
+  /** Builds that the operator allows at once; undefined when nobody said. */
+  readonly max: number | undefined;
+  readonly pool: string;
+  readonly platforms: readonly string[];
+}
+
+/** Replicas that build the same platforms, under one name. */
+export interface PoolState {
+  readonly name: string;
+  /** What each of its replicas builds; none means any. */
+  readonly platforms: readonly string[];
 }
 
 /** How long a replica that no worker names any more stays known. */
@@ -38,17 +57,43 @@ export class ReplicaRegistry {
     this.#keys = keys;
   }
 
-  /** Says that these replicas are there. Call it more often than once a minute. */
-  async announce(
-    replicas: readonly { readonly url: string; readonly max: number | undefined }[],
-  ): Promise<void> {
-    if (replicas.length === 0) return;
+  /**
+   * Says that these replicas are there. Call it more often than once a minute. Returns those that were said to belong to another
+   * pool, or to build other platforms, before; the last word counts.
+   */
+  async announce(replicas: readonly AnnouncedReplica[]): Promise<AnnouncedReplica[]> {
+    if (replicas.length === 0) return [];
     const pipeline = this.#redis.pipeline();
-    for (const { url, max } of replicas) {
+    for (const { url, max, pool, platforms } of replicas) {
+      const key = this.#keys.replica(url);
+      pipeline.hmget(key, 'pool', 'platforms');
       pipeline.zadd(this.#keys.replicas, Date.now(), url);
-      pipeline.hset(this.#keys.replica(url), 'configured', max ?? 0);
+      pipeline.hset(key, 'configured', max ?? 0, 'pool', pool, 'platforms', platforms.join(' '));
     }
-    await checked(pipeline.exec());
+    const replies = await checked(pipeline.exec());
+    return replicas.filter(({ pool, platforms }, at) => {
+      const [before, built] = replies[3 * at] as (string | null)[];
+      return before !== null && (before !== pool || built !== platforms.join(' '));
+    });
+  }
+
+  /**
+   * The pools of all replicas by name. While no worker is there to name any, they are as they last were. Replicas of a pool say
+   * different platforms only while workers are told of a change one after another: the last word counts.
+   */
+  async pools(): Promise<PoolState[]> {
+    const recent = await this.#recent();
+    const urls = recent.length > 0 ? recent : await this.#redis.zrange(this.#keys.replicas, '0', '-1');
+    const pipeline = this.#redis.pipeline();
+    for (const url of urls) pipeline.hmget(this.#keys.replica(url), 'pool', 'platforms');
+    const pools = new Map<string, readonly string[]>();
+    for (const reply of await checked(pipeline.exec())) {
+      const [name, platforms] = reply as (string | null)[];
+      pools.set(name ?? defaultPool, parsePlatforms(platforms));
+    }
+    return [...pools]
+      .map(([name, platforms]) => ({ name, platforms }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   async setHealth(url: string, health: 'up' | 'down'): Promise<void> {
@@ -98,8 +143,12 @@ export class ReplicaRegistry {
   }
 
   async #urls(): Promise<string[]> {
-    const urls = await this.#redis.zrangebyscore(this.#keys.replicas, Date.now() - forgottenAfterMs, '+inf');
-    return urls.toSorted();
+    return (await this.#recent()).toSorted();
+  }
+
+  /** The one that was named last comes last. */
+  async #recent(): Promise<string[]> {
+    return await this.#redis.zrangebyscore(this.#keys.replicas, Date.now() - forgottenAfterMs, '+inf');
   }
 }
 
@@ -111,6 +160,8 @@ function stateOf(url: string, fields: Record<string, string>, inFlight: number, 
   return {
     id: replicaId(url),
     url,
+    pool: fields.pool ?? defaultPool,
+    platforms: parsePlatforms(fields.platforms),
     configured,
     limit: Math.min(learned, configured ?? learned),
     inFlight,
@@ -122,6 +173,8 @@ function stateOf(url: string, fields: Record<string, string>, inFlight: number, 
     faults: number('faults'),
   };
 }
+
+const parsePlatforms = (text: string | null | undefined): readonly string[] => (text ? text.split(' ') : []);
 
 /** Builds that the fleet can take at once now. */
 export const fleetCapacity = (replicas: readonly ReplicaState[]) =>

@@ -20,6 +20,7 @@ import { jobPageSchema, maxWaitSeconds } from '../jobs/endpoints.js';
 import { checkRoom, type SubmitDeps } from '../jobs/submit.js';
 import { batchEvents, type FollowBatchDeps } from './follow.js';
 import { parseItems } from './items.js';
+import { placeItems } from './place-items.js';
 import { resolveItems } from './resolve-items.js';
 import { retryBatch } from './retry.js';
 import { submitBatch } from './submit.js';
@@ -97,6 +98,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           accept(await submitBatch({ specs, options, tenant }, deps), res);
           return;
         }
+        await deps.pools.decide((known) => placeItems(specs, known));
         await checkRoom(specs.length, deps);
         res.json({
           total: specs.length,

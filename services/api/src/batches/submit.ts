@@ -3,9 +3,12 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
 import type { BatchRecord, BatchStore, Tenant } from '@slipway/shared/jobs';
 import { seal } from '@slipway/shared/signing';
+import { checkCallback } from '../jobs/resolve/callback.js';
 import { checkRoom, type SubmitDeps } from '../jobs/submit.js';
+import { placeItems } from './place-items.js';
 
-export interface SubmitBatchDeps extends Pick<SubmitDeps, 'store' | 'sealingKey' | 'maxQueuedJobs'> {
+export interface SubmitBatchDeps
+  extends Pick<SubmitDeps, 'store' | 'sealingKey' | 'maxQueuedJobs' | 'pools' | 'egressAllow'> {
   readonly batches: BatchStore;
 }
 
@@ -24,12 +27,14 @@ const atOnce = 250;
 /**
  * Accepts a batch, all of it or nothing: once this resolves each job will reach a terminal state, whatever dies. Nothing is
  * built before that; what a process leaves that dies on the way is canceled a minute later.
- * Throws `queue_full` when not all of its jobs may wait.
+ * Throws `batch_invalid` when no pool builds some of them, and `queue_full` when not all of its jobs may wait.
  */
 export async function submitBatch(
   { specs, options, tenant, retryOf }: BatchSubmission,
-  { store, batches, sealingKey, maxQueuedJobs }: SubmitBatchDeps,
+  { store, batches, pools, sealingKey, maxQueuedJobs, egressAllow }: SubmitBatchDeps,
 ): Promise<BatchRecord> {
+  checkCallback(options.callback, egressAllow);
+  const chosen = await pools.decide((known) => placeItems(specs, known));
   await checkRoom(specs.length, { store, maxQueuedJobs });
   const id = newId('batch');
   const sealed = (secret: string | undefined, owner: string) =>
@@ -44,10 +49,16 @@ export async function submitBatch(
   try {
     for (let at = 0; at < specs.length; at += atOnce) {
       await Promise.all(
-        specs.slice(at, at + atOnce).map(async (spec) => {
+        specs.slice(at, at + atOnce).map(async (spec, offset) => {
           const jobId = newId('job');
           const sealedCallbackSecret = sealed(spec.callback?.secret, jobId);
-          await store.create(jobId, spec, { tenant, batch: id, sealedCallbackSecret });
+          const pool = chosen[at + offset];
+          await store.create(jobId, spec, {
+            tenant,
+            batch: id,
+            sealedCallbackSecret,
+            ...(pool !== undefined && { pool }),
+          });
         }),
       );
     }

@@ -1,18 +1,20 @@
-import { builderSchema, queueSchema, replicaIdSchema } from '@slipway/shared/contracts';
+import { builderSchema, defaultPool, queueSchema, replicaIdSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { JobStore } from '@slipway/shared/jobs';
-import { fleetCapacity, type ReplicaRegistry, type ReplicaState } from '@slipway/shared/replicas';
+import {
+  fleetCapacity,
+  type PoolState,
+  type ReplicaRegistry,
+  type ReplicaState,
+} from '@slipway/shared/replicas';
 import { z } from 'zod';
 import { requireAdmin } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 
 interface FleetDeps {
-  readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining'>;
+  readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools' | 'setDraining'>;
   readonly store: Pick<JobStore, 'queue'>;
 }
-
-/** The one pool there is until pools have names. */
-const poolName = 'default';
 
 export function fleetEndpoints({ replicas, store }: FleetDeps): Endpoint[] {
   return [
@@ -50,25 +52,33 @@ export function fleetEndpoints({ replicas, store }: FleetDeps): Endpoint[] {
         errors: ['redis_unavailable'],
       },
       async ({ res }) => {
-        const [{ queued, running, oldestWaitMs, meanBuildMs }, list] = await Promise.all([
-          store.queue(),
-          replicas.list(),
-        ]);
-        const capacity = fleetCapacity(list);
-        const known = meanBuildMs !== undefined && capacity > 0;
-        const pool = {
-          name: poolName,
-          queued,
-          running,
-          capacity,
-          oldest_wait_ms: oldestWaitMs,
-          ...(meanBuildMs !== undefined && { mean_build_ms: Math.round(meanBuildMs) }),
-          ...(known && { estimated_ms: Math.round(((queued + running / 2) * meanBuildMs) / capacity) }),
-        };
-        res.json({ pools: [pool] });
+        const [pools, list] = await Promise.all([replicas.pools(), replicas.list()]);
+        // Where jobs go while no replica was ever heard of.
+        const all = pools.length > 0 ? pools : [{ name: defaultPool, platforms: [] }];
+        res.json({ pools: await Promise.all(all.map((pool) => showPool(pool, list, store))) });
       },
     ),
   ];
+}
+
+async function showPool(
+  { name, platforms }: PoolState,
+  replicas: readonly ReplicaState[],
+  store: FleetDeps['store'],
+) {
+  const { queued, running, oldestWaitMs, meanBuildMs } = await store.queue(name);
+  const capacity = fleetCapacity(replicas.filter(({ pool }) => pool === name));
+  const known = meanBuildMs !== undefined && capacity > 0;
+  return {
+    name,
+    queued,
+    running,
+    platforms,
+    capacity,
+    oldest_wait_ms: oldestWaitMs,
+    ...(meanBuildMs !== undefined && { mean_build_ms: Math.round(meanBuildMs) }),
+    ...(known && { estimated_ms: Math.round(((queued + running / 2) * meanBuildMs) / capacity) }),
+  };
 }
 
 function drainEndpoint(verb: 'drain' | 'resume', summary: string, replicas: FleetDeps['replicas']): Endpoint {

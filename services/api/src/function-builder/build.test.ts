@@ -236,7 +236,7 @@ describe('GET /publickey', () => {
       return { key_id: public_key.slice(0, 8), algorithm: 'nacl/box' as const, public_key };
     };
     const urls = ['http://a:1', 'http://b:1', 'http://c:1'];
-    await registry.announce(urls.map((url) => ({ url, max: 1 })));
+    await registry.announce(urls.map((url) => ({ url, max: 1, pool: 'default', platforms: [] })));
     for (const [at, url] of urls.entries()) await registry.setPublicKey(url, key(at === 0 ? 'o' : 'n'));
     expect(await ask()).toEqual([200, key('n')]);
     for (const url of urls.slice(1)) await registry.setHealth(url, 'down');

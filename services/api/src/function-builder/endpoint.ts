@@ -69,6 +69,7 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
         'draining',
         'redis_unavailable',
         'storage_full',
+        'platform_unsupported',
       ],
     },
     async ({ req, res }) => {

@@ -81,6 +81,8 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
           'request_invalid',
           'image_invalid',
           'source_not_found',
+          'pool_not_found',
+          'platform_unsupported',
           'queue_full',
           'redis_unavailable',
         ],
@@ -196,7 +198,14 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
             headers: { Location: 'Where to poll' },
           },
         },
-        errors: ['not_found', 'job_not_retryable', 'queue_full', 'redis_unavailable'],
+        errors: [
+          'not_found',
+          'job_not_retryable',
+          'pool_not_found',
+          'platform_unsupported',
+          'queue_full',
+          'redis_unavailable',
+        ],
       },
       async ({ params: { id }, res }) => {
         const ended = await existing(id, res);

@@ -3,10 +3,13 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
 import type { Dispatcher, JobRecord, JobStore, Tenant } from '@slipway/shared/jobs';
 import { seal } from '@slipway/shared/signing';
+import type { KnownPools } from './resolve/known-pools.js';
+import { choosePool } from './resolve/pool.js';
 import { type ResolveDeps, resolveRequest } from './resolve.js';
 
 export interface SubmitDeps extends ResolveDeps {
   readonly store: JobStore;
+  readonly pools: KnownPools;
   readonly dispatch: Dispatcher;
   /** Seals the secrets of callbacks for storage. */
   readonly sealingKey: Buffer;
@@ -19,16 +22,17 @@ export async function submitJob(request: JobRequest, tenant: Tenant, deps: Submi
   return await submitSpec(spec, tenant, deps);
 }
 
-/** The same, of what has been looked up before and for which there is room. */
+/** The same, of what has been looked up before and for which there is room. Throws what `choosePool` throws. */
 export async function submitSpec(
   spec: JobSpec,
   tenant: Tenant,
-  { store, dispatch, sealingKey }: Pick<SubmitDeps, 'store' | 'dispatch' | 'sealingKey'>,
+  { store, pools, dispatch, sealingKey }: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey'>,
 ): Promise<JobRecord> {
+  const pool = await pools.decide((known) => choosePool(spec, known));
   const id = newId('job');
   const secret = spec.callback?.secret;
   const sealedCallbackSecret = secret === undefined ? undefined : seal(sealingKey, secret, id);
-  const created = await store.create(id, spec, { tenant, sealedCallbackSecret });
+  const created = await store.create(id, spec, { tenant, pool, sealedCallbackSecret });
   const [record] = await Promise.all([store.get(id), dispatch(created.dispatch ? [created] : [])]);
   if (!record) throw new SlipwayError('internal', `The record of ${id} is gone.`);
   return record;

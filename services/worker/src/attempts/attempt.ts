@@ -66,6 +66,7 @@ export class Attempts {
     const token = randomUUID();
     const wanted = {
       id: leaseId(peeked.id, token),
+      pool: peeked.pool,
       repository: repositoryOf(peeked),
       suspect: isSuspect(peeked),
       home,

@@ -66,6 +66,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
     summary.replaced++;
     const wanted = {
       id: leaseId(record.id, token),
+      pool: record.pool,
       repository: repositoryOf(record),
       suspect: record.lost > 0,
       home: undefined,

@@ -1,11 +1,13 @@
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import { type QueueData, type QueueName, queueCatalog } from '@slipway/shared/queues';
+import { type QueueData, type QueueName, queueCatalog, queueName } from '@slipway/shared/queues';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { DelayedError, type Job, Worker } from 'bullmq';
 
 interface ConsumerOptions<N extends QueueName> {
   readonly queue: N;
+  /** Whose queue, of those of which each pool has one. */
+  readonly pool?: string;
   readonly redis: Redis;
   readonly keys: Keys;
   readonly concurrency: number;
@@ -21,8 +23,9 @@ interface ConsumerOptions<N extends QueueName> {
 
 /** The one adapter between a handler and BullMQ: a queue of the catalogue as a component. */
 export function createConsumer<N extends QueueName>(options: ConsumerOptions<N>): Component {
-  const { queue, redis, keys, logger, handle } = options;
-  const { name, schema, backoffMs } = queueCatalog[queue];
+  const { queue, pool, redis, keys, logger, handle } = options;
+  const { schema, backoffMs } = queueCatalog[queue];
+  const name = queueName(queue, pool);
   return {
     name: `${name} consumer`,
     async run(signal) {

@@ -4,9 +4,26 @@ import { parseBuilders } from './builders.js';
 describe('BUILDERS', () => {
   it('names replicas, or a name with many, each with an optional limit', () => {
     expect(parseBuilders(' http://a:8081#max=4, https://b.example ,dns+http://builders:8081#max=2')).toEqual([
-      { kind: 'url', url: 'http://a:8081', max: 4 },
-      { kind: 'url', url: 'https://b.example', max: undefined },
-      { kind: 'dns', url: 'http://builders:8081', max: 2 },
+      { kind: 'url', url: 'http://a:8081', max: 4, pool: 'default', platforms: [] },
+      { kind: 'url', url: 'https://b.example', max: undefined, pool: 'default', platforms: [] },
+      { kind: 'dns', url: 'http://builders:8081', max: 2, pool: 'default', platforms: [] },
+    ]);
+  });
+
+  it('puts replicas into pools, and says what they build', () => {
+    expect(
+      parseBuilders(
+        'http://a#platforms=linux/arm64+linux/arm/v7&max=2&pool=arm, http://b#pool=arm&platforms=linux/arm/v7+linux/arm64',
+      ),
+    ).toEqual([
+      { kind: 'url', url: 'http://a', max: 2, pool: 'arm', platforms: ['linux/arm/v7', 'linux/arm64'] },
+      {
+        kind: 'url',
+        url: 'http://b',
+        max: undefined,
+        pool: 'arm',
+        platforms: ['linux/arm/v7', 'linux/arm64'],
+      },
     ]);
   });
 
@@ -20,6 +37,13 @@ describe('BUILDERS', () => {
     'http://a#min=1',
     'http://u:p@a',
     'http://a,http://a/',
+    'http://a#max=1&max=2',
+    'http://a#pool=',
+    'http://a#pool=ARM',
+    'http://a#pool=arm:64',
+    'http://a#platforms=arm64',
+    'http://a#platforms=linux/arm64,http://b',
+    'http://a#pool=arm,http://a#pool=amd',
   ])('cannot be %j', (text) => {
     expect(() => parseBuilders(text)).toThrow();
   });

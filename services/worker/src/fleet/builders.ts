@@ -1,3 +1,5 @@
+import { defaultPool, platformSchema, poolNameSchema } from '@slipway/shared/contracts';
+
 /** One entry of `BUILDERS`: an endpoint, or a name whose every address is one. */
 export interface BuilderEntry {
   readonly kind: 'url' | 'dns';
@@ -5,13 +7,17 @@ export interface BuilderEntry {
   readonly url: string;
   /** Builds that each replica takes at once; undefined when nobody said. */
   readonly max: number | undefined;
+  /** The pool that its replicas belong to. */
+  readonly pool: string;
+  /** What they build; none means any. */
+  readonly platforms: readonly string[];
 }
 
 const dnsScheme = /^dns\+(?=http:)/;
 
 /**
- * Parses a comma-separated list of `http://host:port` and `dns+http://name:port`, each with an optional `#max=4`.
- * Throws on anything else.
+ * Parses a comma-separated list of `http://host:port` and `dns+http://name:port`, each with optional settings, e.g.
+ * `#max=4&pool=arm&platforms=linux/arm64+linux/arm/v7`. Throws on anything else, and when one pool is to build different platforms.
  */
 export function parseBuilders(text: string): BuilderEntry[] {
   const entries = text
@@ -22,6 +28,10 @@ export function parseBuilders(text: string): BuilderEntry[] {
   if (entries.length === 0) throw new Error('names no builder');
   const twice = entries.find(({ url }, at) => entries.findIndex((other) => other.url === url) !== at);
   if (twice) throw new Error(`names ${twice.url} twice`);
+  for (const { pool, platforms } of entries) {
+    const other = entries.find((entry) => entry.pool === pool && entry.platforms.join() !== platforms.join());
+    if (other) throw new Error(`must give all builders of the pool ${pool} the same platforms`);
+  }
   return entries;
 }
 
@@ -36,8 +46,28 @@ function parseBuilder(item: string): BuilderEntry {
   if (username !== '' || search !== '' || pathname !== '/') {
     throw new Error(`must hold only scheme, host and port: '${origin}${pathname}'`);
   }
-  const max = /^#max=([1-9]\d{0,3})$/.exec(hash)?.[1];
-  if (hash !== '' && max === undefined)
-    throw new Error(`must end with #max=<1 to 9999> or nothing: '${hash}'`);
-  return { kind, url: origin, max: max === undefined ? undefined : Number(max) };
+  return { kind, url: origin, ...parseSettings(hash.slice(1)) };
+}
+
+/** Not a query: `+` is a separator here. */
+function parseSettings(text: string): Pick<BuilderEntry, 'max' | 'pool' | 'platforms'> {
+  const settings = new Map<string, string>();
+  for (const part of text === '' ? [] : text.split('&')) {
+    const [, name, value] = /^(max|pool|platforms)=(.+)$/.exec(part) ?? [];
+    if (name === undefined || value === undefined || settings.has(name)) {
+      throw new Error(`must end with #max=4&pool=arm&platforms=linux/arm64 or some of it: '#${text}'`);
+    }
+    settings.set(name, value);
+  }
+  const max = settings.get('max');
+  if (max !== undefined && !/^[1-9]\d{0,3}$/.test(max))
+    throw new Error(`must say 1 to 9999 as max, not '${max}'`);
+  const pool = settings.get('pool') ?? defaultPool;
+  if (!poolNameSchema.safeParse(pool).success) {
+    throw new Error(`must name a pool with 1 to 32 lower-case letters, digits and -, not '${pool}'`);
+  }
+  const platforms = [...new Set(settings.get('platforms')?.split('+'))].sort();
+  const odd = platforms.find((platform) => !platformSchema.safeParse(platform).success);
+  if (odd !== undefined) throw new Error(`must name platforms like linux/arm64+linux/arm/v7, not '${odd}'`);
+  return { max: max === undefined ? undefined : Number(max), pool, platforms };
 }

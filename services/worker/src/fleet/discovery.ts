@@ -2,13 +2,10 @@ import { lookup } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import type { ReplicaRegistry } from '@slipway/shared/replicas';
+import type { AnnouncedReplica, ReplicaRegistry } from '@slipway/shared/replicas';
 import type { BuilderEntry } from './builders.js';
 
-export interface Replica {
-  readonly url: string;
-  readonly max: number | undefined;
-}
+export type Replica = AnnouncedReplica;
 
 interface DiscoveryOptions {
   readonly builders: readonly BuilderEntry[];
@@ -29,11 +26,13 @@ export class Discovery implements Component {
   readonly name = 'discovery';
   readonly #options: DiscoveryOptions;
   readonly #byEntry = new Map<string, readonly Replica[]>();
+  /** The addresses of those that others announce differently: said once. */
+  #disputed = '';
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
-    for (const { kind, url, max } of options.builders) {
-      this.#byEntry.set(url, kind === 'url' ? [{ url, max }] : []);
+    for (const { kind, ...replica } of options.builders) {
+      this.#byEntry.set(replica.url, kind === 'url' ? [replica] : []);
     }
   }
 
@@ -46,7 +45,7 @@ export class Discovery implements Component {
     while (!signal.aborted) {
       await this.refresh();
       try {
-        await registry.announce(this.replicas());
+        this.#noteDisputed(await registry.announce(this.replicas()));
       } catch (error) {
         if (!signal.aborted) logger.warn({ err: error }, 'replicas not announced');
       }
@@ -57,20 +56,31 @@ export class Discovery implements Component {
   /** Asks for the addresses of all names once. */
   async refresh(): Promise<void> {
     const { builders, logger, resolve = (name) => lookup(name, { all: true }) } = this.#options;
-    for (const { kind, url, max } of builders) {
+    for (const { kind, url, ...settings } of builders) {
       if (kind === 'url') continue;
       const { protocol, hostname, port } = new URL(url);
       try {
         const addresses = await resolve(hostname);
         const replicas = addresses.map(({ address, family }) => {
           const host = family === 6 ? `[${address}]` : address;
-          return { url: new URL(`${protocol}//${host}:${port || '80'}`).origin, max };
+          return { url: new URL(`${protocol}//${host}:${port || '80'}`).origin, ...settings };
         });
         this.#note(url, replicas);
       } catch (error) {
         logger.warn({ err: error, name: hostname }, 'the name of the builders cannot be resolved');
       }
     }
+  }
+
+  #noteDisputed(replicas: readonly Replica[]): void {
+    const urls = replicas.map(({ url }) => url);
+    if (urls.length > 0 && urls.join() !== this.#disputed) {
+      this.#options.logger.warn(
+        { replicas: urls },
+        'said to be of another pool or platform before; the last word counts',
+      );
+    }
+    this.#disputed = urls.join();
   }
 
   #note(entry: string, replicas: readonly Replica[]): void {

@@ -11,7 +11,14 @@ const cleanups = new Cleanups();
 afterAll(() => cleanups.run(logger));
 
 const url = 'http://replica:8081';
-const wanted = { repository: 'r.example/a', suspect: false, home: undefined, except: new Set<string>() };
+const replica = { url, max: 1, pool: 'default', platforms: [] };
+const wanted = {
+  pool: 'default',
+  repository: 'r.example/a',
+  suspect: false,
+  home: undefined,
+  except: new Set<string>(),
+};
 
 /** A placement on one replica with one slot, of a worker of its own. */
 async function placement(prefix: string, ttlMs: number) {
@@ -19,11 +26,11 @@ async function placement(prefix: string, ttlMs: number) {
     connectRedis({ url: inject('redisUrl'), name, logger, cleanups, mode: 'request' });
   const redis = connect('test');
   const keys = redisKeys(prefix);
-  await new ReplicaRegistry({ redis, keys }).announce([{ url, max: 1 }]);
+  await new ReplicaRegistry({ redis, keys }).announce([replica]);
   const lost: Lease[] = [];
   const made = new Placement({
     ledger: new SlotLedger({ redis, keys }),
-    discovery: { replicas: () => [{ url, max: 1 }] },
+    discovery: { replicas: () => [replica] },
     ttlMs,
     onLost: (lease) => lost.push(lease),
     onCircuit: () => undefined,

@@ -31,6 +31,8 @@ interface PlacementOptions {
 interface Wanted {
   /** Of the lease; the same job has another one in each attempt. */
   readonly id: string;
+  /** Whose replicas build it. */
+  readonly pool: string;
   /** What the replicas' caches go by. */
   readonly repository: string;
   readonly suspect: boolean;
@@ -142,8 +144,10 @@ export class Placement implements Component {
   }
 
   #request({ wanted, since, patienceMs }: Waiter, now: number): SlotRequest {
-    const { id, repository, suspect, home, except } = wanted;
-    const urls = this.#options.discovery.replicas().flatMap(({ url }) => (except.has(url) ? [] : [url]));
+    const { id, pool, repository, suspect, home, except } = wanted;
+    const urls = this.#options.discovery
+      .replicas()
+      .flatMap((replica) => (replica.pool !== pool || except.has(replica.url) ? [] : [replica.url]));
     const order = rendezvous(repository, urls);
     const preference =
       home !== undefined && urls.includes(home) ? [home, ...order.filter((url) => url !== home)] : order;

@@ -1,11 +1,11 @@
 import type { Logger } from '@slipway/shared/logger';
-import type { Sender } from '@slipway/shared/queues';
+import type { BuildQueues } from '@slipway/shared/queues';
 import { fleetCapacity, type ReplicaRegistry } from '@slipway/shared/replicas';
 import type { Duty } from './leader.js';
 
 interface CapacityOptions {
-  readonly registry: Pick<ReplicaRegistry, 'list'>;
-  readonly builds: Pick<Sender<'builds'>, 'limit'>;
+  readonly registry: Pick<ReplicaRegistry, 'list' | 'pools'>;
+  readonly builds: Pick<BuildQueues, 'limit'>;
   readonly logger: Logger;
 }
 
@@ -13,7 +13,7 @@ interface CapacityOptions {
 const readyPerReplica = 3;
 
 /**
- * Keeps the queue's global concurrency at what the fleet can build at once, so that jobs wait in the queue, in their
+ * Keeps the global concurrency of each pool's queue at what the pool can build at once, so that jobs wait in the queue, in their
  * order, and not inside workers. A few more than that are let out: they stand ready, payload signed, when a slot
  * comes free, and there are enough of them that most slots find one whose layers their replica has.
  */
@@ -21,7 +21,7 @@ export class Capacity implements Duty {
   readonly name = 'capacity';
   readonly everyMs = 500;
   readonly #options: CapacityOptions;
-  #set: number | undefined;
+  readonly #set = new Map<string, number>();
 
   constructor(options: CapacityOptions) {
     this.#options = options;
@@ -30,15 +30,21 @@ export class Capacity implements Duty {
   async run(): Promise<void> {
     const { registry, builds, logger } = this.#options;
     const replicas = await registry.list();
-    const slots = fleetCapacity(replicas);
-    const wanted = slots + Math.max(2, readyPerReplica * replicas.length);
-    await builds.limit(wanted);
-    if (wanted !== this.#set) logger.info({ slots, concurrency: wanted }, 'capacity of the fleet');
-    this.#set = wanted;
+    // A pool that has lost its replicas keeps a limit.
+    for (const pool of new Set([...replicas.map((replica) => replica.pool), ...this.#set.keys()])) {
+      const own = replicas.filter((replica) => replica.pool === pool);
+      const slots = fleetCapacity(own);
+      const wanted = slots + Math.max(2, readyPerReplica * own.length);
+      await builds.limit(pool, wanted);
+      if (wanted !== this.#set.get(pool))
+        logger.info({ pool, slots, concurrency: wanted }, 'capacity of a pool');
+      this.#set.set(pool, wanted);
+    }
   }
 
   async stop(): Promise<void> {
-    await this.#options.builds.limit(undefined);
-    this.#set = undefined;
+    const { registry, builds } = this.#options;
+    for (const { name } of await registry.pools()) await builds.limit(name, undefined);
+    this.#set.clear();
   }
 }

@@ -1,6 +1,6 @@
 import type { JobStore } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
-import type { Sender } from '@slipway/shared/queues';
+import type { BuildQueues } from '@slipway/shared/queues';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { WorkerMetrics } from '../metrics.js';
 import type { Duty } from './leader.js';
@@ -9,7 +9,7 @@ interface ReconcilerOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly store: Pick<JobStore, 'dispatched' | 'dispatchable' | 'expire'>;
-  readonly builds: Sender<'builds'>;
+  readonly builds: Pick<BuildQueues, 'add' | 'missing'>;
   readonly metrics: Pick<WorkerMetrics, 'reconciled'>;
   readonly logger: Logger;
 }
@@ -71,7 +71,7 @@ export class Reconciler implements Duty {
     const { builds, store, metrics, logger } = this.#options;
     if (ids.length === 0) return;
     const jobs = await store.dispatchable(ids);
-    await builds.add(jobs.map(({ id, priority }) => ({ id, data: { jobId: id }, priority })));
+    await builds.add(jobs);
     await store.dispatched(ids);
     if (jobs.length === 0) return;
     metrics.reconciled.inc({ finding }, jobs.length);

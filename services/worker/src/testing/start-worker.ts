@@ -12,7 +12,7 @@ import { JobStore, toJob } from '@slipway/shared/jobs';
 import { Cleanups, runComponents } from '@slipway/shared/lifecycle';
 import { createLogger, type Logger } from '@slipway/shared/logger';
 import { logBlobKey } from '@slipway/shared/logs';
-import { createSender, type Sender } from '@slipway/shared/queues';
+import { type BuildQueues, createBuildQueues } from '@slipway/shared/queues';
 import { connectRedis, type Keys, type Redis, redisKeys } from '@slipway/shared/redis';
 import { createSourceStore } from '@slipway/shared/source';
 import { expect } from 'vitest';
@@ -30,7 +30,7 @@ export interface Installation {
   readonly blobs: BlobStore;
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly builds: Sender<'builds'>;
+  readonly builds: BuildQueues;
   /** Stores a source, and returns its digest. */
   upload(files: Readonly<Record<string, string>>): Promise<string>;
   /** Writes a record without putting it into the queue. */
@@ -58,7 +58,7 @@ export async function createInstallation(redisUrl: string): Promise<Installation
   const redis = connectRedis({ url: redisUrl, name: 'test', logger, cleanups, mode: 'patient' });
   const blobs = await openBlobStore(`file://${folder}`);
   const store = new JobStore({ redis, keys });
-  const builds = createSender({ queue: 'builds', redis, keys });
+  const builds = createBuildQueues({ redis, keys });
   const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 100, maxRatio: 100 };
   const sources = createSourceStore({ blobs, limits });
   const upload = async (files: Readonly<Record<string, string>>) =>
@@ -89,8 +89,8 @@ export async function createInstallation(redisUrl: string): Promise<Installation
     },
     async submit(changes = {}) {
       const id = newId('job');
-      const { priority } = await store.create(id, spec(changes), { tenant });
-      await builds.add([{ id, data: { jobId: id }, priority }]);
+      const created = await store.create(id, spec(changes), { tenant });
+      await builds.add([created]);
       await store.dispatched([id]);
       return id;
     },

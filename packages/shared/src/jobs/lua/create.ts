@@ -3,9 +3,9 @@
  * build times to expect, 10 the image reference it pushes to or '', 11 what is built (a digest of all that goes into it),
  * 12 `skip` (not built when the image has been built from the same), `share` (not while the same is being built) or `force`,
  * 13 its batch or '', 14 the function it builds or '', 15 the digests of the sources
- * it is built from, apart by spaces, 16… indexes.
+ * it is built from, apart by spaces, 16 its pool, 17… indexes.
  *
- * Gives the job its place among those that wait, by start-time fair queueing: a tenant's tags are 1/weight apart and
+ * Gives the job its place among those that wait for its pool, by start-time fair queueing: a tenant's tags are 1/weight apart and
  * begin at the virtual time, which is the tag of the job that last started. Within the span that a tenant's waiting
  * jobs cover, a job stands by the share of known build times that are longer than its own, so that the longest go
  * first and no other tenant waits longer for it. An unknown time counts as the median.
@@ -29,18 +29,19 @@ if op == 'create' then
     end
   end
   for digest in string.gmatch(ARGV[15], '%S+') do redis.call('ZADD', base .. 'sources:used', now, digest) end
-  local fairness, durations = base .. 'fairness', base .. 'durations'
-  if redis.call('ZCARD', base .. 'index:state:queued') + redis.call('ZCARD', base .. 'index:state:running') == 0 then
+  local pool = ARGV[16]
+  local fairness, durations = fairness_of(pool), base .. 'durations'
+  if redis.call('ZCARD', pool_index(pool, 'queued')) + redis.call('ZCARD', pool_index(pool, 'running')) == 0 then
     redis.call('DEL', fairness)
   end
   local virtual = tonumber(redis.call('HGET', fairness, 'virtual:' .. band) or '0')
   local last = tonumber(redis.call('HGET', fairness, 'last:' .. band .. ':' .. tenant) or '0')
   local flight = tenant .. '/' .. pushes_to
-  redis.call('HSET', job.key, 'spec', ARGV[4], 'tenant', tenant, 'band', band, 'expected', expected, 'build_key', build_key,
+  redis.call('HSET', job.key, 'spec', ARGV[4], 'tenant', tenant, 'pool', pool, 'band', band, 'expected', expected, 'build_key', build_key,
     'flight', flight, 'created_at', clock(now), 'queued_at', clock(now), 'attempt', 0, 'spent', 0, 'lost', 0)
   if ARGV[5] ~= '' then redis.call('HSET', job.key, 'sealed_callback_secret', ARGV[5]) end
   if pushes_to ~= '' then redis.call('HSET', job.key, 'pushes_to', pushes_to) end
-  for i = 16, #ARGV do redis.call('ZADD', base .. 'index:' .. ARGV[i], 0, id) end
+  for i = 17, #ARGV do redis.call('ZADD', base .. 'index:' .. ARGV[i], 0, id) end
   if batch ~= '' then
     redis.call('HSET', job.key, 'batch', batch)
     redis.call('ZADD', base .. 'index:batch:' .. batch, 0, id)

@@ -38,8 +38,10 @@ if op == 'finish' then
     local took = now - cjson.decode(get(job, 'start:' .. get(job, 'attempt'))).at
     local before = redis.call('ZSCORE', durations, expected)
     redis.call('ZADD', durations, before and before * 0.6 + took * 0.4 or took, expected)
-    local mean = tonumber(redis.call('HGET', base .. 'stats', 'build_ms') or took)
-    redis.call('HSET', base .. 'stats', 'build_ms', mean * 0.95 + took * 0.05)
+    for _, field in ipairs({ 'build_ms', 'build_ms:' .. pool_of(job) }) do
+      local mean = tonumber(redis.call('HGET', base .. 'stats', field) or took)
+      redis.call('HSET', base .. 'stats', field, mean * 0.95 + took * 0.05)
+    end
     -- What the layers on a replica are worth: how builds at home and elsewhere compare with what was expected of them.
     -- Half is assumed until it is known.
     local replica, home = get(job, 'replica:' .. get(job, 'attempt')), redis.call('HGET', base .. 'homes', expected)

@@ -9,12 +9,17 @@ local base, op, id = ARGV[1], ARGV[2], ARGV[3]
 local events, undispatched = base .. 'events', base .. 'undispatched'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
--- Jobs that may go to the queue from now on: {id, priority}, …
+-- Jobs that may go to the queues from now on: {id, priority, pool}, …
 local released = {}
 
 local function clock(ms) return string.format('%.0f', ms) end
 local function job_of(job_id) return { id = job_id, key = base .. 'job:' .. job_id } end
 local function get(job, field) return redis.call('HGET', job.key, field) end
+
+-- Replicas that build the same platforms have a queue of their own, and its fairness. Records from before there were pools have none.
+local function pool_of(job) return get(job, 'pool') or 'default' end
+local function pool_index(pool, state) return base .. 'index:pool:' .. pool .. ':' .. state end
+local function fairness_of(pool) return base .. 'fairness' .. (pool == 'default' and '' or ':' .. pool) end
 
 local function batch_of(job)
   local batch = get(job, 'batch')
@@ -48,6 +53,9 @@ local function change(job, from, to, type)
   if from ~= to then
     if from then redis.call('ZREM', base .. 'index:state:' .. from, job.id) end
     redis.call('ZADD', base .. 'index:state:' .. to, 0, job.id)
+    local pool = pool_of(job)
+    if from then redis.call('ZREM', pool_index(pool, from), job.id) end
+    if to == 'queued' or to == 'running' then redis.call('ZADD', pool_index(pool, to), 0, job.id) end
   end
   local batch = batch_of(job)
   local fields = { 'type', type, 'job', job.id, 'state', to, 'version', version, 'at', clock(now) }
@@ -82,7 +90,7 @@ local function flight_of(job) return base .. 'flight:' .. (get(job, 'flight') or
 local function release(job)
   redis.call('HDEL', job.key, 'parked', 'shares')
   redis.call('ZADD', undispatched, now, job.id)
-  released[#released + 1] = { job.id, get(job, 'priority') }
+  released[#released + 1] = { job.id, get(job, 'priority'), pool_of(job) }
 end
 
 -- Lets the next job of a batch into the queue, if there is one and as many as may be are not there yet.

@@ -59,7 +59,7 @@ if op == 'start' then
     local f = redis.call('HMGET', batch.key, 'succeeded', 'failed', 'canceled')
     redis.call('HSET', batch.key, 'ended_before', f[1] + f[2] + f[3])
   end
-  local fairness, field, tag = base .. 'fairness', 'virtual:' .. get(job, 'band'), tonumber(get(job, 'tag'))
+  local fairness, field, tag = fairness_of(pool_of(job)), 'virtual:' .. get(job, 'band'), tonumber(get(job, 'tag'))
   if tag > tonumber(redis.call('HGET', fairness, field) or '0') then redis.call('HSET', fairness, field, tag) end
   change(job, state, 'running', 'job.started')
   return { 'ok', state, redis.call('HGETALL', job.key) }
