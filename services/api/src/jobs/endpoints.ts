@@ -15,6 +15,7 @@ import { closedSignal } from '../http/connection.js';
 import { labelQuerySchema } from '../http/label-query.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import type { JobWatcher } from '../watch/job-watcher.js';
+import { sourceErrors } from './resolve/source.js';
 import { specForRetry } from './retry.js';
 import { checkRoom, type SubmitDeps, submitJob, submitSpec } from './submit.js';
 
@@ -80,7 +81,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
           'json_invalid',
           'request_invalid',
           'image_invalid',
-          'source_not_found',
+          ...sourceErrors,
           'pool_not_found',
           'platform_unsupported',
           'queue_full',

@@ -9,6 +9,20 @@ export interface ResolveSourceDeps {
   readonly git: Pick<GitSources, 'take'>;
 }
 
+/** What `resolveSource` may throw, besides what any archive may be refused for. */
+export const sourceErrors = [
+  'source_not_found',
+  'source_path_unsafe',
+  'source_too_large',
+  'git_url_invalid',
+  'git_ref_not_found',
+  'git_path_not_found',
+  'git_unauthorized',
+  'git_unreachable',
+  'git_timed_out',
+  'git_busy',
+] as const;
+
 /**
  * The digest of what is to be built, stored. `heads` is shared by what is resolved for one request, so that a branch is one
  * commit for all of it. Throws `source_*` and `git_*`; the field errors begin at the request.

@@ -1,0 +1,100 @@
+import type { Job } from '@slipway/shared/contracts';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type GitServer, startGitServer } from '../../testing/git-server.js';
+import { type RunningApi, startApi } from '../../testing/start-api.js';
+
+let api: RunningApi;
+let server: GitServer;
+beforeAll(async () => {
+  [api, server] = await Promise.all([startApi(inject('redisUrl')), startGitServer()]);
+});
+afterAll(() => Promise.all([api.stop(), server.stop()]));
+
+let images = 0;
+const submit = (source: object) => api.post('/v1/jobs', { image: `r.example/s${++images}:1`, source });
+const problem = async (answer: Response) => {
+  const { status, code, errors } = (await answer.json()) as {
+    status: number;
+    code: string;
+    errors?: { path: string }[];
+  };
+  return [status, code, errors?.map(({ path }) => path)];
+};
+const sourceOf = async (answer: Response) => {
+  expect(answer.status).toBe(202);
+  return ((await answer.json()) as Job).source;
+};
+
+describe('POST /v1/jobs', () => {
+  it('stores files that come with it', async () => {
+    const { digest, ...rest } = await sourceOf(await submit({ files: { Dockerfile: 'FROM scratch\n' } }));
+    expect(rest).toEqual({});
+    const stored = await api.call(`/v1/sources/${digest}`);
+    expect(await stored.json()).toEqual({ digest, files: 1, bytes: 13 });
+    expect(await sourceOf(await submit({ digest }))).toEqual({ digest });
+  });
+
+  it('fetches a folder of a git repository, and says which commit it was', async () => {
+    const repository = server.repository('jobs');
+    const commit = repository.commit({ 'a/Dockerfile': 'FROM scratch\n' });
+    const git = { url: repository.url, ref: 'main', path: 'a' };
+    const { digest } = await sourceOf(await submit({ files: { Dockerfile: 'FROM scratch\n' } }));
+    expect(await sourceOf(await submit({ git }))).toEqual({ digest, git: { ...git, commit } });
+  });
+
+  it('refuses what cannot be fetched or stored, and names the field', async () => {
+    const { url, commit } = server.repository('refused');
+    commit({ Dockerfile: 'FROM scratch\n' });
+    const code = async (source: object) => await problem(await submit(source));
+    expect(await code({ files: { '../x': '' } })).toEqual([
+      422,
+      'source_path_unsafe',
+      ['/source/files/..~1x'],
+    ]);
+    expect(await code({ files: {} })).toEqual([422, 'request_invalid', ['/source/files']]);
+    expect(await code({ git: { url: 'https://h.example/x' } })).toEqual([
+      422,
+      'git_url_invalid',
+      ['/source/git/url'],
+    ]);
+    expect(await code({ git: { url, ref: 'gone' } })).toEqual([
+      422,
+      'git_ref_not_found',
+      ['/source/git/ref'],
+    ]);
+    expect(await code({ git: { url, ref: '--upload-pack=x' } })).toEqual([
+      422,
+      'request_invalid',
+      ['/source/git/ref'],
+    ]);
+    expect(await code({ git: { url, path: '../x' } })).toEqual([
+      422,
+      'request_invalid',
+      ['/source/git/path'],
+    ]);
+    expect(await code({ git: { url, path: 'gone' } })).toEqual([
+      422,
+      'git_path_not_found',
+      ['/source/git/path'],
+    ]);
+  });
+
+  it('builds a whole batch from one commit, fetched once', async () => {
+    const repository = server.repository('batch');
+    const names = Array.from({ length: 20 }, (_, n) => `f${n}`);
+    repository.commit(Object.fromEntries(names.map((name) => [`${name}/Dockerfile`, `FROM ${name}\n`])));
+    const before = server.requests.length;
+    const git = { url: repository.url };
+    const items = names.map((path) => ({ image: `r.example/${path}:1`, source: { git: { ...git, path } } }));
+    const bad = { image: 'r.example/bad:1', source: { git: { ...git, path: 'none' } } };
+    expect(await problem(await api.post('/v1/batches', { items: [...items, bad] }))).toEqual([
+      422,
+      'batch_invalid',
+      ['/items/20/source/git/path'],
+    ]);
+    expect((await api.post('/v1/batches', { items })).status).toBe(202);
+    const packs = server.requests.slice(before).filter(({ path }) => path.endsWith('/git-upload-pack'));
+    // Each request lists the refs; one of them fetches, with what it asks before.
+    expect(packs.length).toBeLessThanOrEqual(4);
+  });
+});
