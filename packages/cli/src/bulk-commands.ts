@@ -15,7 +15,7 @@ import type { ExitCode } from './exit-codes.js';
 import { type ListFunctionsOptions, listFunctions, showFunction } from './functions/functions.js';
 import { type RebuildOptions, rebuild } from './functions/rebuild.js';
 import { label, list, packageArguments, repeated, seconds, truth, whole } from './parse.js';
-import { type PublishOptions, publish } from './publish/publish.js';
+import type { PublishOptions } from './publish/publish.js';
 import { tagModes } from './stack/image-name.js';
 import { listTemplates, type PushTemplateOptions, pushTemplate } from './templates/templates.js';
 
@@ -81,7 +81,11 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
       .option('-d, --detach', 'print the id of the batch and do not wait')
       .option('-q, --quiet', 'show only how it ended')
       .option('--json', 'print a JSON object a line, and errors too')
-      .action(async (options: PublishOptions) => onExit(await publish(options, context))),
+      .action(async (options: PublishOptions) => {
+        // What digests are computed with takes a while to load, which the other commands need not wait for.
+        const { publish } = await import('./publish/publish.js');
+        onExit(await publish(options, context));
+      }),
     help.publish,
   );
 

@@ -62,7 +62,7 @@ function onDisk(folder: string): string[] {
   return sorted(lines);
 }
 
-/** Written down from `faas-cli build --shrinkwrap` (0.17, July 2026) on the same project. */
+/** Written down from `faas-cli build --shrinkwrap` (of July 2026) on the same project. */
 const recording = new URL('../testing/shrinkwrap.txt', import.meta.url);
 const recorded = () => readFileSync(recording, 'utf8').trimEnd().split('\n');
 
