@@ -1,6 +1,7 @@
 import { SlipwayError } from '@slipway/shared/errors';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { z } from 'zod';
+import { Turns } from './turns.js';
 import { validate } from './validate.js';
 
 interface Answer {
@@ -50,6 +51,10 @@ export interface Endpoint {
 }
 
 const usualJsonBytes = 1024 * 1024;
+/** A large body takes some times its size until it is dealt with: so many at once. */
+const largeAtOnce = 2;
+/** Longer than any body takes; one that takes its turn must use it. */
+const bodyMs = 60_000;
 const nothing = z.object({});
 
 export function endpoint<
@@ -80,9 +85,15 @@ export function endpoint<
 /** Mounts endpoints, and answers 405 with `Allow` for the other methods of their paths. */
 export function mount(router: Router, endpoints: readonly Endpoint[]): void {
   const methods = new Map<string, string[]>();
+  const largeBodies = new Turns(largeAtOnce);
   for (const { operation, handle } of endpoints) {
     const path = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    router[operation.method](path, handle);
+    const { maxBodyBytes = usualJsonBytes } = operation;
+    router[operation.method](path, (req: Request, res: Response) =>
+      maxBodyBytes > usualJsonBytes && isLarge(req)
+        ? largeBodies.run(() => handle(req, res))
+        : handle(req, res),
+    );
     methods.set(path, [
       ...(methods.get(path) ?? []),
       operation.method === 'get' ? 'GET, HEAD' : operation.method.toUpperCase(),
@@ -96,6 +107,10 @@ export function mount(router: Router, endpoints: readonly Endpoint[]): void {
   }
 }
 
+/** Or may be, because it is packed or does not say. */
+const isLarge = ({ headers }: Request) =>
+  headers['content-encoding'] !== undefined || !(Number(headers['content-length']) <= usualJsonBytes);
+
 function checkType(req: Request, types: readonly string[]): void {
   const type = req.headers['content-type'];
   // A body without a type is taken for what it should be.
@@ -107,8 +122,13 @@ async function jsonBody(readJson: RequestHandler, req: Request, res: Response): 
   if (!req.is('application/json')) {
     throw new SlipwayError('media_type_unsupported', 'Send application/json.');
   }
-  await new Promise<void>((resolve, reject) => {
-    readJson(req, res, (error?: unknown) => (error ? reject(error) : resolve()));
-  });
+  const tooSlow = setTimeout(() => req.destroy(), bodyMs);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      readJson(req, res, (error?: unknown) => (error ? reject(error) : resolve()));
+    });
+  } finally {
+    clearTimeout(tooSlow);
+  }
   return req.body;
 }
