@@ -1504,7 +1504,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, source_not_found, pool_not_found, platform_unsupported, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, source_not_found, source_path_unsafe, source_too_large, git_url_invalid, git_ref_not_found, git_path_not_found, git_unauthorized, git_unreachable, git_timed_out, git_busy, pool_not_found, platform_unsupported, queue_full, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
