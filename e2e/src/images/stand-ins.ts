@@ -17,7 +17,7 @@ interface StandInOptions {
 
 /**
  * Pushes an image that can stand in for an official Node image where none can be pulled: this machine's own Node
- * and npm, their shared libraries, a static busybox for a shell, and the certificates that this machine trusts.
+ * npm and git, their shared libraries, a static busybox for a shell, and the certificates that this machine trusts.
  */
 export async function pushNodeImage({ builder, folder, image }: StandInOptions): Promise<void> {
   const rootfs = join(folder, 'rootfs');
@@ -35,6 +35,7 @@ export async function pushNodeImage({ builder, folder, image }: StandInOptions):
     await symlink(`../lib/node_modules/npm/bin/${name}-cli.js`, join(rootfs, 'usr/bin', name));
   }
   await addSharedLibraries({ program: node, rootfs });
+  await addGit(rootfs);
   await addBusybox(rootfs);
   await cp(await realpath(certificates), join(rootfs, certificates));
   await writeFile(join(rootfs, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\nnode:x:1000:1000::/tmp:/bin/sh\n');
@@ -69,6 +70,20 @@ async function addSharedLibraries({ program, rootfs }: { program: string; rootfs
     await mkdir(join(rootfs, dirname(path)), { recursive: true });
     await cp(await realpath(path), join(rootfs, path));
   }
+}
+
+/** As fuller Node images have it. */
+async function addGit(rootfs: string): Promise<void> {
+  const git = await realpath(requireTool('git'));
+  const { stdout } = await exec(git, ['--exec-path']);
+  const helpers = stdout.trim();
+  await mkdir(join(rootfs, helpers), { recursive: true });
+  await cp(git, join(rootfs, 'usr/bin/git'));
+  for (const name of ['git-remote-http', 'git-remote-https']) {
+    await cp(await realpath(join(helpers, name)), join(rootfs, helpers, name));
+  }
+  for (const program of [git, join(helpers, 'git-remote-http')])
+    await addSharedLibraries({ program, rootfs });
 }
 
 async function addBusybox(rootfs: string): Promise<void> {

@@ -60,6 +60,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     redis,
     keys,
     config: config.git,
+    egressAllow: config.egressAllow,
     maxBytes: config.maxSourceBytes,
     logger,
   });

@@ -11,6 +11,8 @@ export interface GitCommand {
   readonly config: Pick<GitConfig, 'allowedSchemes' | 'environment'>;
   /** Where the credential may be sent, and what it is; git sends it nowhere else. */
   readonly credential?: { readonly origin: string; readonly header: Secret } | undefined;
+  /** What libcurl is told of the server's addresses. */
+  readonly resolve?: string | undefined;
   /** Kills git and all that it has started. */
   readonly signal: AbortSignal;
 }
@@ -51,13 +53,13 @@ const settings: readonly (readonly [string, string])[] = [
 ];
 
 /** Starts git as the leader of a process group, without a shell, a terminal, anybody's configuration, or anyone to ask. */
-export function startGit({ args, cwd, config, credential, signal }: GitCommand): RunningGit {
+export function startGit({ args, cwd, config, credential, resolve, signal }: GitCommand): RunningGit {
   signal.throwIfAborted();
   const child = spawn('git', args, {
     cwd,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: environment({ cwd, config, credential }),
+    env: environment({ cwd, config, credential, resolve }),
   });
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {
@@ -95,9 +97,11 @@ function environment({
   cwd,
   config,
   credential,
-}: Pick<GitCommand, 'cwd' | 'config' | 'credential'>): NodeJS.ProcessEnv {
+  resolve,
+}: Omit<GitCommand, 'args' | 'signal'>): NodeJS.ProcessEnv {
   const all = [
     ...settings,
+    ...(resolve === undefined ? [] : [['http.curloptResolve', resolve] as const]),
     // In the environment, which only this user can see, and not among the arguments, which anyone can.
     ...(credential
       ? [[`http.${credential.origin}/.extraHeader`, `Authorization: ${credential.header.reveal()}`] as const]

@@ -16,6 +16,7 @@ import { Readable, Writable } from 'node:stream';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { readEnv } from '@slipway/shared/config';
 import type { GitSource } from '@slipway/shared/contracts';
+import { parseAllowlist } from '@slipway/shared/egress';
 import { createLogger } from '@slipway/shared/logger';
 import { redisKeys } from '@slipway/shared/redis';
 import { createSourceStore } from '@slipway/shared/source';
@@ -38,7 +39,7 @@ async function serve(options?: { authorization?: string }): Promise<GitServer> {
 
 let prefixes = 0;
 
-async function setUp(env: Record<string, string> = {}, maxBytes = 4 * 1024 * 1024) {
+async function setUp(env: Record<string, string> = {}, maxBytes = 4 * 1024 * 1024, allow = '127.0.0.1') {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-git-test-'));
   const blobs = await openBlobStore(`file://${folder}/blobs`);
   const limits = { maxArchiveBytes: maxBytes, maxBytes, maxFiles: 100, maxRatio: 200 };
@@ -55,6 +56,7 @@ async function setUp(env: Record<string, string> = {}, maxBytes = 4 * 1024 * 102
     redis,
     keys: redisKeys(`git-test-${process.pid}-${++prefixes}`),
     config,
+    egressAllow: parseAllowlist(allow),
     maxBytes,
     logger: createLogger({
       name: 'test',
@@ -242,6 +244,25 @@ describe('what is refused', () => {
     const found = await refusal(git.take({ url }));
     expect(found).toMatchObject({ code: 'git_url_invalid', path: '/source/git/url' });
     expect(found.message).not.toContain('hunter2');
+  });
+
+  it('an address that is not public, named or not, before anything is sent there', async () => {
+    const server = await serve();
+    const { url, commit } = server.repository('inside');
+    const id = commit({ Dockerfile: 'FROM a\n' });
+    const { git } = await setUp({}, undefined, '');
+    const spellings = [url, url.replace('127.0.0.1', 'localhost'), url.replace('127.0.0.1', '0x7f.1')];
+    for (const spelling of spellings) {
+      for (const ref of ['main', id]) {
+        expect(await refusal(git.take({ url: spelling, ref }))).toMatchObject({ code: 'git_url_invalid' });
+      }
+    }
+    expect(server.requests).toEqual([]);
+    const { git: allowed } = await setUp({ GIT_ALLOWED_HOSTS: server.host }, undefined, '');
+    expect(await allowed.take({ url })).toMatchObject({ git: { commit: id } });
+    const named = url.replace('127.0.0.1', 'localhost');
+    const { git: byRange } = await setUp({}, undefined, '127.0.0.0/8,::1');
+    expect(await byRange.take({ url: named })).toMatchObject({ git: { commit: id } });
   });
 
   it('a ref, a commit or a folder that is not there', async () => {

@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto';
 import type { GitSource, JobSpec } from '@slipway/shared/contracts';
+import type { Allowlist } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { SourceStore } from '@slipway/shared/source';
+import { checkedAddresses } from './addresses.js';
 import type { GitConfig } from './config.js';
 import { fetchRepository, findHead, type Head, type Repository, sweepRepositories } from './repository.js';
 import { SharedRepositories } from './shared-repositories.js';
@@ -15,6 +17,7 @@ interface GitSourcesOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly config: GitConfig;
+  readonly egressAllow: Allowlist;
   /** Bytes that a repository may take, packed. */
   readonly maxBytes: number;
   readonly logger: Logger;
@@ -51,7 +54,7 @@ export class GitSources {
   async take(git: GitSource, heads: GitHeads = new Map()): Promise<Source> {
     const url = repositoryUrl(git.url, this.#options.config);
     const head = await once(heads, JSON.stringify([url.href, git.ref]), () =>
-      this.#turns.run(() => findHead(git.ref, this.#repository(url))),
+      this.#turns.run(async () => findHead(git.ref, await this.#repository(url))),
     );
     const known = await this.#known(git, url, head.commit);
     if (known) return known;
@@ -74,9 +77,10 @@ export class GitSources {
     await sweepRepositories(this.#options.config.workDir, dayMs);
   }
 
-  #repository(url: RepositoryUrl) {
-    const { config, maxBytes } = this.#options;
-    return { url, config, maxBytes, stopping: this.#stopping.signal };
+  async #repository(url: RepositoryUrl) {
+    const { config, egressAllow, maxBytes } = this.#options;
+    const resolve = await checkedAddresses({ url, config, egressAllow });
+    return { url, config, resolve, maxBytes, stopping: this.#stopping.signal };
   }
 
   async #known(git: GitSource, url: RepositoryUrl, commit: string): Promise<Source | undefined> {
@@ -89,7 +93,7 @@ export class GitSources {
   async #take(git: GitSource, url: RepositoryUrl, head: Head): Promise<Source> {
     const { redis, keys, logger } = this.#options;
     const begun = performance.now();
-    const fetch = () => this.#turns.run(() => fetchRepository(head, this.#repository(url)));
+    const fetch = () => this.#turns.run(async () => fetchRepository(head, await this.#repository(url)));
     return await this.#repositories.use(JSON.stringify([url.href, head]), fetch, async (repository) => {
       const digest = await this.#turns.run(() => this.#store(repository, git.path));
       // What the ref stands for may have changed since it was asked; what was fetched counts.

@@ -15,6 +15,8 @@ export interface Head {
 interface RepositoryOptions {
   readonly url: RepositoryUrl;
   readonly config: Omit<GitConfig, 'concurrency'>;
+  /** See `checkedAddresses`. */
+  readonly resolve: string | undefined;
   /** Bytes that the fetched pack may take. */
   readonly maxBytes: number;
   /** Aborted when the process stops. */
@@ -133,7 +135,7 @@ export async function sweepRepositories(workDir: string, olderThanMs: number): P
 async function git(
   args: readonly string[],
   cwd: string,
-  { url, config, stopping }: RepositoryOptions,
+  { url, config, resolve, stopping }: RepositoryOptions,
   exceeded?: AbortSignal,
 ): Promise<{ stdout: string }> {
   const header = config.credentials.get(url.host);
@@ -142,6 +144,7 @@ async function git(
     args,
     cwd,
     config,
+    resolve,
     credential: header && { origin: new URL(url.href).origin, header },
     signal: AbortSignal.any([stopping, timeout, ...(exceeded ? [exceeded] : [])]),
   };

@@ -1,0 +1,46 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { type Allowlist, allowsAddress } from '@slipway/shared/egress';
+import type { GitConfig } from './config.js';
+import { gitError } from './failures.js';
+import type { RepositoryUrl } from './url.js';
+
+interface AddressOptions {
+  readonly url: RepositoryUrl;
+  readonly config: Pick<GitConfig, 'allowedHosts' | 'environment'>;
+  /** Where requests that users have made may go, besides the Internet. */
+  readonly egressAllow: Allowlist;
+}
+
+/**
+ * To which addresses git is to connect, as libcurl is told (CURLOPT_RESOLVE): those that were checked, and not what the name
+ * resolves to a second time. Undefined where nothing is to be said: for a file, a literal address, a host that the operator has named, and where a
+ * proxy makes the connections. Throws `git_url_invalid` when one is neither public nor allowed.
+ */
+export async function checkedAddresses({
+  url,
+  config,
+  egressAllow,
+}: AddressOptions): Promise<string | undefined> {
+  const proxied = Object.keys(config.environment).some((name) => /^https?_proxy$/i.test(name));
+  if (url.host === '' || config.allowedHosts.includes(url.host) || proxied) return undefined;
+  const { hostname, port, protocol } = new URL(url.href);
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(host) !== 0) {
+    if (!allowsAddress(egressAllow, host)) throw denied();
+    return undefined;
+  }
+  const found = await lookup(host, { all: true }).catch(() => {
+    throw gitError('git_unreachable', 'The host of the repository has no address.', 'url');
+  });
+  if (!found.every(({ address }) => allowsAddress(egressAllow, address))) throw denied();
+  const addresses = found.map(({ address, family }) => (family === 6 ? `[${address}]` : address));
+  return `${host}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}:${addresses.join(',')}`;
+}
+
+const denied = () =>
+  gitError(
+    'git_url_invalid',
+    'The URL of the repository leads to an address that this installation does not fetch from.',
+    'url',
+  );
