@@ -13,6 +13,14 @@ export interface JobProgress {
 /** What is known of a batch from its events, in whatever order and however often they come. */
 export class BatchProgress {
   readonly #jobs = new Map<string, JobProgress>();
+  readonly #running = new Map<string, JobProgress>();
+  readonly #counts: Record<JobState, number> = {
+    queued: 0,
+    running: 0,
+    succeeded: 0,
+    failed: 0,
+    canceled: 0,
+  };
   #batch: Batch | undefined;
 
   get batch(): Batch | undefined {
@@ -21,18 +29,14 @@ export class BatchProgress {
 
   /** Jobs that run, the longest first. */
   get running(): JobProgress[] {
-    return [...this.#jobs.values()]
-      .filter(({ state }) => state === 'running')
-      .sort((a, b) => (a.startedAt ?? 0) - (b.startedAt ?? 0));
+    return [...this.#running.values()].sort((a, b) => (a.startedAt ?? 0) - (b.startedAt ?? 0));
   }
 
   /** How many of the batch are in each state. */
   get counts(): Readonly<Record<JobState, number>> & { readonly total: number } {
-    const counts = { queued: 0, running: 0, succeeded: 0, failed: 0, canceled: 0 };
-    for (const { state } of this.#jobs.values()) counts[state]++;
     const total = Math.max(this.#batch?.total ?? 0, this.#jobs.size);
     // Jobs that nothing was heard of yet wait.
-    return { ...counts, queued: counts.queued + total - this.#jobs.size, total };
+    return { ...this.#counts, queued: this.#counts.queued + total - this.#jobs.size, total };
   }
 
   /** Takes an event in. Returns the job that has just ended, if one has. */
@@ -44,12 +48,15 @@ export class BatchProgress {
     const { job } = event;
     const known = this.#jobs.get(job.id);
     if (known && known.event.version >= job.version) return undefined;
-    const at = Date.parse(job.at);
     const progress: JobProgress = {
       ...{ id: job.id, name: job.function ?? job.image, state: job.state, event: job },
-      startedAt: job.state === 'running' ? (known?.startedAt ?? at) : known?.startedAt,
+      startedAt: known?.startedAt ?? (job.state === 'running' ? Date.parse(job.at) : undefined),
     };
     this.#jobs.set(job.id, progress);
+    if (known) this.#counts[known.state]--;
+    this.#counts[job.state]++;
+    if (job.state === 'running') this.#running.set(job.id, progress);
+    else this.#running.delete(job.id);
     return hasEnded(job.state) ? progress : undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -71,23 +71,18 @@ describe('the build contexts of a stack', () => {
     expect(await planned(await project())).toEqual(recorded());
   });
 
-  // Where faas-cli is installed, the recording is held against it; RECORD=1 writes it anew.
-  test.runIf(findTool('faas-cli') !== undefined)('are still what the installed faas-cli leaves', async () => {
-    const folder = await project();
-    const { status, stderr } = spawnSync(
-      findTool('faas-cli') ?? '',
-      ['build', '--shrinkwrap', '-f', 'stack.yaml'],
-      {
-        cwd: folder,
-        encoding: 'utf8',
-      },
-    );
-    expect({ status, stderr }).toMatchObject({ status: 0 });
-    const left = onDisk(join(folder, 'build'));
-    if (process.env.RECORD) writeFileSync(recording, `${left.join('\n')}\n`);
-    expect(left).toEqual(recorded());
-    expect(await planned(folder)).toEqual(left);
-  });
+  // Only where faas-cli is installed, which is not published as a package: RECORD=1 writes the recording anew.
+  const faasCli = findTool('faas-cli');
+  if (faasCli !== undefined) {
+    test('are still what the installed faas-cli leaves', async () => {
+      const folder = await project();
+      execFileSync(faasCli, ['build', '--shrinkwrap', '-f', 'stack.yaml'], { cwd: folder });
+      const left = onDisk(join(folder, 'build'));
+      if (process.env.RECORD) writeFileSync(recording, `${left.join('\n')}\n`);
+      expect(left).toEqual(recorded());
+      expect(await planned(folder)).toEqual(left);
+    });
+  }
 
   test('unpack from their archive to the same', async () => {
     const folder = await project();
