@@ -23,24 +23,25 @@ const small: Tenant = { name: 'small', weight: 1 };
 function newQueue() {
   const keys = redisKeys(`fair-${randomUUID()}`);
   const store = new JobStore({ redis, keys });
-  const waiting: { id: string; label: string; priority: number }[] = [];
+  const waiting: { id: string; label: string; pool: string; priority: number }[] = [];
   return {
     store,
     keys,
     async submit(label: string, tenant: Tenant, spec: object = {}) {
       const id = newId('job');
       const image = `r.example/${label}:1`;
-      const { priority } = await store.create(
+      const { priority, pool } = await store.create(
         id,
         jobSpecSchema.parse({ image, source, force: true, ...spec }),
         { tenant },
       );
-      waiting.push({ id, label, priority });
+      waiting.push({ id, label, pool, priority });
       return priority;
     },
-    async startNext() {
+    async startNext(pool = 'default') {
       waiting.sort((a, b) => a.priority - b.priority);
-      const next = waiting.shift();
+      const at = waiting.findIndex((job) => job.pool === pool);
+      const [next] = at < 0 ? [] : waiting.splice(at, 1);
       if (!next) throw new Error('nothing waits');
       await store.start(next.id, { token: 't', worker: 'w', replica: 'b', suspects: true });
       return next.label;
@@ -105,6 +106,20 @@ describe('the order of waiting jobs', () => {
     expect(await submit('c', large)).toBeLessThanOrEqual(first);
     const tiny: Tenant = { name: 'tiny', weight: 0.000_001 };
     expect(await submit('d', tiny, { priority: 'low' })).toBeLessThanOrEqual(2 ** 21);
+  });
+});
+
+describe('a pool', () => {
+  it('has an order of its own, whatever its tenants have in another', async () => {
+    const { submit, startNext, store } = newQueue();
+    for (let at = 0; at < 100; at++) await submit(`bulk-${at}`, large, { pool: 'arm' });
+    await submit('first', small);
+    await submit('second', large);
+    await submit('third', small);
+    expect([await startNext(), await startNext(), await startNext()]).toEqual(['first', 'second', 'third']);
+    expect(await startNext('arm')).toBe('bulk-0');
+    expect(await store.queue('arm')).toMatchObject({ queued: 99, running: 1 });
+    expect(await store.queue('default')).toMatchObject({ queued: 0, running: 3 });
   });
 });
 

@@ -135,6 +135,9 @@ async function check({
     for (const state of ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const) {
       const listed = await redis.zscore(keys.index(`state:${state}`), record.id);
       expect(listed !== null).toBe(record.state === state);
+      const waitsOrRuns = state === 'queued' || state === 'running';
+      const inPool = await redis.zscore(keys.index(`pool:default:${state}`), record.id);
+      expect(inPool !== null).toBe(waitsOrRuns && record.state === state);
     }
     const open = record.attempts.filter(({ outcome }) => outcome === undefined);
     expect(open).toHaveLength(record.state === 'running' ? 1 : 0);

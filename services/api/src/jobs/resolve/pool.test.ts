@@ -1,0 +1,92 @@
+import { SlipwayError } from '@slipway/shared/errors';
+import type { PoolState } from '@slipway/shared/replicas';
+import { describe, expect, it } from 'vitest';
+import { KnownPools } from './known-pools.js';
+import { choosePool } from './pool.js';
+
+const amd: PoolState = { name: 'amd', platforms: ['linux/amd64'] };
+const arm: PoolState = { name: 'arm', platforms: ['linux/arm/v7', 'linux/arm64'] };
+const any: PoolState = { name: 'default', platforms: [] };
+
+const choose = (pools: readonly PoolState[], platforms: readonly string[], pool?: string) => {
+  try {
+    return choosePool({ platforms: [...platforms], ...(pool !== undefined && { pool }) }, pools);
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) throw error;
+    return { code: error.code, message: error.message };
+  }
+};
+
+describe('the pool of a job', () => {
+  it('is the default one while no replica was ever heard of', () => {
+    expect(choose([], ['linux/s390x'])).toBe('default');
+    expect(choose([], [], 'default')).toBe('default');
+    expect(choose([], [], 'arm')).toMatchObject({ code: 'pool_not_found' });
+  });
+
+  it('is the default one where that builds all of its platforms', () => {
+    expect(choose([amd, arm, any], ['linux/arm64', 'linux/amd64'])).toBe('default');
+    expect(choose([amd, { name: 'default', platforms: ['linux/amd64'] }], ['linux/amd64'])).toBe('default');
+  });
+
+  it('is otherwise the first by name that does', () => {
+    expect(choose([amd, arm], [])).toBe('amd');
+    expect(choose([amd, arm], ['linux/arm64'])).toBe('arm');
+    expect(choose([{ name: 'default', platforms: ['linux/amd64'] }, arm], ['linux/arm64'])).toBe('arm');
+  });
+
+  it('is the one that it asks for, if that builds its platforms', () => {
+    expect(choose([amd, arm, any], ['linux/arm64'], 'arm')).toBe('arm');
+    expect(choose([amd, arm, any], [], 'amd')).toBe('amd');
+    expect(choose([amd, arm], ['linux/arm64', 'linux/amd64'], 'arm')).toEqual({
+      code: 'platform_unsupported',
+      message:
+        'The pool arm does not build linux/amd64; there are amd (linux/amd64), arm (linux/arm/v7, linux/arm64).',
+    });
+    expect(choose([amd, any], [], 'arm')).toEqual({
+      code: 'pool_not_found',
+      message: 'There is no pool arm; there are amd (linux/amd64), default (any platform).',
+    });
+  });
+
+  it('is none where no pool builds all of its platforms', () => {
+    expect(choose([amd, arm], ['linux/amd64', 'linux/arm64'])).toEqual({
+      code: 'platform_unsupported',
+      message:
+        'No pool builds linux/amd64 and linux/arm64 together; there are amd (linux/amd64), arm (linux/arm/v7, linux/arm64).',
+    });
+  });
+
+  it('takes the variant that an architecture has anyhow for the same', () => {
+    expect(choose([amd, arm], ['linux/arm64/v8', 'linux/arm'])).toBe('arm');
+    expect(choose([amd, arm], ['linux/arm/v6'])).toMatchObject({ code: 'platform_unsupported' });
+  });
+});
+
+describe('the pools that are known', () => {
+  it('are looked up once a second, and again before anything is refused', async () => {
+    const state = { now: 0, asked: 0, pools: [amd] as PoolState[] };
+    const known = new KnownPools({
+      registry: {
+        async pools() {
+          state.asked++;
+          return state.pools;
+        },
+      },
+      now: () => state.now,
+    });
+    const place = (pool?: string) =>
+      known.decide((pools) => choosePool({ platforms: [], ...(pool !== undefined && { pool }) }, pools));
+    await place();
+    await place();
+    expect(state.asked).toBe(1);
+    state.pools = [amd, arm];
+    expect(await place('arm')).toBe('arm');
+    expect(state.asked).toBe(2);
+    await expect(place('gpu')).rejects.toMatchObject({ code: 'pool_not_found' });
+    expect(state.asked).toBe(3);
+    state.now = 1_000;
+    await place();
+    expect(state.asked).toBe(4);
+  });
+});
