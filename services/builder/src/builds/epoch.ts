@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 
 /** The time that files are given, so that equal files make equal layers, whoever packed them and when. */
-export const modified = new Date(Date.UTC(1985, 9, 26, 8, 15));
+const modified = new Date(Date.UTC(1985, 9, 26, 8, 15));
 
 /** Of a second: Node sets times by the microsecond. */
 const steps = 1_000_000;
