@@ -2,10 +2,10 @@ import type { Client } from '@slipway/client';
 import { logText } from '../jobs/log-text.js';
 import type { Screen } from '../terminal/terminal.js';
 import { clip, duration } from '../terminal/text.js';
+import type { BatchView } from './batch-view.js';
 import { LogTails } from './log-tails.js';
 import type { BatchProgress, JobProgress } from './progress.js';
 import { countsText, endText, leftText } from './text.js';
-import type { BatchView } from './view.js';
 
 const frameMs = 100;
 const tickMs = 1_000;

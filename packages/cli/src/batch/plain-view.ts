@@ -1,7 +1,7 @@
 import type { Screen } from '../terminal/terminal.js';
+import type { BatchView } from './batch-view.js';
 import type { BatchProgress } from './progress.js';
 import { countsText, endText, leftText } from './text.js';
-import type { BatchView } from './view.js';
 
 const summaryMs = 30_000;
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-export interface CompletionOption {
+interface CompletionOption {
   /** `--tag`, and `-t` where it has a short name. */
   readonly names: readonly string[];
   readonly takesValue: boolean;

@@ -26,7 +26,7 @@ export function table(rows: readonly (readonly string[])[]): string[] {
 }
 
 /** The text without styles. */
-export const plain = (text: string): string => text.replace(unsafe, '');
+const plain = (text: string): string => text.replace(unsafe, '');
 
 /** Characters that the text takes on the screen; styles take none. */
 export const width = (text: string): number => [...plain(text)].length;

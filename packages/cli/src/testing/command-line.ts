@@ -24,7 +24,7 @@ export async function slipway(argv: readonly string[], env: Record<string, strin
   return { exit, ...text };
 }
 
-export interface Asked {
+interface Asked {
   readonly call: string;
   readonly token: string | undefined;
   readonly body: Buffer;
