@@ -4,13 +4,31 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findTool } from '@slipway/local';
 
-/** A build context in a temporary folder: the files given, and a static busybox to run in images made from scratch. */
+const scratch: string[] = [];
+
+/** An empty folder that is removed when this process ends. */
+export function scratchFolder(): string {
+  if (scratch.length === 0) {
+    process.once('exit', () => {
+      for (const folder of scratch) rmSync(folder, { recursive: true, force: true });
+    });
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-scratch-'));
+  scratch.push(folder);
+  return folder;
+}
+
+/** A static busybox, to run in images made from scratch. */
+export function busybox(): string {
+  const found = findTool('busybox');
+  if (!found) throw new Error('busybox is missing: apt-get install busybox-static');
+  return found;
+}
+
+/** A build context: the files given, and a busybox. */
 export function makeContext(files: Readonly<Record<string, string>>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-context-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const busybox = findTool('busybox');
-  if (!busybox) throw new Error('busybox is missing: apt-get install busybox-static');
-  copyFileSync(busybox, join(folder, 'busybox'));
+  const folder = scratchFolder();
+  copyFileSync(busybox(), join(folder, 'busybox'));
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -6,24 +6,13 @@ import type { EngineName } from '@slipway/local';
 import type { Job } from '@slipway/shared/contracts';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, test as anyTest, beforeAll, describe, expect } from 'vitest';
+import { walkThrough, walkthroughContext } from './clients/walkthrough.js';
 import { dockerfile, makeContext, sh, tarOf } from './context.js';
 import { canUse } from './engines.js';
+import { imageDigest } from './registry.js';
 import { type Stack, startStack } from './stack.js';
 
 const json = async <T>(answer: Response): Promise<T> => (await answer.json()) as T;
-
-/** What the registry says the digest of an image is. */
-async function registryDigest(image: string): Promise<string | null> {
-  const [, host, repository, tag] = /^([^/]+)\/(.+):([^:]+)$/.exec(image) ?? [];
-  const answer = await fetch(`http://${host}/v2/${repository}/manifests/${tag}`, {
-    method: 'HEAD',
-    headers: {
-      accept:
-        'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json',
-    },
-  });
-  return answer.status === 200 ? answer.headers.get('docker-content-digest') : null;
-}
 
 describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => {
   const test = anyTest.runIf(canUse(engine));
@@ -75,7 +64,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
       attempts: [{ number: 1 }],
     });
     expect(job.result?.digest).toMatch(/^sha256:/);
-    expect(await registryDigest(image('hello'))).toBe(job.result?.digest);
+    expect(await imageDigest(image('hello'))).toBe(job.result?.digest);
     expect(await (await stack.call(`/v1/jobs/${job.id}/logs`)).text()).toContain('built for e2e');
   });
 
@@ -87,40 +76,27 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
       attempts: [{ outcome: 'build_failed' }],
     });
     expect(job.error?.log_tail.join('\n')).toContain('about to fail');
-    expect(await registryDigest(image('broken'))).toBeNull();
+    expect(await imageDigest(image('broken'))).toBeNull();
   });
 
   test('a push that is not wanted does not happen', async () => {
     const job = await build('unpushed', { Dockerfile: dockerfile() }, { push: false });
     expect(job.state).toBe('succeeded');
-    expect(await registryDigest(image('unpushed'))).toBeNull();
+    expect(await imageDigest(image('unpushed'))).toBeNull();
   });
 
   test("the seed's walk-through against a builder and a job through the API give one digest", async () => {
-    const folder = makeContext({});
-    const context = makeContext({
-      Dockerfile: dockerfile('COPY function /function'),
-      'function/handler.js': 'x\n',
+    const context = walkthroughContext();
+    const built = `${stack.registry}/functions/hello-world:0.1.0`;
+    const job = await ended(await submit({ image: built, source: { digest: await upload(context) } }));
+    const { answer: direct } = await walkThrough({
+      // Each replica has a cache of its own: the same one is needed for the same layers.
+      url: job.attempts[0]?.replica ?? '',
+      payloadSecret: join(stack.folder, 'secrets', 'payload-secret'),
+      registry: stack.registry,
+      context,
     });
-    sh('sh', ['-c', `mv ${context} ${join(folder, 'context')}`]);
-    writeFileSync(join(folder, 'com.openfaas.docker.config'), JSON.stringify({ image: image('seed') }));
-    const source = { digest: await upload(join(folder, 'context')) };
-    const job = await ended(await submit({ image: image('seed'), source }));
-    // Each replica has a cache of its own: the same one is needed for the same layers.
-    const builder = job.attempts[0]?.replica;
-    const answer = sh(
-      'sh',
-      [
-        '-ec',
-        `rm busybox
-         tar cf req.tar --exclude=req.tar .
-         HMAC=$(cat req.tar | openssl dgst -sha256 -hmac "$(cat ${join(stack.folder, 'secrets', 'payload-secret')})" | sed -e 's/^.* //')
-         curl -H "X-Build-Signature: sha256=$HMAC" -s ${builder}/build -X POST --data-binary @req.tar`,
-      ],
-      { cwd: folder },
-    );
-    const direct = JSON.parse(answer.toString()) as { status: string; image: string; digest: string };
-    expect(direct).toMatchObject({ status: 'success', image: image('seed') });
+    expect(direct).toMatchObject({ status: 'success', image: built });
     expect(direct.digest).toMatch(/^sha256:/);
     expect(direct.digest).toBe(job.result?.digest);
   });
@@ -223,6 +199,6 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
     expect(done.state).toBe('succeeded');
     expect(done.attempts.map(({ outcome }) => outcome)).toEqual(['worker_lost', 'succeeded']);
     expect(done.attempts[1]?.worker).not.toBe(done.attempts[0]?.worker);
-    expect(await registryDigest(image('survivor'))).toBe(done.result?.digest);
+    expect(await imageDigest(image('survivor'))).toBe(done.result?.digest);
   });
 });

@@ -36,6 +36,13 @@ const testTools = [
   { anyOf: ['zsh'], apt: 'zsh', dnf: 'zsh', apk: 'zsh' },
 ];
 
+const pythonRequests = {
+  anyOf: ['the requests package of python3'],
+  apt: 'python3-requests',
+  dnf: 'python3-requests',
+  apk: 'py3-requests',
+};
+
 /** The parts that are not on this machine. */
 export async function missingParts({ engines }) {
   const buildkit = await usableBuildkit();
@@ -48,7 +55,15 @@ export async function missingParts({ engines }) {
   });
   // Images are made from it with nothing beside it, so a busybox that needs shared libraries will not do.
   if (!(await hasStaticBusybox())) missing.push(staticBusybox);
+  if (engines === 'all' && !(await hasRequests())) missing.push(pythonRequests);
   return missing;
+}
+
+/** The system's Python too: it is the one that the distribution's packages are for. */
+async function hasRequests() {
+  for (const python of ['python3', '/usr/bin/python3'])
+    if ((await output(python, ['-c', 'import requests'])) !== undefined) return true;
+  return false;
 }
 
 /** Whether BuildKit can be used without anything being installed: a daemon that answers, or one that root can start. */

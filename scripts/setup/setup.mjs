@@ -1,6 +1,7 @@
 import { advice } from './advice.mjs';
 import { aptInstall } from './apt.mjs';
 import { which } from './commands.mjs';
+import { buildGoClients } from './go-clients.mjs';
 import { buildGoTools } from './go-tools.mjs';
 import { SetupError, say } from './output.mjs';
 import { missingParts } from './parts.mjs';
@@ -15,7 +16,10 @@ async function setup({ engines }) {
   const started = Date.now();
   requireNode();
   await installParts({ engines });
-  if (engines === 'all') await buildGoTools();
+  if (engines === 'all') {
+    await buildGoTools();
+    await buildGoClients();
+  }
   await installPackages();
   await build();
   say(`ready in ${((Date.now() - started) / 1000).toFixed(1)} s`);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
 import { afterEach, expect, test } from 'vitest';
 import { dockerfile, makeContext } from '../context.js';
-import { processesWith, type RunningCommand, slipway, startCommand } from './command.js';
+import type { RunningProgram } from '../program.js';
+import { processesWith, slipway, startCommand } from './command.js';
 
 interface Ready {
   readonly url: string;
@@ -28,7 +29,7 @@ async function installation() {
   return { env, data, mark: `SLIPWAY_E2E_UP=${id}` };
 }
 
-async function up(env: Record<string, string>): Promise<RunningCommand & { ready: Ready }> {
+async function up(env: Record<string, string>): Promise<RunningProgram & { ready: Ready }> {
   const command = startCommand(['up', '--json', '--builders', '1', '--workers', '1'], env);
   cleanUp.push(async () => {
     command.kill('SIGTERM');

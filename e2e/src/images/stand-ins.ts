@@ -16,7 +16,7 @@ interface StandInOptions {
 }
 
 /**
- * Pushes an image that can stand in for an official Node image where none can be pulled: this machine's own Node
+ * Pushes an image that can stand in for an official Node image where none can be pulled: this machine's own Node,
  * npm and git, their shared libraries, a static busybox for a shell, and the certificates that this machine trusts.
  */
 export async function pushNodeImage({ builder, folder, image }: StandInOptions): Promise<void> {
