@@ -2,20 +2,22 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { startFleet } from '@slipway/simulator';
 import { median } from '../measure.js';
 import type { Scenario } from '../scenario.js';
 import { openSources, shell, writeFiles } from '../sources.js';
 
 const megabyte = 2 ** 20;
+const clients = 8;
 
 export const ingest: Scenario = {
   name: 'ingest',
-  about: 'take in 500 small sources one after another and eight at once, and one of 256 MB',
+  about: 'take in 500 small sources one after another, eight at once and over HTTP, and one of 256 MB',
 
   async run({ folder, note }) {
     const sources = await openSources(join(folder, 'store'));
     note('500 sources of 20 KB in ten files');
-    const archives = await smallArchives(folder, 1000);
+    const archives = await smallArchives(folder, 1501);
     const alone: number[] = [];
     const startedAlone = performance.now();
     for (const archive of archives.slice(0, 500)) {
@@ -24,14 +26,16 @@ export const ingest: Scenario = {
       alone.push(performance.now() - started);
     }
     const aloneSeconds = (performance.now() - startedAlone) / 1000;
-    const rest = archives.slice(500);
+    const rest = archives.slice(500, 1000);
     const startedTogether = performance.now();
     await Promise.all(
-      Array.from({ length: 8 }, async () => {
+      Array.from({ length: clients }, async () => {
         for (let archive = rest.pop(); archive; archive = rest.pop()) await sources.ingest(once(archive));
       }),
     );
     const togetherSeconds = (performance.now() - startedTogether) / 1000;
+    note('500 uploads to the API');
+    const uploadSeconds = await uploads(archives.slice(1000));
     note('one source of 256 MB');
     await writeFiles(join(folder, 'big'), 1, 256 * megabyte);
     await shell('tar -cf big.tar -C big .', folder);
@@ -43,6 +47,7 @@ export const ingest: Scenario = {
     await sources.ingest(pieces(big));
     const bigMs = performance.now() - startedBig;
     return {
+      uploads_500_s: uploadSeconds,
       small_500_s: aloneSeconds,
       small_500_by_eight_s: togetherSeconds,
       big_vs_sha256: bigMs / hashMs,
@@ -52,6 +57,29 @@ export const ingest: Scenario = {
     };
   },
 };
+
+/** Seconds that it takes eight clients to upload these to a running API. */
+async function uploads(archives: Buffer[]): Promise<number> {
+  const fleet = await startFleet({ replicas: [], workers: 0 });
+  try {
+    const upload = async (body: Buffer | undefined) => {
+      if (!body) return;
+      const type = 'application/gzip';
+      const answer = await fleet.calls.call('/v1/sources', { method: 'POST', body, type });
+      if (answer.status !== 201) throw new Error(`an upload was answered with ${answer.status}`);
+    };
+    await upload(archives.pop());
+    const started = performance.now();
+    await Promise.all(
+      Array.from({ length: clients }, async () => {
+        while (archives.length > 0) await upload(archives.pop());
+      }),
+    );
+    return (performance.now() - started) / 1000;
+  } finally {
+    await fleet.stop();
+  }
+}
 
 /** Archives as a client sends them: small, compressed, no two alike. */
 async function smallArchives(folder: string, count: number): Promise<Buffer[]> {

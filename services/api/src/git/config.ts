@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Fields, Secret } from '@slipway/shared/config';
 
 const schemes = ['https', 'http', 'file'] as const;
-export type GitScheme = (typeof schemes)[number];
+type GitScheme = (typeof schemes)[number];
 
 /** What repositories may be fetched, and with what. */
 export interface GitConfig {

@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A repository that git itself serves. */
-export interface TestRepository {
+interface TestRepository {
   readonly url: string;
   /** The folder that it is committed in. */
   readonly folder: string;
