@@ -12,13 +12,14 @@ export function sendProblem(res: Response, error: unknown): void {
   res.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
-/** The last error handler of an app. An answer already begun is cut, so that nobody takes it for whole. */
+/** The last error handler of an app. An answer that has only begun is cut, so that nobody takes it for whole. */
 export function problemHandler(logger: Logger): ErrorRequestHandler {
   return (error, req, res, _next) => {
     const coded = fromExpress(error);
     const { code, status } = toProblem(coded);
     if (status >= 500)
       logger.error({ err: error, code, method: req.method, path: req.path }, 'request failed');
+    if (res.writableEnded) return;
     if (res.headersSent) res.destroy();
     else sendProblem(res, coded);
   };

@@ -1,5 +1,5 @@
 import { type JobRequest, jobRequestSchema } from '@slipway/shared/contracts';
-import { SlipwayError } from '@slipway/shared/errors';
+import { SlipwayError, toProblem } from '@slipway/shared/errors';
 import {
   type Answer,
   BufferedAnswer,
@@ -119,13 +119,17 @@ async function answerJob(
 ): Promise<void> {
   const closed = closedSignal(res);
   const signal = AbortSignal.any([closed, deps.closing]);
-  const ended = await watchJob({ ...deps, jobId, answer, signal });
+  const goesOn = `The job ${jobId} goes on: GET /v1/jobs/${jobId} says how it ends.`;
+  // Clients take a stream without a last word for a success.
+  const ended = await watchJob({ ...deps, jobId, answer, signal }).catch((error: unknown) => {
+    const { code, detail } = toProblem(error);
+    if (res.headersSent) answer.end({ status: 'failed', error: `${detail} ${goesOn}`, code });
+    throw error;
+  });
   if (ended) return answer.end(resultOf(ended));
   if (closed.aborted) {
     if (deps.cancelOnDisconnect && (await deps.store.cancel(jobId)) === 'canceled') await deps.dequeue(jobId);
     return;
   }
-  // Clients take a stream without a last word for a success.
-  const error = `This process is shutting down. The job ${jobId} goes on: GET /v1/jobs/${jobId} says how it ends.`;
-  answer.end({ status: 'failed', error, code: 'draining' });
+  answer.end({ status: 'failed', error: `This process is shutting down. ${goesOn}`, code: 'draining' });
 }

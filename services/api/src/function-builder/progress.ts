@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuilderResult } from '@slipway/shared/contracts';
 import { isTerminal } from '@slipway/shared/contracts';
 import type { Answer } from '@slipway/shared/function-builder';
 import type { JobRecord } from '@slipway/shared/jobs';
+import type { LogPosition } from '@slipway/shared/logs';
 import { type FollowDeps, follow } from '../logs/follow.js';
 
 export interface ProgressDeps extends FollowDeps {
@@ -18,28 +20,46 @@ interface ProgressOptions extends ProgressDeps {
 /** How often a waiting client hears where it stands, in milliseconds. */
 const positionEveryMs = 2_000;
 
+/** A client cannot come back to a build: for so long, Redis may be away without it being told. In milliseconds. */
+const patienceMs = 120_000;
+const retryMs = 500;
+
 /**
  * Hands the log of a job to an answer as it comes, its place in the queue while it waits, and returns the record of the job that
- * has ended; undefined when `signal` came first.
+ * has ended; undefined when `signal` came first. Rejects when nothing could be read for longer than `patienceMs`.
  */
 export async function watchJob(options: ProgressOptions): Promise<JobRecord | undefined> {
   const { store, jobId, answer, signal } = options;
   const positions = sayPosition(options);
-  try {
-    for await (const part of follow({ ...options, after: undefined, live: true })) {
-      if (part.kind === 'lines') for (const { text } of part.lines) answer.log(text);
+  let after: LogPosition | undefined;
+  let readAt = performance.now();
+  const watch = async () => {
+    for await (const part of follow({ ...options, after, live: true })) {
+      readAt = performance.now();
+      if (part.kind === 'lines') {
+        for (const { text } of part.lines) answer.log(text);
+        after = part.lines.at(-1) ?? after;
+      }
       if (part.kind === 'end') {
         const record = await store.get(jobId);
         if (record && isTerminal(record.state)) return record;
       }
     }
-    signal.throwIfAborted();
-  } catch (error) {
-    if (!signal.aborted) throw error;
+    return undefined;
+  };
+  try {
+    for (;;) {
+      try {
+        return await watch();
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        if (performance.now() - readAt > patienceMs) throw error;
+        await sleep(retryMs);
+      }
+    }
   } finally {
     positions.stop();
   }
-  return undefined;
 }
 
 function sayPosition({ ahead, jobId, answer }: ProgressOptions): { stop(): void } {
