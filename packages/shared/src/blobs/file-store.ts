@@ -2,7 +2,8 @@ import { type FileHandle, mkdir, open, opendir, readdir, rm, stat } from 'node:f
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { type BlobHandle, type BlobStore, checkKey, type Scratch } from './blob-store.js';
-import { coded, FileScratch, readFully, syncFolder } from './file-scratch.js';
+import { coded, FileScratch, readFully } from './file-scratch.js';
+import { FolderSyncs } from './folder-syncs.js';
 import { temporaryName, writerIsGone } from './temporary-names.js';
 
 const day = 24 * 60 * 60 * 1000;
@@ -15,6 +16,7 @@ const listedAtOnce = 1_000;
 export async function openFileBlobStore({ directory }: { directory: string }): Promise<BlobStore> {
   const root = resolve(directory);
   const temporary = join(root, '.tmp');
+  const syncs = new FolderSyncs();
   await coded(mkdir(temporary, { recursive: true }));
 
   const pathOf = (key: string): string => {
@@ -35,7 +37,7 @@ export async function openFileBlobStore({ directory }: { directory: string }): P
       await Promise.all(files.map(({ file }) => file.sync()));
       const folders = new Set<string>();
       for (const { key, file } of files) folders.add(await file.rename(key));
-      for (const folder of folders) await syncFolder(folder);
+      for (const folder of folders) await syncs.sync(folder);
     } finally {
       for (const { file } of files) await file.discard();
     }
