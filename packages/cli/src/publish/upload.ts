@@ -36,7 +36,10 @@ export async function uploadSources(options: UploadAll): Promise<Map<string, str
   const pairs = await mapInOrder(
     functions,
     async ({ source, tree }) => {
-      const { digest } = await client.uploadSource({ archive: () => packTree(tree.entries), signal });
+      const archive = async function* () {
+        yield* packTree((await tree()).entries);
+      };
+      const { digest } = await client.uploadSource({ archive, signal });
       onUploaded(++uploaded);
       return [source.digest, digest] as const;
     },

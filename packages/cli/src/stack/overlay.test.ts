@@ -34,15 +34,14 @@ const sorted = (lines: readonly string[]) => [...lines].sort();
 /** The trees that slipway would send. */
 async function planned(folder: string): Promise<string[]> {
   const { functions } = await plan(folder);
-  return sorted(
-    functions.flatMap(({ name, tree }) =>
-      [...tree.entries].map(([path, entry]) =>
-        entry.type === 'folder'
-          ? `folder ${name}/${path}`
-          : line(`${name}/${path}`, entry.executable, readFileSync(entry.from)),
-      ),
-    ),
-  );
+  const lines: string[] = [];
+  for (const { name, tree } of functions) {
+    for (const [path, entry] of (await tree()).entries) {
+      if (entry.type === 'folder') lines.push(`folder ${name}/${path}`);
+      else lines.push(line(`${name}/${path}`, entry.executable, readFileSync(entry.from)));
+    }
+  }
+  return sorted(lines);
 }
 
 /** What lies in a folder. */
@@ -92,7 +91,7 @@ describe('the build contexts of a stack', () => {
     for (const { name, tree } of functions) {
       mkdirSync(join(out.path, name));
       const chunks: Uint8Array[] = [];
-      for await (const chunk of packTree(tree.entries)) chunks.push(chunk);
+      for await (const chunk of packTree((await tree()).entries)) chunks.push(chunk);
       execFileSync('tar', ['-x', '-C', join(out.path, name)], { input: Buffer.concat(chunks) });
     }
     expect(onDisk(out.path)).toEqual(recorded());

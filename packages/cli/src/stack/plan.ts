@@ -35,7 +35,8 @@ export interface PlannedFunction {
   readonly image: string;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly platforms: readonly string[];
-  readonly tree: ContextTree;
+  /** Its build context, laid anew each time: those of all functions together may be large. */
+  readonly tree: () => Promise<ContextTree>;
   readonly source: LocalSource;
 }
 
@@ -66,12 +67,9 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
   const digester = new SourceDigester();
   const functions = await mapInOrder(chosen, async (fn, index): Promise<PlannedFunction> => {
     const template = templates.get(fn.lang);
-    const tree = await overlay({
-      fn,
-      template: fn.lang === 'dockerfile' ? undefined : template,
-      copy,
-      folder,
-    });
+    const lay = () =>
+      overlay({ fn, template: fn.lang === 'dockerfile' ? undefined : template, copy, folder });
+    const tree = await lay();
     if (tree.entries.get('Dockerfile')?.type !== 'file') {
       throw refusal(`the function '${fn.name}': its build context has no Dockerfile`);
     }
@@ -85,7 +83,7 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
         packages: packages[index] ?? [],
       }),
       platforms: options.platforms ?? fn.platforms,
-      tree,
+      tree: lay,
       source: await digester.describe(tree),
     };
   });
