@@ -123,7 +123,8 @@ async function answerJob(
   // Clients take a stream without a last word for a success.
   const ended = await watchJob({ ...deps, jobId, answer, signal }).catch((error: unknown) => {
     const { code, detail } = toProblem(error);
-    if (res.headersSent) answer.end({ status: 'failed', error: `${detail} ${goesOn}`, code });
+    if (res.headersSent)
+      answer.end({ status: 'failed', error: `${detail.replace(/\.?$/, '.')} ${goesOn}`, code });
     throw error;
   });
   if (ended) return answer.end(resultOf(ended));
