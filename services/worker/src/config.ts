@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import {
   type CommonConfig,
   commonConfig,
@@ -9,6 +11,7 @@ import {
 } from '@slipway/shared/config';
 import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
 import { type BuilderEntry, parseBuilders } from './fleet/builders.js';
+import type { RegistryConfig } from './join/registry.js';
 import type { RetentionConfig } from './leader/retention.js';
 
 export interface WorkerConfig extends CommonConfig, RedisConfig {
@@ -17,6 +20,7 @@ export interface WorkerConfig extends CommonConfig, RedisConfig {
   readonly webhookSecret: Secret | undefined;
   readonly builders: readonly BuilderEntry[];
   readonly concurrency: number;
+  readonly registries: RegistryConfig;
   readonly buildTimeoutMs: number;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
@@ -40,6 +44,10 @@ export function loadConfig(env: Env): WorkerConfig {
       payloadSecret: fields.secret('PAYLOAD_SECRET'),
       webhookSecret: fields.optionalSecret('WEBHOOK_SECRET'),
       builders: fields.parsed('BUILDERS', parseBuilders) ?? [],
+      registries: {
+        insecureRegistries: fields.list('INSECURE_REGISTRIES').map((host) => host.toLowerCase()),
+        dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),
+      },
       concurrency: fields.int('WORKER_CONCURRENCY', { default: 100, min: 1, max: 1_000 }),
       buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { default: 30 * 60_000, min: 1 }),
       lockDurationMs: fields.int('LOCK_DURATION_MS', { default: 15_000, min: 1_000 }),

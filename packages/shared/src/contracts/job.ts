@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { errorCodes } from '../errors/index.js';
 import { jobSpecSchema, secretsViewSchema } from './job-spec.js';
-import { poolNameSchema } from './pool.js';
+import { platformSchema, poolNameSchema } from './pool.js';
 
 export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
 export type JobState = (typeof jobStates)[number];
@@ -66,7 +66,21 @@ export const jobSchema = z
     ...jobSpecSchema.shape,
     secrets: secretsViewSchema.optional().describe('Sealed, and shown to nobody'),
     function: z.string().optional(),
-    pool: poolNameSchema.describe('The pool that builds it, asked for or chosen'),
+    pool: poolNameSchema.describe(
+      'The pool that builds it, asked for or chosen; of a job with `parts`, that joins them',
+    ),
+    parts: z
+      .array(
+        z.object({
+          job: jobIdSchema,
+          pool: poolNameSchema,
+          platforms: z.array(platformSchema),
+          state: z.enum(jobStates).optional().describe('Absent until that job was created'),
+        }),
+      )
+      .optional()
+      .describe('The jobs that build it, one a pool, where no single pool builds all of its platforms'),
+    part_of: jobIdSchema.optional().describe('The job that it builds a part of'),
     batch: batchIdSchema.optional(),
     callback: z.object({ url: z.string() }).optional(),
     version: z.int().describe('Grows by one with every change of state'),

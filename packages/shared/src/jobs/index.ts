@@ -6,6 +6,7 @@ export {
   type AttemptEnd,
   type Created,
   JobStore,
+  type PartPlan,
   type PeekReply,
   type Requeue,
   type StartReply,

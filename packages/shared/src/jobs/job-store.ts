@@ -10,7 +10,7 @@ import {
   priorityClasses,
 } from '../contracts/index.js';
 import { type ErrorCode, SlipwayError } from '../errors/index.js';
-import { timeOfId } from '../ids/index.js';
+import { newId, timeOfId } from '../ids/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import { type JobFilter, type JobPage, listJobs } from './list.js';
 import { type JobRecord, parseRecord } from './record.js';
@@ -113,10 +113,10 @@ export class JobStore {
   /**
    * Writes a new record. If it says `dispatch`, it is not in the queue yet: add it there with the priority that is returned
    * (lower is earlier), then call `dispatched`. Otherwise it has ended at once, shares the build of an identical job, or waits
-   * for its batch.
+   * for its batch. One with `parts` becomes a job for each of them, and is for the queue when all of those have succeeded.
    */
   async create(id: string, spec: JobSpec, options: CreateOptions): Promise<Created> {
-    const { tenant, sealedCallbackSecret, batch, pool = spec.pool ?? defaultPool } = options;
+    const { tenant, sealedCallbackSecret, batch, pool = spec.pool ?? defaultPool, parts } = options;
     const [outcome, priority, dispatch] = await this.#transition(
       'create',
       id,
@@ -133,6 +133,7 @@ export class JobStore {
       spec.function ?? '',
       sourcesOf(spec).join(' '),
       pool,
+      parts === undefined ? '' : JSON.stringify(parts.map((part) => partRecord(spec, part, tenant))),
       ...indexNames(spec, tenant.name),
     );
     if (outcome === 'source_gone')
@@ -300,6 +301,40 @@ interface CreateOptions {
   readonly batch?: string | undefined;
   /** Whose replicas build it; what the job asks for, or the default one, unless given. */
   readonly pool?: string;
+  /** What it is built in parts of, each by a pool of its own; `pool` joins them. */
+  readonly parts?: readonly PartPlan[] | undefined;
+}
+
+/** What one pool builds of a job that no pool builds alone. */
+export interface PartPlan {
+  readonly pool: string;
+  readonly platforms: readonly string[];
+}
+
+/** All that a part's own job is made of; see lua/prelude.ts. */
+function partRecord(whole: JobSpec, { pool, platforms }: PartPlan, tenant: Tenant): object {
+  const { function: _function, callback: _callback, ...rest } = whole;
+  const spec: JobSpec = { ...rest, image: partImage(whole.image, pool), pool, platforms: [...platforms] };
+  return {
+    id: newId('job'),
+    pool,
+    platforms,
+    spec: JSON.stringify(spec),
+    build_key: buildKey(spec, pool),
+    expected: buildsLike(whole, { tenant, pool }),
+    pushes_to: spec.push ? spec.image : '',
+    indexes: indexNames(spec, tenant.name),
+  };
+}
+
+const maxTagLength = 128;
+
+/** A reference of its own for what one pool builds: the tag with the pool's name. */
+function partImage(image: string, pool: string): string {
+  const reference = parseImageReference(image);
+  if (!reference) return image;
+  const tag = (reference.tag ?? 'latest').slice(0, maxTagLength - pool.length - 1);
+  return `${imageRepository(reference)}:${tag}-${pool}`;
 }
 
 /** Under which name build times and layers are remembered: those of one pool say nothing about another. */

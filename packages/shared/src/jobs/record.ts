@@ -35,6 +35,18 @@ export interface JobRecord {
   readonly error: JobError | undefined;
   readonly sealedCallbackSecret: string | undefined;
   readonly batch: string | undefined;
+  /** What it is built in parts of; undefined for a job that one pool builds. */
+  readonly parts: readonly PartState[] | undefined;
+  /** The job that it builds a part of. */
+  readonly partOf: string | undefined;
+}
+
+interface PartState {
+  readonly id: string;
+  readonly pool: string;
+  readonly platforms: readonly string[];
+  /** Undefined until its job was created. */
+  readonly state: JobState | undefined;
 }
 
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -65,7 +77,19 @@ export function parseRecord(id: string, fields: Readonly<Record<string, string>>
     error: fields.error === undefined ? undefined : (JSON.parse(fields.error) as JobError),
     sealedCallbackSecret: fields.sealed_callback_secret,
     batch: fields.batch,
+    parts: fields.parts === undefined ? undefined : partsOf(fields.parts, fields),
+    partOf: fields.part_of,
   };
+}
+
+function partsOf(text: string, fields: Readonly<Record<string, string>>): PartState[] {
+  const parts = JSON.parse(text) as readonly Omit<PartState, 'state'>[];
+  return parts.map(({ id, pool, platforms }) => ({
+    id,
+    pool,
+    platforms,
+    state: fields[`part:${id}`] as JobState | undefined,
+  }));
 }
 
 function attemptsOf(fields: Readonly<Record<string, string>>): Attempt[] {
@@ -83,7 +107,8 @@ function attemptsOf(fields: Readonly<Record<string, string>>): Attempt[] {
     attempts.push({
       number,
       worker: start.worker,
-      ...(replica !== undefined && { replica }),
+      // None for what needed no builder.
+      ...(replica !== undefined && replica !== '' && { replica }),
       wait_ms: start.wait,
       started_at: iso(start.at),
       ...(end && {
@@ -107,6 +132,15 @@ export function toJob(record: JobRecord): Job {
     callback: spec.callback && { url: spec.callback.url },
     secrets: spec.secrets && { key_id: spec.secrets.key_id, names: spec.secrets.names },
     ...(record.batch !== undefined && { batch: record.batch }),
+    ...(record.partOf !== undefined && { part_of: record.partOf }),
+    ...(record.parts && {
+      parts: record.parts.map(({ id: job, pool, platforms, state }) => ({
+        job,
+        pool,
+        platforms: [...platforms],
+        ...(state !== undefined && { state }),
+      })),
+    }),
     version: record.version,
     created_at: iso(record.createdAt),
     ...(record.startedAt !== undefined && { started_at: iso(record.startedAt) }),

@@ -1,6 +1,6 @@
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
 import { batch } from './lua/batch.js';
-import { create } from './lua/create.js';
+import { create, createJob } from './lua/create.js';
 import { end } from './lua/end.js';
 import { prelude } from './lua/prelude.js';
 import { remove } from './lua/remove.js';
@@ -33,6 +33,7 @@ if state == 'succeeded' or state == 'failed' or state == 'canceled' then return 
  */
 const transitionScript = defineScript(
   `${prelude}
+${createJob}
 local function run()
 ${[create, batch, remove, onlyIfNotEnded, start, end].join('\n')}
 end

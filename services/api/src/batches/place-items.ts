@@ -1,11 +1,11 @@
 import type { JobSpec } from '@slipway/shared/contracts';
 import { type FieldError, SlipwayError } from '@slipway/shared/errors';
 import type { PoolState } from '@slipway/shared/replicas';
-import { choosePool } from '../jobs/resolve/pool.js';
+import { choosePool, type Placed } from '../jobs/resolve/pool.js';
 import { itemErrors, itemsRefused } from './resolve-items.js';
 
-/** The pool of each job. Throws `batch_invalid` with every job that no pool builds. */
-export function placeItems(specs: readonly JobSpec[], pools: readonly PoolState[]): string[] {
+/** Where each job is built. Throws `batch_invalid` with every job that no pool builds. */
+export function placeItems(specs: readonly JobSpec[], pools: readonly PoolState[]): (Placed | undefined)[] {
   const refused: FieldError[] = [];
   const chosen = specs.map((spec, at) => {
     try {
@@ -13,7 +13,7 @@ export function placeItems(specs: readonly JobSpec[], pools: readonly PoolState[
     } catch (error) {
       if (!(error instanceof SlipwayError)) throw error;
       refused.push(...itemErrors(at, error));
-      return '';
+      return undefined;
     }
   });
   if (refused.length > 0) throw itemsRefused(refused);

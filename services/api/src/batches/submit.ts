@@ -52,12 +52,11 @@ export async function submitBatch(
         specs.slice(at, at + atOnce).map(async (spec, offset) => {
           const jobId = newId('job');
           const sealedCallbackSecret = sealed(spec.callback?.secret, jobId);
-          const pool = chosen[at + offset];
           await store.create(jobId, spec, {
             tenant,
             batch: id,
             sealedCallbackSecret,
-            ...(pool !== undefined && { pool }),
+            ...chosen[at + offset],
           });
         }),
       );

@@ -40,6 +40,32 @@ describe('a job', () => {
     expect(await pools()).toMatchObject([{ queued: 0 }, { queued: 0 }]);
   });
 
+  it('that no single pool builds becomes one for each of those that do together', async () => {
+    const { id, parts, pool } = await fleet.submit({
+      image: 'r.example/both:1',
+      platforms: ['linux/amd64', 'linux/arm64'],
+    });
+    expect(pool).toBe('amd');
+    const [amd, arm] = parts ?? [];
+    expect(await queues().missing([amd?.job, arm?.job].map(String))).toEqual([]);
+    expect(await queues().missing([id])).toEqual([id]);
+    expect((await fleet.say('GET', `/v1/jobs/${arm?.job}`)).body).toMatchObject({
+      state: 'queued',
+      image: 'r.example/both:1-arm',
+      pool: 'arm',
+      platforms: ['linux/arm64'],
+      part_of: id,
+    });
+    await fleet.say('POST', `/v1/jobs/${id}/cancel`);
+    expect((await fleet.say('GET', `/v1/jobs/${id}`)).body.parts).toMatchObject([
+      { job: amd?.job, pool: 'amd', platforms: ['linux/amd64'], state: 'canceled' },
+      { job: arm?.job, pool: 'arm', platforms: ['linux/arm64'], state: 'canceled' },
+    ]);
+    const again = (await fleet.say('POST', `/v1/jobs/${id}/retry`)).body as Job;
+    expect(again.parts).toHaveLength(2);
+    await fleet.say('POST', `/v1/jobs/${again.id}/cancel`);
+  });
+
   it('is refused where no pool builds it, with those that there are', async () => {
     const source = { digest: await fleet.upload() };
     const refusal = async (changes: object) => {

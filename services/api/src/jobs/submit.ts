@@ -28,11 +28,11 @@ export async function submitSpec(
   tenant: Tenant,
   { store, pools, dispatch, sealingKey }: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey'>,
 ): Promise<JobRecord> {
-  const pool = await pools.decide((known) => choosePool(spec, known));
+  const placed = await pools.decide((known) => choosePool(spec, known));
   const id = newId('job');
   const secret = spec.callback?.secret;
   const sealedCallbackSecret = secret === undefined ? undefined : seal(sealingKey, secret, id);
-  const created = await store.create(id, spec, { tenant, pool, sealedCallbackSecret });
+  const created = await store.create(id, spec, { tenant, ...placed, sealedCallbackSecret });
   const [record] = await Promise.all([store.get(id), dispatch(created.dispatch ? [created] : [])]);
   if (!record) throw new SlipwayError('internal', `The record of ${id} is gone.`);
   return record;

@@ -6,6 +6,7 @@ import { LogWriter, saveLostLog } from '@slipway/shared/logs';
 import type { Lease } from '@slipway/shared/replicas';
 import { baseImagesOf } from '../base-images/base-images.js';
 import type { BuildEnd } from '../builder-client/answer.js';
+import { joinParts } from '../join/join.js';
 import { build, leaseId, repositoryOf } from './build.js';
 import type { AttemptDeps, Summary } from './deps.js';
 import { Interrupted } from './interruptions.js';
@@ -24,7 +25,8 @@ type ReadyJob = PeekReply & { readonly outcome: 'ready' };
 interface Begun {
   readonly record: JobRecord;
   readonly token: string;
-  readonly prepared: Prepared;
+  /** Undefined when its parts are to be joined, for which no builder is needed. */
+  readonly prepared: Prepared | undefined;
   readonly lease: Lease | undefined;
 }
 
@@ -62,7 +64,7 @@ export class Attempts {
 
   async #withPeeked({ record: peeked, home }: ReadyJob, suspects: boolean): Promise<AttemptResult> {
     const { store, placement, workerName, stopping } = this.#deps;
-    const prepared = await prepare(peeked, this.#deps);
+    const prepared = peeked.parts ? undefined : await prepare(peeked, this.#deps);
     const token = randomUUID();
     const wanted = {
       id: leaseId(peeked.id, token),
@@ -72,8 +74,8 @@ export class Attempts {
       home,
       except: new Set<string>(),
     };
-    const lease = prepared.ready ? await placement.acquire(wanted, slotWaitMs, stopping) : undefined;
-    if (prepared.ready && !lease) return this.#comeBack();
+    const lease = prepared?.ready ? await placement.acquire(wanted, slotWaitMs, stopping) : undefined;
+    if (prepared?.ready && !lease) return this.#comeBack();
     const replica = lease?.url ?? '';
     let begun: Begun | undefined;
     try {
@@ -103,7 +105,7 @@ export class Attempts {
     const since = performance.now();
     const summary: Summary = {
       replaced: 0,
-      ...(prepared.ready && { payload_bytes: prepared.payload.length }),
+      ...(prepared?.ready && { payload_bytes: prepared.payload.length }),
     };
     const hold = interruptions.hold(record.id, token);
     try {
@@ -127,17 +129,24 @@ export class Attempts {
     }
   }
 
+  async #join(record: JobRecord, signal: AbortSignal, log: LogWriter): Promise<BuildEnd> {
+    const onLog = (lines: readonly string[]) => log.append(lines);
+    const { image, digest, duration_ms } = await joinParts({ record, signal, onLog }, this.#deps);
+    return { status: 'success', image, digest, durationMs: duration_ms };
+  }
+
   async #buildAndRecord(begun: Begun, signal: AbortSignal, summary: Summary): Promise<AttemptResult> {
     const { record, token, prepared, lease } = begun;
     const { redis, keys, blobs, store, logger } = this.#deps;
     const log = new LogWriter({ redis, keys, blobs, jobId: record.id, attempt: record.attempt });
     let failure: SlipwayError | Interrupted;
     try {
-      if (!prepared.ready) throw prepared.failure;
-      if (!lease) throw new Error('a payload without a slot');
+      if (prepared && !prepared.ready) throw prepared.failure;
       // Looked up while it builds, so that its end waits for nothing.
       const looking = baseImagesOf(record, this.#deps);
-      const end = await build({ record, token, prepared, lease, signal, log, summary }, this.#deps);
+      const end = prepared
+        ? await build({ record, token, prepared, lease: held(lease), signal, log, summary }, this.#deps)
+        : await this.#join(record, signal, log);
       if (end.status === 'success') {
         await log.close();
         summary.outcome = 'succeeded';
@@ -159,6 +168,11 @@ export class Attempts {
       .catch((error: unknown) => logger.error({ err: error, job_id: record.id }, 'log not kept'));
     return await settle({ record, token, failure, logTail: log.tail(), summary }, this.#deps);
   }
+}
+
+function held(lease: Lease | undefined): Lease {
+  if (!lease) throw new Error('a payload without a slot');
+  return lease;
 }
 
 /** It has lost a worker or builder, or is about to be taken over from a worker that is lost. */

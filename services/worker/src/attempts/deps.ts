@@ -6,6 +6,7 @@ import type { Keys, Redis } from '@slipway/shared/redis';
 import type { SourceReader } from '@slipway/shared/source';
 import type { Dispatcher } from 'undici';
 import type { Placement } from '../fleet/placement.js';
+import type { RegistryConfig } from '../join/registry.js';
 import type { WorkerMetrics } from '../metrics.js';
 import type { Interruptions } from './interruptions.js';
 
@@ -19,6 +20,7 @@ export interface AttemptDeps {
   readonly placement: Placement;
   readonly interruptions: Interruptions;
   readonly dispatcher: Dispatcher;
+  readonly registries: RegistryConfig;
   readonly payloadSecret: Secret;
   readonly workerName: string;
   readonly buildTimeoutMs: number;

@@ -36,6 +36,8 @@ export interface Installation {
   /** Writes a record without putting it into the queue. */
   record(changes?: object): Promise<string>;
   submit(changes?: object): Promise<string>;
+  /** Writes a record with all that may be said of it; what is released by it goes to the queue. */
+  create(id: string, changes: object, options: Parameters<JobStore['create']>[2]): Promise<void>;
   /** Waits for the job to end. */
   ended(id: string): Promise<Job>;
   job(id: string): Promise<Job>;
@@ -57,7 +59,7 @@ export async function createInstallation(redisUrl: string): Promise<Installation
   const keys = redisKeys(redisPrefix);
   const redis = connectRedis({ url: redisUrl, name: 'test', logger, cleanups, mode: 'patient' });
   const blobs = await openBlobStore(`file://${folder}`);
-  const store = new JobStore({ redis, keys });
+  const store = new JobStore({ redis, keys, onReleased: (jobs) => void builds.add(jobs) });
   const builds = createBuildQueues({ redis, keys });
   const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 100, maxRatio: 100 };
   const sources = createSourceStore({ blobs, limits });
@@ -86,6 +88,9 @@ export async function createInstallation(redisUrl: string): Promise<Installation
       const id = newId('job');
       await store.create(id, spec(changes), { tenant });
       return id;
+    },
+    async create(id, changes, options) {
+      await store.create(id, spec(changes), options);
     },
     async submit(changes = {}) {
       const id = newId('job');
@@ -138,6 +143,7 @@ async function startWorker(options: {
     payloadSecret: new Secret(payloadSecret),
     webhookSecret: undefined,
     builders: parseBuilders(options.builders.join()),
+    registries: { insecureRegistries: [], dockerConfig: options.folder },
     concurrency: 20,
     quarantineAfter: 2,
     queueTimeoutMs: 60_000,

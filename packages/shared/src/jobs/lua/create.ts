@@ -3,7 +3,8 @@
  * build times to expect, 10 the image reference it pushes to or '', 11 what is built (a digest of all that goes into it),
  * 12 `skip` (not built when the image has been built from the same), `share` (not while the same is being built) or `force`,
  * 13 its batch or '', 14 the function it builds or '', 15 the digests of the sources
- * it is built from, apart by spaces, 16 its pool, 17… indexes.
+ * it is built from, apart by spaces, 16 its pool, 17 what it is built in parts of
+ * (see prelude.ts), as JSON, or '', 18… indexes.
  *
  * Gives the job its place among those that wait for its pool, by start-time fair queueing: a tenant's tags are 1/weight apart and
  * begin at the virtual time, which is the tag of the job that last started. Within the span that a tenant's waiting
@@ -13,23 +14,10 @@
  * committed or given up.
  * Returns {'ok', priority, whether it is to go to the queue}; lower is earlier. BullMQ takes priorities up to 2^21.
  */
-export const create = `
-if op == 'create' then
-  if state then return { 'exists' } end
-  local tenant, weight, band, expected = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
-  local pushes_to, build_key, manner, batch, func = ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
-  if batch ~= '' then
-    local f = redis.call('HMGET', base .. 'batch:' .. batch, 'tenant', 'committed', 'stopped')
-    if not f[1] or f[2] or f[3] then return { 'closed' } end
-  end
-  for digest in string.gmatch(ARGV[15], '%S+') do
-    -- It was there when it was looked for, and nobody has referred to it since.
-    if redis.call('ZSCORE', base .. 'sources:removing', digest) or redis.call('ZSCORE', base .. 'sources:removed', digest) then
-      return { 'source_gone', digest }
-    end
-  end
-  for digest in string.gmatch(ARGV[15], '%S+') do redis.call('ZADD', base .. 'sources:used', now, digest) end
-  local pool = ARGV[16]
+export const createJob = `
+create_job = function(job, a)
+  local tenant, weight, band, expected = a.tenant, a.weight, a.band, a.expected
+  local pushes_to, build_key, manner, batch, func, pool = a.pushes_to, a.build_key, a.manner, a.batch, a.func, a.pool
   local fairness, durations = fairness_of(pool), base .. 'durations'
   if redis.call('ZCARD', pool_index(pool, 'queued')) + redis.call('ZCARD', pool_index(pool, 'running')) == 0 then
     redis.call('DEL', fairness)
@@ -37,17 +25,19 @@ if op == 'create' then
   local virtual = tonumber(redis.call('HGET', fairness, 'virtual:' .. band) or '0')
   local last = tonumber(redis.call('HGET', fairness, 'last:' .. band .. ':' .. tenant) or '0')
   local flight = tenant .. '/' .. pushes_to
-  redis.call('HSET', job.key, 'spec', ARGV[4], 'tenant', tenant, 'pool', pool, 'band', band, 'expected', expected, 'build_key', build_key,
+  redis.call('HSET', job.key, 'spec', a.spec, 'tenant', tenant, 'pool', pool, 'band', band, 'expected', expected, 'build_key', build_key,
     'flight', flight, 'created_at', clock(now), 'queued_at', clock(now), 'attempt', 0, 'spent', 0, 'lost', 0)
-  if ARGV[5] ~= '' then redis.call('HSET', job.key, 'sealed_callback_secret', ARGV[5]) end
+  if a.secret ~= '' then redis.call('HSET', job.key, 'sealed_callback_secret', a.secret) end
+  if a.parts ~= '' then redis.call('HSET', job.key, 'parts', a.parts, 'weight', weight, 'manner', manner) end
+  if a.part_of then redis.call('HSET', job.key, 'part_of', a.part_of) end
   if pushes_to ~= '' then redis.call('HSET', job.key, 'pushes_to', pushes_to) end
-  for i = 17, #ARGV do redis.call('ZADD', base .. 'index:' .. ARGV[i], 0, id) end
+  for _, index in ipairs(a.indexes) do redis.call('ZADD', base .. 'index:' .. index, 0, job.id) end
   if batch ~= '' then
     redis.call('HSET', job.key, 'batch', batch)
-    redis.call('ZADD', base .. 'index:batch:' .. batch, 0, id)
+    redis.call('ZADD', base .. 'index:batch:' .. batch, 0, job.id)
   end
   if func ~= '' then
-    redis.call('HSET', base .. 'function:' .. tenant .. '/' .. func, 'spec', ARGV[4], 'job', id, 'updated_at', clock(now))
+    redis.call('HSET', base .. 'function:' .. tenant .. '/' .. func, 'spec', a.spec, 'job', job.id, 'updated_at', clock(now))
     redis.call('ZADD', base .. 'functions:' .. tenant, 0, func)
   end
 
@@ -60,6 +50,7 @@ if op == 'create' then
       redis.call('HSET', job.key, 'priority', 1, 'tag', 0, 'result', built[2], 'finished_at', clock(now))
       remember_function(job, built[2], built[4])
       change(job, false, 'succeeded', 'job.succeeded')
+      part_ended(job, 'succeeded')
       return { 'ok', 1, 0 }
     end
   end
@@ -77,19 +68,42 @@ if op == 'create' then
     local flying = redis.call('HMGET', base .. 'flight:' .. flight, 'job', 'key')
     if flying[2] == build_key and not get(job_of(flying[1]), 'cancel_requested') then
       redis.call('HSET', job.key, 'parked', 'shared', 'shares', flying[1])
-      redis.call('SADD', base .. 'sharers:' .. flying[1], id)
+      redis.call('SADD', base .. 'sharers:' .. flying[1], job.id)
       change(job, false, 'queued', 'job.queued')
       return { 'ok', priority, 0 }
     end
   end
-  if pushes_to ~= '' then redis.call('HSET', base .. 'flight:' .. flight, 'job', id, 'key', build_key) end
+  if pushes_to ~= '' then redis.call('HSET', base .. 'flight:' .. flight, 'job', job.id, 'key', build_key) end
   if batch ~= '' then
     redis.call('HSET', job.key, 'parked', 'batch')
-    redis.call('ZADD', base .. 'batch:parked:' .. batch, priority, id)
-  else
-    redis.call('ZADD', undispatched, now, id)
+    redis.call('ZADD', base .. 'batch:parked:' .. batch, priority, job.id)
+  elseif a.parts == '' then
+    redis.call('ZADD', undispatched, now, job.id)
   end
   change(job, false, 'queued', 'job.queued')
-  return { 'ok', priority, batch == '' and 1 or 0 }
+  if batch == '' and a.parts ~= '' then release(job) end
+  return { 'ok', priority, (batch == '' and a.parts == '') and 1 or 0 }
+end
+`;
+
+export const create = `
+if op == 'create' then
+  if state then return { 'exists' } end
+  if ARGV[13] ~= '' then
+    local f = redis.call('HMGET', base .. 'batch:' .. ARGV[13], 'tenant', 'committed', 'stopped')
+    if not f[1] or f[2] or f[3] then return { 'closed' } end
+  end
+  for digest in string.gmatch(ARGV[15], '%S+') do
+    -- It was there when it was looked for, and nobody has referred to it since.
+    if redis.call('ZSCORE', base .. 'sources:removing', digest) or redis.call('ZSCORE', base .. 'sources:removed', digest) then
+      return { 'source_gone', digest }
+    end
+  end
+  for digest in string.gmatch(ARGV[15], '%S+') do redis.call('ZADD', base .. 'sources:used', now, digest) end
+  local indexes = {}
+  for i = 18, #ARGV do indexes[#indexes + 1] = ARGV[i] end
+  return create_job(job, { spec = ARGV[4], secret = ARGV[5], tenant = ARGV[6], weight = tonumber(ARGV[7]), band = tonumber(ARGV[8]),
+    expected = ARGV[9], pushes_to = ARGV[10], build_key = ARGV[11], manner = ARGV[12], batch = ARGV[13], func = ARGV[14],
+    pool = ARGV[16], parts = ARGV[17], indexes = indexes })
 end
 `;

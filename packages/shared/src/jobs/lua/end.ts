@@ -29,28 +29,34 @@ local function remember(job, body, base_images)
   remember_function(job, body, base_images)
 end
 
+-- How long it took, and where.
+local function learn(job)
+  local durations, expected = base .. 'durations', get(job, 'expected')
+  local took = now - cjson.decode(get(job, 'start:' .. get(job, 'attempt'))).at
+  local before = redis.call('ZSCORE', durations, expected)
+  redis.call('ZADD', durations, before and before * 0.6 + took * 0.4 or took, expected)
+  for _, field in ipairs({ 'build_ms', 'build_ms:' .. pool_of(job) }) do
+    local mean = tonumber(redis.call('HGET', base .. 'stats', field) or took)
+    redis.call('HSET', base .. 'stats', field, mean * 0.95 + took * 0.05)
+  end
+  -- What the layers on a replica are worth: how builds at home and elsewhere compare with what was expected of them.
+  -- Half is assumed until it is known.
+  local replica, home = get(job, 'replica:' .. get(job, 'attempt')), redis.call('HGET', base .. 'homes', expected)
+  if before and home then
+    local field = home == replica and 'ratio_home' or 'ratio_away'
+    local ratio = tonumber(redis.call('HGET', base .. 'stats', field) or (home == replica and '0.5' or '1'))
+    redis.call('HSET', base .. 'stats', field, ratio * 0.8 + math.min(5, took / math.max(before, 1)) * 0.2)
+  end
+  redis.call('HSET', base .. 'homes', expected, replica)
+end
+
 if op == 'finish' then
   local to, outcome, detail, field, body = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
   close_attempt(job, outcome, detail)
   redis.call('HSET', job.key, field, body)
   if to == 'succeeded' then
-    local durations, expected = base .. 'durations', get(job, 'expected')
-    local took = now - cjson.decode(get(job, 'start:' .. get(job, 'attempt'))).at
-    local before = redis.call('ZSCORE', durations, expected)
-    redis.call('ZADD', durations, before and before * 0.6 + took * 0.4 or took, expected)
-    for _, field in ipairs({ 'build_ms', 'build_ms:' .. pool_of(job) }) do
-      local mean = tonumber(redis.call('HGET', base .. 'stats', field) or took)
-      redis.call('HSET', base .. 'stats', field, mean * 0.95 + took * 0.05)
-    end
-    -- What the layers on a replica are worth: how builds at home and elsewhere compare with what was expected of them.
-    -- Half is assumed until it is known.
-    local replica, home = get(job, 'replica:' .. get(job, 'attempt')), redis.call('HGET', base .. 'homes', expected)
-    if before and home then
-      local field = home == replica and 'ratio_home' or 'ratio_away'
-      local ratio = tonumber(redis.call('HGET', base .. 'stats', field) or (home == replica and '0.5' or '1'))
-      redis.call('HSET', base .. 'stats', field, ratio * 0.8 + math.min(5, took / math.max(before, 1)) * 0.2)
-    end
-    redis.call('HSET', base .. 'homes', expected, replica)
+    -- Joining parts says nothing about building.
+    if not get(job, 'parts') then learn(job) end
     local newest = image_key(job, 'newest')
     if newest and (redis.call('GET', newest) or '') < id then redis.call('SET', newest, id, 'EX', 604800) end
     remember(job, body, ARGV[10] ~= '' and ARGV[10])

@@ -2,7 +2,11 @@
  * What all operations share: the arguments, the clock, and the steps that changes are made of.
  *
  * A job is passed around as `{ id, key }`. A job that is *parked* is queued and not for the queue yet: its batch is still being
- * written or has as many in the queue as it may (`batch`), or an identical job is being built, whose end will be its own (`shared`).
+ * written or has as many in the queue as it may (`batch`), an identical job is being built, whose end will be its own (`shared`),
+ * or the jobs that build parts of it have not all ended (`parts`).
+ *
+ * A job that no single pool builds has `parts`: {id, pool, platforms, spec, build_key, expected, pushes_to, indexes}, …, from which a job for each pool is
+ * made when it would go to the queue. When all of those have succeeded it goes there itself, to be joined. It ends when one of them ends otherwise, and they with it.
  */
 export const prelude = `
 local base, op, id = ARGV[1], ARGV[2], ARGV[3]
@@ -56,6 +60,8 @@ local function change(job, from, to, type)
     local pool = pool_of(job)
     if from then redis.call('ZREM', pool_index(pool, from), job.id) end
     if to == 'queued' or to == 'running' then redis.call('ZADD', pool_index(pool, to), 0, job.id) end
+    local whole = get(job, 'part_of')
+    if whole and redis.call('EXISTS', job_of(whole).key) == 1 then redis.call('HSET', job_of(whole).key, 'part:' .. job.id, to) end
   end
   local batch = batch_of(job)
   local fields = { 'type', type, 'job', job.id, 'state', to, 'version', version, 'at', clock(now) }
@@ -87,8 +93,25 @@ end
 -- Who is building what the image reference of the job is to hold.
 local function flight_of(job) return base .. 'flight:' .. (get(job, 'flight') or '') end
 
+local create_job, part_ended, settle, cancel_queued
+
+-- A job for each part, in the queue of its pool.
+local function begin_parts(job)
+  local parts = cjson.decode(get(job, 'parts'))
+  local f = redis.call('HMGET', job.key, 'tenant', 'weight', 'band', 'manner')
+  redis.call('HSET', job.key, 'parked', 'parts', 'parts_left', #parts)
+  for _, part in ipairs(parts) do
+    local reply = create_job(job_of(part.id), { spec = part.spec, secret = '', tenant = f[1], weight = tonumber(f[2]), band = tonumber(f[3]),
+      expected = part.expected, pushes_to = part.pushes_to, build_key = part.build_key, manner = f[4], batch = '', func = '',
+      pool = part.pool, parts = '', indexes = part.indexes, part_of = job.id })
+    if reply[3] == 1 then released[#released + 1] = { part.id, reply[2], part.pool } end
+  end
+end
+
 local function release(job)
   redis.call('HDEL', job.key, 'parked', 'shares')
+  local f = redis.call('HMGET', job.key, 'parts', 'parts_left')
+  if f[1] and f[2] ~= '0' then return begin_parts(job) end
   redis.call('ZADD', undispatched, now, job.id)
   released[#released + 1] = { job.id, get(job, 'priority'), pool_of(job) }
 end
@@ -120,8 +143,6 @@ local function remember_function(job, body, base_images)
   redis.call('HSET', func, 'built_job', job.id, 'built_at', clock(now), 'built_result', body, 'built_spec', spec)
   if base_images then redis.call('HSET', func, 'built_base_images', base_images) end
 end
-
-local settle
 
 -- Identical jobs end as the one that was built for them. If that one was canceled, the first of them is built for the others.
 local function settle_sharers(job, to)
@@ -164,6 +185,35 @@ local function settle_sharers(job, to)
   release_next_of(batch)
 end
 
+-- The parts of a job that has ended: what has not ended is of no use any more.
+local function cancel_parts(job)
+  if not get(job, 'parts_left') then return end
+  for _, part in ipairs(cjson.decode(get(job, 'parts'))) do
+    local other = job_of(part.id)
+    local state = get(other, 'state')
+    if state == 'queued' then
+      cancel_queued(other, 'canceled', 'The job that it is a part of has ended.')
+    elseif state == 'running' then
+      redis.call('HSET', other.key, 'cancel_requested', 1)
+      redis.call('PUBLISH', base .. 'cancellations', part.id)
+    end
+  end
+end
+
+part_ended = function(job, to)
+  local whole = get(job, 'part_of')
+  if not whole then return end
+  whole = job_of(whole)
+  if get(whole, 'parked') ~= 'parts' then return end
+  if to ~= 'succeeded' then
+    redis.call('HSET', whole.key, 'error', get(job, 'error'))
+    return settle(whole, 'queued', to)
+  end
+  if redis.call('HINCRBY', whole.key, 'parts_left', -1) > 0 then return end
+  redis.call('HSET', whole.key, 'queued_at', clock(now))
+  release(whole)
+end
+
 settle = function(job, from, to)
   leave_running(job)
   local batch, parked = batch_of(job), get(job, 'parked')
@@ -180,8 +230,10 @@ settle = function(job, from, to)
     if f[1] == 'stop' and f[2] and not f[3] then stop_batch(batch, 'job_failed') end
   end
   change(job, from, to, 'job.' .. to)
-  if batch and not parked then redis.call('HINCRBY', batch.key, 'outstanding', -1) end
+  if batch and (not parked or parked == 'parts') then redis.call('HINCRBY', batch.key, 'outstanding', -1) end
   settle_sharers(job, to)
+  if to ~= 'succeeded' then cancel_parts(job) end
+  part_ended(job, to)
   if batch then release_next_of(batch) end
 end
 
@@ -193,7 +245,7 @@ local function settle_with(job, from, to, code, detail)
   return { 'terminal', to }
 end
 
-local function cancel_queued(job, code, detail)
+cancel_queued = function(job, code, detail)
   return settle_with(job, 'queued', 'canceled', code, detail)
 end
 

@@ -18,7 +18,8 @@ if op == 'peek' then
     if newest and newest > id then
       return settle_with(job, state, 'canceled', 'superseded', 'The newer job ' .. newest .. ' has pushed to the image.')
     end
-    if now - tonumber(get(job, 'queued_at')) > tonumber(ARGV[4]) then
+    -- Its parts wait no longer than that themselves.
+    if get(job, 'parked') ~= 'parts' and now - tonumber(get(job, 'queued_at')) > tonumber(ARGV[4]) then
       return settle_with(job, state, 'failed', 'expired', 'It waited longer than ' .. ARGV[4] / 1000 .. ' s.')
     end
     local stopped = settle_stopped(job)

@@ -10,7 +10,8 @@ const any: PoolState = { name: 'default', platforms: [] };
 
 const choose = (pools: readonly PoolState[], platforms: readonly string[], pool?: string) => {
   try {
-    return choosePool({ platforms: [...platforms], ...(pool !== undefined && { pool }) }, pools);
+    const placed = choosePool({ platforms: [...platforms], ...(pool !== undefined && { pool }) }, pools);
+    return placed.parts ?? placed.pool;
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error;
     return { code: error.code, message: error.message };
@@ -49,11 +50,22 @@ describe('the pool of a job', () => {
     });
   });
 
-  it('is none where no pool builds all of its platforms', () => {
-    expect(choose([amd, arm], ['linux/amd64', 'linux/arm64'])).toEqual({
+  it('are as few as build all of its platforms together, where none does alone', () => {
+    expect(choose([amd, arm], ['linux/amd64', 'linux/arm64', 'linux/arm/v7'])).toEqual([
+      { pool: 'arm', platforms: ['linux/arm64', 'linux/arm/v7'] },
+      { pool: 'amd', platforms: ['linux/amd64'] },
+    ]);
+    const pools = [amd, arm, { name: 'default', platforms: ['linux/amd64', 'linux/386'] }];
+    expect(choose(pools, ['linux/amd64', 'linux/arm64'])).toEqual([
+      { pool: 'default', platforms: ['linux/amd64'] },
+      { pool: 'arm', platforms: ['linux/arm64'] },
+    ]);
+  });
+
+  it('is none where no pools build all of its platforms', () => {
+    expect(choose([amd, arm], ['linux/amd64', 'linux/s390x'])).toEqual({
       code: 'platform_unsupported',
-      message:
-        'No pool builds linux/amd64 and linux/arm64 together; there are amd (linux/amd64), arm (linux/arm/v7, linux/arm64).',
+      message: 'No pool builds linux/s390x; there are amd (linux/amd64), arm (linux/arm/v7, linux/arm64).',
     });
   });
 
@@ -81,7 +93,7 @@ describe('the pools that are known', () => {
     await place();
     expect(state.asked).toBe(1);
     state.pools = [amd, arm];
-    expect(await place('arm')).toBe('arm');
+    expect(await place('arm')).toEqual({ pool: 'arm' });
     expect(state.asked).toBe(2);
     await expect(place('gpu')).rejects.toMatchObject({ code: 'pool_not_found' });
     expect(state.asked).toBe(3);

@@ -1,20 +1,28 @@
 import { defaultPool, type JobSpec, normalPlatform } from '@slipway/shared/contracts';
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
+import type { PartPlan } from '@slipway/shared/jobs';
 import type { PoolState } from '@slipway/shared/replicas';
+
+/** Where a job is built. */
+export interface Placed {
+  readonly pool: string;
+  /** Where no pool builds all of its platforms: what each builds. The pool joins them then. */
+  readonly parts?: readonly PartPlan[];
+}
 
 /**
  * The pool that builds a job: the one it asks for, else the default one if that builds all of its platforms, else the first by
- * name that does. While no replica was ever heard of, the default one.
+ * name that does, else as few as do together. While no replica was ever heard of, the default one.
  * Throws `pool_not_found`, or `platform_unsupported`.
  */
 export function choosePool(
   { pool: wanted, platforms }: Pick<JobSpec, 'pool' | 'platforms'>,
   pools: readonly PoolState[],
-): string {
+): Placed {
   if (wanted !== undefined) {
     const pool = pools.find(({ name }) => name === wanted);
     if (pool) {
-      if (buildsAll(pool, platforms)) return wanted;
+      if (buildsAll(pool, platforms)) return { pool: wanted };
       const missing = platforms.filter((platform) => !builds(pool, platform)).join(', ');
       throw refused(
         'platform_unsupported',
@@ -26,15 +34,34 @@ export function choosePool(
       throw refused('pool_not_found', '/pool', `There is no pool ${wanted}; ${listed(pools)}.`);
     }
   }
-  if (pools.length === 0) return defaultPool;
+  if (pools.length === 0) return { pool: defaultPool };
   const able = pools.filter((pool) => buildsAll(pool, platforms));
   const chosen = able.find(({ name }) => name === defaultPool) ?? able[0];
-  if (chosen) return chosen.name;
-  throw refused(
-    'platform_unsupported',
-    '/platforms',
-    `No pool builds ${platforms.join(' and ')}${platforms.length > 1 ? ' together' : ''}; ${listed(pools)}.`,
-  );
+  if (chosen) return { pool: chosen.name };
+  const parts = divide(platforms, pools);
+  if (parts?.[0]) return { pool: parts[0].pool, parts };
+  const missing = platforms.filter((platform) => !pools.some((pool) => builds(pool, platform))).join(', ');
+  throw refused('platform_unsupported', '/platforms', `No pool builds ${missing}; ${listed(pools)}.`);
+}
+
+/** Always the pool that builds the most of what is left, the default one or the first by name of those; undefined when some is left. */
+function divide(platforms: readonly string[], pools: readonly PoolState[]): PartPlan[] | undefined {
+  const parts: PartPlan[] = [];
+  let left = platforms;
+  while (left.length > 0) {
+    let most: PartPlan = { pool: '', platforms: [] };
+    for (const pool of pools) {
+      const own = left.filter((platform) => builds(pool, platform));
+      const better = own.length > most.platforms.length;
+      if (better || (own.length > 0 && own.length === most.platforms.length && pool.name === defaultPool)) {
+        most = { pool: pool.name, platforms: own };
+      }
+    }
+    if (most.platforms.length === 0) return undefined;
+    parts.push(most);
+    left = left.filter((platform) => !most.platforms.includes(platform));
+  }
+  return parts;
 }
 
 const buildsAll = (pool: PoolState, platforms: readonly string[]) =>

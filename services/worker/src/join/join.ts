@@ -1,0 +1,62 @@
+import { type JobResult, parseImageReference } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import type { JobRecord, JobStore } from '@slipway/shared/jobs';
+import { imageIndex, indexType, type PartManifest } from './image-index.js';
+import { openRepository, type RegistryConfig } from './registry.js';
+
+export interface JoinDeps {
+  readonly store: Pick<JobStore, 'get'>;
+  readonly registries: RegistryConfig;
+}
+
+interface JoinOptions {
+  readonly record: JobRecord;
+  readonly signal: AbortSignal;
+  readonly onLog: (lines: readonly string[]) => void;
+}
+
+/**
+ * Makes one image of the images that the parts of a job have pushed: an index under the job's reference, which refers to them by
+ * digest. Throws errors of the registry, or the signal's reason.
+ */
+export async function joinParts(
+  { record, signal, onLog }: JoinOptions,
+  { store, registries }: JoinDeps,
+): Promise<JobResult> {
+  const since = performance.now();
+  const { image, push } = record.spec;
+  const took = () => Math.round(performance.now() - since);
+  if (!push) return { image, duration_ms: took() };
+  const repository = await orAborted(openRepository(image, registries), signal);
+  const parts: PartManifest[] = [];
+  for (const { id, pool, platforms } of record.parts ?? []) {
+    const part = await store.get(id);
+    if (!part) throw new SlipwayError('internal', `The record of the part ${id} is gone.`);
+    // Builders that do not say the digest have pushed the tag just now.
+    const reference = part.result?.digest ?? tagOf(part.spec.image);
+    const manifest = await orAborted(repository.manifest(reference), signal);
+    onLog([`${platforms.join(', ')} by pool ${pool}: ${manifest.digest}`]);
+    parts.push({ ...manifest, platforms });
+  }
+  const tag = tagOf(image);
+  const digest = await orAborted(repository.push(imageIndex(parts), { tag, mediaType: indexType }), signal);
+  onLog([`pushed the index ${digest} as ${image}`]);
+  return { image, digest, duration_ms: took() };
+}
+
+const tagOf = (image: string) => parseImageReference(image)?.tag ?? 'latest';
+
+/** The library cannot be interrupted: its answer is no longer waited for. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let abort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,101 @@
+import { RegistryClient } from '@sigstore/oci/dist/registry.js';
+import { parseImageReference } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { credentialsFor } from './credentials.js';
+import type { PartManifest } from './image-index.js';
+
+export interface RegistryConfig {
+  /** `host[:port]` of registries that are spoken to over plain http; `*` stands for all. */
+  readonly insecureRegistries: readonly string[];
+  /** The folder of a Docker config. */
+  readonly dockerConfig: string;
+}
+
+/** The manifests of one repository. What goes wrong is thrown as an error of the table. */
+export interface Repository {
+  /** By digest or tag. */
+  manifest(reference: string): Promise<Omit<PartManifest, 'platforms'>>;
+  /** Puts a manifest under a tag. Returns its digest. */
+  push(manifest: string, options: { readonly tag: string; readonly mediaType: string }): Promise<string>;
+}
+
+/** Of one request; a manifest is small. */
+const timeoutMs = 30_000;
+
+/** Opens the repository of an image reference, with the credentials there are for its registry. */
+export async function openRepository(image: string, config: RegistryConfig): Promise<Repository> {
+  const reference = parseImageReference(image);
+  if (!reference) throw new SlipwayError('image_invalid', `${image} is not an image reference.`);
+  const hub = reference.domain === '' || reference.domain === 'docker.io';
+  const host = hub ? 'docker.io' : reference.domain.toLowerCase();
+  const path = hub && !reference.path.includes('/') ? `library/${reference.path}` : reference.path;
+  const client = clientFor(hub ? 'registry-1.docker.io' : host, path, config);
+  const credentials = await credentialsFor(host, config.dockerConfig);
+  if (credentials) await asked(host, () => signIn(client, credentials));
+  return {
+    manifest: (name) => asked(host, () => client.getManifest(name)),
+    push: async (manifest, { tag, mediaType }) =>
+      (await asked(host, () => client.uploadManifest(manifest, { reference: tag, mediaType }))).digest,
+  };
+}
+
+/**
+ * The library speaks https with all registries but those on this machine. One that is to be spoken to over plain http is
+ * given as what such requests go through: a server takes the absolute form of a request's target as well (RFC 9112, 3.2.2).
+ */
+function clientFor(host: string, path: string, { insecureRegistries }: RegistryConfig): RegistryClient {
+  const options = { timeout: timeoutMs, retry: 2, proxy: undefined, noProxy: 'localhost,127.0.0.1' };
+  const insecure = insecureRegistries.includes('*') || insecureRegistries.includes(host);
+  const local = /^(localhost|127\.0\.0\.1)(:|$)/.test(host);
+  if (!insecure || local) return new RegistryClient(host, path, options);
+  return new RegistryClient('localhost', path, {
+    ...options,
+    proxy: `http://${host}`,
+    noProxy: 'none.invalid',
+  });
+}
+
+async function signIn(
+  client: RegistryClient,
+  credentials: { readonly username: string; readonly password: string },
+): Promise<void> {
+  try {
+    await client.signIn({ headers: {}, ...credentials });
+  } catch (error) {
+    // A registry that asks for nothing gives no challenge.
+    if (!(error instanceof Error) || error.message.trim() !== 'Invalid challenge:') throw error;
+  }
+}
+
+async function asked<T>(host: string, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    throw registryError(host, error);
+  }
+}
+
+/** What an error of the library means. */
+function registryError(host: string, error: unknown): SlipwayError {
+  const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string };
+  const cause = { cause: error };
+  if (statusCode === 401 || statusCode === 403) {
+    return new SlipwayError(
+      'push_unauthorized',
+      `The registry ${host} answered ${statusCode} to the worker.`,
+      cause,
+    );
+  }
+  if (statusCode !== undefined) {
+    return new SlipwayError(
+      'push_failed',
+      `The registry ${host} answered ${statusCode} to the worker.`,
+      cause,
+    );
+  }
+  if (code === 'EPROTO' || /wrong version number|packet length too long/i.test(message ?? '')) {
+    const detail = `The registry ${host} speaks plain http and is not in INSECURE_REGISTRIES of this worker.`;
+    return new SlipwayError('registry_insecure', detail, cause);
+  }
+  return new SlipwayError('registry_unreachable', `${host}: ${code ?? message ?? 'no answer'}`, cause);
+}
