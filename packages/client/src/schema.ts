@@ -591,6 +591,16 @@ export interface components {
              * @default true
              */
             push?: boolean;
+            /**
+             * @description Push a bill of materials beside the image (BuildKit builders)
+             * @default false
+             */
+            sbom?: boolean;
+            /**
+             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+             * @default false
+             */
+            provenance?: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
             /** @default {} */
@@ -667,6 +677,16 @@ export interface components {
              * @default true
              */
             push: boolean;
+            /**
+             * @description Push a bill of materials beside the image (BuildKit builders)
+             * @default false
+             */
+            sbom: boolean;
+            /**
+             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+             * @default false
+             */
+            provenance: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
             /** @default {} */
@@ -945,6 +965,16 @@ export interface components {
                  * @default true
                  */
                 push: boolean;
+                /**
+                 * @description Push a bill of materials beside the image (BuildKit builders)
+                 * @default false
+                 */
+                sbom: boolean;
+                /**
+                 * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+                 * @default false
+                 */
+                provenance: boolean;
                 /** @description Seconds that one attempt may take */
                 timeout?: number;
                 /** @default {} */
@@ -1042,6 +1072,16 @@ export interface components {
              * @default true
              */
             push?: boolean;
+            /**
+             * @description Push a bill of materials beside the image (BuildKit builders)
+             * @default false
+             */
+            sbom?: boolean;
+            /**
+             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+             * @default false
+             */
+            provenance?: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
             /** @default {} */

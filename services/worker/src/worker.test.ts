@@ -34,7 +34,13 @@ describe('a worker', () => {
       stream({ status: 'in_progress', log: ['one', 'two\nthree'] }, { ...success, log: ['four'] }),
     );
     await installation.startWorker([builder.url]);
-    const id = await installation.submit({ build_args: { A: '1' }, platforms: ['linux/amd64'], push: false });
+    const id = await installation.submit({
+      build_args: { A: '1' },
+      platforms: ['linux/amd64'],
+      push: false,
+      sbom: true,
+      provenance: true,
+    });
     expect(await installation.ended(id)).toMatchObject({
       state: 'succeeded',
       result: { image: 'r.example/x:1', digest: success.digest, duration_ms: 500 },
@@ -44,7 +50,7 @@ describe('a worker', () => {
     const payload = builder.payloads[0]?.toString('latin1') ?? '';
     expect(payload).toContain('FROM scratch');
     expect(payload).toContain(
-      '{"image":"r.example/team/hello-1:1","buildArgs":{"A":"1"},"platforms":["linux/amd64"],"skipPush":true}',
+      '{"image":"r.example/team/hello-1:1","buildArgs":{"A":"1"},"platforms":["linux/amd64"],"skipPush":true,"sbom":true,"provenance":true}',
     );
     await expect.poll(() => installation.builds.missing([id])).toEqual([id]);
   });

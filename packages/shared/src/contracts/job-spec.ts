@@ -117,6 +117,11 @@ const common = {
     .default('normal')
     .describe('Jobs of a higher class go first; within a class tenants take turns'),
   push: z.boolean().default(true).describe('False builds without pushing'),
+  sbom: z.boolean().default(false).describe('Push a bill of materials beside the image (BuildKit builders)'),
+  provenance: z
+    .boolean()
+    .default(false)
+    .describe('Push how it was built beside the image, as SLSA provenance (BuildKit builders)'),
   timeout: z
     .int()
     .min(1)

@@ -344,14 +344,18 @@ function buildsLike(spec: JobSpec, { tenant, pool }: { tenant: Tenant; pool: str
 }
 
 /** All that goes into an image, as one digest: two jobs with the same give the same image. */
-function buildKey({ source, template, build_args, platforms, push, secrets }: JobSpec, pool: string): string {
+function buildKey(spec: JobSpec, pool: string): string {
+  const { source, template, build_args, platforms, push, secrets, sbom, provenance } = spec;
   const args = Object.entries(build_args).sort(([a], [b]) => (a < b ? -1 : 1));
   const laid = template && [template.digest, template.handler_folder];
   // What a builder makes of no platform is its own: each pool makes something else.
   const own = platforms.length === 0 && pool !== defaultPool ? [pool] : [];
   return hash(
     'sha256',
-    JSON.stringify([source.digest, laid, args, platforms.toSorted(), push, secrets?.sealed, ...own]),
+    JSON.stringify([
+      ...[source.digest, laid, args, platforms.toSorted(), push, secrets?.sealed],
+      ...[sbom, provenance, ...own],
+    ]),
   );
 }
 

@@ -95,7 +95,7 @@ const build = async (id: string, end: 'succeeded' | 'failed', log: string[] = []
 
 describe('POST /build', () => {
   it('answers as a builder does, with the log, and leaves a job and a source', async () => {
-    const answer = send(payload({ buildArgs: { 'A.b-c': '1' }, platforms: [''] }));
+    const answer = send(payload({ buildArgs: { 'A.b-c': '1' }, platforms: [''], provenance: true }));
     const id = await waitingJob();
     await build(id, 'succeeded', ['v: [1/1] FROM scratch', 'l: done']);
     expect((await answer).status).toBe(200);
@@ -109,7 +109,12 @@ describe('POST /build', () => {
     });
     expect(result.log).toEqual(expect.arrayContaining(['v: [1/1] FROM scratch', 'l: done']));
     const job = (await (await api.call(`/v1/jobs/${id}`)).json()) as Job;
-    expect(job).toMatchObject({ state: 'succeeded', build_args: { 'A.b-c': '1' }, platforms: [] });
+    expect(job).toMatchObject({
+      state: 'succeeded',
+      build_args: { 'A.b-c': '1' },
+      platforms: [],
+      provenance: true,
+    });
     expect((await api.call(`/v1/sources/${job.source.digest}`)).status).toBe(200);
   });
 

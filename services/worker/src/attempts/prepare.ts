@@ -42,5 +42,7 @@ function builderConfig({ spec }: JobRecord): BuilderConfig {
     ...(Object.keys(spec.build_args).length > 0 && { buildArgs: spec.build_args }),
     ...(spec.platforms.length > 0 && { platforms: spec.platforms }),
     ...(!spec.push && { skipPush: true }),
+    ...(spec.sbom && { sbom: true }),
+    ...(spec.provenance && { provenance: true }),
   };
 }
