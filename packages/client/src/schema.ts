@@ -664,7 +664,7 @@ export interface components {
              * @default []
              */
             platforms: string[];
-            /** @description The pool that builds it, asked for or chosen */
+            /** @description The pool that builds it, asked for or chosen; of a job with `parts`, that joins them */
             pool: string;
             /**
              * @description Jobs of a higher class go first; within a class tenants take turns
@@ -734,6 +734,20 @@ export interface components {
                 key_id: string;
                 names: string[];
             };
+            /** @description The jobs that build it, one a pool, where no single pool builds all of its platforms */
+            parts?: {
+                job: string;
+                /** @description A pool: replicas that build the same platforms */
+                pool: string;
+                platforms: string[];
+                /**
+                 * @description Absent until that job was created
+                 * @enum {string}
+                 */
+                state?: "queued" | "running" | "succeeded" | "failed" | "canceled";
+            }[];
+            /** @description The job that it builds a part of */
+            part_of?: string;
             batch?: string;
             /** @description Grows by one with every change of state */
             version: number;
