@@ -250,6 +250,30 @@ describe('a worker', () => {
     await expect.poll(() => replicas[1]?.abandoned()).toBe(1);
   });
 
+  it('joins after another that died while it did so', async () => {
+    const id = await submit('joined/d');
+    const { store } = installation;
+    const begin = { worker: 'dead', replica: '', suspects: true };
+    for (const [at, part] of ((await installation.job(id)).parts ?? []).entries()) {
+      const architecture = at === 0 ? 'amd64' : 'arm64';
+      const { digest } = await pushImage(registry.host, 'joined/d', `1-${part.pool}`, architecture);
+      await store.start(part.job, { ...begin, token: part.job });
+      const result = { image: '', digest, duration_ms: 1 };
+      await store.finish(part.job, part.job, { state: 'succeeded', result });
+    }
+    expect(await store.start(id, { ...begin, token: 'lost' })).toMatchObject({ outcome: 'started' });
+    await installation.startWorker(builders());
+    expect(await installation.ended(id)).toMatchObject({
+      state: 'succeeded',
+      attempts: [{ worker: 'dead', outcome: 'worker_lost' }, { outcome: 'succeeded' }],
+    });
+    expect((await indexAt(registry.host, 'joined/d', '1')).body.manifests).toHaveLength(2);
+    expect(
+      await store.finish(id, 'lost', { state: 'succeeded', result: { image: '', duration_ms: 1 } }),
+    ).toBe(false);
+    expect(replicas.map(({ payloads }) => payloads.length)).toEqual([0, 0]);
+  });
+
   it('tries again to join while the registry has not what it needs, and gives up in the end', async () => {
     // Nothing was pushed: the digest of the scripted answer is not there.
     await installation.startWorker(builders(), { maxAttempts: 2 });
