@@ -23,11 +23,11 @@ module.exports = {
     only('shared-imports-libraries', '^packages/shared/', []),
     only('client-imports-libraries', '^packages/client/', []),
     only('local-imports-libraries', '^packages/local/', []),
-    // The digest of a source is computed by the same code on both sides (docs/adr/0006).
+    // The digest of a source is computed, and secrets are sealed, by the same code on both sides (docs/adr/0006).
     only('cli-imports-client-and-local', '^packages/cli/', [
       'packages/client',
       'packages/local',
-      'packages/shared/src/source',
+      'packages/shared/src/(source|sealing|config)',
     ]),
     only('simulator-imports-shared-and-local', '^packages/simulator/', ['packages/shared', 'packages/local']),
     only('e2e-and-bench-drive-from-outside', '^(e2e|bench)/', [

@@ -13,6 +13,7 @@ import { cancel } from './jobs/cancel.js';
 import { type LogsOptions, logs } from './jobs/logs.js';
 import { type StatusOptions, status } from './jobs/status.js';
 import { buildArgument, label, list, seconds, whole } from './parse.js';
+import { addSecretsCommands } from './secrets/add-commands.js';
 import { type UpOptions, up } from './up/up.js';
 
 interface ProgramOptions {
@@ -69,6 +70,13 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
       .option('--build-arg <name=value>', 'a build argument; may be repeated', buildArgument(env))
       .option('--platform <os/arch,…>', 'the platforms to build for; may be repeated', list)
       .option('--no-push', 'build without pushing')
+      .option(
+        '--secret <name=file>',
+        'a file for `RUN --mount=type=secret,id=name`, sealed for the builders before it is sent; may be repeated',
+        label,
+      )
+      .option('--sbom', 'push a bill of materials beside the image')
+      .option('--provenance', 'push how it was built beside the image')
       .option('--function <[namespace/]name>', 'the function that the image is for')
       .option('--label <name=value>', 'a label to find the job by; may be repeated', label)
       .option('--timeout <time>', 'how long one attempt may take, e.g. 90s, 10m', seconds)
@@ -84,6 +92,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
   );
 
   addBulkCommands({ program, context, onExit, talks });
+  addSecretsCommands({ program, context, onExit, talks });
 
   talks(
     program

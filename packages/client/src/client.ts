@@ -14,6 +14,7 @@ export type JobRequest = Schemas['JobRequest'];
 export type JobState = Job['state'];
 export type JobPage = Schemas['JobPage'];
 export type Builder = Schemas['Builder'];
+export type PublicKey = Schemas['PublicKey'];
 export type Queue = Schemas['Queue'];
 export type ListJobsQuery = NonNullable<operations['listJobs']['parameters']['query']>;
 
@@ -54,6 +55,8 @@ export interface Client extends BatchCalls, FunctionCalls {
   /** The job once it has ended, however long that takes. */
   waitForEnd(options: Call & { id: string }): Promise<Job>;
   listBuilders(options?: Call): Promise<Builder[]>;
+  /** What the builders want build secrets to be sealed with. */
+  getPublicKey(options?: Call): Promise<PublicKey>;
   /** `drain`: the builder finishes what it has and gets no more, until `resume`. Needs the installation's own token. */
   steerBuilder(options: Call & { id: string; verb: 'drain' | 'resume' }): Promise<Builder>;
   queue(options?: Call): Promise<Queue>;
@@ -144,6 +147,9 @@ export function createClient(options: ClientOptions): Client {
         // A server that is shutting down answers at once.
         if (performance.now() - asked < 1_000) await pause(firstDelayMs, signal);
       }
+    },
+    async getPublicKey({ signal } = {}) {
+      return dataOf(await api.GET('/publickey', { ...(signal && { signal }) }));
     },
     async listBuilders({ signal } = {}) {
       return dataOf(await api.GET('/v1/builders', { ...(signal && { signal }) })).builders;

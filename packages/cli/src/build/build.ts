@@ -15,6 +15,10 @@ export interface BuildOptions extends CommonOptions {
   readonly buildArg?: Readonly<Record<string, string>>;
   readonly platform?: readonly string[];
   readonly push: boolean;
+  /** Names of build secrets, each with its file. */
+  readonly secret?: Readonly<Record<string, string>>;
+  readonly sbom?: boolean;
+  readonly provenance?: boolean;
   readonly function?: string;
   readonly label?: Readonly<Record<string, string>>;
   /** Seconds. */
@@ -35,8 +39,9 @@ export async function build(
   const interruption = new Interruption();
   try {
     const digest = await upload({ folder, client, say, signal: interruption.signal });
+    const secrets = await sealed(options, client, interruption.signal);
     const { id } = await interruption.shield(() =>
-      client.submitJob({ spec: spec({ options, digest, env }) }),
+      client.submitJob({ spec: { ...spec({ options, digest, env }), ...secrets } }),
     );
     say('submitted', id);
     if (options.detach) {
@@ -56,6 +61,18 @@ export async function build(
   }
 }
 
+/** The build secrets, as the builders of the server can open them. What seals is loaded only for that. */
+async function sealed(
+  { secret }: BuildOptions,
+  client: Client,
+  signal: AbortSignal,
+): Promise<{ secrets?: string }> {
+  if (!secret) return {};
+  const { keyOfServer, sealFiles } = await import('../secrets/seal-files.js');
+  const publicKey = await keyOfServer(client, signal);
+  return { secrets: await sealFiles({ files: secret, folder: process.cwd(), publicKey }) };
+}
+
 interface SpecOptions extends Pick<CommandContext, 'env'> {
   readonly options: BuildOptions;
   readonly digest: string;
@@ -73,6 +90,8 @@ function spec({ options, digest, env }: SpecOptions): JobRequest {
     ...(options.function !== undefined && { function: options.function }),
     ...(label && { labels: label }),
     ...(timeout !== undefined && { timeout }),
+    ...(options.sbom && { sbom: true }),
+    ...(options.provenance && { provenance: true }),
     ...(callback !== undefined && {
       callback: { url: callback, ...(secret !== undefined && { secret }) },
     }),

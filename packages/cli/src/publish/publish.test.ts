@@ -1,4 +1,5 @@
 import { temporaryFolder } from '@slipway/local';
+import { generateKeyPair, openSecrets, parseSealedSecrets } from '@slipway/shared/sealing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Answer, cleanUp, json, problem, serve, slipway } from '../testing/command-line.js';
 import { writeFiles } from '../testing/stack-project.js';
@@ -170,6 +171,43 @@ describe('publish', () => {
       `Build it again: slipway batch retry ${id}`,
       '',
     ]);
+  });
+
+  test('seals the build secrets of a function for the builders of the server', async () => {
+    const { publicKey, privateKey } = generateKeyPair();
+    writeFiles(process.cwd(), {
+      'secret.yml':
+        'provider: { name: openfaas }\nfunctions:\n' +
+        '  one: { lang: dockerfile, handler: ./one, image: r.example/one, build_secrets: { token: ./token } }\n' +
+        '  two: { lang: dockerfile, handler: ./two, image: r.example/two }\n',
+      token: 'hunter2',
+    });
+    const key = { key_id: publicKey.slice(0, 8), algorithm: 'nacl/box', public_key: publicKey };
+    const { asked, env } = await serve({ ...accepting(), 'GET /publickey': json(200, key) });
+    const { exit } = await slipway(['publish', '-f', 'secret.yml', '--detach'], env);
+    expect(exit).toBe(0);
+    const { body } = asked.find(({ call }) => call === 'POST /v1/batches') ?? {};
+    expect(String(body)).not.toContain('hunter2');
+    const [one, two] = (JSON.parse(String(body)) as { items: { secrets?: string }[] }).items;
+    expect(two?.secrets).toBeUndefined();
+    const opened = openSecrets({ sealed: parseSealedSecrets(Buffer.from(one?.secrets ?? '')), privateKey });
+    expect(Buffer.from(opened.get('token')?.reveal() ?? []).toString()).toBe('hunter2');
+  });
+
+  test('submits nothing when the file of a secret is not there', async () => {
+    writeFiles(process.cwd(), {
+      'secret.yml':
+        'provider: { name: openfaas }\nfunctions:\n' +
+        '  one: { lang: dockerfile, handler: ./one, image: r.example/one, build_secrets: { token: ./none } }\n',
+    });
+    const key = { key_id: 'x', algorithm: 'nacl/box', public_key: generateKeyPair().publicKey };
+    const { asked, env } = await serve({ ...accepting(), 'GET /publickey': json(200, key) });
+    const { exit, err } = await slipway(['publish', '-f', 'secret.yml'], env);
+    expect({ exit, err }).toEqual({
+      exit: 2,
+      err: expect.stringContaining('the secret token cannot be read'),
+    });
+    expect(asked.map(({ call }) => call)).not.toContain('POST /v1/batches');
   });
 
   test('with --json prints an object a line', async () => {

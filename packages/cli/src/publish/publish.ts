@@ -4,6 +4,7 @@ import { Interrupted, Interruption } from '../build/interruption.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
+import { keyOfServer, sealFiles } from '../secrets/seal-files.js';
 import type { TagMode } from '../stack/image-name.js';
 import { type Plan, type PlannedFunction, planStack } from '../stack/plan.js';
 import { findStackFile } from '../stack/stack-path.js';
@@ -50,14 +51,20 @@ export async function publish(options: PublishOptions, context: CommandContext):
     sayPlan(plan, say);
     const missing = await missingSources({ functions: plan.functions, client, signal });
     if (options.dryRun) {
-      const request = requestOf({ plan, options, env, digests: new Map() });
+      const request = requestOf({ plan, options, env, digests: new Map(), sealed: new Map() });
       // The server checks the rest, as far as it can without sources that it has not got.
       if (missing.length === 0) await withNames(plan, () => client.planBatch({ batch: request, signal }));
       showPlan({ plan, missing, terminal, json: options.json ?? false });
       return exitCodes.ok;
     }
     const digests = await upload({ missing, plan, client, signal, terminal, say });
-    const batch = requestOf({ plan, options, env, digests });
+    const batch = requestOf({
+      plan,
+      options,
+      env,
+      digests,
+      sealed: await sealSecretsOf(plan, client, signal),
+    });
     const { id } = await interruption.shield(() => withNames(plan, () => client.submitBatch({ batch })));
     if (options.detach) {
       terminal.out.line(options.json ? JSON.stringify({ type: 'submitted', batch: id }) : id);
@@ -130,9 +137,27 @@ interface RequestOf extends Pick<CommandContext, 'env'> {
   readonly options: PublishOptions;
   /** What the server calls a source, where that is not what was expected. */
   readonly digests: ReadonlyMap<string, string>;
+  /** Sealed build secrets, by the names of functions. */
+  readonly sealed: ReadonlyMap<string, string>;
 }
 
-function requestOf({ plan, options, env, digests }: RequestOf): Omit<BatchRequest, 'dry_run'> {
+/** Seals the build secrets of those functions that have some. */
+async function sealSecretsOf(
+  { functions }: Plan,
+  client: Client,
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const sealed = new Map<string, string>();
+  const having = functions.filter(({ secrets }) => Object.keys(secrets).length > 0);
+  if (having.length === 0) return sealed;
+  const publicKey = await keyOfServer(client, signal);
+  for (const { name, secrets } of having) {
+    sealed.set(name, await sealFiles({ files: secrets, folder: process.cwd(), publicKey }));
+  }
+  return sealed;
+}
+
+function requestOf({ plan, options, env, digests, sealed }: RequestOf): Omit<BatchRequest, 'dry_run'> {
   const secret = env.SLIPWAY_CALLBACK_SECRET || undefined;
   const { label = {}, timeout, callback, parallel } = options;
   return {
@@ -156,6 +181,7 @@ function requestOf({ plan, options, env, digests }: RequestOf): Omit<BatchReques
       source: { digest: digests.get(fn.source.digest) ?? fn.source.digest },
       build_args: fn.buildArgs,
       ...(fn.platforms.length > 0 && { platforms: fn.platforms }),
+      ...(sealed.has(fn.name) && { secrets: sealed.get(fn.name) }),
     })),
   };
 }

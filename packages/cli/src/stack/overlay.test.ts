@@ -150,11 +150,6 @@ describe('what cannot be a context is named', () => {
       },
       /extra path \.\.\/x is outside/,
     ],
-    [
-      'secrets',
-      one('lang: t, handler: fn, build_secrets: { token: ./t }'),
-      /the function 'fn' has build_secrets \(token\)/,
-    ],
   ])('%s', async (_, files, message) => {
     await expect(plan(await project(files))).rejects.toThrow(message);
   });

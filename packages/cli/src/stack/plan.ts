@@ -38,6 +38,8 @@ export interface PlannedFunction {
   /** Its build context, laid anew each time: those of all functions together may be large. */
   readonly tree: () => Promise<ContextTree>;
   readonly source: LocalSource;
+  /** Names of build secrets, each with its file, relative to the folder. */
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
 export interface Plan {
@@ -51,7 +53,6 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
   const { file, folder } = options;
   const stack = parseStack({ ...options, text: await readStackFile(options) });
   const chosen = choose(stack, options);
-  refuseSecrets(chosen);
   const [templates, copy] = await Promise.all([
     readTemplates({ stack, chosen, folder, file }),
     readExtras({ folder, paths: mergeLists(stack.copy, options.copy) }),
@@ -85,6 +86,7 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
       platforms: options.platforms ?? fn.platforms,
       tree: lay,
       source: await digester.describe(tree),
+      secrets: fn.buildSecrets,
     };
   });
   return { functions, skipped: stack.skipped };
@@ -129,15 +131,6 @@ function parseRegex(text: string): RegExp {
   } catch (error) {
     throw refusal(`--regex: ${(error as Error).message}`);
   }
-}
-
-function refuseSecrets(functions: readonly StackFunction[]): void {
-  const found = functions.find(({ buildSecrets }) => buildSecrets.length > 0);
-  if (!found) return;
-  throw refusal(
-    `the function '${found.name}' has build_secrets (${found.buildSecrets.join(', ')}), which cannot be sent yet`,
-    'Build it with faas-cli, and leave it out here with --filter or --regex.',
-  );
 }
 
 interface ReadTemplates {

@@ -42,7 +42,7 @@ functions:
     expect(skipped).toEqual(['left']);
     expect(copy).toEqual(['common', './shared']);
     expect(templates).toEqual([{ name: 'node', source: 'https://example.com/templates' }]);
-    const plain = { namespace: undefined, buildArgs: {}, buildOptions: [], platforms: [], buildSecrets: [] };
+    const plain = { namespace: undefined, buildArgs: {}, buildOptions: [], platforms: [], buildSecrets: {} };
     expect(functions).toEqual([
       {
         ...{ name: 'second', namespace: 'dev', lang: 'dockerfile', handler: './second' },
@@ -50,7 +50,7 @@ functions:
         platforms: ['linux/amd64', 'linux/arm64'],
         buildOptions: ['dev', 'native'],
         buildArgs: { GO_VERSION: '1.20', FLAG: 'true', EMPTY: '', QUOTED: 'null' },
-        buildSecrets: ['npmrc'],
+        buildSecrets: { npmrc: './.npmrc' },
       },
       { ...plain, name: 'first', lang: 'node', handler: './first', image: 'first' },
       { ...plain, name: 'third', lang: 'node', handler: './first', image: 'third' },

@@ -13,7 +13,8 @@ export interface StackFunction {
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly buildOptions: readonly string[];
   readonly platforms: readonly string[];
-  readonly buildSecrets: readonly string[];
+  /** Names, each with the file that holds the secret. */
+  readonly buildSecrets: Readonly<Record<string, string>>;
 }
 
 export interface Stack {
@@ -169,6 +170,8 @@ function functionOf(name: string, value: Node, refuse: Refuse): StackFunction {
     ),
     buildOptions: listOf(fieldOf(value, 'build_options')),
     platforms: splitPlatforms(textOf(fieldOf(value, 'platforms'))),
-    buildSecrets: entriesOf(fieldOf(value, 'build_secrets')).map(([secret]) => secret),
+    buildSecrets: Object.fromEntries(
+      entriesOf(fieldOf(value, 'build_secrets')).map(([secret, path]) => [secret, textOf(path) ?? '']),
+    ),
   };
 }

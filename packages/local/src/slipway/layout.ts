@@ -14,6 +14,8 @@ export interface Layout {
   readonly token: string;
   readonly tokenFile: string;
   readonly payloadSecretFile: string;
+  /** What the builders open build secrets with. */
+  readonly buildSecretsKeyFile: string;
 }
 
 /** Makes the folders and secrets that are not there yet, for their owner alone. */
@@ -26,8 +28,11 @@ export async function prepareLayout(dir: string): Promise<Layout> {
   const secrets = await folder('secrets');
   const tokenFile = join(secrets, 'api-token');
   const payloadSecretFile = join(secrets, 'payload-secret');
-  const token = await secretFile({ path: tokenFile, prefix: 'slp_' });
-  await secretFile({ path: payloadSecretFile, prefix: '' });
+  const token = await secretFile({ path: tokenFile, make: () => `slp_${randomSecret()}` });
+  await secretFile({ path: payloadSecretFile });
+  const buildSecretsKeyFile = join(secrets, 'build-secrets-key');
+  // Any 32 bytes are a private key of Curve25519 (RFC 7748).
+  await secretFile({ path: buildSecretsKeyFile, make: () => randomBytes(32).toString('base64') });
   return {
     logs: await folder('logs'),
     redis: await folder('redis'),
@@ -38,12 +43,20 @@ export async function prepareLayout(dir: string): Promise<Layout> {
     token,
     tokenFile,
     payloadSecretFile,
+    buildSecretsKeyFile,
   };
 }
 
+const randomSecret = () => randomBytes(24).toString('base64url');
+
+interface SecretFile {
+  readonly path: string;
+  readonly make?: () => string;
+}
+
 /** What the file holds, trimmed; a new secret where there is no such file. */
-async function secretFile({ path, prefix }: { path: string; prefix: string }): Promise<string> {
-  const secret = `${prefix}${randomBytes(24).toString('base64url')}`;
+async function secretFile({ path, make = randomSecret }: SecretFile): Promise<string> {
+  const secret = make();
   try {
     await writeFile(path, `${secret}\n`, { flag: 'wx', mode: 0o600 });
     return secret;

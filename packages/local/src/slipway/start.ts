@@ -85,6 +85,7 @@ async function startAll(plan: Plan): Promise<{ url: string; registry: string }> 
         const env = {
           ...engine,
           MAX_INFLIGHT: String(slots),
+          BUILD_SECRETS_PRIVATE_KEY_FILE: layout.buildSecretsKeyFile,
           INSECURE_REGISTRIES: registry.host,
           WORK_DIR: join(layout.work, String(index + 1)),
         };
