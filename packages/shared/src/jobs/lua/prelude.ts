@@ -57,11 +57,11 @@ local function change(job, from, to, type)
   if from ~= to then
     if from then redis.call('ZREM', base .. 'index:state:' .. from, job.id) end
     redis.call('ZADD', base .. 'index:state:' .. to, 0, job.id)
-    local pool = pool_of(job)
+    local f = redis.call('HMGET', job.key, 'pool', 'part_of')
+    local pool, whole = f[1] or 'default', f[2] and job_of(f[2])
     if from then redis.call('ZREM', pool_index(pool, from), job.id) end
     if to == 'queued' or to == 'running' then redis.call('ZADD', pool_index(pool, to), 0, job.id) end
-    local whole = get(job, 'part_of')
-    if whole and redis.call('EXISTS', job_of(whole).key) == 1 then redis.call('HSET', job_of(whole).key, 'part:' .. job.id, to) end
+    if whole and redis.call('EXISTS', whole.key) == 1 then redis.call('HSET', whole.key, 'part:' .. job.id, to) end
   end
   local batch = batch_of(job)
   local fields = { 'type', type, 'job', job.id, 'state', to, 'version', version, 'at', clock(now) }
