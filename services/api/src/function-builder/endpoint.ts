@@ -94,13 +94,15 @@ async function receive(req: Request, res: Response, deps: FunctionBuilderDeps): 
 }
 
 function requestOf({ digest, config, secrets }: ReceivedPayload): JobRequest {
-  const { image, buildArgs, platforms, push } = parseBuildConfig(config);
+  const { image, buildArgs, platforms, push, sbom, provenance } = parseBuildConfig(config);
   const request = {
     image,
     source: { digest },
     build_args: buildArgs,
     platforms,
     push,
+    sbom,
+    provenance,
     ...(secrets && { secrets: secrets.toString('utf8') }),
   };
   return validate(jobRequestSchema, request, 'body');
