@@ -14,7 +14,7 @@ export type JobRequest = Schemas['JobRequest'];
 export type JobState = Job['state'];
 export type JobPage = Schemas['JobPage'];
 export type Builder = Schemas['Builder'];
-export type PublicKey = Schemas['PublicKey'];
+type PublicKey = Schemas['PublicKey'];
 export type Queue = Schemas['Queue'];
 export type ListJobsQuery = NonNullable<operations['listJobs']['parameters']['query']>;
 
