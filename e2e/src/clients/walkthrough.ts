@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
@@ -30,11 +31,11 @@ curl -H "X-Build-Signature: sha256=$HMAC" \\
     -X POST --data-binary @req.tar > answer.json
 `;
 
-/** A context of the shape that the walk-through packs. */
+/** A context of the shape that the walk-through packs, each time another: what a replica has built before shows no output of its steps. */
 export const walkthroughContext = (): string =>
   makeContext({
     Dockerfile: dockerfile('COPY . /home/app', 'RUN cat /home/app/function/handler.js'),
-    'function/handler.js': 'module.exports = async () => "hello";\n',
+    'function/handler.js': `module.exports = async () => "hello"; // ${randomUUID()}\n`,
     '.dockerignore': '*/node_modules\n',
   });
 

@@ -16,6 +16,8 @@ describe('a job spec', () => {
       platforms: [],
       priority: 'normal',
       push: true,
+      sbom: false,
+      provenance: false,
       labels: {},
     });
     expect(paths({})).toEqual(['image', 'source']);
