@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Secret } from '@slipway/shared/config';
 import { runComponents } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
@@ -67,13 +68,29 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
 
 /** What a simulator has counted so far. */
 export async function readStats(url: string): Promise<StatsSnapshot> {
-  const answer = await fetch(`${url}/stats`);
+  const answer = await reach(`${url}/stats`);
   return (await answer.json()) as StatsSnapshot;
+}
+
+const refusalsBorne = 50;
+const askAgainMs = 100;
+
+/** A simulator that plays the fault `refuse` takes no connection for a while, nobody's: it is asked again for five seconds. */
+async function reach(url: string, init: RequestInit = {}): Promise<Response> {
+  for (let refusals = 0; ; refusals++) {
+    try {
+      return await fetch(url, init);
+    } catch (error) {
+      const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+      if (code !== 'ECONNREFUSED' || refusals === refusalsBorne) throw error;
+      await sleep(askAgainMs);
+    }
+  }
 }
 
 /** Replaces the faults of a simulator. */
 export async function setFaults(url: string, rules: FaultRules): Promise<void> {
-  const answer = await fetch(`${url}/faults`, { method: 'POST', body: JSON.stringify(rules) });
+  const answer = await reach(`${url}/faults`, { method: 'POST', body: JSON.stringify(rules) });
   if (!answer.ok) throw new Error(`the simulator refused the faults: ${await answer.text()}`);
 }
 
