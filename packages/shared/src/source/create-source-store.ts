@@ -109,7 +109,7 @@ export function createSourceStore({
     async ingestPayload(body, { signal } = {}) {
       return await take(body, signal, (collector) => {
         const sink = new PayloadIntake({ collector });
-        return { sink, beside: () => ({ config: sink.config, secrets: sink.secrets }) };
+        return { sink, beside: () => ({ config: sink.beside.config, secrets: sink.beside.secrets }) };
       });
     },
 

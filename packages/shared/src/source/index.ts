@@ -5,6 +5,7 @@ export { packFiles } from './inline.js';
 export { checkLinks } from './links.js';
 export { normalPath, parentOf } from './paths.js';
 export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } from './payload.js';
+export { PayloadBeside } from './payload-beside.js';
 export { readSourceFile } from './read-file.js';
 export type {
   SourceEntry,

@@ -1,11 +1,9 @@
 import { closeSync, constants, fchmodSync, futimesSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { configEntry, contextFolder, secretsEntry } from '@slipway/shared/contracts';
+import { contextFolder } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { normalPath, parentOf, type TarEntry, type TarSink } from '@slipway/shared/source';
+import { normalPath, PayloadBeside, parentOf, type TarEntry, type TarSink } from '@slipway/shared/source';
 import { hardLinkTarget, shown, type Tree } from './tree.js';
-
-const maxBesideBytes = 1024 * 1024;
 
 interface PayloadSinkOptions {
   readonly tree: Tree;
@@ -27,7 +25,7 @@ export class PayloadSink implements TarSink {
   readonly #modified: number;
   readonly #folders = new Set<string>(['']);
   #entries = 0;
-  readonly #beside = new Map<string, Buffer[]>();
+  readonly beside = new PayloadBeside();
   #write: (piece: Buffer) => void = () => {};
   #end: () => void = () => {};
 
@@ -38,19 +36,6 @@ export class PayloadSink implements TarSink {
     this.#modified = modified;
   }
 
-  /** The content of the config entry. */
-  get config(): Buffer {
-    const pieces = this.#beside.get(configEntry);
-    if (!pieces) throw new SlipwayError('request_invalid', `The payload has no ${configEntry}.`);
-    return Buffer.concat(pieces);
-  }
-
-  /** The content of the sealed secrets, if there are any. */
-  get secrets(): Buffer | undefined {
-    const pieces = this.#beside.get(secretsEntry);
-    return pieces && Buffer.concat(pieces);
-  }
-
   entry(entry: TarEntry): void {
     this.#write = () => {};
     this.#end = () => {};
@@ -58,7 +43,8 @@ export class PayloadSink implements TarSink {
       throw new SlipwayError('source_too_many_files', `There are more than ${this.#maxEntries} entries.`);
     }
     const path = normalPath(entry.path);
-    if (path === configEntry || path === secretsEntry) this.#takeBeside(path, entry);
+    const keep = this.beside.begin(path, entry);
+    if (keep) this.#write = keep;
     else if (path === contextFolder) {
       if (entry.type !== 'folder')
         throw new SlipwayError('source_path_conflict', `${contextFolder} is no folder.`);
@@ -77,17 +63,6 @@ export class PayloadSink implements TarSink {
   close(): void {
     this.#end();
     this.#end = () => {};
-  }
-
-  #takeBeside(path: string, entry: TarEntry): void {
-    if (this.#beside.has(path)) throw new SlipwayError('source_path_duplicate', `${path} occurs twice.`);
-    if (entry.type !== 'file' || entry.size > maxBesideBytes) {
-      throw new SlipwayError('request_invalid', `${path} is no file of at most ${maxBesideBytes} bytes.`);
-    }
-    const pieces: Buffer[] = [];
-    this.#beside.set(path, pieces);
-    // The pieces are only lent.
-    this.#write = (piece) => pieces.push(Buffer.from(piece));
   }
 
   #take(path: string, entry: TarEntry): void {

@@ -50,7 +50,7 @@ export async function unpackPayload({
   } finally {
     sink.close();
   }
-  const { config, secrets } = sink;
+  const { config, secrets } = sink.beside;
   if (tree.nodes.size === 0) throw new SlipwayError('source_empty', 'There is nothing in context/.');
   tree.checkLinks();
   const dockerfile = tree.nodes.get('Dockerfile');
