@@ -462,7 +462,7 @@ export interface paths {
     };
 }
 export interface webhooks {
-    jobEnded: {
+    job: {
         parameters: {
             query?: never;
             header?: never;
@@ -471,7 +471,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Sent to `callback.url` when a job has ended, signed after Standard Webhooks 1.0 */
+        /** A job changed its state, or ended; its `callback.url` is told of the end alone */
         post: {
             parameters: {
                 query?: never;
@@ -481,7 +481,7 @@ export interface webhooks {
             };
             requestBody?: {
                 content: {
-                    "application/json": components["schemas"]["WebhookMessage"];
+                    "application/json": components["schemas"]["JobMessage"];
                 };
             };
             responses: {
@@ -500,7 +500,7 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
-    batchFinished: {
+    batch: {
         parameters: {
             query?: never;
             header?: never;
@@ -509,7 +509,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Sent to `callback.url` of a batch when all of its jobs have ended, signed the same way */
+        /** All jobs of a batch have ended */
         post: {
             parameters: {
                 query?: never;
@@ -519,7 +519,83 @@ export interface webhooks {
             };
             requestBody?: {
                 content: {
-                    "application/json": components["schemas"]["BatchWebhookMessage"];
+                    "application/json": components["schemas"]["BatchMessage"];
+                };
+            };
+            responses: {
+                /** @description Delivered. Anything else is tried again; 410 is not */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    builder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A builder is called no more for a while, or again */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    "application/json": components["schemas"]["BuilderMessage"];
+                };
+            };
+            responses: {
+                /** @description Delivered. Anything else is tried again; 410 is not */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An endpoint was switched off, or is tested */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    "application/json": components["schemas"]["WebhookMessage"];
                 };
             };
             responses: {
@@ -614,6 +690,8 @@ export interface components {
                 /** @description Signs this callback (Standard Webhooks); unset means the key of the installation. Never shown again */
                 secret?: string;
             };
+            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+            vcs?: components["schemas"]["Vcs"];
             /**
              * @description When the image was last built from the same, the job succeeds at once with that result
              * @default false
@@ -647,6 +725,11 @@ export interface components {
             secrets?: string;
             /** @description A template of the installation, over which the source is laid as its handler */
             template?: string;
+        };
+        Vcs: {
+            /** @description As its host names it: owner/name, or group/subgroup/name */
+            repo: string;
+            sha: string;
         };
         Job: {
             id: string;
@@ -696,6 +779,8 @@ export interface components {
             callback?: {
                 url: string;
             };
+            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+            vcs?: components["schemas"]["Vcs"];
             /**
              * @description When the image was last built from the same, the job succeeds at once with that result
              * @default false
@@ -995,6 +1080,8 @@ export interface components {
                 labels: {
                     [key: string]: string;
                 };
+                /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+                vcs?: components["schemas"]["Vcs"];
                 /**
                  * @description When the image was last built from the same, the job succeeds at once with that result
                  * @default false
@@ -1102,6 +1189,8 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
+            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+            vcs?: components["schemas"]["Vcs"];
             /**
              * @description When the image was last built from the same, the job succeeds at once with that result
              * @default false
@@ -1342,15 +1431,24 @@ export interface components {
              */
             public_key: string;
         };
-        WebhookMessage: {
-            /** @enum {string} */
-            type: "job.succeeded" | "job.failed" | "job.canceled";
+        JobMessage: {
+            /**
+             * @description Of this shape; fields may join it, none leaves it
+             * @constant
+             */
+            api_version: "v1";
             /**
              * Format: date-time
              * @description When it happened, not when it was sent
              */
             timestamp: string;
+            /** @enum {string} */
+            type: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled";
             data: {
+                /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+                sequence: number;
+                /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+                url: string;
                 job: {
                     id: string;
                     /** @enum {string} */
@@ -1361,6 +1459,9 @@ export interface components {
                     /** @description Grows by one with every change of state */
                     version: number;
                 };
+                batch?: string;
+                vcs?: components["schemas"]["Vcs"];
+                /** @description Of what was pushed */
                 digest?: string;
                 code?: string;
                 detail?: string;
@@ -1369,15 +1470,24 @@ export interface components {
                 };
             };
         };
-        BatchWebhookMessage: {
-            /** @constant */
-            type: "batch.finished";
+        BatchMessage: {
+            /**
+             * @description Of this shape; fields may join it, none leaves it
+             * @constant
+             */
+            api_version: "v1";
             /**
              * Format: date-time
              * @description When it happened, not when it was sent
              */
             timestamp: string;
+            /** @constant */
+            type: "batch.finished";
             data: {
+                /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+                sequence: number;
+                /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+                url: string;
                 batch: {
                     id: string;
                     total: number;
@@ -1394,7 +1504,7 @@ export interface components {
                     /** @description The batch whose jobs it repeats */
                     retry_of?: string;
                 };
-                /** @description Jobs that have failed, fifty at most */
+                /** @description Jobs that have failed, as many as fit */
                 failures: {
                     id: string;
                     /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
@@ -1402,6 +1512,56 @@ export interface components {
                     function?: string;
                     code?: string;
                 }[];
+            };
+        };
+        BuilderMessage: {
+            /**
+             * @description Of this shape; fields may join it, none leaves it
+             * @constant
+             */
+            api_version: "v1";
+            /**
+             * Format: date-time
+             * @description When it happened, not when it was sent
+             */
+            timestamp: string;
+            /** @enum {string} */
+            type: "builder.circuit_opened" | "builder.circuit_closed";
+            data: {
+                /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+                sequence: number;
+                /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+                url: string;
+                builder: {
+                    id: string;
+                    url: string;
+                };
+            };
+        };
+        WebhookMessage: {
+            /**
+             * @description Of this shape; fields may join it, none leaves it
+             * @constant
+             */
+            api_version: "v1";
+            /**
+             * Format: date-time
+             * @description When it happened, not when it was sent
+             */
+            timestamp: string;
+            /** @enum {string} */
+            type: "webhook.disabled" | "webhook.test";
+            data: {
+                /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+                sequence: number;
+                /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+                url: string;
+                webhook: {
+                    id: string;
+                    url: string;
+                    /** @enum {string} */
+                    reason?: "gone" | "failing" | "failed_in_a_row";
+                };
             };
         };
     };

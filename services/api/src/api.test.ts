@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type Job, webhookMessageSchema } from '@slipway/shared/contracts';
+import { type Job, jobMessageSchema } from '@slipway/shared/contracts';
 import { redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { Redis } from 'ioredis';
@@ -364,8 +364,8 @@ describe('the API', () => {
       expect(Object.keys(document.components.schemas)).toContain(name);
     }
     expect(document.components.schemas.JobRequest?.required).toEqual(['image', 'source']);
-    expect(document.components.schemas.WebhookMessage).toBeDefined();
-    expect(webhookMessageSchema.meta()?.id).toBe('WebhookMessage');
+    expect(document.components.schemas.JobMessage).toBeDefined();
+    expect(jobMessageSchema.meta()?.id).toBe('JobMessage');
   });
 
   it('shows a page for people that loads nothing from elsewhere', async () => {

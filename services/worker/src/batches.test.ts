@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Secret } from '@slipway/shared/config';
-import { type BatchOptions, batchWebhookMessageSchema, isTerminal } from '@slipway/shared/contracts';
+import { type BatchOptions, batchMessageSchema, isTerminal } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
 import { BatchStore } from '@slipway/shared/jobs';
 import { deriveKey, seal } from '@slipway/shared/signing';
@@ -143,7 +143,7 @@ describe('the notifier', () => {
     await expect.poll(() => hook.calls.length, { timeout: 15_000 }).toBe(1);
     const [call] = hook.calls;
     const message = new Webhook(secret).verify(call?.body ?? '', call?.headers ?? {});
-    const { type, data } = batchWebhookMessageSchema.parse(message);
+    const { type, data } = batchMessageSchema.parse(message);
     expect([type, data.batch]).toEqual([
       'batch.finished',
       {

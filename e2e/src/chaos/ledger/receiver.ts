@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { WebhookMessage } from '@slipway/shared/contracts';
+import type { JobMessage } from '@slipway/shared/contracts';
 import { Webhook } from 'standardwebhooks';
 
 /** What was said of one job. */
@@ -25,9 +25,9 @@ export async function startReceiver(): Promise<Receiver> {
   let badSignatures = 0;
   const server = createServer(async (req, res) => {
     const body = Buffer.concat(await req.toArray()).toString('utf8');
-    let message: WebhookMessage;
+    let message: JobMessage;
     try {
-      message = new Webhook(secret).verify(body, req.headers as Record<string, string>) as WebhookMessage;
+      message = new Webhook(secret).verify(body, req.headers as Record<string, string>) as JobMessage;
     } catch {
       badSignatures++;
       res.writeHead(400).end();

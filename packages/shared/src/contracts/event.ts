@@ -1,6 +1,5 @@
-import { z } from 'zod';
-import { batchSchema } from './batch.js';
-import { type JobState, jobSchema, type terminalStates } from './job.js';
+import type { JobState, terminalStates } from './job.js';
+import type { DisabledReason } from './webhook.js';
 
 export type JobEventType =
   | 'job.queued'
@@ -32,37 +31,25 @@ export interface BatchEvent {
   readonly at: number;
 }
 
-export type StreamEvent = JobEvent | BatchEvent;
+/** That calls of a replica are given up for a while, or made again. */
+export interface BuilderEvent {
+  readonly kind: 'builder';
+  readonly position: string;
+  readonly type: 'builder.circuit_opened' | 'builder.circuit_closed';
+  /** The URL of the replica. */
+  readonly replica: string;
+  readonly at: number;
+}
 
-/** The body of a webhook message, after Standard Webhooks 1.0: thin, versioned by its type. */
-export const webhookMessageSchema = z
-  .object({
-    type: z.enum(['job.succeeded', 'job.failed', 'job.canceled']),
-    timestamp: z.iso.datetime().describe('When it happened, not when it was sent'),
-    data: z.object({
-      job: jobSchema.pick({ id: true, state: true, function: true, image: true, version: true }),
-      digest: z.string().optional(),
-      code: z.string().optional(),
-      detail: z.string().optional(),
-      labels: z.record(z.string(), z.string()),
-    }),
-  })
-  .meta({ id: 'WebhookMessage' });
-export type WebhookMessage = z.infer<typeof webhookMessageSchema>;
+/** That an endpoint was switched off because it takes no messages. */
+export interface WebhookEvent {
+  readonly kind: 'webhook';
+  readonly position: string;
+  readonly type: 'webhook.disabled';
+  readonly endpointId: string;
+  readonly tenant: string;
+  readonly reason: DisabledReason;
+  readonly at: number;
+}
 
-/** The body of the message that tells of the end of a batch. */
-export const batchWebhookMessageSchema = z
-  .object({
-    type: z.literal('batch.finished'),
-    timestamp: z.iso.datetime().describe('When it happened, not when it was sent'),
-    data: z.object({
-      batch: batchSchema.pick({ id: true, total: true, counts: true, labels: true, retry_of: true }),
-      failures: z
-        .array(
-          jobSchema.pick({ id: true, image: true, function: true }).extend({ code: z.string().optional() }),
-        )
-        .describe('Jobs that have failed, fifty at most'),
-    }),
-  })
-  .meta({ id: 'BatchWebhookMessage' });
-export type BatchWebhookMessage = z.infer<typeof batchWebhookMessageSchema>;
+export type StreamEvent = JobEvent | BatchEvent | BuilderEvent | WebhookEvent;

@@ -10,15 +10,13 @@ export {
   batchSchema,
   maxBatchItems,
 } from './batch.js';
-export {
-  type BatchEvent,
-  type BatchWebhookMessage,
-  batchWebhookMessageSchema,
-  type JobEvent,
-  type JobEventType,
-  type StreamEvent,
-  type WebhookMessage,
-  webhookMessageSchema,
+export type {
+  BatchEvent,
+  BuilderEvent,
+  JobEvent,
+  JobEventType,
+  StreamEvent,
+  WebhookEvent,
 } from './event.js';
 export { builderSchema, queueSchema, replicaIdSchema } from './fleet.js';
 export {
@@ -73,7 +71,39 @@ export {
   jobSpecSchema,
   priorityClasses,
   templateNameSchema,
+  type Vcs,
 } from './job-spec.js';
 export { defaultPool, normalPlatform, platformSchema, poolNameSchema } from './pool.js';
 export { sourceSchema } from './source.js';
 export { type Template, templateSchema } from './template.js';
+export {
+  type DeliveryAttempt,
+  type DeliveryState,
+  type DeliveryView,
+  type DisabledReason,
+  deliveryIdSchema,
+  deliverySchema,
+  deliveryStates,
+  type EndpointPatch,
+  type EndpointRequest,
+  type EndpointView,
+  endpointIdSchema,
+  endpointPatchSchema,
+  endpointRequestSchema,
+  endpointSchema,
+  type MessageType,
+  type WebhookEventType,
+  type WebhookFormat,
+  webhookEventTypes,
+} from './webhook.js';
+export {
+  type BatchMessage,
+  type BuilderMessage,
+  batchMessageSchema,
+  builderMessageSchema,
+  type JobMessage,
+  jobMessageSchema,
+  type Message,
+  type WebhookMessage,
+  webhookMessageSchema,
+} from './webhook-message.js';

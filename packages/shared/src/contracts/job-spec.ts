@@ -29,15 +29,20 @@ export const functionSchema = z
   .transform((text) => (text.includes('/') ? text : `${defaultNamespace}/${text}`))
   .describe(`The function, as name or namespace/name; the namespace is ${defaultNamespace} unless given`);
 
+export const callbackUrlSchema = z
+  .url({ protocol: /^https?$/, message: 'must be an http or https URL' })
+  .max(2048)
+  .refine((text) => URL.canParse(text) && new URL(text).username === '', 'must not carry credentials');
+
+/** A key after Standard Webhooks 1.0. */
+export const callbackSecretSchema = z
+  .string()
+  .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'must be whsec_ and 24 to 64 bytes in base64');
+
 export const callbackSchema = z
   .strictObject({
-    url: z
-      .url({ protocol: /^https?$/, message: 'must be an http or https URL' })
-      .max(2048)
-      .refine((text) => URL.canParse(text) && new URL(text).username === '', 'must not carry credentials'),
-    secret: z
-      .string()
-      .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'must be whsec_ and 24 to 64 bytes in base64')
+    url: callbackUrlSchema,
+    secret: callbackSecretSchema
       .optional()
       .describe(
         'Signs this callback (Standard Webhooks); unset means the key of the installation. Never shown again',
@@ -98,6 +103,19 @@ export const labelsSchema = atMost(z.record(labelName, labelValue), 32);
 
 export const buildArgsSchema = atMost(z.record(argName, z.string().max(32_768)), 256);
 
+/** The commit that a build is of, which CI systems show its state on. */
+export const vcsSchema = z
+  .strictObject({
+    repo: z
+      .string()
+      .max(255)
+      .regex(/^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+$/, 'must be owner/name')
+      .describe('As its host names it: owner/name, or group/subgroup/name'),
+    sha: z.string().regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/, 'must be a whole commit id'),
+  })
+  .meta({ id: 'Vcs' });
+export type Vcs = z.output<typeof vcsSchema>;
+
 /** Classes of jobs; each goes before all of the next. */
 export const priorityClasses = ['high', 'normal', 'low'] as const;
 
@@ -130,6 +148,11 @@ const common = {
     .describe('Seconds that one attempt may take'),
   labels: labelsSchema.default({}),
   callback: callbackSchema.optional(),
+  vcs: vcsSchema
+    .optional()
+    .describe(
+      'The commit it is built from, for messages to CI; of a git source that of the source unless given',
+    ),
   skip_if_unchanged: z
     .boolean()
     .default(false)

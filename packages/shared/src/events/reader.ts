@@ -1,4 +1,4 @@
-import type { JobEventType, JobState, StreamEvent } from '../contracts/index.js';
+import type { DisabledReason, JobEventType, JobState, StreamEvent } from '../contracts/index.js';
 
 /** Reads the entries of the event stream as XREAD and XREADGROUP give them. */
 export function parseEvents(
@@ -11,6 +11,20 @@ export function parseEvents(
     for (let at = 0; at + 1 < flat.length; at += 2) fields.set(flat[at] as string, flat[at + 1] as string);
     const [type, batchId, at] = [fields.get('type'), fields.get('batch'), Number(fields.get('at'))];
     if (type === 'batch.finished') return { kind: 'batch', position, type, batchId: batchId ?? '', at };
+    if (type === 'builder.circuit_opened' || type === 'builder.circuit_closed') {
+      return { kind: 'builder', position, type, replica: fields.get('replica') ?? '', at };
+    }
+    if (type === 'webhook.disabled') {
+      return {
+        kind: 'webhook',
+        position,
+        type,
+        endpointId: fields.get('webhook') ?? '',
+        tenant: fields.get('tenant') ?? '',
+        reason: fields.get('reason') as DisabledReason,
+        at,
+      };
+    }
     return {
       kind: 'job',
       position,

@@ -136,7 +136,7 @@ return lost
  * `fault`: it was not reached, broke off or spoke nonsense. After three in a row its circuit opens for two seconds,
  *   doubled each time up to a minute; a failed probe opens it again at once.
  * `none`: nothing can be said (the build was stopped by us).
- * Returns `opened`, `closed` or ''.
+ * A circuit that opens or closes is told of on the event stream. Returns `opened`, `closed` or ''.
  */
 export const releaseLua = `${prelude}
 local lease, url, outcome, taken = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
@@ -150,6 +150,9 @@ local f = redis.call('HMGET', key, 'configured', 'learned', 'proven', 'busy_stre
 local limit = limit_of(f)
 local learned = math.max(tonumber(f[2] or '0'), 0)
 if learned < 1 then learned = limit end
+local function announce(type)
+  redis.call('XADD', base .. 'events', '*', 'type', type, 'replica', url, 'at', string.format('%.0f', now))
+end
 
 if outcome == 'ok' then
   local ceiling = tonumber(f[1] or '0')
@@ -162,6 +165,7 @@ if outcome == 'ok' then
   redis.call('HINCRBY', key, 'builds', 1)
   if tonumber(f[8] or '0') > 0 then
     redis.call('HDEL', key, 'open_until', 'opens')
+    announce('builder.circuit_closed')
     return 'closed'
   end
   return ''
@@ -187,5 +191,7 @@ local probing = tonumber(f[8] or '0') > 0
 if failures < 3 and not probing then return '' end
 local opens = redis.call('HINCRBY', key, 'opens', 1)
 redis.call('HSET', key, 'open_until', now + math.min(60000, 2000 * 2 ^ (opens - 1)), 'failures', 0)
-return probing and '' or 'opened'
+if probing then return '' end
+announce('builder.circuit_opened')
+return 'opened'
 `;

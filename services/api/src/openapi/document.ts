@@ -1,4 +1,9 @@
-import { batchWebhookMessageSchema, webhookMessageSchema } from '@slipway/shared/contracts';
+import {
+  batchMessageSchema,
+  builderMessageSchema,
+  jobMessageSchema,
+  webhookMessageSchema,
+} from '@slipway/shared/contracts';
 import { errorCodes } from '@slipway/shared/errors';
 import { z } from 'zod';
 import type { Endpoint } from '../http/operation.js';
@@ -41,17 +46,21 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
     security: [{ token: [] }],
     paths,
     webhooks: {
-      jobEnded: {
+      job: {
         post: {
-          summary: 'Sent to `callback.url` when a job has ended, signed after Standard Webhooks 1.0',
-          ...message(webhookMessageSchema),
+          summary: 'A job changed its state, or ended; its `callback.url` is told of the end alone',
+          ...message(jobMessageSchema),
         },
       },
-      batchFinished: {
+      batch: { post: { summary: 'All jobs of a batch have ended', ...message(batchMessageSchema) } },
+      builder: {
         post: {
-          summary: 'Sent to `callback.url` of a batch when all of its jobs have ended, signed the same way',
-          ...message(batchWebhookMessageSchema),
+          summary: 'A builder is called no more for a while, or again',
+          ...message(builderMessageSchema),
         },
+      },
+      webhook: {
+        post: { summary: 'An endpoint was switched off, or is tested', ...message(webhookMessageSchema) },
       },
     },
     components: {

@@ -75,8 +75,11 @@ export class JobWatcher implements Component {
         const streams = (await untilAborted(read, signal)) as [string, [string, string[] | null][]][] | null;
         for (const event of parseEvents(streams?.[0]?.[1] ?? [])) {
           position = event.position;
-          if (event.kind === 'job') this.#wake(event.jobId, isTerminal(event.state));
-          if (event.batchId !== undefined) this.#wake(event.batchId, event.kind === 'batch');
+          if (event.kind === 'job') {
+            this.#wake(event.jobId, isTerminal(event.state));
+            if (event.batchId !== undefined) this.#wake(event.batchId, false);
+          }
+          if (event.kind === 'batch') this.#wake(event.batchId, true);
         }
       } catch (error) {
         if (signal.aborted) return;

@@ -1,4 +1,4 @@
-import type { BatchWebhookMessage, WebhookMessage } from '@slipway/shared/contracts';
+import type { BatchMessage, JobMessage } from '@slipway/shared/contracts';
 import type { BatchStore, JobStore } from '@slipway/shared/jobs';
 import type { QueueData } from '@slipway/shared/queues';
 import { batchMessageId, batchWebhookMessage, messageId, webhookMessage } from './message.js';
@@ -16,7 +16,7 @@ interface Letter {
   readonly about: string;
   readonly url: string;
   readonly sealedSecret: string | undefined;
-  readonly message: WebhookMessage | BatchWebhookMessage;
+  readonly message: JobMessage | BatchMessage;
 }
 
 /** So many failures are named; the rest are counted. */

@@ -120,6 +120,7 @@ export class Notifier implements Component {
       if (!record?.committed || record.callbackUrl === undefined) return undefined;
       return { id: batchDeliveryId(batchId), data: { batchId } };
     }
+    if (event.kind !== 'job') return undefined;
     const { jobId, version } = event;
     if (!isTerminal(event.state) || !(await store.get(jobId))?.spec.callback) return undefined;
     return { id: deliveryId(event), data: { jobId, version } };
