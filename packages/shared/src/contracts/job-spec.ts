@@ -109,7 +109,10 @@ export const vcsSchema = z
     repo: z
       .string()
       .max(255)
-      .regex(/^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+$/, 'must be owner/name')
+      .regex(
+        /^(?!(?:.*\/)?\.\.?(?:\/|$))[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+$/,
+        'must be owner/name, without `.` or `..`',
+      )
       .describe('As its host names it: owner/name, or group/subgroup/name'),
     sha: z.string().regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/, 'must be a whole commit id'),
   })

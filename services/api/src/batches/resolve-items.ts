@@ -5,6 +5,7 @@ import type { Tenant } from '@slipway/shared/jobs';
 import type { GitHeads } from '../git/git-sources.js';
 import { checkCallback } from '../jobs/resolve/callback.js';
 import { resolveSecrets } from '../jobs/resolve/secrets.js';
+import { resolveVcs } from '../jobs/resolve/vcs.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
 
 /** Sources may be fetched from elsewhere; so many at once. */
@@ -53,10 +54,16 @@ export async function resolveItems(
           heads,
         );
         for (const at of items) {
-          const { source: _source, template: _template, secrets, ...rest } = requests[at] as JobRequest;
+          const { source: _source, template: _template, secrets, vcs, ...rest } = requests[at] as JobRequest;
           try {
             checkCallback(rest.callback, deps.egressAllow);
-            specs[at] = { ...rest, source, ...(template && { template }), ...resolveSecrets(secrets) };
+            specs[at] = {
+              ...rest,
+              source,
+              ...(template && { template }),
+              ...resolveVcs(vcs, source),
+              ...resolveSecrets(secrets),
+            };
           } catch (error) {
             if (!(error instanceof SlipwayError)) throw error;
             for (const each of itemErrors(at, error)) refused.push([at, each]);

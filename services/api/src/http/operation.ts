@@ -14,7 +14,7 @@ interface Answer {
 /** One route: what the server parses by and what the OpenAPI document says are the same thing. */
 export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
   readonly id: string;
-  readonly method: 'get' | 'post' | 'put' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** With `{name}` for parameters, as in OpenAPI. */
   readonly path: string;
   readonly tag: string;

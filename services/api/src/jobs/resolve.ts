@@ -6,6 +6,7 @@ import { checkCallback } from './resolve/callback.js';
 import { resolveSecrets } from './resolve/secrets.js';
 import { type ResolveSourceDeps, resolveSource } from './resolve/source.js';
 import { type ResolveTemplateDeps, resolveTemplate } from './resolve/template.js';
+import { resolveVcs } from './resolve/vcs.js';
 
 export interface ResolveDeps extends ResolveSourceDeps, ResolveTemplateDeps {
   readonly egressAllow: Allowlist;
@@ -16,7 +17,7 @@ export interface ResolveDeps extends ResolveSourceDeps, ResolveTemplateDeps {
  * one request, so that a branch of a git repository is the same commit for all of them.
  */
 export async function resolveRequest(
-  { source, template, secrets, ...rest }: JobRequest,
+  { source, template, secrets, vcs, ...rest }: JobRequest,
   tenant: Tenant,
   deps: ResolveDeps,
   heads?: GitHeads,
@@ -24,5 +25,11 @@ export async function resolveRequest(
   checkCallback(rest.callback, deps.egressAllow);
   const found = await resolveSource(source, deps, heads);
   const laidOver = template === undefined ? undefined : await resolveTemplate(template, tenant.name, deps);
-  return { ...rest, source: found, ...(laidOver && { template: laidOver }), ...resolveSecrets(secrets) };
+  return {
+    ...rest,
+    source: found,
+    ...(laidOver && { template: laidOver }),
+    ...resolveVcs(vcs, found),
+    ...resolveSecrets(secrets),
+  };
 }

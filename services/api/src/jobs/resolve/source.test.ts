@@ -98,3 +98,60 @@ describe('POST /v1/jobs', () => {
     expect(packs.length).toBeLessThanOrEqual(4);
   });
 });
+
+describe('the commit that a job is of', () => {
+  const [given, other] = [
+    { repo: 'acme/fork', sha: '1'.repeat(40) },
+    { repo: 'acme/all', sha: '2'.repeat(64) },
+  ];
+  const job = async (changes: object) => {
+    const answer = await api.post('/v1/jobs', { image: `r.example/s${++images}:1`, ...changes });
+    expect(answer.status).toBe(202);
+    return (await answer.json()) as Job;
+  };
+  const files = { files: { Dockerfile: 'FROM scratch\n' } };
+
+  it('is that of its git source, unless it says another', async () => {
+    const repository = server.repository('acme/hello');
+    const sha = repository.commit({ Dockerfile: 'FROM scratch\n' });
+    const source = { git: { url: repository.url } };
+    expect((await job({ source })).vcs).toEqual({ repo: 'acme/hello', sha });
+    expect((await job({ source, vcs: given })).vcs).toEqual(given);
+    expect((await job({ source: files, vcs: given })).vcs).toEqual(given);
+    expect((await job({ source: files })).vcs).toBeUndefined();
+  });
+
+  it('is not known of a repository that has no owner', async () => {
+    const repository = server.repository('alone');
+    repository.commit({ Dockerfile: 'FROM scratch\n' });
+    expect((await job({ source: { git: { url: repository.url } } })).vcs).toBeUndefined();
+  });
+
+  it('must be a repository and a whole commit', async () => {
+    for (const [vcs, path] of [
+      [{ repo: 'alone', sha: given.sha }, '/vcs/repo'],
+      [{ repo: 'acme/../hello', sha: given.sha }, '/vcs/repo'],
+      [{ repo: 'acme/hello', sha: 'main' }, '/vcs/sha'],
+    ] as const) {
+      const answer = await api.post('/v1/jobs', { image: 'r.example/v:1', source: files, vcs });
+      expect(await problem(answer)).toEqual([422, 'request_invalid', [path]]);
+    }
+  });
+
+  it('comes from the defaults of a batch, the item, or the source of the item', async () => {
+    const repository = server.repository('acme/batch');
+    const sha = repository.commit({ 'a/Dockerfile': 'FROM scratch\n' });
+    const git = { git: { url: repository.url, path: 'a' } };
+    const vcsOf = async (defaults: object, items: object[]) => {
+      const named = items.map((item) => ({ image: `r.example/s${++images}:1`, ...item }));
+      const answer = await api.post('/v1/batches', { defaults, items: named });
+      expect(answer.status).toBe(202);
+      const { id } = (await answer.json()) as { id: string };
+      const { jobs } = (await (await api.call(`/v1/batches/${id}/jobs`)).json()) as { jobs: Job[] };
+      return named.map(({ image }) => jobs.find((each) => each.image === image)?.vcs);
+    };
+    const items = [{ source: git }, { source: files }, { source: git, vcs: other }];
+    expect(await vcsOf({}, items)).toEqual([{ repo: 'acme/batch', sha }, undefined, other]);
+    expect(await vcsOf({ vcs: given }, items)).toEqual([given, given, other]);
+  });
+});
