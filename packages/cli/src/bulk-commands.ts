@@ -18,6 +18,7 @@ import { label, list, packageArguments, repeated, seconds, truth, whole } from '
 import type { PublishOptions } from './publish/publish.js';
 import { tagModes } from './stack/image-name.js';
 import { listTemplates, type PushTemplateOptions, pushTemplate } from './templates/templates.js';
+import { vcsOptions } from './vcs/options.js';
 
 interface BulkCommandsOptions {
   readonly program: Command;
@@ -31,52 +32,54 @@ interface BulkCommandsOptions {
 export function addBulkCommands({ program, context, onExit, talks }: BulkCommandsOptions): void {
   const { env } = context;
   talks(
-    program
-      .command('publish')
-      .summary('build the functions of a stack.yaml as one batch')
-      .description(
-        'Reads an OpenFaaS stack.yaml as faas-cli does, lays handlers over the templates of ./template, uploads the sources\n' +
-          'that the server lacks, submits one batch and shows it to its end. Ends with 0 only if every function was built.\n\n' +
-          'Ctrl-C cancels the batch; a second one leaves without waiting for its end.',
-      )
-      .option('-f, --yaml <file>', 'the stack file; default: stack.yaml, else stack.yml')
-      .option('--filter <wildcard>', 'only functions whose name fits, e.g. "*-api"')
-      .option('--regex <pattern>', 'only functions in whose name this is found')
-      .option(
-        '--parallel <count>',
-        'how many build at once at most; default: what the fleet has room for',
-        whole({ min: 1, max: 10_000 }),
-      )
-      .option('--skip-unchanged', 'build nothing again whose image was last built from the same')
-      .option('--force', 'build in any case: do not share the build of an identical job either')
-      .addOption(onFailure())
-      .addOption(
-        new Option('--tag <mode>', 'how images are tagged, as with faas-cli')
-          .choices(tagModes)
-          .default('latest'),
-      )
-      .option(
-        '-b, --build-arg <name=value>',
-        'a build argument for all; may be repeated',
-        packageArguments(env),
-      )
-      .option('-o, --build-option <name>', 'a build option of the templates; may be repeated', repeated)
-      .option(
-        '--copy-extra <path>',
-        'a file or folder to copy beside every handler; may be repeated',
-        repeated,
-      )
-      .option('--platforms <os/arch,…>', 'in the place of what the functions say', list)
-      .option('--envsubst [true|false]', 'whether ${VAR} in the file is replaced', truth, true)
-      .option('--no-envsubst', 'leave ${VAR} alone')
-      .option('--no-push', 'build without pushing')
-      .addOption(priority('normal'))
-      .option('--label <name=value>', 'a label of the batch and its jobs; may be repeated', label)
-      .option('--timeout <time>', 'how long one attempt of a job may take, e.g. 90s, 10m', seconds)
-      .option(
-        '--callback <url>',
-        'where the end of the batch is reported, as a webhook signed with SLIPWAY_CALLBACK_SECRET',
-      )
+    vcsOptions(
+      program
+        .command('publish')
+        .summary('build the functions of a stack.yaml as one batch')
+        .description(
+          'Reads an OpenFaaS stack.yaml as faas-cli does, lays handlers over the templates of ./template, uploads the sources\n' +
+            'that the server lacks, submits one batch and shows it to its end. Ends with 0 only if every function was built.\n\n' +
+            'Ctrl-C cancels the batch; a second one leaves without waiting for its end.',
+        )
+        .option('-f, --yaml <file>', 'the stack file; default: stack.yaml, else stack.yml')
+        .option('--filter <wildcard>', 'only functions whose name fits, e.g. "*-api"')
+        .option('--regex <pattern>', 'only functions in whose name this is found')
+        .option(
+          '--parallel <count>',
+          'how many build at once at most; default: what the fleet has room for',
+          whole({ min: 1, max: 10_000 }),
+        )
+        .option('--skip-unchanged', 'build nothing again whose image was last built from the same')
+        .option('--force', 'build in any case: do not share the build of an identical job either')
+        .addOption(onFailure())
+        .addOption(
+          new Option('--tag <mode>', 'how images are tagged, as with faas-cli')
+            .choices(tagModes)
+            .default('latest'),
+        )
+        .option(
+          '-b, --build-arg <name=value>',
+          'a build argument for all; may be repeated',
+          packageArguments(env),
+        )
+        .option('-o, --build-option <name>', 'a build option of the templates; may be repeated', repeated)
+        .option(
+          '--copy-extra <path>',
+          'a file or folder to copy beside every handler; may be repeated',
+          repeated,
+        )
+        .option('--platforms <os/arch,…>', 'in the place of what the functions say', list)
+        .option('--envsubst [true|false]', 'whether ${VAR} in the file is replaced', truth, true)
+        .option('--no-envsubst', 'leave ${VAR} alone')
+        .option('--no-push', 'build without pushing')
+        .addOption(priority('normal'))
+        .option('--label <name=value>', 'a label of the batch and its jobs; may be repeated', label)
+        .option('--timeout <time>', 'how long one attempt of a job may take, e.g. 90s, 10m', seconds)
+        .option(
+          '--callback <url>',
+          'where the end of the batch is reported, as a webhook signed with SLIPWAY_CALLBACK_SECRET',
+        ),
+    )
       .option('--dry-run', 'show what would be uploaded and built')
       .option('-d, --detach', 'print the id of the batch and do not wait')
       .option('-q, --quiet', 'show only how it ended')

@@ -64,6 +64,9 @@ describe('wrong usage', () => {
     [['build', '.'], /'--image <reference>' not specified/],
     [['build', '.', '--image', 'x', '--timeout', 'soon'], /--timeout.*90s, 10m/],
     [['build', '.', '--image', 'x', '--build-arg', 'UNSET_HERE'], /--build-arg.*environment variable/],
+    [['build', '.', '--image', 'x', '--vcs-repo', 'shop'], /--vcs-repo.*owner\/name/],
+    [['build', '.', '--image', 'x', '--vcs-sha', 'abc1234'], /--vcs-sha.*whole commit id/],
+    [['build', '.', '--image', 'x', '--vcs-repo', 'acme/shop'], /--vcs-repo needs --vcs-sha/],
     [['status', '--state', 'lost'], /--state.*Allowed choices are queued/],
     [['status', '--colour'], /unknown option '--colour'/],
     [['logs'], /missing required argument 'job'/],
@@ -196,6 +199,20 @@ describe('build', () => {
       timeout: 600,
       callback: { url: 'https://ci.example/', secret: 'whsec_x' },
     });
+  });
+
+  test('in CI says which commit is built, unless that is unwanted', async () => {
+    const { env, asked } = await serve(building(succeeded));
+    const ci = { ...env, GITHUB_REPOSITORY: 'acme/shop', GITHUB_SHA: 'a'.repeat(40) };
+    const folder = await contextFolder();
+    const vcsOf = async (...more: string[]) => {
+      await slipway(['build', folder, '--image', 'r.example/x:1', '-q', ...more], ci);
+      const spec = asked.findLast(({ call }) => call === 'POST /v1/jobs')?.body.toString() ?? '';
+      return (JSON.parse(spec) as { vcs?: unknown }).vcs;
+    };
+    expect(await vcsOf()).toEqual({ repo: 'acme/shop', sha: 'a'.repeat(40) });
+    expect(await vcsOf('--vcs-sha', 'b'.repeat(40))).toEqual({ repo: 'acme/shop', sha: 'b'.repeat(40) });
+    expect(await vcsOf('--no-vcs')).toBeUndefined();
   });
 
   test('that fails ends with 1 and says why', async () => {

@@ -15,6 +15,7 @@ import { type StatusOptions, status } from './jobs/status.js';
 import { buildArgument, label, list, seconds, whole } from './parse.js';
 import { addSecretsCommands } from './secrets/add-commands.js';
 import { type UpOptions, up } from './up/up.js';
+import { vcsOptions } from './vcs/options.js';
 
 interface ProgramOptions {
   readonly context: CommandContext;
@@ -57,33 +58,35 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
       .addHelpText('after', `${examples}${exitCodesHelp}`);
 
   talks(
-    program
-      .command('build')
-      .summary('build a folder and show its log')
-      .description(
-        'Packs a folder that holds a Dockerfile, submits it as a job, shows the log, and prints the image with its digest.\n\n' +
-          'What .dockerignore names stays out, links are never followed. The image alone goes to standard output.\n' +
-          'Ctrl-C cancels the job; a second one leaves without waiting for its end.',
-      )
-      .argument('<folder>', 'the build context')
-      .requiredOption('--image <reference>', 'what the image is called, with the registry it is pushed to')
-      .option('--build-arg <name=value>', 'a build argument; may be repeated', buildArgument(env))
-      .option('--platform <os/arch,…>', 'the platforms to build for; may be repeated', list)
-      .option('--no-push', 'build without pushing')
-      .option(
-        '--secret <name=file>',
-        'a file for `RUN --mount=type=secret,id=name`, sealed for the builders before it is sent; may be repeated',
-        label,
-      )
-      .option('--sbom', 'push a bill of materials beside the image')
-      .option('--provenance', 'push how it was built beside the image')
-      .option('--function <[namespace/]name>', 'the function that the image is for')
-      .option('--label <name=value>', 'a label to find the job by; may be repeated', label)
-      .option('--timeout <time>', 'how long one attempt may take, e.g. 90s, 10m', seconds)
-      .option(
-        '--callback <url>',
-        'where the end of the job is reported, as a webhook signed with SLIPWAY_CALLBACK_SECRET (whsec_…) or else the key of the installation',
-      )
+    vcsOptions(
+      program
+        .command('build')
+        .summary('build a folder and show its log')
+        .description(
+          'Packs a folder that holds a Dockerfile, submits it as a job, shows the log, and prints the image with its digest.\n\n' +
+            'What .dockerignore names stays out, links are never followed. The image alone goes to standard output.\n' +
+            'Ctrl-C cancels the job; a second one leaves without waiting for its end.',
+        )
+        .argument('<folder>', 'the build context')
+        .requiredOption('--image <reference>', 'what the image is called, with the registry it is pushed to')
+        .option('--build-arg <name=value>', 'a build argument; may be repeated', buildArgument(env))
+        .option('--platform <os/arch,…>', 'the platforms to build for; may be repeated', list)
+        .option('--no-push', 'build without pushing')
+        .option(
+          '--secret <name=file>',
+          'a file for `RUN --mount=type=secret,id=name`, sealed for the builders before it is sent; may be repeated',
+          label,
+        )
+        .option('--sbom', 'push a bill of materials beside the image')
+        .option('--provenance', 'push how it was built beside the image')
+        .option('--function <[namespace/]name>', 'the function that the image is for')
+        .option('--label <name=value>', 'a label to find the job by; may be repeated', label)
+        .option('--timeout <time>', 'how long one attempt may take, e.g. 90s, 10m', seconds)
+        .option(
+          '--callback <url>',
+          'where the end of the job is reported, as a webhook signed with SLIPWAY_CALLBACK_SECRET (whsec_…) or else the key of the installation',
+        ),
+    )
       .option('-d, --detach', 'print the id of the job and do not wait')
       .option('-q, --quiet', 'print the image alone, and of a failed build the end of its log')
       .option('--json', 'print the job as JSON once it has ended, and errors too')

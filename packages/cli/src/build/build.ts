@@ -6,11 +6,12 @@ import { attemptLine, logText } from '../jobs/log-text.js';
 import { builtImage, outcomeLine } from '../jobs/outcome.js';
 import type { Screen, Terminal } from '../terminal/terminal.js';
 import { bytes, count, shortDigest, shown } from '../terminal/text.js';
+import { type VcsOptions, vcsOf } from '../vcs/vcs.js';
 import { readContext } from './context.js';
 import { Interrupted, Interruption } from './interruption.js';
 import { packContext } from './pack.js';
 
-export interface BuildOptions extends CommonOptions {
+export interface BuildOptions extends CommonOptions, VcsOptions {
   readonly image: string;
   readonly buildArg?: Readonly<Record<string, string>>;
   readonly platform?: readonly string[];
@@ -34,6 +35,7 @@ export async function build(
   options: BuildOptions,
   { terminal, env }: CommandContext,
 ): Promise<ExitCode> {
+  const vcs = vcsOf(options, env);
   const client = await connect({ options, env });
   const say = stepLine(terminal, options);
   const interruption = new Interruption();
@@ -41,7 +43,7 @@ export async function build(
     const digest = await upload({ folder, client, say, signal: interruption.signal });
     const secrets = await sealed(options, client, interruption.signal);
     const { id } = await interruption.shield(() =>
-      client.submitJob({ spec: { ...spec({ options, digest, env }), ...secrets } }),
+      client.submitJob({ spec: { ...spec({ options, digest, env }), ...secrets, ...(vcs && { vcs }) } }),
     );
     say('submitted', id);
     if (options.detach) {

@@ -72,6 +72,7 @@ function describe(job: Job, screen: Screen): string[] {
     ['image', job.result ? builtImage(job) : job.image],
     ['function', job.function],
     ['source', job.source.digest],
+    ['commit', job.vcs && `${job.vcs.sha} of ${job.vcs.repo}`],
     ['platforms', job.platforms?.join(', ') || undefined],
     ['build args', args.join(', ') || undefined],
     ['labels', labels.join(', ') || undefined],

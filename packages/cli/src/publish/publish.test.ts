@@ -231,6 +231,15 @@ describe('publish', () => {
     expect(asked.at(-1)?.call).toBe('POST /v1/batches');
   });
 
+  test('in CI says which commit the jobs are of', async () => {
+    const { env, asked } = await serve(allGood);
+    const ci = { CI_PROJECT_PATH: 'acme/web/shop', CI_COMMIT_SHA: 'a'.repeat(40) };
+    expect((await slipway(['publish', '--detach', '--quiet'], { ...env, ...ci })).exit).toBe(0);
+    expect(submittedBody(asked)).toMatchObject({
+      defaults: { vcs: { repo: 'acme/web/shop', sha: 'a'.repeat(40) } },
+    });
+  });
+
   test('with --dry-run says what would be done, and does nothing', async () => {
     const { env, asked } = await serve({});
     const { exit, out, err } = await slipway(['publish', '--dry-run', '--filter', '*o*'], env);

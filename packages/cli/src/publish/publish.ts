@@ -10,10 +10,11 @@ import { type Plan, type PlannedFunction, planStack } from '../stack/plan.js';
 import { findStackFile } from '../stack/stack-path.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { bytes, count } from '../terminal/text.js';
+import { type VcsOptions, vcsOf } from '../vcs/vcs.js';
 import { showPlan } from './dry-run.js';
 import { missingSources, uploadSources } from './upload.js';
 
-export interface PublishOptions extends CommonOptions {
+export interface PublishOptions extends CommonOptions, VcsOptions {
   readonly yaml?: string;
   readonly envsubst: boolean;
   readonly filter?: string;
@@ -42,6 +43,7 @@ export interface PublishOptions extends CommonOptions {
 /** Builds the functions of a stack.yaml as one batch: plans, uploads what is new, submits, and watches it to its end. */
 export async function publish(options: PublishOptions, context: CommandContext): Promise<ExitCode> {
   const { terminal, env } = context;
+  const vcs = vcsOf(options, env);
   const plan = await planStack({ ...planOptions(options), env, folder: process.cwd() });
   const client = await connect({ options, env });
   const say = stepLine(terminal, options);
@@ -51,7 +53,7 @@ export async function publish(options: PublishOptions, context: CommandContext):
     sayPlan(plan, say);
     const missing = await missingSources({ functions: plan.functions, client, signal });
     if (options.dryRun) {
-      const request = requestOf({ plan, options, env, digests: new Map(), sealed: new Map() });
+      const request = requestOf({ plan, options, env, vcs, digests: new Map(), sealed: new Map() });
       // The server checks the rest, as far as it can without sources that it has not got.
       if (missing.length === 0) await withNames(plan, () => client.planBatch({ batch: request, signal }));
       showPlan({ plan, missing, terminal, json: options.json ?? false });
@@ -62,6 +64,7 @@ export async function publish(options: PublishOptions, context: CommandContext):
       plan,
       options,
       env,
+      vcs,
       digests,
       sealed: await sealSecretsOf(plan, client, signal),
     });
@@ -135,6 +138,7 @@ async function upload({ missing, plan, client, signal, terminal, say }: UploadSt
 interface RequestOf extends Pick<CommandContext, 'env'> {
   readonly plan: Plan;
   readonly options: PublishOptions;
+  readonly vcs: ReturnType<typeof vcsOf>;
   /** What the server calls a source, where that is not what was expected. */
   readonly digests: ReadonlyMap<string, string>;
   /** Sealed build secrets, by the names of functions. */
@@ -157,7 +161,7 @@ async function sealSecretsOf(
   return sealed;
 }
 
-function requestOf({ plan, options, env, digests, sealed }: RequestOf): Omit<BatchRequest, 'dry_run'> {
+function requestOf({ plan, options, env, vcs, digests, sealed }: RequestOf): Omit<BatchRequest, 'dry_run'> {
   const secret = env.SLIPWAY_CALLBACK_SECRET || undefined;
   const { label = {}, timeout, callback, parallel } = options;
   return {
@@ -174,6 +178,7 @@ function requestOf({ plan, options, env, digests, sealed }: RequestOf): Omit<Bat
       ...(timeout !== undefined && { timeout }),
       ...(options.skipUnchanged && { skip_if_unchanged: true }),
       ...(options.force && { force: true }),
+      ...(vcs && { vcs }),
     },
     items: plan.functions.map((fn) => ({
       function: fn.function,
