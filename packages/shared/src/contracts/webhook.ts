@@ -35,7 +35,10 @@ const webhookFormatSchema = z
   .discriminatedUnion('type', [
     z.strictObject({ type: z.literal('standard') }).describe('Standard Webhooks 1.0'),
     z
-      .strictObject({ type: z.literal('jenkins') })
+      .strictObject({
+        type: z.literal('jenkins'),
+        token: tokenName.optional().describe('Sent as the header `token`, which the plugin takes'),
+      })
       .describe(
         'The message with a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well',
       ),

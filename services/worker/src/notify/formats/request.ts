@@ -1,0 +1,49 @@
+import type { Message, WebhookFormat } from '@slipway/shared/contracts';
+import type { WebhookTokens } from './tokens.js';
+
+export interface FormatInput<F extends WebhookFormat = WebhookFormat> {
+  readonly format: F;
+  /** The endpoint's: where to send, or the root of the API that is called. */
+  readonly url: string;
+  readonly message: Message;
+  /** The message as it was written at fan-out. */
+  readonly body: string;
+  /** The `webhook-id`. */
+  readonly messageId: string;
+  readonly tenant: string;
+  readonly tokens: WebhookTokens;
+  /** Origin and path prefix of the installation, if it was told. */
+  readonly publicUrl: string | undefined;
+}
+
+/** A POST. `signed`: whether it is to carry the headers of Standard Webhooks, over this very body. */
+export interface FormatRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly signed: boolean;
+}
+
+/**
+ * What to send; or why it can never be sent (`fail`: the delivery fails for good); or that there is nothing to say
+ * (`skip`: it ends canceled).
+ */
+export type BuiltRequest = FormatRequest | { readonly fail: string } | { readonly skip: string };
+
+/** The path below the URL of an API, whose own path is kept; a query or fragment is not. */
+export function apiUrl(base: string, path: string): string {
+  const { origin, pathname } = new URL(base);
+  return `${origin}${pathname.replace(/\/+$/, '')}${path}`;
+}
+
+/** Why a token cannot be used: it names the token and the host, never a value. */
+export function tokenUnknown(name: string, url: string): { fail: string } {
+  return { fail: `token_unknown: WEBHOOK_TOKENS has no ${name} for ${new URL(url).origin}` };
+}
+
+/** Where the whole record is, for people to follow: absolute, or nothing. */
+export function recordUrl({ message, publicUrl }: Pick<FormatInput, 'message' | 'publicUrl'>) {
+  const { url } = message.data;
+  if (/^https?:/.test(url)) return url;
+  return publicUrl === undefined ? undefined : `${publicUrl.replace(/\/+$/, '')}${url}`;
+}
