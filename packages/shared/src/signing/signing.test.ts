@@ -58,12 +58,17 @@ describe('a sealed text', () => {
 });
 
 describe('a webhook signature', () => {
-  it('is verified by the reference library, and only over the body that was signed', () => {
+  it('is verified by the reference library with each secret, and only over the body that was signed', () => {
     const own = new Secret(`whsec_${randomBytes(32).toString('base64')}`);
-    const headers = signWebhook({ secret: own, id: 'msg_1', at: new Date(), body: '{"a":1}' });
-    const receiver = new Webhook(own.reveal());
-    expect(receiver.verify('{"a":1}', headers)).toEqual({ a: 1 });
-    expect(() => receiver.verify('{"a":2}', headers)).toThrow();
+    const before = new Secret(`whsec_${randomBytes(24).toString('base64')}`);
+    const headers = signWebhook({ secrets: [own, before], id: 'msg_1', at: new Date(), body: '{"a":1}' });
+    for (const secret of [own, before]) {
+      const receiver = new Webhook(secret.reveal());
+      expect(receiver.verify('{"a":1}', headers)).toEqual({ a: 1 });
+      expect(() => receiver.verify('{"a":2}', headers)).toThrow();
+    }
+    const stranger = new Webhook(`whsec_${randomBytes(32).toString('base64')}`);
+    expect(() => stranger.verify('{"a":1}', headers)).toThrow();
   });
 
   it('uses the configured key, or one made from the payload secret', () => {

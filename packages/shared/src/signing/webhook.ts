@@ -13,17 +13,20 @@ export function webhookSecret(options: { configured: Secret | undefined; payload
   );
 }
 
-/** The headers of a message, after Standard Webhooks 1.0. The id stays the same over retries, the time does not. */
+/**
+ * The headers of a message, after Standard Webhooks 1.0, signed with each of the secrets: receivers know one of them while they are being
+ * changed. The id stays the same over retries, the time does not.
+ */
 export function signWebhook(options: {
-  secret: Secret;
+  secrets: readonly Secret[];
   id: string;
   at: Date;
   body: string;
 }): Record<string, string> {
-  const { secret, id, at, body } = options;
+  const { secrets, id, at, body } = options;
   return {
     'webhook-id': id,
     'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-    'webhook-signature': new Webhook(secret.reveal()).sign(id, at, body),
+    'webhook-signature': secrets.map((secret) => new Webhook(secret.reveal()).sign(id, at, body)).join(' '),
   };
 }

@@ -45,7 +45,7 @@ export async function deliver(
     url,
     body,
     dispatcher,
-    headers: signWebhook({ secret, id, at: now(), body }),
+    headers: signWebhook({ secrets: [secret], id, at: now(), body }),
   });
   const delivered = typeof outcome === 'number' && outcome >= 200 && outcome < 300;
   // Nothing changes by trying again.
