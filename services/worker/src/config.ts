@@ -13,11 +13,14 @@ import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
 import { type BuilderEntry, parseBuilders } from './fleet/builders.js';
 import type { RegistryConfig } from './join/registry.js';
 import type { RetentionConfig } from './leader/retention.js';
+import { parseWebhookTokens, WebhookTokens } from './notify/formats/index.js';
 
 export interface WorkerConfig extends CommonConfig, RedisConfig {
   readonly blobStore: string;
   readonly payloadSecret: Secret;
   readonly webhookSecret: Secret | undefined;
+  /** What CI systems are called with, by tenant, name and host. */
+  readonly webhookTokens: WebhookTokens;
   readonly builders: readonly BuilderEntry[];
   readonly concurrency: number;
   readonly registries: RegistryConfig;
@@ -43,6 +46,7 @@ export function loadConfig(env: Env): WorkerConfig {
       blobStore: fields.string('BLOB_STORE'),
       payloadSecret: fields.secret('PAYLOAD_SECRET'),
       webhookSecret: fields.optionalSecret('WEBHOOK_SECRET'),
+      webhookTokens: fields.parsedSecret('WEBHOOK_TOKENS', parseWebhookTokens) ?? new WebhookTokens(),
       builders: fields.parsed('BUILDERS', parseBuilders) ?? [],
       registries: {
         insecureRegistries: fields.list('INSECURE_REGISTRIES').map((host) => host.toLowerCase()),

@@ -122,6 +122,18 @@ export class Fields {
     return undefined;
   }
 
+  /** Hands the clear text of an optional secret to `parse`, whose errors must quote nothing of it. */
+  parsedSecret<T>(name: string, parse: (text: string) => T): T | undefined {
+    const secret = this.optionalSecret(name);
+    if (secret === undefined) return undefined;
+    try {
+      return parse(secret.reveal());
+    } catch (error) {
+      this.#bad(name, error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  }
+
   secret(name: string): Secret {
     const before = this.problems.length;
     const value = this.optionalSecret(name);
