@@ -311,9 +311,9 @@ export interface PartPlan {
   readonly platforms: readonly string[];
 }
 
-/** All that a part's own job is made of; see lua/prelude.ts. */
+/** All that a part's own job is made of; see lua/prelude.ts. CI is told of the whole alone: a commit has one state an image. */
 function partRecord(whole: JobSpec, { pool, platforms }: PartPlan, tenant: Tenant): object {
-  const { function: _function, callback: _callback, ...rest } = whole;
+  const { function: _function, callback: _callback, vcs: _vcs, ...rest } = whole;
   const spec: JobSpec = { ...rest, image: partImage(whole.image, pool), pool, platforms: [...platforms] };
   return {
     id: newId('job'),

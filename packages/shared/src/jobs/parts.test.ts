@@ -88,7 +88,9 @@ describe('a job that is built in parts', () => {
   it('becomes a job for each pool, and is for the queue itself when all of those have succeeded', async () => {
     const installation = new Installation();
     const { store, queued } = installation;
-    const id = await installation.submit({ function: 'fn', labels: { a: 'b' }, build_args: { A: '1' } });
+    const vcs = { repo: 'acme/shop', sha: 'a'.repeat(40) };
+    const id = await installation.submit({ function: 'fn', vcs, labels: { a: 'b' }, build_args: { A: '1' } });
+    expect((await installation.get(id)).spec.vcs).toEqual(vcs);
     const [amd, arm] = (await installation.partsOf(id)) as [string, string];
     expect([...queued]).toEqual([
       [amd, 'amd'],
@@ -110,6 +112,7 @@ describe('a job that is built in parts', () => {
       build_args: { A: '1' },
       labels: { a: 'b' },
     });
+    expect((await installation.get(arm)).spec.vcs).toBeUndefined();
     expect(await store.dispatchable([id, arm])).toMatchObject([{ id: arm, pool: 'arm' }]);
     expect(await store.queue('arm')).toMatchObject({ queued: 1, running: 0 });
     expect(await store.peek(id)).toEqual({ outcome: 'missing' });

@@ -6,7 +6,7 @@ type FormatType = WebhookFormat['type'];
  * Statuses of a CI system's API that no repetition changes: the request is malformed, the token wrong, the repository,
  * commit or branch unknown. 403 is one too, unless it is GitHub's way to limit the rate.
  */
-const finalByFormat: Readonly<Record<FormatType, readonly number[]>> = {
+const finalStatuses: Readonly<Record<FormatType, readonly number[]>> = {
   standard: [],
   jenkins: [],
   github_commit_status: [400, 401, 403, 404, 422],
@@ -14,8 +14,6 @@ const finalByFormat: Readonly<Record<FormatType, readonly number[]>> = {
   gitlab_commit_status: [400, 401, 403, 404, 422],
   gitlab_pipeline: [400, 401, 403, 404, 422],
 };
-
-export const finalStatuses = (format: FormatType): readonly number[] => finalByFormat[format];
 
 interface Answer {
   readonly status: number;
@@ -55,6 +53,6 @@ export function readAnswer(format: FormatType, answer: Answer, now: number): Ans
   if (format === 'gitlab_commit_status' && status === 400 && /Cannot transition status/i.test(response)) {
     return { kind: 'delivered' };
   }
-  if (finalByFormat[format].includes(status)) return { kind: 'final', reason: `refused_${status}` };
+  if (finalStatuses[format].includes(status)) return { kind: 'final', reason: `refused_${status}` };
   return { kind: 'retry' };
 }

@@ -9,7 +9,7 @@ export function buildRequest(input: FormatInput): BuiltRequest {
   const { format, url, body } = input;
   switch (format.type) {
     case 'standard':
-      return { url, headers: { 'content-type': 'application/json' }, body, signed: true };
+      return { url, headers: { 'content-type': 'application/json' }, body, signed: true, token: undefined };
     case 'jenkins':
       return jenkins({ ...input, format });
     case 'github_commit_status':

@@ -1,3 +1,4 @@
+import { Secret } from '@slipway/shared/config';
 import type { BatchMessage, Message, WebhookFormat } from '@slipway/shared/contracts';
 import { describe, expect, it } from 'vitest';
 import { buildRequest, ordersMatter, wants } from './build-request.js';
@@ -41,6 +42,7 @@ describe('standard', () => {
       headers: { 'content-type': 'application/json' },
       body: '{"as": "written"}',
       signed: true,
+      token: undefined,
     });
   });
 });
@@ -64,6 +66,7 @@ describe('github_commit_status', () => {
         target_url: `https://slipway.example/x/v1/jobs/job_${'1'.repeat(26)}`,
       },
       signed: false,
+      token: expect.any(Secret),
     });
   });
 
@@ -143,6 +146,7 @@ describe('gitlab_commit_status', () => {
         target_url: `https://slipway.example/v1/jobs/job_${'1'.repeat(26)}`,
       },
       signed: false,
+      token: expect.any(Secret),
     });
   });
 
@@ -191,6 +195,7 @@ describe('gitlab_pipeline', () => {
         },
       },
       signed: false,
+      token: expect.any(Secret),
     });
   });
 

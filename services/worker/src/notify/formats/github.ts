@@ -63,6 +63,7 @@ function call(input: FormatInput<Status | Dispatch>, path: string, body: unknown
     },
     body: JSON.stringify(body),
     signed: false,
+    token,
   };
 }
 

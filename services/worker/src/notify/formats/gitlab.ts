@@ -36,6 +36,7 @@ export function gitlabCommitStatus(input: FormatInput<Status>): BuiltRequest {
       ...(target !== undefined && target.length <= maxText && { target_url: target }),
     }),
     signed: false,
+    token,
   };
 }
 
@@ -60,6 +61,7 @@ export function gitlabPipeline(input: FormatInput<Pipeline>): BuiltRequest {
       variables: Object.fromEntries(variables),
     }),
     signed: false,
+    token,
   };
 }
 

@@ -17,5 +17,6 @@ export function jenkins(input: FormatInput<Jenkins>): BuiltRequest {
     headers: { 'content-type': 'application/json', ...(token && { token: token.reveal() }) },
     body: JSON.stringify({ ...flatFields(message), message_id: messageId, ...message }),
     signed: true,
+    token,
   };
 }

@@ -1,3 +1,4 @@
+import type { Secret } from '@slipway/shared/config';
 import type { Message, WebhookFormat } from '@slipway/shared/contracts';
 import type { WebhookTokens } from './tokens.js';
 
@@ -22,6 +23,8 @@ export interface FormatRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly signed: boolean;
+  /** The token that it carries: to be masked in what is kept of the answer, which may repeat what was sent. */
+  readonly token: Secret | undefined;
 }
 
 /**
