@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { commonConfig, redisConfig } from './common.js';
 import { ConfigError, type Fields, readEnv } from './fields.js';
+import { publicUrl } from './public-url.js';
 
 const read = <T>(env: Record<string, string>, get: (fields: Fields) => T) => readEnv(env, get);
 
@@ -41,6 +42,16 @@ describe('the environment', () => {
       expect(() => read({ N: text }, port)).toThrow(ConfigError);
     },
   );
+
+  it('says where the API is found, without a slash at the end', () => {
+    const url = (PUBLIC_URL: string) => read({ PUBLIC_URL }, publicUrl);
+    expect(url('')).toBeUndefined();
+    expect(url('https://slipway.example/')).toBe('https://slipway.example');
+    expect(url('http://ci.internal:8080/slipway/')).toBe('http://ci.internal:8080/slipway');
+    for (const bad of ['slipway.example', 'ftp://x', 'https://a:b@x', 'https://x/?a=b', 'https://x/#a']) {
+      expect(() => url(bad), bad).toThrow(/^ {2}PUBLIC_URL must/m);
+    }
+  });
 
   it('reads a secret from a file, trimmed', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'slipway-')), 'secret');

@@ -76,6 +76,21 @@ const errorTable = {
     'Requests may not go to this address',
     'Use a public address, or have it added to EGRESS_ALLOW.',
   ),
+  webhook_limit: user(
+    409,
+    'As many webhook endpoints are there as are allowed',
+    'Delete one that is no longer needed.',
+  ),
+  webhook_disabled: user(
+    409,
+    'The webhook endpoint is switched off',
+    'Enable it first: PATCH /v1/webhooks/{id} with `{"enabled": true}`.',
+  ),
+  webhook_deleted: user(
+    409,
+    'The webhook endpoint of the delivery was deleted',
+    'Create an endpoint, and fetch the record that the message tells of.',
+  ),
   source_not_found: user(422, 'No source has this digest', 'Upload it with POST /v1/sources first.'),
   pool_not_found: user(
     422,
