@@ -53,6 +53,22 @@ export interface Keys {
   template(tenant: string, name: string): string;
   /** Sorted set of a tenant's templates by name. */
   templates(tenant: string): string;
+  /** A hash an endpoint of webhooks. */
+  webhook(id: string): string;
+  /** Sorted set of the ids of a tenant's endpoints. */
+  webhooks(tenant: string): string;
+  /** Sorted set of the ids of all endpoints. */
+  readonly allWebhooks: string;
+  /** Counts the changes of endpoints. */
+  readonly webhooksVersion: string;
+  /** A hash a delivery. */
+  delivery(id: string): string;
+  /** Sorted sets of deliveries; score = when each was created, in ms: `tenant:…`, `endpoint:…`, `job:…`, `batch:…`, `state:…`. */
+  deliveries(index: string): string;
+  /** Sorted set of deliveries that are to be begun; score = when to look at each, in ms. */
+  readonly dueDeliveries: string;
+  /** What is known of a lane: whether its circuit is open. See webhooks/lua/prelude.ts. */
+  lane(name: string): string;
   log(id: string): string;
   index(name: string): string;
   replica(url: string): string;
@@ -90,6 +106,14 @@ export function redisKeys(prefix: string): Keys {
     template: (tenant, name) => `${base}template:${tenant}/${name}`,
     templates: (tenant) => `${base}templates:${tenant}`,
     job: (id) => `${base}job:${id}`,
+    webhook: (id) => `${base}webhook:${id}`,
+    webhooks: (tenant) => `${base}webhooks:tenant:${tenant}`,
+    allWebhooks: `${base}webhooks:all`,
+    webhooksVersion: `${base}webhooks:version`,
+    delivery: (id) => `${base}delivery:${id}`,
+    deliveries: (index) => `${base}deliveries:${index}`,
+    dueDeliveries: `${base}deliveries:due`,
+    lane: (name) => `${base}lane:${name}`,
     log: (id) => `${base}log:${id}`,
     replica: (url) => `${base}replica:${url}`,
     slots: (url) => `${base}slots:${url}`,

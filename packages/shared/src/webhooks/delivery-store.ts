@@ -1,0 +1,220 @@
+import { randomBytes } from 'node:crypto';
+import type { DeliveryState, DisabledReason } from '../contracts/index.js';
+import type { Keys, Redis } from '../redis/index.js';
+import {
+  type AttemptRecord,
+  type DeliveryRecord,
+  deliveryFields,
+  type NewDelivery,
+  parseDelivery,
+} from './delivery-record.js';
+import { type DeliveryFilter, type DeliveryPage, listDeliveries } from './list.js';
+import { createOperation, type Operation } from './operation.js';
+
+interface BeginOptions {
+  /** Made up by who begins; who ends must name it. */
+  readonly token: string;
+  /** For how long nobody else begins it. */
+  readonly leaseMs: number;
+  /** Of the lanes of callbacks; endpoints have their own. */
+  readonly maxInFlight: number;
+}
+
+/**
+ * `parked`: it comes back by itself. `ended`: nothing is to be done. `later`: not before `at`, in milliseconds since the epoch, because it is due then,
+ * or because someone else has it until then.
+ */
+export type BeginReply =
+  | { readonly outcome: 'begun'; readonly record: DeliveryRecord; readonly attempt: number }
+  | { readonly outcome: 'parked' | 'ended' | 'missing' }
+  | { readonly outcome: 'later'; readonly at: number };
+
+export type Verdict =
+  | { readonly kind: 'delivered' }
+  | { readonly kind: 'retry'; readonly at: number }
+  | { readonly kind: 'failed' | 'canceled'; readonly reason: string };
+
+interface AttemptEnd {
+  /** Absent where none was made: then it says nothing about the receiver. */
+  readonly attempt?: AttemptRecord | undefined;
+  readonly verdict: Verdict;
+  /** Switches the endpoint off. */
+  readonly disable?: DisabledReason | undefined;
+}
+
+export interface EndReply {
+  /** The token was not the current one, so nothing was recorded. */
+  readonly stale: boolean;
+  /** Deliveries that may go to the queue now. */
+  readonly released: string[];
+  /** Why the endpoint was switched off by this. */
+  readonly disabled: DisabledReason | undefined;
+}
+
+interface PruneOptions {
+  /** How long after their end those are kept that were delivered, and the others. */
+  readonly deliveredMs: number;
+  readonly failedMs: number;
+  /** How many ended ones are kept. */
+  readonly max: number;
+}
+
+/** One operation of the sweep or of pruning looks at so many at most. */
+const step = 500;
+/** What was given to the queue and is not begun after this time is looked at again. */
+const lookAgainMs = 30_000;
+
+/** The deliveries of all tenants: what is to be sent, and the log of what was. See operation.ts for how one changes. */
+export class DeliveryStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #operate: Operation;
+
+  constructor({ redis, keys }: { redis: Redis; keys: Keys }) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#operate = createOperation({ redis, keys });
+  }
+
+  /**
+   * Records deliveries; one that is there already is left as it is. One for an endpoint that Slipway has switched off is recorded as
+   * failed, and one for an endpoint that was switched off by hand or deleted as canceled.
+   */
+  async create(deliveries: readonly NewDelivery[]): Promise<void> {
+    await Promise.all(
+      deliveries.map((delivery) =>
+        this.#operate(
+          'create',
+          delivery.id,
+          delivery.state ?? '',
+          delivery.reason ?? '',
+          ...deliveryFields(delivery),
+        ),
+      ),
+    );
+  }
+
+  /** Takes a delivery in hand, unless its lane has no room. Its URL and format are those that its endpoint has now. */
+  async begin(id: string, { token, leaseMs, maxInFlight }: BeginOptions): Promise<BeginReply> {
+    const { outcome } = await this.#operate('begin', id, token, leaseMs, maxInFlight);
+    const [kind, value] = outcome;
+    if (kind === 'later') return { outcome: kind, at: Number(value) };
+    if (kind !== 'begun') return { outcome: kind as 'parked' | 'ended' | 'missing' };
+    const record = parseDelivery(id, fromPairs(value as string[]));
+    if (!record) return { outcome: 'missing' };
+    return { outcome: kind, record, attempt: record.attempts.length + 1 };
+  }
+
+  /** Records what came of an attempt, what it says of the endpoint, and lets others of the lane go. */
+  async end(id: string, token: string, { attempt, verdict, disable }: AttemptEnd): Promise<EndReply> {
+    const { outcome, released } = await this.#operate(
+      'end',
+      id,
+      token,
+      attempt ? JSON.stringify(attempt) : '',
+      verdict.kind,
+      'at' in verdict ? Math.round(verdict.at) : 'reason' in verdict ? verdict.reason : '',
+      disable ?? '',
+    );
+    const [kind, disabled] = outcome as ['ok' | 'stale', DisabledReason | ''];
+    return { stale: kind === 'stale', released, disabled: disabled || undefined };
+  }
+
+  async get(tenant: string, id: string): Promise<DeliveryRecord | undefined> {
+    const record = parseDelivery(id, await this.#redis.hgetall(this.#keys.delivery(id)));
+    return record?.tenant === tenant ? record : undefined;
+  }
+
+  /** A page of a tenant's deliveries, newest first. */
+  async list(filter: DeliveryFilter): Promise<DeliveryPage> {
+    return await listDeliveries({ redis: this.#redis, keys: this.#keys, filter });
+  }
+
+  /** Sends a message again, as a new delivery, to where its endpoint is now. Undefined when the tenant has no such delivery. */
+  async redeliver(tenant: string, id: string): Promise<DeliveryRecord | undefined> {
+    const again = await this.#redeliver(tenant, id);
+    return again === undefined ? undefined : await this.get(tenant, again);
+  }
+
+  /**
+   * Sends every message again of which a delivery to the endpoint that was created since then (milliseconds) failed or was canceled,
+   * each once, and none that has arrived or is under way since. Returns how many.
+   */
+  async recover(options: { tenant: string; endpoint: string; since: number }): Promise<number> {
+    const { tenant, endpoint, since } = options;
+    const lost = new Map<string, string>();
+    const settled = new Set<string>();
+    const index = this.#keys.deliveries(`endpoint:${endpoint}`);
+    for (let at = 0; ; at += step) {
+      const ids = await this.#redis.zrangebyscore(index, since, '+inf', 'LIMIT', at, step);
+      for (const { id, state, messageId, owner, reason } of await this.#outlines(ids)) {
+        if (owner !== tenant || reason === 'stale') continue;
+        if (state === 'failed' || state === 'canceled') lost.set(messageId, id);
+        else settled.add(messageId);
+      }
+      if (ids.length < step) break;
+    }
+    const wanted = [...lost].filter(([messageId]) => !settled.has(messageId)).map(([, id]) => id);
+    let recovered = 0;
+    for (let at = 0; at < wanted.length; at += step) {
+      const again = await Promise.all(wanted.slice(at, at + step).map((id) => this.#redeliver(tenant, id)));
+      recovered += again.filter((id) => id !== undefined).length;
+    }
+    return recovered;
+  }
+
+  /** Deliveries that are to go to the queue, some of them. Adding one that is there already is harmless. */
+  async due(limit: number): Promise<string[]> {
+    return (await this.#operate('due', '', limit)).released;
+  }
+
+  /** Notes that these were given to the queue; those that are not begun by 30 s after they were due are due once more. */
+  async dispatched(ids: readonly string[]): Promise<void> {
+    for (let at = 0; at < ids.length; at += step) {
+      await this.#operate('dispatched', '', lookAgainMs, ...ids.slice(at, at + step));
+    }
+  }
+
+  /**
+   * A step of what is to be done with time, for the sweep: leases that have run out are taken back, parked deliveries whose lane has room
+   * or whose circuit is to be tried let go, and those canceled whose endpoint was switched off or deleted. Returns what may go to the queue.
+   */
+  async wakeLanes(): Promise<string[]> {
+    return (await this.#operate('wake', '', step)).released;
+  }
+
+  /** Removes ended deliveries that are too old or too many, some of them. Returns how many; 0 when there are none left. */
+  async prune({ deliveredMs, failedMs, max }: PruneOptions): Promise<number> {
+    const { outcome } = await this.#operate('prune', '', deliveredMs, failedMs, max, step);
+    return Number(outcome[1]);
+  }
+
+  async #redeliver(tenant: string, id: string): Promise<string | undefined> {
+    const again = `dlv_${randomBytes(16).toString('hex')}`;
+    const { outcome } = await this.#operate('redeliver', id, tenant, again);
+    return outcome[0] === 'ok' ? again : undefined;
+  }
+
+  async #outlines(ids: readonly string[]) {
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) pipeline.hmget(this.#keys.delivery(id), 'state', 'message_id', 'tenant', 'reason');
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.map(([error, values], at) => {
+      if (error) throw error;
+      const [state, messageId, owner, reason] = values as (string | null)[];
+      return {
+        id: ids[at] as string,
+        state: state as DeliveryState | null,
+        messageId: messageId ?? '',
+        owner,
+        reason,
+      };
+    });
+  }
+}
+
+function fromPairs(flat: readonly string[]): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (let at = 0; at + 1 < flat.length; at += 2) fields[flat[at] as string] = flat[at + 1] as string;
+  return fields;
+}

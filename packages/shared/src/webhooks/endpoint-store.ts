@@ -1,0 +1,170 @@
+import { randomBytes } from 'node:crypto';
+import { Secret } from '../config/index.js';
+import type { EndpointPatch, EndpointRequest } from '../contracts/index.js';
+import { newId } from '../ids/index.js';
+import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import { seal, unseal } from '../signing/index.js';
+import { type EndpointRecord, parseEndpoint } from './endpoint-record.js';
+import { endpointLua } from './lua/endpoint.js';
+
+interface EndpointStoreOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** 32 bytes; seals the secrets. */
+  readonly sealingKey: Buffer;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+interface EndpointWithSecret {
+  readonly endpoint: EndpointRecord;
+  /** In the clear, to be shown once: `whsec_` and base64. */
+  readonly secret: string;
+}
+
+const changeScript = defineScript(endpointLua);
+const rotationMs = 24 * 3600 * 1_000;
+const secretBytes = 32;
+/** Endpoints are read in runs of this many. */
+const run = 500;
+
+/** The endpoints of all tenants. Secrets are kept sealed; another tenant's endpoint is as one that is not there. */
+export class EndpointStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #sealingKey: Buffer;
+  readonly #now: () => number;
+  #cache: { readonly version: string | null; readonly endpoints: readonly EndpointRecord[] } | undefined;
+
+  constructor({ redis, keys, sealingKey, now = Date.now }: EndpointStoreOptions) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#sealingKey = sealingKey;
+    this.#now = now;
+  }
+
+  async create(tenant: string, request: EndpointRequest): Promise<EndpointWithSecret> {
+    const id = newId('wh');
+    const { secret = newSecret(), ...settings } = request;
+    const now = this.#now();
+    const fields = [
+      ['tenant', tenant],
+      ['sealed_secret', seal(this.#sealingKey, secret, id)],
+      ['created_at', String(now)],
+      ...fieldsOf(settings),
+    ];
+    await this.#change('create', tenant, id, now, ...fields.flat());
+    return { endpoint: await this.#existing(tenant, id), secret };
+  }
+
+  async get(tenant: string, id: string): Promise<EndpointRecord | undefined> {
+    const record = parseEndpoint(id, await this.#redis.hgetall(this.#keys.webhook(id)));
+    return record?.tenant === tenant ? record : undefined;
+  }
+
+  /** A tenant's endpoints in the order in which they were made, those after `after`. */
+  async list(tenant: string, page: { limit: number; after?: string | undefined }): Promise<EndpointRecord[]> {
+    const { limit, after } = page;
+    const start = after === undefined ? '-' : `(${after}`;
+    const ids = await this.#redis.zrangebylex(this.#keys.webhooks(tenant), start, '+', 'LIMIT', 0, limit);
+    return await this.#read(ids);
+  }
+
+  /** Undefined when there is none. Enabling forgets all failures; disabling ends what is pending. */
+  async update(tenant: string, id: string, patch: EndpointPatch): Promise<EndpointRecord | undefined> {
+    const changed = await this.#change('update', tenant, id, this.#now(), ...fieldsOf(patch).flat());
+    return changed ? await this.get(tenant, id) : undefined;
+  }
+
+  /** False when there was none. What is pending for it ends canceled; see `DeliveryStore.wakeLanes`. */
+  async remove(tenant: string, id: string): Promise<boolean> {
+    return await this.#change('remove', tenant, id, this.#now());
+  }
+
+  /** Undefined when there is none. The secret before stays valid for 24 hours; one before that does not. */
+  async rotate(tenant: string, id: string, secret = newSecret()): Promise<EndpointWithSecret | undefined> {
+    const now = this.#now();
+    const sealed = seal(this.#sealingKey, secret, id);
+    if (!(await this.#change('rotate', tenant, id, now, sealed, now + rotationMs))) return undefined;
+    const endpoint = await this.get(tenant, id);
+    return endpoint && { endpoint, secret };
+  }
+
+  /** What messages are signed with now, the newest first. */
+  secrets(record: EndpointRecord): Secret[] {
+    const { id, sealedSecret, previousSealedSecret, rotatingUntil = 0 } = record;
+    const valid =
+      previousSealedSecret !== undefined && rotatingUntil > this.#now()
+        ? [sealedSecret, previousSealedSecret]
+        : [sealedSecret];
+    return valid.map((sealed) => new Secret(unseal(this.#sealingKey, sealed, id)));
+  }
+
+  /**
+   * Those that messages are made for, of all tenants: the enabled ones, and those that Slipway switched off. Kept in the process until
+   * any endpoint changes; health is not among the changes, so it may be old.
+   */
+  async active(): Promise<readonly EndpointRecord[]> {
+    // Read first: what changes during the rest has another version, and is read again by the next call.
+    const version = await this.#redis.get(this.#keys.webhooksVersion);
+    if (this.#cache?.version !== version || !this.#cache) {
+      const all = version === null ? [] : await this.#all();
+      this.#cache = {
+        version,
+        endpoints: all.filter(({ enabled, disabled }) => enabled || disabled !== undefined),
+      };
+    }
+    return this.#cache.endpoints;
+  }
+
+  /** Until when nothing is sent to an endpoint because requests fail one after the other, in milliseconds; undefined for one that takes messages. */
+  async circuitOpenUntil(id: string): Promise<number | undefined> {
+    const until = Number(await this.#redis.hget(this.#keys.lane(`endpoint:${id}`), 'open_until'));
+    return until > this.#now() ? until : undefined;
+  }
+
+  async #change(
+    operation: string,
+    tenant: string,
+    id: string,
+    now: number,
+    ...args: (string | number)[]
+  ): Promise<boolean> {
+    const argv = [this.#keys.base, operation, tenant, id, now, ...args];
+    return (await changeScript.run(this.#redis, [this.#keys.webhook(id)], argv)) === 1;
+  }
+
+  async #existing(tenant: string, id: string): Promise<EndpointRecord> {
+    const record = await this.get(tenant, id);
+    if (!record) throw new Error(`the endpoint ${id} was removed while it was made`);
+    return record;
+  }
+
+  async #all(): Promise<EndpointRecord[]> {
+    const ids = await this.#redis.zrange(this.#keys.allWebhooks, '0', '-1');
+    const records: EndpointRecord[] = [];
+    for (let at = 0; at < ids.length; at += run) records.push(...(await this.#read(ids.slice(at, at + run))));
+    return records;
+  }
+
+  async #read(ids: readonly string[]): Promise<EndpointRecord[]> {
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) pipeline.hgetall(this.#keys.webhook(id));
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.flatMap(([error, fields], at) => {
+      if (error) throw error;
+      // One removed in between is simply no longer there.
+      return parseEndpoint(ids[at] as string, fields as Record<string, string>) ?? [];
+    });
+  }
+}
+
+const newSecret = () => `whsec_${randomBytes(secretBytes).toString('base64')}`;
+
+function fieldsOf(settings: EndpointPatch): [string, string][] {
+  return Object.entries(settings).flatMap(([name, value]): [string, string][] => {
+    if (value === undefined) return [];
+    if (typeof value === 'boolean') return [[name, value ? '1' : '0']];
+    return [[name, typeof value === 'object' ? JSON.stringify(value) : String(value)]];
+  });
+}

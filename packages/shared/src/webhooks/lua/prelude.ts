@@ -1,0 +1,113 @@
+/**
+ * What all operations share: the arguments, the clock, and the steps that changes are made of. Times are milliseconds by Redis' clock.
+ *
+ * A lane is a hash: `max` (requests that may be under way), `failures` (in a row), `open_until` and `opens` (its circuit). Once `open_until`
+ * has passed, one delivery goes as a probe; the circuit is closed by a success. `lanes` holds those lanes that have leases or parked
+ * deliveries; score = when there may be something to do.
+ */
+export const prelude = `
+local base, op, id = ARGV[1], ARGV[2], ARGV[3]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local due, lanes, stopping = base .. 'deliveries:due', base .. 'lanes', base .. 'webhooks:stopping'
+-- Deliveries that may go to the queue from now on.
+local released = {}
+
+local function clock(ms) return string.format('%.0f', ms) end
+local function key_of(delivery) return base .. 'delivery:' .. delivery end
+local function index(name) return base .. 'deliveries:' .. name end
+local function endpoint_key(endpoint) return base .. 'webhook:' .. endpoint end
+local function lane_key(lane) return base .. 'lane:' .. lane end
+local function inflight_key(lane) return base .. 'lane:' .. lane .. ':inflight' end
+local function parked_key(lane) return base .. 'lane:' .. lane .. ':parked' end
+
+-- How what is for the endpoint ends, and why; nothing while it is switched on.
+local function off(endpoint)
+  if not endpoint then return nil end
+  local f = redis.call('HMGET', endpoint_key(endpoint), 'enabled', 'disabled_reason')
+  if not f[1] then return 'canceled', 'webhook_deleted' end
+  if f[1] == '1' then return nil end
+  return f[2] and 'failed' or 'canceled', 'webhook_disabled'
+end
+
+local function settle(delivery, to, reason)
+  local key = key_of(delivery)
+  local f = redis.call('HMGET', key, 'state', 'lane', 'endpoint', 'created_at')
+  redis.call('HSET', key, 'state', to, 'finished_at', clock(now))
+  if reason ~= '' then redis.call('HSET', key, 'reason', reason) end
+  redis.call('HDEL', key, 'due_at', 'token', 'parked_at')
+  redis.call('ZREM', due, delivery)
+  redis.call('ZREM', parked_key(f[2]), delivery)
+  redis.call('ZREM', inflight_key(f[2]), delivery)
+  if f[1] then redis.call('ZREM', index('state:' .. f[1]), delivery) end
+  if f[3] then redis.call('ZREM', index('pending:' .. f[3]), delivery) end
+  redis.call('ZADD', index('state:' .. to), f[4], delivery)
+  redis.call('ZADD', index(to == 'delivered' and 'ended:delivered' or 'ended:failed'), now, delivery)
+end
+
+-- Writes a record whose other fields are there, and what leads to it.
+local function make(delivery, to, reason)
+  local key = key_of(delivery)
+  local f = redis.call('HMGET', key, 'tenant', 'endpoint', 'job', 'batch')
+  redis.call('HSET', key, 'created_at', clock(now))
+  redis.call('ZADD', index('tenant:' .. f[1]), now, delivery)
+  if f[2] then redis.call('ZADD', index('endpoint:' .. f[2]), now, delivery) end
+  if f[3] then redis.call('ZADD', index('job:' .. f[3]), now, delivery) end
+  if f[4] then redis.call('ZADD', index('batch:' .. f[4]), now, delivery) end
+  if to == '' then
+    local state, why = off(f[2])
+    to, reason = state or '', why or ''
+  end
+  if to ~= '' then return settle(delivery, to, reason) end
+  redis.call('HSET', key, 'state', 'pending', 'due_at', clock(now))
+  redis.call('ZADD', due, now, delivery)
+  redis.call('ZADD', index('state:pending'), now, delivery)
+  if f[2] then redis.call('ZADD', index('pending:' .. f[2]), now, delivery) end
+end
+
+-- Leases that have run out: whoever held them is gone, or too late.
+local function reclaim(lane)
+  local key = inflight_key(lane)
+  for _, delivery in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', key, delivery)
+    redis.call('HDEL', key_of(delivery), 'token')
+    redis.call('ZADD', due, now, delivery)
+    released[#released + 1] = delivery
+  end
+end
+
+local function room(lane)
+  local f = redis.call('HMGET', lane_key(lane), 'max', 'open_until')
+  local most = tonumber(f[1] or '1')
+  if f[2] then most = tonumber(f[2]) > now and 0 or 1 end
+  return most - redis.call('ZCARD', inflight_key(lane))
+end
+
+-- Lets parked deliveries go, the oldest first. One that was parked just now may not have left the queue yet, which would not take it
+-- a second time: it goes with the next sweep.
+local function release(lane, most)
+  local count = math.min(room(lane), most)
+  if count < 1 then return end
+  local popped = redis.call('ZPOPMIN', parked_key(lane), count)
+  for i = 1, #popped, 2 do
+    local delivery = popped[i]
+    local recent = now - tonumber(redis.call('HGET', key_of(delivery), 'parked_at') or '0') < 500
+    redis.call('HDEL', key_of(delivery), 'parked_at')
+    redis.call('ZADD', due, recent and now + 500 or now, delivery)
+    if not recent then released[#released + 1] = delivery end
+  end
+end
+
+-- When there may be something to do for the lane: a lease runs out, or the circuit is to be tried. With neither, parked deliveries are
+-- looked at every two seconds, in case what was let go before them never came.
+local function watch(lane)
+  local at
+  if redis.call('EXISTS', parked_key(lane)) == 1 then
+    local open_until = tonumber(redis.call('HGET', lane_key(lane), 'open_until') or '0')
+    at = open_until > now and open_until or now + 2000
+  end
+  local lease = tonumber(redis.call('ZRANGE', inflight_key(lane), 0, 0, 'WITHSCORES')[2])
+  if lease and (not at or lease < at) then at = lease end
+  if at then redis.call('ZADD', lanes, at, lane) else redis.call('ZREM', lanes, lane) end
+end
+`;
