@@ -51,7 +51,7 @@ describe('help', () => {
 
   test('names every command', async () => {
     const { out } = await slipway(['--help']);
-    for (const name of ['up', 'build', 'secrets', 'status', 'logs', 'cancel', 'demo'])
+    for (const name of ['up', 'build', 'webhooks', 'secrets', 'status', 'logs', 'cancel', 'demo'])
       expect(out).toMatch(new RegExp(`^ {2}${name} `, 'm'));
   });
 });

@@ -16,6 +16,7 @@ import { buildArgument, label, list, seconds, whole } from './parse.js';
 import { addSecretsCommands } from './secrets/add-commands.js';
 import { type UpOptions, up } from './up/up.js';
 import { vcsOptions } from './vcs/options.js';
+import { addWebhookCommands } from './webhooks/add-commands.js';
 
 interface ProgramOptions {
   readonly context: CommandContext;
@@ -95,6 +96,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
   );
 
   addBulkCommands({ program, context, onExit, talks });
+  addWebhookCommands({ program, context, onExit, talks });
   addSecretsCommands({ program, context, onExit, talks });
 
   talks(
@@ -233,6 +235,7 @@ Getting started:
   slipway build ./hello --image 127.0.0.1:5000/hello:1 build a folder (up says which registry)
   slipway publish -f stack.yaml                        build all functions of an OpenFaaS stack file
   slipway status                                       the latest jobs
+  slipway webhooks listen                              receive webhooks on this machine
 
 Commands find the Slipway that runs on this machine. For another one set
   SLIPWAY_URL     the address of its API, e.g. https://slipway.example.com

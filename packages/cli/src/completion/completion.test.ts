@@ -54,6 +54,9 @@ describe('completion', () => {
     expect(bash('publish', '-f', 'st')).toEqual([]);
     expect(bash('completion', '')).toEqual(['bash', 'zsh']);
     expect(bash('batch', 'retry', '--a')).toEqual(['--all']);
+    expect(bash('webhooks', 're')).toEqual(['redeliver', 'recover']);
+    expect(bash('webhooks', 'create', '--event', 'job.c')).toEqual(['job.canceled']);
+    expect(bash('webhooks', 'update', '--format', 'gitlab_p')).toEqual(['gitlab_pipeline']);
   });
 
   test('in zsh does so, too', () => {
@@ -62,6 +65,7 @@ describe('completion', () => {
     expect(zsh('slipway publish --tag desc')).toContain('--tag describe');
     expect(zsh('slipway publish -f sta')).toContain('-f stack.yaml');
     expect(zsh('slipway batch re')).toContain('batch retry');
+    expect(zsh('slipway webhooks deliveries --state del')).toContain('--state delivered');
   });
 });
 

@@ -1,0 +1,294 @@
+import { type Command, Option } from 'commander';
+import type { CommandContext, CommonOptions } from '../command-context.js';
+import type { ExitCode } from '../exit-codes.js';
+import { label, whole } from '../parse.js';
+import { vcsRepository } from '../vcs/vcs.js';
+import {
+  type DeliveriesOptions,
+  listDeliveries,
+  type RecoverOptions,
+  recoverWebhook,
+  redeliver,
+  type SendOptions,
+  showDelivery,
+  testWebhook,
+} from './deliveries.js';
+import {
+  type CreateOptions,
+  createWebhook,
+  deleteWebhook,
+  listWebhooks,
+  type RotateOptions,
+  rotateSecret,
+  showWebhook,
+  type UpdateOptions,
+  updateWebhook,
+} from './endpoints.js';
+import { events, eventTypes } from './events.js';
+import { formatTypes } from './format.js';
+import { httpUrl } from './http-url.js';
+import type { ListenOptions } from './listen.js';
+import { since } from './since.js';
+
+interface WebhookCommandsOptions {
+  readonly program: Command;
+  readonly context: CommandContext;
+  readonly onExit: (code: ExitCode) => void;
+  /** Adds what every command that talks to a server takes, and examples to its help. */
+  readonly talks: (command: Command, examples?: string) => Command;
+}
+
+/** The commands for webhooks. */
+export function addWebhookCommands(options: WebhookCommandsOptions): void {
+  const webhooks = options.program
+    .command('webhooks')
+    .summary('have events sent to URLs, and see what became of them')
+    .description('Webhooks: endpoints that are told of jobs and batches, and the deliveries to them.');
+  addEndpointCommands(webhooks, options);
+  addDeliveryCommands(webhooks, options);
+  addListenCommand(webhooks, options);
+}
+
+function addEndpointCommands(webhooks: Command, { context, onExit, talks }: WebhookCommandsOptions): void {
+  talks(
+    webhooks
+      .command('list', { isDefault: true })
+      .summary('show the endpoints (what `slipway webhooks` does)')
+      .description('Shows the endpoints, and whether they take what they are sent.')
+      .option('--json', 'print JSON, and errors too')
+      .action(async (options: CommonOptions) => onExit(await listWebhooks(options, context))),
+    '\nExample:\n  slipway webhooks\n',
+  );
+  talks(
+    settings(
+      webhooks
+        .command('create')
+        .summary('make an endpoint')
+        .description(
+          'Has events sent to a URL. The secret that signs them is printed this once: the receiver verifies with it.\n\n' +
+            'Without --event: the ends of jobs and batches.',
+        )
+        .argument('<url>', 'where messages are sent; with --format github_… or gitlab_… the base of that API')
+        .option('--label <name=value>', 'only jobs and batches with this label; may be repeated', label)
+        .option('--secret-file <file>', 'a file with the secret (whsec_…); default: one is made'),
+    )
+      .option('--json', 'print the endpoint with its secret as JSON, and errors too')
+      .action(async (url: string, options: CreateOptions) =>
+        onExit(await createWebhook(url, options, context)),
+      ),
+    help.create,
+  );
+  talks(
+    webhooks
+      .command('show')
+      .summary('show an endpoint')
+      .description('Shows an endpoint, and whether it takes what it is sent.')
+      .argument('<webhook>', 'the id of an endpoint')
+      .option('--json', 'print JSON, and errors too')
+      .action(async (id: string, options: CommonOptions) => onExit(await showWebhook(id, options, context))),
+    `\nExample:\n  slipway webhooks show ${exampleWebhook}\n`,
+  );
+  talks(
+    settings(
+      webhooks
+        .command('update')
+        .summary('change an endpoint, enable or disable it')
+        .description('Changes an endpoint: what is given replaces what was, the rest stays.')
+        .argument('<webhook>', 'the id of an endpoint')
+        .option('--enable', 'send to it again, as if it had never failed')
+        .option('--disable', 'send it nothing more; what it had not been sent yet is canceled')
+        .option('--url <url>', 'where messages are sent')
+        .option('--label <name=value>', 'only jobs and batches with this label; may be repeated', label)
+        .option('--no-label', 'jobs and batches with any labels'),
+    )
+      .option('--json', 'print the endpoint as JSON, and errors too')
+      .action(async (id: string, options: UpdateOptions) =>
+        onExit(await updateWebhook(id, options, context)),
+      ),
+    help.update,
+  );
+  talks(
+    webhooks
+      .command('delete')
+      .summary('delete an endpoint')
+      .description(
+        'Deletes an endpoint. What it had not been sent yet is canceled; its deliveries stay for a while.',
+      )
+      .argument('<webhook>', 'the id of an endpoint')
+      .option('--json', 'print JSON, and errors too')
+      .action(async (id: string, options: CommonOptions) =>
+        onExit(await deleteWebhook(id, options, context)),
+      ),
+    `\nExample:\n  slipway webhooks delete ${exampleWebhook}\n`,
+  );
+  talks(
+    webhooks
+      .command('rotate')
+      .summary('give an endpoint another secret')
+      .description(
+        'Gives an endpoint another secret, and prints it this once. For 24 hours messages are signed with both.',
+      )
+      .argument('<webhook>', 'the id of an endpoint')
+      .option('--secret-file <file>', 'a file with the new secret (whsec_…); default: one is made')
+      .option('--json', 'print the endpoint with its secret as JSON, and errors too')
+      .action(async (id: string, options: RotateOptions) => onExit(await rotateSecret(id, options, context))),
+    `\nExample:\n  slipway webhooks rotate ${exampleWebhook}\n`,
+  );
+}
+
+function addDeliveryCommands(webhooks: Command, { context, onExit, talks }: WebhookCommandsOptions): void {
+  talks(
+    webhooks
+      .command('test')
+      .summary('send an endpoint a test message')
+      .description(
+        'Sends an endpoint a message of the type webhook.test, and shows what it answered. Ends with 1 if it was not delivered.',
+      )
+      .argument('<webhook>', 'the id of an endpoint')
+      .option('-d, --detach', 'print the id of the delivery and do not wait')
+      .option('--json', 'print the delivery as JSON, and errors too')
+      .action(async (id: string, options: SendOptions) => onExit(await testWebhook(id, options, context))),
+    `\nExample:\n  slipway webhooks test ${exampleWebhook}\n`,
+  );
+  talks(
+    webhooks
+      .command('deliveries')
+      .summary('show the latest deliveries')
+      .description(
+        'Shows what was sent and what became of it, newest first: to one endpoint, or to all and to callbacks.',
+      )
+      .argument('[webhook]', 'the id of an endpoint')
+      .addOption(
+        new Option('--state <state>', 'only deliveries in this state').choices([
+          'pending',
+          'delivered',
+          'failed',
+          'canceled',
+        ]),
+      )
+      .option('--job <job>', 'only deliveries about this job, to all endpoints')
+      .option('--batch <batch>', 'only deliveries about this batch, to all endpoints')
+      .option('--limit <count>', 'how many', whole({ min: 1, max: 200 }), 20)
+      .option('--json', 'print JSON, and errors too')
+      .action(async (id: string | undefined, options: DeliveriesOptions) =>
+        onExit(await listDeliveries(id, options, context)),
+      ),
+    `\nExamples:\n  slipway webhooks deliveries ${exampleWebhook} --state failed\n  slipway webhooks deliveries --job job_01kb3v9x7q2m4n6p8r0s1t5w7y\n`,
+  );
+  talks(
+    webhooks
+      .command('delivery')
+      .summary('show a delivery')
+      .description('Shows a delivery: what was sent, and what was answered to each attempt.')
+      .argument('<delivery>', 'the id of a delivery, as `deliveries` shows it')
+      .option('--json', 'print JSON, and errors too')
+      .action(async (id: string, options: CommonOptions) => onExit(await showDelivery(id, options, context))),
+    `\nExample:\n  slipway webhooks delivery ${exampleDelivery}\n`,
+  );
+  talks(
+    webhooks
+      .command('redeliver')
+      .summary('send a message again')
+      .description(
+        'Sends the message of a delivery again, with the same webhook-id, as a delivery of its own, and shows what was\n' +
+          'answered. Ends with 1 if it was not delivered.',
+      )
+      .argument('<delivery>', 'the id of a delivery, as `deliveries` shows it')
+      .option('-d, --detach', 'print the id of the new delivery and do not wait')
+      .option('--json', 'print the new delivery as JSON, and errors too')
+      .action(async (id: string, options: SendOptions) => onExit(await redeliver(id, options, context))),
+    `\nExample:\n  slipway webhooks redeliver ${exampleDelivery}\n`,
+  );
+  talks(
+    webhooks
+      .command('recover')
+      .summary('send again what an endpoint has missed')
+      .description('Sends an endpoint again what failed or was canceled since a time, each message once.')
+      .argument('<webhook>', 'the id of an endpoint')
+      .requiredOption('--since <time>', 'a time back, as 30m, 2h, 3d, or one as 2026-01-31T14:00:00Z', since)
+      .option('--json', 'print JSON, and errors too')
+      .action(async (id: string, options: RecoverOptions) =>
+        onExit(await recoverWebhook(id, options, context)),
+      ),
+    `\nExample:\n  slipway webhooks recover ${exampleWebhook} --since 2h\n`,
+  );
+}
+
+function addListenCommand(webhooks: Command, { context, onExit, talks }: WebhookCommandsOptions): void {
+  talks(
+    webhooks
+      .command('listen')
+      .summary('receive webhooks on this machine, for development')
+      .description(
+        'Makes an endpoint that leads to this machine, verifies what comes and prints a line a message, until Ctrl-C, which\n' +
+          'removes the endpoint again. With --forward each message goes on to a program with its headers, and the answer back.\n\n' +
+          'With --secret no endpoint is made, and no server is needed.',
+      )
+      .option('--port <port>', 'on 127.0.0.1; default: a free one', whole({ min: 0, max: 65_535 }), 0)
+      .option('--forward <url>', 'a program that each message goes on to', httpUrl)
+      .addOption(eventOption('only these events; may be repeated; default: the ends of jobs and batches'))
+      .option('--label <name=value>', 'only jobs and batches with this label; may be repeated', label)
+      .option(
+        '--url <url>',
+        'how the server reaches --port, where that is not on this machine: a tunnel, say',
+        httpUrl,
+      )
+      .option(
+        '--secret-file <file>',
+        'a file with the secret of the endpoint (whsec_…); default: one is made',
+      )
+      .option('--secret <secret>', 'only listen: verify what others send with this secret')
+      .option('--json', 'print a JSON object a line, and errors too')
+      .action(async (options: ListenOptions) => {
+        // What verifies takes a while to load, which the other commands need not wait for.
+        const { listen } = await import('./listen.js');
+        onExit(await listen(options, context));
+      }),
+    help.listen,
+  );
+}
+
+const eventOption = (text: string) =>
+  new Option('--event <event,…>', text).choices(eventTypes).argParser(events);
+
+/** What can be said of an endpoint when it is made, and later. */
+const settings = (command: Command): Command =>
+  command
+    .addOption(eventOption('what it is told of; may be repeated'))
+    .option('--description <text>', 'what it is for')
+    .option('--max-in-flight <count>', 'requests to it at once', whole({ min: 1, max: 50 }))
+    .optionsGroup('Format:')
+    .addOption(new Option('--format <format>', 'what is sent; default: standard').choices(formatTypes))
+    .option('--format-token <name>', 'github_…, gitlab_…: which token of the workers (WEBHOOK_TOKENS)')
+    .option('--context <text>', 'github_commit_status: what the status is called')
+    .option('--repo <owner/name>', 'github_dispatch: in the place of that of the job', vcsRepository)
+    .option('--event-type <type>', 'github_dispatch: the type of the event; default: slipway')
+    .option('--project <group/name>', 'gitlab_…: in the place of that of the job', vcsRepository)
+    .option('--status-name <text>', 'gitlab_commit_status: what the status is called')
+    .option('--ref <branch>', 'gitlab_pipeline: the branch or tag whose pipeline is run')
+    .optionsGroup('Options:');
+
+const exampleWebhook = 'wh_01kb3v9x7q2m4n6p8r0s1t5w7y';
+const exampleDelivery = 'dlv_4c1f0e9b2a7d4863b5d0c1e2f3a49687';
+
+const help = {
+  create: `
+Examples:
+  slipway webhooks create https://ci.example.com/hooks/slipway
+  slipway webhooks create https://ci.example.com/hooks/slipway --event job.failed --label team=shop
+  slipway webhooks create https://api.github.com --format github_commit_status --format-token github \\
+    --event job.queued,job.started,job.succeeded,job.failed,job.canceled
+`,
+  update: `
+Examples:
+  slipway webhooks update ${exampleWebhook} --enable
+  slipway webhooks update ${exampleWebhook} --event job.failed,batch.finished --no-label
+`,
+  listen: `
+Examples:
+  slipway webhooks listen
+  slipway webhooks listen --forward http://127.0.0.1:3000/hook --event job.succeeded,job.failed
+  slipway webhooks listen --port 9000 --url https://my-tunnel.example.com/
+  slipway webhooks listen --port 9000 --secret "$(cat webhook-secret)"
+`,
+} as const;

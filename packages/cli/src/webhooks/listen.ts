@@ -1,0 +1,130 @@
+import type { CommandContext, CommonOptions } from '../command-context.js';
+import { CommandError } from '../command-error.js';
+import { connect } from '../connection/connection.js';
+import { type ExitCode, exitCodes } from '../exit-codes.js';
+import { onInterrupt } from '../interrupts.js';
+import type { Terminal } from '../terminal/terminal.js';
+import type { EventType } from './events.js';
+import { messageEvent, messageLine } from './message-line.js';
+import { type Receiver, startReceiver } from './receiver.js';
+import { checkSecret, secretFrom } from './secret.js';
+import { createTemporary, removeLeftovers, removeTemporary } from './temporary-endpoint.js';
+
+export interface ListenOptions extends CommonOptions {
+  /** 0 for a free one. */
+  readonly port: number;
+  readonly forward?: URL;
+  /** By which the API reaches this machine. */
+  readonly url?: URL;
+  readonly event?: readonly EventType[];
+  readonly label?: Readonly<Record<string, string>>;
+  readonly secretFile?: string;
+  /** Only listen: the endpoint is somebody else's. */
+  readonly secret?: string;
+}
+
+/**
+ * Receives webhooks on this machine until Ctrl-C: verifies, prints and forwards them. Unless `secret` is given, makes an endpoint
+ * at the API for as long as it runs.
+ */
+export async function listen(options: ListenOptions, context: CommandContext): Promise<ExitCode> {
+  const { terminal, env } = context;
+  const given = givenSecret(options);
+  const chosen = await secretFrom(options.secretFile);
+  const client = given === undefined ? await connect({ options, env }) : undefined;
+  const ended = new AbortController();
+  const undo = onInterrupt(() => {
+    if (ended.signal.aborted) process.exit(exitCodes.failed);
+    ended.abort();
+  });
+  let receiver: Receiver | undefined;
+  try {
+    receiver = await start(options, terminal);
+    const url = options.url?.href ?? `http://127.0.0.1:${receiver.port}/`;
+    if (given !== undefined) {
+      receiver.verifyWith(given);
+      sayListening({ url, options, terminal });
+      await aborted(ended.signal);
+    }
+    if (!client) return exitCodes.ok;
+    await removeLeftovers(client);
+    const { event: events, label: labels } = options;
+    const webhook = await createTemporary({ client, url, events, labels, secret: chosen });
+    let removed = false;
+    try {
+      receiver.verifyWith(webhook.secret);
+      const secret = chosen === undefined ? webhook.secret : undefined;
+      sayListening({ url, options, terminal, webhook: webhook.id, secret });
+      await aborted(ended.signal);
+    } finally {
+      removed = await removeTemporary({ client, id: webhook.id, screen: terminal.err });
+    }
+    return removed ? exitCodes.ok : exitCodes.refused;
+  } finally {
+    await receiver?.close();
+    undo();
+  }
+}
+
+function givenSecret({ secret, event, label, url, secretFile }: ListenOptions): string | undefined {
+  if (secret === undefined) return undefined;
+  if ([event, label, url, secretFile].some((option) => option !== undefined)) {
+    throw new CommandError({
+      message:
+        '--event, --label, --url and --secret-file are for an endpoint that is made, and with --secret none is',
+      remedy: 'Leave --secret out, or set those at the endpoint that is there.',
+      exitCode: exitCodes.usage,
+    });
+  }
+  return checkSecret(secret, '--secret');
+}
+
+async function start({ port, forward, json }: ListenOptions, { out }: Terminal): Promise<Receiver> {
+  try {
+    return await startReceiver({
+      ...{ port, forwardTo: forward },
+      onReceived: (received) =>
+        out.line(json ? JSON.stringify(messageEvent(received)) : messageLine(received, out)),
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new CommandError({
+      message: `port ${port} is taken`,
+      remedy: 'Leave --port out, and a free one is chosen.',
+      exitCode: exitCodes.failed,
+    });
+  }
+}
+
+interface SayListening {
+  readonly url: string;
+  readonly options: ListenOptions;
+  readonly terminal: Terminal;
+  /** The id of the endpoint, where one was made. */
+  readonly webhook?: string;
+  /** Undefined where the person knows it. */
+  readonly secret?: string | undefined;
+}
+
+function sayListening({ url, options, terminal: { out, err }, webhook, secret }: SayListening): void {
+  const { forward, json } = options;
+  if (json) {
+    const made = { ...(webhook !== undefined && { webhook }), ...(secret !== undefined && { secret }) };
+    out.line(JSON.stringify({ type: 'listening', url, ...made }));
+    return;
+  }
+  const say = (word: string, text: string) => err.line(`${err.style('bold', word.padEnd(10))} ${text}`);
+  say('listening', `${url}${webhook === undefined ? '' : ` as ${webhook}`}`);
+  if (forward) say('forwards', `to ${forward.href}`);
+  if (secret !== undefined) say('secret', secret);
+  err.line(
+    err.style('dim', webhook === undefined ? 'Ctrl-C ends it.' : 'Ctrl-C ends it and removes the endpoint.'),
+  );
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,110 @@
+import type { Screen } from '../terminal/terminal.js';
+import { duration, shown } from '../terminal/text.js';
+import type { Received } from './receiver.js';
+
+const styles: Readonly<Record<string, 'green' | 'red' | 'yellow' | 'cyan'>> = {
+  'job.succeeded': 'green',
+  'job.failed': 'red',
+  'job.canceled': 'yellow',
+  'job.started': 'cyan',
+  'builder.circuit_opened': 'red',
+  'webhook.disabled': 'red',
+};
+
+/** A message in one line: when it came, what it tells, and what became of it. */
+export function messageLine(received: Received, screen: Screen): string {
+  const { at, id, again, refused, message } = received;
+  const time = screen.style('dim', clockTime(at));
+  if (refused !== undefined) {
+    return `${time}  ${screen.style('red', 'refused')}  ${shown(id || 'a message without an id')}: ${refused}`;
+  }
+  const type = text(message, 'type') ?? 'unknown';
+  const style = styles[type];
+  const name = shown(type);
+  const parts = [
+    time,
+    style ? screen.style(style, name) : name,
+    ...subject(message).map(shown),
+    ...(again ? [screen.style('dim', '(again)')] : []),
+    ...forwardedPart(received, screen),
+  ];
+  return parts.join('  ');
+}
+
+/** The same for programs. */
+export function messageEvent({ at, id, again, refused, message, forwarded }: Received): object {
+  return {
+    ...{ type: 'message', at: new Date(at).toISOString(), id, verified: refused === undefined, again },
+    ...(refused !== undefined && { refused }),
+    message,
+    ...(forwarded && {
+      forwarded: {
+        ...(forwarded.status !== undefined && { status: forwarded.status }),
+        ...(forwarded.error !== undefined && { error: forwarded.error }),
+        duration_ms: forwarded.durationMs,
+      },
+    }),
+  };
+}
+
+function forwardedPart({ forwarded }: Received, screen: Screen): string[] {
+  if (!forwarded) return [];
+  const { status, error, durationMs } = forwarded;
+  if (status === undefined) return [screen.style('red', `→ ${error}`)];
+  const ok = status >= 200 && status < 300;
+  return [screen.style(ok ? 'green' : 'red', `→ ${status} in ${duration(durationMs)}`)];
+}
+
+/** What it is about. The messages of others than Slipway may come as well, and are shown by their type. */
+function subject(message: unknown): string[] {
+  const of = (...path: string[]) => text(message, 'data', ...path);
+  const job = of('job', 'id');
+  if (job !== undefined) {
+    const digest = of('digest');
+    const image = `${of('job', 'image') ?? ''}${digest === undefined ? '' : `@${digest}`}`;
+    const code = of('code');
+    const why =
+      code === undefined || code === 'canceled' ? undefined : [code, of('detail')].filter(Boolean).join(': ');
+    return [job, of('job', 'function'), image, why].filter(
+      (part) => part !== undefined && part !== '',
+    ) as string[];
+  }
+  const batch = of('batch', 'id');
+  if (batch !== undefined) return [batch, batchCounts(message)];
+  const builder = of('builder', 'url');
+  if (builder !== undefined) return [builder];
+  const webhook = of('webhook', 'id');
+  return webhook === undefined ? [] : [webhook, of('webhook', 'reason') ?? ''].filter((part) => part !== '');
+}
+
+function batchCounts(message: unknown): string {
+  const of = (name: string) => Number(value(message, ['data', 'batch', 'counts', name]) ?? 0);
+  const parts = ['succeeded', 'failed', 'canceled'].flatMap((name) =>
+    of(name) > 0 ? [`${of(name)} ${name}`] : [],
+  );
+  return `${parts.join(', ') || 'nothing built'} of ${Number(value(message, ['data', 'batch', 'total']) ?? 0)}`;
+}
+
+/** The text that stands there, without line breaks. */
+function text(message: unknown, ...path: string[]): string | undefined {
+  const found = value(message, path);
+  return typeof found === 'string' ? found.replace(/\s+/g, ' ') : undefined;
+}
+
+function value(message: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (at, name) =>
+      typeof at === 'object' && at !== null && Object.hasOwn(at, name)
+        ? (at as Record<string, unknown>)[name]
+        : undefined,
+    message,
+  );
+}
+
+/** `14:03:59`, where the person is. */
+function clockTime(ms: number): string {
+  const time = new Date(ms);
+  return [time.getHours(), time.getMinutes(), time.getSeconds()]
+    .map((number) => String(number).padStart(2, '0'))
+    .join(':');
+}

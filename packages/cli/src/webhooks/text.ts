@@ -1,0 +1,65 @@
+import type { DeliverySummary, Webhook } from '@slipway/client';
+import type { Screen } from '../terminal/terminal.js';
+import { duration, shown } from '../terminal/text.js';
+
+export const age = (time: string): string => duration(Date.now() - Date.parse(time));
+
+const disabledReasons: Readonly<Record<NonNullable<Webhook['disabled']>['reason'], string>> = {
+  gone: 'it answered 410',
+  failing: 'it failed for five days',
+  failed_in_a_row: 'a hundred in a row failed',
+};
+
+/** Whether it gets messages, and if not, why; and whether it takes them. */
+export function webhookState(webhook: Webhook, screen: Screen): string {
+  const { enabled, disabled, failing_since: failing, circuit_open_until: paused } = webhook;
+  if (disabled) {
+    return screen.style('red', `disabled ${age(disabled.at)} ago: ${disabledReasons[disabled.reason]}`);
+  }
+  if (!enabled) return screen.style('dim', 'disabled');
+  if (failing === undefined) return screen.style('green', 'enabled');
+  const left = paused === undefined ? 0 : Date.parse(paused) - Date.now();
+  const wait = left > 0 ? `, next try in ${duration(left)}` : '';
+  return screen.style('yellow', `failing for ${age(failing)}${wait}`);
+}
+
+/** `github_commit_status (token ci, context build)`. */
+export function formatText({ type, ...fields }: Webhook['format']): string {
+  const parts = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
+  return parts.length === 0 ? type : `${type} (${parts.join(', ')})`;
+}
+
+const stateStyles = { pending: 'cyan', delivered: 'green', failed: 'red', canceled: 'yellow' } as const;
+
+export const deliveryState = (screen: Screen, state: DeliverySummary['state']): string =>
+  screen.style(stateStyles[state], state);
+
+type Attempt = DeliverySummary['attempts'][number];
+
+/** `200 in 34 ms`, or `ECONNREFUSED after 2 ms`. */
+export function attemptText({ status, error, duration_ms: took }: Attempt): string {
+  if (status === undefined) return `${shown(error ?? 'no answer')} after ${duration(took)}`;
+  return `${status} in ${duration(took)}${error === undefined ? '' : `: ${shown(error)}`}`;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  exhausted: 'every attempt failed',
+  gone: 'the receiver answered 410',
+  egress_denied: 'requests may not go to this address (EGRESS_ALLOW)',
+  webhook_disabled: 'the endpoint was disabled',
+  webhook_deleted: 'the endpoint was deleted',
+  stale: 'something newer had been sent',
+};
+
+/** Why it ended without being delivered: the code, and what it means. */
+export function reasonText(reason: string): string {
+  const known = reasons[reason];
+  return known === undefined ? shown(reason) : `${reason}: ${known}`;
+}
+
+/** What comes next of a delivery that is pending. */
+export function nextText({ state, next_attempt_at: next }: DeliverySummary): string {
+  if (state !== 'pending') return '';
+  const left = next === undefined ? 0 : Date.parse(next) - Date.now();
+  return left > 0 ? `next in ${duration(left)}` : 'next soon';
+}
