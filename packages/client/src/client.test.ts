@@ -420,3 +420,51 @@ describe('functions and templates', () => {
     ]);
   });
 });
+
+describe('webhooks', () => {
+  const id = 'wh_1';
+
+  test('what makes or sends something is asked for once', async () => {
+    const { client, seen } = await serve((_seen, res) => problem(res, 503, 'draining'));
+    const calls = [
+      () => client.createWebhook({ webhook: { url: 'https://ci.example/' } }),
+      () => client.rotateWebhookSecret({ id }),
+      () => client.rotateWebhookSecret({ id, secret: 'whsec_x' }),
+      () => client.testWebhook({ id }),
+      () => client.recoverWebhook({ id, since: '2026-05-17T09:00:00Z' }),
+      () => client.redeliver({ id: 'dlv_1' }),
+    ];
+    for (const call of calls) expect(await failure(call())).toMatchObject({ code: 'draining' });
+    expect(seen.map(({ method, url, body }) => [method, url, body])).toEqual([
+      ['POST', '/v1/webhooks', '{"url":"https://ci.example/"}'],
+      ['POST', '/v1/webhooks/wh_1/rotate', '{}'],
+      ['POST', '/v1/webhooks/wh_1/rotate', '{"secret":"whsec_x"}'],
+      ['POST', '/v1/webhooks/wh_1/test', ''],
+      ['POST', '/v1/webhooks/wh_1/recover', '{"since":"2026-05-17T09:00:00Z"}'],
+      ['POST', '/v1/deliveries/dlv_1/redeliver', ''],
+    ]);
+  });
+
+  test('are read, changed and deleted, again when the server is away', async () => {
+    const { client, seen } = await serve(({ method }, res, count) => {
+      if (count % 2 === 1) return problem(res, 503, 'draining');
+      return method === 'DELETE' ? res.writeHead(204).end() : json(res, 200, { id });
+    });
+    expect(await client.listWebhooks({ query: { limit: 2, cursor: id } })).toEqual({ id });
+    expect(await client.getWebhook({ id })).toEqual({ id });
+    expect(await client.updateWebhook({ id, patch: { enabled: true } })).toEqual({ id });
+    await client.deleteWebhook({ id });
+    await client.listWebhookDeliveries({ id, query: { state: 'failed' } });
+    await client.listDeliveries({ query: { job: 'job_1', cursor: 'x' } });
+    await client.getDelivery({ id: 'dlv_1' });
+    expect(seen.filter((_call, at) => at % 2 === 1).map(({ method, url }) => `${method} ${url}`)).toEqual([
+      'GET /v1/webhooks?limit=2&cursor=wh_1',
+      'GET /v1/webhooks/wh_1',
+      'PATCH /v1/webhooks/wh_1',
+      'DELETE /v1/webhooks/wh_1',
+      'GET /v1/webhooks/wh_1/deliveries?state=failed',
+      'GET /v1/deliveries?job=job_1&cursor=x',
+      'GET /v1/deliveries/dlv_1',
+    ]);
+  });
+});

@@ -6,6 +6,7 @@ import { type LogLine, logLines } from './log.js';
 import type { components, operations, paths } from './schema.js';
 import { createSend, fewRetries, manyRetries, pause } from './send.js';
 import { type Archive, type Source, sendArchive } from './upload.js';
+import { type WebhookCalls, webhookCalls } from './webhooks.js';
 
 type Schemas = components['schemas'];
 export type Job = Schemas['Job'];
@@ -34,7 +35,7 @@ interface Call {
  * The API of Slipway. Calls reject with `ApiError` when they are refused and with `ConnectionError` when nobody answers.
  * Those that may safely be sent twice are, a few times, while the server is away (connection refused or broken, 502, 503).
  */
-export interface Client extends BatchCalls, FunctionCalls {
+export interface Client extends BatchCalls, FunctionCalls, WebhookCalls {
   uploadSource(options: Call & { archive: Archive }): Promise<Source & { created: boolean }>;
   /** Undefined when there is no such source. */
   findSource(options: Call & { digest: string }): Promise<Source | undefined>;
@@ -91,6 +92,7 @@ export function createClient(options: ClientOptions): Client {
   return {
     ...batchCalls({ api, send, baseUrl, headers, fetchWith, firstDelayMs }),
     ...functionCalls({ api, send, baseUrl, headers, fetchWith }),
+    ...webhookCalls({ api, fetchWith }),
     async uploadSource({ archive, signal }) {
       const url = `${baseUrl}/v1/sources`;
       const sent = await sendArchive<Source>({ send, method: 'POST', url, headers, archive, signal });

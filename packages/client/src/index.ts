@@ -26,3 +26,13 @@ export type {
 } from './functions.js';
 export type { LogLine } from './log.js';
 export type { Archive, Source } from './upload.js';
+export type {
+  Delivery,
+  DeliveryPage,
+  DeliverySummary,
+  Webhook,
+  WebhookPage,
+  WebhookPatch,
+  WebhookRequest,
+  WebhookWithSecret,
+} from './webhooks.js';

@@ -352,6 +352,183 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Endpoints, in the order in which they were made */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Have events sent to a URL
+         * @description The answer is the only one, besides that of a rotation, that shows the secret. Events of builders need the token of the installation.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An endpoint, and how it fares */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an endpoint
+         * @description What was not delivered yet is canceled; the log of deliveries stays until it is too old.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an endpoint
+         * @description What is given replaces what was; the rest stays. Enabling clears why it was switched off; disabling cancels what was not delivered yet.
+         */
+        patch: operations["updateWebhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give an endpoint another secret
+         * @description For 24 hours messages are signed with the one before as well.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an endpoint a `webhook.test`
+         * @description Signed, sent and tried again as any other message, whatever events it is for. An endpoint that is switched off is not tested.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was sent to an endpoint, newest first */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/recover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send again what an endpoint has missed since a time
+         * @description Messages whose deliveries failed or were canceled since then, each once; those that arrived in the meantime are left out.
+         */
+        post: operations["recoverWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was sent, newest first, callbacks included */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A delivery, with its body and what was answered to each attempt */
+        get: operations["getDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deliveries/{id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send the message of a delivery again, as a new delivery
+         * @description With the same `webhook-id` and body, whether the old one arrived or not; that stays as it is.
+         */
+        post: operations["redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/builders": {
         parameters: {
             query?: never;
@@ -471,22 +648,48 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A job changed its state, or ended; its `callback.url` is told of the end alone */
+        /**
+         * A job changed its state, or ended; its `callback.url` is told of the end alone
+         * @description Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.
+         */
         post: {
             parameters: {
                 query?: never;
-                header?: never;
+                header: {
+                    /** @description Of the message: the same in all attempts, for all endpoints, and when it is sent again */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since the epoch */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space */
+                    "webhook-signature": string;
+                    /** @description Slipway */
+                    "user-agent": string;
+                };
                 path?: never;
                 cookie?: never;
             };
-            requestBody?: {
+            requestBody: {
                 content: {
                     "application/json": components["schemas"]["JobMessage"];
                 };
             };
             responses: {
-                /** @description Delivered. Anything else is tried again; 410 is not */
+                /** @description Not tried again, and the endpoint is switched off */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Delivered */
                 "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Tried again, redirects too */
+                default: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -509,22 +712,48 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** All jobs of a batch have ended */
+        /**
+         * All jobs of a batch have ended
+         * @description Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.
+         */
         post: {
             parameters: {
                 query?: never;
-                header?: never;
+                header: {
+                    /** @description Of the message: the same in all attempts, for all endpoints, and when it is sent again */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since the epoch */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space */
+                    "webhook-signature": string;
+                    /** @description Slipway */
+                    "user-agent": string;
+                };
                 path?: never;
                 cookie?: never;
             };
-            requestBody?: {
+            requestBody: {
                 content: {
                     "application/json": components["schemas"]["BatchMessage"];
                 };
             };
             responses: {
-                /** @description Delivered. Anything else is tried again; 410 is not */
+                /** @description Not tried again, and the endpoint is switched off */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Delivered */
                 "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Tried again, redirects too */
+                default: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -547,22 +776,48 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A builder is called no more for a while, or again */
+        /**
+         * A builder is called no more for a while, or again
+         * @description Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.
+         */
         post: {
             parameters: {
                 query?: never;
-                header?: never;
+                header: {
+                    /** @description Of the message: the same in all attempts, for all endpoints, and when it is sent again */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since the epoch */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space */
+                    "webhook-signature": string;
+                    /** @description Slipway */
+                    "user-agent": string;
+                };
                 path?: never;
                 cookie?: never;
             };
-            requestBody?: {
+            requestBody: {
                 content: {
                     "application/json": components["schemas"]["BuilderMessage"];
                 };
             };
             responses: {
-                /** @description Delivered. Anything else is tried again; 410 is not */
+                /** @description Not tried again, and the endpoint is switched off */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Delivered */
                 "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Tried again, redirects too */
+                default: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -585,22 +840,48 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** An endpoint was switched off, or is tested */
+        /**
+         * An endpoint was switched off, or is tested
+         * @description Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.
+         */
         post: {
             parameters: {
                 query?: never;
-                header?: never;
+                header: {
+                    /** @description Of the message: the same in all attempts, for all endpoints, and when it is sent again */
+                    "webhook-id": string;
+                    /** @description When this attempt was made, in seconds since the epoch */
+                    "webhook-timestamp": string;
+                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space */
+                    "webhook-signature": string;
+                    /** @description Slipway */
+                    "user-agent": string;
+                };
                 path?: never;
                 cookie?: never;
             };
-            requestBody?: {
+            requestBody: {
                 content: {
                     "application/json": components["schemas"]["WebhookMessage"];
                 };
             };
             responses: {
-                /** @description Delivered. Anything else is tried again; 410 is not */
+                /** @description Not tried again, and the endpoint is switched off */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Delivered */
                 "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Tried again, redirects too */
+                default: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -623,7 +904,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             detail: string;
             remedy: string;
             errors?: {
@@ -879,7 +1160,7 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
+            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
             detail?: string;
         };
         JobResult: {
@@ -896,7 +1177,7 @@ export interface components {
              * @description A code of docs/errors.md
              * @enum {string}
              */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
@@ -1361,6 +1642,332 @@ export interface components {
             attempt: number;
             line: number;
             text: string;
+        };
+        WebhookRequest: {
+            /** Format: uri */
+            url: string;
+            /** @default  */
+            description?: string;
+            /**
+             * @default [
+             *       "job.succeeded",
+             *       "job.failed",
+             *       "job.canceled",
+             *       "batch.finished"
+             *     ]
+             */
+            events?: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
+            /**
+             * @description Only jobs and batches that carry all of these
+             * @default {}
+             */
+            labels?: {
+                [key: string]: string;
+            };
+            /**
+             * @default {
+             *       "type": "standard"
+             *     }
+             */
+            format?: components["schemas"]["WebhookFormat"];
+            /**
+             * @description Requests that may be under way at once
+             * @default 10
+             */
+            max_in_flight?: number;
+            /** @default true */
+            enabled?: boolean;
+            /** @description Made unless given; shown once, in the answer */
+            secret?: string;
+        };
+        WebhookFormat: {
+            /** @constant */
+            type: "standard";
+        } | {
+            /** @constant */
+            type: "jenkins";
+            /** @description Sent as the header `token`, which the plugin takes */
+            token?: string;
+        } | {
+            /** @constant */
+            type: "github_commit_status";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description `slipway/<function>` unless given */
+            context?: string;
+        } | {
+            /** @constant */
+            type: "github_dispatch";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description That of `vcs` unless given */
+            repo?: string;
+            /**
+             * @description For `on: repository_dispatch: types`
+             * @default slipway
+             */
+            event_type: string;
+        } | {
+            /** @constant */
+            type: "gitlab_commit_status";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description That of `vcs` unless given */
+            project?: string;
+            /** @description `slipway/<function>` unless given */
+            name?: string;
+        } | {
+            /** @constant */
+            type: "gitlab_pipeline";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description As its host names it: owner/name, or group/subgroup/name */
+            project: string;
+            /** @description The branch or tag whose pipeline is run */
+            ref: string;
+        };
+        WebhookWithSecret: {
+            id: string;
+            /** Format: uri */
+            url: string;
+            description: string;
+            events: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
+            /** @description Only jobs and batches that carry all of these */
+            labels: {
+                [key: string]: string;
+            };
+            format: components["schemas"]["WebhookFormat"];
+            /** @description Requests that may be under way at once */
+            max_in_flight: number;
+            enabled: boolean;
+            /** @description Why it was switched off, if nobody did; enabling it clears this */
+            disabled?: {
+                /**
+                 * @description It answered 410, has failed for five days, or a hundred deliveries in a row were given up
+                 * @enum {string}
+                 */
+                reason: "gone" | "failing" | "failed_in_a_row";
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                at: string;
+            };
+            /**
+             * Format: date-time
+             * @description Of the first failure since a delivery last arrived
+             */
+            failing_since?: string;
+            /**
+             * Format: date-time
+             * @description Nothing is sent until then, because requests fail one after the other
+             */
+            circuit_open_until?: string;
+            /**
+             * Format: date-time
+             * @description Until then messages are signed with the secret before this one too
+             */
+            rotating_until?: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+            /** @description `whsec_` and base64. Keep it: it is shown in this answer alone */
+            secret: string;
+        };
+        WebhookPage: {
+            webhooks: components["schemas"]["Webhook"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        Webhook: {
+            id: string;
+            /** Format: uri */
+            url: string;
+            description: string;
+            events: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
+            /** @description Only jobs and batches that carry all of these */
+            labels: {
+                [key: string]: string;
+            };
+            format: components["schemas"]["WebhookFormat"];
+            /** @description Requests that may be under way at once */
+            max_in_flight: number;
+            enabled: boolean;
+            /** @description Why it was switched off, if nobody did; enabling it clears this */
+            disabled?: {
+                /**
+                 * @description It answered 410, has failed for five days, or a hundred deliveries in a row were given up
+                 * @enum {string}
+                 */
+                reason: "gone" | "failing" | "failed_in_a_row";
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                at: string;
+            };
+            /**
+             * Format: date-time
+             * @description Of the first failure since a delivery last arrived
+             */
+            failing_since?: string;
+            /**
+             * Format: date-time
+             * @description Nothing is sent until then, because requests fail one after the other
+             */
+            circuit_open_until?: string;
+            /**
+             * Format: date-time
+             * @description Until then messages are signed with the secret before this one too
+             */
+            rotating_until?: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+        };
+        WebhookPatch: {
+            /** Format: uri */
+            url?: string;
+            description?: string;
+            events?: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
+            /** @description Only jobs and batches that carry all of these */
+            labels?: {
+                [key: string]: string;
+            };
+            format?: components["schemas"]["WebhookFormat"];
+            /** @description Requests that may be under way at once */
+            max_in_flight?: number;
+            enabled?: boolean;
+        };
+        WebhookRotation: {
+            /** @description Made unless given */
+            secret?: string;
+        };
+        Delivery: {
+            id: string;
+            /** @enum {string} */
+            state: "pending" | "delivered" | "failed" | "canceled";
+            /** @description Absent for a callback of a job or batch */
+            webhook?: string;
+            url: string;
+            /** @enum {string} */
+            type: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled" | "webhook.test";
+            /** @description The `webhook-id`, the same in all attempts and when it is sent again */
+            message_id: string;
+            job?: string;
+            batch?: string;
+            redelivery_of?: string;
+            /** @description Why it failed for good or was canceled: `exhausted`, `gone`, `egress_denied`, `webhook_disabled`, `stale`, … */
+            reason?: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description While it is pending
+             */
+            next_attempt_at?: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            finished_at?: string;
+            attempts: components["schemas"]["DeliveryAttempt"][];
+            /** @description The body */
+            request: string;
+        };
+        DeliveryAttempt: {
+            number: number;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            at: string;
+            duration_ms: number;
+            /** @description HTTP status; absent when there was no answer */
+            status?: number;
+            /** @description What went wrong where there was no answer, as `ECONNREFUSED` or `timed_out` */
+            error?: string;
+            /** @description The first 1,024 characters of the body */
+            response?: string;
+        };
+        DeliveryPage: {
+            deliveries: components["schemas"]["DeliverySummary"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        /** @description A delivery without the bodies, which GET /v1/deliveries/{id} shows */
+        DeliverySummary: {
+            id: string;
+            /** @enum {string} */
+            state: "pending" | "delivered" | "failed" | "canceled";
+            /** @description Absent for a callback of a job or batch */
+            webhook?: string;
+            url: string;
+            /** @enum {string} */
+            type: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled" | "webhook.test";
+            /** @description The `webhook-id`, the same in all attempts and when it is sent again */
+            message_id: string;
+            job?: string;
+            batch?: string;
+            redelivery_of?: string;
+            /** @description Why it failed for good or was canceled: `exhausted`, `gone`, `egress_denied`, `webhook_disabled`, `stale`, … */
+            reason?: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description While it is pending
+             */
+            next_attempt_at?: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            finished_at?: string;
+            attempts: {
+                number: number;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                at: string;
+                duration_ms: number;
+                /** @description HTTP status; absent when there was no answer */
+                status?: number;
+                /** @description What went wrong where there was no answer, as `ECONNREFUSED` or `timed_out` */
+                error?: string;
+            }[];
+        };
+        WebhookRecovery: {
+            /**
+             * Format: date-time
+             * @description RFC 3339
+             */
+            since: string;
+        };
+        WebhookRecovered: {
+            /** @description Deliveries that were made; each message counts once */
+            recovered: number;
         };
         Builder: {
             id: string;
@@ -2464,6 +3071,408 @@ export interface operations {
                 };
             };
             /** @description A problem. Codes: unauthorized, not_found, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookPage"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookRequest"];
+            };
+        };
+        responses: {
+            /** @description The endpoint, with its secret */
+            201: {
+                headers: {
+                    /** @description Of the endpoint */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, egress_denied, forbidden, webhook_limit, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The endpoint */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookPatch"];
+            };
+        };
+        responses: {
+            /** @description The endpoint */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, egress_denied, forbidden, not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookRotation"];
+            };
+        };
+        responses: {
+            /** @description The endpoint, with its new secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new delivery, which a worker sends soon */
+            202: {
+                headers: {
+                    /** @description Where to poll */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, webhook_disabled, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                state?: "pending" | "delivered" | "failed" | "canceled";
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, request_invalid, not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recoverWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookRecovery"];
+            };
+        };
+        responses: {
+            /** @description So many are under way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookRecovered"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, not_found, webhook_disabled, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                state?: "pending" | "delivered" | "failed" | "canceled";
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                job?: string;
+                batch?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The delivery */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeliver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new delivery, which a worker sends soon */
+            202: {
+                headers: {
+                    /** @description Where to poll */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, not_found, webhook_disabled, webhook_deleted, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;

@@ -30,6 +30,7 @@ interface SaidProblem {
 }
 interface Document {
   readonly paths: Record<string, object>;
+  readonly webhooks: Record<string, { post: { parameters: { name: string; in: string }[] } }>;
   readonly components: { readonly schemas: Record<string, { readonly required?: string[] }> };
 }
 const json = async <T>(answer: Response): Promise<T> => (await answer.json()) as T;
@@ -353,7 +354,8 @@ describe('the API', () => {
   it('describes itself: each path, each schema, no reference into nowhere', async () => {
     const document = await json<Document>(await fetch(`${api.url}/openapi.json`));
     const tags = ['sources', 'jobs', 'batches', 'functions', 'templates', 'builders', 'queue'];
-    for (const tag of tags) expect(Object.keys(document.paths)).toContain(`/v1/${tag}`);
+    for (const tag of [...tags, 'webhooks', 'deliveries'])
+      expect(Object.keys(document.paths)).toContain(`/v1/${tag}`);
     for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
       expect(operation).toMatchObject({ operationId: expect.any(String), summary: expect.any(String) });
     }
@@ -364,6 +366,11 @@ describe('the API', () => {
       expect(Object.keys(document.components.schemas)).toContain(name);
     }
     expect(document.components.schemas.JobRequest?.required).toEqual(['image', 'source']);
+    expect(Object.keys(document.webhooks)).toEqual(['job', 'batch', 'builder', 'webhook']);
+    for (const { post } of Object.values(document.webhooks)) {
+      const headers = post.parameters.filter((each) => each.in === 'header').map(({ name }) => name);
+      expect(headers).toEqual(['webhook-id', 'webhook-timestamp', 'webhook-signature', 'user-agent']);
+    }
     expect(document.components.schemas.JobMessage).toBeDefined();
     expect(jobMessageSchema.meta()?.id).toBe('JobMessage');
   });

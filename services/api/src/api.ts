@@ -26,6 +26,7 @@ import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKey } from '@slipway/shared/signing';
 import { createSourceStore, SourceUses } from '@slipway/shared/source';
 import { TemplateStore } from '@slipway/shared/templates';
+import { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import express from 'express';
 import type { ApiConfig } from './config.js';
 import { apiEndpoints } from './endpoints.js';
@@ -93,6 +94,8 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     templates: new TemplateStore({ redis, keys }),
     functions: new FunctionStore({ redis, keys }),
     uses: claims,
+    webhooks: new EndpointStore({ redis, keys, sealingKey }),
+    deliveries: new DeliveryStore({ redis, keys }),
     dequeue: (id) => builds.remove(id),
     ahead: (id) => builds.position(id),
     payloadSecrets: [{ tenant: defaultTenant, secret: config.payloadSecret }, ...config.tenantPayloadSecrets],
@@ -106,6 +109,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     sealingKey,
     maxQueuedJobs: config.maxQueuedJobs,
     egressAllow: config.egressAllow,
+    publicUrl: config.publicUrl,
     watcher,
     stopping: stopping.signal,
   });
@@ -139,6 +143,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       git_schemes: config.git.allowedSchemes,
       git_hosts: config.git.allowedHosts,
       git_credentials: [...config.git.credentials.keys()],
+      public_url: config.publicUrl,
       tenants: config.tenants.map(({ tenant }) => tenant.name),
       api_token: config.apiToken ? 'configured' : 'generated',
       payload_secret: 'configured',

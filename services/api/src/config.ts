@@ -2,6 +2,7 @@ import {
   type CommonConfig,
   commonConfig,
   type Env,
+  publicUrl,
   type RedisConfig,
   readEnv,
   redisConfig,
@@ -30,6 +31,8 @@ export interface ApiConfig extends CommonConfig, RedisConfig {
   readonly git: GitConfig;
   /** Where callbacks may go, besides public addresses; the workers have the same. */
   readonly egressAllow: Allowlist;
+  /** Where others find this API, for messages. */
+  readonly publicUrl: string | undefined;
 }
 
 const mebibyte = 1024 * 1024;
@@ -47,6 +50,7 @@ export function loadConfig(env: Env): ApiConfig {
     maxSourceBytes: fields.int('MAX_SOURCE_BYTES', { default: 512 * mebibyte, min: 1 }),
     maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
     egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),
+    publicUrl: publicUrl(fields),
     maxQueuedJobs: fields.int('MAX_QUEUED_JOBS', { default: 100_000, min: 1 }),
     git: gitConfig(fields),
   }));

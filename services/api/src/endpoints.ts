@@ -15,6 +15,8 @@ import type { FollowDeps } from './logs/follow.js';
 import { rebuildEndpoint } from './rebuilds/endpoints.js';
 import { sourceEndpoints } from './sources/endpoints.js';
 import { templateEndpoints } from './templates/endpoints.js';
+import { type DeliveryEndpointsDeps, deliveryEndpoints } from './webhooks/deliveries.js';
+import { type WebhookEndpointsDeps, webhookEndpoints } from './webhooks/endpoints.js';
 
 type BuildDeps = Pick<
   FunctionBuilderDeps,
@@ -24,7 +26,9 @@ type BuildDeps = Pick<
 export interface EndpointDeps
   extends Omit<SubmitDeps, 'sources' | 'store' | 'templates'>,
     FollowDeps,
-    BuildDeps {
+    BuildDeps,
+    Pick<WebhookEndpointsDeps, 'webhooks'>,
+    Pick<DeliveryEndpointsDeps, 'deliveries' | 'publicUrl'> {
   readonly store: SubmitDeps['store'];
   readonly batches: BatchEndpointsDeps['batches'];
   readonly cancelStopped: BatchEndpointsDeps['cancelStopped'];
@@ -47,6 +51,8 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     ...templateEndpoints(deps),
     rebuildEndpoint(deps),
     ...logEndpoints(deps),
+    ...webhookEndpoints(deps),
+    ...deliveryEndpoints(deps),
     ...fleetEndpoints(deps),
     functionBuilderEndpoint(deps),
     publicKeyEndpoint(deps),

@@ -29,10 +29,12 @@ export const functionSchema = z
   .transform((text) => (text.includes('/') ? text : `${defaultNamespace}/${text}`))
   .describe(`The function, as name or namespace/name; the namespace is ${defaultNamespace} unless given`);
 
+const hasCredentials = ({ username, password }: URL) => username !== '' || password !== '';
+
 export const callbackUrlSchema = z
   .url({ protocol: /^https?$/, message: 'must be an http or https URL' })
   .max(2048)
-  .refine((text) => URL.canParse(text) && new URL(text).username === '', 'must not carry credentials');
+  .refine((text) => URL.canParse(text) && !hasCredentials(new URL(text)), 'must not carry credentials');
 
 /** A key after Standard Webhooks 1.0. */
 export const callbackSecretSchema = z

@@ -32,8 +32,17 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
     paths[path] = { ...paths[path], [method]: describe(operation, schema) };
   }
   const message = (type: z.ZodType) => ({
-    requestBody: { content: { 'application/json': { schema: schema(type, 'output') } } },
-    responses: { '2XX': { description: 'Delivered. Anything else is tried again; 410 is not' } },
+    description:
+      'Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.',
+    // Of the sender to the receiver: the token of this API goes nowhere.
+    security: [],
+    parameters: messageHeaders,
+    requestBody: { required: true, content: { 'application/json': { schema: schema(type, 'output') } } },
+    responses: {
+      '2XX': { description: 'Delivered' },
+      '410': { description: 'Not tried again, and the endpoint is switched off' },
+      default: { description: 'Tried again, redirects too' },
+    },
   });
   return {
     openapi: '3.1.0',
@@ -69,6 +78,21 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
     },
   };
 }
+
+/** Standard Webhooks 1.0. */
+const messageHeaders = Object.entries({
+  'webhook-id': 'Of the message: the same in all attempts, for all endpoints, and when it is sent again',
+  'webhook-timestamp': 'When this attempt was made, in seconds since the epoch',
+  'webhook-signature':
+    '`v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space',
+  'user-agent': 'Slipway',
+}).map(([name, description]) => ({
+  name,
+  in: 'header',
+  required: true,
+  description,
+  schema: { type: 'string' },
+}));
 
 type ToSchema = (type: z.ZodType, io: 'input' | 'output') => Json;
 

@@ -44,13 +44,11 @@ export const builtDigest = `sha256:${'d'.repeat(64)}`;
 export async function startFleetOfOne(
   redisUrl: string,
   changes: Partial<ApiConfig> = {},
+  logged?: string[],
 ): Promise<FleetOfOne> {
   const tenants = Array.from({ length: 200 }, (_, at) => `tenant-${at}=token-${at}`).join();
-  const api = await startApi(redisUrl, {
-    maxQueuedJobs: 10_000,
-    tenants: parseTenantTokens(tenants),
-    ...changes,
-  });
+  const config = { maxQueuedJobs: 10_000, tenants: parseTenantTokens(tenants), ...changes };
+  const api = await startApi(redisUrl, config, logged);
   let turn = 0;
   const redis = new Redis(redisUrl);
   const worker = new JobStore({ redis, keys: redisKeys(api.prefix) });

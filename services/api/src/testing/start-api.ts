@@ -21,8 +21,12 @@ export interface RunningApi {
   stop(): Promise<void>;
 }
 
-/** The API in this process, on a free port, over a prefix of its own in a real Redis. */
-export async function startApi(redisUrl: string, changes: Partial<ApiConfig> = {}): Promise<RunningApi> {
+/** The API in this process, on a free port, over a prefix of its own in a real Redis. What it logs goes to `logged`, if that is given. */
+export async function startApi(
+  redisUrl: string,
+  changes: Partial<ApiConfig> = {},
+  logged?: string[],
+): Promise<RunningApi> {
   const blobs = mkdtempSync(join(tmpdir(), 'slipway-api-'));
   const port = await freePort();
   const config: ApiConfig = {
@@ -52,9 +56,11 @@ export async function startApi(redisUrl: string, changes: Partial<ApiConfig> = {
       environment: { PATH: process.env.PATH ?? '' },
     },
     egressAllow: parseAllowlist('127.0.0.0/8'),
+    publicUrl: undefined,
     ...changes,
   };
-  const logger = createLogger({ name: 'api', level: config.logLevel });
+  const destination = logged && { write: (line: string) => void logged.push(line) };
+  const logger = createLogger({ name: 'api', level: config.logLevel, ...(destination && { destination }) });
   const cleanups = new Cleanups();
   const stop = new AbortController();
   const running = runComponents(await createApi({ config, logger, cleanups }), stop.signal);

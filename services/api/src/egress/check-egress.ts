@@ -1,0 +1,24 @@
+import { isIP } from 'node:net';
+import { type Allowlist, allowsAddress } from '@slipway/shared/egress';
+import { SlipwayError } from '@slipway/shared/errors';
+
+interface CheckOptions {
+  readonly url: string;
+  readonly allow: Allowlist;
+  /** Where the URL stands in the request, a JSON Pointer. */
+  readonly path: string;
+  /** What would be sent there, as the plural that begins a sentence. */
+  readonly what: string;
+}
+
+/**
+ * Throws `egress_denied` for an address that requests may not go to. What a name resolves to is known only when the worker
+ * connects, and checked then.
+ */
+export function checkEgress({ url, allow, path, what }: CheckOptions): void {
+  const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(host) === 0 || allowsAddress(allow, host)) return;
+  throw new SlipwayError('egress_denied', `${what} may not go to ${host}.`, {
+    errors: [{ path, message: 'is an address that requests may not go to' }],
+  });
+}

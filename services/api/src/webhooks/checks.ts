@@ -1,0 +1,41 @@
+import type { WebhookEventType, WebhookFormat } from '@slipway/shared/contracts';
+import type { Allowlist } from '@slipway/shared/egress';
+import { SlipwayError } from '@slipway/shared/errors';
+import { checkEgress } from '../egress/check-egress.js';
+import type { Principal } from '../http/auth.js';
+
+interface CheckOptions {
+  /** As the endpoint will be. */
+  readonly endpoint: {
+    readonly url: string;
+    readonly format: WebhookFormat;
+    readonly events: readonly WebhookEventType[];
+  };
+  readonly principal: Principal;
+  readonly egressAllow: Allowlist;
+}
+
+/**
+ * What schemas cannot say about an endpoint. Throws `egress_denied`, `forbidden` for events about the fleet, and `request_invalid` for
+ * a URL that its format cannot use.
+ */
+export function checkEndpoint({ endpoint, principal, egressAllow }: CheckOptions): void {
+  const { url, format, events } = endpoint;
+  checkEgress({ url, allow: egressAllow, path: '/url', what: 'Messages' });
+  if (events.some((type) => type.startsWith('builder.')) && !principal.admin) {
+    throw new SlipwayError('forbidden', 'Events of builders are for the token of the installation.', {
+      errors: [{ path: '/events', message: 'holds events of builders' }],
+    });
+  }
+  const { search, hash } = new URL(url);
+  if (hash !== '') throw urlRefused('must not have a fragment: nobody would get it');
+  // Paths of the API are added to its end.
+  if (callsAnApi(format) && search !== '') {
+    throw urlRefused(`must be the base of the API, without a query, for the format ${format.type}`);
+  }
+}
+
+const callsAnApi = ({ type }: WebhookFormat) => type.startsWith('github_') || type.startsWith('gitlab_');
+
+const urlRefused = (message: string) =>
+  new SlipwayError('request_invalid', `body/url: ${message}`, { errors: [{ path: '/url', message }] });

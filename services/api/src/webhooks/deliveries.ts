@@ -1,0 +1,184 @@
+import { deliverySchema } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import {
+  type DeliveryRecord,
+  type DeliveryStore,
+  type EndpointStore,
+  toDelivery,
+} from '@slipway/shared/webhooks';
+import type { Response } from 'express';
+import type { z } from 'zod';
+import { principalOf } from '../http/auth.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import {
+  deliveriesQuery,
+  deliveryPageSchema,
+  deliveryPath,
+  endpointDeliveriesQuery,
+  endpointPath,
+  recoveredSchema,
+  recoverSchema,
+} from './contract.js';
+import { enabledEndpoint, existingEndpoint } from './existing.js';
+import { testDelivery } from './test-delivery.js';
+
+export interface DeliveryEndpointsDeps {
+  readonly webhooks: Pick<EndpointStore, 'get'>;
+  readonly deliveries: Pick<DeliveryStore, 'create' | 'get' | 'list' | 'redeliver' | 'recover'>;
+  /** Of the API, where it was told. */
+  readonly publicUrl: string | undefined;
+}
+
+const tenantOf = (res: Response) => principalOf(res).tenant.name;
+const page = { 200: { description: 'A page', content: { 'application/json': deliveryPageSchema } } };
+const accepted = {
+  202: {
+    description: 'The new delivery, which a worker sends soon',
+    content: { 'application/json': deliverySchema },
+    headers: { Location: 'Where to poll' },
+  },
+};
+
+export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryEndpointsDeps): Endpoint[] {
+  const existing = async (id: string, res: Response): Promise<DeliveryRecord> => {
+    const record = await deliveries.get(tenantOf(res), id);
+    if (!record) throw new SlipwayError('not_found', `There is no delivery ${id}.`);
+    return record;
+  };
+  const accept = (record: DeliveryRecord, res: Response) =>
+    res.location(`/v1/deliveries/${record.id}`).status(202).json(toDelivery(record));
+  const list = async (
+    { cursor, ...filter }: z.output<typeof deliveriesQuery> & { readonly endpoint?: string },
+    res: Response,
+  ) => {
+    const { records, next } = await deliveries.list({ ...filter, tenant: tenantOf(res), before: cursor });
+    res.json({ deliveries: records.map(summary), ...(next !== undefined && { next_cursor: next }) });
+  };
+  return [
+    endpoint(
+      {
+        id: 'testWebhook',
+        method: 'post',
+        path: '/v1/webhooks/{id}/test',
+        tag: 'Webhooks',
+        summary: 'Send an endpoint a `webhook.test`',
+        description:
+          'Signed, sent and tried again as any other message, whatever events it is for. An endpoint that is switched off is not tested.',
+        params: endpointPath,
+        answers: accepted,
+        errors: ['not_found', 'webhook_disabled', 'redis_unavailable'],
+      },
+      async ({ params: { id }, res }) => {
+        const record = await enabledEndpoint(webhooks, tenantOf(res), id);
+        const delivery = testDelivery({ endpoint: record, publicUrl, now: Date.now() });
+        await deliveries.create([delivery]);
+        accept(await existing(delivery.id, res), res);
+      },
+    ),
+    endpoint(
+      {
+        id: 'listWebhookDeliveries',
+        method: 'get',
+        path: '/v1/webhooks/{id}/deliveries',
+        tag: 'Webhooks',
+        summary: 'What was sent to an endpoint, newest first',
+        params: endpointPath,
+        query: endpointDeliveriesQuery,
+        answers: page,
+        errors: ['request_invalid', 'not_found', 'redis_unavailable'],
+      },
+      async ({ params: { id }, query, res }) => {
+        await existingEndpoint(webhooks, tenantOf(res), id);
+        await list({ ...query, endpoint: id }, res);
+      },
+    ),
+    endpoint(
+      {
+        id: 'recoverWebhook',
+        method: 'post',
+        path: '/v1/webhooks/{id}/recover',
+        tag: 'Webhooks',
+        summary: 'Send again what an endpoint has missed since a time',
+        description:
+          'Messages whose deliveries failed or were canceled since then, each once; those that arrived in the meantime are left out.',
+        params: endpointPath,
+        body: recoverSchema,
+        answers: {
+          202: { description: 'So many are under way', content: { 'application/json': recoveredSchema } },
+        },
+        errors: ['json_invalid', 'request_invalid', 'not_found', 'webhook_disabled', 'redis_unavailable'],
+      },
+      async ({ params: { id }, body: { since }, res }) => {
+        const { tenant } = await enabledEndpoint(webhooks, tenantOf(res), id);
+        const recovered = await deliveries.recover({ tenant, endpoint: id, since: Date.parse(since) });
+        res.status(202).json({ recovered });
+      },
+    ),
+    endpoint(
+      {
+        id: 'listDeliveries',
+        method: 'get',
+        path: '/v1/deliveries',
+        tag: 'Webhooks',
+        summary: 'What was sent, newest first, callbacks included',
+        query: deliveriesQuery,
+        answers: page,
+        errors: ['request_invalid', 'redis_unavailable'],
+      },
+      ({ query, res }) => list(query, res),
+    ),
+    endpoint(
+      {
+        id: 'getDelivery',
+        method: 'get',
+        path: '/v1/deliveries/{id}',
+        tag: 'Webhooks',
+        summary: 'A delivery, with its body and what was answered to each attempt',
+        params: deliveryPath,
+        answers: {
+          200: { description: 'The delivery', content: { 'application/json': deliverySchema } },
+        },
+        errors: ['not_found', 'redis_unavailable'],
+      },
+      async ({ params: { id }, res }) => {
+        res.json(toDelivery(await existing(id, res)));
+      },
+    ),
+    endpoint(
+      {
+        id: 'redeliver',
+        method: 'post',
+        path: '/v1/deliveries/{id}/redeliver',
+        tag: 'Webhooks',
+        summary: 'Send the message of a delivery again, as a new delivery',
+        description:
+          'With the same `webhook-id` and body, whether the old one arrived or not; that stays as it is.',
+        params: deliveryPath,
+        answers: accepted,
+        errors: ['not_found', 'webhook_disabled', 'webhook_deleted', 'redis_unavailable'],
+      },
+      async ({ params: { id }, res }) => {
+        const tenant = tenantOf(res);
+        const { endpointId } = await existing(id, res);
+        if (endpointId !== undefined) await redeliverable(webhooks, tenant, endpointId);
+        const record = await deliveries.redeliver(tenant, id);
+        if (!record) throw new SlipwayError('not_found', `There is no delivery ${id}.`);
+        accept(record, res);
+      },
+    ),
+  ];
+}
+
+/** Throws `webhook_deleted` or `webhook_disabled`. */
+async function redeliverable(webhooks: Pick<EndpointStore, 'get'>, tenant: string, id: string) {
+  if (!(await webhooks.get(tenant, id))) {
+    throw new SlipwayError('webhook_deleted', `The endpoint ${id} was deleted.`);
+  }
+  await enabledEndpoint(webhooks, tenant, id);
+}
+
+/** What a list shows: without the bodies. */
+function summary(record: DeliveryRecord) {
+  const { request: _request, attempts, ...outline } = toDelivery(record);
+  return { ...outline, attempts: attempts.map(({ response: _response, ...attempt }) => attempt) };
+}

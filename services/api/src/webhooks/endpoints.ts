@@ -1,0 +1,189 @@
+import { endpointPatchSchema, endpointRequestSchema, endpointSchema } from '@slipway/shared/contracts';
+import type { Allowlist } from '@slipway/shared/egress';
+import { SlipwayError } from '@slipway/shared/errors';
+import { type EndpointRecord, type EndpointStore, toEndpoint } from '@slipway/shared/webhooks';
+import type { Response } from 'express';
+import { principalOf } from '../http/auth.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import { checkEndpoint } from './checks.js';
+import {
+  endpointPageSchema,
+  endpointPath,
+  endpointsQuery,
+  endpointWithSecretSchema,
+  rotateSchema,
+} from './contract.js';
+import { existingEndpoint, missingEndpoint } from './existing.js';
+
+export interface WebhookEndpointsDeps {
+  readonly webhooks: Pick<
+    EndpointStore,
+    'create' | 'get' | 'list' | 'update' | 'remove' | 'rotate' | 'circuitOpenUntil'
+  >;
+  readonly egressAllow: Allowlist;
+}
+
+/** A hundred is more than anybody reads, and each event is compared with all of them. */
+const maxEndpoints = 100;
+
+const shown = { 200: { description: 'The endpoint', content: { 'application/json': endpointSchema } } };
+const tenantOf = (res: Response) => principalOf(res).tenant.name;
+
+export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps): Endpoint[] {
+  const show = async (record: EndpointRecord) =>
+    toEndpoint(record, { circuitOpenUntil: await webhooks.circuitOpenUntil(record.id) });
+  return [
+    endpoint(
+      {
+        id: 'createWebhook',
+        method: 'post',
+        path: '/v1/webhooks',
+        tag: 'Webhooks',
+        summary: 'Have events sent to a URL',
+        description:
+          'The answer is the only one, besides that of a rotation, that shows the secret. Events of builders need the token of the installation.',
+        body: endpointRequestSchema,
+        answers: {
+          201: {
+            description: 'The endpoint, with its secret',
+            content: { 'application/json': endpointWithSecretSchema },
+            headers: { Location: 'Of the endpoint' },
+          },
+        },
+        errors: [
+          'json_invalid',
+          'request_invalid',
+          'egress_denied',
+          'forbidden',
+          'webhook_limit',
+          'redis_unavailable',
+        ],
+      },
+      async ({ body, res }) => {
+        checkEndpoint({ endpoint: body, principal: principalOf(res), egressAllow });
+        const tenant = tenantOf(res);
+        const there = await webhooks.list(tenant, { limit: maxEndpoints });
+        if (there.length >= maxEndpoints) {
+          throw new SlipwayError('webhook_limit', `No more than ${maxEndpoints} endpoints may be there.`);
+        }
+        const { endpoint: record, secret } = await webhooks.create(tenant, body);
+        res
+          .location(`/v1/webhooks/${record.id}`)
+          .status(201)
+          .json({ ...(await show(record)), secret });
+      },
+    ),
+    endpoint(
+      {
+        id: 'listWebhooks',
+        method: 'get',
+        path: '/v1/webhooks',
+        tag: 'Webhooks',
+        summary: 'Endpoints, in the order in which they were made',
+        query: endpointsQuery,
+        answers: { 200: { description: 'A page', content: { 'application/json': endpointPageSchema } } },
+        errors: ['request_invalid', 'redis_unavailable'],
+      },
+      async ({ query: { limit, cursor }, res }) => {
+        const records = await webhooks.list(tenantOf(res), { limit: limit + 1, after: cursor });
+        const page = records.slice(0, limit);
+        const next = records.length > limit ? page.at(-1)?.id : undefined;
+        res.json({
+          webhooks: await Promise.all(page.map(show)),
+          ...(next !== undefined && { next_cursor: next }),
+        });
+      },
+    ),
+    endpoint(
+      {
+        id: 'getWebhook',
+        method: 'get',
+        path: '/v1/webhooks/{id}',
+        tag: 'Webhooks',
+        summary: 'An endpoint, and how it fares',
+        params: endpointPath,
+        answers: shown,
+        errors: ['not_found', 'redis_unavailable'],
+      },
+      async ({ params: { id }, res }) => {
+        res.json(await show(await existingEndpoint(webhooks, tenantOf(res), id)));
+      },
+    ),
+    endpoint(
+      {
+        id: 'updateWebhook',
+        method: 'patch',
+        path: '/v1/webhooks/{id}',
+        tag: 'Webhooks',
+        summary: 'Change an endpoint',
+        description:
+          'What is given replaces what was; the rest stays. Enabling clears why it was switched off; disabling cancels what was not delivered yet.',
+        params: endpointPath,
+        body: endpointPatchSchema,
+        answers: shown,
+        errors: [
+          'json_invalid',
+          'request_invalid',
+          'egress_denied',
+          'forbidden',
+          'not_found',
+          'redis_unavailable',
+        ],
+      },
+      async ({ params: { id }, body, res }) => {
+        const { url, format, events } = await existingEndpoint(webhooks, tenantOf(res), id);
+        const together = {
+          url: body.url ?? url,
+          format: body.format ?? format,
+          events: body.events ?? events,
+        };
+        checkEndpoint({ endpoint: together, principal: principalOf(res), egressAllow });
+        const record = await webhooks.update(tenantOf(res), id, body);
+        if (!record) throw missingEndpoint(id);
+        res.json(await show(record));
+      },
+    ),
+    endpoint(
+      {
+        id: 'deleteWebhook',
+        method: 'delete',
+        path: '/v1/webhooks/{id}',
+        tag: 'Webhooks',
+        summary: 'Delete an endpoint',
+        description:
+          'What was not delivered yet is canceled; the log of deliveries stays until it is too old.',
+        params: endpointPath,
+        answers: { 204: { description: 'It is gone' } },
+        errors: ['not_found', 'redis_unavailable'],
+      },
+      async ({ params: { id }, res }) => {
+        if (!(await webhooks.remove(tenantOf(res), id))) throw missingEndpoint(id);
+        res.status(204).end();
+      },
+    ),
+    endpoint(
+      {
+        id: 'rotateWebhookSecret',
+        method: 'post',
+        path: '/v1/webhooks/{id}/rotate',
+        tag: 'Webhooks',
+        summary: 'Give an endpoint another secret',
+        description: 'For 24 hours messages are signed with the one before as well.',
+        params: endpointPath,
+        body: rotateSchema,
+        answers: {
+          200: {
+            description: 'The endpoint, with its new secret',
+            content: { 'application/json': endpointWithSecretSchema },
+          },
+        },
+        errors: ['json_invalid', 'request_invalid', 'not_found', 'redis_unavailable'],
+      },
+      async ({ params: { id }, body, res }) => {
+        const rotated = await webhooks.rotate(tenantOf(res), id, body.secret);
+        if (!rotated) throw missingEndpoint(id);
+        res.json({ ...(await show(rotated.endpoint)), secret: rotated.secret });
+      },
+    ),
+  ];
+}

@@ -1,0 +1,28 @@
+import { SlipwayError } from '@slipway/shared/errors';
+import type { EndpointRecord, EndpointStore } from '@slipway/shared/webhooks';
+
+type EndpointGetter = Pick<EndpointStore, 'get'>;
+
+/** Throws `not_found`, for another tenant's endpoint as well. */
+export async function existingEndpoint(
+  webhooks: EndpointGetter,
+  tenant: string,
+  id: string,
+): Promise<EndpointRecord> {
+  const record = await webhooks.get(tenant, id);
+  if (!record) throw missingEndpoint(id);
+  return record;
+}
+
+/** Throws `webhook_disabled` as well: what is sent to an endpoint that is switched off would be canceled. */
+export async function enabledEndpoint(
+  webhooks: EndpointGetter,
+  tenant: string,
+  id: string,
+): Promise<EndpointRecord> {
+  const record = await existingEndpoint(webhooks, tenant, id);
+  if (!record.enabled) throw new SlipwayError('webhook_disabled', `The endpoint ${id} is switched off.`);
+  return record;
+}
+
+export const missingEndpoint = (id: string) => new SlipwayError('not_found', `There is no webhook ${id}.`);

@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto';
+import type { WebhookMessage } from '@slipway/shared/contracts';
+import type { EndpointRecord, NewDelivery } from '@slipway/shared/webhooks';
+
+interface TestOptions {
+  readonly endpoint: EndpointRecord;
+  /** Of the API, where it was told; no slash at its end. */
+  readonly publicUrl: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** A delivery of a message that tells of nothing but its endpoint. Each is a message of its own. */
+export function testDelivery({ endpoint, publicUrl = '', now }: TestOptions): NewDelivery {
+  const { id, tenant, url, format } = endpoint;
+  const unique = randomBytes(16).toString('hex');
+  // In the numbering of other messages about endpoints: milliseconds, then the place among those of the same one.
+  const sequence = now * 1_000;
+  const message: WebhookMessage = {
+    type: 'webhook.test',
+    api_version: 'v1',
+    timestamp: new Date(now).toISOString(),
+    data: { sequence, url: `${publicUrl}/v1/webhooks/${id}`, webhook: { id, url } },
+  };
+  return {
+    id: `dlv_${unique}`,
+    messageId: `msg_${id}_${unique}`,
+    tenant,
+    lane: `endpoint:${id}`,
+    endpointId: id,
+    url,
+    type: message.type,
+    sequence,
+    format,
+    body: JSON.stringify(message),
+  };
+}
