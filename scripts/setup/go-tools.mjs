@@ -22,6 +22,13 @@ const tools = [
     programs: { 'compose-spec': './cmd' },
     ldflags: '-ldflags=-s -w',
   },
+  {
+    // Checks the workflow of examples/ci.
+    module: 'github.com/rhysd/actionlint',
+    version: 'v1.7.12',
+    programs: { actionlint: './cmd/actionlint' },
+    ldflags: '-ldflags=-s -w',
+  },
 ];
 
 /** Builds each tool that is missing. Without a Go toolchain they are left out, which is said. */
