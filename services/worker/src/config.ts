@@ -4,6 +4,7 @@ import {
   type CommonConfig,
   commonConfig,
   type Env,
+  publicUrl,
   type RedisConfig,
   readEnv,
   redisConfig,
@@ -12,6 +13,7 @@ import {
 import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
 import { type BuilderEntry, parseBuilders } from './fleet/builders.js';
 import type { RegistryConfig } from './join/registry.js';
+import type { DeliveryRetentionConfig } from './leader/delivery-retention.js';
 import type { RetentionConfig } from './leader/retention.js';
 import { parseWebhookTokens, WebhookTokens } from './notify/formats/index.js';
 
@@ -19,6 +21,8 @@ export interface WorkerConfig extends CommonConfig, RedisConfig {
   readonly blobStore: string;
   readonly payloadSecret: Secret;
   readonly webhookSecret: Secret | undefined;
+  /** Where the API is found, for links in messages; no slash at its end. */
+  readonly publicUrl: string | undefined;
   /** What CI systems are called with, by tenant, name and host. */
   readonly webhookTokens: WebhookTokens;
   readonly builders: readonly BuilderEntry[];
@@ -32,6 +36,7 @@ export interface WorkerConfig extends CommonConfig, RedisConfig {
   readonly quarantineAfter: number;
   readonly queueTimeoutMs: number;
   readonly retention: RetentionConfig;
+  readonly deliveryRetention: DeliveryRetentionConfig;
   /** A source that nothing refers to stays for so long after its last use. */
   readonly sourceGraceMs: number;
   /** Where webhooks may go, besides public addresses. */
@@ -46,6 +51,7 @@ export function loadConfig(env: Env): WorkerConfig {
       blobStore: fields.string('BLOB_STORE'),
       payloadSecret: fields.secret('PAYLOAD_SECRET'),
       webhookSecret: fields.optionalSecret('WEBHOOK_SECRET'),
+      publicUrl: publicUrl(fields),
       webhookTokens: fields.parsedSecret('WEBHOOK_TOKENS', parseWebhookTokens) ?? new WebhookTokens(),
       builders: fields.parsed('BUILDERS', parseBuilders) ?? [],
       registries: {
@@ -62,6 +68,11 @@ export function loadConfig(env: Env): WorkerConfig {
         days: fields.int('RETENTION_DAYS', { default: 30, min: 1 }),
         failedDays: fields.int('RETENTION_FAILED_DAYS', { default: 90, min: 1 }),
         jobs: fields.int('RETENTION_JOBS', { default: 100_000, min: 1 }),
+      },
+      deliveryRetention: {
+        days: fields.int('RETENTION_DELIVERIES_DAYS', { default: 3, min: 1 }),
+        failedDays: fields.int('RETENTION_FAILED_DELIVERIES_DAYS', { default: 30, min: 1 }),
+        deliveries: fields.int('RETENTION_DELIVERIES', { default: 100_000, min: 1 }),
       },
       sourceGraceMs: fields.int('SOURCE_GRACE_MS', { default: 24 * 3600 * 1_000, min: 60_000 }),
       egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),

@@ -1,5 +1,16 @@
 import { Counter, Gauge, Histogram, Registry } from '@slipway/shared/metrics';
 
+/** What came of an attempt to deliver a message; `failed` is tried again. */
+export type DeliveryOutcome =
+  | 'delivered'
+  | 'failed'
+  | 'exhausted'
+  | 'gone'
+  | 'refused'
+  | 'rejected'
+  | 'canceled'
+  | 'stale';
+
 export interface WorkerMetrics {
   readonly registry: Registry;
   readonly assembledBytes: Counter;

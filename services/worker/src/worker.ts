@@ -18,6 +18,7 @@ import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKey, webhookSecret } from '@slipway/shared/signing';
 import { cacheSources, createSourceReader, SourceUses } from '@slipway/shared/source';
+import { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import express from 'express';
 import { Agent } from 'undici';
 import { Attempts } from './attempts/attempt.js';
@@ -30,15 +31,19 @@ import { HealthDuty } from './fleet/health.js';
 import { Placement } from './fleet/placement.js';
 import { Batches } from './leader/batches.js';
 import { Capacity } from './leader/capacity.js';
+import { DeliverySweep } from './leader/deliveries.js';
+import { DeliveryRetention } from './leader/delivery-retention.js';
 import { Leader } from './leader/leader.js';
 import { Reconciler } from './leader/reconciler.js';
 import { Retention } from './leader/retention.js';
 import { SourceCollection } from './leader/source-collection.js';
 import { createMetrics } from './metrics.js';
-import { deliver } from './notify/delivery.js';
+import { Courier } from './notify/courier.js';
+import { hrefFrom } from './notify/message.js';
 import { Notifier } from './notify/notifier.js';
 
-const deliveryConcurrency = 20;
+/** Twice what one endpoint may have under way at most: while it hangs, there is room for the others. */
+const deliveryConcurrency = 100;
 /** Of the grace time, how much running builds get to end by themselves before they are handed back. */
 const drainShare = 0.7;
 
@@ -69,7 +74,10 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   });
   const dispatch = createDispatcher({ store, builds, logger });
   const batches = new BatchStore({ redis, keys });
-  const deliveries = createSender({ queue: 'deliveries', redis, keys });
+  const deliveryQueue = createSender({ queue: 'deliveries', redis, keys });
+  const deliveries = new DeliveryStore({ redis, keys });
+  const sealingKey = deriveKey(config.payloadSecret, 'callback secrets');
+  const endpoints = new EndpointStore({ redis, keys, sealingKey });
   const registry = new ReplicaRegistry({ redis, keys });
   const discovery = new Discovery({ builders: config.builders, registry, logger });
   const subscriber = connect('subscriber');
@@ -92,7 +100,8 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   const builderAgent = new Agent({ connections: null, pipelining: 1, connect: { timeout: 5_000 } });
   const webhookAgent = createEgressAgent({
     allow: config.egressAllow,
-    connections: 10,
+    // Endpoints of one host must not wait for one another.
+    connections: deliveryConcurrency,
     connectTimeoutMs: 5_000,
   });
   cleanups.defer('http agents', () => Promise.all([builderAgent.destroy(), webhookAgent.destroy()]));
@@ -122,6 +131,8 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     new Reconciler({ redis, keys, store, builds, metrics, logger }),
     new Batches({ batches, store, dequeue: (id) => builds.remove(id), logger }),
     new Retention({ store, blobs, config: config.retention, now: Date.now, logger }),
+    new DeliverySweep({ deliveries, queue: deliveryQueue, logger }),
+    new DeliveryRetention({ deliveries, config: config.deliveryRetention, logger }),
     new SourceCollection({
       redis,
       keys,
@@ -131,16 +142,20 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       logger,
     }),
   ];
-  const delivery = {
-    store,
-    batches,
-    sealingKey: deriveKey(config.payloadSecret, 'callback secrets'),
+  const courier = new Courier({
+    deliveries,
+    endpoints,
+    queue: deliveryQueue,
+    sealingKey,
     defaultSecret: webhookSecret({ configured: config.webhookSecret, payloadSecret: config.payloadSecret }),
+    tokens: config.webhookTokens,
+    publicUrl: config.publicUrl,
     dispatcher: webhookAgent,
     metrics,
     logger,
-    now: () => new Date(),
-  };
+    now: Date.now,
+    random: Math.random,
+  });
   const pools = [...new Set(config.builders.map(({ pool }) => pool))];
   const drain = () => {
     if (stopping.signal.aborted) return;
@@ -182,9 +197,12 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       lock_duration_ms: config.lockDurationMs,
       max_attempts: config.maxAttempts,
       retention: config.retention,
+      delivery_retention: config.deliveryRetention,
       source_grace_ms: config.sourceGraceMs,
+      public_url: config.publicUrl,
       payload_secret: 'configured',
       webhook_secret: config.webhookSecret ? 'configured' : 'derived',
+      webhook_tokens: config.webhookTokens.size,
     },
     'starting',
   );
@@ -204,7 +222,19 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     discovery,
     placement,
     new Leader({ redis, keys, workerName, duties, logger }),
-    new Notifier({ reader: connect('events'), redis, keys, store, batches, deliveries, workerName, logger }),
+    new Notifier({
+      reader: connect('events'),
+      redis,
+      keys,
+      store,
+      batches,
+      endpoints,
+      deliveries,
+      queue: deliveryQueue,
+      href: hrefFrom(config.publicUrl),
+      workerName,
+      logger,
+    }),
     ...pools.map((pool) =>
       createConsumer({
         ...queue,
@@ -223,10 +253,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       ...queue,
       queue: 'deliveries',
       concurrency: deliveryConcurrency,
-      handle: async (data, attempt) => {
-        await deliver(data, attempt, delivery);
-        return undefined;
-      },
+      handle: (data) => courier.handle(data),
     }),
   ];
 }

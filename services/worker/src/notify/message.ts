@@ -1,59 +1,148 @@
-import { type BatchMessage, isTerminal, type JobMessage } from '@slipway/shared/contracts';
+import type {
+  BatchMessage,
+  BuilderEvent,
+  BuilderMessage,
+  JobEvent,
+  JobEventType,
+  JobMessage,
+  Message,
+  WebhookEvent,
+  WebhookMessage,
+} from '@slipway/shared/contracts';
 import { type BatchRecord, type JobRecord, toBatch } from '@slipway/shared/jobs';
+import { replicaId } from '@slipway/shared/replicas';
 
-/** One a terminal event; the same however often the event is read. */
-export const deliveryId = ({ jobId, version }: { jobId: string; version: number }) =>
-  `dlv_${jobId}_${version}`;
+/** What a message may have as JSON, in bytes: some room is left below the 20 KB that Standard Webhooks asks for. */
+export const maxMessageBytes = 19_000;
 
-/** A batch ends once. */
-export const batchDeliveryId = (batchId: string) => `dlv_${batchId}`;
-export const batchMessageId = (batchId: string) => `msg_${batchId}`;
+/** The address of a path of the API: absolute where the installation was told its own URL. */
+export type Href = (path: string) => string;
 
-/** The `webhook-id`: the same over all attempts to deliver, so that a receiver can drop what it has. */
-export const messageId = ({ id, version }: Pick<JobRecord, 'id' | 'version'>) => `msg_${id}_${version}`;
+/** `publicUrl` may have a path, and has no slash at its end. */
+export const hrefFrom =
+  (publicUrl: string | undefined): Href =>
+  (path) =>
+    `${publicUrl ?? ''}${path}`;
 
-/** The body of the message that tells how a job ended; undefined while it has not. */
-export function webhookMessage(record: JobRecord): JobMessage | undefined {
-  const { id, state, spec, version, finishedAt, result, error } = record;
-  if (!isTerminal(state) || finishedAt === undefined) return undefined;
-  return {
-    type: `job.${state}`,
+const iso = (ms: number) => new Date(ms).toISOString();
+const sizeOf = (message: Message) => Buffer.byteLength(JSON.stringify(message));
+
+/** Whether messages tell of it; that a job waits for its next attempt is told to nobody. */
+export const isTold = (type: JobEventType): type is JobMessage['type'] => type !== 'job.requeued';
+
+/** What happened to a job. How it ended is only in the message of its end, however late another is made. */
+export function jobMessage(options: { record: JobRecord; event: JobEvent; href: Href }): JobMessage {
+  const { record, event, href } = options;
+  const { id, spec, result, error } = record;
+  const ended = event.version === record.version;
+  const message: JobMessage = {
+    type: event.type as JobMessage['type'],
     api_version: 'v1',
-    timestamp: new Date(finishedAt).toISOString(),
+    timestamp: iso(event.at),
     data: {
-      sequence: version,
-      url: `/v1/jobs/${id}`,
-      job: { id, state, ...(spec.function && { function: spec.function }), image: spec.image, version },
+      sequence: event.version,
+      url: href(`/v1/jobs/${id}`),
+      job: {
+        id,
+        state: event.state,
+        ...(spec.function && { function: spec.function }),
+        image: spec.image,
+        version: event.version,
+      },
       ...(record.batch !== undefined && { batch: record.batch }),
       ...(spec.vcs && { vcs: spec.vcs }),
-      ...(result?.digest && { digest: result.digest }),
-      ...(error && { code: error.code, detail: error.detail }),
+      ...(ended && result?.digest && { digest: result.digest }),
+      ...(ended && error && { code: error.code }),
       labels: spec.labels,
+    },
+  };
+  return ended && error ? withDetail(message, error.detail) : message;
+}
+
+/** As much of the detail as there is room for. */
+function withDetail(message: JobMessage, detail: string): JobMessage {
+  const having = (text: string): JobMessage => ({ ...message, data: { ...message.data, detail: text } });
+  const upTo = (length: number) =>
+    having(length < detail.length ? `${detail.slice(0, length).replace(halfPair, '')}…` : detail);
+  let length = Math.min(detail.length, maxMessageBytes);
+  while (length > 0 && sizeOf(upTo(length)) > maxMessageBytes) length = Math.floor(length * 0.75);
+  return upTo(length);
+}
+
+/** What is left at the end when a cut goes through a character of two code units. */
+const halfPair = /[\ud800-\udbff]$/;
+
+/** How a batch ended, with as many of the jobs that failed as there is room for. Undefined while it has not. */
+export function batchMessage(options: {
+  record: BatchRecord;
+  failed: readonly JobRecord[];
+  href: Href;
+}): BatchMessage | undefined {
+  const { record, failed, href } = options;
+  if (record.finishedAt === undefined) return undefined;
+  const { id, total, counts, labels, retry_of } = toBatch(record, record.finishedAt);
+  const failures: BatchMessage['data']['failures'] = [];
+  const message: BatchMessage = {
+    type: 'batch.finished',
+    api_version: 'v1',
+    timestamp: iso(record.finishedAt),
+    data: {
+      sequence: 1,
+      url: href(`/v1/batches/${id}`),
+      batch: { id, total, counts, labels, ...(retry_of !== undefined && { retry_of }) },
+      failures,
+    },
+  };
+  for (const { id: job, spec, error } of failed) {
+    failures.push({
+      id: job,
+      image: spec.image,
+      ...(spec.function !== undefined && { function: spec.function }),
+      ...(error && { code: error.code }),
+    });
+    if (sizeOf(message) <= maxMessageBytes) continue;
+    failures.pop();
+    break;
+  }
+  return message;
+}
+
+/** That calls of a replica are given up for a while, or made again. */
+export function builderMessage(options: { event: BuilderEvent; href: Href }): BuilderMessage {
+  const { event, href } = options;
+  return {
+    type: event.type,
+    api_version: 'v1',
+    timestamp: iso(event.at),
+    data: {
+      sequence: sequenceOf(event.position),
+      url: href('/v1/builders'),
+      builder: { id: replicaId(event.replica), url: event.replica },
     },
   };
 }
 
-/** The body of the message that tells how a batch ended; undefined while it has not. */
-export function batchWebhookMessage(
-  record: BatchRecord,
-  failed: readonly JobRecord[],
-): BatchMessage | undefined {
-  if (record.finishedAt === undefined) return undefined;
-  const { id, total, counts, labels, retry_of } = toBatch(record, record.finishedAt);
+/** That an endpoint was switched off, for the others of its tenant. */
+export function disabledMessage(options: {
+  event: WebhookEvent;
+  endpointUrl: string;
+  href: Href;
+}): WebhookMessage {
+  const { event, endpointUrl, href } = options;
   return {
-    type: 'batch.finished',
+    type: event.type,
     api_version: 'v1',
-    timestamp: new Date(record.finishedAt).toISOString(),
+    timestamp: iso(event.at),
     data: {
-      sequence: 1,
-      url: `/v1/batches/${id}`,
-      batch: { id, total, counts, labels, ...(retry_of !== undefined && { retry_of }) },
-      failures: failed.map(({ id: job, spec, error }) => ({
-        id: job,
-        image: spec.image,
-        ...(spec.function !== undefined && { function: spec.function }),
-        ...(error && { code: error.code }),
-      })),
+      sequence: sequenceOf(event.position),
+      url: href(`/v1/webhooks/${event.endpointId}`),
+      webhook: { id: event.endpointId, url: endpointUrl, reason: event.reason },
     },
   };
+}
+
+/** Positions of the stream grow, so they serve as numbers: milliseconds, then the place among those of the same one. */
+function sequenceOf(position: string): number {
+  const [ms, n] = position.split('-').map(Number);
+  return (ms ?? 0) * 1_000 + Math.min(n ?? 0, 999);
 }

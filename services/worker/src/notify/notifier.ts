@@ -1,27 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTerminal, type StreamEvent } from '@slipway/shared/contracts';
 import { parseEvents } from '@slipway/shared/events';
-import type { BatchStore, JobStore } from '@slipway/shared/jobs';
 import { type Component, untilAborted } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import type { QueueData, Sender } from '@slipway/shared/queues';
+import type { Sender } from '@slipway/shared/queues';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import { batchDeliveryId, deliveryId } from './message.js';
+import type { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
+import { deliveriesOf, type FanOutDeps } from './fan-out.js';
 
-interface NotifierOptions {
+interface NotifierOptions extends FanOutDeps {
   /** A connection of its own: its reads block. */
   readonly reader: Redis;
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly store: Pick<JobStore, 'get'>;
-  readonly batches: Pick<BatchStore, 'get'>;
-  readonly deliveries: Sender<'deliveries'>;
+  readonly endpoints: Pick<EndpointStore, 'active'>;
+  readonly deliveries: Pick<DeliveryStore, 'create' | 'dispatched'>;
+  readonly queue: Pick<Sender<'deliveries'>, 'add'>;
   readonly workerName: string;
   readonly logger: Logger;
 }
 
 const group = 'notifier';
 const batch = 100;
+/** Told of at once: each may be one for every endpoint, with a body of 20 KB. */
+const eventsAtOnce = 20;
 const blockMs = 5_000;
 /** Entries that a notifier took and did not settle for this long are taken over. */
 const abandonedAfterMs = 15_000;
@@ -29,16 +30,12 @@ const claimEveryMs = 5_000;
 const keepEventsMs = 24 * 3600 * 1_000;
 const trimEveryMs = 60_000;
 
-interface Delivery {
-  readonly id: string;
-  readonly data: QueueData<'deliveries'>;
-}
 type Entries = [string, string[] | null][];
 
 /**
  * Reads the event stream as one consumer group with the notifiers of the other workers, and makes one delivery
- * of every terminal event whose job or batch has a callback. Delivery ids are made from the event, so that reading an
- * event twice adds nothing.
+ * of every event for each endpoint that wants it and for the callback. Delivery ids are made from the event, so that
+ * reading an event twice adds nothing; an event is settled when its deliveries are written.
  */
 export class Notifier implements Component {
   readonly name = 'notifier';
@@ -104,26 +101,30 @@ export class Notifier implements Component {
   }
 
   async #settle(entries: Entries): Promise<void> {
-    const { redis, keys, deliveries } = this.#options;
-    if (entries.length === 0) return;
-    const wanted = await Promise.all(parseEvents(entries).map((event) => this.#delivery(event)));
-    await deliveries.add(wanted.flatMap((delivery) => delivery ?? []));
-    await redis.xack(keys.events, group, ...entries.map(([position]) => position));
+    for (let at = 0; at < entries.length; at += eventsAtOnce) {
+      await this.#tell(entries.slice(at, at + eventsAtOnce));
+    }
   }
 
-  /** Nobody is told of a batch that was never accepted. */
-  async #delivery(event: StreamEvent): Promise<Delivery | undefined> {
-    const { store, batches } = this.#options;
-    if (event.kind === 'batch') {
-      const { batchId } = event;
-      const record = await batches.get(batchId);
-      if (!record?.committed || record.callbackUrl === undefined) return undefined;
-      return { id: batchDeliveryId(batchId), data: { batchId } };
-    }
-    if (event.kind !== 'job') return undefined;
-    const { jobId, version } = event;
-    if (!isTerminal(event.state) || !(await store.get(jobId))?.spec.callback) return undefined;
-    return { id: deliveryId(event), data: { jobId, version } };
+  /** One event that cannot be told of leaves the others alone; it stays pending, and is tried again. */
+  async #tell(entries: Entries): Promise<void> {
+    const { redis, keys, endpoints, deliveries, queue } = this.#options;
+    const active = await endpoints.active();
+    const told = await Promise.allSettled(
+      entries.map(async (entry) => {
+        const [event] = parseEvents([entry]);
+        return event ? await deliveriesOf(event, active, this.#options) : [];
+      }),
+    );
+    const created = told.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+    await deliveries.create(created);
+    const ids = created.map(({ id }) => id);
+    await queue.add(ids.map((id) => ({ id, data: { deliveryId: id } })));
+    await deliveries.dispatched(ids);
+    const failed = told.find((each) => each.status === 'rejected');
+    const settled = entries.filter((_entry, at) => told[at]?.status !== 'rejected');
+    if (settled.length > 0) await redis.xack(keys.events, group, ...settled.map(([position]) => position));
+    if (failed) throw failed.reason;
   }
 
   /** Drops old entries, and never one that is not settled yet. */

@@ -5,6 +5,7 @@ import {
   type Socket,
   type Server as TcpServer,
 } from 'node:net';
+import { Secret } from '@slipway/shared/config';
 import { createEgressAgent, parseAllowlist } from '@slipway/shared/egress';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { send } from './send.js';
@@ -43,20 +44,19 @@ async function rawReceiver(onSocket: (socket: Socket) => void): Promise<string> 
   return await listen(server);
 }
 
-const post = (url: string, options: { timeoutMs?: number; allow?: string } = {}) => {
-  const { timeoutMs = 15_000, allow = '127.0.0.0/8,::1' } = options;
-  const dispatcher = createEgressAgent({
-    allow: parseAllowlist(allow),
-    connections: 5,
-    connectTimeoutMs: 5_000,
-  });
+function agent(allow = '127.0.0.0/8,::1') {
+  const options = { allow: parseAllowlist(allow), connections: 5, connectTimeoutMs: 5_000 };
+  const dispatcher = createEgressAgent(options);
   onTestFinished(() => dispatcher.destroy());
-  return send({
+  return dispatcher;
+}
+
+const post = (url: string, { timeoutMs = 15_000, allow }: { timeoutMs?: number; allow?: string } = {}) =>
+  send({
     request: { url, headers: { 'content-type': 'application/json' }, body: '{"a":1}' },
-    dispatcher,
+    dispatcher: agent(allow),
     signal: AbortSignal.timeout(timeoutMs),
   });
-};
 
 describe('a request', () => {
   it('brings the body and its headers, and tells the status and the beginning of the answer', async () => {
@@ -157,6 +157,26 @@ describe('a request', () => {
     expect(await post(garbage)).toEqual({ error: expect.stringMatching(/^HPE_|^HTTPParserError$/) });
   });
 
+  it('keeps no token that the answer repeats, not even a part of one', async () => {
+    const url = await receiver((req, res) =>
+      res.end(`${'x'.repeat(1_010)}you sent ${req.headers.authorization}`),
+    );
+    const token = new Secret('a-token-of-ours');
+    const outcome = await send({
+      request: { url, headers: { authorization: `Bearer ${token.reveal()}` }, body: '', token },
+      dispatcher: agent(),
+      signal: AbortSignal.timeout(5_000),
+    });
+    expect(outcome.response).toBe(`${'x'.repeat(1_010)}you sent Beare`);
+    const short = await receiver((req, res) => res.end(`you sent ${req.headers.authorization}`));
+    const repeated = await send({
+      request: { url: short, headers: { authorization: `Bearer ${token.reveal()}` }, body: '', token },
+      dispatcher: agent(),
+      signal: AbortSignal.timeout(5_000),
+    });
+    expect(repeated.response).toBe('you sent Bearer [token]');
+  });
+
   it('goes to no address that is not allowed', async () => {
     let reached = 0;
     const url = await receiver((_req, res) => {
@@ -168,20 +188,13 @@ describe('a request', () => {
   });
 
   it('says nothing of what was sent when that cannot be sent', async () => {
-    const dispatcher = createEgressAgent({
-      allow: parseAllowlist('127.0.0.0/8'),
-      connections: 1,
-      connectTimeoutMs: 100,
-    });
-    onTestFinished(() => dispatcher.destroy());
     const outcome = await send({
       request: {
-        method: 'POST',
         url: 'http://127.0.0.1:1',
         headers: { authorization: 'se\ncret' },
         body: '',
       },
-      dispatcher,
+      dispatcher: agent(),
       signal: AbortSignal.timeout(1_000),
     });
     expect(outcome).toEqual({ error: 'UND_ERR_INVALID_ARG' });

@@ -1,3 +1,4 @@
+import type { Secret } from '@slipway/shared/config';
 import { type Dispatcher, request } from 'undici';
 
 /** A POST, ready to be made. */
@@ -5,6 +6,8 @@ interface OutgoingRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** What it carries that must not be kept, should the answer repeat it. */
+  readonly token?: Secret | undefined;
 }
 
 /** What came of a request: a status, or what went wrong before there was one. */
@@ -53,7 +56,7 @@ export async function send({ request: outgoing, dispatcher, signal }: SendOption
     return {
       status: response.statusCode,
       headers: response.headers,
-      response: await beginning(response.body),
+      response: await beginning(response.body, outgoing.token),
     };
   } catch (error) {
     return { error: signal.aborted ? 'timed_out' : codeOf(error) };
@@ -61,7 +64,7 @@ export async function send({ request: outgoing, dispatcher, signal }: SendOption
 }
 
 /** What can be had of the body within the limits of size and time. */
-async function beginning(body: AsyncIterable<Uint8Array>): Promise<string> {
+async function beginning(body: AsyncIterable<Uint8Array>, token: Secret | undefined): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {
@@ -73,7 +76,8 @@ async function beginning(body: AsyncIterable<Uint8Array>): Promise<string> {
   } catch {
     // It broke off or took too long; the status has been said.
   }
-  const text = Buffer.concat(chunks).subarray(0, maxResponseBytes).toString('utf8');
+  const whole = Buffer.concat(chunks).subarray(0, maxResponseBytes).toString('utf8');
+  const text = token === undefined ? whole : whole.replaceAll(token.reveal(), '[token]');
   return Array.from(text.replace(unprintable, '\u{fffd}')).slice(0, keptCharacters).join('');
 }
 

@@ -18,6 +18,7 @@ import { createSourceStore } from '@slipway/shared/source';
 import { expect } from 'vitest';
 import type { WorkerConfig } from '../config.js';
 import { parseBuilders } from '../fleet/builders.js';
+import { WebhookTokens } from '../notify/formats/index.js';
 import { createWorker } from '../worker.js';
 import { archiveOf } from './archive.js';
 
@@ -142,12 +143,15 @@ async function startWorker(options: {
     blobStore: `file://${options.folder}`,
     payloadSecret: new Secret(payloadSecret),
     webhookSecret: undefined,
+    publicUrl: undefined,
+    webhookTokens: new WebhookTokens(),
     builders: parseBuilders(options.builders.join()),
     registries: { insecureRegistries: [], dockerConfig: options.folder },
     concurrency: 20,
     quarantineAfter: 2,
     queueTimeoutMs: 60_000,
     retention: { days: 30, failedDays: 90, jobs: 100_000 },
+    deliveryRetention: { days: 3, failedDays: 30, deliveries: 100_000 },
     sourceGraceMs: 60_000,
     buildTimeoutMs: 60_000,
     lockDurationMs: 2_000,

@@ -1,0 +1,42 @@
+import type { Logger } from '@slipway/shared/logger';
+import type { Sender } from '@slipway/shared/queues';
+import type { DeliveryStore } from '@slipway/shared/webhooks';
+import type { Duty } from './leader.js';
+
+interface DeliverySweepOptions {
+  readonly deliveries: Pick<DeliveryStore, 'due' | 'dispatched' | 'wakeLanes'>;
+  readonly queue: Pick<Sender<'deliveries'>, 'add' | 'missing'>;
+  readonly logger: Logger;
+}
+
+const pageSize = 500;
+
+/**
+ * Adds deliveries to the queue that it does not hold: those whose writer died before it could or that the API wrote, those in whose
+ * midst a worker died, and those whose lane may send again. Adding is harmless when the queue holds them after all.
+ */
+export class DeliverySweep implements Duty {
+  readonly name = 'deliveries';
+  readonly everyMs = 1_000;
+  readonly #options: DeliverySweepOptions;
+
+  constructor(options: DeliverySweepOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { deliveries } = this.#options;
+    await this.#add(await deliveries.wakeLanes());
+    await this.#add(await deliveries.due(pageSize));
+  }
+
+  async #add(ids: readonly string[]): Promise<void> {
+    const { deliveries, queue, logger } = this.#options;
+    if (ids.length === 0) return;
+    const missing = await queue.missing(ids);
+    await queue.add(missing.map((id) => ({ id, data: { deliveryId: id } })));
+    await deliveries.dispatched(ids);
+    if (missing.length > 0)
+      logger.info({ count: missing.length, first: missing[0] }, 'put back into the queue');
+  }
+}

@@ -1,0 +1,38 @@
+import type { Logger } from '@slipway/shared/logger';
+import type { DeliveryStore } from '@slipway/shared/webhooks';
+import type { Duty } from './leader.js';
+
+/** How long records of ended deliveries are kept. */
+export interface DeliveryRetentionConfig {
+  readonly days: number;
+  /** For those that did not arrive. */
+  readonly failedDays: number;
+  /** Ended deliveries of all kinds; the oldest go first. */
+  readonly deliveries: number;
+}
+
+interface DeliveryRetentionOptions {
+  readonly deliveries: Pick<DeliveryStore, 'prune'>;
+  readonly config: DeliveryRetentionConfig;
+  readonly logger: Logger;
+}
+
+const dayMs = 24 * 3600 * 1_000;
+
+/** Removes the records of deliveries that ended long ago, or of which there are too many; some a call. */
+export class DeliveryRetention implements Duty {
+  readonly name = 'delivery retention';
+  readonly everyMs = 1_000;
+  readonly #options: DeliveryRetentionOptions;
+
+  constructor(options: DeliveryRetentionOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { deliveries, config, logger } = this.#options;
+    const { days, failedDays, deliveries: max } = config;
+    const removed = await deliveries.prune({ deliveredMs: days * dayMs, failedMs: failedDays * dayMs, max });
+    if (removed > 0) logger.info({ removed }, 'removed records of ended deliveries');
+  }
+}

@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto';
+import { Secret } from '@slipway/shared/config';
+import type { DisabledReason, Message } from '@slipway/shared/contracts';
+import type { Logger } from '@slipway/shared/logger';
+import type { QueueData, Sender } from '@slipway/shared/queues';
+import { signWebhook, unseal } from '@slipway/shared/signing';
+import type { AttemptRecord, DeliveryRecord, DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
+import type { Dispatcher } from 'undici';
+import type { DeliveryOutcome, WorkerMetrics } from '../metrics.js';
+import { buildRequest, type FormatRequest, ordersMatter, type WebhookTokens } from './formats/index.js';
+import { type NextStep, nextStep } from './next-step.js';
+import { type SendOutcome, send } from './send.js';
+
+interface CourierOptions {
+  readonly deliveries: Pick<DeliveryStore, 'begin' | 'end' | 'list' | 'dispatched'>;
+  readonly endpoints: Pick<EndpointStore, 'get' | 'secrets'>;
+  readonly queue: Pick<Sender<'deliveries'>, 'add'>;
+  /** Opens the secrets that callbacks brought. */
+  readonly sealingKey: Buffer;
+  /** Signs for callbacks that brought none. */
+  readonly defaultSecret: Secret;
+  readonly tokens: WebhookTokens;
+  readonly publicUrl: string | undefined;
+  readonly dispatcher: Dispatcher;
+  readonly metrics: Pick<WorkerMetrics, 'deliveries'>;
+  readonly logger: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** For the request, its answer included. */
+const timeoutMs = 15_000;
+/** How long a delivery in hand is nobody else's; whoever dies over it leaves it for as long. */
+const leaseMs = 2 * timeoutMs;
+/** Requests of one tenant's callbacks to one host that may be under way at once. */
+const callbackMaxInFlight = 10;
+/** Deliveries of one job that are looked at for a later one. */
+const siblings = 100;
+
+/** What is to be done with a delivery: a request, or its end without one. */
+type Plan =
+  | { readonly kind: 'request'; readonly request: FormatRequest; readonly secrets: readonly Secret[] }
+  | End;
+interface End {
+  readonly kind: 'failed' | 'canceled';
+  readonly reason: string;
+  readonly disable?: undefined;
+}
+
+interface Report {
+  readonly record: DeliveryRecord;
+  readonly attempt: number;
+  readonly durationMs: number;
+  /** None where no request was made. */
+  readonly outcome: SendOutcome | undefined;
+  readonly step: NextStep | End;
+  readonly stale: boolean;
+  readonly disabled?: DisabledReason | undefined;
+}
+
+/**
+ * Makes the attempts of deliveries: each is begun (which takes a place in the lane of its endpoint), sent once, and ended by what
+ * `nextStep` says. Whoever dies in between leaves a lease that runs out; the delivery is then sent again, under the same `webhook-id`.
+ */
+export class Courier {
+  readonly #options: CourierOptions;
+
+  constructor(options: CourierOptions) {
+    this.#options = options;
+  }
+
+  /** Handles a delivery of the queue, and returns in how many milliseconds it is to come again, if it is. */
+  async handle({ deliveryId: id }: QueueData<'deliveries'>): Promise<number | undefined> {
+    const { deliveries, now } = this.#options;
+    const token = randomUUID();
+    const begun = await deliveries.begin(id, { token, leaseMs, maxInFlight: callbackMaxInFlight });
+    if (begun.outcome === 'later') return Math.max(0, begun.at - now());
+    if (begun.outcome !== 'begun') return undefined;
+    const { record, attempt } = begun;
+    const at = now();
+    const startedAt = performance.now();
+    const plan = await this.#plan(record);
+    const outcome = plan.kind === 'request' ? await this.#request(record, plan) : undefined;
+    const durationMs = Math.round(performance.now() - startedAt);
+    const step = outcome === undefined ? (plan as End) : this.#next(record, attempt, outcome);
+    const { released, stale, disabled } = await deliveries.end(id, token, {
+      ...(outcome && { attempt: attemptOf({ at, durationMs, outcome }) }),
+      verdict: step,
+      disable: step.kind === 'failed' ? step.disable : undefined,
+    });
+    this.#report({ record, attempt, durationMs, outcome, step, stale, disabled });
+    await this.#release(released);
+    return step.kind === 'retry' && !stale ? Math.max(0, step.at - now()) : undefined;
+  }
+
+  #next({ format }: DeliveryRecord, attempt: number, outcome: SendOutcome): NextStep {
+    const { now, random } = this.#options;
+    return nextStep({ attempt, outcome, format: format.type, now: now(), random });
+  }
+
+  async #plan(record: DeliveryRecord): Promise<Plan> {
+    const { endpoints, tokens, publicUrl, logger } = this.#options;
+    const { tenant, endpointId, url, format, body, messageId } = record;
+    const endpoint = endpointId === undefined ? undefined : await endpoints.get(tenant, endpointId);
+    if (endpointId !== undefined && !endpoint) return { kind: 'canceled', reason: 'webhook_deleted' };
+    if (ordersMatter(format) && (await this.#overtaken(record))) return { kind: 'canceled', reason: 'stale' };
+    const message = JSON.parse(body) as Message;
+    const request = buildRequest({ format, url, message, body, messageId, tenant, tokens, publicUrl });
+    if ('skip' in request) return { kind: 'canceled', reason: request.skip };
+    if ('fail' in request) return { kind: 'failed', reason: request.fail };
+    try {
+      const secrets = endpoint ? endpoints.secrets(endpoint) : [this.#callbackSecret(record)];
+      return { kind: 'request', request, secrets };
+    } catch (error) {
+      // Sealed with another payload secret than this worker's: no repetition changes that.
+      logger.error({ err: error, delivery_id: record.id }, 'the secret of a webhook cannot be opened');
+      return { kind: 'failed', reason: 'secret_unreadable' };
+    }
+  }
+
+  #callbackSecret({ sealedSecret, sealedFor }: DeliveryRecord): Secret {
+    const { sealingKey, defaultSecret } = this.#options;
+    return sealedSecret === undefined
+      ? defaultSecret
+      : new Secret(unseal(sealingKey, sealedSecret, sealedFor ?? ''));
+  }
+
+  /** Whether a later message about the same job is on its way to the endpoint, or has arrived there. */
+  async #overtaken({ tenant, endpointId, job, sequence }: DeliveryRecord): Promise<boolean> {
+    if (job === undefined) return false;
+    const { records } = await this.#options.deliveries.list({ tenant, job, limit: siblings });
+    return records.some(
+      (other) =>
+        other.endpointId === endpointId &&
+        other.sequence > sequence &&
+        (other.state === 'pending' || other.state === 'delivered'),
+    );
+  }
+
+  async #request(record: DeliveryRecord, plan: Plan & { kind: 'request' }): Promise<SendOutcome> {
+    const { dispatcher, now } = this.#options;
+    const { request, secrets } = plan;
+    const { url, body, token } = request;
+    const at = new Date(now());
+    const signature = request.signed ? signWebhook({ secrets, id: record.messageId, at, body }) : {};
+    const headers = { ...request.headers, ...signature };
+    const signal = AbortSignal.timeout(timeoutMs);
+    return await send({ request: { url, headers, body, token }, dispatcher, signal });
+  }
+
+  /** Puts deliveries that had to wait for room in their lane back into the queue. */
+  async #release(ids: readonly string[]): Promise<void> {
+    const { queue, deliveries } = this.#options;
+    if (ids.length === 0) return;
+    await queue.add(ids.map((id) => ({ id, data: { deliveryId: id } })));
+    await deliveries.dispatched(ids);
+  }
+
+  #report(attempt: Report): void {
+    const { metrics, logger } = this.#options;
+    const { record, outcome, step } = attempt;
+    const counted = attempt.stale ? 'stale' : countedAs(step);
+    metrics.deliveries.inc({ outcome: counted });
+    const fields = {
+      delivery_id: record.id,
+      webhook_id: record.messageId,
+      type: record.type,
+      format: record.format.type,
+      tenant: record.tenant,
+      ...(record.endpointId !== undefined && { webhook: record.endpointId }),
+      ...(record.job !== undefined && { job_id: record.job }),
+      ...(record.batch !== undefined && { batch_id: record.batch }),
+      host: new URL(record.url).host,
+      attempt: attempt.attempt,
+      outcome: counted,
+      ...('reason' in step && { reason: step.reason }),
+      ...(outcome?.status !== undefined && { status: outcome.status }),
+      ...(outcome?.error !== undefined && { error: outcome.error }),
+      ...(step.kind === 'retry' && { retry_at: new Date(step.at).toISOString() }),
+      ...(attempt.disabled !== undefined && { disabled: attempt.disabled }),
+      bytes: Buffer.byteLength(record.body),
+      duration_ms: attempt.durationMs,
+    };
+    logger.info(fields, step.kind === 'delivered' ? 'webhook delivered' : 'webhook not delivered');
+  }
+}
+
+function attemptOf(made: { at: number; durationMs: number; outcome: SendOutcome }): AttemptRecord {
+  const { at, durationMs, outcome } = made;
+  const { status, error, response } = outcome;
+  return status === undefined ? { at, durationMs, error } : { at, durationMs, status, response };
+}
+
+function countedAs(step: NextStep | End): DeliveryOutcome {
+  switch (step.kind) {
+    case 'delivered':
+    case 'canceled':
+      return step.kind;
+    case 'retry':
+      return 'failed';
+    case 'failed':
+      return finalOutcomes[step.reason] ?? 'rejected';
+  }
+}
+
+const finalOutcomes: Readonly<Record<string, DeliveryOutcome>> = {
+  gone: 'gone',
+  exhausted: 'exhausted',
+  egress_denied: 'refused',
+};

@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto';
+import {
+  type BatchEvent,
+  type BuilderEvent,
+  isTerminal,
+  type JobEvent,
+  type Message,
+  type StreamEvent,
+  type WebhookEvent,
+  type WebhookEventType,
+} from '@slipway/shared/contracts';
+import type { BatchStore, JobStore } from '@slipway/shared/jobs';
+import { replicaId } from '@slipway/shared/replicas';
+import type { EndpointRecord, NewDelivery } from '@slipway/shared/webhooks';
+import { wants } from './formats/index.js';
+import { batchMessage, builderMessage, disabledMessage, type Href, isTold, jobMessage } from './message.js';
+
+export interface FanOutDeps {
+  readonly store: Pick<JobStore, 'get' | 'list'>;
+  readonly batches: Pick<BatchStore, 'get'>;
+  readonly href: Href;
+}
+
+/** Of the replicas, which are the installation's, only this tenant is told. */
+const installationTenant = 'default';
+/** So many failures of a batch are read to be named. */
+const maxFailures = 50;
+
+/** A message, and whom it is for. */
+interface Announcement {
+  readonly message: Message;
+  /** The `webhook-id`: one an event, whoever is told of it. */
+  readonly messageId: string;
+  readonly tenant: string;
+  readonly endpoints: readonly EndpointRecord[];
+  readonly callback?: { readonly url: string; readonly sealedSecret: string | undefined } | undefined;
+  readonly job?: string;
+  readonly batch?: string | undefined;
+}
+
+/** Whom to tell of an event, out of these endpoints and the callbacks: the same deliveries, with the same ids, however often it is asked. */
+export async function deliveriesOf(
+  event: StreamEvent,
+  endpoints: readonly EndpointRecord[],
+  deps: FanOutDeps,
+): Promise<NewDelivery[]> {
+  const announcement = await announcementOf(event, endpoints, deps);
+  return announcement === undefined ? [] : fanOut(announcement);
+}
+
+function announcementOf(
+  event: StreamEvent,
+  endpoints: readonly EndpointRecord[],
+  deps: FanOutDeps,
+): Promise<Announcement | undefined> | Announcement | undefined {
+  switch (event.kind) {
+    case 'job':
+      return aboutJob(event, endpoints, deps);
+    case 'batch':
+      return aboutBatch(event, endpoints, deps);
+    case 'builder':
+      return aboutBuilder(event, endpoints, deps);
+    case 'webhook':
+      return aboutEndpoint(event, endpoints, deps);
+  }
+}
+
+/** The record is read only where somebody may want to know. Of the parts of a job nobody is told, only of the whole. */
+async function aboutJob(
+  event: JobEvent,
+  endpoints: readonly EndpointRecord[],
+  { store, href }: FanOutDeps,
+): Promise<Announcement | undefined> {
+  const { type, jobId, version, state } = event;
+  if (!isTold(type)) return undefined;
+  const subscribed = endpoints.filter(({ events }) => events.includes(type));
+  if (subscribed.length === 0 && !isTerminal(state)) return undefined;
+  const record = await store.get(jobId);
+  if (!record || record.partOf !== undefined) return undefined;
+  const { tenant, spec, batch, sealedCallbackSecret } = record;
+  const interested = subscribed.filter((endpoint) => isFor(endpoint, tenant, spec.labels));
+  const callback =
+    isTerminal(state) && spec.callback
+      ? { url: spec.callback.url, sealedSecret: sealedCallbackSecret }
+      : undefined;
+  if (interested.length === 0 && !callback) return undefined;
+  return {
+    message: jobMessage({ record, event, href }),
+    messageId: `msg_${jobId}_${version}`,
+    tenant,
+    endpoints: interested,
+    callback,
+    job: jobId,
+    batch,
+  };
+}
+
+/** Nobody is told of a batch that was never accepted. */
+async function aboutBatch(
+  { batchId, type }: BatchEvent,
+  endpoints: readonly EndpointRecord[],
+  { store, batches, href }: FanOutDeps,
+): Promise<Announcement | undefined> {
+  const record = await batches.get(batchId);
+  if (!record?.committed) return undefined;
+  const { tenant, labels, callbackUrl, sealedCallbackSecret } = record;
+  const interested = endpoints.filter(
+    (endpoint) => endpoint.events.includes(type) && isFor(endpoint, tenant, labels),
+  );
+  if (interested.length === 0 && callbackUrl === undefined) return undefined;
+  const failed = await store.list({ tenant, batch: batchId, state: 'failed', limit: maxFailures });
+  const message = batchMessage({ record, failed: failed.records, href });
+  return (
+    message && {
+      message,
+      messageId: `msg_${batchId}`,
+      tenant,
+      endpoints: interested,
+      callback:
+        callbackUrl === undefined ? undefined : { url: callbackUrl, sealedSecret: sealedCallbackSecret },
+      batch: batchId,
+    }
+  );
+}
+
+function aboutBuilder(
+  event: BuilderEvent,
+  endpoints: readonly EndpointRecord[],
+  { href }: FanOutDeps,
+): Announcement {
+  return {
+    message: builderMessage({ event, href }),
+    messageId: `msg_${replicaId(event.replica)}_${safe(event.position)}`,
+    tenant: installationTenant,
+    endpoints: subscribers(endpoints, event.type, installationTenant),
+  };
+}
+
+/** The others of the tenant are told; none where the endpoint was deleted since. */
+function aboutEndpoint(
+  event: WebhookEvent,
+  endpoints: readonly EndpointRecord[],
+  { href }: FanOutDeps,
+): Announcement | undefined {
+  const { endpointId, tenant, type, position } = event;
+  const disabled = endpoints.find(({ id }) => id === endpointId);
+  return (
+    disabled && {
+      message: disabledMessage({ event, endpointUrl: disabled.url, href }),
+      messageId: `msg_${endpointId}_${safe(position)}`,
+      tenant,
+      endpoints: subscribers(endpoints, type, tenant).filter(({ id }) => id !== endpointId),
+    }
+  );
+}
+
+/** Labels are those of jobs and batches: an endpoint that asks for some is told of other things all the same. */
+const subscribers = (endpoints: readonly EndpointRecord[], type: WebhookEventType, tenant: string) =>
+  endpoints.filter((endpoint) => endpoint.tenant === tenant && endpoint.events.includes(type));
+
+const isFor = (endpoint: EndpointRecord, tenant: string, labels: Readonly<Record<string, string>>) =>
+  endpoint.tenant === tenant &&
+  Object.entries(endpoint.labels).every(
+    ([name, value]) => Object.hasOwn(labels, name) && labels[name] === value,
+  );
+
+const safe = (position: string) => position.replace('-', '_');
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** Made from the event and whom it is told, so that telling it again makes nothing new. */
+const deliveryId = (messageId: string, receiver: string) =>
+  `dlv_${sha256(`${messageId} ${receiver}`).slice(0, 32)}`;
+
+function fanOut(announcement: Announcement): NewDelivery[] {
+  const { message, messageId, tenant, endpoints, callback, job, batch } = announcement;
+  const common = {
+    messageId,
+    tenant,
+    type: message.type,
+    sequence: message.data.sequence,
+    // Every attempt sends these very bytes.
+    body: JSON.stringify(message),
+    ...(job !== undefined && { job }),
+    ...(batch !== undefined && { batch }),
+  };
+  const deliveries: NewDelivery[] = endpoints
+    .filter(({ format }) => wants(format, message))
+    .map(({ id, url, format }) => ({
+      ...common,
+      id: deliveryId(messageId, id),
+      lane: `endpoint:${id}`,
+      endpointId: id,
+      url,
+      format,
+    }));
+  if (callback) {
+    const { url, sealedSecret } = callback;
+    deliveries.push({
+      ...common,
+      id: deliveryId(messageId, 'callback'),
+      // Those of one tenant to one host share what they may have under way, and what becomes of the host.
+      lane: `callback:${sha256(`${tenant} ${new URL(url).origin}`).slice(0, 16)}`,
+      url,
+      format: { type: 'standard' },
+      ...(sealedSecret !== undefined && { sealedSecret, sealedFor: job ?? batch ?? '' }),
+    });
+  }
+  return deliveries;
+}

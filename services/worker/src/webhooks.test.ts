@@ -1,0 +1,328 @@
+import { randomBytes } from 'node:crypto';
+import { Secret } from '@slipway/shared/config';
+import { type EndpointRequest, endpointRequestSchema } from '@slipway/shared/contracts';
+import { newId } from '@slipway/shared/ids';
+import { deriveKey } from '@slipway/shared/signing';
+import { DeliveryStore, EndpointStore, type NewDelivery } from '@slipway/shared/webhooks';
+import { Webhook } from 'standardwebhooks';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import type { WorkerConfig } from './config.js';
+import { parseWebhookTokens } from './notify/formats/index.js';
+import { type ReceivedCall, type Receiver, startReceiver, status } from './testing/receiver.js';
+import { held, startReplica } from './testing/replica.js';
+import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';
+
+let installation: Installation;
+let endpoints: EndpointStore;
+let deliveries: DeliveryStore;
+let closing: (() => Promise<unknown>)[];
+beforeEach(async () => {
+  installation = await createInstallation(inject('redisUrl'));
+  const { redis, keys } = installation;
+  endpoints = new EndpointStore({
+    redis,
+    keys,
+    sealingKey: deriveKey(new Secret(payloadSecret), 'callback secrets'),
+  });
+  deliveries = new DeliveryStore({ redis, keys });
+  closing = [];
+});
+afterEach(async () => {
+  // What hangs is let go first, so that workers need not wait for it.
+  await Promise.all(closing.map((close) => close()));
+  await installation.dispose();
+});
+
+const receiver = async (): Promise<Receiver> => {
+  const started = await startReceiver();
+  closing.push(() => started.close());
+  return started;
+};
+const endpoint = async (
+  to: Receiver | string,
+  changes: Partial<EndpointRequest> = {},
+  tenant = 'default',
+) => {
+  const url = typeof to === 'string' ? to : to.url;
+  const { endpoint: record, secret } = await endpoints.create(
+    tenant,
+    endpointRequestSchema.parse({ url, ...changes }),
+  );
+  return { id: record.id, secret };
+};
+/** Without builders nothing is built. */
+const startWorker = (changes: Partial<WorkerConfig> = {}, builders = ['http://127.0.0.1:1']) =>
+  installation.startWorker(builders, changes);
+
+/** A job that is over at once, which makes a `job.queued` and a `job.canceled`. */
+const canceled = async (changes: object = {}, tenant = 'default'): Promise<string> => {
+  const id = newId('job');
+  await installation.create(id, changes, { tenant: { name: tenant, weight: 1 } });
+  await installation.store.cancel(id);
+  return id;
+};
+const patiently = { timeout: 15_000 };
+const arrived = (hook: Receiver, count: number) =>
+  expect.poll(() => hook.calls.length, patiently).toBeGreaterThanOrEqual(count);
+const told = (hook: Receiver) =>
+  hook.messages().map(({ type, data }) => [type, 'job' in data ? data.job.id : undefined]);
+const of = async (endpointId: string) =>
+  (await deliveries.list({ tenant: 'default', endpoint: endpointId, limit: 100 })).records;
+const verify = (secret: string, { body, headers }: ReceivedCall) =>
+  new Webhook(secret).verify(body, headers as Record<string, string>);
+
+describe('endpoints', () => {
+  it('are told of what they are for, by type, labels and tenant', async () => {
+    const [ends, labelled, all, foreign] = [
+      await receiver(),
+      await receiver(),
+      await receiver(),
+      await receiver(),
+    ];
+    await endpoint(ends);
+    await endpoint(labelled, { events: ['job.queued', 'job.canceled'], labels: { team: 'a', env: 'prod' } });
+    await endpoint(all, { events: ['job.queued', 'job.started', 'job.canceled'] });
+    await endpoint(foreign, {}, 'other');
+    await endpoint(`${foreign.url}/off`, { enabled: false }, 'other');
+    await startWorker();
+    const mine = await canceled({ labels: { team: 'a', env: 'prod', more: 'x' } });
+    const half = await canceled({ labels: { team: 'a' } });
+    const theirs = await canceled({ labels: { team: 'a', env: 'prod' } }, 'other');
+    await arrived(all, 4);
+    await arrived(ends, 2);
+    await arrived(labelled, 2);
+    await arrived(foreign, 1);
+    // Whatever else is wrongly sent would be sent before what comes after it in the stream.
+    const last = await canceled();
+    const lastOfOther = await canceled({}, 'other');
+    await arrived(all, 6);
+    await arrived(ends, 3);
+    await arrived(foreign, 2);
+    expect(told(ends).sort()).toEqual([mine, half, last].map((id) => ['job.canceled', id]).sort());
+    expect(told(labelled).sort()).toEqual([
+      ['job.canceled', mine],
+      ['job.queued', mine],
+    ]);
+    expect(told(all)).toHaveLength(6);
+    expect(told(foreign).sort()).toEqual([theirs, lastOfOther].map((id) => ['job.canceled', id]).sort());
+  });
+
+  it('are told in their order of what became of a job, with links to the API', async () => {
+    const hook = await receiver();
+    await endpoint(hook, { events: ['job.queued', 'job.started', 'job.succeeded'] });
+    const builder = await startReplica(payloadSecret);
+    closing.push(() => builder.stop());
+    await startWorker({ publicUrl: 'https://slipway.example/ci' }, [builder.url]);
+    const id = await installation.submit();
+    await installation.ended(id);
+    await arrived(hook, 3);
+    const messages = hook.messages().sort((a, b) => a.data.sequence - b.data.sequence);
+    expect(messages.map(({ type, data }) => [type, data.url])).toEqual(
+      ['job.queued', 'job.started', 'job.succeeded'].map((type) => [
+        type,
+        `https://slipway.example/ci/v1/jobs/${id}`,
+      ]),
+    );
+    expect(new Set(hook.calls.map(({ id: each }) => each)).size).toBe(3);
+  });
+
+  it('wait for no other: one that hangs, with hundreds of messages', async () => {
+    const [slow, quick] = [await receiver(), await receiver()];
+    slow.answer(() => undefined);
+    const settings = { events: ['job.canceled' as const] };
+    await endpoint(slow, settings);
+    await endpoint(quick, settings);
+    await startWorker();
+    const ids: string[] = [];
+    for (let n = 0; n < 300; n++) ids.push(await canceled());
+    await arrived(quick, 300);
+    expect(new Set(told(quick).map(([, id]) => id))).toEqual(new Set(ids));
+    // Its requests hang for 15 s, so these are all of the first ones.
+    expect(slow.calls).toHaveLength(10);
+  });
+
+  it('are switched off by 410, of which the others are told', async () => {
+    const [gone, other, foreign] = [await receiver(), await receiver(), await receiver()];
+    gone.answer(status(410));
+    const events = ['job.canceled' as const, 'webhook.disabled' as const];
+    const { id } = await endpoint(gone, { events });
+    const { id: otherId } = await endpoint(other, { events: ['webhook.disabled'], labels: { team: 'a' } });
+    await endpoint(foreign, { events: ['webhook.disabled', 'job.canceled'] }, 'other');
+    await startWorker();
+    await canceled();
+    await arrived(other, 1);
+    expect(other.messages()[0]).toMatchObject({
+      type: 'webhook.disabled',
+      data: { url: `/v1/webhooks/${id}`, webhook: { id, url: gone.url, reason: 'gone' } },
+    });
+    expect(await endpoints.get('default', id)).toMatchObject({
+      enabled: false,
+      disabled: { reason: 'gone' },
+    });
+    expect(await of(id)).toMatchObject([
+      { state: 'failed', reason: 'gone', attempts: [{ number: 1, status: 410 }] },
+    ]);
+    // What comes now is recorded, so that it can be recovered, and not sent.
+    await canceled();
+    await canceled({}, 'other');
+    await arrived(foreign, 1);
+    await expect.poll(async () => (await of(id)).length, patiently).toBe(2);
+    expect((await of(id)).map(({ state }) => state)).toEqual(['failed', 'failed']);
+    expect(gone.calls).toHaveLength(1);
+    expect(foreign.messages().map(({ type }) => type)).toEqual(['job.canceled']);
+    expect(await of(otherId)).toHaveLength(1);
+  });
+
+  it('get every message when they are back, with the same id, the same bytes and both signatures', async () => {
+    const hook = await receiver();
+    const { id, secret } = await endpoint(hook, { events: ['job.canceled'] });
+    hook.answer(status(503));
+    await startWorker();
+    const first = await canceled();
+    await arrived(hook, 1);
+    await expect.poll(async () => (await of(id))[0]?.attempts.length, patiently).toBe(1);
+    await hook.close();
+    const second = await canceled();
+    await expect
+      .poll(async () => (await of(id)).map(({ attempts }) => attempts.at(-1)?.error), patiently)
+      .toContain('ECONNREFUSED');
+    const rotated = (await endpoints.rotate('default', id))?.secret ?? '';
+    hook.answer(status(200));
+    await hook.open();
+    await arrived(hook, 3);
+    await expect
+      .poll(async () => (await of(id)).map(({ state }) => state), patiently)
+      .toEqual(['delivered', 'delivered']);
+    const [failed, ...delivered] = hook.calls as [ReceivedCall, ...ReceivedCall[]];
+    const again = delivered.find((call) => call.id === failed.id);
+    expect(again?.body).toBe(failed.body);
+    expect(new Set(told(hook).map(([, job]) => job))).toEqual(new Set([first, second]));
+    expect(verify(secret, failed)).toMatchObject({ type: 'job.canceled' });
+    expect(() => verify(rotated, failed)).toThrow();
+    for (const call of delivered) {
+      for (const known of [secret, rotated]) expect(verify(known, call)).toMatchObject({ api_version: 'v1' });
+    }
+  });
+
+  it('are told that the circuit of a replica has opened, those of the default tenant', async () => {
+    const [hook, foreign] = [await receiver(), await receiver()];
+    const events = ['builder.circuit_opened' as const, 'job.canceled' as const];
+    await endpoint(hook, { events, labels: { team: 'a' } });
+    await endpoint(foreign, { events }, 'other');
+    const builder = await startReplica(payloadSecret);
+    await startWorker({}, [builder.url]);
+    await builder.stop();
+    for (let n = 0; n < 5; n++) await installation.submit();
+    await arrived(hook, 1);
+    expect(hook.messages()[0]).toMatchObject({
+      type: 'builder.circuit_opened',
+      data: { builder: { url: builder.url } },
+    });
+    await canceled({}, 'other');
+    await arrived(foreign, 1);
+    expect(foreign.messages()[0]?.type).toBe('job.canceled');
+  });
+});
+
+describe('a status of a commit', () => {
+  const vcs = { repo: 'acme/shop', sha: 'a'.repeat(40) };
+
+  it('is set with the token of the host, and never back to an earlier one', async () => {
+    const api = await receiver();
+    const { origin, host } = new URL(api.url);
+    const { id } = await endpoint(origin, {
+      events: ['job.started', 'job.succeeded'],
+      format: { type: 'github_commit_status', token: 'gh' },
+    });
+    const builder = await startReplica(payloadSecret);
+    closing.push(() => builder.stop());
+    const slow = held();
+    builder.next(slow.behaviour);
+    const webhookTokens = parseWebhookTokens(`gh@http://${host}=s3cr3t-token`);
+    await startWorker({ webhookTokens }, [builder.url]);
+    api.answer((res, { headers }) => res.writeHead(500).end(`you said ${headers.authorization}`));
+    await installation.submit({ vcs });
+    await arrived(api, 1);
+    await expect.poll(async () => (await of(id))[0]?.attempts.length, patiently).toBe(1);
+    api.answer(status(201));
+    slow.release();
+    await expect
+      .poll(async () => (await of(id)).map(({ type, state, reason }) => [type, state, reason]), patiently)
+      .toEqual([
+        ['job.succeeded', 'delivered', undefined],
+        ['job.started', 'canceled', 'stale'],
+      ]);
+    expect(api.calls.map(({ path, body }) => [path, JSON.parse(body).state])).toEqual([
+      [`/repos/acme/shop/statuses/${vcs.sha}`, 'pending'],
+      [`/repos/acme/shop/statuses/${vcs.sha}`, 'success'],
+    ]);
+    expect(api.calls[0]?.headers).toMatchObject({ authorization: 'Bearer s3cr3t-token' });
+    expect(api.calls[0]?.headers).not.toHaveProperty('webhook-signature');
+    expect(JSON.stringify(await of(id))).not.toContain('s3cr3t-token');
+  });
+});
+
+describe('a worker that dies', () => {
+  const delivery = (endpointId: string, url: string): NewDelivery => ({
+    id: `dlv_${randomBytes(16).toString('hex')}`,
+    messageId: `msg_${randomBytes(8).toString('hex')}`,
+    tenant: 'default',
+    lane: `endpoint:${endpointId}`,
+    endpointId,
+    url,
+    type: 'webhook.test',
+    sequence: 1,
+    format: { type: 'standard' },
+    body: JSON.stringify({
+      type: 'webhook.test',
+      api_version: 'v1',
+      timestamp: new Date().toISOString(),
+      data: { sequence: 1, url: '/', webhook: { id: endpointId, url } },
+    }),
+  });
+
+  it('loses no delivery that it has written and not queued', async () => {
+    const hook = await receiver();
+    const { id } = await endpoint(hook);
+    const lost = delivery(id, hook.url);
+    await deliveries.create([lost]);
+    await startWorker();
+    await arrived(hook, 1);
+    expect(hook.calls.map((call) => call.id)).toEqual([lost.messageId]);
+  });
+
+  it('loses none that it was about to send, or has sent without anybody knowing', async () => {
+    const hook = await receiver();
+    const { id } = await endpoint(hook);
+    const lost = delivery(id, hook.url);
+    await deliveries.create([lost]);
+    await deliveries.dispatched([lost.id]);
+    const begun = await deliveries.begin(lost.id, { token: 'dead', leaseMs: 500, maxInFlight: 1 });
+    expect(begun.outcome).toBe('begun');
+    await startWorker();
+    await arrived(hook, 1);
+    await expect.poll(async () => (await of(id))[0]?.state, patiently).toBe('delivered');
+    expect(hook.calls[0]).toMatchObject({ id: lost.messageId, body: lost.body });
+  });
+
+  it('loses no event that it has read, and makes nothing twice of one that it had made deliveries of', async () => {
+    const hook = await receiver();
+    const { id } = await endpoint(hook, { events: ['job.canceled'] });
+    const { redis, keys } = installation;
+    await redis.xgroup('CREATE', keys.events, 'notifier', '0', 'MKSTREAM');
+    const job = await canceled();
+    await redis.xreadgroup('GROUP', 'notifier', 'dead', 'COUNT', 100, 'STREAMS', keys.events, '>');
+    const pending = (await redis.xpending(keys.events, 'notifier', '-', '+', 10)) as [string][];
+    expect(pending).toHaveLength(2);
+    for (const [position] of pending)
+      await redis.xclaim(keys.events, 'notifier', 'dead', 0, position, 'IDLE', 60_000);
+    await startWorker();
+    await arrived(hook, 1);
+    // The same events once more, as if they had never been settled.
+    await redis.xgroup('SETID', keys.events, 'notifier', '0');
+    const after = await canceled();
+    await arrived(hook, 2);
+    expect(told(hook)).toEqual([job, after].map((each) => ['job.canceled', each]));
+    expect(await of(id)).toHaveLength(2);
+  });
+});
