@@ -30,7 +30,7 @@ type OptionName = keyof typeof options;
 
 const takes: Readonly<Record<FormatType, Partial<Record<OptionName, 'required' | 'optional'>>>> = {
   standard: {},
-  jenkins: {},
+  jenkins: { formatToken: 'optional' },
   github_commit_status: { formatToken: 'required', context: 'optional' },
   github_dispatch: { formatToken: 'required', repo: 'optional', eventType: 'optional' },
   gitlab_commit_status: { formatToken: 'required', project: 'optional', statusName: 'optional' },

@@ -61,6 +61,10 @@ describe('a format', () => {
       { type: 'github_dispatch', token: 'gh', repo: 'a/b', event_type: 'built' },
     ],
     [
+      { format: 'jenkins', formatToken: 'deploy' },
+      { type: 'jenkins', token: 'deploy' },
+    ],
+    [
       { format: 'gitlab_commit_status', formatToken: 'gl', statusName: 'build' },
       { type: 'gitlab_commit_status', token: 'gl', name: 'build' },
     ],
@@ -74,7 +78,7 @@ describe('a format', () => {
 
   test.each<[FormatOptions, RegExp]>([
     [{ ref: 'main' }, /^--ref needs --format$/],
-    [{ format: 'jenkins', formatToken: 'x' }, /^--format-token does not go with --format jenkins$/],
+    [{ format: 'standard', formatToken: 'x' }, /^--format-token does not go with --format standard$/],
     [{ format: 'gitlab_pipeline', formatToken: 'x' }, /^--format gitlab_pipeline needs --project and --ref$/],
   ])('%j is wrong usage', (options, message) => {
     expect(() => formatOf(options)).toThrow(message);
