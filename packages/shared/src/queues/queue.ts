@@ -35,15 +35,13 @@ interface SenderOptions<N extends QueueName> {
 export function createSender<N extends QueueName>(options: SenderOptions<N>): Sender<N> {
   const { queue, pool, redis, keys } = options;
   const name = queueName(queue, pool);
-  const { schema, attempts, backoffMs } = queueCatalog[queue];
+  const { schema } = queueCatalog[queue];
   const bull = new Queue(name, {
     connection: redis,
     prefix: keys.bullPrefix,
     skipWaitingForReady: true,
     streams: { events: { maxLen: 1_000 } },
     defaultJobOptions: {
-      attempts,
-      ...(backoffMs.length > 0 && { backoff: { type: 'table' } }),
       removeOnComplete: true,
       removeOnFail: true,
     },

@@ -14,8 +14,8 @@ interface ConsumerOptions<N extends QueueName> {
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly logger: Logger;
-  /** Handles one job. A number says: again, after so many milliseconds. Throwing leaves the retry to the catalogue. */
-  readonly handle: (data: QueueData<N>, delivery: number) => Promise<number | undefined>;
+  /** Handles one job. A number says: again, after so many milliseconds. One that throws is left to whoever looks for lost ones. */
+  readonly handle: (data: QueueData<N>) => Promise<number | undefined>;
   readonly onLockLost?: (id: string) => void;
   /** Called when the consumer is to stop, before it waits for the jobs in hand. */
   readonly onStop?: () => void;
@@ -24,7 +24,7 @@ interface ConsumerOptions<N extends QueueName> {
 /** The one adapter between a handler and BullMQ: a queue of the catalogue as a component. */
 export function createConsumer<N extends QueueName>(options: ConsumerOptions<N>): Component {
   const { queue, pool, redis, keys, logger, handle } = options;
-  const { schema, backoffMs } = queueCatalog[queue];
+  const { schema } = queueCatalog[queue];
   const name = queueName(queue, pool);
   return {
     name: `${name} consumer`,
@@ -32,7 +32,7 @@ export function createConsumer<N extends QueueName>(options: ConsumerOptions<N>)
       const worker = new Worker(
         name,
         async (job: Job, token) => {
-          const delayMs = await handle(schema.parse(job.data) as QueueData<N>, job.attemptsMade + 1);
+          const delayMs = await handle(schema.parse(job.data) as QueueData<N>);
           if (delayMs === undefined) return;
           await job.moveToDelayed(Date.now() + delayMs, token);
           throw new DelayedError();
@@ -47,15 +47,12 @@ export function createConsumer<N extends QueueName>(options: ConsumerOptions<N>)
           maxStalledCount: Number.MAX_SAFE_INTEGER,
           // An idle worker looks again this often, in seconds; that is how soon it sees a raised concurrency.
           drainDelay: 1,
-          settings: {
-            backoffStrategy: (made) => jitter(backoffMs[Math.min(made, backoffMs.length) - 1] ?? 0),
-          },
           autorun: false,
         },
       );
       worker.on('error', (error) => logger.warn({ err: error, queue: name }, 'queue error'));
       worker.on('failed', (job, error) => {
-        logger.warn({ err: error, queue: name, id: job?.id, made: job?.attemptsMade }, 'handling failed');
+        logger.warn({ err: error, queue: name, id: job?.id }, 'handling failed');
       });
       worker.on('lockRenewalFailed', (ids) => {
         for (const id of ids) options.onLockLost?.(id);
@@ -73,5 +70,3 @@ export function createConsumer<N extends QueueName>(options: ConsumerOptions<N>)
     },
   };
 }
-
-const jitter = (ms: number) => Math.round(ms * (0.9 + Math.random() * 0.2));

@@ -10,6 +10,8 @@ interface DeliverySweepOptions {
 }
 
 const pageSize = 500;
+/** At once, so that the other duties get their turn. */
+const mostPages = 10;
 
 /**
  * Adds deliveries to the queue that it does not hold: those whose writer died before it could or that the API wrote, those in whose
@@ -27,7 +29,11 @@ export class DeliverySweep implements Duty {
   async run(): Promise<void> {
     const { deliveries } = this.#options;
     await this.#add(await deliveries.wakeLanes());
-    await this.#add(await deliveries.due(pageSize));
+    for (let page = 0; page < mostPages; page++) {
+      const due = await deliveries.due(pageSize);
+      await this.#add(due);
+      if (due.length < pageSize) return;
+    }
   }
 
   async #add(ids: readonly string[]): Promise<void> {

@@ -32,7 +32,7 @@ interface CourierOptions {
 /** For the request, its answer included. */
 const timeoutMs = 15_000;
 /** How long a delivery in hand is nobody else's; whoever dies over it leaves it for as long. */
-const leaseMs = 2 * timeoutMs;
+const leaseMs = timeoutMs + 5_000;
 /** Requests of one tenant's callbacks to one host that may be under way at once. */
 const callbackMaxInFlight = 10;
 /** Deliveries of one job that are looked at for a later one. */
