@@ -36,6 +36,7 @@ export function reportError(
 /** Where the API speaks of HTTP, what it means for someone at a command line. */
 const remedies: Readonly<Record<string, string>> = {
   unauthorized: 'Set SLIPWAY_TOKEN to the API token of this server.',
+  webhook_disabled: 'Enable it first: slipway webhooks update ID --enable.',
 };
 
 function describe(error: unknown): Report {

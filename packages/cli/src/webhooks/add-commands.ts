@@ -190,7 +190,7 @@ function addDeliveryCommands(webhooks: Command, { context, onExit, talks }: Webh
       .command('redeliver')
       .summary('send a message again')
       .description(
-        'Sends the message of a delivery again, with the same webhook-id, as a delivery of its own, and shows what was\n' +
+        'Sends the message of a delivery again, with the same webhook-id, as a delivery of its own, and shows what was ' +
           'answered. Ends with 1 if it was not delivered.',
       )
       .argument('<delivery>', 'the id of a delivery, as `deliveries` shows it')
@@ -220,11 +220,11 @@ function addListenCommand(webhooks: Command, { context, onExit, talks }: Webhook
       .command('listen')
       .summary('receive webhooks on this machine, for development')
       .description(
-        'Makes an endpoint that leads to this machine, verifies what comes and prints a line a message, until Ctrl-C, which\n' +
+        'Makes an endpoint that leads to this machine, verifies what comes and prints a line a message, until Ctrl-C, which ' +
           'removes the endpoint again. With --forward each message goes on to a program with its headers, and the answer back.\n\n' +
           'With --secret no endpoint is made, and no server is needed.',
       )
-      .option('--port <port>', 'on 127.0.0.1; default: a free one', whole({ min: 0, max: 65_535 }), 0)
+      .option('--port <port>', 'on 127.0.0.1; default: a free one', whole({ min: 1, max: 65_535 }))
       .option('--forward <url>', 'a program that each message goes on to', httpUrl)
       .addOption(eventOption('only these events; may be repeated; default: the ends of jobs and batches'))
       .option('--label <name=value>', 'only jobs and batches with this label; may be repeated', label)
@@ -259,7 +259,7 @@ const settings = (command: Command): Command =>
     .option('--max-in-flight <count>', 'requests to it at once', whole({ min: 1, max: 50 }))
     .optionsGroup('Format:')
     .addOption(new Option('--format <format>', 'what is sent; default: standard').choices(formatTypes))
-    .option('--format-token <name>', 'github_…, gitlab_…: which token of the workers (WEBHOOK_TOKENS)')
+    .option('--format-token <name>', 'github_…, gitlab_…, jenkins: which token (WEBHOOK_TOKENS)')
     .option('--context <text>', 'github_commit_status: what the status is called')
     .option('--repo <owner/name>', 'github_dispatch: in the place of that of the job', vcsRepository)
     .option('--event-type <type>', 'github_dispatch: the type of the event; default: slipway')

@@ -1,4 +1,4 @@
-import type { Client, Webhook, WebhookPatch, WebhookWithSecret } from '@slipway/client';
+import type { Client, Webhook, WebhookPatch } from '@slipway/client';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
@@ -95,9 +95,10 @@ export async function createWebhook(
     out.line(JSON.stringify(webhook));
     return exitCodes.ok;
   }
-  for (const line of describe(webhook, out)) out.line(line);
-  if (isSigned(webhook)) sayNewSecret({ webhook, given: secret !== undefined, out, err });
-  err.line(`Send it a message: slipway webhooks test ${webhook.id}`);
+  const made = isSigned(webhook) && secret === undefined ? webhook.secret : undefined;
+  for (const line of describe(webhook, out, made)) out.line(line);
+  if (made !== undefined) err.line(secretOnce);
+  if (isTestable(webhook)) err.line(`Send it a message: slipway webhooks test ${webhook.id}`);
   return exitCodes.ok;
 }
 
@@ -163,7 +164,10 @@ export async function rotateSecret(
   if (options.json) out.line(JSON.stringify(webhook));
   else {
     out.line(id);
-    sayNewSecret({ webhook, given: secret !== undefined, out, err });
+    if (secret === undefined) {
+      out.line(`  secret  ${out.style('bold', webhook.secret)}`);
+      err.line(secretOnce);
+    }
     if (webhook.rotating_until !== undefined) {
       err.line(
         `Until ${webhook.rotating_until} messages are signed with the secret before as well: receivers may change over in that time.`,
@@ -184,24 +188,16 @@ function settingsOf(options: Settings): WebhookPatch {
   };
 }
 
+/** A test message is of no commit whose status could be set. */
+const isTestable = ({ format }: Webhook): boolean => !format.type.endsWith('_commit_status');
+
 /** Calls of a CI system's API carry a token instead of a signature. */
 const isSigned = ({ format }: Webhook): boolean => format.type === 'standard' || format.type === 'jenkins';
 
-interface NewSecret {
-  readonly webhook: WebhookWithSecret;
-  /** A secret that somebody chose is not printed. */
-  readonly given: boolean;
-  readonly out: Screen;
-  readonly err: Screen;
-}
+const secretOnce =
+  'The secret is shown this once. The receiver verifies with it that messages are from here.';
 
-function sayNewSecret({ webhook, given, out, err }: NewSecret): void {
-  if (given) return;
-  out.line(`  secret  ${out.style('bold', webhook.secret)}`);
-  err.line('The secret is shown this once. The receiver verifies with it that messages are from here.');
-}
-
-function describe(webhook: Webhook, screen: Screen): string[] {
+function describe(webhook: Webhook, screen: Screen, secret?: string): string[] {
   const labels = Object.entries(webhook.labels).map(([name, value]) => `${name}=${value}`);
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['url', shown(webhook.url)],
@@ -213,6 +209,7 @@ function describe(webhook: Webhook, screen: Screen): string[] {
     ['secrets', webhook.rotating_until && `the one before signs too, until ${webhook.rotating_until}`],
     ['made', webhook.created_at],
     ['changed', webhook.updated_at === webhook.created_at ? undefined : webhook.updated_at],
+    ['secret', secret && screen.style('bold', secret)],
   ];
   const rows = facts.flatMap(([name, value]) => (value === undefined ? [] : [[`  ${name}`, value]]));
   return [`${webhook.id}  ${webhookState(webhook, screen)}`, ...table(rows)];

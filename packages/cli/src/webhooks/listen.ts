@@ -11,8 +11,8 @@ import { checkSecret, secretFrom } from './secret.js';
 import { createTemporary, removeLeftovers, removeTemporary } from './temporary-endpoint.js';
 
 export interface ListenOptions extends CommonOptions {
-  /** 0 for a free one. */
-  readonly port: number;
+  /** Default: a free one. */
+  readonly port?: number;
   readonly forward?: URL;
   /** By which the API reaches this machine. */
   readonly url?: URL;
@@ -79,7 +79,7 @@ function givenSecret({ secret, event, label, url, secretFile }: ListenOptions): 
   return checkSecret(secret, '--secret');
 }
 
-async function start({ port, forward, json }: ListenOptions, { out }: Terminal): Promise<Receiver> {
+async function start({ port = 0, forward, json }: ListenOptions, { out }: Terminal): Promise<Receiver> {
   try {
     return await startReceiver({
       ...{ port, forwardTo: forward },

@@ -1,5 +1,5 @@
 import type { Screen } from '../terminal/terminal.js';
-import { duration, shown } from '../terminal/text.js';
+import { clip, duration, shortDigest, shown } from '../terminal/text.js';
 import type { Received } from './receiver.js';
 
 const styles: Readonly<Record<string, 'green' | 'red' | 'yellow' | 'cyan'>> = {
@@ -11,6 +11,11 @@ const styles: Readonly<Record<string, 'green' | 'red' | 'yellow' | 'cyan'>> = {
   'webhook.disabled': 'red',
 };
 
+/** The ends of jobs, which most are, stand under each other. */
+const typeWidth = 'job.succeeded'.length;
+/** Why a job failed may be long, and its log tells it better. */
+const whyWidth = 72;
+
 /** A message in one line: when it came, what it tells, and what became of it. */
 export function messageLine(received: Received, screen: Screen): string {
   const { at, id, again, refused, message } = received;
@@ -20,7 +25,7 @@ export function messageLine(received: Received, screen: Screen): string {
   }
   const type = text(message, 'type') ?? 'unknown';
   const style = styles[type];
-  const name = shown(type);
+  const name = shown(type).padEnd(typeWidth);
   const parts = [
     time,
     style ? screen.style(style, name) : name,
@@ -61,10 +66,12 @@ function subject(message: unknown): string[] {
   const job = of('job', 'id');
   if (job !== undefined) {
     const digest = of('digest');
-    const image = `${of('job', 'image') ?? ''}${digest === undefined ? '' : `@${digest}`}`;
+    const image = `${of('job', 'image') ?? ''}${digest === undefined ? '' : `@${shortDigest(digest)}`}`;
     const code = of('code');
     const why =
-      code === undefined || code === 'canceled' ? undefined : [code, of('detail')].filter(Boolean).join(': ');
+      code === undefined || code === 'canceled'
+        ? undefined
+        : clip([code, of('detail')].filter(Boolean).join(': '), whyWidth);
     return [job, of('job', 'function'), image, why].filter(
       (part) => part !== undefined && part !== '',
     ) as string[];

@@ -53,6 +53,10 @@ describe('a format', () => {
     [{}, undefined],
     [{ format: 'standard' }, { type: 'standard' }],
     [
+      { format: 'jenkins', formatToken: 'ci' },
+      { type: 'jenkins', token: 'ci' },
+    ],
+    [
       { format: 'github_commit_status', formatToken: 'gh', context: 'build' },
       { type: 'github_commit_status', token: 'gh', context: 'build' },
     ],

@@ -48,12 +48,16 @@ const reasons: Readonly<Record<string, string>> = {
   egress_denied: 'requests may not go to this address (EGRESS_ALLOW)',
   webhook_disabled: 'the endpoint was disabled',
   webhook_deleted: 'the endpoint was deleted',
-  stale: 'something newer had been sent',
+  stale: 'something newer was sent',
+  no_commit: 'it is about no commit whose state could be shown (vcs)',
+  no_repository: 'it is about no repository (vcs), and the format names none',
+  secret_unreadable: 'a worker could not open the secret of the endpoint',
 };
 
 /** Why it ended without being delivered: the code, and what it means. */
 export function reasonText(reason: string): string {
-  const known = reasons[reason];
+  const [, status] = /^refused_(\d+)$/.exec(reason) ?? [];
+  const known = status === undefined ? reasons[reason] : `it would answer ${status} again`;
   return known === undefined ? shown(reason) : `${reason}: ${known}`;
 }
 
