@@ -19,7 +19,7 @@ const mostPages = 10;
  */
 export class DeliverySweep implements Duty {
   readonly name = 'deliveries';
-  readonly everyMs = 1_000;
+  readonly everyMs = 500;
   readonly #options: DeliverySweepOptions;
 
   constructor(options: DeliverySweepOptions) {

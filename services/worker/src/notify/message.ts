@@ -13,7 +13,7 @@ import { type BatchRecord, type JobRecord, toBatch } from '@slipway/shared/jobs'
 import { replicaId } from '@slipway/shared/replicas';
 
 /** What a message may have as JSON, in bytes: some room is left below the 20 KB that Standard Webhooks asks for. */
-export const maxMessageBytes = 19_000;
+const maxMessageBytes = 19_000;
 
 /** The address of a path of the API: absolute where the installation was told its own URL. */
 export type Href = (path: string) => string;
