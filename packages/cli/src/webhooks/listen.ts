@@ -32,19 +32,27 @@ export async function listen(options: ListenOptions, context: CommandContext): P
   const given = givenSecret(options);
   const chosen = await secretFrom(options.secretFile);
   const client = given === undefined ? await connect({ options, env }) : undefined;
-  const ended = new AbortController();
+  let end: () => void = () => undefined;
+  let fail: (defect: unknown) => void = () => undefined;
+  const ended = new Promise<void>((resolve, reject) => {
+    end = resolve;
+    fail = reject;
+  });
+  // It may fail before somebody waits for it.
+  ended.catch(() => undefined);
+  let interrupts = 0;
   const undo = onInterrupt(() => {
-    if (ended.signal.aborted) process.exit(exitCodes.failed);
-    ended.abort();
+    if (++interrupts > 1) process.exit(exitCodes.failed);
+    end();
   });
   let receiver: Receiver | undefined;
   try {
-    receiver = await start(options, terminal);
+    receiver = await start({ options, terminal, onDefect: fail });
     const url = options.url?.href ?? `http://127.0.0.1:${receiver.port}/`;
     if (given !== undefined) {
       receiver.verifyWith(given);
       sayListening({ url, options, terminal });
-      await aborted(ended.signal);
+      await ended;
     }
     if (!client) return exitCodes.ok;
     await removeLeftovers(client);
@@ -55,7 +63,7 @@ export async function listen(options: ListenOptions, context: CommandContext): P
       receiver.verifyWith(webhook.secret);
       const secret = chosen === undefined ? webhook.secret : undefined;
       sayListening({ url, options, terminal, webhook: webhook.id, secret });
-      await aborted(ended.signal);
+      await ended;
     } finally {
       removed = await removeTemporary({ client, id: webhook.id, screen: terminal.err });
     }
@@ -79,10 +87,17 @@ function givenSecret({ secret, event, label, url, secretFile }: ListenOptions): 
   return checkSecret(secret, '--secret');
 }
 
-async function start({ port = 0, forward, json }: ListenOptions, { out }: Terminal): Promise<Receiver> {
+interface Start {
+  readonly options: ListenOptions;
+  readonly terminal: Terminal;
+  readonly onDefect: (error: unknown) => void;
+}
+
+async function start({ options, terminal: { out }, onDefect }: Start): Promise<Receiver> {
+  const { port = 0, forward, json } = options;
   try {
     return await startReceiver({
-      ...{ port, forwardTo: forward },
+      ...{ port, forwardTo: forward, onDefect },
       onReceived: (received) =>
         out.line(json ? JSON.stringify(messageEvent(received)) : messageLine(received, out)),
     });
@@ -120,11 +135,4 @@ function sayListening({ url, options, terminal: { out, err }, webhook, secret }:
   err.line(
     err.style('dim', webhook === undefined ? 'Ctrl-C ends it.' : 'Ctrl-C ends it and removes the endpoint.'),
   );
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { freePort } from '@slipway/local';
 import { Webhook } from 'standardwebhooks';
@@ -11,9 +11,13 @@ import { type Received, startReceiver } from './receiver.js';
 const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
 const other = `whsec_${Buffer.alloc(32, 2).toString('base64')}`;
 
+const onDefect = (error: unknown) => {
+  throw error;
+};
+
 async function receiver(forwardTo?: URL) {
   const received: Received[] = [];
-  const made = await startReceiver({ port: 0, forwardTo, onReceived: (one) => received.push(one) });
+  const made = await startReceiver({ port: 0, forwardTo, onReceived: (one) => received.push(one), onDefect });
   made.verifyWith(secret);
   cleanUp.push(() => made.close());
   return { url: `http://127.0.0.1:${made.port}/`, received };
@@ -142,8 +146,31 @@ describe('forwarding', () => {
   });
 });
 
+test('a sender that goes away in the middle disturbs nothing', async () => {
+  const { url, received } = await receiver();
+  const broken = connect(Number(new URL(url).port), '127.0.0.1');
+  broken.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{');
+  broken.destroySoon();
+  await once(broken, 'close');
+  expect([(await send(url)).status, received.length]).toEqual([204, 1]);
+});
+
+test('what should not have happened is told', async () => {
+  const defects: unknown[] = [];
+  const made = await startReceiver({
+    ...{ port: 0, forwardTo: undefined, onDefect: (error: unknown) => defects.push(error) },
+    onReceived() {
+      throw new Error('cannot be printed');
+    },
+  });
+  cleanUp.push(() => made.close());
+  made.verifyWith(secret);
+  await send(`http://127.0.0.1:${made.port}/`).catch(() => undefined);
+  expect(defects).toEqual([new Error('cannot be printed')]);
+});
+
 test('what comes before the secret is known waits for it', async () => {
-  const made = await startReceiver({ port: 0, forwardTo: undefined, onReceived: () => undefined });
+  const made = await startReceiver({ port: 0, forwardTo: undefined, onReceived: () => undefined, onDefect });
   cleanUp.push(() => made.close());
   const early = send(`http://127.0.0.1:${made.port}/`);
   made.verifyWith(secret);
@@ -153,7 +180,7 @@ test('what comes before the secret is known waits for it', async () => {
 test('a port that is taken is an error', async () => {
   const { url } = await receiver();
   const port = Number(new URL(url).port);
-  await expect(startReceiver({ port, forwardTo: undefined, onReceived: () => undefined })).rejects.toThrow(
-    'EADDRINUSE',
-  );
+  await expect(
+    startReceiver({ port, forwardTo: undefined, onReceived: () => undefined, onDefect }),
+  ).rejects.toThrow('EADDRINUSE');
 });

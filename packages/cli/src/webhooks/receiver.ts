@@ -27,6 +27,8 @@ interface ReceiverOptions {
   readonly port: number;
   readonly forwardTo: URL | undefined;
   readonly onReceived: (received: Received) => void;
+  /** Told of what should not have happened. */
+  readonly onDefect: (error: unknown) => void;
 }
 
 export interface Receiver {
@@ -46,7 +48,12 @@ const remembered = 10_000;
  * Takes webhooks on 127.0.0.1 and verifies each by Standard Webhooks. Answers 204, or what it was forwarded to answers; 401 to what is
  * not signed well, which is never forwarded. Rejects with a system error when the port is taken.
  */
-export async function startReceiver({ port, forwardTo, onReceived }: ReceiverOptions): Promise<Receiver> {
+export async function startReceiver({
+  port,
+  forwardTo,
+  onReceived,
+  onDefect,
+}: ReceiverOptions): Promise<Receiver> {
   let verifyWith: (secret: string) => void = () => undefined;
   const secret = new Promise<string>((resolve) => {
     verifyWith = resolve;
@@ -71,8 +78,11 @@ export async function startReceiver({ port, forwardTo, onReceived }: ReceiverOpt
     onReceived({ at, id, again, refused, message: parsed(body), forwarded, status });
   };
   const server = createServer((req, res) => {
-    // What breaks a request off, breaks that one off alone.
-    receive(req, res).catch(() => res.destroy());
+    receive(req, res).catch((error: unknown) => {
+      res.destroy();
+      // The sender went away in the middle, and will come again.
+      if (req.complete) onDefect(error);
+    });
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
