@@ -189,7 +189,9 @@ export const deliverySchema = z
     next_attempt_at: time.optional().describe('While it is pending'),
     finished_at: time.optional(),
     attempts: z.array(deliveryAttemptSchema),
-    request: z.string().describe('The body'),
+    request: z
+      .string()
+      .describe('The message: the body of the format `standard`, of which other formats make theirs'),
   })
   .meta({ id: 'Delivery' });
 export type DeliveryView = z.infer<typeof deliverySchema>;
