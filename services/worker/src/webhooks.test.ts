@@ -262,6 +262,60 @@ describe('a status of a commit', () => {
   });
 });
 
+describe('what cannot be sent', () => {
+  const ended = (id: string) =>
+    expect
+      .poll(async () => (await of(id)).map(({ state, reason }) => [state, reason]), patiently)
+      .not.toContainEqual(['pending', undefined]);
+
+  it('fails at once, and says what the operator must correct', async () => {
+    const api = await receiver();
+    const { id } = await endpoint(new URL(api.url).origin, {
+      events: ['job.canceled'],
+      format: { type: 'github_dispatch', token: 'gh', repo: 'acme/shop', event_type: 'slipway' },
+    });
+    await startWorker();
+    await canceled();
+    await expect.poll(async () => (await of(id)).length, patiently).toBe(1);
+    await ended(id);
+    expect(await of(id)).toMatchObject([
+      { state: 'failed', reason: expect.stringMatching(/^token_unknown: .*gh/), attempts: [] },
+    ]);
+    expect(api.calls).toEqual([]);
+  });
+
+  it('fails when the secret was sealed with another payload secret', async () => {
+    const hook = await receiver();
+    const { id } = await endpoint(hook, { events: ['job.canceled'] });
+    await startWorker({ payloadSecret: new Secret('another') });
+    await canceled();
+    await expect.poll(async () => (await of(id)).length, patiently).toBe(1);
+    await ended(id);
+    expect(await of(id)).toMatchObject([{ state: 'failed', reason: 'secret_unreadable' }]);
+    expect(hook.calls).toEqual([]);
+  });
+});
+
+describe('the log of deliveries', () => {
+  it('is kept to a number of ended ones, the newest', async () => {
+    const hook = await receiver();
+    const { id } = await endpoint(hook, { events: ['job.canceled'] });
+    await startWorker({ deliveryRetention: { days: 3, failedDays: 30, deliveries: 2 } });
+    for (let n = 1; n <= 4; n++) {
+      await canceled();
+      await arrived(hook, n);
+    }
+    await expect
+      .poll(async () => (await of(id)).map(({ messageId }) => messageId), patiently)
+      .toEqual(
+        hook.calls
+          .slice(2)
+          .map((call) => call.id)
+          .reverse(),
+      );
+  });
+});
+
 describe('a worker that dies', () => {
   const delivery = (endpointId: string, url: string): NewDelivery => ({
     id: `dlv_${randomBytes(16).toString('hex')}`,
