@@ -63,7 +63,7 @@ export interface Keys {
   readonly webhooksVersion: string;
   /** A hash a delivery. */
   delivery(id: string): string;
-  /** Sorted sets of deliveries; score = when each was created, in ms: `tenant:…`, `endpoint:…`, `job:…`, `batch:…`, `state:…`. */
+  /** Sorted sets of deliveries; score = when each was created, in ms: `tenant:…`, `endpoint:…`, `job:…`, `batch:…`, `state:…` but for `delivered`. */
   deliveries(index: string): string;
   /** Sorted set of deliveries that are to be begun; score = when to look at each, in ms. */
   readonly dueDeliveries: string;

@@ -45,11 +45,10 @@ export interface DeliveryRecord extends Omit<NewDelivery, 'state'> {
   readonly attempts: readonly DeliveryAttempt[];
 }
 
-/** The fields that are the same for the whole life of a delivery. */
+/** The fields of the hash that are texts and given at creation. */
 const fixed = {
   messageId: 'message_id',
   tenant: 'tenant',
-  lane: 'lane',
   endpointId: 'endpoint',
   url: 'url',
   type: 'type',
@@ -61,16 +60,21 @@ const fixed = {
   redeliveryOf: 'redelivery_of',
 } as const satisfies Partial<Record<keyof NewDelivery, string>>;
 
-/** Field, value, … of the hash. */
+/** Each endpoint has one. */
+const laneOf = (endpointId: string | undefined) => `endpoint:${endpointId}`;
+
+/** Field, value, … of the hash. What follows from others is left out. */
 export function deliveryFields(delivery: NewDelivery): string[] {
   const texts = Object.entries(fixed).flatMap(([name, field]) => {
     const value = delivery[name as keyof typeof fixed];
     return value === undefined ? [] : [field, value];
   });
+  const { lane, sequence, endpointId } = delivery;
   return [
     ...texts,
     'sequence',
-    String(delivery.sequence),
+    String(sequence),
+    ...(lane === laneOf(endpointId) ? [] : ['lane', lane]),
     // Most are of this one.
     ...(delivery.format.type === 'standard' ? [] : ['format', JSON.stringify(delivery.format)]),
   ];
@@ -90,7 +94,7 @@ export function parseDelivery(
     state: state as DeliveryState,
     messageId: fields.message_id ?? '',
     tenant: fields.tenant ?? '',
-    lane: fields.lane ?? '',
+    lane: fields.lane ?? laneOf(fields.endpoint),
     endpointId: fields.endpoint,
     url: fields.url ?? '',
     type: fields.type as MessageType,

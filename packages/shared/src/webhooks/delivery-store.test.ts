@@ -188,6 +188,9 @@ describe('the log of deliveries', () => {
     expect(await ids({ state: 'pending', job })).toHaveLength(3);
     expect(await ids({ endpoint: endpoint.id, batch })).toHaveLength(3);
     expect(await ids({ state: 'canceled' })).toEqual([]);
+    expect(await ids({ state: 'delivered' })).toEqual([]);
+    await attemptOf(stores, made[3]?.id as string, ok);
+    expect(await ids({ state: 'delivered' })).toEqual([made[3]?.id]);
   });
 
   it('is listed in the order of creation', async () => {

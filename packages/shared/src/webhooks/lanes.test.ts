@@ -58,6 +58,7 @@ describe('a lane', () => {
     expect(await begin(stores, b, { maxInFlight: 50 })).toMatchObject({ outcome: 'parked' });
     await stores.endpoints.update('default', endpoint.id, { max_in_flight: 2 });
     expect(await begin(stores, b)).toMatchObject({ outcome: 'begun' });
+    expect(await redis.exists(`${stores.keys.lane(`endpoint:${endpoint.id}`)}:parked`)).toBe(0);
   });
 
   it('lets the oldest parked delivery go for each that ends', async () => {
@@ -81,8 +82,10 @@ describe('a lane', () => {
     const stores = newStores(redis);
     const [a = '', b = ''] = await create(stores, ...some(2));
     const first = await begin(stores, a, { maxInFlight: 1 });
+    const before = Date.now();
     await begin(stores, b, { maxInFlight: 1 });
     expect((await stores.deliveries.end(a, first.token, ok)).released).toEqual([]);
+    expect(Number(await redis.zscore(stores.keys.dueDeliveries, b))).toBeGreaterThanOrEqual(before + 500);
     await expect.poll(() => stores.deliveries.due(10)).toEqual([b]);
   });
 

@@ -6,7 +6,8 @@
  */
 export const begin = `
 local f = redis.call('HMGET', key_of(id), 'state', 'lane', 'token', 'due_at', 'endpoint', 'created_at')
-local state, lane, token, endpoint = f[1], f[2], f[3], f[5]
+local state, token, endpoint = f[1], f[3], f[5]
+local lane = state and lane_of(f[2], endpoint)
 
 if op == 'begin' then
   if not state then return { 'missing' } end
@@ -27,7 +28,8 @@ if op == 'begin' then
   local max = ARGV[6]
   if endpoint then
     local e = redis.call('HMGET', endpoint_key(endpoint), 'url', 'format', 'max_in_flight')
-    redis.call('HSET', key_of(id), 'url', e[1], 'format', e[2])
+    redis.call('HSET', key_of(id), 'url', e[1])
+    if e[2] == '{"type":"standard"}' then redis.call('HDEL', key_of(id), 'format') else redis.call('HSET', key_of(id), 'format', e[2]) end
     max = e[3]
   end
   redis.call('HSET', lane_key(lane), 'max', max)

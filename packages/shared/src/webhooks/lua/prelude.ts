@@ -30,18 +30,23 @@ local function off(endpoint)
   return f[2] and 'failed' or 'canceled', 'webhook_disabled'
 end
 
+-- Only callbacks have it on record.
+local function lane_of(lane, endpoint) return lane or 'endpoint:' .. endpoint end
+
 local function settle(delivery, to, reason)
   local key = key_of(delivery)
   local f = redis.call('HMGET', key, 'state', 'lane', 'endpoint', 'created_at')
+  local lane = lane_of(f[2], f[3])
   redis.call('HSET', key, 'state', to, 'finished_at', clock(now))
   if reason ~= '' then redis.call('HSET', key, 'reason', reason) end
   redis.call('HDEL', key, 'due_at', 'token', 'parked_at')
   redis.call('ZREM', due, delivery)
-  redis.call('ZREM', parked_key(f[2]), delivery)
-  redis.call('ZREM', inflight_key(f[2]), delivery)
+  redis.call('ZREM', parked_key(lane), delivery)
+  redis.call('ZREM', inflight_key(lane), delivery)
   if f[1] then redis.call('ZREM', index('state:' .. f[1]), delivery) end
   if f[3] then redis.call('ZREM', index('pending:' .. f[3]), delivery) end
-  redis.call('ZADD', index('state:' .. to), f[4], delivery)
+  -- Nearly all arrive, so that an index of those would find nothing faster than any other does.
+  if to ~= 'delivered' then redis.call('ZADD', index('state:' .. to), f[4], delivery) end
   redis.call('ZADD', index(to == 'delivered' and 'ended:delivered' or 'ended:failed'), now, delivery)
 end
 
