@@ -1889,7 +1889,7 @@ export interface components {
              */
             finished_at?: string;
             attempts: components["schemas"]["DeliveryAttempt"][];
-            /** @description The body */
+            /** @description The message: the body of the format `standard`, of which other formats make theirs */
             request: string;
         };
         DeliveryAttempt: {
