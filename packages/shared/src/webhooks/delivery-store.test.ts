@@ -80,6 +80,7 @@ describe('a delivery', () => {
     const [id = ''] = await create(stores, newDelivery());
     expect(await stores.deliveries.get('other', id)).toBeUndefined();
     expect(await stores.deliveries.redeliver('other', id)).toBeUndefined();
+    expect(await redis.zcard(stores.keys.deliveries('state:pending'))).toBe(1);
     expect((await stores.deliveries.list({ tenant: 'other', limit: 5 })).records).toEqual([]);
     expect(await begin(stores, 'dlv_unknown')).toMatchObject({ outcome: 'missing' });
   });

@@ -3,6 +3,7 @@ import { parseEvents } from '../events/index.js';
 import { Cleanups } from '../lifecycle/index.js';
 import { createLogger } from '../logger/index.js';
 import { connectRedis, type Redis } from '../redis/index.js';
+import { DeliveryStore } from './index.js';
 import {
   attemptOf,
   begin,
@@ -41,8 +42,16 @@ const openFor = async ({ keys }: Stores) =>
 describe('a lane', () => {
   it('has no more under way than it may, whoever asks at once', async () => {
     const stores = newStores(redis);
+    const others = Array.from({ length: 3 }, (_each, at) =>
+      connectRedis({ url: inject('redisUrl'), name: `test-${at}`, logger, cleanups, mode: 'request' }),
+    ).map((connection) => ({
+      ...stores,
+      deliveries: new DeliveryStore({ redis: connection, keys: stores.keys }),
+    }));
     const ids = await create(stores, ...some(30));
-    const begun = await Promise.all(ids.map((id) => begin(stores, id, { maxInFlight: 4 })));
+    const begun = await Promise.all(
+      ids.map((id, at) => begin(others[at % 3] ?? stores, id, { maxInFlight: 4 })),
+    );
     expect(begun.filter(({ outcome }) => outcome === 'begun')).toHaveLength(4);
     expect(begun.filter(({ outcome }) => outcome === 'parked')).toHaveLength(26);
     // Another one is not in its way.

@@ -32,7 +32,7 @@ end
 return { run(), released }`,
 );
 
-export interface OperationReply {
+interface OperationReply {
   readonly outcome: readonly [string, ...unknown[]];
   readonly released: string[];
 }

@@ -33,8 +33,7 @@ if op == 'begin' then
     max = e[3]
   end
   redis.call('HSET', lane_key(lane), 'max', max)
-  -- Lanes of callbacks are as many as there are hosts.
-  redis.call('PEXPIRE', lane_key(lane), 86400000)
+  redis.call('PEXPIRE', lane_key(lane), lane_ttl)
 
   redis.call('ZREM', due, id)
   if room(lane) < 1 then

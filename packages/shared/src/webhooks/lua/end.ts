@@ -48,6 +48,7 @@ local function note_circuit()
   -- Begun before it opened: this is known already.
   if open_until > now then return end
   local failures = redis.call('HINCRBY', key, 'failures', 1)
+  redis.call('PEXPIRE', key, lane_ttl)
   if open_until == 0 and failures < 10 then return end
   local opens = redis.call('HINCRBY', key, 'opens', 1)
   redis.call('HSET', key, 'open_until', clock(now + math.min(300000, 10000 * 2 ^ math.min(opens - 1, 10))))

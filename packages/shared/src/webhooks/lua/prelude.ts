@@ -4,12 +4,17 @@
  * A lane is a hash: `max` (requests that may be under way), `failures` (in a row), `open_until` and `opens` (its circuit). Once `open_until`
  * has passed, one delivery goes as a probe; the circuit is closed by a success. `lanes` holds those lanes that have leases or parked
  * deliveries; score = when there may be something to do.
+ *
+ * Besides the indexes that lists are made from there are `deliveries:pending:<endpoint>`, for when that is switched off, and
+ * `deliveries:ended:delivered` and `deliveries:ended:failed` (canceled ones too), score = when each ended, for when it is too old.
  */
 export const prelude = `
 local base, op, id = ARGV[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due, lanes, stopping = base .. 'deliveries:due', base .. 'lanes', base .. 'webhooks:stopping'
+-- What is known of a lane is forgotten after a day without a delivery: those of callbacks are as many as there are hosts.
+local lane_ttl = 86400000
 -- Deliveries that may go to the queue from now on.
 local released = {}
 
