@@ -147,7 +147,11 @@ describe('endpoints', () => {
     const events = ['job.canceled' as const, 'webhook.disabled' as const];
     const { id } = await endpoint(gone, { events });
     const { id: otherId } = await endpoint(other, { events: ['webhook.disabled'], labels: { team: 'a' } });
-    await endpoint(foreign, { events: ['webhook.disabled', 'job.canceled'] }, 'other');
+    const { id: foreignId } = await endpoint(
+      foreign,
+      { events: ['webhook.disabled', 'job.canceled'] },
+      'other',
+    );
     await startWorker();
     await canceled();
     await arrived(other, 1);
@@ -171,6 +175,7 @@ describe('endpoints', () => {
     expect(gone.calls).toHaveLength(1);
     expect(foreign.messages().map(({ type }) => type)).toEqual(['job.canceled']);
     expect(await of(otherId)).toHaveLength(1);
+    expect(await of(foreignId)).toEqual([]);
   });
 
   it('get every message when they are back, with the same id, the same bytes and both signatures', async () => {
@@ -208,7 +213,7 @@ describe('endpoints', () => {
     const [hook, foreign] = [await receiver(), await receiver()];
     const events = ['builder.circuit_opened' as const, 'job.canceled' as const];
     await endpoint(hook, { events, labels: { team: 'a' } });
-    await endpoint(foreign, { events }, 'other');
+    const { id: foreignId } = await endpoint(foreign, { events }, 'other');
     const builder = await startReplica(payloadSecret);
     await startWorker({}, [builder.url]);
     await builder.stop();
@@ -221,6 +226,8 @@ describe('endpoints', () => {
     await canceled({}, 'other');
     await arrived(foreign, 1);
     expect(foreign.messages()[0]?.type).toBe('job.canceled');
+    // Not even on record, for the tenant that it would be made for.
+    expect(await of(foreignId)).toEqual([]);
   });
 });
 
