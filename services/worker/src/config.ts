@@ -16,6 +16,7 @@ import type { RegistryConfig } from './join/registry.js';
 import type { DeliveryRetentionConfig } from './leader/delivery-retention.js';
 import type { RetentionConfig } from './leader/retention.js';
 import { parseWebhookTokens, WebhookTokens } from './notify/formats/index.js';
+import { usualDelaysMs } from './notify/next-step.js';
 
 export interface WorkerConfig extends CommonConfig, RedisConfig {
   readonly blobStore: string;
@@ -23,6 +24,8 @@ export interface WorkerConfig extends CommonConfig, RedisConfig {
   readonly webhookSecret: Secret | undefined;
   /** Where the API is found, for links in messages; no slash at its end. */
   readonly publicUrl: string | undefined;
+  /** Before each attempt to deliver a webhook message after the first. */
+  readonly webhookRetryDelaysMs: readonly number[];
   /** What CI systems are called with, by tenant, name and host. */
   readonly webhookTokens: WebhookTokens;
   readonly builders: readonly BuilderEntry[];
@@ -52,6 +55,7 @@ export function loadConfig(env: Env): WorkerConfig {
       payloadSecret: fields.secret('PAYLOAD_SECRET'),
       webhookSecret: fields.optionalSecret('WEBHOOK_SECRET'),
       publicUrl: publicUrl(fields),
+      webhookRetryDelaysMs: fields.parsed('WEBHOOK_RETRY_SECONDS', parseRetrySeconds, ' ') ?? usualDelaysMs,
       webhookTokens: fields.parsedSecret('WEBHOOK_TOKENS', parseWebhookTokens) ?? new WebhookTokens(),
       builders: fields.parsed('BUILDERS', parseBuilders) ?? [],
       registries: {
@@ -79,4 +83,21 @@ export function loadConfig(env: Env): WorkerConfig {
       maxAttempts: fields.int('MAX_ATTEMPTS', { default: 4, min: 1, max: 100 }),
     };
   });
+}
+
+/** How many attempts there may be after the first. */
+const mostRetries = 30;
+const weekSeconds = 7 * 24 * 3600;
+
+/** Seconds before each retry, comma-separated; the usual schedule when there are none. */
+function parseRetrySeconds(text: string): readonly number[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.every((item) => item === '')) return usualDelaysMs;
+  const seconds = items.map((item) => (/^\d+$/.test(item) ? Number(item) : Number.NaN));
+  if (items.length > mostRetries || !seconds.every((each) => each >= 1 && each <= weekSeconds)) {
+    throw new Error(
+      `must hold up to ${mostRetries} numbers of seconds from 1 to ${weekSeconds}, not '${text}'`,
+    );
+  }
+  return seconds.map((each) => each * 1_000);
 }

@@ -100,7 +100,11 @@ export const endpointRequestSchema = z
     events: settings.events.default(['job.succeeded', 'job.failed', 'job.canceled', 'batch.finished']),
     labels: settings.labels.default({}),
     format: settings.format.default({ type: 'standard' }),
-    max_in_flight: settings.max_in_flight.default(10),
+    max_in_flight: settings.max_in_flight
+      .optional()
+      .describe(
+        '10 unless given; 1 for the formats that set the status of a commit, so that the last one told is the last one set',
+      ),
     enabled: settings.enabled.default(true),
     secret: callbackSecretSchema.optional().describe('Made unless given; shown once, in the answer'),
   })

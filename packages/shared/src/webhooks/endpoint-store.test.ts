@@ -41,6 +41,14 @@ describe('an endpoint', () => {
     expect(await endpoints.list('default', { limit: 5 })).toEqual([second]);
   });
 
+  it('gets ten messages at once, and statuses of a commit one after the other, unless it is told', async () => {
+    const stores = newStores(redis);
+    const format = { type: 'github_commit_status', token: 'ci' } as const;
+    expect((await newEndpoint(stores)).max_in_flight).toBe(10);
+    expect((await newEndpoint(stores, { format })).max_in_flight).toBe(1);
+    expect((await newEndpoint(stores, { format, max_in_flight: 2 })).max_in_flight).toBe(2);
+  });
+
   it('is not there for another tenant', async () => {
     const stores = newStores(redis);
     const { endpoints } = stores;

@@ -23,6 +23,8 @@ interface EndpointWithSecret {
 }
 
 const changeScript = defineScript(endpointLua);
+/** Requests to an endpoint that may be under way at once. */
+const usualInFlight = 10;
 const rotationMs = 24 * 3600 * 1_000;
 const secretBytes = 32;
 /** Endpoints are read in runs of this many. */
@@ -46,12 +48,15 @@ export class EndpointStore {
   async create(tenant: string, request: EndpointRequest): Promise<EndpointWithSecret> {
     const id = newId('wh');
     const { secret = newSecret(), ...settings } = request;
+    // Statuses of a commit replace each other: two under way at once could arrive in either order.
+    const oneAtATime = settings.format.type.endsWith('_commit_status');
+    const max_in_flight = settings.max_in_flight ?? (oneAtATime ? 1 : usualInFlight);
     const now = this.#now();
     const fields = [
       ['tenant', tenant],
       ['sealed_secret', seal(this.#sealingKey, secret, id)],
       ['created_at', String(now)],
-      ...fieldsOf(settings),
+      ...fieldsOf({ ...settings, max_in_flight }),
     ];
     await this.#change('create', tenant, id, now, ...fields.flat());
     return { endpoint: await this.#existing(tenant, id), secret };

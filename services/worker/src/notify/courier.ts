@@ -21,6 +21,8 @@ interface CourierOptions {
   readonly defaultSecret: Secret;
   readonly tokens: WebhookTokens;
   readonly publicUrl: string | undefined;
+  /** Milliseconds before each of the attempts after the first. */
+  readonly retryDelaysMs: readonly number[];
   readonly dispatcher: Dispatcher;
   readonly metrics: Pick<WorkerMetrics, 'deliveries'>;
   readonly logger: Logger;
@@ -95,8 +97,8 @@ export class Courier {
   }
 
   #next({ format }: DeliveryRecord, attempt: number, outcome: SendOutcome): NextStep {
-    const { now, random } = this.#options;
-    return nextStep({ attempt, outcome, format: format.type, now: now(), random });
+    const { now, random, retryDelaysMs: delaysMs } = this.#options;
+    return nextStep({ delaysMs, attempt, outcome, format: format.type, now: now(), random });
   }
 
   async #plan(record: DeliveryRecord): Promise<Plan> {

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mostAttempts, type NextStep, nextStep } from './next-step.js';
+import { nextStep as decide, type NextStep, usualDelaysMs } from './next-step.js';
+
+const mostAttempts = usualDelaysMs.length + 1;
+const nextStep = (options: Omit<Parameters<typeof decide>[0], 'delaysMs'>) =>
+  decide({ delaysMs: usualDelaysMs, ...options });
+
 import type { SendOutcome } from './send.js';
 
 const now = Date.UTC(2026, 0, 1);

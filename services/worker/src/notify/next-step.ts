@@ -9,6 +9,8 @@ export type NextStep =
   | { readonly kind: 'failed'; readonly reason: string; readonly disable?: DisabledReason };
 
 interface NextStepOptions {
+  /** Milliseconds before each of the attempts after the first. */
+  readonly delaysMs: readonly number[];
   /** The number of the attempt that has just been made, from 1. */
   readonly attempt: number;
   readonly outcome: SendOutcome;
@@ -24,8 +26,8 @@ const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-/** Before the attempts after the first, which is at once; the schedule that Standard Webhooks suggests. */
-const delaysMs = [
+/** The schedule that Standard Webhooks suggests, from the second attempt on; the first is at once. */
+export const usualDelaysMs: readonly number[] = [
   5 * second,
   5 * minute,
   30 * minute,
@@ -36,8 +38,6 @@ const delaysMs = [
   20 * hour,
   24 * hour,
 ];
-/** Attempts that a delivery has, the first included. */
-export const mostAttempts = delaysMs.length + 1;
 const longestWaitMs = 24 * hour;
 
 /**
@@ -45,7 +45,7 @@ const longestWaitMs = 24 * hour;
  * address that requests may not go to ends it, too, and so does what the API of a CI system will never take. Everything else is
  * tried again by the schedule, ±10 %, later where the answer asks for that, until the attempts are used up.
  */
-export function nextStep({ attempt, outcome, format, now, random }: NextStepOptions): NextStep {
+export function nextStep({ delaysMs, attempt, outcome, format, now, random }: NextStepOptions): NextStep {
   const { status, error } = outcome;
   if (error === 'egress_denied') return { kind: 'failed', reason: error };
   if (status !== undefined && status >= 200 && status < 300) return { kind: 'delivered' };

@@ -19,6 +19,7 @@ import { expect } from 'vitest';
 import type { WorkerConfig } from '../config.js';
 import { parseBuilders } from '../fleet/builders.js';
 import { WebhookTokens } from '../notify/formats/index.js';
+import { usualDelaysMs } from '../notify/next-step.js';
 import { createWorker } from '../worker.js';
 import { archiveOf } from './archive.js';
 
@@ -144,6 +145,7 @@ async function startWorker(options: {
     payloadSecret: new Secret(payloadSecret),
     webhookSecret: undefined,
     publicUrl: undefined,
+    webhookRetryDelaysMs: usualDelaysMs,
     webhookTokens: new WebhookTokens(),
     builders: parseBuilders(options.builders.join()),
     registries: { insecureRegistries: [], dockerConfig: options.folder },
