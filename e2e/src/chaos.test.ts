@@ -11,7 +11,9 @@ const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
   R5: { jobs: 200, runs: 3 },
   R6: { jobs: 150, runs: 0 },
   R7: { jobs: 300, runs: 1 },
+  R8: { jobs: 150, runs: 0 },
   R10: { jobs: 100, runs: 0 },
+  R12: { jobs: 0, runs: 0 },
 };
 
 describe('nothing is lost, told twice or in two states, and no replica is overrun', () => {

@@ -1670,10 +1670,7 @@ export interface components {
              *     }
              */
             format?: components["schemas"]["WebhookFormat"];
-            /**
-             * @description Requests that may be under way at once
-             * @default 10
-             */
+            /** @description 10 unless given; 1 for the formats that set the status of a commit, so that the last one told is the last one set */
             max_in_flight?: number;
             /** @default true */
             enabled?: boolean;

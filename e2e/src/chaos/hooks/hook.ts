@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { JobMessage } from '@slipway/shared/contracts';
+import { Webhook } from 'standardwebhooks';
+
+/** What a hook does with requests: answers with a status, sends them elsewhere, never answers, or is not there at all. */
+export type Manner =
+  | { readonly status: number }
+  | { readonly redirect: string }
+  | { readonly flaky: { readonly share: number; readonly random: () => number } }
+  | 'hang'
+  | 'down';
+
+/** What came under one `webhook-id`. */
+export interface Arrived {
+  readonly type: string;
+  readonly job: string;
+  readonly state: string;
+  readonly sequence: number;
+  /** Hashes of the bodies: more than one is a message that has changed. */
+  readonly bodies: Set<string>;
+  /** How often it was taken. */
+  taken: number;
+}
+
+/** A receiver of one endpoint's messages that can be broken. It checks signatures, and remembers what it has taken. */
+export interface Hook {
+  readonly name: string;
+  readonly url: string;
+  /** What it has answered with 2xx, by `webhook-id`. */
+  readonly taken: ReadonlyMap<string, Arrived>;
+  /** Requests of any kind. */
+  readonly requests: () => number;
+  readonly badSignatures: () => number;
+  behave(manner: Manner): Promise<void>;
+  stop(): void;
+}
+
+interface HookOptions {
+  readonly name: string;
+  /** Of its endpoint; only known when that is made. */
+  readonly secret: () => string;
+}
+
+export async function startHook({ name, secret }: HookOptions): Promise<Hook> {
+  const taken = new Map<string, Arrived>();
+  let manner: Manner = { status: 204 };
+  let requests = 0;
+  let badSignatures = 0;
+  let server: Server | undefined;
+  let port = 0;
+
+  const take = (req: IncomingMessage, body: string) => {
+    const message = new Webhook(secret()).verify(body, req.headers as Record<string, string>) as JobMessage;
+    const id = String(req.headers['webhook-id']);
+    const { job, sequence } = message.data;
+    const { type } = message;
+    const arrived = taken.get(id) ?? {
+      type,
+      job: job.id,
+      state: job.state,
+      sequence,
+      bodies: new Set<string>(),
+      taken: 0,
+    };
+    arrived.bodies.add(createHash('sha256').update(body).digest('hex'));
+    arrived.taken++;
+    taken.set(id, arrived);
+  };
+
+  const answer = async (req: IncomingMessage, res: ServerResponse) => {
+    requests++;
+    const body = Buffer.concat(await req.toArray()).toString('utf8');
+    const now = manner;
+    if (now === 'hang' || now === 'down') return;
+    if ('redirect' in now) return void res.writeHead(302, { location: now.redirect }).end();
+    if ('flaky' in now && now.flaky.random() < now.flaky.share) return void res.writeHead(500).end();
+    if ('status' in now && (now.status < 200 || now.status > 299))
+      return void res.writeHead(now.status).end();
+    try {
+      take(req, body);
+    } catch {
+      badSignatures++;
+      return void res.writeHead(400).end();
+    }
+    res.writeHead(204).end();
+  };
+
+  const listen = async () => {
+    server = createServer((req, res) => {
+      answer(req, res).catch(() => res.destroy());
+    });
+    await new Promise<void>((resolve, reject) => {
+      server?.once('error', reject).listen(port, '127.0.0.1', resolve);
+    });
+    port = (server.address() as AddressInfo).port;
+  };
+  const close = () => {
+    server?.close();
+    server?.closeAllConnections();
+    server = undefined;
+  };
+
+  await listen();
+  return {
+    name,
+    url: `http://127.0.0.1:${port}/${name}`,
+    taken,
+    requests: () => requests,
+    badSignatures: () => badSignatures,
+    async behave(next) {
+      manner = next;
+      if (next === 'down') close();
+      else if (!server) await listen();
+    },
+    stop: close,
+  };
+}

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { privateAddresses, publicAddress } from './addresses.js';
+
+interface NamespaceOptions {
+  /** A compiled module that is run there. */
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly note: (text: string) => void;
+  readonly timeoutMs: number;
+}
+
+const setUp = `set -eu
+mount --bind "$1/resolv.conf" /etc/resolv.conf
+mount --bind "$1/nsswitch.conf" /etc/nsswitch.conf
+ip link set lo up
+shift
+while [ "$1" != -- ]; do ip address add "$1" dev lo; shift; done
+shift
+exec "$@"`;
+
+/**
+ * Runs a script in a network of its own that has no other machine: an interface with addresses of the Internet and of private networks,
+ * and a name server that the script itself must be. Needs root. What the script writes to its output, parsed; its errors go to `note`.
+ */
+export async function runInNamespace({ script, args, note, timeoutMs }: NamespaceOptions): Promise<unknown> {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-network-'));
+  try {
+    await writeFile(join(folder, 'resolv.conf'), 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
+    await writeFile(join(folder, 'nsswitch.conf'), 'hosts: files dns\n');
+    const addresses = [publicAddress, ...privateAddresses].map(
+      (address) => `${address}/${address.includes(':') ? 128 : 32}`,
+    );
+    const child = spawn(
+      'unshare',
+      [
+        '--net',
+        '--mount',
+        'sh',
+        '-c',
+        setUp,
+        'sh',
+        folder,
+        ...addresses,
+        '--',
+        process.execPath,
+        script,
+        ...args,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    createInterface({ input: child.stderr }).on('line', note);
+    const timer = setTimeout(() => child.kill('SIGTERM'), timeoutMs);
+    const output = child.stdout.toArray();
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject).once('close', resolve);
+    });
+    clearTimeout(timer);
+    if (code !== 0) throw new Error(`the script in its own network ended with ${code}`);
+    return JSON.parse(Buffer.concat(await output).toString('utf8'));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,42 @@
+import { createServer } from 'node:http';
+import { publicAddress } from './addresses.js';
+
+/** Listens on every address of its network, and counts who is connected to. */
+export interface Trap {
+  readonly port: number;
+  /** Addresses that must not be connected to and were, with how often. */
+  readonly caught: ReadonlyMap<string, number>;
+  /** Messages that came to the public address, by path. */
+  readonly arrived: ReadonlyMap<string, number>;
+  stop(): void;
+}
+
+/** What comes for `redirect.test` is sent to an address that it must not go to. */
+export async function startTrap(port: number): Promise<Trap> {
+  const caught = new Map<string, number>();
+  const arrived = new Map<string, number>();
+  const add = (counts: Map<string, number>, what: string) => counts.set(what, (counts.get(what) ?? 0) + 1);
+  const server = createServer((req, res) => {
+    add(arrived, req.url ?? '');
+    const moved = req.headers.host?.startsWith('redirect.test');
+    if (moved) res.writeHead(307, { location: `http://10.0.0.7:${port}/moved` }).end();
+    else res.writeHead(204).end();
+    req.resume();
+  });
+  server.on('connection', ({ localAddress = '' }) => {
+    const address = localAddress.replace(/^::ffff:/, '');
+    if (address !== publicAddress) add(caught, address);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, '::', resolve);
+  });
+  return {
+    port,
+    caught,
+    arrived,
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
