@@ -48,6 +48,32 @@ const errorTable = {
     'Send `Authorization: Bearer <token>` with the API token of this installation.',
   ),
   forbidden: user(403, 'The token does not allow this', 'Use a token that does.'),
+  image_not_allowed: user(
+    403,
+    'The tenant may not push to this image',
+    'Use an image below one of the places that `detail` names, or have the tenant allowed more.',
+  ),
+  priority_not_allowed: user(
+    403,
+    'The tenant may not submit jobs of this priority',
+    'Use the class that `detail` names, or a lower one.',
+  ),
+  tenant_queue_full: user(
+    429,
+    'As many jobs of the tenant wait as it may have',
+    'Try again when some have been built, or have the limit raised.',
+  ),
+  source_quota_exceeded: user(
+    413,
+    'The sources of the tenant take as many bytes as they may',
+    'Wait until sources that nothing uses are removed, or have the limit raised.',
+  ),
+  tenant_managed: user(
+    409,
+    'The tenants file says what this is',
+    'Change it there; the file is read again when it changes.',
+  ),
+  payload_secret_limit: user(409, 'There are as many payload secrets as may be', 'Remove one first.'),
   not_found: user(404, 'There is no such thing', 'Check the id or path.'),
   method_not_allowed: user(405, 'The route does not take this method', 'Use a method named in `Allow`.'),
   job_not_cancelable: user(409, 'The job has already ended', 'Nothing needs to be done.'),

@@ -41,6 +41,22 @@ export interface Keys {
   readonly sourcesWriters: string;
   /** The digest of a folder of a git repository at a commit. */
   gitSource(id: string): string;
+  /** Sorted set of the names of tenants. */
+  readonly tenants: string;
+  /** Channel on which a tenant is named whose settings, tokens or payload secrets have changed. */
+  readonly tenantChanges: string;
+  /** Hash: SHA-256 of a token, in hexadecimal digits, to its id. */
+  readonly tokenHashes: string;
+  /** Hash of the payload secrets of tenants by id. */
+  readonly payloadSecrets: string;
+  /** The hash of a tenant's settings. */
+  tenant(name: string): string;
+  /** The hash of what is known of a token. */
+  token(id: string): string;
+  /** Sorted set of the ids of a tenant's tokens. */
+  tokens(tenant: string): string;
+  /** How many bytes the sources of a tenant have. */
+  sourceBytes(tenant: string): string;
   job(id: string): string;
   batch(id: string): string;
   /** Stream of what happened to the jobs of a batch. */
@@ -82,6 +98,14 @@ export function redisKeys(prefix: string): Keys {
     sourcesRemoved: `${base}sources:removed`,
     sourcesPinned: `${base}sources:pinned`,
     sourcesWriters: `${base}sources:writers`,
+    tenants: `${base}tenants`,
+    tenantChanges: `${base}tenants:changes`,
+    tokenHashes: `${base}tokens:hashes`,
+    payloadSecrets: `${base}payload-secrets`,
+    tenant: (name) => `${base}tenant:${name}`,
+    token: (id) => `${base}token:${id}`,
+    tokens: (tenant) => `${base}tokens:${tenant}`,
+    sourceBytes: (tenant) => `${base}sources:bytes:${tenant}`,
     gitSource: (id) => `${base}git:${id}`,
     batch: (id) => `${base}batch:${id}`,
     batchEvents: (id) => `${base}batch:events:${id}`,
