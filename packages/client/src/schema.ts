@@ -623,7 +623,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             detail: string;
             remedy: string;
             errors?: {
@@ -879,7 +879,7 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
+            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
             detail?: string;
         };
         JobResult: {
@@ -896,7 +896,7 @@ export interface components {
              * @description A code of docs/errors.md
              * @enum {string}
              */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
@@ -1610,7 +1610,7 @@ export interface operations {
                     "application/json": components["schemas"]["Source"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, body_incomplete, body_too_large, media_type_unsupported, source_corrupt, source_path_unsafe, source_too_large, storage_full */
+            /** @description A problem. Codes: unauthorized, forbidden, body_incomplete, body_too_large, media_type_unsupported, source_corrupt, source_path_unsafe, source_too_large, storage_full */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1643,7 +1643,7 @@ export interface operations {
                     "application/x-tar": string;
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1683,7 +1683,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1718,7 +1718,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, source_not_found, source_path_unsafe, source_too_large, git_url_invalid, git_ref_not_found, git_path_not_found, git_unauthorized, git_unreachable, git_timed_out, git_busy, pool_not_found, platform_unsupported, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, json_invalid, request_invalid, image_invalid, source_not_found, source_path_unsafe, source_too_large, git_url_invalid, git_ref_not_found, git_path_not_found, git_unauthorized, git_unreachable, git_timed_out, git_busy, pool_not_found, platform_unsupported, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1757,7 +1757,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1797,7 +1797,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, job_not_cancelable, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, job_not_cancelable, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1830,7 +1830,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, job_not_retryable, pool_not_found, platform_unsupported, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, job_not_retryable, pool_not_found, platform_unsupported, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1863,7 +1863,7 @@ export interface operations {
                     "application/json": components["schemas"]["BatchPage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1907,7 +1907,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, body_too_large, request_invalid, batch_invalid, batch_closed, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, json_invalid, body_too_large, request_invalid, batch_invalid, batch_closed, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1941,7 +1941,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1977,7 +1977,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2010,7 +2010,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, batch_not_cancelable, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, batch_not_cancelable, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2047,7 +2047,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, batch_not_retryable, batch_closed, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, batch_not_retryable, batch_closed, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2084,7 +2084,7 @@ export interface operations {
                     "text/event-stream": components["schemas"]["BatchJobEvent"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2125,7 +2125,7 @@ export interface operations {
                     "application/json": components["schemas"]["FunctionPage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2157,7 +2157,7 @@ export interface operations {
                     "application/json": components["schemas"]["Function"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2202,7 +2202,7 @@ export interface operations {
                     "application/json": components["schemas"]["Function"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, source_not_found, template_not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, json_invalid, request_invalid, image_invalid, image_not_allowed, priority_not_allowed, source_not_found, template_not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2232,7 +2232,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2263,7 +2263,7 @@ export interface operations {
                     "application/json": components["schemas"]["Template"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2316,7 +2316,7 @@ export interface operations {
                     "application/json": components["schemas"]["StoredTemplate"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, template_invalid, body_incomplete, body_too_large, media_type_unsupported, source_corrupt, source_path_unsafe, source_too_large, queue_full, storage_full */
+            /** @description A problem. Codes: unauthorized, forbidden, template_invalid, body_incomplete, body_too_large, media_type_unsupported, source_corrupt, source_path_unsafe, source_too_large, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, storage_full */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2345,7 +2345,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2378,7 +2378,7 @@ export interface operations {
                     "application/json": components["schemas"]["TemplatePage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2422,7 +2422,7 @@ export interface operations {
                     "application/json": components["schemas"]["RebuildPlan"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, nothing_selected, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, json_invalid, request_invalid, image_invalid, nothing_selected, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2463,7 +2463,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2494,7 +2494,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description A problem. Codes: unauthorized, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2525,7 +2525,7 @@ export interface operations {
                     "application/json": components["schemas"]["Builder"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, forbidden, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2556,7 +2556,7 @@ export interface operations {
                     "application/json": components["schemas"]["Builder"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, forbidden, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2585,7 +2585,7 @@ export interface operations {
                     "application/json": components["schemas"]["Queue"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2625,7 +2625,7 @@ export interface operations {
                     "application/x-ndjson": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description A problem. Codes: signature_missing, signature_invalid, request_invalid, json_invalid, image_invalid, body_incomplete, body_too_large, source_corrupt, source_path_unsafe, source_too_large, queue_full, draining, redis_unavailable, storage_full, platform_unsupported */
+            /** @description A problem. Codes: signature_missing, signature_invalid, request_invalid, json_invalid, image_invalid, body_incomplete, body_too_large, source_corrupt, source_path_unsafe, source_too_large, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, draining, redis_unavailable, storage_full, platform_unsupported */
             default: {
                 headers: {
                     [name: string]: unknown;

@@ -26,6 +26,7 @@ import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKey } from '@slipway/shared/signing';
 import { createSourceStore, SourceUses } from '@slipway/shared/source';
 import { TemplateStore } from '@slipway/shared/templates';
+import { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/shared/tenants';
 import express from 'express';
 import type { ApiConfig } from './config.js';
 import { apiEndpoints } from './endpoints.js';
@@ -37,7 +38,7 @@ import { createMetrics, measureRequests } from './metrics.js';
 import { openApiDocument } from './openapi/document.js';
 import { docsRouter } from './openapi/router.js';
 import { createSweeper } from './sources/sweeper.js';
-import { defaultTenant } from './tenants.js';
+import { Directory } from './tenants/directory.js';
 import { JobWatcher } from './watch/job-watcher.js';
 
 interface ApiDeps {
@@ -76,6 +77,23 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   const sealingKey = deriveKey(config.payloadSecret, 'callback secrets');
   const stopping = new AbortController();
   const closing = new AbortController();
+  const tenants = new TenantStore({ redis, keys });
+  const tokens = new TokenStore({ redis, keys });
+  const payloadSecrets = new PayloadSecretStore({
+    redis,
+    keys,
+    sealingKey: deriveKey(config.payloadSecret, 'payload secrets'),
+  });
+  const directory = new Directory({
+    tenants,
+    tokens,
+    payloadSecrets,
+    apiToken: config.apiToken ?? announcedToken(),
+    payloadSecret: config.payloadSecret,
+    subscriber: connect('tenants', 'patient'),
+    keys,
+    logger,
+  });
   const endpoints = apiEndpoints({
     store,
     batches,
@@ -95,7 +113,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     uses: claims,
     dequeue: (id) => builds.remove(id),
     ahead: (id) => builds.position(id),
-    payloadSecrets: [{ tenant: defaultTenant, secret: config.payloadSecret }, ...config.tenantPayloadSecrets],
+    signers: () => directory.signers(),
     maxPayloadBytes: config.maxSourceBytes,
     cancelOnDisconnect: config.cancelOnDisconnect,
     closing: closing.signal,
@@ -123,8 +141,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     }),
     docsRouter(openApiDocument(endpoints)),
   );
-  const admin = { tenant: defaultTenant, admin: true, token: config.apiToken ?? announcedToken() };
-  app.use('/v1', refuseWhileDraining(stopping.signal), requireToken([admin, ...config.tenants]));
+  app.use('/v1', refuseWhileDraining(stopping.signal), requireToken(directory));
   mount(app, endpoints);
   app.use(notFoundHandler, problemHandler(logger));
 
@@ -139,7 +156,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       git_schemes: config.git.allowedSchemes,
       git_hosts: config.git.allowedHosts,
       git_credentials: [...config.git.credentials.keys()],
-      tenants: config.tenants.map(({ tenant }) => tenant.name),
+      tenants_file: config.tenantsFile,
       api_token: config.apiToken ? 'configured' : 'generated',
       payload_secret: 'configured',
     },
@@ -161,6 +178,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     ...(config.metricsPort === undefined
       ? []
       : [metricsServer({ port: config.metricsPort, host: config.bindHost, registry, logger })]),
+    directory,
     watcher,
     createSweeper({ blobs, git, logger }),
   ];

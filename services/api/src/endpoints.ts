@@ -18,7 +18,7 @@ import { templateEndpoints } from './templates/endpoints.js';
 
 type BuildDeps = Pick<
   FunctionBuilderDeps,
-  'payloadSecrets' | 'maxPayloadBytes' | 'ahead' | 'cancelOnDisconnect' | 'closing'
+  'signers' | 'maxPayloadBytes' | 'ahead' | 'cancelOnDisconnect' | 'closing'
 >;
 
 export interface EndpointDeps

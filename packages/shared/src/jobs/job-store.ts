@@ -175,6 +175,11 @@ export class JobStore {
     return await this.#redis.zcard(this.#keys.index(`state:${state}`));
   }
 
+  /** How many jobs of a tenant wait. */
+  async countQueuedOf(tenant: string): Promise<number> {
+    return await this.#redis.zcard(this.#keys.index(`tenant:${tenant}:queued`));
+  }
+
   /** How the queue of a pool stands: what waits, since when, and how long a build takes on average. */
   async queue(pool: string): Promise<QueueState> {
     const index = this.#keys.index(`pool:${pool}:queued`);

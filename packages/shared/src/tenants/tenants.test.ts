@@ -23,7 +23,7 @@ async function everything(base: string): Promise<string> {
     found.map(async (key) => {
       const type = await redis.type(key);
       if (type === 'hash') return JSON.stringify(await redis.hgetall(key));
-      if (type === 'zset') return JSON.stringify(await redis.zrange(key, 0, -1));
+      if (type === 'zset') return JSON.stringify(await redis.zrange(key, '0', '-1'));
       return (await redis.get(key)) ?? '';
     }),
   );

@@ -13,11 +13,12 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { type BatchRecord, toBatch, toJob } from '@slipway/shared/jobs';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { principalOf } from '../http/auth.js';
+import { accountOf } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { jobPageSchema, maxWaitSeconds } from '../jobs/endpoints.js';
-import { checkRoom, type SubmitDeps } from '../jobs/submit.js';
+import type { SubmitDeps } from '../jobs/submit.js';
+import { checkRoom } from '../tenants/account.js';
 import { batchEvents, type FollowBatchDeps } from './follow.js';
 import { parseItems } from './items.js';
 import { placeItems } from './place-items.js';
@@ -54,7 +55,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
   const existing = async (id: string, res: Response): Promise<BatchRecord> => {
     const record = await batches.get(id);
     // Another tenant's batch is not there.
-    if (record?.tenant !== principalOf(res).tenant.name) {
+    if (record?.tenant !== accountOf(res).name) {
       throw new SlipwayError('not_found', `There is no batch ${id}.`);
     }
     return record;
@@ -68,6 +69,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'submitBatch',
         method: 'post',
         path: '/v1/batches',
+        scope: 'jobs:write',
         tag: 'Batches',
         summary: 'Submit jobs together',
         description:
@@ -88,18 +90,21 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'batch_invalid',
           'batch_closed',
           'queue_full',
+          'tenant_queue_full',
+          'image_not_allowed',
+          'priority_not_allowed',
           'redis_unavailable',
         ],
       },
       async ({ body: { defaults, items, dry_run, ...options }, res }) => {
-        const { tenant } = principalOf(res);
+        const tenant = accountOf(res);
         const specs = await resolveItems(await parseItems({ defaults, items }), tenant, deps);
         if (!dry_run) {
           accept(await submitBatch({ specs, options, tenant }, deps), res);
           return;
         }
-        await deps.pools.decide((known) => placeItems(specs, known));
-        await checkRoom(specs.length, deps);
+        await deps.pools.decide((known) => placeItems(specs, tenant, known));
+        await checkRoom(specs.length, tenant, deps);
         res.json({
           total: specs.length,
           items: specs.map(({ image, function: name, source, template }) => ({
@@ -116,6 +121,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'listBatches',
         method: 'get',
         path: '/v1/batches',
+        scope: 'jobs:read',
         tag: 'Batches',
         summary: 'Batches, newest first',
         query: z.strictObject({
@@ -126,7 +132,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         errors: ['request_invalid', 'redis_unavailable'],
       },
       async ({ query, res }) => {
-        const { name: tenant } = principalOf(res).tenant;
+        const { name: tenant } = accountOf(res);
         const { records, next } = await batches.list({ tenant, limit: query.limit, before: query.cursor });
         res.json({ batches: records.map(show), ...(next !== undefined && { next_cursor: next }) });
       },
@@ -136,6 +142,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'getBatch',
         method: 'get',
         path: '/v1/batches/{id}',
+        scope: 'jobs:read',
         tag: 'Batches',
         summary: 'A batch, at once or when it has ended',
         params: path,
@@ -170,6 +177,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'listBatchJobs',
         method: 'get',
         path: '/v1/batches/{id}/jobs',
+        scope: 'jobs:read',
         tag: 'Batches',
         summary: 'The jobs of a batch, newest first',
         params: path,
@@ -192,6 +200,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'cancelBatch',
         method: 'post',
         path: '/v1/batches/{id}/cancel',
+        scope: 'jobs:write',
         tag: 'Batches',
         summary: 'Cancel a batch',
         description:
@@ -214,6 +223,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'retryBatch',
         method: 'post',
         path: '/v1/batches/{id}/retry',
+        scope: 'jobs:write',
         tag: 'Batches',
         summary: 'Repeat a batch that has ended, as a new one',
         params: path,
@@ -226,11 +236,20 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           })
           .meta({ id: 'BatchRetry' }),
         answers: { 202: accepted('The new batch') },
-        errors: ['not_found', 'batch_not_retryable', 'batch_closed', 'queue_full', 'redis_unavailable'],
+        errors: [
+          'not_found',
+          'batch_not_retryable',
+          'batch_closed',
+          'queue_full',
+          'tenant_queue_full',
+          'image_not_allowed',
+          'priority_not_allowed',
+          'redis_unavailable',
+        ],
       },
       async ({ params: { id }, body: { which }, res }) => {
         const batch = await existing(id, res);
-        accept(await retryBatch({ batch, which, tenant: principalOf(res).tenant }, deps), res);
+        accept(await retryBatch({ batch, which, tenant: accountOf(res) }, deps), res);
       },
     ),
     endpoint(
@@ -238,6 +257,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'followBatch',
         method: 'get',
         path: '/v1/batches/{id}/events',
+        scope: 'jobs:read',
         tag: 'Batches',
         summary: 'What happens to a batch, as server-sent events',
         description:

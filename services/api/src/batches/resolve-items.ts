@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { errorRow, type FieldError, SlipwayError } from '@slipway/shared/errors';
-import type { Tenant } from '@slipway/shared/jobs';
 import type { GitHeads } from '../git/git-sources.js';
 import { checkCallback } from '../jobs/resolve/callback.js';
 import { resolveSecrets } from '../jobs/resolve/secrets.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
+import type { Account } from '../tenants/account.js';
 
 /** Sources may be fetched from elsewhere; so many at once. */
 const atOnce = 8;
@@ -28,7 +28,7 @@ export function itemsRefused(errors: readonly FieldError[]): SlipwayError {
  */
 export async function resolveItems(
   requests: readonly JobRequest[],
-  tenant: Tenant,
+  tenant: Account,
   deps: ResolveDeps,
 ): Promise<JobSpec[]> {
   const heads: GitHeads = new Map();

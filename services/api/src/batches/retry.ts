@@ -1,15 +1,16 @@
 import type { BatchOptions, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { BatchRecord, JobRecord, Tenant } from '@slipway/shared/jobs';
+import type { BatchRecord, JobRecord } from '@slipway/shared/jobs';
 import { unseal } from '@slipway/shared/signing';
 import { specForRetry } from '../jobs/retry.js';
+import type { Account } from '../tenants/account.js';
 import { type SubmitBatchDeps, submitBatch } from './submit.js';
 
 interface RetryOptions {
   readonly batch: BatchRecord;
   /** `failed`: what failed or was canceled. */
   readonly which: 'failed' | 'all';
-  readonly tenant: Tenant;
+  readonly tenant: Account;
 }
 
 const pageSize = 200;

@@ -1,10 +1,11 @@
 import type { BatchOptions, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
-import type { BatchRecord, BatchStore, Tenant } from '@slipway/shared/jobs';
+import type { BatchRecord, BatchStore } from '@slipway/shared/jobs';
 import { seal } from '@slipway/shared/signing';
 import { checkCallback } from '../jobs/resolve/callback.js';
-import { checkRoom, type SubmitDeps } from '../jobs/submit.js';
+import type { SubmitDeps } from '../jobs/submit.js';
+import { type Account, checkRoom } from '../tenants/account.js';
 import { placeItems } from './place-items.js';
 
 export interface SubmitBatchDeps
@@ -16,7 +17,7 @@ export interface BatchSubmission {
   /** The jobs, with everything looked up; see `resolveItems`. */
   readonly specs: readonly JobSpec[];
   readonly options: BatchOptions;
-  readonly tenant: Tenant;
+  readonly tenant: Account;
   /** The batch that it repeats. */
   readonly retryOf?: string | undefined;
 }
@@ -27,15 +28,15 @@ const atOnce = 250;
 /**
  * Accepts a batch, all of it or nothing: once this resolves each job will reach a terminal state, whatever dies. Nothing is
  * built before that; what a process leaves that dies on the way is canceled a minute later.
- * Throws `batch_invalid` when no pool builds some of them, and `queue_full` when not all of its jobs may wait.
+ * Throws `batch_invalid` when the tenant may not have some of them built or no pool builds them, and `queue_full` or `tenant_queue_full` when not all of its jobs may wait.
  */
 export async function submitBatch(
   { specs, options, tenant, retryOf }: BatchSubmission,
   { store, batches, pools, sealingKey, maxQueuedJobs, egressAllow }: SubmitBatchDeps,
 ): Promise<BatchRecord> {
   checkCallback(options.callback, egressAllow);
-  const chosen = await pools.decide((known) => placeItems(specs, known));
-  await checkRoom(specs.length, { store, maxQueuedJobs });
+  const chosen = await pools.decide((known) => placeItems(specs, tenant, known));
+  await checkRoom(specs.length, tenant, { store, maxQueuedJobs });
   const id = newId('batch');
   const sealed = (secret: string | undefined, owner: string) =>
     secret === undefined ? undefined : seal(sealingKey, secret, owner);

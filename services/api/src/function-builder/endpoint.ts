@@ -40,12 +40,12 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
       id: 'build',
       method: 'post',
       path: '/build',
+      scope: 'none',
       tag: 'Function Builder API',
       summary: 'Build as a builder replica does, through the queue',
       description:
         'What clients of the Function Builder API send, unmodified. The payload becomes a source and a job like any other; ' +
         'the answer comes when it has ended, or with `Accept: application/x-ndjson` as it goes on.',
-      open: true,
       stream: { types: tarTypes, description: 'The payload: a tar' },
       headers: { 'X-Build-Signature': 'sha256=<hex HMAC-SHA256 of the body>, in place of a token' },
       answers: {
@@ -66,6 +66,9 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
         'source_path_unsafe',
         'source_too_large',
         'queue_full',
+        'tenant_queue_full',
+        'image_not_allowed',
+        'priority_not_allowed',
         'draining',
         'redis_unavailable',
         'storage_full',

@@ -1,6 +1,8 @@
+import type { Scope } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { z } from 'zod';
+import { requireScope } from './auth.js';
 import { Turns } from './turns.js';
 import { validate } from './validate.js';
 
@@ -17,6 +19,8 @@ export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly method: 'get' | 'post' | 'put' | 'delete';
   /** With `{name}` for parameters, as in OpenAPI. */
   readonly path: string;
+  /** What the token must allow; `none`: taken without one, as the operation has its own way to know who asks. */
+  readonly scope: Scope | 'none';
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
@@ -29,8 +33,6 @@ export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z
   /** A body that is streamed: its media types, and what it is. */
   readonly stream?: { readonly types: readonly string[]; readonly description: string };
   readonly headers?: Readonly<Record<string, string>>;
-  /** Taken without a token: the operation has its own way to know who asks. */
-  readonly open?: boolean;
   readonly answers: Readonly<Record<number, Answer>>;
   /** Codes of problem answers besides those that any route gives. */
   readonly errors: readonly string[];
@@ -65,11 +67,12 @@ export function endpoint<
   operation: Operation<P, Q, B>,
   handler: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<void>,
 ): Endpoint {
-  const { params, query, body, stream, maxBodyBytes = usualJsonBytes } = operation;
+  const { scope, params, query, body, stream, maxBodyBytes = usualJsonBytes } = operation;
   const readJson = express.json({ limit: maxBodyBytes, strict: true });
   return {
     operation,
     async handle(req, res) {
+      if (scope !== 'none') requireScope(res, scope);
       if (stream) checkType(req, stream.types);
       await handler({
         params: (params ? validate(params, req.params, 'path') : {}) as z.output<P>,

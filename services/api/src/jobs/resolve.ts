@@ -1,7 +1,7 @@
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import type { Allowlist } from '@slipway/shared/egress';
-import type { Tenant } from '@slipway/shared/jobs';
 import type { GitHeads } from '../git/git-sources.js';
+import type { Account } from '../tenants/account.js';
 import { checkCallback } from './resolve/callback.js';
 import { resolveSecrets } from './resolve/secrets.js';
 import { type ResolveSourceDeps, resolveSource } from './resolve/source.js';
@@ -17,7 +17,7 @@ export interface ResolveDeps extends ResolveSourceDeps, ResolveTemplateDeps {
  */
 export async function resolveRequest(
   { source, template, secrets, ...rest }: JobRequest,
-  tenant: Tenant,
+  tenant: Account,
   deps: ResolveDeps,
   heads?: GitHeads,
 ): Promise<JobSpec> {

@@ -1,8 +1,9 @@
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
-import type { Dispatcher, JobRecord, JobStore, Tenant } from '@slipway/shared/jobs';
+import type { Dispatcher, JobRecord, JobStore } from '@slipway/shared/jobs';
 import { seal } from '@slipway/shared/signing';
+import { type Account, checkAllowed, checkRoom } from '../tenants/account.js';
 import type { KnownPools } from './resolve/known-pools.js';
 import { choosePool } from './resolve/pool.js';
 import { type ResolveDeps, resolveRequest } from './resolve.js';
@@ -17,17 +18,18 @@ export interface SubmitDeps extends ResolveDeps {
 }
 
 /** Accepts a job: once this resolves it will reach a terminal state, whatever dies. */
-export async function submitJob(request: JobRequest, tenant: Tenant, deps: SubmitDeps): Promise<JobRecord> {
-  const [spec] = await Promise.all([resolveRequest(request, tenant, deps), checkRoom(1, deps)]);
+export async function submitJob(request: JobRequest, tenant: Account, deps: SubmitDeps): Promise<JobRecord> {
+  const [spec] = await Promise.all([resolveRequest(request, tenant, deps), checkRoom(1, tenant, deps)]);
   return await submitSpec(spec, tenant, deps);
 }
 
-/** The same, of what has been looked up before and for which there is room. Throws what `choosePool` throws. */
+/** The same, of what has been looked up before and for which there is room. Throws what `checkAllowed` and `choosePool` throw. */
 export async function submitSpec(
   spec: JobSpec,
-  tenant: Tenant,
+  tenant: Account,
   { store, pools, dispatch, sealingKey }: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey'>,
 ): Promise<JobRecord> {
+  checkAllowed(spec, tenant);
   const placed = await pools.decide((known) => choosePool(spec, known));
   const id = newId('job');
   const secret = spec.callback?.secret;
@@ -36,14 +38,4 @@ export async function submitSpec(
   const [record] = await Promise.all([store.get(id), dispatch(created.dispatch ? [created] : [])]);
   if (!record) throw new SlipwayError('internal', `The record of ${id} is gone.`);
   return record;
-}
-
-/** Throws `queue_full` when so many more jobs may not wait. */
-export async function checkRoom(
-  jobs: number,
-  { store, maxQueuedJobs }: Pick<SubmitDeps, 'store' | 'maxQueuedJobs'>,
-): Promise<void> {
-  if ((await store.count('queued')) + jobs > maxQueuedJobs) {
-    throw new SlipwayError('queue_full', `No more than ${maxQueuedJobs} jobs may wait.`, { retryAfter: 30 });
-  }
 }

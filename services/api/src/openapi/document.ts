@@ -82,7 +82,7 @@ function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
     tags: [tag],
     summary,
     ...(description && { description }),
-    ...(operation.open && { security: [] }),
+    ...(operation.scope === 'none' ? { security: [] } : { 'x-scope': operation.scope }),
     parameters: parameters(operation, schema),
     ...(content && {
       requestBody: { required: true, content, ...(stream && { description: stream.description }) },
@@ -92,7 +92,7 @@ function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
         Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer, schema)]),
       ),
       default: {
-        description: `A problem. Codes: ${[...(operation.open ? [] : ['unauthorized']), ...errors].join(', ')}`,
+        description: `A problem. Codes: ${[...(operation.scope === 'none' ? [] : ['unauthorized', 'forbidden']), ...errors].join(', ')}`,
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
       },
     },

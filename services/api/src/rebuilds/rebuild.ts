@@ -7,8 +7,9 @@ import {
   type Template,
 } from '@slipway/shared/contracts';
 import { codeOf, SlipwayError } from '@slipway/shared/errors';
-import { type Tenant, toBatch } from '@slipway/shared/jobs';
+import { toBatch } from '@slipway/shared/jobs';
 import { type SubmitBatchDeps, submitBatch } from '../batches/submit.js';
+import type { Account } from '../tenants/account.js';
 import { type PlanDeps, planRebuild } from './plan.js';
 
 export interface RebuildDeps extends PlanDeps, SubmitBatchDeps {}
@@ -16,7 +17,7 @@ export interface RebuildDeps extends PlanDeps, SubmitBatchDeps {}
 /** Builds functions again that are selected, as one batch. Throws what `planRebuild` and `submitBatch` throw. */
 export async function rebuild(
   request: RebuildRequest,
-  tenant: Tenant,
+  tenant: Account,
   deps: RebuildDeps,
 ): Promise<RebuildPlan> {
   const { planned, leftOut } = await planRebuild(request, tenant.name, deps);
@@ -40,7 +41,7 @@ export async function rebuild(
  */
 export async function rebuildTemplateUsers(
   { name, digest }: Template,
-  tenant: Tenant,
+  tenant: Account,
   deps: RebuildDeps,
 ): Promise<string | undefined> {
   const stale: string[] = [];

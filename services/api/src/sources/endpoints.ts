@@ -16,6 +16,7 @@ export function sourceEndpoints({ sources }: { sources: SourceStore }): Endpoint
         id: 'uploadSource',
         method: 'post',
         path: '/v1/sources',
+        scope: 'jobs:write',
         tag: 'Sources',
         summary: 'Upload a build context',
         description:
@@ -48,6 +49,7 @@ export function sourceEndpoints({ sources }: { sources: SourceStore }): Endpoint
         id: 'getSource',
         method: 'get',
         path: '/v1/sources/{digest}',
+        scope: 'jobs:read',
         tag: 'Sources',
         summary: 'What a source holds, or with `Accept: application/x-tar` the source itself',
         params: path,

@@ -3,7 +3,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 import type { SourceStore } from '@slipway/shared/source';
 import { readTemplate, type TemplateStore } from '@slipway/shared/templates';
 import { z } from 'zod';
-import { principalOf } from '../http/auth.js';
+import { accountOf, requireScope } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { type RebuildDeps, rebuildTemplateUsers } from '../rebuilds/rebuild.js';
 import { archiveTypes, receiveSource } from '../sources/receive.js';
@@ -47,6 +47,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         id: 'putTemplate',
         method: 'put',
         path: '/v1/templates/{name}',
+        scope: 'templates:write',
         tag: 'Templates',
         summary: 'Send a template',
         description:
@@ -70,11 +71,15 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
           'source_path_unsafe',
           'source_too_large',
           'queue_full',
+          'tenant_queue_full',
+          'image_not_allowed',
+          'priority_not_allowed',
           'storage_full',
         ],
       },
       async ({ params: { name }, query: { rebuild }, req, res }) => {
-        const { tenant } = principalOf(res);
+        const tenant = accountOf(res);
+        if (rebuild === 'true') requireScope(res, 'jobs:write');
         const { digest } = await receiveSource(sources, req, res);
         const settings = await readTemplate({ sources, digest });
         const put = await templates.put({ tenant: tenant.name, name, digest, settings });
@@ -90,6 +95,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         id: 'listTemplates',
         method: 'get',
         path: '/v1/templates',
+        scope: 'jobs:read',
         tag: 'Templates',
         summary: 'Templates, by name',
         query: listQuery,
@@ -97,7 +103,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         errors: ['request_invalid', 'redis_unavailable'],
       },
       async ({ query: { limit, cursor }, res }) => {
-        const page = await templates.list(principalOf(res).tenant.name, { limit, after: cursor });
+        const page = await templates.list(accountOf(res).name, { limit, after: cursor });
         const next = page.length === limit ? page.at(-1)?.name : undefined;
         res.json({ templates: page, ...(next !== undefined && { next_cursor: next }) });
       },
@@ -107,6 +113,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         id: 'getTemplate',
         method: 'get',
         path: '/v1/templates/{name}',
+        scope: 'jobs:read',
         tag: 'Templates',
         summary: 'A template',
         params: path,
@@ -116,7 +123,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         errors: ['not_found', 'redis_unavailable'],
       },
       async ({ params: { name }, res }) => {
-        const template = await templates.get(principalOf(res).tenant.name, name);
+        const template = await templates.get(accountOf(res).name, name);
         if (!template) throw missing(name);
         res.json(template);
       },
@@ -126,6 +133,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         id: 'deleteTemplate',
         method: 'delete',
         path: '/v1/templates/{name}',
+        scope: 'templates:write',
         tag: 'Templates',
         summary: 'Forget a template',
         description: 'Jobs that were accepted with it are built all the same.',
@@ -134,7 +142,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         errors: ['not_found', 'redis_unavailable'],
       },
       async ({ params: { name }, res }) => {
-        if (!(await templates.remove(principalOf(res).tenant.name, name))) throw missing(name);
+        if (!(await templates.remove(accountOf(res).name, name))) throw missing(name);
         res.status(204).end();
       },
     ),

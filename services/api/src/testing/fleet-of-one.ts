@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { Secret } from '@slipway/shared/config';
 import type { Job, JobError } from '@slipway/shared/contracts';
 import { JobStore } from '@slipway/shared/jobs';
 import { redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import type { ApiConfig } from '../config.js';
-import { parseTenantTokens } from '../tenants.js';
+import { addTenants } from './add-tenants.js';
 import { archive } from './archive.js';
 import { type RunningApi, startApi } from './start-api.js';
 
@@ -45,12 +46,11 @@ export async function startFleetOfOne(
   redisUrl: string,
   changes: Partial<ApiConfig> = {},
 ): Promise<FleetOfOne> {
-  const tenants = Array.from({ length: 200 }, (_, at) => `tenant-${at}=token-${at}`).join();
-  const api = await startApi(redisUrl, {
-    maxQueuedJobs: 10_000,
-    tenants: parseTenantTokens(tenants),
-    ...changes,
-  });
+  const api = await startApi(redisUrl, { maxQueuedJobs: 10_000, ...changes });
+  await addTenants(
+    { redisUrl, redisPrefix: api.prefix, payloadSecret: new Secret('payload') },
+    Array.from({ length: 200 }, (_, at) => ({ name: `tenant-${at}`, token: `token-${at}` })),
+  );
   let turn = 0;
   const redis = new Redis(redisUrl);
   const worker = new JobStore({ redis, keys: redisKeys(api.prefix) });

@@ -1,0 +1,148 @@
+import { timingSafeEqual } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Secret } from '@slipway/shared/config';
+import { defaultTenantName, type Scope } from '@slipway/shared/contracts';
+import { type Component, untilAborted } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import {
+  type PayloadSecretStore,
+  type TenantStore,
+  type TokenRecord,
+  type TokenStore,
+  tokenHash,
+} from '@slipway/shared/tenants';
+import { LRUCache } from 'lru-cache';
+import { type Account, toAccount } from './account.js';
+
+/** Who sent a request. */
+export interface Principal {
+  readonly account: Account;
+  readonly scopes: readonly Scope[];
+  /** The id of the token; `API_TOKEN` for that of the installation. */
+  readonly token: string;
+}
+
+/** A secret that payloads of `POST /build` may be signed with, and whose jobs it makes. */
+export interface PayloadSigner {
+  readonly account: Account;
+  readonly secret: Secret;
+}
+
+interface DirectoryOptions {
+  readonly tenants: TenantStore;
+  readonly tokens: TokenStore;
+  readonly payloadSecrets: PayloadSecretStore;
+  /** The token of the installation, which may do everything. */
+  readonly apiToken: Secret;
+  /** That of the installation: what it signs belongs to the default tenant. */
+  readonly payloadSecret: Secret;
+  /** A connection of its own, that it listens on. */
+  readonly subscriber: Redis;
+  readonly keys: Keys;
+  readonly logger: Logger;
+}
+
+export const apiTokenId = 'API_TOKEN';
+
+/** What was looked up is believed for so long, should nobody tell of a change. */
+const believedMs = 5_000;
+/** Uses of a token are noted once in so long. */
+const notedEveryMs = 60_000;
+const retryMs = 1_000;
+
+/** Who may do what, kept at hand: looked up once and then believed until somebody says that it has changed. */
+export class Directory implements Component {
+  readonly name = 'directory';
+  readonly #options: DirectoryOptions;
+  readonly #apiTokenHash: string;
+  readonly #tokens = new LRUCache<string, { readonly record: TokenRecord | undefined }>({
+    max: 10_000,
+    ttl: believedMs,
+  });
+  readonly #accounts = new LRUCache<string, { readonly account: Account | undefined }>({
+    max: 10_000,
+    ttl: believedMs,
+  });
+  readonly #noted = new LRUCache<string, true>({ max: 10_000, ttl: notedEveryMs });
+  #signers: { readonly list: readonly PayloadSigner[]; readonly until: number } | undefined;
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+    this.#apiTokenHash = tokenHash(options.apiToken.reveal());
+  }
+
+  /** Whose token this is; undefined for one that is unknown, has expired, or whose tenant is gone. */
+  async principal(text: string): Promise<Principal | undefined> {
+    const hash = tokenHash(text);
+    if (timingSafeEqual(Buffer.from(hash), Buffer.from(this.#apiTokenHash))) {
+      const account = await this.account(defaultTenantName);
+      return account && { account, scopes: ['admin'], token: apiTokenId };
+    }
+    const { tokens } = this.#options;
+    const held = this.#tokens.get(hash) ?? { record: await tokens.find(text) };
+    this.#tokens.set(hash, held, { noUpdateTTL: true });
+    const { record } = held;
+    if (!record || (record.expiresAt !== undefined && record.expiresAt <= Date.now())) return undefined;
+    const account = await this.account(record.tenant);
+    if (!account) return undefined;
+    this.#note(record.id);
+    return { account, scopes: record.scopes, token: record.id };
+  }
+
+  async account(name: string): Promise<Account | undefined> {
+    const held = this.#accounts.get(name);
+    if (held) return held.account;
+    const record = await this.#options.tenants.get(name);
+    const account = record && toAccount(record);
+    this.#accounts.set(name, { account });
+    return account;
+  }
+
+  /** All who may sign payloads. */
+  async signers(): Promise<readonly PayloadSigner[]> {
+    if (this.#signers && this.#signers.until > Date.now()) return this.#signers.list;
+    const { payloadSecrets, payloadSecret } = this.#options;
+    const owned = [{ tenant: defaultTenantName, secret: payloadSecret }, ...(await payloadSecrets.list())];
+    const list = await Promise.all(
+      owned.map(async ({ tenant, secret }) => {
+        const account = await this.account(tenant);
+        return account ? [{ account, secret }] : [];
+      }),
+    );
+    this.#signers = { list: list.flat(), until: Date.now() + believedMs };
+    return this.#signers.list;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { subscriber, keys, logger } = this.#options;
+    subscriber.on('message', () => this.#forget());
+    while (!signal.aborted) {
+      try {
+        await untilAborted(subscriber.subscribe(keys.tenantChanges), signal);
+        break;
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ err: error }, 'changes of tenants are not heard of at once');
+        await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+    if (signal.aborted) return;
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  }
+
+  #forget(): void {
+    this.#tokens.clear();
+    this.#accounts.clear();
+    this.#signers = undefined;
+  }
+
+  #note(id: string): void {
+    if (this.#noted.has(id)) return;
+    this.#noted.set(id, true);
+    this.#options.tokens.used(id).catch((error: unknown) => {
+      this.#noted.delete(id);
+      this.#options.logger.warn({ err: error, token: id }, 'the use of a token was not noted');
+    });
+  }
+}
