@@ -24,7 +24,7 @@ import { createBuildQueues } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKey } from '@slipway/shared/signing';
-import { createSourceStore, SourceUses } from '@slipway/shared/source';
+import { createSourceStore, SourceOwners, SourceUses } from '@slipway/shared/source';
 import { TemplateStore } from '@slipway/shared/templates';
 import { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/shared/tenants';
 import express from 'express';
@@ -55,6 +55,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   const redis = connect('main', 'request');
   const blobs = await openBlobStore(config.blobStore);
   const claims = new SourceUses({ redis, keys });
+  const owners = new SourceOwners({ redis, keys });
   const sources = createSourceStore({ blobs, limits: sourceLimits(config), claims });
   const git = new GitSources({
     sources,
@@ -111,6 +112,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     templates: new TemplateStore({ redis, keys }),
     functions: new FunctionStore({ redis, keys }),
     uses: claims,
+    owners,
     dequeue: (id) => builds.remove(id),
     ahead: (id) => builds.position(id),
     signers: () => directory.signers(),

@@ -45,6 +45,8 @@ export interface Keys {
   readonly tenants: string;
   /** Channel on which a tenant is named whose settings, tokens or payload secrets have changed. */
   readonly tenantChanges: string;
+  /** Held by the process that writes what the tenants file says. */
+  readonly tenantsFileLock: string;
   /** Hash: SHA-256 of a token, in hexadecimal digits, to its id. */
   readonly tokenHashes: string;
   /** Hash of the payload secrets of tenants by id. */
@@ -55,6 +57,10 @@ export interface Keys {
   token(id: string): string;
   /** Sorted set of the ids of a tenant's tokens. */
   tokens(tenant: string): string;
+  /** Sorted set of the digests of a tenant's sources; score = bytes. */
+  sourcesOf(tenant: string): string;
+  /** Set of the tenants who have sent a source. */
+  sourceOwners(digest: string): string;
   /** How many bytes the sources of a tenant have. */
   sourceBytes(tenant: string): string;
   job(id: string): string;
@@ -100,11 +106,14 @@ export function redisKeys(prefix: string): Keys {
     sourcesWriters: `${base}sources:writers`,
     tenants: `${base}tenants`,
     tenantChanges: `${base}tenants:changes`,
+    tenantsFileLock: `${base}tenants:file-lock`,
     tokenHashes: `${base}tokens:hashes`,
     payloadSecrets: `${base}payload-secrets`,
     tenant: (name) => `${base}tenant:${name}`,
     token: (id) => `${base}token:${id}`,
     tokens: (tenant) => `${base}tokens:${tenant}`,
+    sourcesOf: (tenant) => `${base}sources:of:${tenant}`,
+    sourceOwners: (digest) => `${base}sources:owners:${digest}`,
     sourceBytes: (tenant) => `${base}sources:bytes:${tenant}`,
     gitSource: (id) => `${base}git:${id}`,
     batch: (id) => `${base}batch:${id}`,

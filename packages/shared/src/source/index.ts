@@ -7,6 +7,7 @@ export { normalPath, parentOf } from './paths.js';
 export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } from './payload.js';
 export { PayloadBeside } from './payload-beside.js';
 export { readSourceFile } from './read-file.js';
+export { type OwnedSource, SourceOwners } from './source-owners.js';
 export type {
   SourceEntry,
   SourceInfo,

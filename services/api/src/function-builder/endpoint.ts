@@ -65,6 +65,7 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
         'source_corrupt',
         'source_path_unsafe',
         'source_too_large',
+        'source_quota_exceeded',
         'queue_full',
         'tenant_queue_full',
         'image_not_allowed',

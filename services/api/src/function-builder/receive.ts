@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { BlobStore, Scratch } from '@slipway/shared/blobs';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { SourceStore } from '@slipway/shared/source';
+import { type OwnershipDeps, own } from '../sources/ownership.js';
 import type { Account } from '../tenants/account.js';
 import type { PayloadSigner } from '../tenants/directory.js';
 import { Signatures } from './payload-secrets.js';
@@ -9,6 +10,7 @@ import { Signatures } from './payload-secrets.js';
 export interface ReceiveDeps {
   readonly blobs: BlobStore;
   readonly sources: Pick<SourceStore, 'ingestPayload'>;
+  readonly owners: OwnershipDeps['owners'];
   /** All who may sign payloads, with the secrets they sign with. */
   readonly signers: () => Promise<readonly PayloadSigner[]>;
   readonly maxPayloadBytes: number;
@@ -43,7 +45,8 @@ export async function receivePayload(options: ReceiveOptions): Promise<ReceivedP
     await spool(options, scratch, signatures);
     const tenant = signatures.signer(signature);
     if (!tenant) throw new SlipwayError('signature_invalid');
-    const { digest, config, secrets } = await sources.ingestPayload(readBack(scratch), { signal });
+    const { digest, bytes, config, secrets } = await sources.ingestPayload(readBack(scratch), { signal });
+    await own(tenant, { digest, bytes }, options);
     return { tenant, digest, config, secrets };
   } finally {
     await scratch.discard();

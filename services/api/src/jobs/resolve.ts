@@ -22,7 +22,7 @@ export async function resolveRequest(
   heads?: GitHeads,
 ): Promise<JobSpec> {
   checkCallback(rest.callback, deps.egressAllow);
-  const found = await resolveSource(source, deps, heads);
+  const found = await resolveSource(source, tenant, deps, heads);
   const laidOver = template === undefined ? undefined : await resolveTemplate(template, tenant.name, deps);
   return { ...rest, source: found, ...(laidOver && { template: laidOver }), ...resolveSecrets(secrets) };
 }

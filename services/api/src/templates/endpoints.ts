@@ -6,9 +6,10 @@ import { z } from 'zod';
 import { accountOf, requireScope } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { type RebuildDeps, rebuildTemplateUsers } from '../rebuilds/rebuild.js';
+import { type OwnershipDeps, own } from '../sources/ownership.js';
 import { archiveTypes, receiveSource } from '../sources/receive.js';
 
-interface TemplateEndpointsDeps extends RebuildDeps {
+interface TemplateEndpointsDeps extends RebuildDeps, OwnershipDeps {
   readonly sources: SourceStore;
   readonly templates: TemplateStore;
 }
@@ -70,6 +71,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
           'source_corrupt',
           'source_path_unsafe',
           'source_too_large',
+          'source_quota_exceeded',
           'queue_full',
           'tenant_queue_full',
           'image_not_allowed',
@@ -80,7 +82,9 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
       async ({ params: { name }, query: { rebuild }, req, res }) => {
         const tenant = accountOf(res);
         if (rebuild === 'true') requireScope(res, 'jobs:write');
-        const { digest } = await receiveSource(sources, req, res);
+        const info = await receiveSource(sources, req, res);
+        await own(tenant, info, deps);
+        const { digest } = info;
         const settings = await readTemplate({ sources, digest });
         const put = await templates.put({ tenant: tenant.name, name, digest, settings });
         const batch = rebuild === 'true' ? await rebuildTemplateUsers(put.template, tenant, deps) : undefined;

@@ -32,7 +32,7 @@ export interface FleetOfOne {
   /** Sends an archive of these files. */
   send(method: string, path: string, files: Readonly<Record<string, string>>, token?: string): Promise<Said>;
   /** Stores a source, and returns its digest. */
-  upload(files?: Readonly<Record<string, string>>): Promise<string>;
+  upload(files?: Readonly<Record<string, string>>, token?: string): Promise<string>;
   submit(changes: object, token?: string): Promise<Job>;
   /** Ends a queued job with success. */
   succeed(id: string, baseImages?: readonly string[]): Promise<void>;
@@ -96,14 +96,14 @@ export async function startFleetOfOne(
         headers: { 'content-type': 'application/x-tar' },
         body: archive(Object.entries(files).map(([file, text]) => ({ path: file, text }))),
       }),
-    async upload(files = { Dockerfile: 'FROM scratch\n' }) {
-      const { status, body } = await fleet.send('POST', '/v1/sources', files);
+    async upload(files = { Dockerfile: 'FROM scratch\n' }, token = fleet.mine) {
+      const { status, body } = await fleet.send('POST', '/v1/sources', files, token);
       expect([200, 201]).toContain(status);
       return body.digest;
     },
     async submit(job, token = fleet.mine) {
       const image = `r.example/${randomUUID()}:1`;
-      const source = { digest: await fleet.upload() };
+      const source = { digest: await fleet.upload(undefined, token) };
       const { status, body } = await fleet.say('POST', '/v1/jobs', { image, source, ...job }, token);
       expect([status, body.detail]).toEqual([202, undefined]);
       return body;
