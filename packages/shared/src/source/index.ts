@@ -3,6 +3,7 @@ export { createSourceReader, createSourceStore, listSources, removeSource } from
 export { describeSource } from './describe.js';
 export { packFiles } from './inline.js';
 export { checkLinks } from './links.js';
+export { NameBudget } from './names.js';
 export { normalPath, parentOf } from './paths.js';
 export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } from './payload.js';
 export { PayloadBeside } from './payload-beside.js';
