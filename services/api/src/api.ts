@@ -28,12 +28,18 @@ import { createSourceStore, SourceOwners, SourceUses } from '@slipway/shared/sou
 import { TemplateStore } from '@slipway/shared/templates';
 import { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/shared/tenants';
 import express from 'express';
+import { AuditLog } from './audit/log.js';
+import { recordRequests } from './audit/record-requests.js';
 import type { ApiConfig } from './config.js';
 import { apiEndpoints } from './endpoints.js';
 import { GitSources } from './git/git-sources.js';
 import { requireToken } from './http/auth.js';
 import { mount } from './http/operation.js';
+import { requestIds } from './http/request-id.js';
+import { KeyStore } from './idempotency/key-store.js';
 import { KnownPools } from './jobs/resolve/known-pools.js';
+import { FailedTokens } from './limits/failed-tokens.js';
+import { limitRequests, RequestRate } from './limits/request-rate.js';
 import { createMetrics, measureRequests } from './metrics.js';
 import { openApiDocument } from './openapi/document.js';
 import { docsRouter } from './openapi/router.js';
@@ -95,7 +101,18 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     keys,
     logger,
   });
+  const audit = new AuditLog({
+    redis,
+    keys,
+    logger,
+    maxEntries: config.auditMaxEntries,
+    keptMs: config.auditDays * dayMs,
+  });
+  cleanups.defer('audit', () => audit.flush());
+  const requestRate = new RequestRate({ redis, keys });
   const endpoints = apiEndpoints({
+    audit,
+    requestRate,
     store,
     batches,
     cancelStopped(id) {
@@ -132,7 +149,9 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
 
   const app = express();
   app.disable('x-powered-by').set('query parser', 'simple');
+  app.set('trust proxy', [...config.trustedProxies]);
   app.use(
+    requestIds,
     measureRequests(registry),
     healthRouter({
       async ready() {
@@ -143,8 +162,18 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     }),
     docsRouter(openApiDocument(endpoints)),
   );
-  app.use('/v1', refuseWhileDraining(stopping.signal), requireToken(directory));
-  mount(app, endpoints);
+  const operations = endpoints.map(({ operation }) => operation);
+  app.use(['/v1', '/build'], recordRequests({ log: audit, operations }));
+  app.use(
+    '/v1',
+    refuseWhileDraining(stopping.signal),
+    requireToken({ directory, failedTokens: new FailedTokens() }),
+    limitRequests(requestRate),
+  );
+  mount(app, endpoints, {
+    store: new KeyStore({ redis, keys, sealingKey: deriveKey(config.payloadSecret, 'stored answers') }),
+    logger,
+  });
   app.use(notFoundHandler, problemHandler(logger));
 
   logger.info(
@@ -158,6 +187,9 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       git_schemes: config.git.allowedSchemes,
       git_hosts: config.git.allowedHosts,
       git_credentials: [...config.git.credentials.keys()],
+      trusted_proxies: config.trustedProxies,
+      audit_max_entries: config.auditMaxEntries,
+      audit_days: config.auditDays,
       tenants_file: config.tenantsFile,
       api_token: config.apiToken ? 'configured' : 'generated',
       payload_secret: 'configured',
@@ -181,10 +213,13 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       ? []
       : [metricsServer({ port: config.metricsPort, host: config.bindHost, registry, logger })]),
     directory,
+    audit,
     watcher,
     createSweeper({ blobs, git, logger }),
   ];
 }
+
+const dayMs = 24 * 3600 * 1_000;
 
 /** Of the grace time, how long answers to `POST /build` stay open for builds that still end. */
 const closingShare = 0.7;

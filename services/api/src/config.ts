@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   type CommonConfig,
   commonConfig,
@@ -22,6 +23,11 @@ export interface ApiConfig extends CommonConfig, RedisConfig {
   readonly maxSourceBytes: number;
   readonly maxSourceFiles: number;
   readonly maxQueuedJobs: number;
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
+  /** The audit log loses its oldest entries beyond so many, and those that are older. */
+  readonly auditMaxEntries: number;
+  readonly auditDays: number;
   readonly git: GitConfig;
   /** Where callbacks may go, besides public addresses; the workers have the same. */
   readonly egressAllow: Allowlist;
@@ -42,6 +48,26 @@ export function loadConfig(env: Env): ApiConfig {
     maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
     egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),
     maxQueuedJobs: fields.int('MAX_QUEUED_JOBS', { default: 100_000, min: 1 }),
+    trustedProxies: fields.parsed('TRUSTED_PROXIES', parseProxies, ' ') ?? [],
+    auditMaxEntries: fields.int('AUDIT_MAX_ENTRIES', { default: 100_000, min: 100 }),
+    auditDays: fields.int('AUDIT_DAYS', { default: 90, min: 1, max: 3650 }),
     git: gitConfig(fields),
   }));
+}
+
+function parseProxies(raw: string): string[] {
+  const list = raw
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  const wrong = list.find((item) => !isProxy(item));
+  if (wrong !== undefined) throw new Error(`must be addresses and CIDRs, not '${wrong}'`);
+  return list;
+}
+
+function isProxy(item: string): boolean {
+  const [address = '', bits, ...rest] = item.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }

@@ -2,6 +2,8 @@ import type { FunctionStore } from '@slipway/shared/functions';
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { SourceStore, SourceUses } from '@slipway/shared/source';
 import type { TemplateStore } from '@slipway/shared/templates';
+import { auditEndpoint } from './audit/endpoints.js';
+import type { AuditLog } from './audit/log.js';
 import { type BatchEndpointsDeps, batchEndpoints } from './batches/endpoints.js';
 import { fleetEndpoints } from './fleet/endpoints.js';
 import { type FunctionBuilderDeps, functionBuilderEndpoint } from './function-builder/endpoint.js';
@@ -18,7 +20,7 @@ import { templateEndpoints } from './templates/endpoints.js';
 
 type BuildDeps = Pick<
   FunctionBuilderDeps,
-  'signers' | 'maxPayloadBytes' | 'ahead' | 'cancelOnDisconnect' | 'closing'
+  'signers' | 'requestRate' | 'maxPayloadBytes' | 'ahead' | 'cancelOnDisconnect' | 'closing'
 >;
 
 export interface EndpointDeps
@@ -26,6 +28,7 @@ export interface EndpointDeps
     FollowDeps,
     BuildDeps {
   readonly store: SubmitDeps['store'];
+  readonly audit: Pick<AuditLog, 'list'>;
   readonly batches: BatchEndpointsDeps['batches'];
   readonly cancelStopped: BatchEndpointsDeps['cancelStopped'];
   readonly sources: SourceStore;
@@ -48,6 +51,7 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     rebuildEndpoint(deps),
     ...logEndpoints(deps),
     ...fleetEndpoints(deps),
+    auditEndpoint(deps),
     functionBuilderEndpoint(deps),
     publicKeyEndpoint(deps),
   ];

@@ -39,6 +39,12 @@ export interface Keys {
   readonly sourcesPinned: string;
   /** Hash: how many write each of the pinned ones. */
   readonly sourcesWriters: string;
+  /** Stream of who changed what, and of what was refused to whom. */
+  readonly audit: string;
+  /** What is known of the request that came with a key; by the digest of the key. */
+  idempotency(tenant: string, digest: string): string;
+  /** How many requests of a tenant came in the current minute. */
+  requestRate(tenant: string): string;
   /** The digest of a folder of a git repository at a commit. */
   gitSource(id: string): string;
   /** Sorted set of the names of tenants. */
@@ -104,10 +110,13 @@ export function redisKeys(prefix: string): Keys {
     sourcesRemoved: `${base}sources:removed`,
     sourcesPinned: `${base}sources:pinned`,
     sourcesWriters: `${base}sources:writers`,
+    audit: `${base}audit`,
+    idempotency: (tenant, digest) => `${base}idempotency:${tenant}:${digest}`,
+    requestRate: (tenant) => `${base}requests:${tenant}`,
     tenants: `${base}tenants`,
     tenantChanges: `${base}tenants:changes`,
     tenantsFileLock: `${base}tenants:file-lock`,
-    tokenHashes: `${base}tokens:hashes`,
+    tokenHashes: `${base}token-hashes`,
     payloadSecrets: `${base}payload-secrets`,
     tenant: (name) => `${base}tenant:${name}`,
     token: (id) => `${base}token:${id}`,

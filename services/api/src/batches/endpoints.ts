@@ -24,7 +24,7 @@ import { parseItems } from './items.js';
 import { placeItems } from './place-items.js';
 import { resolveItems } from './resolve-items.js';
 import { retryBatch } from './retry.js';
-import { submitBatch } from './submit.js';
+import { earlierBatch, submitBatch } from './submit.js';
 
 export interface BatchEndpointsDeps extends SubmitDeps, Omit<FollowBatchDeps, 'store'> {
   /** Cancels what is to be canceled of a stopped batch, after the answer. */
@@ -96,11 +96,16 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'redis_unavailable',
         ],
       },
-      async ({ body: { defaults, items, dry_run, ...options }, res }) => {
+      async ({ body: { defaults, items, dry_run, ...options }, ids, res }) => {
         const tenant = accountOf(res);
+        const earlier = await earlierBatch(ids, deps);
+        if (earlier) {
+          accept(earlier, res);
+          return;
+        }
         const specs = await resolveItems(await parseItems({ defaults, items }), tenant, deps);
         if (!dry_run) {
-          accept(await submitBatch({ specs, options, tenant }, deps), res);
+          accept(await submitBatch({ specs, options, tenant, ids }, deps), res);
           return;
         }
         await deps.pools.decide((known) => placeItems(specs, tenant, known));
@@ -247,9 +252,9 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'redis_unavailable',
         ],
       },
-      async ({ params: { id }, body: { which }, res }) => {
+      async ({ params: { id }, body: { which }, ids, res }) => {
         const batch = await existing(id, res);
-        accept(await retryBatch({ batch, which, tenant: accountOf(res) }, deps), res);
+        accept(await retryBatch({ batch, which, tenant: accountOf(res), ids }, deps), res);
       },
     ),
     endpoint(

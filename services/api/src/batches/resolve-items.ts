@@ -5,7 +5,7 @@ import type { GitHeads } from '../git/git-sources.js';
 import { checkCallback } from '../jobs/resolve/callback.js';
 import { resolveSecrets } from '../jobs/resolve/secrets.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
-import type { Account } from '../tenants/account.js';
+import { type Account, usualPriority } from '../tenants/account.js';
 
 /** Sources may be fetched from elsewhere; so many at once. */
 const atOnce = 8;
@@ -56,7 +56,14 @@ export async function resolveItems(
           const { source: _source, template: _template, secrets, ...rest } = requests[at] as JobRequest;
           try {
             checkCallback(rest.callback, deps.egressAllow);
-            specs[at] = { ...rest, source, ...(template && { template }), ...resolveSecrets(secrets) };
+            const priority = rest.priority ?? usualPriority(tenant);
+            specs[at] = {
+              ...rest,
+              priority,
+              source,
+              ...(template && { template }),
+              ...resolveSecrets(secrets),
+            };
           } catch (error) {
             if (!(error instanceof SlipwayError)) throw error;
             for (const each of itemErrors(at, error)) refused.push([at, each]);

@@ -11,7 +11,9 @@ import type { Request, Response } from 'express';
 import { closedSignal, lingerThenClose } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { validate } from '../http/validate.js';
+import type { RequestRate } from '../limits/request-rate.js';
 import { type SubmitDeps, submitJob } from '../jobs/submit.js';
+import { type Principal, payloadSecretId } from '../tenants/directory.js';
 import { builderResultSchema } from './contract.js';
 import { type ProgressDeps, resultOf, watchJob } from './progress.js';
 import { type ReceiveDeps, type ReceivedPayload, receivePayload } from './receive.js';
@@ -23,6 +25,7 @@ export interface FunctionBuilderDeps
   readonly sources: ReceiveDeps['sources'] & SubmitDeps['sources'];
   readonly store: SubmitDeps['store'];
   readonly dequeue: (id: string) => Promise<boolean>;
+  readonly requestRate: Pick<RequestRate, 'count'>;
   /** Whether a client that goes away takes its build with it. */
   readonly cancelOnDisconnect: boolean;
   /** Aborted when answers that are still open must come to an end. */
@@ -72,12 +75,16 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
         'priority_not_allowed',
         'draining',
         'redis_unavailable',
+        'rate_limited',
         'storage_full',
         'platform_unsupported',
       ],
     },
     async ({ req, res }) => {
       const payload = await receive(req, res, deps);
+      const principal: Principal = { account: payload.tenant, scopes: [], token: payloadSecretId };
+      res.locals.principal = principal;
+      await deps.requestRate.count(payload.tenant, res);
       const record = await submitJob(requestOf(payload), payload.tenant, deps);
       res.set('X-Slipway-Job', record.id);
       await answerJob(record.id, answerTo(req, res), res, deps);

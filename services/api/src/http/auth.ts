@@ -1,15 +1,25 @@
 import type { Scope } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { RequestHandler, Response } from 'express';
+import type { FailedTokens } from '../limits/failed-tokens.js';
 import type { Account } from '../tenants/account.js';
 import type { Directory, Principal } from '../tenants/directory.js';
+import { clientNetwork } from './client-address.js';
+
+interface TokenDeps {
+  readonly directory: Pick<Directory, 'principal'>;
+  readonly failedTokens: FailedTokens;
+}
 
 /** Lets a request pass that carries a token which is known (RFC 6750). */
-export function requireToken(directory: Pick<Directory, 'principal'>): RequestHandler {
+export function requireToken({ directory, failedTokens }: TokenDeps): RequestHandler {
   return async (req, res, next) => {
     const [, given] = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '') ?? [];
     if (given === undefined) throw new SlipwayError('unauthorized');
+    const network = clientNetwork(req);
+    failedTokens.check(network, given);
     const principal = await directory.principal(given);
+    failedTokens.seen(network, given, principal !== undefined);
     if (!principal) throw new SlipwayError('unauthorized', 'The bearer token is not valid.');
     res.locals.principal = principal;
     next();

@@ -14,11 +14,10 @@ import { accountOf } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { labelQuerySchema } from '../http/label-query.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
-import { checkRoom } from '../tenants/account.js';
 import type { JobWatcher } from '../watch/job-watcher.js';
 import { sourceErrors } from './resolve/source.js';
 import { specForRetry } from './retry.js';
-import { type SubmitDeps, submitJob, submitSpec } from './submit.js';
+import { resubmit, type SubmitDeps, submitJob } from './submit.js';
 
 interface JobEndpointsDeps extends SubmitDeps {
   readonly watcher: JobWatcher;
@@ -92,8 +91,8 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
           'redis_unavailable',
         ],
       },
-      async ({ body, res }) => {
-        const record = await submitJob(body, accountOf(res), deps);
+      async ({ body, ids, res }) => {
+        const record = await submitJob(body, accountOf(res), deps, ids);
         res.location(`/v1/jobs/${record.id}`).status(202).json(toJob(record));
       },
     ),
@@ -219,13 +218,12 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
           'redis_unavailable',
         ],
       },
-      async ({ params: { id }, res }) => {
+      async ({ params: { id }, ids, res }) => {
         const ended = await existing(id, res);
         if (!isTerminal(ended.state)) {
           throw new SlipwayError('job_not_retryable', `The job has not ended: it is ${ended.state}.`);
         }
-        await checkRoom(1, accountOf(res), deps);
-        const record = await submitSpec(specForRetry(ended, deps.sealingKey), accountOf(res), deps);
+        const record = await resubmit(specForRetry(ended, deps.sealingKey), accountOf(res), deps, ids);
         res.location(`/v1/jobs/${record.id}`).status(202).json(toJob(record));
       },
     ),

@@ -1,7 +1,7 @@
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import type { Allowlist } from '@slipway/shared/egress';
 import type { GitHeads } from '../git/git-sources.js';
-import type { Account } from '../tenants/account.js';
+import { type Account, usualPriority } from '../tenants/account.js';
 import { checkCallback } from './resolve/callback.js';
 import { resolveSecrets } from './resolve/secrets.js';
 import { type ResolveSourceDeps, resolveSource } from './resolve/source.js';
@@ -24,5 +24,12 @@ export async function resolveRequest(
   checkCallback(rest.callback, deps.egressAllow);
   const found = await resolveSource(source, tenant, deps, heads);
   const laidOver = template === undefined ? undefined : await resolveTemplate(template, tenant.name, deps);
-  return { ...rest, source: found, ...(laidOver && { template: laidOver }), ...resolveSecrets(secrets) };
+  const priority = rest.priority ?? usualPriority(tenant);
+  return {
+    ...rest,
+    priority,
+    source: found,
+    ...(laidOver && { template: laidOver }),
+    ...resolveSecrets(secrets),
+  };
 }

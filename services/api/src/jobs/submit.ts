@@ -1,8 +1,8 @@
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { newId } from '@slipway/shared/ids';
 import type { Dispatcher, JobRecord, JobStore } from '@slipway/shared/jobs';
 import { seal } from '@slipway/shared/signing';
+import { type Ids, newIds } from '../idempotency/ids.js';
 import { type Account, checkAllowed, checkRoom } from '../tenants/account.js';
 import type { KnownPools } from './resolve/known-pools.js';
 import { choosePool } from './resolve/pool.js';
@@ -18,20 +18,51 @@ export interface SubmitDeps extends ResolveDeps {
 }
 
 /** Accepts a job: once this resolves it will reach a terminal state, whatever dies. */
-export async function submitJob(request: JobRequest, tenant: Account, deps: SubmitDeps): Promise<JobRecord> {
-  const [spec] = await Promise.all([resolveRequest(request, tenant, deps), checkRoom(1, tenant, deps)]);
-  return await submitSpec(spec, tenant, deps);
+export async function submitJob(
+  request: JobRequest,
+  tenant: Account,
+  deps: SubmitDeps,
+  ids: Ids = newIds,
+): Promise<JobRecord> {
+  return await submitOnce(ids, deps, async (id) => {
+    const [spec] = await Promise.all([resolveRequest(request, tenant, deps), checkRoom(1, tenant, deps)]);
+    return await submitSpec(id, spec, tenant, deps);
+  });
 }
 
-/** The same, of what has been looked up before and for which there is room. Throws what `checkAllowed` and `choosePool` throw. */
-export async function submitSpec(
+/** The same, of what has been looked up before. */
+export async function resubmit(
+  spec: JobSpec,
+  tenant: Account,
+  deps: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey' | 'maxQueuedJobs'>,
+  ids: Ids = newIds,
+): Promise<JobRecord> {
+  return await submitOnce(ids, deps, async (id) => {
+    await checkRoom(1, tenant, deps);
+    return await submitSpec(id, spec, tenant, deps);
+  });
+}
+
+/** A try before this one may have got as far as making the job. */
+async function submitOnce(
+  ids: Ids,
+  { store }: Pick<SubmitDeps, 'store'>,
+  submit: (id: string) => Promise<JobRecord>,
+): Promise<JobRecord> {
+  const id = ids.next('job');
+  const made = ids.used ? await store.get(id) : undefined;
+  return made ?? (await submit(id));
+}
+
+/** Throws what `checkAllowed` and `choosePool` throw. */
+async function submitSpec(
+  id: string,
   spec: JobSpec,
   tenant: Account,
   { store, pools, dispatch, sealingKey }: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey'>,
 ): Promise<JobRecord> {
   checkAllowed(spec, tenant);
   const placed = await pools.decide((known) => choosePool(spec, known));
-  const id = newId('job');
   const secret = spec.callback?.secret;
   const sealedCallbackSecret = secret === undefined ? undefined : seal(sealingKey, secret, id);
   const created = await store.create(id, spec, { tenant, ...placed, sealedCallbackSecret });

@@ -42,8 +42,8 @@ export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
         'redis_unavailable',
       ],
     },
-    async ({ body, res }) => {
-      const plan = await rebuild(body, accountOf(res), deps);
+    async ({ body, ids, res }) => {
+      const plan = await rebuild(body, accountOf(res), deps, ids);
       if (plan.batch) res.status(202).location(`/v1/batches/${plan.batch.id}`);
       res.json(plan);
     },

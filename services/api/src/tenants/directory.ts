@@ -44,6 +44,8 @@ interface DirectoryOptions {
 }
 
 export const apiTokenId = 'API_TOKEN';
+/** In place of a token, where a payload was signed. */
+export const payloadSecretId = 'payload_secret';
 
 /** What was looked up is believed for so long, should nobody tell of a change. */
 const believedMs = 5_000;

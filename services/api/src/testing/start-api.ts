@@ -50,6 +50,9 @@ export async function startApi(
     maxSourceBytes: 4 * 1024 * 1024,
     maxSourceFiles: 100,
     maxQueuedJobs: 100,
+    trustedProxies: [],
+    auditMaxEntries: 10_000,
+    auditDays: 90,
     git: {
       allowedSchemes: ['http'],
       allowedHosts: [],
