@@ -12,6 +12,7 @@ const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
   R6: { jobs: 150, runs: 0 },
   R7: { jobs: 300, runs: 1 },
   R10: { jobs: 100, runs: 0 },
+  R11: { jobs: 1, runs: 50 },
 };
 
 describe('nothing is lost, told twice or in two states, and no replica is overrun', () => {

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import type { ErrorCode } from '../errors/index.js';
 import { endMark, file, gnuLong, hardLink, header, pax, symlink } from './blocks.js';
@@ -31,10 +32,13 @@ function* repeated(count: number, make: (at: number) => Buffer): Generator<Buffe
   }
 }
 
-function* joined(...parts: readonly (Buffer | Iterable<Buffer>)[]): Generator<Buffer> {
+async function* joined(...parts: readonly (Buffer | Iterable<Buffer>)[]): AsyncGenerator<Buffer> {
   for (const part of parts) {
-    if (Buffer.isBuffer(part)) yield part;
-    else yield* part;
+    for (const piece of Buffer.isBuffer(part) ? [part] : part) {
+      // An answer that comes meanwhile can be seen.
+      await setImmediate();
+      yield piece;
+    }
   }
 }
 

@@ -8,7 +8,7 @@ import { shapeArchives } from './shapes.js';
 
 export { digestOf, type HostileArchive, type NormalForm } from './case.js';
 export { type HugeArchive, hugeArchives } from './huge.js';
-export { type HostilePayload, hostilePayloads } from './payloads.js';
+export { contextOfPayloads, type HostilePayload, hostilePayloads } from './payloads.js';
 
 /** Every small archive of the corpus: what tests send to whatever takes archives. No service imports this. */
 export const hostileArchives = (): HostileArchive[] => [

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors/index.js';
 import { archive, entry, file, folder, gnuLong, hardLink, header, pax, symlink } from './blocks.js';
+import type { NormalForm } from './case.js';
 
 /** The body of a `POST /build` (protocol.md) that means harm. */
 export interface HostilePayload {
@@ -13,7 +14,9 @@ const configName = 'com.openfaas.docker.config';
 const secretsName = 'com.openfaas.secrets';
 const config = file(configName, '{"image":"registry.test/hostile:1"}');
 const configOf = (text: string) => file(configName, text);
-const dockerfile = file('context/Dockerfile', 'FROM scratch\n');
+/** What is in the context of every payload whose config alone is at fault. */
+export const contextOfPayloads: NormalForm = { Dockerfile: 'FROM scratch\n' };
+const dockerfile = file('context/Dockerfile', contextOfPayloads.Dockerfile);
 const duplicate = 'source_path_duplicate';
 const link = 'source_link_unsafe';
 const conflict = 'source_path_conflict';
@@ -132,7 +135,7 @@ export const hostilePayloads = (): HostilePayload[] =>
       [
         'a file through a link',
         conflict,
-        archive(config, dockerfile, symlink('context/l', '/tmp'), file('context/l/evil')),
+        archive(config, dockerfile, symlink('context/l', '.'), file('context/l/evil')),
       ],
       [
         'a file through a link to a folder of the context',
