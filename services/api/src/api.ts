@@ -44,7 +44,9 @@ import { createMetrics, measureRequests } from './metrics.js';
 import { openApiDocument } from './openapi/document.js';
 import { docsRouter } from './openapi/router.js';
 import { createSweeper } from './sources/sweeper.js';
+import { applyFile } from './tenants/apply-file.js';
 import { Directory } from './tenants/directory.js';
+import { TenantsFileWatcher } from './tenants/watch-file.js';
 import { JobWatcher } from './watch/job-watcher.js';
 
 interface ApiDeps {
@@ -101,6 +103,16 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     keys,
     logger,
   });
+  const tenantsFile =
+    config.tenantsFile === undefined
+      ? []
+      : [
+          await TenantsFileWatcher.open({
+            path: config.tenantsFile,
+            apply: (said, signal) => applyFile(said, { redis, keys, tenants, tokens, payloadSecrets }, signal),
+            logger,
+          }),
+        ];
   const audit = new AuditLog({
     redis,
     keys,
@@ -133,6 +145,10 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     dequeue: (id) => builds.remove(id),
     ahead: (id) => builds.position(id),
     signers: () => directory.signers(),
+    tenants,
+    tokens,
+    payloadSecrets,
+    directory,
     maxPayloadBytes: config.maxSourceBytes,
     cancelOnDisconnect: config.cancelOnDisconnect,
     closing: closing.signal,
@@ -214,6 +230,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       : [metricsServer({ port: config.metricsPort, host: config.bindHost, registry, logger })]),
     directory,
     audit,
+    ...tenantsFile,
     watcher,
     createSweeper({ blobs, git, logger }),
   ];

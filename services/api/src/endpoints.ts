@@ -17,6 +17,7 @@ import type { FollowDeps } from './logs/follow.js';
 import { rebuildEndpoint } from './rebuilds/endpoints.js';
 import { sourceEndpoints } from './sources/endpoints.js';
 import { templateEndpoints } from './templates/endpoints.js';
+import { type TenantEndpointsDeps, tenantEndpoints } from './tenants/endpoints.js';
 
 type BuildDeps = Pick<
   FunctionBuilderDeps,
@@ -26,6 +27,7 @@ type BuildDeps = Pick<
 export interface EndpointDeps
   extends Omit<SubmitDeps, 'sources' | 'store' | 'templates'>,
     FollowDeps,
+    TenantEndpointsDeps,
     BuildDeps {
   readonly store: SubmitDeps['store'];
   readonly audit: Pick<AuditLog, 'list'>;
@@ -52,6 +54,7 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     ...logEndpoints(deps),
     ...fleetEndpoints(deps),
     auditEndpoint(deps),
+    ...tenantEndpoints(deps),
     functionBuilderEndpoint(deps),
     publicKeyEndpoint(deps),
   ];

@@ -77,6 +77,8 @@ export { defaultPool, normalPlatform, platformSchema, poolNameSchema } from './p
 export { sourceSchema } from './source.js';
 export { type Template, templateSchema } from './template.js';
 export {
+  createdPayloadSecretSchema,
+  createdTokenSchema,
   defaultTenantName,
   type PayloadSecretView,
   payloadSecretSchema,
@@ -95,6 +97,7 @@ export {
   tokenIdSchema,
   tokenRequestSchema,
   tokenSchema,
+  whoamiSchema,
 } from './tenant.js';
 export {
   type DeliveryAttempt,

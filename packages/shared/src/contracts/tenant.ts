@@ -111,6 +111,24 @@ export const tokenSchema = z
   .meta({ id: 'Token' });
 export type TokenView = z.infer<typeof tokenSchema>;
 
+/** The answer of `POST /v1/tokens`. */
+export const createdTokenSchema = tokenSchema
+  .extend({ token: z.string().describe('The token itself, which is never shown again') })
+  .meta({ id: 'CreatedToken' });
+
+/** Who a token belongs to, and what it may be used for. */
+export const whoamiSchema = z
+  .object({
+    tenant: tenantSchema,
+    token: z.object({
+      id: z.string().describe('`API_TOKEN` for that of the installation'),
+      description: z.string().optional(),
+      scopes: z.array(z.enum(scopes)),
+      expires_at: time.optional(),
+    }),
+  })
+  .meta({ id: 'Whoami' });
+
 export const payloadSecretSchema = z
   .object({
     id: z.string().regex(/^pay_[0-9a-z]{26}$/),
@@ -120,6 +138,11 @@ export const payloadSecretSchema = z
   })
   .meta({ id: 'PayloadSecret' });
 export type PayloadSecretView = z.infer<typeof payloadSecretSchema>;
+
+/** The answer of `POST /v1/tenants/{name}/payload-secrets`. */
+export const createdPayloadSecretSchema = payloadSecretSchema
+  .extend({ secret: z.string().describe('The secret itself, which is never shown again') })
+  .meta({ id: 'CreatedPayloadSecret' });
 
 /** One tenant of the tenants file, with what it proves itself by. Secrets are named by the files that hold them, tokens by their hashes. */
 const fileTenantSchema = z.strictObject({

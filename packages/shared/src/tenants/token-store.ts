@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Scope, TokenView } from '../contracts/index.js';
+import { SlipwayError } from '../errors/index.js';
 import { newId } from '../ids/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 
@@ -20,6 +21,15 @@ export type NewToken = Pick<TokenRecord, 'tenant' | 'description' | 'scopes' | '
 /** How tokens that Slipway makes begin, so that scanners of repositories find them. 256 bits follow. */
 const prefix = 'slp_';
 
+/** Of one tenant. */
+const maxTokens = 100;
+
+const tooMany = (tenant: string) =>
+  new SlipwayError('token_limit', `No more than ${maxTokens} tokens of ${tenant} may be kept.`);
+
+/** A token that nobody has yet. */
+export const newTokenText = (): string => prefix + randomBytes(32).toString('base64url');
+
 /** What is stored of a token: the text has too much randomness to need a slow hash. */
 export function tokenHash(text: string): string {
   return createHash('sha256').update(text).digest('hex');
@@ -35,10 +45,21 @@ export class TokenStore {
     this.#keys = keys;
   }
 
-  /** Makes a token; its text is kept nowhere. */
+  /** Makes a token; its text is kept nowhere. Throws `token_limit` when the tenant has as many as it may. */
   async create(token: NewToken): Promise<{ record: TokenRecord; text: string }> {
-    const text = prefix + randomBytes(32).toString('base64url');
-    return { record: await this.add({ ...token, hash: tokenHash(text), managedBy: 'api' }), text };
+    if ((await this.#count(token.tenant)) >= maxTokens) throw tooMany(token.tenant);
+    const text = newTokenText();
+    const record = await this.add({ ...token, hash: tokenHash(text), managedBy: 'api' });
+    // Others may have made some meanwhile.
+    if ((await this.#count(token.tenant)) > maxTokens) {
+      await this.revoke(record.id);
+      throw tooMany(token.tenant);
+    }
+    return { record, text };
+  }
+
+  async #count(tenant: string): Promise<number> {
+    return await this.#redis.zcard(this.#keys.tokens(tenant));
   }
 
   /** Adds a token of which only the hash is known. One of the same hash is replaced. */
@@ -77,7 +98,10 @@ export class TokenStore {
 
   /** The token of this text, expired or not. */
   async find(text: string): Promise<TokenRecord | undefined> {
-    const hash = tokenHash(text);
+    return await this.findByHash(tokenHash(text));
+  }
+
+  async findByHash(hash: string): Promise<TokenRecord | undefined> {
     const id = await this.#redis.hget(this.#keys.tokenHashes, hash);
     if (id === null) return undefined;
     const fields = await this.#redis.hgetall(this.#keys.token(id));
@@ -97,14 +121,27 @@ export class TokenStore {
     return (await Promise.all(ids.map((id) => this.get(id)))).flatMap((record) => record ?? []);
   }
 
+  /** Revokes all of a tenant, and what is added to them meanwhile. */
+  async revokeAll(tenant: string): Promise<void> {
+    for (;;) {
+      const ids = await this.#redis.zrange(this.#keys.tokens(tenant), '0', '499');
+      if (ids.length === 0) return;
+      await Promise.all(ids.map((id) => this.#drop(id, tenant)));
+    }
+  }
+
   /** It is of no use from now on. False when there is none. */
   async revoke(id: string): Promise<boolean> {
-    const [hash, tenant] = await this.#redis.hmget(this.#keys.token(id), 'hash', 'tenant');
-    if (typeof hash !== 'string' || typeof tenant !== 'string') return false;
+    const tenant = await this.#redis.hget(this.#keys.token(id), 'tenant');
+    return tenant !== null && (await this.#drop(id, tenant));
+  }
+
+  async #drop(id: string, tenant: string): Promise<boolean> {
+    const hash = await this.#redis.hget(this.#keys.token(id), 'hash');
     const replies = await this.#redis
       .multi()
       .del(this.#keys.token(id))
-      .hdel(this.#keys.tokenHashes, hash)
+      .hdel(this.#keys.tokenHashes, hash ?? '')
       .zrem(this.#keys.tokens(tenant), id)
       .publish(this.#keys.tenantChanges, tenant)
       .exec();

@@ -14,7 +14,7 @@ import { accountOf } from '../http/auth.js';
 import { labelQuerySchema } from '../http/label-query.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
-import { checkAllowed } from '../tenants/account.js';
+import { checkAllowed, usualPriority } from '../tenants/account.js';
 import { functionHistory } from './history.js';
 import { listFunctions } from './list.js';
 
@@ -136,7 +136,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
           const errors = [{ path: '/function', message: `must be ${full}, as in the path, or be left out` }];
           throw new SlipwayError('request_invalid', `body/function: ${errors[0]?.message}`, { errors });
         }
-        checkAllowed(body, tenant);
+        checkAllowed({ ...body, priority: body.priority ?? usualPriority(tenant) }, tenant);
         const spec = await resolveRequest({ ...body, function: full }, tenant, deps);
         // What nobody has used for long may be on its way out.
         if (!(await uses.touch(spec.source.digest))) {

@@ -13,6 +13,11 @@ export function toAccount({ name, settings }: TenantRecord): Account {
   return { name, weight: settings.weight, settings };
 }
 
+/** The class of a job that names none: `normal`, or the tenant's highest where that is lower. */
+export function usualPriority({ settings: { highest_priority } }: Account): JobSpec['priority'] {
+  return highest_priority === 'low' ? 'low' : 'normal';
+}
+
 /** Throws `image_not_allowed` or `priority_not_allowed` for a job that the tenant may not have built. */
 export function checkAllowed(
   { image, push, priority }: Pick<JobSpec, 'image' | 'push' | 'priority'>,

@@ -53,20 +53,19 @@ const believedMs = 5_000;
 const notedEveryMs = 60_000;
 const retryMs = 1_000;
 
+/** What was found by a key; also that there is nothing. */
+type Held<T> = LRUCache<string, { readonly found: T | undefined }>;
+
 /** Who may do what, kept at hand: looked up once and then believed until somebody says that it has changed. */
 export class Directory implements Component {
   readonly name = 'directory';
   readonly #options: DirectoryOptions;
   readonly #apiTokenHash: string;
-  readonly #tokens = new LRUCache<string, { readonly record: TokenRecord | undefined }>({
-    max: 10_000,
-    ttl: believedMs,
-  });
-  readonly #accounts = new LRUCache<string, { readonly account: Account | undefined }>({
-    max: 10_000,
-    ttl: believedMs,
-  });
+  readonly #tokens: Held<TokenRecord> = new LRUCache({ max: 10_000, ttl: believedMs });
+  readonly #accounts: Held<Account> = new LRUCache({ max: 10_000, ttl: believedMs });
   readonly #noted = new LRUCache<string, true>({ max: 10_000, ttl: notedEveryMs });
+  /** How many changes were heard of. What was looked up before one is not kept after it. */
+  #changes = 0;
   #signers: { readonly list: readonly PayloadSigner[]; readonly until: number } | undefined;
 
   constructor(options: DirectoryOptions) {
@@ -82,9 +81,7 @@ export class Directory implements Component {
       return account && { account, scopes: ['admin'], token: apiTokenId };
     }
     const { tokens } = this.#options;
-    const held = this.#tokens.get(hash) ?? { record: await tokens.find(text) };
-    this.#tokens.set(hash, held, { noUpdateTTL: true });
-    const { record } = held;
+    const record = await this.#held(this.#tokens, hash, () => tokens.find(text));
     if (!record || (record.expiresAt !== undefined && record.expiresAt <= Date.now())) return undefined;
     const account = await this.account(record.tenant);
     if (!account) return undefined;
@@ -93,32 +90,42 @@ export class Directory implements Component {
   }
 
   async account(name: string): Promise<Account | undefined> {
-    const held = this.#accounts.get(name);
-    if (held) return held.account;
-    const record = await this.#options.tenants.get(name);
-    const account = record && toAccount(record);
-    this.#accounts.set(name, { account });
-    return account;
+    return await this.#held(this.#accounts, name, async () => {
+      const record = await this.#options.tenants.get(name);
+      return record && toAccount(record);
+    });
+  }
+
+  async #held<T>(cache: Held<T>, key: string, look: () => Promise<T | undefined>): Promise<T | undefined> {
+    const held = cache.get(key);
+    if (held) return held.found;
+    const before = this.#changes;
+    const found = await look();
+    if (before === this.#changes) cache.set(key, { found });
+    return found;
   }
 
   /** All who may sign payloads. */
   async signers(): Promise<readonly PayloadSigner[]> {
     if (this.#signers && this.#signers.until > Date.now()) return this.#signers.list;
-    const { payloadSecrets, payloadSecret } = this.#options;
+    const { payloadSecrets, payloadSecret, tenants } = this.#options;
+    const before = this.#changes;
     const owned = [{ tenant: defaultTenantName, secret: payloadSecret }, ...(await payloadSecrets.list())];
     const list = await Promise.all(
       owned.map(async ({ tenant, secret }) => {
-        const account = await this.account(tenant);
-        return account ? [{ account, secret }] : [];
+        const record = await tenants.get(tenant);
+        return record ? [{ account: toAccount(record), secret }] : [];
       }),
     );
-    this.#signers = { list: list.flat(), until: Date.now() + believedMs };
-    return this.#signers.list;
+    const signers = { list: list.flat(), until: Date.now() + believedMs };
+    if (before === this.#changes) this.#signers = signers;
+    return signers.list;
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { subscriber, keys, logger } = this.#options;
-    subscriber.on('message', () => this.#forget());
+    // What was said while the connection was away is not said again.
+    subscriber.on('message', () => this.forget()).on('ready', () => this.forget());
     while (!signal.aborted) {
       try {
         await untilAborted(subscriber.subscribe(keys.tenantChanges), signal);
@@ -133,7 +140,9 @@ export class Directory implements Component {
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   }
 
-  #forget(): void {
+  /** Looks everything up again. */
+  forget(): void {
+    this.#changes++;
     this.#tokens.clear();
     this.#accounts.clear();
     this.#signers = undefined;
