@@ -11,7 +11,7 @@ const { positionals, values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Date.now()) },
-    findings: { type: 'string', default: 'fuzz-findings' },
+    findings: { type: 'string', default: '.cache/fuzz-findings' },
   },
 });
 if (positionals.join() !== 'source' || !/^\d+$/.test(values.seconds)) {
