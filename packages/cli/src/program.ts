@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Argument, Command, Option } from 'commander';
+import { addAuditCommand } from './audit/add-commands.js';
 import { type BuildOptions, build } from './build/build.js';
 import { addBulkCommands } from './bulk-commands.js';
 import type { CommandContext, CommonOptions } from './command-context.js';
@@ -93,6 +94,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
 
   addBulkCommands({ program, context, onExit, talks });
   addSecretsCommands({ program, context, onExit, talks });
+  addAuditCommand({ program, context, onExit, talks });
 
   talks(
     program

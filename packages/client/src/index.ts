@@ -1,5 +1,7 @@
 export type { Batch, BatchEvent, BatchJobEvent, BatchPage, BatchPlan, BatchRequest } from './batches.js';
 export {
+  type AuditEntry,
+  type AuditPage,
   type Builder,
   type Client,
   type ClientOptions,
@@ -9,6 +11,7 @@ export {
   type JobPage,
   type JobRequest,
   type JobState,
+  type ListAuditQuery,
   type ListJobsQuery,
   type Queue,
 } from './client.js';

@@ -244,7 +244,9 @@ describe('after a process died before it stored its answer', () => {
     const path = await twice('/v1/batches', body);
     expect(await jobsOf(image)).toBe(1);
     expect((await send(`${path}/cancel`, undefined, {})).status).toBe(202);
-    await expect.poll(async () => (await (await apis[0].call(path)).json()).state).toBe('finished');
+    await expect
+      .poll(async () => ((await (await apis[0].call(path)).json()) as { state: string }).state)
+      .toBe('finished');
     await twice(`${path}/retry`, { which: 'all' });
     expect(await jobsOf(image)).toBe(2);
     await twice('/v1/rebuilds', { select: { functions: ['dev/batched'] } });
