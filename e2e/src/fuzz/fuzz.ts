@@ -14,7 +14,7 @@ interface FuzzOptions {
   readonly note: (text: string) => void;
 }
 
-export interface Finding {
+interface Finding {
   readonly input: Buffer;
   readonly error: Error;
 }

@@ -1,3 +1,5 @@
+import { gnuLong, pax, record } from '@slipway/shared/hostile';
+
 const block = 512;
 /** Numbers at which parsers err. */
 const numbers = [
@@ -26,6 +28,8 @@ const words = [
   ],
   ...numbers,
 ].map((word) => Buffer.from(word));
+const keys = ['path', 'linkpath', 'size', 'mtime', 'GNU.sparse.major', 'SCHILY.xattr.a', 'hdrcharset'];
+const values = ['a', 'b', 'a/b', '../a', '/a', 'a/', '', 'l', '4', 'é', '\0', 'x'.repeat(120), ...numbers];
 const types = '01234567xgLKSDMNVAX\0';
 /** Where the fields of a header begin, and how long they are. */
 const fields = [
@@ -64,7 +68,7 @@ function change(bytes: Buffer, other: Buffer, random: () => number): Buffer {
   const header = below(blocks) * block;
   const splice = (from: number, to: number, piece: Buffer) =>
     Buffer.concat([bytes.subarray(0, from), piece, bytes.subarray(to)]);
-  switch (below(11)) {
+  switch (below(13)) {
     case 0:
       return splice(at, at + 1, Buffer.of(below(256)));
     case 1: {
@@ -107,6 +111,15 @@ function change(bytes: Buffer, other: Buffer, random: () => number): Buffer {
       if (at < flipped.length) flipped[at] = (flipped[at] as number) ^ (1 << below(8));
       return flipped;
     }
+    case 10:
+      // An extended header whose records are right, whatever they say.
+      return splice(
+        header,
+        header,
+        pax(Buffer.concat(Array.from({ length: 1 + below(3) }, () => record(pick(keys), pick(values))))),
+      );
+    case 11:
+      return splice(header, header, gnuLong(pick(values), pick(['L', 'K'])));
     default:
       return Buffer.concat([bytes, Buffer.alloc(2 * block)]);
   }

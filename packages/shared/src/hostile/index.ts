@@ -6,6 +6,7 @@ import { numberArchives } from './numbers.js';
 import { pathArchives } from './paths.js';
 import { shapeArchives } from './shapes.js';
 
+export { gnuLong, pax, record } from './blocks.js';
 export { digestOf, type HostileArchive, type NormalForm } from './case.js';
 export { type HugeArchive, hugeArchives } from './huge.js';
 export { contextOfPayloads, type HostilePayload, hostilePayloads } from './payloads.js';
