@@ -23,13 +23,14 @@ export function recordRequests({ log, operations }: RecordOptions): RequestHandl
   const unknown = new Tally({ limit: unknownPerMinute, windowMs: 60_000 });
   return (req, res, next) => {
     const { method, originalUrl } = req;
-    // Gone once the connection is closed.
-    const [address, network] = [clientAddress(req), clientNetwork(req)];
+    const isRead = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+    // Gone once the connection is closed, unless it was read before.
+    void req.socket.remoteAddress;
     res.once('close', () => {
       const status = res.headersSent ? res.statusCode : 0;
       const refused = status === 401 || status === 403;
-      if (!refused && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS')) return;
-      if (status === 401 && !unknown.add(network)) return;
+      if (!refused && isRead) return;
+      if (status === 401 && !unknown.add(clientNetwork(req))) return;
       const path = originalUrl
         .replace(/\?.*$/s, '')
         .replaceAll(/[^\x21-\x7e]/g, '?')
@@ -52,7 +53,7 @@ export function recordRequests({ log, operations }: RecordOptions): RequestHandl
         records: recordsOf(path, res),
         status,
         ...(code !== undefined && { code }),
-        address,
+        address: clientAddress(req),
         ...(agent !== undefined && { user_agent: agent }),
       });
     });

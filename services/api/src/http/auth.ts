@@ -16,7 +16,7 @@ export function requireToken({ directory, failedTokens }: TokenDeps): RequestHan
   return async (req, res, next) => {
     const [, given] = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '') ?? [];
     if (given === undefined) throw new SlipwayError('unauthorized');
-    const network = clientNetwork(req);
+    const network = () => clientNetwork(req);
     failedTokens.check(network, given);
     const principal = await directory.principal(given);
     failedTokens.seen(network, given, principal !== undefined);

@@ -17,15 +17,16 @@ export class FailedTokens {
   readonly #known = new LRUCache<string, true>({ max: 10_000, ttl: knownForMs });
 
   /** Throws `too_many_failures` for a token that may not be looked at now. */
-  check(network: string, token: string): void {
-    const waitMs = this.#failures.fullForMs(network);
+  check(network: () => string, token: string): void {
+    if (this.#failures.empty) return;
+    const waitMs = this.#failures.fullForMs(network());
     if (waitMs === 0 || this.#known.has(tokenHash(token))) return;
     throw new SlipwayError('too_many_failures', undefined, { retryAfter: Math.ceil(waitMs / 1_000) });
   }
 
   /** Notes what came of looking at it. */
-  seen(network: string, token: string, valid: boolean): void {
+  seen(network: () => string, token: string, valid: boolean): void {
     if (valid) this.#known.set(tokenHash(token), true);
-    else this.#failures.add(network);
+    else this.#failures.add(network());
   }
 }

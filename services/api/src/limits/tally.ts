@@ -24,6 +24,11 @@ export class Tally {
     return (held?.count ?? 1) <= this.#limit;
   }
 
+  /** Whether nothing is counted. */
+  get empty(): boolean {
+    return this.#counts.size === 0;
+  }
+
   /** Milliseconds until the window of a name ends that has had as many as may be; 0 for others. */
   fullForMs(name: string): number {
     const held = this.#counts.get(name);
