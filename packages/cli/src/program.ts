@@ -15,6 +15,7 @@ import { type LogsOptions, logs } from './jobs/logs.js';
 import { type StatusOptions, status } from './jobs/status.js';
 import { buildArgument, label, list, seconds, whole } from './parse.js';
 import { addSecretsCommands } from './secrets/add-commands.js';
+import { addTenantCommands } from './tenants/add-commands.js';
 import { type UpOptions, up } from './up/up.js';
 
 interface ProgramOptions {
@@ -95,6 +96,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
   addBulkCommands({ program, context, onExit, talks });
   addSecretsCommands({ program, context, onExit, talks });
   addAuditCommand({ program, context, onExit, talks });
+  addTenantCommands({ program, context, onExit, talks });
 
   talks(
     program

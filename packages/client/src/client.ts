@@ -5,6 +5,7 @@ import { type FunctionCalls, functionCalls } from './functions.js';
 import { type LogLine, logLines } from './log.js';
 import type { components, operations, paths } from './schema.js';
 import { createSend, fewRetries, manyRetries, pause } from './send.js';
+import { type TenantCalls, tenantCalls } from './tenants.js';
 import { type Archive, type Source, sendArchive } from './upload.js';
 
 type Schemas = components['schemas'];
@@ -38,7 +39,7 @@ interface Call {
  * They are sent again a few times while the server is away (connection refused or broken, 502, 503). What is posted has an `Idempotency-Key`, the same for each try, so that it is
  * done once; an archive that cannot be read twice is sent once.
  */
-export interface Client extends BatchCalls, FunctionCalls {
+export interface Client extends BatchCalls, FunctionCalls, TenantCalls {
   uploadSource(options: Call & { archive: Archive }): Promise<Source & { created: boolean }>;
   /** Undefined when there is no such source. */
   findSource(options: Call & { digest: string }): Promise<Source | undefined>;
@@ -98,6 +99,7 @@ export function createClient(options: ClientOptions): Client {
   return {
     ...batchCalls({ api, send, baseUrl, headers, fetchWith, firstDelayMs }),
     ...functionCalls({ api, send, baseUrl, headers }),
+    ...tenantCalls({ api, fetchWith }),
     async uploadSource({ archive, signal }) {
       const url = `${baseUrl}/v1/sources`;
       const sent = await sendArchive<Source>({ send, method: 'POST', url, headers, archive, signal });

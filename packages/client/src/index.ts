@@ -28,4 +28,5 @@ export type {
   TemplatePage,
 } from './functions.js';
 export type { LogLine } from './log.js';
+export type { PayloadSecret, Scope, Tenant, TenantSettings, Token, Whoami } from './tenants.js';
 export type { Archive, Source } from './upload.js';

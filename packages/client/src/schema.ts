@@ -3238,10 +3238,7 @@ export interface operations {
     createPayloadSecret: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path: {
                 name: string;
             };
@@ -3258,7 +3255,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedPayloadSecret"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, not_found, request_invalid, payload_secret_limit, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, request_invalid, payload_secret_limit, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3337,10 +3334,7 @@ export interface operations {
     createToken: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -3359,7 +3353,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedToken"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, request_invalid, json_invalid, media_type_unsupported, tenant_not_found, token_limit, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, json_invalid, media_type_unsupported, tenant_not_found, token_limit, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;

@@ -54,6 +54,9 @@ describe('completion', () => {
     expect(bash('publish', '-f', 'st')).toEqual([]);
     expect(bash('completion', '')).toEqual(['bash', 'zsh']);
     expect(bash('batch', 'retry', '--a')).toEqual(['--all']);
+    expect(bash('tenants', 'pay')).toEqual(['payload-secrets']);
+    expect(bash('tenants', 'payload-secrets', 'cr')).toEqual(['create']);
+    expect(bash('tenants', 'set', '--highest-priority', 'l')).toEqual(['low']);
   });
 
   test('in zsh does so, too', () => {

@@ -32,6 +32,8 @@ export function payloadSecretEndpoints({
         description:
           'What is signed with it is built as a job of the tenant. A tenant may have several, so that one can be replaced.',
         params: path,
+        // Answers to requests with a key are kept; what is shown once is not.
+        idempotencyKey: false,
         answers: {
           201: {
             description: 'The secret, shown this once',

@@ -67,6 +67,8 @@ export function tokenEndpoints({ tenants, tokens, directory }: TenantEndpointsDe
         description:
           'Its scopes are some of those that the own token has. `admin` is for tokens of the default tenant alone.',
         body: tokenRequestSchema,
+        // Answers to requests with a key are kept; what is shown once is not.
+        idempotencyKey: false,
         answers: {
           201: {
             description: 'The token, whose text is shown this once',
