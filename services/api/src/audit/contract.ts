@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
 
-export const auditEntrySchema = z
+const auditEntrySchema = z
   .object({
     id: z.string().describe('Sorts by time'),
     at: time,
