@@ -21,6 +21,12 @@ module.exports = {
     only('services-import-shared', '^services/', ['packages/shared'], tests),
     only('tests-of-services-start-real-parts', '^services/', ['packages/shared', 'packages/local']),
     only('shared-imports-libraries', '^packages/shared/', []),
+    {
+      name: 'hostile-input-is-for-tests',
+      severity: 'error',
+      from: { path: '^(packages|services)/', pathNot: [tests, '^packages/shared/src/hostile/'] },
+      to: { path: '^packages/shared/src/hostile/' },
+    },
     only('client-imports-libraries', '^packages/client/', []),
     only('local-imports-libraries', '^packages/local/', []),
     // The digest of a source is computed, and secrets are sealed, by the same code on both sides (docs/adr/0006).

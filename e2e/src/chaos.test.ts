@@ -13,6 +13,7 @@ const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
   R7: { jobs: 300, runs: 1 },
   R8: { jobs: 150, runs: 0 },
   R10: { jobs: 100, runs: 0 },
+  R11: { jobs: 1, runs: 50 },
   R12: { jobs: 0, runs: 0 },
 };
 

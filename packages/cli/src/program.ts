@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Argument, Command, Option } from 'commander';
+import { addAuditCommand } from './audit/add-commands.js';
 import { type BuildOptions, build } from './build/build.js';
 import { addBulkCommands } from './bulk-commands.js';
 import type { CommandContext, CommonOptions } from './command-context.js';
@@ -14,6 +15,7 @@ import { type LogsOptions, logs } from './jobs/logs.js';
 import { type StatusOptions, status } from './jobs/status.js';
 import { buildArgument, label, list, seconds, whole } from './parse.js';
 import { addSecretsCommands } from './secrets/add-commands.js';
+import { addTenantCommands } from './tenants/add-commands.js';
 import { type UpOptions, up } from './up/up.js';
 import { vcsOptions } from './vcs/options.js';
 import { addWebhookCommands } from './webhooks/add-commands.js';
@@ -98,6 +100,8 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
   addBulkCommands({ program, context, onExit, talks });
   addWebhookCommands({ program, context, onExit, talks });
   addSecretsCommands({ program, context, onExit, talks });
+  addAuditCommand({ program, context, onExit, talks });
+  addTenantCommands({ program, context, onExit, talks });
 
   talks(
     program

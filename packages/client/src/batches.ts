@@ -23,7 +23,7 @@ interface Call {
 }
 
 export interface BatchCalls {
-  /** All of its items are accepted, or none. Sent once: a second try could make a second batch. */
+  /** All of its items are accepted, or none. */
   submitBatch(options: Call & { batch: Omit<BatchRequest, 'dry_run'> }): Promise<Batch>;
   /** What `submitBatch` would submit. */
   planBatch(options: Call & { batch: Omit<BatchRequest, 'dry_run'> }): Promise<BatchPlan>;
@@ -32,7 +32,7 @@ export interface BatchCalls {
   listBatches(options?: Call & { query?: ListBatchesQuery }): Promise<BatchPage>;
   listBatchJobs(options: Call & { id: string; query?: ListBatchJobsQuery }): Promise<JobPage>;
   cancelBatch(options: Call & { id: string }): Promise<Batch>;
-  /** A new batch of what failed or was canceled, or of all. Sent once. */
+  /** A new batch of what failed or was canceled, or of all. */
   retryBatch(options: Call & { id: string; which?: 'failed' | 'all' }): Promise<Batch>;
   /** The batch once it has ended, however long that takes. */
   waitForBatch(options: Call & { id: string }): Promise<Batch>;
@@ -70,11 +70,11 @@ export function batchCalls({
       await api.GET('/v1/batches/{id}', { params, fetch: fetchWith(retries), ...signalOf(call) }),
     );
   };
-  const post = async (call: Call, body: BatchRequest, retries: number) =>
-    dataOf(await api.POST('/v1/batches', { body, fetch: fetchWith(retries), ...signalOf(call) }));
+  const post = async (call: Call, body: BatchRequest) =>
+    dataOf(await api.POST('/v1/batches', { body, ...signalOf(call) }));
   return {
-    submitBatch: async (call) => (await post(call, { ...call.batch, dry_run: false }, 0)) as Batch,
-    planBatch: async (call) => (await post(call, { ...call.batch, dry_run: true }, fewRetries)) as BatchPlan,
+    submitBatch: async (call) => (await post(call, { ...call.batch, dry_run: false })) as Batch,
+    planBatch: async (call) => (await post(call, { ...call.batch, dry_run: true })) as BatchPlan,
     getBatch: (call) => get(call, fewRetries),
     async listBatches({ query = {}, ...call } = {}) {
       return dataOf(await api.GET('/v1/batches', { params: { query }, ...signalOf(call) }));
@@ -93,7 +93,6 @@ export function batchCalls({
         await api.POST('/v1/batches/{id}/retry', {
           params: { path: { id } },
           body: { which },
-          fetch: fetchWith(0),
           ...signalOf(call),
         }),
       );

@@ -124,13 +124,36 @@ describe('a server that is away for a moment', () => {
     );
   });
 
-  test('is not asked again to take a job', async () => {
-    const { client, seen, close } = await serve((_seen, res) => problem(res, 503, 'draining'));
-    expect(await failure(client.submitJob({ spec }))).toMatchObject({ code: 'draining' });
+  test('is asked again to take a job, with the same key, and with another for another', async () => {
+    const { client, seen } = await serve((_seen, res, count) => {
+      if (count === 1) return res.destroy();
+      if (count === 2) return problem(res, 503, 'draining', { 'retry-after': '0' });
+      return json(res, 202, job('queued'));
+    });
+    expect(await client.submitJob({ spec })).toEqual(job('queued'));
+    await client.submitJob({ spec });
+    const keys = seen.map(({ headers }) => String(headers['idempotency-key']));
+    expect(keys[0]).toMatch(/^[\w-]{36}$/);
+    expect(keys.slice(0, 3)).toEqual(Array(3).fill(keys[0]));
+    expect(keys[3]).not.toBe(keys[0]);
+    for (const { body } of seen) expect(JSON.parse(body)).toEqual(spec);
+  });
+
+  test('and works on an earlier try is asked until that has been answered', async () => {
+    const { client, seen } = await serve((_seen, res, count) =>
+      count < 8
+        ? problem(res, 409, 'idempotency_key_in_progress', { 'retry-after': '0' })
+        : json(res, 202, job('queued')),
+    );
+    expect(await client.submitJob({ spec })).toEqual(job('queued'));
+    expect(new Set(seen.map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
+    expect(seen).toHaveLength(8);
+  });
+
+  test('is not asked again when it refuses', async () => {
+    const { client, seen } = await serve((_seen, res) => problem(res, 409, 'job_not_retryable'));
+    expect(await failure(client.retryJob({ id: 'job_1' }))).toMatchObject({ code: 'job_not_retryable' });
     expect(seen).toHaveLength(1);
-    expect(JSON.parse(seen[0]?.body ?? '')).toEqual(spec);
-    await close();
-    expect(await failure(client.submitJob({ spec }))).toBeInstanceOf(ConnectionError);
   });
 
   test('that does not come back is named, and so is why', async () => {
@@ -334,15 +357,15 @@ describe('a batch', () => {
   const counts = { queued: 0, running: 0, succeeded: 1, failed: 0, canceled: 0 };
   const batch = (state: string) => ({ id: 'batch_1', state, counts });
 
-  test('is submitted once, or only planned', async () => {
+  test('is submitted, or only planned', async () => {
     const { client, seen } = await serve((call, res) =>
       (JSON.parse(call.body) as { dry_run: boolean }).dry_run
         ? json(res, 200, { total: 1, items: [] })
-        : problem(res, 503, 'draining'),
+        : problem(res, 429, 'queue_full'),
     );
     const items = [{ ...spec }];
     expect(await client.planBatch({ batch: { items } })).toEqual({ total: 1, items: [] });
-    expect(await failure(client.submitBatch({ batch: { items } }))).toMatchObject({ code: 'draining' });
+    expect(await failure(client.submitBatch({ batch: { items } }))).toMatchObject({ code: 'queue_full' });
     expect(seen.map(({ body }) => (JSON.parse(body) as { dry_run: boolean }).dry_run)).toEqual([true, false]);
   });
 
@@ -379,18 +402,18 @@ describe('a batch', () => {
 });
 
 describe('functions and templates', () => {
-  test('a rebuild is submitted once, or only planned', async () => {
+  test('a rebuild is submitted, or only planned', async () => {
     const plan = { functions: [], left_out: [] };
     const { client, seen } = await serve(({ body }, res, count) => {
       if ((JSON.parse(body) as { dry_run: boolean }).dry_run) return json(res, 200, plan);
       return count === 2
         ? json(res, 202, { ...plan, batch: { id: 'batch_1' } })
-        : problem(res, 503, 'draining');
+        : problem(res, 429, 'queue_full');
     });
     const rebuild = { select: { base_image: 'node' } };
     expect(await client.planRebuild({ rebuild })).toEqual(plan);
     expect((await client.submitRebuild({ rebuild })).batch.id).toBe('batch_1');
-    expect(await failure(client.submitRebuild({ rebuild }))).toMatchObject({ code: 'draining' });
+    expect(await failure(client.submitRebuild({ rebuild }))).toMatchObject({ code: 'queue_full' });
     expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual(Array(3).fill('POST /v1/rebuilds'));
   });
 

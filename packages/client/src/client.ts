@@ -5,6 +5,7 @@ import { type FunctionCalls, functionCalls } from './functions.js';
 import { type LogLine, logLines } from './log.js';
 import type { components, operations, paths } from './schema.js';
 import { createSend, fewRetries, manyRetries, pause } from './send.js';
+import { type TenantCalls, tenantCalls } from './tenants.js';
 import { type Archive, type Source, sendArchive } from './upload.js';
 import { type WebhookCalls, webhookCalls } from './webhooks.js';
 
@@ -17,6 +18,9 @@ export type JobPage = Schemas['JobPage'];
 export type Builder = Schemas['Builder'];
 type PublicKey = Schemas['PublicKey'];
 export type Queue = Schemas['Queue'];
+export type AuditPage = Schemas['AuditPage'];
+export type AuditEntry = Schemas['AuditEntry'];
+export type ListAuditQuery = NonNullable<operations['listAudit']['parameters']['query']>;
 export type ListJobsQuery = NonNullable<operations['listJobs']['parameters']['query']>;
 
 export interface ClientOptions {
@@ -33,20 +37,20 @@ interface Call {
 
 /**
  * The API of Slipway. Calls reject with `ApiError` when they are refused and with `ConnectionError` when nobody answers.
- * Those that may safely be sent twice are, a few times, while the server is away (connection refused or broken, 502, 503).
+ * They are sent again a few times while the server is away (connection refused or broken, 502, 503). What is posted has an `Idempotency-Key`, the same for each try, so that it is
+ * done once; an archive that cannot be read twice is sent once.
  */
-export interface Client extends BatchCalls, FunctionCalls, WebhookCalls {
+export interface Client extends BatchCalls, FunctionCalls, TenantCalls, WebhookCalls {
   uploadSource(options: Call & { archive: Archive }): Promise<Source & { created: boolean }>;
   /** Undefined when there is no such source. */
   findSource(options: Call & { digest: string }): Promise<Source | undefined>;
-  /** Sent once: a second try could make a second job. */
   submitJob(options: Call & { spec: JobRequest }): Promise<Job>;
   /** `wait`: seconds, at most 60, to wait for the job to end before it is answered as it is. */
   getJob(options: Call & { id: string; wait?: number }): Promise<Job>;
   listJobs(options?: Call & { query?: ListJobsQuery }): Promise<JobPage>;
   /** A queued job is canceled at once, a running one soon after. */
   cancelJob(options: Call & { id: string }): Promise<Job>;
-  /** A new job of the same as one that has ended. Sent once. */
+  /** A new job of the same as one that has ended. */
   retryJob(options: Call & { id: string }): Promise<Job>;
   /**
    * The log, line by line, until the job has ended; with `follow: false`, as far as it stands. A broken connection is taken
@@ -61,6 +65,8 @@ export interface Client extends BatchCalls, FunctionCalls, WebhookCalls {
   /** `drain`: the builder finishes what it has and gets no more, until `resume`. Needs the installation's own token. */
   steerBuilder(options: Call & { id: string; verb: 'drain' | 'resume' }): Promise<Builder>;
   queue(options?: Call): Promise<Queue>;
+  /** Who changed what, newest first. Needs the scope `admin`. */
+  listAudit(options?: Call & { query?: ListAuditQuery }): Promise<AuditPage>;
 }
 
 const waitSeconds = 30;
@@ -71,8 +77,10 @@ export function createClient(options: ClientOptions): Client {
   const baseUrl = parseUrl(options.url);
   const headers = { Authorization: `Bearer ${options.token}` };
   const send = createSend({ firstDelayMs });
-  const fetchWith = (retries: number) => (request: Request) =>
-    send({ request: () => request.clone(), retries });
+  const fetchWith = (retries: number) => (request: Request) => {
+    if (request.method === 'POST') request.headers.set('Idempotency-Key', crypto.randomUUID());
+    return send({ request: () => request.clone(), retries });
+  };
   const api = createFetchClient<paths>({
     baseUrl,
     headers,
@@ -91,8 +99,9 @@ export function createClient(options: ClientOptions): Client {
 
   return {
     ...batchCalls({ api, send, baseUrl, headers, fetchWith, firstDelayMs }),
-    ...functionCalls({ api, send, baseUrl, headers, fetchWith }),
-    ...webhookCalls({ api, fetchWith }),
+    ...functionCalls({ api, send, baseUrl, headers }),
+    ...tenantCalls({ api, fetchWith }),
+    ...webhookCalls({ api }),
     async uploadSource({ archive, signal }) {
       const url = `${baseUrl}/v1/sources`;
       const sent = await sendArchive<Source>({ send, method: 'POST', url, headers, archive, signal });
@@ -112,9 +121,7 @@ export function createClient(options: ClientOptions): Client {
       }
     },
     async submitJob({ spec, signal }) {
-      return dataOf(
-        await api.POST('/v1/jobs', { body: spec, fetch: fetchWith(0), ...(signal && { signal }) }),
-      );
+      return dataOf(await api.POST('/v1/jobs', { body: spec, ...(signal && { signal }) }));
     },
     getJob: (call) => getJob(call, fewRetries),
     async listJobs({ query = {}, signal } = {}) {
@@ -127,9 +134,7 @@ export function createClient(options: ClientOptions): Client {
     },
     async retryJob({ id, signal }) {
       const params = { path: { id } };
-      return dataOf(
-        await api.POST('/v1/jobs/{id}/retry', { params, fetch: fetchWith(0), ...(signal && { signal }) }),
-      );
+      return dataOf(await api.POST('/v1/jobs/{id}/retry', { params, ...(signal && { signal }) }));
     },
     followLog: ({ id, follow = true, after, signal }) =>
       logLines({
@@ -160,6 +165,9 @@ export function createClient(options: ClientOptions): Client {
       const call = { params: { path: { id } }, ...(signal && { signal }) };
       const path = verb === 'drain' ? '/v1/builders/{id}/drain' : '/v1/builders/{id}/resume';
       return dataOf(await api.POST(path, call));
+    },
+    async listAudit({ query = {}, signal } = {}) {
+      return dataOf(await api.GET('/v1/audit', { params: { query }, ...(signal && { signal }) }));
     },
     async queue({ signal } = {}) {
       return dataOf(await api.GET('/v1/queue', { ...(signal && { signal }) }));

@@ -1,7 +1,7 @@
 import type { Client as FetchClient } from 'openapi-fetch';
 import { dataOf } from './batches.js';
 import type { components, operations, paths } from './schema.js';
-import { fewRetries, type Send } from './send.js';
+import type { Send } from './send.js';
 import { type Archive, sendArchive } from './upload.js';
 
 type Schemas = components['schemas'];
@@ -32,7 +32,7 @@ export interface FunctionCalls {
   /** Says what the function is built from, without building it. */
   putFunction(options: Named & { function: FunctionRequest }): Promise<FunctionView>;
   deleteFunction(options: Named): Promise<void>;
-  /** Builds again what is selected; the plan says what and why, and has the batch. Sent once. */
+  /** Builds again what is selected; the plan says what and why, and has the batch. */
   submitRebuild(
     options: Call & { rebuild: Omit<RebuildRequest, 'dry_run'> },
   ): Promise<RebuildPlan & { batch: NonNullable<RebuildPlan['batch']> }>;
@@ -55,24 +55,17 @@ interface FunctionCallsOptions {
   readonly send: Send;
   readonly baseUrl: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly fetchWith: (retries: number) => (request: Request) => Promise<Response>;
 }
 
 const signalOf = ({ signal }: Call) => (signal ? { signal } : {});
 
-export function functionCalls({
-  api,
-  send,
-  baseUrl,
-  headers,
-  fetchWith,
-}: FunctionCallsOptions): FunctionCalls {
+export function functionCalls({ api, send, baseUrl, headers }: FunctionCallsOptions): FunctionCalls {
   const named = ({ namespace, name, signal }: Named) => ({
     params: { path: { namespace, name } },
     ...signalOf({ signal }),
   });
-  const rebuild = async (call: Call, body: RebuildRequest, retries: number) =>
-    dataOf(await api.POST('/v1/rebuilds', { body, fetch: fetchWith(retries), ...signalOf(call) }));
+  const rebuild = async (call: Call, body: RebuildRequest) =>
+    dataOf(await api.POST('/v1/rebuilds', { body, ...signalOf(call) }));
   return {
     async listFunctions({ query = {}, ...call } = {}) {
       return dataOf(await api.GET('/v1/functions', { params: { query }, ...signalOf(call) }));
@@ -84,11 +77,11 @@ export function functionCalls({
       await api.DELETE('/v1/functions/{namespace}/{name}', named(call));
     },
     async submitRebuild(call) {
-      const plan = await rebuild(call, { ...call.rebuild, dry_run: false }, 0);
+      const plan = await rebuild(call, { ...call.rebuild, dry_run: false });
       if (!plan.batch) throw new TypeError('the server answered without a batch');
       return { ...plan, batch: plan.batch };
     },
-    planRebuild: (call) => rebuild(call, { ...call.rebuild, dry_run: true }, fewRetries),
+    planRebuild: (call) => rebuild(call, { ...call.rebuild, dry_run: true }),
     async putTemplate({ name, archive, rebuild: again = false, signal }) {
       const { body, created } = await sendArchive<StoredTemplate>({
         send,

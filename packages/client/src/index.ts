@@ -1,5 +1,7 @@
 export type { Batch, BatchEvent, BatchJobEvent, BatchPage, BatchPlan, BatchRequest } from './batches.js';
 export {
+  type AuditEntry,
+  type AuditPage,
   type Builder,
   type Client,
   type ClientOptions,
@@ -9,6 +11,7 @@ export {
   type JobPage,
   type JobRequest,
   type JobState,
+  type ListAuditQuery,
   type ListJobsQuery,
   type Queue,
 } from './client.js';
@@ -25,6 +28,7 @@ export type {
   TemplatePage,
 } from './functions.js';
 export type { LogLine } from './log.js';
+export type { PayloadSecret, Scope, Tenant, TenantSettings, Token, Whoami } from './tenants.js';
 export type { Archive, Source } from './upload.js';
 export type {
   Delivery,

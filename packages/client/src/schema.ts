@@ -597,6 +597,171 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed what, and what was refused to whom, newest first
+         * @description Every request that is not a read, and every one that was refused for want of a token or of its scope. Entries are never changed; the oldest go by number and by age.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whose token this is, and what it may be used for */
+        get: operations["whoami"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tenants, by name */
+        get: operations["listTenants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A tenant, with what it takes now */
+        get: operations["getTenant"];
+        /**
+         * Say what a tenant may do and take
+         * @description Makes it, or replaces all its settings. What is absent of `limits` is not limited. Jobs that were accepted before are built as they are.
+         */
+        put: operations["putTenant"];
+        post?: never;
+        /**
+         * Remove a tenant
+         * @description Its tokens and payload secrets are of no use from then on. Its jobs stay, and those that wait are built. The default tenant is always there.
+         */
+        delete: operations["deleteTenant"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{name}/payload-secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The payload secrets of a tenant: which there are, not what they are
+         * @description That of the installation (`PAYLOAD_SECRET`) is not among them.
+         */
+        get: operations["listPayloadSecrets"];
+        put?: never;
+        /**
+         * Make a secret that payloads of POST /build may be signed with
+         * @description What is signed with it is built as a job of the tenant. A tenant may have several, so that one can be replaced.
+         */
+        post: operations["createPayloadSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{name}/payload-secrets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a payload secret
+         * @description What is signed with it is refused from then on; what was accepted is built.
+         */
+        delete: operations["deletePayloadSecret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tokens of a tenant, in the order they were made */
+        get: operations["listTokens"];
+        put?: never;
+        /**
+         * Make an API token
+         * @description Its scopes are some of those that the own token has. `admin` is for tokens of the default tenant alone.
+         */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A token: what it may be used for, and when it was */
+        get: operations["getToken"];
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a token
+         * @description Requests with it are refused from then on, by other API processes within 5 seconds at worst. Tokens that were made with it stay.
+         */
+        delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/build": {
         parameters: {
             query?: never;
@@ -904,7 +1069,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             detail: string;
             remedy: string;
             errors?: {
@@ -912,6 +1077,8 @@ export interface components {
                 path: string;
                 message: string;
             }[];
+            /** @description As in `X-Request-Id`, for whoever looks into it */
+            request_id?: string;
         };
         Source: {
             /** @description SHA-256 of the canonical manifest of the files */
@@ -938,8 +1105,7 @@ export interface components {
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
             /**
-             * @description Jobs of a higher class go first; within a class tenants take turns
-             * @default normal
+             * @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may
              * @enum {string}
              */
             priority?: "high" | "normal" | "low";
@@ -1160,7 +1326,7 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
+            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal");
             detail?: string;
         };
         JobResult: {
@@ -1177,7 +1343,7 @@ export interface components {
              * @description A code of docs/errors.md
              * @enum {string}
              */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "storage_full" | "internal";
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
@@ -1444,8 +1610,7 @@ export interface components {
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
             /**
-             * @description Jobs of a higher class go first; within a class tenants take turns
-             * @default normal
+             * @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may
              * @enum {string}
              */
             priority?: "high" | "normal" | "low";
@@ -2010,6 +2175,214 @@ export interface components {
                 estimated_ms?: number;
             }[];
         };
+        AuditPage: {
+            entries: components["schemas"]["AuditEntry"][];
+            /** @description Absent on the last page. A page may hold fewer than `limit`, when few of many entries fit */
+            next_cursor?: string;
+        };
+        AuditEntry: {
+            /** @description Sorts by time */
+            id: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            at: string;
+            request_id: string;
+            /** @description Absent when it is not known who sent the request */
+            tenant?: string;
+            /** @description The id of the token; `API_TOKEN`: that of the installation; `payload_secret`: a signed POST /build */
+            token?: string;
+            /** @description Its operationId in this document; absent for other paths */
+            operation?: string;
+            method: string;
+            path: string;
+            /** @description What it is about and what it made: ids and names */
+            records: string[];
+            /** @description 0 when the client went away before there was an answer */
+            status: number;
+            /** @description Of the problem that was answered */
+            code?: string;
+            /** @description Of the client, as far as trusted proxies say */
+            address: string;
+            user_agent?: string;
+        };
+        Whoami: {
+            tenant: components["schemas"]["Tenant"];
+            token: {
+                /** @description `API_TOKEN` for that of the installation */
+                id: string;
+                description?: string;
+                scopes: ("jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin")[];
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                expires_at?: string;
+            };
+        };
+        Tenant: {
+            name: string;
+            /**
+             * @description Its share of the fleet against other tenants
+             * @default 1
+             */
+            weight: number;
+            /**
+             * @description Jobs of a higher class are refused; those that name none get no higher one
+             * @default high
+             * @enum {string}
+             */
+            highest_priority: "high" | "normal" | "low";
+            /** @default {} */
+            limits: {
+                /** @description Jobs that may wait at once */
+                queued_jobs?: number;
+                /** @description Jobs that may be built at once; others wait their turn */
+                running_jobs?: number;
+                /** @description Bytes of all its stored sources together */
+                source_bytes?: number;
+                /** @description Requests to the API */
+                requests_per_minute?: number;
+            };
+            /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
+            images: string[];
+            /**
+             * @description `file`: by the tenants file, so not to be changed here
+             * @enum {string}
+             */
+            managed_by: "api" | "file";
+            /** @description What it takes now */
+            usage?: {
+                queued_jobs: number;
+                running_jobs: number;
+                source_bytes: number;
+            };
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            updated_at: string;
+        };
+        TenantPage: {
+            tenants: components["schemas"]["Tenant"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        TenantSettings: {
+            /**
+             * @description Its share of the fleet against other tenants
+             * @default 1
+             */
+            weight?: number;
+            /**
+             * @description Jobs of a higher class are refused; those that name none get no higher one
+             * @default high
+             * @enum {string}
+             */
+            highest_priority?: "high" | "normal" | "low";
+            /** @default {} */
+            limits?: {
+                /** @description Jobs that may wait at once */
+                queued_jobs?: number;
+                /** @description Jobs that may be built at once; others wait their turn */
+                running_jobs?: number;
+                /** @description Bytes of all its stored sources together */
+                source_bytes?: number;
+                /** @description Requests to the API */
+                requests_per_minute?: number;
+            };
+            /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
+            images: string[];
+        };
+        CreatedPayloadSecret: {
+            id: string;
+            tenant: string;
+            /** @enum {string} */
+            managed_by: "api" | "file";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /** @description The secret itself, which is never shown again */
+            secret: string;
+        };
+        PayloadSecretList: {
+            payload_secrets: components["schemas"]["PayloadSecret"][];
+        };
+        PayloadSecret: {
+            id: string;
+            tenant: string;
+            /** @enum {string} */
+            managed_by: "api" | "file";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+        };
+        TokenRequest: {
+            /** @description The caller's own unless given; another needs `admin` */
+            tenant?: string;
+            description: string;
+            scopes: ("jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin")[];
+            /** @description Never, unless given */
+            expires_in_days?: number;
+        };
+        CreatedToken: {
+            id: string;
+            tenant: string;
+            description: string;
+            scopes: ("jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin")[];
+            /** @enum {string} */
+            managed_by: "api" | "file";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            expires_at?: string;
+            /**
+             * Format: date-time
+             * @description To the minute
+             */
+            last_used_at?: string;
+            /** @description The token itself, which is never shown again */
+            token: string;
+        };
+        TokenPage: {
+            tokens: components["schemas"]["Token"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        Token: {
+            id: string;
+            tenant: string;
+            description: string;
+            scopes: ("jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin")[];
+            /** @enum {string} */
+            managed_by: "api" | "file";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            expires_at?: string;
+            /**
+             * Format: date-time
+             * @description To the minute
+             */
+            last_used_at?: string;
+        };
         BuilderResult: {
             /** @enum {string} */
             status: "in_progress" | "success" | "failed";
@@ -2196,7 +2569,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It was there */
+            /** @description The tenant had it */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2214,7 +2587,7 @@ export interface operations {
                     "application/json": components["schemas"]["Source"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, body_incomplete, body_too_large, media_type_unsupported, source_corrupt, source_path_unsafe, source_too_large, storage_full */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, body_incomplete, body_too_large, media_type_unsupported, source_corrupt, source_path_unsafe, source_too_large, source_quota_exceeded, storage_full */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2247,7 +2620,7 @@ export interface operations {
                     "application/x-tar": string;
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2287,7 +2660,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2301,7 +2674,10 @@ export interface operations {
     submitJob: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2322,7 +2698,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, source_not_found, source_path_unsafe, source_too_large, git_url_invalid, git_ref_not_found, git_path_not_found, git_unauthorized, git_unreachable, git_timed_out, git_busy, pool_not_found, platform_unsupported, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, json_invalid, request_invalid, image_invalid, source_not_found, source_path_unsafe, source_too_large, source_quota_exceeded, git_url_invalid, git_ref_not_found, git_path_not_found, git_unauthorized, git_unreachable, git_timed_out, git_busy, pool_not_found, platform_unsupported, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2361,7 +2737,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2375,7 +2751,10 @@ export interface operations {
     cancelJob: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2401,7 +2780,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, job_not_cancelable, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, not_found, job_not_cancelable, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2415,7 +2794,10 @@ export interface operations {
     retryJob: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2434,7 +2816,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, job_not_retryable, pool_not_found, platform_unsupported, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, not_found, job_not_retryable, pool_not_found, platform_unsupported, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2467,7 +2849,7 @@ export interface operations {
                     "application/json": components["schemas"]["BatchPage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2481,7 +2863,10 @@ export interface operations {
     submitBatch: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2511,7 +2896,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, body_too_large, request_invalid, batch_invalid, batch_closed, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, json_invalid, body_too_large, request_invalid, batch_invalid, batch_closed, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2545,7 +2930,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2581,7 +2966,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2595,7 +2980,10 @@ export interface operations {
     cancelBatch: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2614,7 +3002,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, batch_not_cancelable, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, not_found, batch_not_cancelable, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2628,7 +3016,10 @@ export interface operations {
     retryBatch: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2651,7 +3042,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, batch_not_retryable, batch_closed, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, not_found, batch_not_retryable, batch_closed, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2688,7 +3079,7 @@ export interface operations {
                     "text/event-stream": components["schemas"]["BatchJobEvent"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2729,7 +3120,7 @@ export interface operations {
                     "application/json": components["schemas"]["FunctionPage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2761,7 +3152,7 @@ export interface operations {
                     "application/json": components["schemas"]["Function"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2806,7 +3197,7 @@ export interface operations {
                     "application/json": components["schemas"]["Function"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, source_not_found, template_not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, json_invalid, request_invalid, image_invalid, image_not_allowed, priority_not_allowed, source_not_found, template_not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2836,7 +3227,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2867,7 +3258,7 @@ export interface operations {
                     "application/json": components["schemas"]["Template"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2920,7 +3311,7 @@ export interface operations {
                     "application/json": components["schemas"]["StoredTemplate"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, template_invalid, body_incomplete, body_too_large, media_type_unsupported, source_corrupt, source_path_unsafe, source_too_large, queue_full, storage_full */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, template_invalid, body_incomplete, body_too_large, media_type_unsupported, source_corrupt, source_path_unsafe, source_too_large, source_quota_exceeded, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, storage_full */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2949,7 +3340,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2982,7 +3373,7 @@ export interface operations {
                     "application/json": components["schemas"]["TemplatePage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2996,7 +3387,10 @@ export interface operations {
     submitRebuild: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3026,7 +3420,7 @@ export interface operations {
                     "application/json": components["schemas"]["RebuildPlan"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, image_invalid, nothing_selected, queue_full, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, json_invalid, request_invalid, image_invalid, nothing_selected, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3067,7 +3461,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3100,7 +3494,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookPage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3114,7 +3508,10 @@ export interface operations {
     createWebhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3135,7 +3532,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookWithSecret"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, egress_denied, forbidden, webhook_limit, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, json_invalid, request_invalid, egress_denied, forbidden, webhook_limit, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3166,7 +3563,7 @@ export interface operations {
                     "application/json": components["schemas"]["Webhook"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3195,7 +3592,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3230,7 +3627,7 @@ export interface operations {
                     "application/json": components["schemas"]["Webhook"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, egress_denied, forbidden, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, json_invalid, request_invalid, egress_denied, forbidden, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3244,7 +3641,10 @@ export interface operations {
     rotateWebhookSecret: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3265,7 +3665,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookWithSecret"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, json_invalid, request_invalid, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3279,7 +3679,10 @@ export interface operations {
     testWebhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3298,7 +3701,7 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, webhook_disabled, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, not_found, webhook_disabled, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3334,7 +3737,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryPage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, request_invalid, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3348,7 +3751,10 @@ export interface operations {
     recoverWebhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3369,7 +3775,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookRecovered"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, json_invalid, request_invalid, not_found, webhook_disabled, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, json_invalid, request_invalid, not_found, webhook_disabled, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3405,7 +3811,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryPage"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, request_invalid, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3436,7 +3842,7 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3450,7 +3856,10 @@ export interface operations {
     redeliver: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3469,7 +3878,7 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, webhook_disabled, webhook_deleted, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, not_found, webhook_disabled, webhook_deleted, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3500,7 +3909,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description A problem. Codes: unauthorized, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3514,7 +3923,10 @@ export interface operations {
     drainBuilder: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3531,7 +3943,7 @@ export interface operations {
                     "application/json": components["schemas"]["Builder"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, forbidden, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3545,7 +3957,10 @@ export interface operations {
     resumeBuilder: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3562,7 +3977,7 @@ export interface operations {
                     "application/json": components["schemas"]["Builder"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, not_found, forbidden, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, idempotency_key_invalid, idempotency_key_reused, idempotency_key_in_progress, not_found, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3591,7 +4006,435 @@ export interface operations {
                     "application/json": components["schemas"]["Queue"];
                 };
             };
-            /** @description A problem. Codes: unauthorized, redis_unavailable */
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                tenant?: string;
+                /** @description The id of a token */
+                token?: string;
+                /** @description An operationId of this document */
+                operation?: string;
+                /** @description RFC 3339, UTC */
+                since?: string;
+                /** @description RFC 3339, UTC */
+                until?: string;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    whoami: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tenant, and the token */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Whoami"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTenants: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantPage"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tenant */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putTenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantSettings"];
+            };
+        };
+        responses: {
+            /** @description One that was there */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            /** @description A new one */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, json_invalid, media_type_unsupported, tenant_managed, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteTenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, request_invalid, tenant_managed, tenant_permanent, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPayloadSecrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayloadSecretList"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPayloadSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The secret, shown this once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedPayloadSecret"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, request_invalid, payload_secret_limit, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletePayloadSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, request_invalid, tenant_managed, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTokens: {
+        parameters: {
+            query?: {
+                /** @description The caller's own unless given; another needs `admin` */
+                tenant?: string;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPage"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, tenant_not_found, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenRequest"];
+            };
+        };
+        responses: {
+            /** @description The token, whose text is shown this once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, request_invalid, json_invalid, media_type_unsupported, tenant_not_found, token_limit, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The token */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, request_invalid, redis_unavailable */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is of no use any more */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem. Codes: unauthorized, forbidden, too_many_failures, rate_limited, not_found, request_invalid, tenant_managed, redis_unavailable */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3631,7 +4474,7 @@ export interface operations {
                     "application/x-ndjson": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description A problem. Codes: signature_missing, signature_invalid, request_invalid, json_invalid, image_invalid, body_incomplete, body_too_large, source_corrupt, source_path_unsafe, source_too_large, queue_full, draining, redis_unavailable, storage_full, platform_unsupported */
+            /** @description A problem. Codes: signature_missing, signature_invalid, request_invalid, json_invalid, image_invalid, body_incomplete, body_too_large, source_corrupt, source_path_unsafe, source_too_large, source_quota_exceeded, queue_full, tenant_queue_full, image_not_allowed, priority_not_allowed, draining, redis_unavailable, rate_limited, storage_full, platform_unsupported */
             default: {
                 headers: {
                     [name: string]: unknown;

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConnectionError, connectionCode, readProblem } from './errors.js';
+import { ApiError, ConnectionError, connectionCode, readProblem } from './errors.js';
 
 interface SendOptions {
   /** Makes the request anew for each try. */
   readonly request: () => Request;
-  /** Further tries when the server is away for a moment. Only for requests that may safely be sent twice. */
+  /** Further tries when the server is away for a moment. Only for requests that may safely be sent twice: reads, what is the same by its content, what has a key. */
   readonly retries: number;
 }
 
@@ -34,7 +34,8 @@ export function createSend({ firstDelayMs }: { firstDelayMs: number }): Send {
       const request = make();
       const { outcome, retryable } = await attempt(request);
       if (outcome instanceof Response) return outcome;
-      if (!retryable || tried === retries) throw outcome;
+      const limit = isBusy(outcome) ? Math.max(retries, manyRetries) : retries;
+      if (!retryable || tried >= limit) throw outcome;
       const afterMs = 'retryAfter' in outcome ? (outcome.retryAfter ?? 0) * 1_000 : 0;
       const delayMs = Math.min(Math.max(firstDelayMs * 2 ** tried, afterMs), longestDelayMs);
       await pause(delayMs, request.signal);
@@ -62,5 +63,10 @@ async function attempt(request: Request) {
     return { outcome, retryable: retryableCode.includes(connectionCode(cause)) };
   }
   if (response.ok) return { outcome: response, retryable: false };
-  return { outcome: await readProblem(response), retryable: retryableStatus.includes(response.status) };
+  const outcome = await readProblem(response);
+  return { outcome, retryable: retryableStatus.includes(response.status) || isBusy(outcome) };
 }
+
+/** An earlier try is being worked on, or its process is gone and its lease of the key has yet to end. */
+const isBusy = (outcome: Error): boolean =>
+  outcome instanceof ApiError && outcome.code === 'idempotency_key_in_progress';

@@ -24,40 +24,38 @@ interface Named extends Call {
 }
 
 export interface WebhookCalls {
-  /** The only answer, besides that of a rotation, with the secret. Sent once: a second try could make a second endpoint. */
+  /** The only answer, besides that of a rotation, with the secret. */
   createWebhook(options: Call & { webhook: WebhookRequest }): Promise<WebhookWithSecret>;
   listWebhooks(options?: Call & { query?: ListWebhooksQuery }): Promise<WebhookPage>;
   getWebhook(options: Named): Promise<Webhook>;
   /** What is given replaces what was. */
   updateWebhook(options: Named & { patch: WebhookPatch }): Promise<Webhook>;
   deleteWebhook(options: Named): Promise<void>;
-  /** Another secret, made unless given. Sent once: a second try would make a third secret. */
+  /** Another secret, made unless given. */
   rotateWebhookSecret(options: Named & { secret?: string }): Promise<WebhookWithSecret>;
-  /** Sends the endpoint a `webhook.test`. Sent once. */
+  /** Sends the endpoint a `webhook.test`. */
   testWebhook(options: Named): Promise<Delivery>;
   listWebhookDeliveries(options: Named & { query?: ListWebhookDeliveriesQuery }): Promise<DeliveryPage>;
-  /** Sends again what the endpoint has missed since then (RFC 3339), each message once; how many. Sent once. */
+  /** Sends again what the endpoint has missed since then (RFC 3339), each message once; how many. */
   recoverWebhook(options: Named & { since: string }): Promise<{ recovered: number }>;
   /** Of all endpoints and callbacks, newest first. */
   listDeliveries(options?: Call & { query?: ListDeliveriesQuery }): Promise<DeliveryPage>;
   getDelivery(options: Named): Promise<Delivery>;
-  /** The new delivery of the same message. Sent once. */
+  /** The new delivery of the same message. */
   redeliver(options: Named): Promise<Delivery>;
 }
 
 interface WebhookCallsOptions {
   readonly api: FetchClient<paths>;
-  readonly fetchWith: (retries: number) => (request: Request) => Promise<Response>;
 }
 
 const signalOf = ({ signal }: Call) => (signal ? { signal } : {});
 
-export function webhookCalls({ api, fetchWith }: WebhookCallsOptions): WebhookCalls {
+export function webhookCalls({ api }: WebhookCallsOptions): WebhookCalls {
   const named = ({ id, signal }: Named) => ({ params: { path: { id } }, ...signalOf({ signal }) });
-  const once = { fetch: fetchWith(0) };
   return {
     createWebhook: async ({ webhook, ...call }) =>
-      dataOf(await api.POST('/v1/webhooks', { body: webhook, ...once, ...signalOf(call) })),
+      dataOf(await api.POST('/v1/webhooks', { body: webhook, ...signalOf(call) })),
     async listWebhooks({ query = {}, ...call } = {}) {
       return dataOf(await api.GET('/v1/webhooks', { params: { query }, ...signalOf(call) }));
     },
@@ -69,23 +67,21 @@ export function webhookCalls({ api, fetchWith }: WebhookCallsOptions): WebhookCa
     },
     async rotateWebhookSecret({ secret, ...call }) {
       const body = secret === undefined ? {} : { secret };
-      return dataOf(await api.POST('/v1/webhooks/{id}/rotate', { body, ...once, ...named(call) }));
+      return dataOf(await api.POST('/v1/webhooks/{id}/rotate', { body, ...named(call) }));
     },
-    testWebhook: async (call) =>
-      dataOf(await api.POST('/v1/webhooks/{id}/test', { ...once, ...named(call) })),
+    testWebhook: async (call) => dataOf(await api.POST('/v1/webhooks/{id}/test', { ...named(call) })),
     async listWebhookDeliveries({ id, query = {}, ...call }) {
       const params = { path: { id }, query };
       return dataOf(await api.GET('/v1/webhooks/{id}/deliveries', { params, ...signalOf(call) }));
     },
     async recoverWebhook({ since, ...call }) {
-      const options = { body: { since }, ...once, ...named(call) };
+      const options = { body: { since }, ...named(call) };
       return dataOf(await api.POST('/v1/webhooks/{id}/recover', options));
     },
     async listDeliveries({ query = {}, ...call } = {}) {
       return dataOf(await api.GET('/v1/deliveries', { params: { query }, ...signalOf(call) }));
     },
     getDelivery: async (call) => dataOf(await api.GET('/v1/deliveries/{id}', named(call))),
-    redeliver: async (call) =>
-      dataOf(await api.POST('/v1/deliveries/{id}/redeliver', { ...once, ...named(call) })),
+    redeliver: async (call) => dataOf(await api.POST('/v1/deliveries/{id}/redeliver', { ...named(call) })),
   };
 }

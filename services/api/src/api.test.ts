@@ -384,7 +384,7 @@ describe('the API', () => {
   });
 
   it('answers 503 while Redis is away, and lets a poll go when it drains', async () => {
-    const away = await startApi('redis://127.0.0.1:1');
+    const away = await startApi('redis://127.0.0.1:1', {}, { tenants: [] });
     try {
       expect(await problem(await away.call('/v1/jobs'))).toEqual([503, 'redis_unavailable']);
       expect((await fetch(`${away.url}/readyz`)).status).toBe(503);

@@ -24,21 +24,30 @@ import { createBuildQueues } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKey } from '@slipway/shared/signing';
-import { createSourceStore, SourceUses } from '@slipway/shared/source';
+import { createSourceStore, SourceOwners, SourceUses } from '@slipway/shared/source';
 import { TemplateStore } from '@slipway/shared/templates';
+import { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/shared/tenants';
 import { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import express from 'express';
+import { AuditLog } from './audit/log.js';
+import { recordRequests } from './audit/record-requests.js';
 import type { ApiConfig } from './config.js';
 import { apiEndpoints } from './endpoints.js';
 import { GitSources } from './git/git-sources.js';
 import { requireToken } from './http/auth.js';
 import { mount } from './http/operation.js';
+import { requestIds } from './http/request-id.js';
+import { KeyStore } from './idempotency/key-store.js';
 import { KnownPools } from './jobs/resolve/known-pools.js';
+import { FailedTokens } from './limits/failed-tokens.js';
+import { limitRequests, RequestRate } from './limits/request-rate.js';
 import { createMetrics, measureRequests } from './metrics.js';
 import { openApiDocument } from './openapi/document.js';
 import { docsRouter } from './openapi/router.js';
 import { createSweeper } from './sources/sweeper.js';
-import { defaultTenant } from './tenants.js';
+import { applyFile } from './tenants/apply-file.js';
+import { Directory } from './tenants/directory.js';
+import { TenantsFileWatcher } from './tenants/watch-file.js';
 import { JobWatcher } from './watch/job-watcher.js';
 
 interface ApiDeps {
@@ -55,6 +64,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   const redis = connect('main', 'request');
   const blobs = await openBlobStore(config.blobStore);
   const claims = new SourceUses({ redis, keys });
+  const owners = new SourceOwners({ redis, keys });
   const sources = createSourceStore({ blobs, limits: sourceLimits(config), claims });
   const git = new GitSources({
     sources,
@@ -77,7 +87,46 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   const sealingKey = deriveKey(config.payloadSecret, 'callback secrets');
   const stopping = new AbortController();
   const closing = new AbortController();
+  const tenants = new TenantStore({ redis, keys });
+  const tokens = new TokenStore({ redis, keys });
+  const payloadSecrets = new PayloadSecretStore({
+    redis,
+    keys,
+    sealingKey: deriveKey(config.payloadSecret, 'payload secrets'),
+  });
+  const directory = new Directory({
+    tenants,
+    tokens,
+    payloadSecrets,
+    apiToken: config.apiToken ?? announcedToken(),
+    payloadSecret: config.payloadSecret,
+    subscriber: connect('tenants', 'patient'),
+    keys,
+    logger,
+  });
+  const tenantsFile =
+    config.tenantsFile === undefined
+      ? []
+      : [
+          await TenantsFileWatcher.open({
+            path: config.tenantsFile,
+            apply: (said, signal) =>
+              applyFile(said, { redis, keys, tenants, tokens, payloadSecrets }, signal),
+            logger,
+          }),
+        ];
+  const audit = new AuditLog({
+    redis,
+    keys,
+    logger,
+    maxEntries: config.auditMaxEntries,
+    keptMs: config.auditDays * dayMs,
+  });
+  cleanups.defer('audit', () => audit.flush());
+  const requestRate = new RequestRate({ redis, keys });
   const endpoints = apiEndpoints({
+    audit,
+    requestRate,
     store,
     batches,
     cancelStopped(id) {
@@ -96,9 +145,14 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     uses: claims,
     webhooks: new EndpointStore({ redis, keys, sealingKey }),
     deliveries: new DeliveryStore({ redis, keys }),
+    owners,
     dequeue: (id) => builds.remove(id),
     ahead: (id) => builds.position(id),
-    payloadSecrets: [{ tenant: defaultTenant, secret: config.payloadSecret }, ...config.tenantPayloadSecrets],
+    signers: () => directory.signers(),
+    tenants,
+    tokens,
+    payloadSecrets,
+    directory,
     maxPayloadBytes: config.maxSourceBytes,
     cancelOnDisconnect: config.cancelOnDisconnect,
     closing: closing.signal,
@@ -116,7 +170,9 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
 
   const app = express();
   app.disable('x-powered-by').set('query parser', 'simple');
+  app.set('trust proxy', [...config.trustedProxies]);
   app.use(
+    requestIds,
     measureRequests(registry),
     healthRouter({
       async ready() {
@@ -127,9 +183,18 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     }),
     docsRouter(openApiDocument(endpoints)),
   );
-  const admin = { tenant: defaultTenant, admin: true, token: config.apiToken ?? announcedToken() };
-  app.use('/v1', refuseWhileDraining(stopping.signal), requireToken([admin, ...config.tenants]));
-  mount(app, endpoints);
+  const operations = endpoints.map(({ operation }) => operation);
+  app.use(['/v1', '/build'], recordRequests({ log: audit, operations }));
+  app.use(
+    '/v1',
+    refuseWhileDraining(stopping.signal),
+    requireToken({ directory, failedTokens: new FailedTokens() }),
+    limitRequests(requestRate),
+  );
+  mount(app, endpoints, {
+    store: new KeyStore({ redis, keys, sealingKey: deriveKey(config.payloadSecret, 'stored answers') }),
+    logger,
+  });
   app.use(notFoundHandler, problemHandler(logger));
 
   logger.info(
@@ -144,7 +209,10 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       git_hosts: config.git.allowedHosts,
       git_credentials: [...config.git.credentials.keys()],
       public_url: config.publicUrl,
-      tenants: config.tenants.map(({ tenant }) => tenant.name),
+      trusted_proxies: config.trustedProxies,
+      audit_max_entries: config.auditMaxEntries,
+      audit_days: config.auditDays,
+      tenants_file: config.tenantsFile,
       api_token: config.apiToken ? 'configured' : 'generated',
       payload_secret: 'configured',
     },
@@ -166,10 +234,15 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     ...(config.metricsPort === undefined
       ? []
       : [metricsServer({ port: config.metricsPort, host: config.bindHost, registry, logger })]),
+    directory,
+    audit,
+    ...tenantsFile,
     watcher,
     createSweeper({ blobs, git, logger }),
   ];
 }
+
+const dayMs = 24 * 3600 * 1_000;
 
 /** Of the grace time, how long answers to `POST /build` stay open for builds that still end. */
 const closingShare = 0.7;

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   type CommonConfig,
   commonConfig,
@@ -9,25 +10,25 @@ import {
   type Secret,
 } from '@slipway/shared/config';
 import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
-import { type PayloadSecret, parsePayloadSecrets } from './function-builder/payload-secrets.js';
 import { type GitConfig, gitConfig } from './git/config.js';
-import type { TokenHolder } from './http/auth.js';
-import { parseTenantTokens } from './tenants.js';
 
 export interface ApiConfig extends CommonConfig, RedisConfig {
   readonly blobStore: string;
   readonly payloadSecret: Secret;
-  /** Further secrets that payloads of `POST /build` may be signed with. */
-  readonly tenantPayloadSecrets: readonly PayloadSecret[];
   /** Whether a client of `POST /build` that goes away takes its build with it. */
   readonly cancelOnDisconnect: boolean;
   /** Undefined: one is made for this process and printed. */
   readonly apiToken: Secret | undefined;
-  /** Tokens of further tenants. */
-  readonly tenants: readonly TokenHolder[];
+  /** Where further tenants are written down; undefined when the API alone knows them. */
+  readonly tenantsFile: string | undefined;
   readonly maxSourceBytes: number;
   readonly maxSourceFiles: number;
   readonly maxQueuedJobs: number;
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
+  /** The audit log loses its oldest entries beyond so many, and those that are older. */
+  readonly auditMaxEntries: number;
+  readonly auditDays: number;
   readonly git: GitConfig;
   /** Where callbacks may go, besides public addresses; the workers have the same. */
   readonly egressAllow: Allowlist;
@@ -43,15 +44,34 @@ export function loadConfig(env: Env): ApiConfig {
     ...redisConfig(fields),
     blobStore: fields.string('BLOB_STORE'),
     payloadSecret: fields.secret('PAYLOAD_SECRET'),
-    tenantPayloadSecrets: fields.parsed('TENANT_PAYLOAD_SECRETS', parsePayloadSecrets, ' ') ?? [],
     cancelOnDisconnect: fields.oneOf('BUILD_ON_DISCONNECT', ['cancel', 'continue'], 'cancel') === 'cancel',
     apiToken: fields.optionalSecret('API_TOKEN'),
-    tenants: fields.parsed('TENANT_TOKENS', parseTenantTokens, ' ') ?? [],
+    tenantsFile: fields.optional('TENANTS_FILE'),
     maxSourceBytes: fields.int('MAX_SOURCE_BYTES', { default: 512 * mebibyte, min: 1 }),
     maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
     egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),
     publicUrl: publicUrl(fields),
     maxQueuedJobs: fields.int('MAX_QUEUED_JOBS', { default: 100_000, min: 1 }),
+    trustedProxies: fields.parsed('TRUSTED_PROXIES', parseProxies, ' ') ?? [],
+    auditMaxEntries: fields.int('AUDIT_MAX_ENTRIES', { default: 100_000, min: 100 }),
+    auditDays: fields.int('AUDIT_DAYS', { default: 90, min: 1, max: 3650 }),
     git: gitConfig(fields),
   }));
+}
+
+function parseProxies(raw: string): string[] {
+  const list = raw
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  const wrong = list.find((item) => !isProxy(item));
+  if (wrong !== undefined) throw new Error(`must be addresses and CIDRs, not '${wrong}'`);
+  return list;
+}
+
+function isProxy(item: string): boolean {
+  const [address = '', bits, ...rest] = item.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }

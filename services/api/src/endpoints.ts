@@ -2,6 +2,8 @@ import type { FunctionStore } from '@slipway/shared/functions';
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { SourceStore, SourceUses } from '@slipway/shared/source';
 import type { TemplateStore } from '@slipway/shared/templates';
+import { auditEndpoint } from './audit/endpoints.js';
+import type { AuditLog } from './audit/log.js';
 import { type BatchEndpointsDeps, batchEndpoints } from './batches/endpoints.js';
 import { fleetEndpoints } from './fleet/endpoints.js';
 import { type FunctionBuilderDeps, functionBuilderEndpoint } from './function-builder/endpoint.js';
@@ -15,21 +17,24 @@ import type { FollowDeps } from './logs/follow.js';
 import { rebuildEndpoint } from './rebuilds/endpoints.js';
 import { sourceEndpoints } from './sources/endpoints.js';
 import { templateEndpoints } from './templates/endpoints.js';
+import { type TenantEndpointsDeps, tenantEndpoints } from './tenants/endpoints.js';
 import { type DeliveryEndpointsDeps, deliveryEndpoints } from './webhooks/deliveries.js';
 import { type WebhookEndpointsDeps, webhookEndpoints } from './webhooks/endpoints.js';
 
 type BuildDeps = Pick<
   FunctionBuilderDeps,
-  'payloadSecrets' | 'maxPayloadBytes' | 'ahead' | 'cancelOnDisconnect' | 'closing'
+  'signers' | 'requestRate' | 'maxPayloadBytes' | 'ahead' | 'cancelOnDisconnect' | 'closing'
 >;
 
 export interface EndpointDeps
   extends Omit<SubmitDeps, 'sources' | 'store' | 'templates'>,
     FollowDeps,
+    TenantEndpointsDeps,
     BuildDeps,
     Pick<WebhookEndpointsDeps, 'webhooks'>,
     Pick<DeliveryEndpointsDeps, 'deliveries' | 'publicUrl'> {
   readonly store: SubmitDeps['store'];
+  readonly audit: Pick<AuditLog, 'list'>;
   readonly batches: BatchEndpointsDeps['batches'];
   readonly cancelStopped: BatchEndpointsDeps['cancelStopped'];
   readonly sources: SourceStore;
@@ -54,6 +59,8 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     ...webhookEndpoints(deps),
     ...deliveryEndpoints(deps),
     ...fleetEndpoints(deps),
+    auditEndpoint(deps),
+    ...tenantEndpoints(deps),
     functionBuilderEndpoint(deps),
     publicKeyEndpoint(deps),
   ];

@@ -17,7 +17,7 @@ import { createBuildQueues, createSender } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKey, webhookSecret } from '@slipway/shared/signing';
-import { cacheSources, createSourceReader, SourceUses } from '@slipway/shared/source';
+import { cacheSources, createSourceReader, SourceOwners, SourceUses } from '@slipway/shared/source';
 import { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import express from 'express';
 import { Agent } from 'undici';
@@ -138,6 +138,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       keys,
       blobs,
       uses: new SourceUses({ redis, keys }),
+      owners: new SourceOwners({ redis, keys }),
       graceMs: config.sourceGraceMs,
       logger,
     }),

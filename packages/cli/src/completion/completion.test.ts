@@ -57,6 +57,9 @@ describe('completion', () => {
     expect(bash('webhooks', 're')).toEqual(['redeliver', 'recover']);
     expect(bash('webhooks', 'create', '--event', 'job.c')).toEqual(['job.canceled']);
     expect(bash('webhooks', 'update', '--format', 'gitlab_p')).toEqual(['gitlab_pipeline']);
+    expect(bash('tenants', 'pay')).toEqual(['payload-secrets']);
+    expect(bash('tenants', 'payload-secrets', 'cr')).toEqual(['create']);
+    expect(bash('tenants', 'set', '--highest-priority', 'l')).toEqual(['low']);
   });
 
   test('in zsh does so, too', () => {

@@ -11,12 +11,15 @@ const domain = `(?:${domainComponent}(?:\\.${domainComponent})*|\\[[a-fA-F0-9:]+
 const pathComponent = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
 const name = `(?:(${domain})/)?(${pathComponent}(?:/${pathComponent})*)`;
 const tag = '[\\w][\\w.-]{0,127}';
-const digest = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}';
+/** The algorithms that the OCI image specification registers and the distribution project knows, at their full lengths. */
+const digest = 'sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}';
+/** What stands for an image by its id, and is no name. */
+const identifier = /^[0-9a-f]{64}$/;
 const grammar = new RegExp(`^${name}(?::(${tag}))?(?:@(${digest}))?$`);
 
 /**
  * Parses an image reference by the grammar of the OCI distribution project (`reference` package):
- * `[domain[:port]/]path[:tag][@digest]`, the name at most 255 characters. Undefined when it does not fit.
+ * `[domain[:port]/]path[:tag][@digest]`, the name at most 255 characters and no bare image id. Undefined when it does not fit.
  */
 export function parseImageReference(text: string): ImageReference | undefined {
   if (text.length > 4096) return undefined;
@@ -28,6 +31,7 @@ export function parseImageReference(text: string): ImageReference | undefined {
     first.includes('.') || first.includes(':') || first === 'localhost' || first !== first.toLowerCase();
   const path = first === '' || isDomain ? rest : `${first}/${rest}`;
   if ((isDomain ? first.length + 1 : 0) + path.length > 255) return undefined;
+  if (!isDomain && identifier.test(path)) return undefined;
   return { domain: isDomain ? first : '', path, tag: tagPart, digest: digestPart };
 }
 

@@ -77,6 +77,29 @@ export { defaultPool, normalPlatform, platformSchema, poolNameSchema } from './p
 export { sourceSchema } from './source.js';
 export { type Template, templateSchema } from './template.js';
 export {
+  createdPayloadSecretSchema,
+  createdTokenSchema,
+  defaultTenantName,
+  type PayloadSecretView,
+  payloadSecretSchema,
+  type Scope,
+  scopes,
+  type TenantLimits,
+  type TenantSettings,
+  type TenantsFile,
+  type TenantView,
+  type TokenRequest,
+  type TokenView,
+  tenantNameSchema,
+  tenantSchema,
+  tenantSettingsSchema,
+  tenantsFileSchema,
+  tokenIdSchema,
+  tokenRequestSchema,
+  tokenSchema,
+  whoamiSchema,
+} from './tenant.js';
+export {
   type DeliveryAttempt,
   type DeliveryState,
   type DeliveryView,

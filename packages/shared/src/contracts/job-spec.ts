@@ -172,6 +172,12 @@ const common = {
 export const jobRequestSchema = z
   .strictObject({
     ...common,
+    priority: z
+      .enum(priorityClasses)
+      .optional()
+      .describe(
+        'Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may',
+      ),
     source: sourceInputSchema.describe('The build context, or with a template the handler'),
     secrets: z
       .string()

@@ -48,6 +48,68 @@ const errorTable = {
     'Send `Authorization: Bearer <token>` with the API token of this installation.',
   ),
   forbidden: user(403, 'The token does not allow this', 'Use a token that does.'),
+  image_not_allowed: user(
+    403,
+    'The tenant may not push to this image',
+    'Use an image below one of the places that `detail` names, or have the tenant allowed more.',
+  ),
+  priority_not_allowed: user(
+    403,
+    'The tenant may not submit jobs of this priority',
+    'Use the class that `detail` names, or a lower one.',
+  ),
+  tenant_queue_full: user(
+    429,
+    'As many jobs of the tenant wait as it may have',
+    'Try again when some have been built, or have the limit raised.',
+  ),
+  source_quota_exceeded: user(
+    413,
+    'The sources of the tenant take as many bytes as they may',
+    'Wait until sources that nothing uses are removed, or have the limit raised.',
+  ),
+  tenant_managed: user(
+    409,
+    'The tenants file says what this is',
+    'Change it there; the file is read again when it changes.',
+  ),
+  payload_secret_limit: user(409, 'There are as many payload secrets as may be', 'Remove one first.'),
+  token_limit: user(409, 'The tenant has as many tokens as it may', 'Revoke one first.'),
+  tenant_permanent: user(
+    409,
+    'The default tenant is always there',
+    'Revoke its tokens, or change what it may do with PUT.',
+  ),
+  tenant_not_found: user(
+    422,
+    'No tenant has this name',
+    'Make it with PUT /v1/tenants/{name} first, or correct the name.',
+  ),
+  idempotency_key_invalid: user(
+    400,
+    'The Idempotency-Key cannot be used',
+    'Send 1 to 255 visible ASCII characters, such as a UUID.',
+  ),
+  idempotency_key_reused: user(
+    422,
+    'The Idempotency-Key came with another request before',
+    'Use a new key for each request; repeat one only with the same method, path and body.',
+  ),
+  idempotency_key_in_progress: user(
+    409,
+    'The request with this Idempotency-Key is still being worked on',
+    'Send it again after the seconds that `Retry-After` says.',
+  ),
+  rate_limited: user(
+    429,
+    'The tenant has sent as many requests as it may in a minute',
+    'Send it again after the seconds that `Retry-After` says, or have the limit raised.',
+  ),
+  too_many_failures: user(
+    429,
+    'Too many requests with tokens that are not valid came from this address',
+    'Correct the token, and send it again after the seconds that `Retry-After` says.',
+  ),
   not_found: user(404, 'There is no such thing', 'Check the id or path.'),
   method_not_allowed: user(405, 'The route does not take this method', 'Use a method named in `Allow`.'),
   job_not_cancelable: user(409, 'The job has already ended', 'Nothing needs to be done.'),

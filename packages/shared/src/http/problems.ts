@@ -9,7 +9,11 @@ export function sendProblem(res: Response, error: unknown): void {
     res.set('Retry-After', String(error.retryAfter));
   else if (problem.status === 503) res.set('Retry-After', '2');
   if (problem.status === 401) res.set('WWW-Authenticate', 'Bearer realm="slipway"');
-  res.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+  // For who writes down what became of the request.
+  res.locals.code = problem.code;
+  const requestId = res.getHeader('X-Request-Id');
+  const body = requestId === undefined ? problem : { ...problem, request_id: requestId };
+  res.status(problem.status).type('application/problem+json').send(JSON.stringify(body));
 }
 
 /** The last error handler of an app. An answer that has only begun is cut, so that nobody takes it for whole. */
@@ -18,7 +22,10 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
     const coded = fromExpress(error);
     const { code, status } = toProblem(coded);
     if (status >= 500)
-      logger.error({ err: error, code, method: req.method, path: req.path }, 'request failed');
+      logger.error(
+        { err: error, code, method: req.method, path: req.path, request_id: res.getHeader('X-Request-Id') },
+        'request failed',
+      );
     if (res.writableEnded) return;
     if (res.headersSent) res.destroy();
     else sendProblem(res, coded);

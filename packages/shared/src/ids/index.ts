@@ -3,7 +3,7 @@ import { decodeTime, monotonicFactory } from 'ulid';
 const next = monotonicFactory();
 
 /** A new id: the prefix, then a ULID in lower case, so that ids sort by the time they were made. */
-export function newId(prefix: 'job' | 'batch' | 'wh'): string {
+export function newId(prefix: 'job' | 'batch' | 'wh' | 'tok' | 'pay'): string {
   return `${prefix}_${next().toLowerCase()}`;
 }
 

@@ -175,6 +175,11 @@ export class JobStore {
     return await this.#redis.zcard(this.#keys.index(`state:${state}`));
   }
 
+  /** How many jobs of a tenant wait. */
+  async countQueuedOf(tenant: string): Promise<number> {
+    return await this.#redis.zcard(this.#keys.index(`tenant:${tenant}:queued`));
+  }
+
   /** How the queue of a pool stands: what waits, since when, and how long a build takes on average. */
   async queue(pool: string): Promise<QueueState> {
     const index = this.#keys.index(`pool:${pool}:queued`);
@@ -238,6 +243,11 @@ export class JobStore {
     const { code, detail, spent, delayMs, died = false } = requeue;
     const flags = [spent ? 1 : 0, Math.round(delayMs), died ? 1 : 0, this.#quarantineAfter];
     return (await this.#transition('requeue', id, token, code, detail, ...flags))[0] === 'ok';
+  }
+
+  /** Lets jobs that wait for their tenant go on where there is room now; a few hundred a call. */
+  async wakeTenants(): Promise<void> {
+    await this.#transition('tenants:wake', '', 500);
   }
 
   /** Ends the oldest of the waiting jobs that have waited too long. */

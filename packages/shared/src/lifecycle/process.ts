@@ -74,6 +74,11 @@ export async function runProcess<C extends { logLevel: string; shutdownGraceMs: 
     const components = await options.create({ config, logger, cleanups });
     await runComponents(components, stop.signal);
   } catch (error) {
+    if (error instanceof ConfigError) {
+      process.stderr.write(`${options.name}: ${error.message}\n`);
+      process.exitCode = 2;
+      return;
+    }
     logger.fatal({ err: error }, 'failed');
     process.exitCode = 1;
   } finally {

@@ -39,8 +39,36 @@ export interface Keys {
   readonly sourcesPinned: string;
   /** Hash: how many write each of the pinned ones. */
   readonly sourcesWriters: string;
+  /** Stream of who changed what, and of what was refused to whom. */
+  readonly audit: string;
+  /** What is known of the request that came with a key; by the digest of the key. */
+  idempotency(tenant: string, digest: string): string;
+  /** How many requests of a tenant came in the current minute. */
+  requestRate(tenant: string): string;
   /** The digest of a folder of a git repository at a commit. */
   gitSource(id: string): string;
+  /** Sorted set of the names of tenants. */
+  readonly tenants: string;
+  /** Channel on which a tenant is named whose settings, tokens or payload secrets have changed. */
+  readonly tenantChanges: string;
+  /** Held by the process that writes what the tenants file says. */
+  readonly tenantsFileLock: string;
+  /** Hash: SHA-256 of a token, in hexadecimal digits, to its id. */
+  readonly tokenHashes: string;
+  /** Hash of the payload secrets of tenants by id. */
+  readonly payloadSecrets: string;
+  /** The hash of a tenant's settings. */
+  tenant(name: string): string;
+  /** The hash of what is known of a token. */
+  token(id: string): string;
+  /** Sorted set of the ids of a tenant's tokens. */
+  tokens(tenant: string): string;
+  /** Sorted set of the digests of a tenant's sources; score = bytes. */
+  sourcesOf(tenant: string): string;
+  /** Set of the tenants who have sent a source. */
+  sourceOwners(digest: string): string;
+  /** How many bytes the sources of a tenant have. */
+  sourceBytes(tenant: string): string;
   job(id: string): string;
   batch(id: string): string;
   /** Stream of what happened to the jobs of a batch. */
@@ -98,6 +126,20 @@ export function redisKeys(prefix: string): Keys {
     sourcesRemoved: `${base}sources:removed`,
     sourcesPinned: `${base}sources:pinned`,
     sourcesWriters: `${base}sources:writers`,
+    audit: `${base}audit`,
+    idempotency: (tenant, digest) => `${base}idempotency:${tenant}:${digest}`,
+    requestRate: (tenant) => `${base}requests:${tenant}`,
+    tenants: `${base}tenants`,
+    tenantChanges: `${base}tenants:changes`,
+    tenantsFileLock: `${base}tenants:file-lock`,
+    tokenHashes: `${base}token-hashes`,
+    payloadSecrets: `${base}payload-secrets`,
+    tenant: (name) => `${base}tenant:${name}`,
+    token: (id) => `${base}token:${id}`,
+    tokens: (tenant) => `${base}tokens:${tenant}`,
+    sourcesOf: (tenant) => `${base}sources:of:${tenant}`,
+    sourceOwners: (digest) => `${base}sources:owners:${digest}`,
+    sourceBytes: (tenant) => `${base}sources:bytes:${tenant}`,
     gitSource: (id) => `${base}git:${id}`,
     batch: (id) => `${base}batch:${id}`,
     batchEvents: (id) => `${base}batch:events:${id}`,

@@ -1,6 +1,7 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import { SlipwayError } from '../errors/index.js';
 import { checkLinks } from './links.js';
+import { NameBudget } from './names.js';
 import { byteLengthOver, normalPath, parentOf, sortKey } from './paths.js';
 import { corrupt, shown, unsafeLink, unsafePath } from './refusals.js';
 import type { SourceEntry, SourceLimits } from './source-store.js';
@@ -27,12 +28,14 @@ export class Collector implements TarSink {
   readonly #limits: SourceLimits;
   readonly #spool: Spool;
   readonly #byPath = new Map<string, Collected>();
+  readonly #names: NameBudget;
   #files = 0;
   #bytes = 0;
   #current: { readonly entry: Collected; readonly hash: Hash | undefined } | undefined;
 
   constructor({ limits, spool }: { limits: SourceLimits; spool: Spool }) {
     this.#limits = limits;
+    this.#names = new NameBudget(limits);
     this.#spool = spool;
   }
 
@@ -160,6 +163,7 @@ export class Collector implements TarSink {
         `There are more than ${this.#limits.maxFiles} entries.`,
       );
     }
+    this.#names.spend(fields.path, fields.target);
     const start = this.#spool.bytes;
     const length = headerLength(fields);
     encodeHeader(fields, this.#spool.reserve(length), 0);

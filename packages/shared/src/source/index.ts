@@ -3,10 +3,12 @@ export { createSourceReader, createSourceStore, listSources, removeSource } from
 export { describeSource } from './describe.js';
 export { packFiles } from './inline.js';
 export { checkLinks } from './links.js';
+export { NameBudget } from './names.js';
 export { normalPath, parentOf } from './paths.js';
 export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } from './payload.js';
 export { PayloadBeside } from './payload-beside.js';
 export { readSourceFile } from './read-file.js';
+export { type OwnedSource, SourceOwners } from './source-owners.js';
 export type {
   SourceEntry,
   SourceInfo,

@@ -8,7 +8,7 @@ export interface SourceLimits {
   readonly maxArchiveBytes: number;
   /** Of all files together, unpacked; a hard link counts as a copy. */
   readonly maxBytes: number;
-  /** Entries of every kind, folders that were only implied included. */
+  /** Entries of every kind, folders that were only implied included; how long their names may be together goes by it (`NameBudget`). */
   readonly maxFiles: number;
   /** Unpacked bytes for each byte sent, judged once an archive has unpacked to more than a mebibyte. */
   readonly maxRatio: number;

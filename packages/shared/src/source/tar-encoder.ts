@@ -1,9 +1,7 @@
 import type { SourceEntry } from './source-store.js';
-import { blockBytes, field, padded } from './tar-format.js';
+import { blockBytes, field, maxOctalSize, padded } from './tar-format.js';
 
 const nameBytes = 100;
-/** The largest size that eleven octal digits hold, 8 GiB less one. */
-const maxOctalSize = 0o77777777777;
 
 /**
  * A fixed time, so that equal files make equal layers in an image. Not the epoch: zip, and so Python's wheels, cannot

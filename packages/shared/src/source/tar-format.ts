@@ -21,3 +21,6 @@ export const field = {
 export function padded(bytes: number): number {
   return Math.ceil(bytes / blockBytes) * blockBytes;
 }
+
+/** The largest size that eleven octal digits hold, 8 GiB less one. */
+export const maxOctalSize = 0o77777777777;

@@ -10,7 +10,7 @@ import {
   readNumber,
   readText,
 } from './tar-fields.js';
-import { blockBytes, field, padded } from './tar-format.js';
+import { blockBytes, field, maxOctalSize, padded } from './tar-format.js';
 
 /** An entry as the archive has it; nothing is checked yet but its form. */
 export interface TarEntry {
@@ -167,7 +167,7 @@ export class TarReader {
     if (type === undefined || pending.sparse) {
       throw new SlipwayError('source_entry_unsupported', `${shown(path)} is no plain file, folder or link.`);
     }
-    const size = pending.size ?? readNumber(data, at + field.size, 12);
+    const size = sizeOf(pending, readNumber(data, at + field.size, 12));
     if (size > 0 && type !== 'file') throw corrupt(`${shown(path)} has content but is no file.`);
     this.#content = size;
     this.#padding = padded(size) - size;
@@ -181,6 +181,15 @@ export class TarReader {
     });
     if (size === 0) this.#sink.entryEnd();
   }
+}
+
+/**
+ * A pax header says a size only where the header's field has no room for it. Another size than that of the field is believed by
+ * some readers and not by others, to whom other entries follow.
+ */
+function sizeOf({ size }: Pending, ofHeader: number): number {
+  if (size === undefined || size === ofHeader || size > maxOctalSize) return size ?? ofHeader;
+  throw corrupt('An entry has two sizes.');
 }
 
 interface Meta {

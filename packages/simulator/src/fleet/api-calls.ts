@@ -8,7 +8,7 @@ export interface ApiAnswer {
 }
 
 export interface ApiCall {
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'PUT';
   /** Sent as JSON. */
   readonly json?: unknown;
   readonly body?: Buffer;

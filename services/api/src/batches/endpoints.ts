@@ -13,17 +13,18 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { type BatchRecord, toBatch, toJob } from '@slipway/shared/jobs';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { principalOf } from '../http/auth.js';
+import { accountOf } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { jobPageSchema, maxWaitSeconds } from '../jobs/endpoints.js';
-import { checkRoom, type SubmitDeps } from '../jobs/submit.js';
+import type { SubmitDeps } from '../jobs/submit.js';
+import { checkRoom } from '../tenants/account.js';
 import { batchEvents, type FollowBatchDeps } from './follow.js';
 import { parseItems } from './items.js';
 import { placeItems } from './place-items.js';
 import { resolveItems } from './resolve-items.js';
 import { retryBatch } from './retry.js';
-import { submitBatch } from './submit.js';
+import { earlierBatch, submitBatch } from './submit.js';
 
 export interface BatchEndpointsDeps extends SubmitDeps, Omit<FollowBatchDeps, 'store'> {
   /** Cancels what is to be canceled of a stopped batch, after the answer. */
@@ -54,7 +55,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
   const existing = async (id: string, res: Response): Promise<BatchRecord> => {
     const record = await batches.get(id);
     // Another tenant's batch is not there.
-    if (record?.tenant !== principalOf(res).tenant.name) {
+    if (record?.tenant !== accountOf(res).name) {
       throw new SlipwayError('not_found', `There is no batch ${id}.`);
     }
     return record;
@@ -68,6 +69,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'submitBatch',
         method: 'post',
         path: '/v1/batches',
+        scope: 'jobs:write',
         tag: 'Batches',
         summary: 'Submit jobs together',
         description:
@@ -88,18 +90,26 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'batch_invalid',
           'batch_closed',
           'queue_full',
+          'tenant_queue_full',
+          'image_not_allowed',
+          'priority_not_allowed',
           'redis_unavailable',
         ],
       },
-      async ({ body: { defaults, items, dry_run, ...options }, res }) => {
-        const { tenant } = principalOf(res);
-        const specs = await resolveItems(await parseItems({ defaults, items }), tenant, deps);
-        if (!dry_run) {
-          accept(await submitBatch({ specs, options, tenant }, deps), res);
+      async ({ body: { defaults, items, dry_run, ...options }, ids, res }) => {
+        const tenant = accountOf(res);
+        const earlier = await earlierBatch(ids, deps);
+        if (earlier) {
+          accept(earlier, res);
           return;
         }
-        await deps.pools.decide((known) => placeItems(specs, known));
-        await checkRoom(specs.length, deps);
+        const specs = await resolveItems(await parseItems({ defaults, items }), tenant, deps);
+        if (!dry_run) {
+          accept(await submitBatch({ specs, options, tenant, ids }, deps), res);
+          return;
+        }
+        await deps.pools.decide((known) => placeItems(specs, tenant, known));
+        await checkRoom(specs.length, tenant, deps);
         res.json({
           total: specs.length,
           items: specs.map(({ image, function: name, source, template }) => ({
@@ -116,6 +126,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'listBatches',
         method: 'get',
         path: '/v1/batches',
+        scope: 'jobs:read',
         tag: 'Batches',
         summary: 'Batches, newest first',
         query: z.strictObject({
@@ -126,7 +137,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         errors: ['request_invalid', 'redis_unavailable'],
       },
       async ({ query, res }) => {
-        const { name: tenant } = principalOf(res).tenant;
+        const { name: tenant } = accountOf(res);
         const { records, next } = await batches.list({ tenant, limit: query.limit, before: query.cursor });
         res.json({ batches: records.map(show), ...(next !== undefined && { next_cursor: next }) });
       },
@@ -136,6 +147,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'getBatch',
         method: 'get',
         path: '/v1/batches/{id}',
+        scope: 'jobs:read',
         tag: 'Batches',
         summary: 'A batch, at once or when it has ended',
         params: path,
@@ -170,6 +182,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'listBatchJobs',
         method: 'get',
         path: '/v1/batches/{id}/jobs',
+        scope: 'jobs:read',
         tag: 'Batches',
         summary: 'The jobs of a batch, newest first',
         params: path,
@@ -192,6 +205,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'cancelBatch',
         method: 'post',
         path: '/v1/batches/{id}/cancel',
+        scope: 'jobs:write',
         tag: 'Batches',
         summary: 'Cancel a batch',
         description:
@@ -214,6 +228,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'retryBatch',
         method: 'post',
         path: '/v1/batches/{id}/retry',
+        scope: 'jobs:write',
         tag: 'Batches',
         summary: 'Repeat a batch that has ended, as a new one',
         params: path,
@@ -226,11 +241,20 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           })
           .meta({ id: 'BatchRetry' }),
         answers: { 202: accepted('The new batch') },
-        errors: ['not_found', 'batch_not_retryable', 'batch_closed', 'queue_full', 'redis_unavailable'],
+        errors: [
+          'not_found',
+          'batch_not_retryable',
+          'batch_closed',
+          'queue_full',
+          'tenant_queue_full',
+          'image_not_allowed',
+          'priority_not_allowed',
+          'redis_unavailable',
+        ],
       },
-      async ({ params: { id }, body: { which }, res }) => {
+      async ({ params: { id }, body: { which }, ids, res }) => {
         const batch = await existing(id, res);
-        accept(await retryBatch({ batch, which, tenant: principalOf(res).tenant }, deps), res);
+        accept(await retryBatch({ batch, which, tenant: accountOf(res), ids }, deps), res);
       },
     ),
     endpoint(
@@ -238,6 +262,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         id: 'followBatch',
         method: 'get',
         path: '/v1/batches/{id}/events',
+        scope: 'jobs:read',
         tag: 'Batches',
         summary: 'What happens to a batch, as server-sent events',
         description:

@@ -2,13 +2,19 @@ import type { JobSpec } from '@slipway/shared/contracts';
 import { type FieldError, SlipwayError } from '@slipway/shared/errors';
 import type { PoolState } from '@slipway/shared/replicas';
 import { choosePool, type Placed } from '../jobs/resolve/pool.js';
+import { type Account, checkAllowed } from '../tenants/account.js';
 import { itemErrors, itemsRefused } from './resolve-items.js';
 
-/** Where each job is built. Throws `batch_invalid` with every job that no pool builds. */
-export function placeItems(specs: readonly JobSpec[], pools: readonly PoolState[]): (Placed | undefined)[] {
+/** Where each job is built. Throws `batch_invalid` with every job that the tenant may not have built, or that no pool builds. */
+export function placeItems(
+  specs: readonly JobSpec[],
+  account: Account,
+  pools: readonly PoolState[],
+): (Placed | undefined)[] {
   const refused: FieldError[] = [];
   const chosen = specs.map((spec, at) => {
     try {
+      checkAllowed(spec, account);
       return choosePool(spec, pools);
     } catch (error) {
       if (!(error instanceof SlipwayError)) throw error;

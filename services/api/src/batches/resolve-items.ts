@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { errorRow, type FieldError, SlipwayError } from '@slipway/shared/errors';
-import type { Tenant } from '@slipway/shared/jobs';
 import type { GitHeads } from '../git/git-sources.js';
 import { checkCallback } from '../jobs/resolve/callback.js';
 import { resolveSecrets } from '../jobs/resolve/secrets.js';
 import { resolveVcs } from '../jobs/resolve/vcs.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
+import { type Account, usualPriority } from '../tenants/account.js';
 
 /** Sources may be fetched from elsewhere; so many at once. */
 const atOnce = 8;
@@ -29,7 +29,7 @@ export function itemsRefused(errors: readonly FieldError[]): SlipwayError {
  */
 export async function resolveItems(
   requests: readonly JobRequest[],
-  tenant: Tenant,
+  tenant: Account,
   deps: ResolveDeps,
 ): Promise<JobSpec[]> {
   const heads: GitHeads = new Map();
@@ -57,8 +57,10 @@ export async function resolveItems(
           const { source: _source, template: _template, secrets, vcs, ...rest } = requests[at] as JobRequest;
           try {
             checkCallback(rest.callback, deps.egressAllow);
+            const priority = rest.priority ?? usualPriority(tenant);
             specs[at] = {
               ...rest,
+              priority,
               source,
               ...(template && { template }),
               ...resolveVcs(vcs, source),

@@ -1,24 +1,29 @@
 import type { BatchOptions, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { BatchRecord, JobRecord, Tenant } from '@slipway/shared/jobs';
+import type { BatchRecord, JobRecord } from '@slipway/shared/jobs';
 import { unseal } from '@slipway/shared/signing';
+import type { Ids } from '../idempotency/ids.js';
 import { specForRetry } from '../jobs/retry.js';
-import { type SubmitBatchDeps, submitBatch } from './submit.js';
+import type { Account } from '../tenants/account.js';
+import { earlierBatch, type SubmitBatchDeps, submitBatch } from './submit.js';
 
 interface RetryOptions {
   readonly batch: BatchRecord;
   /** `failed`: what failed or was canceled. */
   readonly which: 'failed' | 'all';
-  readonly tenant: Tenant;
+  readonly tenant: Account;
+  readonly ids: Ids;
 }
 
 const pageSize = 200;
 
 /** A new batch of the jobs of one that has ended, in their order. Throws `batch_not_retryable` when there are none. */
 export async function retryBatch(
-  { batch, which, tenant }: RetryOptions,
+  { batch, which, tenant, ids }: RetryOptions,
   deps: SubmitBatchDeps,
 ): Promise<BatchRecord> {
+  const earlier = await earlierBatch(ids, deps);
+  if (earlier) return earlier;
   if (batch.finishedAt === undefined) {
     throw new SlipwayError('batch_not_retryable', `The batch ${batch.id} has not ended.`);
   }
@@ -28,7 +33,7 @@ export async function retryBatch(
     throw new SlipwayError('batch_not_retryable', `No job of the batch ${batch.id} is to be repeated.`);
   }
   const specs: JobSpec[] = again.map((record) => specForRetry(record, deps.sealingKey));
-  return await submitBatch({ specs, options: optionsOf(batch, deps), tenant, retryOf: batch.id }, deps);
+  return await submitBatch({ specs, options: optionsOf(batch, deps), tenant, retryOf: batch.id, ids }, deps);
 }
 
 /** In the order of their submission. */

@@ -8,7 +8,6 @@ import {
   type ReplicaState,
 } from '@slipway/shared/replicas';
 import { z } from 'zod';
-import { requireAdmin } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 
 interface FleetDeps {
@@ -23,6 +22,7 @@ export function fleetEndpoints({ replicas, store }: FleetDeps): Endpoint[] {
         id: 'listBuilders',
         method: 'get',
         path: '/v1/builders',
+        scope: 'builders:read',
         tag: 'Fleet',
         summary: 'The replicas: health, limit, builds in flight, circuit',
         answers: {
@@ -44,6 +44,7 @@ export function fleetEndpoints({ replicas, store }: FleetDeps): Endpoint[] {
         id: 'getQueue',
         method: 'get',
         path: '/v1/queue',
+        scope: 'jobs:read',
         tag: 'Fleet',
         summary: 'How much waits, since when, and for how long still',
         answers: {
@@ -87,14 +88,14 @@ function drainEndpoint(verb: 'drain' | 'resume', summary: string, replicas: Flee
       id: `${verb}Builder`,
       method: 'post',
       path: `/v1/builders/{id}/${verb}`,
+      scope: 'builders:admin',
       tag: 'Fleet',
       summary,
       params: z.object({ id: replicaIdSchema }),
       answers: { 200: { description: 'The replica', content: { 'application/json': builderSchema } } },
-      errors: ['not_found', 'forbidden', 'redis_unavailable'],
+      errors: ['not_found', 'redis_unavailable'],
     },
     async ({ params: { id }, res }) => {
-      requireAdmin(res);
       const there = await replicas.setDraining(id, verb === 'drain');
       const state = (await replicas.list()).find((replica) => replica.id === id);
       if (!there || !state) throw new SlipwayError('not_found', `There is no builder ${id}.`);

@@ -12,6 +12,8 @@ import { closedSignal, lingerThenClose } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { validate } from '../http/validate.js';
 import { type SubmitDeps, submitJob } from '../jobs/submit.js';
+import type { RequestRate } from '../limits/request-rate.js';
+import { type Principal, payloadSecretId } from '../tenants/directory.js';
 import { builderResultSchema } from './contract.js';
 import { type ProgressDeps, resultOf, watchJob } from './progress.js';
 import { type ReceiveDeps, type ReceivedPayload, receivePayload } from './receive.js';
@@ -23,6 +25,7 @@ export interface FunctionBuilderDeps
   readonly sources: ReceiveDeps['sources'] & SubmitDeps['sources'];
   readonly store: SubmitDeps['store'];
   readonly dequeue: (id: string) => Promise<boolean>;
+  readonly requestRate: Pick<RequestRate, 'count'>;
   /** Whether a client that goes away takes its build with it. */
   readonly cancelOnDisconnect: boolean;
   /** Aborted when answers that are still open must come to an end. */
@@ -40,12 +43,12 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
       id: 'build',
       method: 'post',
       path: '/build',
+      scope: 'none',
       tag: 'Function Builder API',
       summary: 'Build as a builder replica does, through the queue',
       description:
         'What clients of the Function Builder API send, unmodified. The payload becomes a source and a job like any other; ' +
         'the answer comes when it has ended, or with `Accept: application/x-ndjson` as it goes on.',
-      open: true,
       stream: { types: tarTypes, description: 'The payload: a tar' },
       headers: { 'X-Build-Signature': 'sha256=<hex HMAC-SHA256 of the body>, in place of a token' },
       answers: {
@@ -65,15 +68,23 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
         'source_corrupt',
         'source_path_unsafe',
         'source_too_large',
+        'source_quota_exceeded',
         'queue_full',
+        'tenant_queue_full',
+        'image_not_allowed',
+        'priority_not_allowed',
         'draining',
         'redis_unavailable',
+        'rate_limited',
         'storage_full',
         'platform_unsupported',
       ],
     },
     async ({ req, res }) => {
       const payload = await receive(req, res, deps);
+      const principal: Principal = { account: payload.tenant, scopes: [], token: payloadSecretId };
+      res.locals.principal = principal;
+      await deps.requestRate.count(payload.tenant, res);
       const record = await submitJob(requestOf(payload), payload.tenant, deps);
       res.set('X-Slipway-Job', record.id);
       await answerJob(record.id, answerTo(req, res), res, deps);

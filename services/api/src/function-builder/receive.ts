@@ -1,14 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 import type { BlobStore, Scratch } from '@slipway/shared/blobs';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { Tenant } from '@slipway/shared/jobs';
 import type { SourceStore } from '@slipway/shared/source';
-import { type PayloadSecret, Signatures } from './payload-secrets.js';
+import { type OwnershipDeps, own } from '../sources/ownership.js';
+import type { Account } from '../tenants/account.js';
+import type { PayloadSigner } from '../tenants/directory.js';
+import { Signatures } from './payload-secrets.js';
 
 export interface ReceiveDeps {
   readonly blobs: BlobStore;
   readonly sources: Pick<SourceStore, 'ingestPayload'>;
-  readonly payloadSecrets: readonly PayloadSecret[];
+  readonly owners: OwnershipDeps['owners'];
+  /** All who may sign payloads, with the secrets they sign with. */
+  readonly signers: () => Promise<readonly PayloadSigner[]>;
   readonly maxPayloadBytes: number;
 }
 
@@ -21,7 +25,7 @@ interface ReceiveOptions extends ReceiveDeps {
 
 /** A payload that was signed by a tenant and taken in. */
 export interface ReceivedPayload {
-  readonly tenant: Tenant;
+  readonly tenant: Account;
   readonly digest: string;
   readonly config: Buffer;
   readonly secrets: Buffer | undefined;
@@ -34,14 +38,15 @@ const pieceBytes = 256 * 1024;
  * found right. Rejects with `signature_invalid`, `body_too_large`, `body_incomplete`, or what the source store refuses.
  */
 export async function receivePayload(options: ReceiveOptions): Promise<ReceivedPayload> {
-  const { blobs, sources, payloadSecrets, signature, signal } = options;
+  const { blobs, sources, signers, signature, signal } = options;
   const scratch = await blobs.scratch();
   try {
-    const signatures = new Signatures(payloadSecrets);
+    const signatures = new Signatures(await signers());
     await spool(options, scratch, signatures);
     const tenant = signatures.signer(signature);
     if (!tenant) throw new SlipwayError('signature_invalid');
-    const { digest, config, secrets } = await sources.ingestPayload(readBack(scratch), { signal });
+    const { digest, bytes, config, secrets } = await sources.ingestPayload(readBack(scratch), { signal });
+    await own(tenant, { digest, bytes }, options);
     return { tenant, digest, config, secrets };
   } finally {
     await scratch.discard();

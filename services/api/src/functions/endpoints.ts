@@ -10,10 +10,11 @@ import type { JobStore } from '@slipway/shared/jobs';
 import type { SourceUses } from '@slipway/shared/source';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { principalOf } from '../http/auth.js';
+import { accountOf } from '../http/auth.js';
 import { labelQuerySchema } from '../http/label-query.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
+import { checkAllowed, usualPriority } from '../tenants/account.js';
 import { functionHistory } from './history.js';
 import { listFunctions } from './list.js';
 
@@ -48,13 +49,14 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
   const { functions, store, uses } = deps;
   const fullName = (params: z.output<typeof path>) => `${params.namespace}/${params.name}`;
   const missing = (full: string) => new SlipwayError('not_found', `There is no function ${full}.`);
-  const tenantOf = (res: Response) => principalOf(res).tenant;
+  const tenantOf = (res: Response) => accountOf(res);
   return [
     endpoint(
       {
         id: 'listFunctions',
         method: 'get',
         path: '/v1/functions',
+        scope: 'jobs:read',
         tag: 'Functions',
         summary: 'Functions, by name',
         query: listQuery,
@@ -80,6 +82,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         id: 'getFunction',
         method: 'get',
         path: '/v1/functions/{namespace}/{name}',
+        scope: 'jobs:read',
         tag: 'Functions',
         summary: 'A function, with how its last jobs ended',
         params: path,
@@ -103,6 +106,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         id: 'putFunction',
         method: 'put',
         path: '/v1/functions/{namespace}/{name}',
+        scope: 'jobs:write',
         tag: 'Functions',
         summary: 'Say what a function is built from, without building it',
         description: 'A job that names the function does the same. What was built before stays known.',
@@ -119,6 +123,8 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
           'json_invalid',
           'request_invalid',
           'image_invalid',
+          'image_not_allowed',
+          'priority_not_allowed',
           'source_not_found',
           'template_not_found',
           'redis_unavailable',
@@ -130,6 +136,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
           const errors = [{ path: '/function', message: `must be ${full}, as in the path, or be left out` }];
           throw new SlipwayError('request_invalid', `body/function: ${errors[0]?.message}`, { errors });
         }
+        checkAllowed({ ...body, priority: body.priority ?? usualPriority(tenant) }, tenant);
         const spec = await resolveRequest({ ...body, function: full }, tenant, deps);
         // What nobody has used for long may be on its way out.
         if (!(await uses.touch(spec.source.digest))) {
@@ -149,6 +156,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         id: 'deleteFunction',
         method: 'delete',
         path: '/v1/functions/{namespace}/{name}',
+        scope: 'jobs:write',
         tag: 'Functions',
         summary: 'Forget a function',
         description: 'Its jobs and images stay. A later job that names it makes it known again.',

@@ -1,32 +1,27 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Secret } from '@slipway/shared/config';
+import type { Scope } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { Tenant } from '@slipway/shared/jobs';
 import type { RequestHandler, Response } from 'express';
+import type { FailedTokens } from '../limits/failed-tokens.js';
+import type { Account } from '../tenants/account.js';
+import type { Directory, Principal } from '../tenants/directory.js';
+import { clientNetwork } from './client-address.js';
 
-/** Who holds a token. */
-export interface Principal {
-  readonly tenant: Tenant;
-  /** May drain and resume builders. */
-  readonly admin: boolean;
+interface TokenDeps {
+  readonly directory: Pick<Directory, 'principal'>;
+  readonly failedTokens: FailedTokens;
 }
 
-export interface TokenHolder extends Principal {
-  readonly token: Secret;
-}
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest();
-
-/** Lets a request pass that carries one of the tokens (RFC 6750). Compares hashes, each in constant time, all of them. */
-export function requireToken(holders: readonly TokenHolder[]): RequestHandler {
-  const known = holders.map(({ token, ...principal }) => ({ hash: sha256(token.reveal()), principal }));
-  return (req, res, next) => {
+/** Lets a request pass that carries a token which is known (RFC 6750). */
+export function requireToken({ directory, failedTokens }: TokenDeps): RequestHandler {
+  return async (req, res, next) => {
     const [, given] = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '') ?? [];
     if (given === undefined) throw new SlipwayError('unauthorized');
-    const hash = sha256(given);
-    const [found] = known.filter((holder) => timingSafeEqual(holder.hash, hash));
-    if (!found) throw new SlipwayError('unauthorized', 'The bearer token is not valid.');
-    res.locals.principal = found.principal;
+    const network = () => clientNetwork(req);
+    failedTokens.check(network, given);
+    const principal = await directory.principal(given);
+    failedTokens.seen(network, given, principal !== undefined);
+    if (!principal) throw new SlipwayError('unauthorized', 'The bearer token is not valid.');
+    res.locals.principal = principal;
     next();
   };
 }
@@ -34,8 +29,18 @@ export function requireToken(holders: readonly TokenHolder[]): RequestHandler {
 /** Who sent the request; only behind `requireToken`. */
 export const principalOf = (res: Response): Principal => res.locals.principal as Principal;
 
-/** Throws `forbidden` for who may not run the fleet. */
-export function requireAdmin(res: Response): void {
-  if (!principalOf(res).admin)
-    throw new SlipwayError('forbidden', 'Only the token of the installation allows this.');
+/** Whose request it is. */
+export const accountOf = (res: Response): Account => principalOf(res).account;
+
+/** Whether a token with these scopes may do what needs that one: who may write may read, and `admin` is everything. */
+export function allows(held: readonly Scope[], needed: Scope): boolean {
+  if (held.includes('admin') || held.includes(needed)) return true;
+  const [area, verb] = needed.split(':');
+  return verb === 'read' && held.some((scope) => scope.startsWith(`${area}:`));
+}
+
+/** Throws `forbidden` for a token that may not do what needs the scope. */
+export function requireScope(res: Response, needed: Scope): void {
+  if (allows(principalOf(res).scopes, needed)) return;
+  throw new SlipwayError('forbidden', `The token needs the scope ${needed}.`);
 }

@@ -12,11 +12,15 @@ export function closedSignal(res: Response): AbortSignal {
 }
 
 /**
- * For an answer given before the request was read whole: the rest is read for a moment, so that the client
- * gets to see the answer instead of a reset, and then the connection is closed.
+ * For an answer given before the request was read whole: the rest is read for a moment, so that the client gets to see the
+ * answer, and then the connection is closed. The answer does not say so, for Node would close the connection with it, and what
+ * then still comes would be answered with a reset that can overtake the answer.
  */
 export function lingerThenClose(req: Request, res: Response): void {
-  res.set('Connection', 'close');
   req.resume();
-  res.once('finish', () => setTimeout(() => req.destroy(), lingerMs).unref());
+  res.once('finish', () =>
+    setTimeout(() => {
+      if (!req.complete) req.destroy();
+    }, lingerMs).unref(),
+  );
 }

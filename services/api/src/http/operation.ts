@@ -1,6 +1,11 @@
+import { createHash } from 'node:crypto';
+import type { Scope } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { z } from 'zod';
+import { type Ids, newIds } from '../idempotency/ids.js';
+import { type OnceDeps, once } from '../idempotency/once.js';
+import { accountOf, requireScope } from './auth.js';
 import { Turns } from './turns.js';
 import { validate } from './validate.js';
 
@@ -17,6 +22,8 @@ export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** With `{name}` for parameters, as in OpenAPI. */
   readonly path: string;
+  /** What the token must allow; `none`: taken without one, as the operation has its own way to know who asks. */
+  readonly scope: Scope | 'none';
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
@@ -29,8 +36,8 @@ export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z
   /** A body that is streamed: its media types, and what it is. */
   readonly stream?: { readonly types: readonly string[]; readonly description: string };
   readonly headers?: Readonly<Record<string, string>>;
-  /** Taken without a token: the operation has its own way to know who asks. */
-  readonly open?: boolean;
+  /** Whether it is done once for each `Idempotency-Key`; what is posted is, unless it is streamed or said otherwise. */
+  readonly idempotencyKey?: boolean;
   readonly answers: Readonly<Record<number, Answer>>;
   /** Codes of problem answers besides those that any route gives. */
   readonly errors: readonly string[];
@@ -40,6 +47,8 @@ export interface Call<P, Q, B> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
+  /** Where the ids of jobs and batches that it makes come from. */
+  readonly ids: Ids;
   readonly req: Request;
   readonly res: Response;
 }
@@ -47,7 +56,7 @@ export interface Call<P, Q, B> {
 /** An operation with its handler, ready to be mounted. */
 export interface Endpoint {
   readonly operation: Operation<z.ZodType, z.ZodType, z.ZodType>;
-  readonly handle: (req: Request, res: Response) => Promise<void>;
+  readonly handle: (req: Request, res: Response, idempotency: OnceDeps) => Promise<void>;
 }
 
 const usualJsonBytes = 1024 * 1024;
@@ -65,25 +74,55 @@ export function endpoint<
   operation: Operation<P, Q, B>,
   handler: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<void>,
 ): Endpoint {
-  const { params, query, body, stream, maxBodyBytes = usualJsonBytes } = operation;
-  const readJson = express.json({ limit: maxBodyBytes, strict: true });
+  const { scope, params, query, body, stream, maxBodyBytes = usualJsonBytes } = operation;
+  const onceAKey = takesIdempotencyKey(operation);
+  const digests = new WeakMap<object, string>();
+  const readJson = express.json({
+    limit: maxBodyBytes,
+    strict: true,
+    verify(req, _res, bytes) {
+      if (onceAKey && 'idempotency-key' in req.headers) {
+        digests.set(req, createHash('sha256').update(bytes).digest('hex'));
+      }
+    },
+  });
   return {
     operation,
-    async handle(req, res) {
+    async handle(req, res, idempotency) {
+      if (scope !== 'none') requireScope(res, scope);
       if (stream) checkType(req, stream.types);
-      await handler({
+      const call = {
         params: (params ? validate(params, req.params, 'path') : {}) as z.output<P>,
         query: (query ? validate(query, req.query, 'query') : {}) as z.output<Q>,
         body: (body ? validate(body, await jsonBody(readJson, req, res), 'body') : undefined) as z.output<B>,
         req,
         res,
+      };
+      if (!onceAKey) return await handler({ ...call, ids: newIds });
+      await once({
+        ...idempotency,
+        req,
+        res,
+        tenant: accountOf(res).name,
+        bodyDigest: digests.get(req),
+        work: (ids) => handler({ ...call, ids }),
       });
     },
   };
 }
 
+/** Whether an operation is done once for each `Idempotency-Key`. What is streamed is the same by its content. */
+export function takesIdempotencyKey({
+  method,
+  scope,
+  stream,
+  idempotencyKey = method === 'post' && stream === undefined && scope !== 'none',
+}: Pick<Endpoint['operation'], 'method' | 'scope' | 'stream' | 'idempotencyKey'>): boolean {
+  return idempotencyKey;
+}
+
 /** Mounts endpoints, and answers 405 with `Allow` for the other methods of their paths. */
-export function mount(router: Router, endpoints: readonly Endpoint[]): void {
+export function mount(router: Router, endpoints: readonly Endpoint[], idempotency: OnceDeps): void {
   const methods = new Map<string, string[]>();
   const largeBodies = new Turns(largeAtOnce);
   for (const { operation, handle } of endpoints) {
@@ -91,8 +130,8 @@ export function mount(router: Router, endpoints: readonly Endpoint[]): void {
     const { maxBodyBytes = usualJsonBytes } = operation;
     router[operation.method](path, (req: Request, res: Response) =>
       maxBodyBytes > usualJsonBytes && isLarge(req)
-        ? largeBodies.run(() => handle(req, res))
-        : handle(req, res),
+        ? largeBodies.run(() => handle(req, res, idempotency))
+        : handle(req, res, idempotency),
     );
     methods.set(path, [
       ...(methods.get(path) ?? []),

@@ -10,14 +10,14 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { type JobRecord, toJob } from '@slipway/shared/jobs';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { principalOf } from '../http/auth.js';
+import { accountOf } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { labelQuerySchema } from '../http/label-query.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import type { JobWatcher } from '../watch/job-watcher.js';
 import { sourceErrors } from './resolve/source.js';
 import { specForRetry } from './retry.js';
-import { checkRoom, type SubmitDeps, submitJob, submitSpec } from './submit.js';
+import { resubmit, type SubmitDeps, submitJob } from './submit.js';
 
 interface JobEndpointsDeps extends SubmitDeps {
   readonly watcher: JobWatcher;
@@ -55,8 +55,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
   const existing = async (id: string, res: Response): Promise<JobRecord> => {
     const record = await store.get(id);
     // Another tenant's job is not there.
-    if (record?.tenant !== principalOf(res).tenant.name)
-      throw new SlipwayError('not_found', `There is no job ${id}.`);
+    if (record?.tenant !== accountOf(res).name) throw new SlipwayError('not_found', `There is no job ${id}.`);
     return record;
   };
   return [
@@ -65,6 +64,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         id: 'submitJob',
         method: 'post',
         path: '/v1/jobs',
+        scope: 'jobs:write',
         tag: 'Jobs',
         summary: 'Submit a job',
         description:
@@ -85,11 +85,14 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
           'pool_not_found',
           'platform_unsupported',
           'queue_full',
+          'tenant_queue_full',
+          'image_not_allowed',
+          'priority_not_allowed',
           'redis_unavailable',
         ],
       },
-      async ({ body, res }) => {
-        const record = await submitJob(body, principalOf(res).tenant, deps);
+      async ({ body, ids, res }) => {
+        const record = await submitJob(body, accountOf(res), deps, ids);
         res.location(`/v1/jobs/${record.id}`).status(202).json(toJob(record));
       },
     ),
@@ -98,6 +101,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         id: 'getJob',
         method: 'get',
         path: '/v1/jobs/{id}',
+        scope: 'jobs:read',
         tag: 'Jobs',
         summary: 'A job, at once or when it has ended',
         params: path,
@@ -139,6 +143,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         id: 'listJobs',
         method: 'get',
         path: '/v1/jobs',
+        scope: 'jobs:read',
         tag: 'Jobs',
         summary: 'Jobs, newest first',
         query: listQuery,
@@ -148,7 +153,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
       async ({ query: { cursor, label, ...filter }, res }) => {
         const { records, next } = await store.list({
           ...filter,
-          tenant: principalOf(res).tenant.name,
+          tenant: accountOf(res).name,
           labels: label,
           before: cursor,
         });
@@ -160,6 +165,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         id: 'cancelJob',
         method: 'post',
         path: '/v1/jobs/{id}/cancel',
+        scope: 'jobs:write',
         tag: 'Jobs',
         summary: 'Cancel a job',
         description: 'A queued job ends at once. A running one is stopped at its builder, and ends then.',
@@ -189,6 +195,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         id: 'retryJob',
         method: 'post',
         path: '/v1/jobs/{id}/retry',
+        scope: 'jobs:write',
         tag: 'Jobs',
         summary: 'Repeat a job that has ended, as a new one',
         params: path,
@@ -205,16 +212,18 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
           'pool_not_found',
           'platform_unsupported',
           'queue_full',
+          'tenant_queue_full',
+          'image_not_allowed',
+          'priority_not_allowed',
           'redis_unavailable',
         ],
       },
-      async ({ params: { id }, res }) => {
+      async ({ params: { id }, ids, res }) => {
         const ended = await existing(id, res);
         if (!isTerminal(ended.state)) {
           throw new SlipwayError('job_not_retryable', `The job has not ended: it is ${ended.state}.`);
         }
-        await checkRoom(1, deps);
-        const record = await submitSpec(specForRetry(ended, deps.sealingKey), principalOf(res).tenant, deps);
+        const record = await resubmit(specForRetry(ended, deps.sealingKey), accountOf(res), deps, ids);
         res.location(`/v1/jobs/${record.id}`).status(202).json(toJob(record));
       },
     ),

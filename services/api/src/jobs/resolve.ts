@@ -1,7 +1,7 @@
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import type { Allowlist } from '@slipway/shared/egress';
-import type { Tenant } from '@slipway/shared/jobs';
 import type { GitHeads } from '../git/git-sources.js';
+import { type Account, usualPriority } from '../tenants/account.js';
 import { checkCallback } from './resolve/callback.js';
 import { resolveSecrets } from './resolve/secrets.js';
 import { type ResolveSourceDeps, resolveSource } from './resolve/source.js';
@@ -18,15 +18,17 @@ export interface ResolveDeps extends ResolveSourceDeps, ResolveTemplateDeps {
  */
 export async function resolveRequest(
   { source, template, secrets, vcs, ...rest }: JobRequest,
-  tenant: Tenant,
+  tenant: Account,
   deps: ResolveDeps,
   heads?: GitHeads,
 ): Promise<JobSpec> {
   checkCallback(rest.callback, deps.egressAllow);
-  const found = await resolveSource(source, deps, heads);
+  const found = await resolveSource(source, tenant, deps, heads);
   const laidOver = template === undefined ? undefined : await resolveTemplate(template, tenant.name, deps);
+  const priority = rest.priority ?? usualPriority(tenant);
   return {
     ...rest,
+    priority,
     source: found,
     ...(laidOver && { template: laidOver }),
     ...resolveVcs(vcs, found),

@@ -1,8 +1,9 @@
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { newId } from '@slipway/shared/ids';
-import type { Dispatcher, JobRecord, JobStore, Tenant } from '@slipway/shared/jobs';
+import type { Dispatcher, JobRecord, JobStore } from '@slipway/shared/jobs';
 import { seal } from '@slipway/shared/signing';
+import { type Ids, newIds } from '../idempotency/ids.js';
+import { type Account, checkAllowed, checkRoom } from '../tenants/account.js';
 import type { KnownPools } from './resolve/known-pools.js';
 import { choosePool } from './resolve/pool.js';
 import { type ResolveDeps, resolveRequest } from './resolve.js';
@@ -17,33 +18,55 @@ export interface SubmitDeps extends ResolveDeps {
 }
 
 /** Accepts a job: once this resolves it will reach a terminal state, whatever dies. */
-export async function submitJob(request: JobRequest, tenant: Tenant, deps: SubmitDeps): Promise<JobRecord> {
-  const [spec] = await Promise.all([resolveRequest(request, tenant, deps), checkRoom(1, deps)]);
-  return await submitSpec(spec, tenant, deps);
+export async function submitJob(
+  request: JobRequest,
+  tenant: Account,
+  deps: SubmitDeps,
+  ids: Ids = newIds,
+): Promise<JobRecord> {
+  return await submitOnce(ids, deps, async (id) => {
+    const [spec] = await Promise.all([resolveRequest(request, tenant, deps), checkRoom(1, tenant, deps)]);
+    return await submitSpec(id, spec, tenant, deps);
+  });
 }
 
-/** The same, of what has been looked up before and for which there is room. Throws what `choosePool` throws. */
-export async function submitSpec(
+/** The same, of what has been looked up before. */
+export async function resubmit(
   spec: JobSpec,
-  tenant: Tenant,
+  tenant: Account,
+  deps: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey' | 'maxQueuedJobs'>,
+  ids: Ids = newIds,
+): Promise<JobRecord> {
+  return await submitOnce(ids, deps, async (id) => {
+    await checkRoom(1, tenant, deps);
+    return await submitSpec(id, spec, tenant, deps);
+  });
+}
+
+/** A try before this one may have got as far as making the job. */
+async function submitOnce(
+  ids: Ids,
+  { store }: Pick<SubmitDeps, 'store'>,
+  submit: (id: string) => Promise<JobRecord>,
+): Promise<JobRecord> {
+  const id = ids.next('job');
+  const made = ids.used ? await store.get(id) : undefined;
+  return made ?? (await submit(id));
+}
+
+/** Throws what `checkAllowed` and `choosePool` throw. */
+async function submitSpec(
+  id: string,
+  spec: JobSpec,
+  tenant: Account,
   { store, pools, dispatch, sealingKey }: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey'>,
 ): Promise<JobRecord> {
+  checkAllowed(spec, tenant);
   const placed = await pools.decide((known) => choosePool(spec, known));
-  const id = newId('job');
   const secret = spec.callback?.secret;
   const sealedCallbackSecret = secret === undefined ? undefined : seal(sealingKey, secret, id);
   const created = await store.create(id, spec, { tenant, ...placed, sealedCallbackSecret });
   const [record] = await Promise.all([store.get(id), dispatch(created.dispatch ? [created] : [])]);
   if (!record) throw new SlipwayError('internal', `The record of ${id} is gone.`);
   return record;
-}
-
-/** Throws `queue_full` when so many more jobs may not wait. */
-export async function checkRoom(
-  jobs: number,
-  { store, maxQueuedJobs }: Pick<SubmitDeps, 'store' | 'maxQueuedJobs'>,
-): Promise<void> {
-  if ((await store.count('queued')) + jobs > maxQueuedJobs) {
-    throw new SlipwayError('queue_full', `No more than ${maxQueuedJobs} jobs may wait.`, { retryAfter: 30 });
-  }
 }

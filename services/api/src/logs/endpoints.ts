@@ -4,7 +4,7 @@ import { jobIdSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { parsePosition } from '@slipway/shared/logs';
 import { z } from 'zod';
-import { principalOf } from '../http/auth.js';
+import { accountOf } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { type FollowDeps, follow } from './follow.js';
@@ -24,6 +24,7 @@ export function logEndpoints(deps: FollowDeps): Endpoint[] {
         id: 'getJobLogs',
         method: 'get',
         path: '/v1/jobs/{id}/logs',
+        scope: 'jobs:read',
         tag: 'Jobs',
         summary: 'The log of a job, of all its attempts',
         description:
@@ -55,7 +56,7 @@ export function logEndpoints(deps: FollowDeps): Endpoint[] {
           throw new SlipwayError('request_invalid', 'Last-Event-ID must be <attempt>-<line>.');
         }
         const record = await deps.store.get(id);
-        if (record?.tenant !== principalOf(res).tenant.name)
+        if (record?.tenant !== accountOf(res).name)
           throw new SlipwayError('not_found', `There is no job ${id}.`);
         const format = logFormats[type];
         res.type(type).set({

@@ -6,7 +6,7 @@ import {
 } from '@slipway/shared/contracts';
 import { errorCodes } from '@slipway/shared/errors';
 import { z } from 'zod';
-import type { Endpoint } from '../http/operation.js';
+import { type Endpoint, takesIdempotencyKey } from '../http/operation.js';
 
 type Json = { [key: string]: unknown };
 
@@ -19,6 +19,7 @@ const problemSchema = z
     detail: z.string(),
     remedy: z.string(),
     errors: z.array(z.object({ path: z.string().describe('JSON Pointer'), message: z.string() })).optional(),
+    request_id: z.string().optional().describe('As in `X-Request-Id`, for whoever looks into it'),
   })
   .meta({ id: 'Problem' });
 
@@ -106,7 +107,7 @@ function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
     tags: [tag],
     summary,
     ...(description && { description }),
-    ...(operation.open && { security: [] }),
+    ...(operation.scope === 'none' ? { security: [] } : { 'x-scope': operation.scope }),
     parameters: parameters(operation, schema),
     ...(content && {
       requestBody: { required: true, content, ...(stream && { description: stream.description }) },
@@ -116,7 +117,7 @@ function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
         Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer, schema)]),
       ),
       default: {
-        description: `A problem. Codes: ${[...(operation.open ? [] : ['unauthorized']), ...errors].join(', ')}`,
+        description: `A problem. Codes: ${[...usualErrors(operation), ...errors].join(', ')}`,
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
       },
     },
@@ -147,7 +148,12 @@ function describeAnswer(answer: Endpoint['operation']['answers'][number], schema
   };
 }
 
-function parameters({ params, query, headers = {} }: Endpoint['operation'], schema: ToSchema): Json[] {
+function parameters(operation: Endpoint['operation'], schema: ToSchema): Json[] {
+  const { params, query } = operation;
+  const headers = {
+    ...(takesIdempotencyKey(operation) && { 'Idempotency-Key': idempotencyKeyText }),
+    ...operation.headers,
+  };
   const from = (type: z.ZodType | undefined, where: 'path' | 'query') => {
     const { properties = {}, required = [] } = type
       ? (schema(type, 'input') as { properties?: Record<string, Json>; required?: string[] })
@@ -168,6 +174,17 @@ function parameters({ params, query, headers = {} }: Endpoint['operation'], sche
     schema: { type: 'string' },
   }));
   return [...from(params, 'path'), ...from(query, 'query'), ...fromHeaders];
+}
+
+const idempotencyKeyText =
+  'Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true`';
+
+/** Codes that every operation with a token may answer with, and those that keep idempotency keys. */
+function usualErrors(operation: Endpoint['operation']): string[] {
+  if (operation.scope === 'none') return [];
+  const keys = ['invalid', 'reused', 'in_progress'].map((what) => `idempotency_key_${what}`);
+  const usual = ['unauthorized', 'forbidden', 'too_many_failures', 'rate_limited'];
+  return takesIdempotencyKey(operation) ? [...usual, ...keys] : usual;
 }
 
 /** JSON Schema of a type; what has an id is among `$defs`, goes to the components and is referred to. */

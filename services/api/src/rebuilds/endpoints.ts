@@ -1,5 +1,5 @@
 import { rebuildPlanSchema, rebuildRequestSchema } from '@slipway/shared/contracts';
-import { principalOf } from '../http/auth.js';
+import { accountOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { type RebuildDeps, rebuild } from './rebuild.js';
 
@@ -12,6 +12,7 @@ export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
       id: 'submitRebuild',
       method: 'post',
       path: '/v1/rebuilds',
+      scope: 'jobs:write',
       tag: 'Functions',
       summary: 'Build functions again, as one batch',
       description:
@@ -35,11 +36,14 @@ export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
         'image_invalid',
         'nothing_selected',
         'queue_full',
+        'tenant_queue_full',
+        'image_not_allowed',
+        'priority_not_allowed',
         'redis_unavailable',
       ],
     },
-    async ({ body, res }) => {
-      const plan = await rebuild(body, principalOf(res).tenant, deps);
+    async ({ body, ids, res }) => {
+      const plan = await rebuild(body, accountOf(res), deps, ids);
       if (plan.batch) res.status(202).location(`/v1/batches/${plan.batch.id}`);
       res.json(plan);
     },

@@ -7,8 +7,10 @@ import {
   type Template,
 } from '@slipway/shared/contracts';
 import { codeOf, SlipwayError } from '@slipway/shared/errors';
-import { type Tenant, toBatch } from '@slipway/shared/jobs';
-import { type SubmitBatchDeps, submitBatch } from '../batches/submit.js';
+import { toBatch } from '@slipway/shared/jobs';
+import { earlierBatch, type SubmitBatchDeps, submitBatch } from '../batches/submit.js';
+import { type Ids, newIds } from '../idempotency/ids.js';
+import type { Account } from '../tenants/account.js';
 import { type PlanDeps, planRebuild } from './plan.js';
 
 export interface RebuildDeps extends PlanDeps, SubmitBatchDeps {}
@@ -16,9 +18,13 @@ export interface RebuildDeps extends PlanDeps, SubmitBatchDeps {}
 /** Builds functions again that are selected, as one batch. Throws what `planRebuild` and `submitBatch` throw. */
 export async function rebuild(
   request: RebuildRequest,
-  tenant: Tenant,
+  tenant: Account,
   deps: RebuildDeps,
+  ids: Ids = newIds,
 ): Promise<RebuildPlan> {
+  const earlier = await earlierBatch(ids, deps);
+  // What was selected then is no longer known; the jobs of the batch are.
+  if (earlier) return { functions: [], left_out: [], batch: toBatch(earlier, Date.now()) };
   const { planned, leftOut } = await planRebuild(request, tenant.name, deps);
   const plan = { functions: planned.map(({ shown }) => shown), left_out: [...leftOut] };
   if (request.dry_run) return plan;
@@ -28,6 +34,7 @@ export async function rebuild(
       specs: planned.map(({ spec }) => spec),
       options: { on_failure, max_running, callback, labels: { rebuild: labelOf(request.select), ...labels } },
       tenant,
+      ids,
     },
     deps,
   );
@@ -40,7 +47,7 @@ export async function rebuild(
  */
 export async function rebuildTemplateUsers(
   { name, digest }: Template,
-  tenant: Tenant,
+  tenant: Account,
   deps: RebuildDeps,
 ): Promise<string | undefined> {
   const stale: string[] = [];

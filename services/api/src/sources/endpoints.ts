@@ -4,18 +4,26 @@ import { SlipwayError } from '@slipway/shared/errors';
 import type { SourceStore } from '@slipway/shared/source';
 import type { Response } from 'express';
 import { z } from 'zod';
+import { accountOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
+import { findOwn, type OwnershipDeps, own } from './ownership.js';
 import { archiveTypes, receiveSource } from './receive.js';
 
 const path = z.object({ digest: digestSchema });
 
-export function sourceEndpoints({ sources }: { sources: SourceStore }): Endpoint[] {
+interface SourceEndpointsDeps extends OwnershipDeps {
+  readonly sources: SourceStore;
+}
+
+export function sourceEndpoints(deps: SourceEndpointsDeps): Endpoint[] {
+  const { sources } = deps;
   return [
     endpoint(
       {
         id: 'uploadSource',
         method: 'post',
         path: '/v1/sources',
+        scope: 'jobs:write',
         tag: 'Sources',
         summary: 'Upload a build context',
         description:
@@ -23,7 +31,7 @@ export function sourceEndpoints({ sources }: { sources: SourceStore }): Endpoint
         stream: { types: archiveTypes, description: 'A tar, or a tar.gz' },
         answers: {
           201: { description: 'Stored', content: { 'application/json': sourceSchema } },
-          200: { description: 'It was there', content: { 'application/json': sourceSchema } },
+          200: { description: 'The tenant had it', content: { 'application/json': sourceSchema } },
         },
         errors: [
           'body_incomplete',
@@ -32,14 +40,17 @@ export function sourceEndpoints({ sources }: { sources: SourceStore }): Endpoint
           'source_corrupt',
           'source_path_unsafe',
           'source_too_large',
+          'source_quota_exceeded',
           'storage_full',
         ],
       },
       async ({ req, res }) => {
-        const { created, digest, files, bytes } = await receiveSource(sources, req, res);
+        const { digest, files, bytes } = await receiveSource(sources, req, res);
+        // Whether another tenant has it is nobody's business.
+        const isNew = await own(accountOf(res), { digest, bytes }, deps);
         res
           .location(`/v1/sources/${digest}`)
-          .status(created ? 201 : 200)
+          .status(isNew ? 201 : 200)
           .json({ digest, files, bytes });
       },
     ),
@@ -48,6 +59,7 @@ export function sourceEndpoints({ sources }: { sources: SourceStore }): Endpoint
         id: 'getSource',
         method: 'get',
         path: '/v1/sources/{digest}',
+        scope: 'jobs:read',
         tag: 'Sources',
         summary: 'What a source holds, or with `Accept: application/x-tar` the source itself',
         params: path,
@@ -63,7 +75,7 @@ export function sourceEndpoints({ sources }: { sources: SourceStore }): Endpoint
         errors: ['not_found'],
       },
       async ({ params: { digest }, req, res }) => {
-        const source = await sources.find(digest);
+        const source = await findOwn(accountOf(res), digest, deps);
         if (!source) throw new SlipwayError('not_found', `There is no source ${digest}.`);
         if (req.accepts(['application/json', 'application/x-tar']) === 'application/x-tar') {
           await sendTar(sources, digest, res);

@@ -3,12 +3,13 @@ import { SlipwayError } from '@slipway/shared/errors';
 import type { SourceStore } from '@slipway/shared/source';
 import { readTemplate, type TemplateStore } from '@slipway/shared/templates';
 import { z } from 'zod';
-import { principalOf } from '../http/auth.js';
+import { accountOf, requireScope } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { type RebuildDeps, rebuildTemplateUsers } from '../rebuilds/rebuild.js';
+import { type OwnershipDeps, own } from '../sources/ownership.js';
 import { archiveTypes, receiveSource } from '../sources/receive.js';
 
-interface TemplateEndpointsDeps extends RebuildDeps {
+interface TemplateEndpointsDeps extends RebuildDeps, OwnershipDeps {
   readonly sources: SourceStore;
   readonly templates: TemplateStore;
 }
@@ -47,6 +48,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         id: 'putTemplate',
         method: 'put',
         path: '/v1/templates/{name}',
+        scope: 'templates:write',
         tag: 'Templates',
         summary: 'Send a template',
         description:
@@ -69,13 +71,20 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
           'source_corrupt',
           'source_path_unsafe',
           'source_too_large',
+          'source_quota_exceeded',
           'queue_full',
+          'tenant_queue_full',
+          'image_not_allowed',
+          'priority_not_allowed',
           'storage_full',
         ],
       },
       async ({ params: { name }, query: { rebuild }, req, res }) => {
-        const { tenant } = principalOf(res);
-        const { digest } = await receiveSource(sources, req, res);
+        const tenant = accountOf(res);
+        if (rebuild === 'true') requireScope(res, 'jobs:write');
+        const info = await receiveSource(sources, req, res);
+        await own(tenant, info, deps);
+        const { digest } = info;
         const settings = await readTemplate({ sources, digest });
         const put = await templates.put({ tenant: tenant.name, name, digest, settings });
         const batch = rebuild === 'true' ? await rebuildTemplateUsers(put.template, tenant, deps) : undefined;
@@ -90,6 +99,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         id: 'listTemplates',
         method: 'get',
         path: '/v1/templates',
+        scope: 'jobs:read',
         tag: 'Templates',
         summary: 'Templates, by name',
         query: listQuery,
@@ -97,7 +107,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         errors: ['request_invalid', 'redis_unavailable'],
       },
       async ({ query: { limit, cursor }, res }) => {
-        const page = await templates.list(principalOf(res).tenant.name, { limit, after: cursor });
+        const page = await templates.list(accountOf(res).name, { limit, after: cursor });
         const next = page.length === limit ? page.at(-1)?.name : undefined;
         res.json({ templates: page, ...(next !== undefined && { next_cursor: next }) });
       },
@@ -107,6 +117,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         id: 'getTemplate',
         method: 'get',
         path: '/v1/templates/{name}',
+        scope: 'jobs:read',
         tag: 'Templates',
         summary: 'A template',
         params: path,
@@ -116,7 +127,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         errors: ['not_found', 'redis_unavailable'],
       },
       async ({ params: { name }, res }) => {
-        const template = await templates.get(principalOf(res).tenant.name, name);
+        const template = await templates.get(accountOf(res).name, name);
         if (!template) throw missing(name);
         res.json(template);
       },
@@ -126,6 +137,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         id: 'deleteTemplate',
         method: 'delete',
         path: '/v1/templates/{name}',
+        scope: 'templates:write',
         tag: 'Templates',
         summary: 'Forget a template',
         description: 'Jobs that were accepted with it are built all the same.',
@@ -134,7 +146,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         errors: ['not_found', 'redis_unavailable'],
       },
       async ({ params: { name }, res }) => {
-        if (!(await templates.remove(principalOf(res).tenant.name, name))) throw missing(name);
+        if (!(await templates.remove(accountOf(res).name, name))) throw missing(name);
         res.status(204).end();
       },
     ),

@@ -65,7 +65,8 @@ describe('a template', () => {
     await put('other20', newer, fleet.other);
     expect((await get('/v1/templates/node20', fleet.other)).status).toBe(404);
     expect((await fleet.say('DELETE', '/v1/templates/node20', undefined, fleet.other)).status).toBe(404);
-    const job = { image: 'r.example/x:1', source: { digest: await fleet.upload() }, template: 'node20' };
+    const source = { digest: await fleet.upload(undefined, fleet.other) };
+    const job = { image: 'r.example/x:1', source, template: 'node20' };
     const { status, body } = await fleet.say('POST', '/v1/jobs', job, fleet.other);
     expect([status, body.code, body.errors]).toMatchObject([
       422,

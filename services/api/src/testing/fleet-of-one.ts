@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { Secret } from '@slipway/shared/config';
 import type { Job, JobError } from '@slipway/shared/contracts';
 import { JobStore } from '@slipway/shared/jobs';
 import { redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import type { ApiConfig } from '../config.js';
-import { parseTenantTokens } from '../tenants.js';
+import { addTenants } from './add-tenants.js';
 import { archive } from './archive.js';
 import { type RunningApi, startApi } from './start-api.js';
 
@@ -31,7 +32,7 @@ export interface FleetOfOne {
   /** Sends an archive of these files. */
   send(method: string, path: string, files: Readonly<Record<string, string>>, token?: string): Promise<Said>;
   /** Stores a source, and returns its digest. */
-  upload(files?: Readonly<Record<string, string>>): Promise<string>;
+  upload(files?: Readonly<Record<string, string>>, token?: string): Promise<string>;
   submit(changes: object, token?: string): Promise<Job>;
   /** Ends a queued job with success. */
   succeed(id: string, baseImages?: readonly string[]): Promise<void>;
@@ -46,9 +47,11 @@ export async function startFleetOfOne(
   changes: Partial<ApiConfig> = {},
   logged?: string[],
 ): Promise<FleetOfOne> {
-  const tenants = Array.from({ length: 200 }, (_, at) => `tenant-${at}=token-${at}`).join();
-  const config = { maxQueuedJobs: 10_000, tenants: parseTenantTokens(tenants), ...changes };
-  const api = await startApi(redisUrl, config, logged);
+  const api = await startApi(redisUrl, { maxQueuedJobs: 10_000, ...changes }, { logged });
+  await addTenants(
+    { redisUrl, redisPrefix: api.prefix, payloadSecret: new Secret('payload') },
+    Array.from({ length: 200 }, (_, at) => ({ name: `tenant-${at}`, token: `token-${at}` })),
+  );
   let turn = 0;
   const redis = new Redis(redisUrl);
   const worker = new JobStore({ redis, keys: redisKeys(api.prefix) });
@@ -94,14 +97,14 @@ export async function startFleetOfOne(
         headers: { 'content-type': 'application/x-tar' },
         body: archive(Object.entries(files).map(([file, text]) => ({ path: file, text }))),
       }),
-    async upload(files = { Dockerfile: 'FROM scratch\n' }) {
-      const { status, body } = await fleet.send('POST', '/v1/sources', files);
+    async upload(files = { Dockerfile: 'FROM scratch\n' }, token = fleet.mine) {
+      const { status, body } = await fleet.send('POST', '/v1/sources', files, token);
       expect([200, 201]).toContain(status);
       return body.digest;
     },
     async submit(job, token = fleet.mine) {
       const image = `r.example/${randomUUID()}:1`;
-      const source = { digest: await fleet.upload() };
+      const source = { digest: await fleet.upload(undefined, token) };
       const { status, body } = await fleet.say('POST', '/v1/jobs', { image, source, ...job }, token);
       expect([status, body.detail]).toEqual([202, undefined]);
       return body;

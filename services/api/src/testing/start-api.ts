@@ -8,8 +8,7 @@ import { Cleanups, runComponents } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { createApi } from '../api.js';
 import type { ApiConfig } from '../config.js';
-import { parsePayloadSecrets } from '../function-builder/payload-secrets.js';
-import { parseTenantTokens } from '../tenants.js';
+import { addTenants, type NewTenant } from './add-tenants.js';
 
 export interface RunningApi {
   readonly url: string;
@@ -21,11 +20,23 @@ export interface RunningApi {
   stop(): Promise<void>;
 }
 
-/** The API in this process, on a free port, over a prefix of its own in a real Redis. What it logs goes to `logged`, if that is given. */
+const other: NewTenant = {
+  name: 'other',
+  token: 'other-token',
+  payloadSecrets: ['other-payload', 'other-rotated'],
+};
+
+interface StartOptions {
+  readonly tenants?: readonly NewTenant[];
+  /** Takes what the API logs. */
+  readonly logged?: string[] | undefined;
+}
+
+/** The API in this process, on a free port, over a prefix of its own in a real Redis. */
 export async function startApi(
   redisUrl: string,
   changes: Partial<ApiConfig> = {},
-  logged?: string[],
+  { tenants = [other], logged }: StartOptions = {},
 ): Promise<RunningApi> {
   const blobs = mkdtempSync(join(tmpdir(), 'slipway-api-'));
   const port = await freePort();
@@ -39,13 +50,15 @@ export async function startApi(
     redisPrefix: `api-test-${port}-${Date.now()}`,
     blobStore: `file://${blobs}`,
     payloadSecret: new Secret('payload'),
-    tenantPayloadSecrets: parsePayloadSecrets('other=other-payload,other=other-rotated'),
     cancelOnDisconnect: true,
     apiToken: new Secret('token'),
-    tenants: parseTenantTokens('other=other-token'),
+    tenantsFile: undefined,
     maxSourceBytes: 4 * 1024 * 1024,
     maxSourceFiles: 100,
     maxQueuedJobs: 100,
+    trustedProxies: [],
+    auditMaxEntries: 10_000,
+    auditDays: 90,
     git: {
       allowedSchemes: ['http'],
       allowedHosts: [],
@@ -66,6 +79,7 @@ export async function startApi(
   const running = runComponents(await createApi({ config, logger, cleanups }), stop.signal);
   const url = `http://127.0.0.1:${port}`;
   while (!(await fetch(`${url}/healthz`).catch(() => undefined))?.ok) await new Promise(setImmediate);
+  await addTenants(config, tenants);
   const call: RunningApi['call'] = (path, init = {}) =>
     fetch(url + path, { ...init, headers: { authorization: 'Bearer token', ...init.headers } });
   return {

@@ -1,8 +1,9 @@
-import type { WebhookEventType, WebhookFormat } from '@slipway/shared/contracts';
+import { defaultTenantName, type WebhookEventType, type WebhookFormat } from '@slipway/shared/contracts';
 import type { Allowlist } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import { checkEgress } from '../egress/check-egress.js';
-import type { Principal } from '../http/auth.js';
+import { allows } from '../http/auth.js';
+import type { Principal } from '../tenants/directory.js';
 
 interface CheckOptions {
   /** As the endpoint will be. */
@@ -22,8 +23,11 @@ interface CheckOptions {
 export function checkEndpoint({ endpoint, principal, egressAllow }: CheckOptions): void {
   const { url, format, events } = endpoint;
   checkEgress({ url, allow: egressAllow, path: '/url', what: 'Messages' });
-  if (events.some((type) => type.startsWith('builder.')) && !principal.admin) {
-    throw new SlipwayError('forbidden', 'Events of builders are for the token of the installation.', {
+  const { account, scopes } = principal;
+  const ofTheFleet = account.name === defaultTenantName && allows(scopes, 'builders:read');
+  if (events.some((type) => type.startsWith('builder.')) && !ofTheFleet) {
+    const why = `Events of builders are for tokens of the tenant ${defaultTenantName} with the scope builders:read.`;
+    throw new SlipwayError('forbidden', why, {
       errors: [{ path: '/events', message: 'holds events of builders' }],
     });
   }

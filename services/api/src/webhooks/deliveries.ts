@@ -8,7 +8,7 @@ import {
 } from '@slipway/shared/webhooks';
 import type { Response } from 'express';
 import type { z } from 'zod';
-import { principalOf } from '../http/auth.js';
+import { accountOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import {
   deliveriesQuery,
@@ -29,7 +29,7 @@ export interface DeliveryEndpointsDeps {
   readonly publicUrl: string | undefined;
 }
 
-const tenantOf = (res: Response) => principalOf(res).tenant.name;
+const tenantOf = (res: Response) => accountOf(res).name;
 const page = { 200: { description: 'A page', content: { 'application/json': deliveryPageSchema } } };
 const accepted = {
   202: {
@@ -60,6 +60,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
         id: 'testWebhook',
         method: 'post',
         path: '/v1/webhooks/{id}/test',
+        scope: 'webhooks:write',
         tag: 'Webhooks',
         summary: 'Send an endpoint a `webhook.test`',
         description:
@@ -80,6 +81,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
         id: 'listWebhookDeliveries',
         method: 'get',
         path: '/v1/webhooks/{id}/deliveries',
+        scope: 'webhooks:read',
         tag: 'Webhooks',
         summary: 'What was sent to an endpoint, newest first',
         params: endpointPath,
@@ -97,6 +99,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
         id: 'recoverWebhook',
         method: 'post',
         path: '/v1/webhooks/{id}/recover',
+        scope: 'webhooks:write',
         tag: 'Webhooks',
         summary: 'Send again what an endpoint has missed since a time',
         description:
@@ -119,6 +122,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
         id: 'listDeliveries',
         method: 'get',
         path: '/v1/deliveries',
+        scope: 'webhooks:read',
         tag: 'Webhooks',
         summary: 'What was sent, newest first, callbacks included',
         query: deliveriesQuery,
@@ -132,6 +136,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
         id: 'getDelivery',
         method: 'get',
         path: '/v1/deliveries/{id}',
+        scope: 'webhooks:read',
         tag: 'Webhooks',
         summary: 'A delivery, with its body and what was answered to each attempt',
         params: deliveryPath,
@@ -149,6 +154,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
         id: 'redeliver',
         method: 'post',
         path: '/v1/deliveries/{id}/redeliver',
+        scope: 'webhooks:write',
         tag: 'Webhooks',
         summary: 'Send the message of a delivery again, as a new delivery',
         description:

@@ -3,7 +3,7 @@ import type { Allowlist } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type EndpointRecord, type EndpointStore, toEndpoint } from '@slipway/shared/webhooks';
 import type { Response } from 'express';
-import { principalOf } from '../http/auth.js';
+import { accountOf, principalOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { checkEndpoint } from './checks.js';
 import {
@@ -27,7 +27,7 @@ export interface WebhookEndpointsDeps {
 const maxEndpoints = 100;
 
 const shown = { 200: { description: 'The endpoint', content: { 'application/json': endpointSchema } } };
-const tenantOf = (res: Response) => principalOf(res).tenant.name;
+const tenantOf = (res: Response) => accountOf(res).name;
 
 export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps): Endpoint[] {
   const show = async (record: EndpointRecord) =>
@@ -38,6 +38,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
         id: 'createWebhook',
         method: 'post',
         path: '/v1/webhooks',
+        scope: 'webhooks:write',
         tag: 'Webhooks',
         summary: 'Have events sent to a URL',
         description:
@@ -78,6 +79,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
         id: 'listWebhooks',
         method: 'get',
         path: '/v1/webhooks',
+        scope: 'webhooks:read',
         tag: 'Webhooks',
         summary: 'Endpoints, in the order in which they were made',
         query: endpointsQuery,
@@ -99,6 +101,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
         id: 'getWebhook',
         method: 'get',
         path: '/v1/webhooks/{id}',
+        scope: 'webhooks:read',
         tag: 'Webhooks',
         summary: 'An endpoint, and how it fares',
         params: endpointPath,
@@ -114,6 +117,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
         id: 'updateWebhook',
         method: 'patch',
         path: '/v1/webhooks/{id}',
+        scope: 'webhooks:write',
         tag: 'Webhooks',
         summary: 'Change an endpoint',
         description:
@@ -148,6 +152,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
         id: 'deleteWebhook',
         method: 'delete',
         path: '/v1/webhooks/{id}',
+        scope: 'webhooks:write',
         tag: 'Webhooks',
         summary: 'Delete an endpoint',
         description:
@@ -166,6 +171,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
         id: 'rotateWebhookSecret',
         method: 'post',
         path: '/v1/webhooks/{id}/rotate',
+        scope: 'webhooks:write',
         tag: 'Webhooks',
         summary: 'Give an endpoint another secret',
         description: 'For 24 hours messages are signed with the one before as well.',

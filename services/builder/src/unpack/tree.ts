@@ -1,5 +1,5 @@
 import { SlipwayError } from '@slipway/shared/errors';
-import { checkLinks, normalPath, parentOf, type TarEntry } from '@slipway/shared/source';
+import { checkLinks, NameBudget, normalPath, parentOf, type TarEntry } from '@slipway/shared/source';
 
 export interface TreeLimits {
   /** Of all files together; a hard link counts as a copy. */
@@ -17,10 +17,12 @@ export type TreeNode =
 export class Tree {
   readonly #limits: TreeLimits;
   readonly #nodes = new Map<string, TreeNode>();
+  readonly #names: NameBudget;
   #bytes = 0;
 
   constructor({ limits }: { limits: TreeLimits }) {
     this.#limits = limits;
+    this.#names = new NameBudget(limits);
   }
 
   get nodes(): ReadonlyMap<string, TreeNode> {
@@ -101,6 +103,7 @@ export class Tree {
         `There are more than ${this.#limits.maxFiles} entries.`,
       );
     }
+    this.#names.spend(path, node.type === 'link' ? node.target : '');
     this.#nodes.set(path, node);
   }
 }

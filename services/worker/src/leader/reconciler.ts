@@ -8,7 +8,7 @@ import type { Duty } from './leader.js';
 interface ReconcilerOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly store: Pick<JobStore, 'dispatched' | 'dispatchable' | 'expire'>;
+  readonly store: Pick<JobStore, 'dispatched' | 'dispatchable' | 'expire' | 'wakeTenants'>;
   readonly builds: Pick<BuildQueues, 'add' | 'missing'>;
   readonly metrics: Pick<WorkerMetrics, 'reconciled'>;
   readonly logger: Logger;
@@ -24,6 +24,8 @@ const pageSize = 500;
  * - *undispatched*: written, but whoever wrote it ended before adding it to the queue;
  * - *queued* records that the queue does not hold, a page at a time, round and round;
  * - *running* records that the queue does not hold: nobody would take them over otherwise.
+ *
+ * Jobs that wait for their tenant are let go where there is room, as after its limit was raised.
  *
  * Adding is harmless when the queue holds the job after all, and so is a job whose record has ended.
  */
@@ -43,6 +45,7 @@ export class Reconciler implements Duty {
     await this.#add(late, 'undispatched');
     await this.#add(await this.#missing(await this.#nextQueued()), 'queued');
     await store.expire();
+    await store.wakeTenants();
     let after = '-';
     for (;;) {
       const running = await redis.zrangebylex(keys.index('state:running'), after, '+', 'LIMIT', 0, pageSize);

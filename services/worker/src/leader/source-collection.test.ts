@@ -8,7 +8,7 @@ import { JobStore } from '@slipway/shared/jobs';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
-import { createSourceStore, packFiles, SourceUses } from '@slipway/shared/source';
+import { createSourceStore, packFiles, SourceOwners, SourceUses } from '@slipway/shared/source';
 import { TemplateStore } from '@slipway/shared/templates';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { SourceCollection } from './source-collection.js';
@@ -39,10 +39,11 @@ async function setUp() {
   const keys = redisKeys(`collection-${process.pid}-${++prefixes}`);
   const blobs = await openBlobStore(`file://${folder}`);
   const uses = new SourceUses({ redis, keys });
+  const owners = new SourceOwners({ redis, keys });
   const sources = createSourceStore({ blobs, limits, claims: uses });
   const store = new JobStore({ redis, keys });
   const collection = (graceMs: number) =>
-    new SourceCollection({ redis, keys, blobs, uses, graceMs, logger, restMs: 0 });
+    new SourceCollection({ redis, keys, blobs, uses, owners, graceMs, logger, restMs: 0 });
   let images = 0;
   const spec = (digest: string, changes: object = {}): JobSpec =>
     jobSpecSchema.parse({ image: `r.example/f${++images}:1`, source: { digest }, ...changes });
@@ -51,6 +52,7 @@ async function setUp() {
     keys,
     blobs,
     uses,
+    owners,
     sources,
     store,
     collection,
@@ -88,11 +90,13 @@ const names = (...digests: string[]) =>
 
 describe('the collection of sources', () => {
   it('removes what nothing refers to, and nothing that a job, a function or a template does', async () => {
-    const { redis, keys, collection, upload, submit, forget, collect, stored } = await setUp();
+    const { redis, keys, owners, collection, upload, submit, forget, collect, stored } = await setUp();
     const [byJob, asTemplate, byFunction, byTemplate, unused] = await Promise.all(
       ['job', 'laid under', 'function', 'template', 'nobody'].map(upload),
     );
     if (!byJob || !asTemplate || !byFunction || !byTemplate || !unused) throw new Error('not stored');
+    await owners.add('default', { digest: unused, bytes: 5 });
+    await owners.add('default', { digest: byJob, bytes: 7 });
     const job = await submit(byJob, {
       template: { name: 't', digest: asTemplate, handler_folder: 'function' },
     });
@@ -106,6 +110,7 @@ describe('the collection of sources', () => {
     });
     const collector = collection(0);
     await collect(collector);
+    expect(await redis.get(keys.sourceBytes('default'))).toBe('7');
     expect(stored()).toEqual(names(byJob, asTemplate, byFunction, byTemplate));
     await forget(job);
     await collect(collector);
@@ -151,7 +156,7 @@ describe('the collection of sources', () => {
   });
 
   it('never takes a source from an accepted job, however much is uploaded, submitted and collected at once', async () => {
-    const { redis, keys, sources, uses, blobs, store, spec, upload, collection, forget, stored } =
+    const { redis, keys, sources, uses, owners, blobs, store, spec, upload, collection, forget, stored } =
       await setUp();
     const second = createSourceStore({ blobs, limits, claims: uses });
     const texts = Array.from({ length: 6 }, (_, n) => `text ${n}`);
@@ -207,7 +212,7 @@ describe('the collection of sources', () => {
       },
     };
     const leader = async () => {
-      const options = { redis, keys, uses, graceMs: 0, logger, restMs: 0 };
+      const options = { redis, keys, uses, owners, graceMs: 0, logger, restMs: 0 };
       const collector = new SourceCollection({ ...options, blobs: counting });
       while (working > 0) {
         // Some steps make a round, even of nothing.

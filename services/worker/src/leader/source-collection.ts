@@ -1,7 +1,7 @@
 import type { BlobStore } from '@slipway/shared/blobs';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import { listSources, removeSource, type SourceUses } from '@slipway/shared/source';
+import { listSources, removeSource, type SourceOwners, type SourceUses } from '@slipway/shared/source';
 import type { Duty } from './leader.js';
 import { referencesInRecords } from './source-references.js';
 
@@ -10,6 +10,7 @@ interface SourceCollectionOptions {
   readonly keys: Keys;
   readonly blobs: Pick<BlobStore, 'list' | 'remove'>;
   readonly uses: SourceUses;
+  readonly owners: Pick<SourceOwners, 'forget'>;
   /** A source that nothing refers to stays for so long after its last use. */
   readonly graceMs: number;
   readonly logger: Logger;
@@ -113,7 +114,7 @@ export class SourceCollection implements Duty {
   }
 
   async #remove(condemned: readonly string[]): Promise<number> {
-    const { blobs, uses } = this.#options;
+    const { blobs, uses, owners } = this.#options;
     const until = performance.now() + removeWithinMs;
     const gone: string[] = [];
     for (const digest of condemned) {
@@ -121,6 +122,7 @@ export class SourceCollection implements Duty {
       await removeSource({ blobs, digest });
       gone.push(digest);
     }
+    await owners.forget(gone);
     await uses.gone(gone);
     return gone.length;
   }

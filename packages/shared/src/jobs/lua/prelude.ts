@@ -3,7 +3,7 @@
  *
  * A job is passed around as `{ id, key }`. A job that is *parked* is queued and not for the queue yet: its batch is still being
  * written or has as many in the queue as it may (`batch`), an identical job is being built, whose end will be its own (`shared`),
- * or the jobs that build parts of it have not all ended (`parts`).
+ * the jobs that build parts of it have not all ended (`parts`), or its tenant has as many running as it may (`tenant`).
  *
  * A job that no single pool builds has `parts`: {id, pool, platforms, spec, build_key, expected, pushes_to, indexes}, …, from which a job for each pool is
  * made when it would go to the queue. When all of those have succeeded it goes there itself, to be joined. It ends when one of them ends otherwise, and they with it.
@@ -24,6 +24,9 @@ local function get(job, field) return redis.call('HGET', job.key, field) end
 local function pool_of(job) return get(job, 'pool') or 'default' end
 local function pool_index(pool, state) return base .. 'index:pool:' .. pool .. ':' .. state end
 local function fairness_of(pool) return base .. 'fairness' .. (pool == 'default' and '' or ':' .. pool) end
+
+local function tenant_index(tenant, state) return base .. 'index:tenant:' .. tenant .. ':' .. state end
+local function tenant_parked(tenant) return base .. 'tenant:parked:' .. tenant end
 
 local function batch_of(job)
   local batch = get(job, 'batch')
@@ -57,10 +60,14 @@ local function change(job, from, to, type)
   if from ~= to then
     if from then redis.call('ZREM', base .. 'index:state:' .. from, job.id) end
     redis.call('ZADD', base .. 'index:state:' .. to, 0, job.id)
-    local f = redis.call('HMGET', job.key, 'pool', 'part_of')
-    local pool, whole = f[1] or 'default', f[2] and job_of(f[2])
+    local f = redis.call('HMGET', job.key, 'pool', 'part_of', 'tenant')
+    local pool, whole, tenant = f[1] or 'default', f[2] and job_of(f[2]), f[3]
     if from then redis.call('ZREM', pool_index(pool, from), job.id) end
-    if to == 'queued' or to == 'running' then redis.call('ZADD', pool_index(pool, to), 0, job.id) end
+    if from then redis.call('ZREM', tenant_index(tenant, from), job.id) end
+    if to == 'queued' or to == 'running' then
+      redis.call('ZADD', pool_index(pool, to), 0, job.id)
+      redis.call('ZADD', tenant_index(tenant, to), 0, job.id)
+    end
     if whole and redis.call('EXISTS', whole.key) == 1 then redis.call('HSET', whole.key, 'part:' .. job.id, to) end
   end
   local batch = batch_of(job)
@@ -124,6 +131,38 @@ local function release_next_of(batch)
   local next = redis.call('ZPOPMIN', batch.parked)
   if not next[1] then return false end
   redis.call('HINCRBY', batch.key, 'outstanding', 1)
+  release(job_of(next[1]))
+  return true
+end
+
+-- How many more jobs of a tenant may run now; undefined for one that is not limited.
+local function room_of(tenant)
+  local most = redis.call('HGET', base .. 'tenant:' .. tenant, 'running_jobs')
+  return most and tonumber(most) - redis.call('ZCARD', tenant_index(tenant, 'running'))
+end
+
+-- Whether the job has to wait until others of its tenant have ended; it is released then.
+local function wait_for_tenant(job)
+  local tenant = get(job, 'tenant')
+  local room = room_of(tenant)
+  if not room or room > 0 then return false end
+  redis.call('HSET', job.key, 'parked', 'tenant')
+  redis.call('ZREM', undispatched, job.id)
+  redis.call('ZADD', tenant_parked(tenant), get(job, 'priority'), job.id)
+  redis.call('ZADD', base .. 'tenants:parked', 0, tenant)
+  return true
+end
+
+-- Lets the first of the jobs that wait for their tenant go on, if there is room. What goes on may still find another in its place.
+local function release_next_of_tenant(tenant)
+  if not redis.call('ZSCORE', base .. 'tenants:parked', tenant) then return false end
+  local room = room_of(tenant)
+  if room and room <= 0 then return false end
+  local next = redis.call('ZPOPMIN', tenant_parked(tenant))
+  if not next[1] then
+    redis.call('ZREM', base .. 'tenants:parked', tenant)
+    return false
+  end
   release(job_of(next[1]))
   return true
 end
@@ -219,6 +258,8 @@ settle = function(job, from, to)
   local batch, parked = batch_of(job), get(job, 'parked')
   if parked == 'shared' then redis.call('SREM', base .. 'sharers:' .. get(job, 'shares'), job.id) end
   if batch and parked then redis.call('ZREM', batch.parked, job.id) end
+  local tenant = get(job, 'tenant')
+  if parked == 'tenant' then redis.call('ZREM', tenant_parked(tenant), job.id) end
   redis.call('HSET', job.key, 'finished_at', clock(now))
   redis.call('HDEL', job.key, 'retry_at', 'parked', 'shares')
   redis.call('ZREM', undispatched, job.id)
@@ -230,11 +271,12 @@ settle = function(job, from, to)
     if f[1] == 'stop' and f[2] and not f[3] then stop_batch(batch, 'job_failed') end
   end
   change(job, from, to, 'job.' .. to)
-  if batch and (not parked or parked == 'parts') then redis.call('HINCRBY', batch.key, 'outstanding', -1) end
+  if batch and (not parked or parked == 'parts' or parked == 'tenant') then redis.call('HINCRBY', batch.key, 'outstanding', -1) end
   settle_sharers(job, to)
   if to ~= 'succeeded' then cancel_parts(job) end
   part_ended(job, to)
   if batch then release_next_of(batch) end
+  release_next_of_tenant(tenant)
 end
 
 local function settle_with(job, from, to, code, detail)
@@ -267,6 +309,7 @@ local function back_to_queue(job, from, delay)
   redis.call('HSET', job.key, 'queued_at', clock(now + delay))
   if delay > 0 then redis.call('HSET', job.key, 'retry_at', clock(now + delay)) end
   change(job, from, 'queued', 'job.requeued')
+  release_next_of_tenant(get(job, 'tenant'))
 end
 
 -- The worker or builder died over this job; after the last time that is allowed the job ends.

@@ -1,13 +1,14 @@
 /**
  * peek: 4 milliseconds that a job may wait. Before a worker does anything for a job: ends it when a newer job has
  * pushed to its image (`superseded`), when it has waited too long (`expired`), its batch was stopped, or it is to be canceled. Returns
- * {'ok', record, the replica that built its function last}, or {'wait'} while another job builds the same image.
+ * {'ok', record, the replica that built its function last}, {'wait'} while another job builds the same image, or {'missing'} for
+ * one that is parked, now or before.
  *
  * start: 4 token, 5 worker, 6 replica, 7 losses that quarantine, 8 whether the worker has room for a suspect.
  * A record found running was held by a worker that is lost: that attempt is closed and its token void.
  * Its slot is not freed: a worker that only lost touch may still be building there, and a dead one's runs out.
  * A job that has lost a worker before is a suspect, and runs only where no other suspect does, so that the next
- * death says whose fault it is. Returns {'ok', state before, record}, or {'wait'} with the record queued.
+ * death says whose fault it is. Returns {'ok', state before, record}, {'wait'} with the record queued, or {'missing'} when it was parked.
  */
 export const start = `
 if op == 'peek' then
@@ -28,6 +29,7 @@ if op == 'peek' then
     if get(job, 'parked') then return { 'missing' } end
   end
   if image_busy(job) then return { 'wait' } end
+  if state == 'queued' and wait_for_tenant(job) then return { 'missing' } end
   return { 'ok', redis.call('HGETALL', job.key), redis.call('HGET', base .. 'homes', get(job, 'expected')) }
 end
 
@@ -47,6 +49,7 @@ if op == 'start' then
     if state == 'running' then back_to_queue(job, state, 0) end
     return { 'wait' }
   end
+  if state == 'queued' and wait_for_tenant(job) then return { 'missing' } end
   local lock = image_key(job, 'running')
   if lock then redis.call('SET', lock, id) end
   local number = redis.call('HINCRBY', job.key, 'attempt', 1)

@@ -24,10 +24,10 @@ describe('files in the request', () => {
     const sources = await setUp(50);
     const long = `${'folder/'.repeat(30)}naïve.txt`;
     const texts = { Dockerfile: 'FROM scratch\nCOPY . /\n', 'src/./empty.txt': '', [long]: 'ü'.repeat(600) };
-    const digest = await storeFiles(texts, sources);
+    const { digest } = await storeFiles(texts, sources);
     const entries = (await sources.manifest(digest))?.entries.filter(({ type }) => type === 'file');
     expect(entries?.map(({ path }) => path)).toEqual(['Dockerfile', long, 'src/empty.txt'].sort());
-    const alone = await storeFiles({ Dockerfile: 'FROM scratch\n' }, sources);
+    const { digest: alone } = await storeFiles({ Dockerfile: 'FROM scratch\n' }, sources);
     async function* upload() {
       yield archive([{ path: './Dockerfile', text: 'FROM scratch\n' }]);
     }

@@ -2,9 +2,11 @@ import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { SourceStore } from '@slipway/shared/source';
 import type { GitHeads, GitSources } from '../../git/git-sources.js';
+import { findOwn, type OwnershipDeps, own } from '../../sources/ownership.js';
+import type { Account } from '../../tenants/account.js';
 import { storeFiles } from './inline.js';
 
-export interface ResolveSourceDeps {
+export interface ResolveSourceDeps extends OwnershipDeps {
   readonly sources: Pick<SourceStore, 'find' | 'ingest'>;
   readonly git: Pick<GitSources, 'take'>;
 }
@@ -14,6 +16,7 @@ export const sourceErrors = [
   'source_not_found',
   'source_path_unsafe',
   'source_too_large',
+  'source_quota_exceeded',
   'git_url_invalid',
   'git_ref_not_found',
   'git_path_not_found',
@@ -24,18 +27,29 @@ export const sourceErrors = [
 ] as const;
 
 /**
- * The digest of what is to be built, stored. `heads` is shared by what is resolved for one request, so that a branch is one
+ * The digest of what is to be built, stored and the tenant's own. `heads` is shared by what is resolved for one request, so that a branch is one
  * commit for all of it. Throws `source_*` and `git_*`; the field errors begin at the request.
  */
 export async function resolveSource(
   source: JobRequest['source'],
-  { sources, git }: ResolveSourceDeps,
+  account: Account,
+  deps: ResolveSourceDeps,
   heads?: GitHeads,
 ): Promise<JobSpec['source']> {
-  if ('git' in source) return await git.take(source.git, heads);
-  if ('files' in source) return { digest: await storeFiles(source.files, sources) };
-  if (await sources.find(source.digest)) return source;
+  const { sources, git } = deps;
+  if ('git' in source) {
+    const taken = await git.take(source.git, heads);
+    const info = await sources.find(taken.digest);
+    if (info) await own(account, info, deps);
+    return taken;
+  }
+  if ('files' in source) {
+    const info = await storeFiles(source.files, sources);
+    await own(account, info, deps);
+    return { digest: info.digest };
+  }
+  if (await findOwn(account, source.digest, deps)) return source;
   throw new SlipwayError('source_not_found', `There is no source ${source.digest}.`, {
-    errors: [{ path: '/source/digest', message: 'names no source that was uploaded' }],
+    errors: [{ path: '/source/digest', message: 'names no source that the tenant has uploaded' }],
   });
 }

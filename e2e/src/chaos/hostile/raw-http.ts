@@ -1,0 +1,44 @@
+import { connect } from 'node:net';
+
+/** What came back over a connection until it ended. */
+export interface RawAnswer {
+  /** Of each answer, in order; none when the connection was closed without one. */
+  readonly statuses: readonly number[];
+  readonly text: string;
+  /** Whether the server closed the connection within the time. */
+  readonly isClosed: boolean;
+}
+
+interface RawOptions {
+  readonly port: number;
+  /** Written one after the other. */
+  readonly parts: readonly (string | Buffer)[];
+  /** Milliseconds to wait for the connection to be closed. */
+  readonly patienceMs: number;
+  /** Whether our side of the connection is closed once all is written. Default true. */
+  readonly ends?: boolean;
+}
+
+/** Sends bytes that need be no HTTP, and gathers what comes back until the server closes the connection. */
+export function sendRaw({ port, parts, patienceMs, ends = true }: RawOptions): Promise<RawAnswer> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    let text = '';
+    const finish = (isClosed: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      const statuses = [...text.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status));
+      resolve({ statuses, text, isClosed });
+    };
+    const timer = setTimeout(() => finish(false), patienceMs);
+    socket.setEncoding('latin1').on('data', (data) => {
+      text += data;
+    });
+    // A reset is one way to refuse.
+    socket.once('end', () => finish(true)).once('error', () => finish(true));
+    socket.once('connect', () => {
+      for (const part of parts) socket.write(part);
+      if (ends) socket.end();
+    });
+  });
+}

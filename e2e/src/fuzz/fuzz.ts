@@ -1,0 +1,90 @@
+import type { Coverage } from './coverage.js';
+import { mutate } from './mutate.js';
+
+interface FuzzOptions {
+  /** Rejects, or throws, when something is wrong with how the input was dealt with. */
+  readonly target: (input: Buffer) => Promise<void>;
+  readonly seeds: readonly Buffer[];
+  readonly coverage: Coverage;
+  readonly random: () => number;
+  readonly seconds: number;
+  /** Of an input. */
+  readonly maxBytes: number;
+  readonly onFinding: (finding: Finding) => Promise<void>;
+  readonly note: (text: string) => void;
+}
+
+interface Finding {
+  readonly input: Buffer;
+  readonly error: Error;
+}
+
+export interface FuzzOutcome {
+  readonly executions: number;
+  /** Inputs that each ran something that none before had. */
+  readonly corpus: number;
+  readonly seen: number;
+  readonly findings: number;
+}
+
+/** Mutants that run between two looks at the coverage: a look takes as long as some of them. */
+const batchSize = 24;
+const noteEveryMs = 10_000;
+const maxFindings = 20;
+
+/**
+ * Fuzzes with feedback: an input that runs a block of code that none has run before, or an order of magnitude more often, is kept
+ * and mutated further. Newer ones are taken more often.
+ */
+export async function fuzz(options: FuzzOptions): Promise<FuzzOutcome> {
+  const { target, seeds, coverage, random, seconds, maxBytes, onFinding, note } = options;
+  const seen = new Set<string>();
+  const corpus: Buffer[] = [];
+  const reported = new Set<string>();
+  let executions = 0;
+
+  const run = async (input: Buffer) => {
+    executions++;
+    try {
+      await target(input);
+    } catch (error) {
+      const finding = { input, error: error as Error };
+      if (reported.has(finding.error.message)) return;
+      reported.add(finding.error.message);
+      note(`found: ${finding.error.message}`);
+      await onFinding(finding);
+    }
+  };
+  const takeNew = async () => {
+    const fresh = (await coverage.take()).filter((block) => !seen.has(block));
+    for (const block of fresh) seen.add(block);
+    return fresh.length > 0;
+  };
+  /** Runs one input alone, and keeps it if it does something new. */
+  const keepIfNew = async (input: Buffer) => {
+    await run(input);
+    if (await takeNew()) corpus.push(input);
+  };
+
+  await coverage.take();
+  for (const seed of seeds) await keepIfNew(seed.subarray(0, maxBytes));
+  note(`${seeds.length} seeds, ${corpus.length} of which do something of their own`);
+  const pick = () => corpus[Math.floor((1 - random() ** 2) * corpus.length)] ?? (corpus.at(-1) as Buffer);
+  const until = performance.now() + seconds * 1_000;
+  for (let noted = performance.now(); performance.now() < until && reported.size < maxFindings; ) {
+    const batch = Array.from({ length: batchSize }, () =>
+      mutate({ input: pick(), other: pick(), random, maxBytes }),
+    );
+    for (const input of batch) await run(input);
+    const fresh = (await coverage.take()).filter((block) => !seen.has(block));
+    // One of them did something new: which one, each shows alone. What only all of them together did counts as seen then.
+    if (fresh.length > 0) {
+      for (const input of batch) await keepIfNew(input);
+      for (const block of fresh) seen.add(block);
+    }
+    if (performance.now() - noted < noteEveryMs) continue;
+    noted = performance.now();
+    note(`${executions} executions, ${seen.size} blocks, ${corpus.length} inputs kept`);
+  }
+  return { executions, corpus: corpus.length, seen: seen.size, findings: reported.size };
+}

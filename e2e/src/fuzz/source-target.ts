@@ -1,0 +1,92 @@
+import { text } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
+import type { BlobStore } from '@slipway/shared/blobs';
+import { SlipwayError } from '@slipway/shared/errors';
+import { hostileArchives, hostilePayloads } from '@slipway/shared/hostile';
+import { memoryBlobs } from './memory-blobs.js';
+
+const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 200, maxRatio: 100 };
+/** No input of the size that a fuzzer makes takes a tenth of it. */
+const maxMs = 5_000;
+
+/** Inputs to begin with: the small ones of the corpus. */
+export const sourceSeeds = (): Buffer[] => [
+  ...hostileArchives().map(({ archive }) => archive),
+  ...hostilePayloads().map(({ payload }) => payload),
+];
+
+/**
+ * What must hold for whatever is sent as a source: it is refused with a code and leaves nothing, or it is taken and its normal form
+ * is taken again as the same; the same sent in crumbs, packed, or in the context of a payload ends in the same way.
+ */
+export async function sourceTarget(): Promise<(input: Buffer) => Promise<void>> {
+  // Loaded here, after the coverage has begun.
+  const { createSourceStore } = await import('@slipway/shared/source');
+  return async (input) => {
+    const blobs = memoryBlobs();
+    const sources = createSourceStore({ blobs, limits });
+    const started = performance.now();
+    const whole = await outcome(() => sources.ingest(pieces(input, input.length)));
+    if (isDigest(whole)) await checkNormalForm(sources, blobs, whole);
+    else checkRefusal(whole, blobs);
+    const crumbs = await outcome(() => sources.ingest(pieces(input, 509)));
+    same('in crumbs', whole, crumbs);
+    const isPacked = input[0] === 0x1f && input[1] === 0x8b;
+    if (!isPacked)
+      same('packed', whole, await outcome(() => sources.ingest(pieces(gzipSync(input, { level: 1 }), 4096))));
+    await outcome(() => sources.ingestPayload(pieces(input, 4096)));
+    const ms = performance.now() - started;
+    if (ms > maxMs) throw new Error(`it took ${Math.round(ms / 1_000)} seconds`);
+  };
+
+  /** The digest or the code; whatever else comes is a finding. */
+  async function outcome(take: () => Promise<{ digest: string }>): Promise<string> {
+    try {
+      return (await take()).digest;
+    } catch (error) {
+      if (error instanceof SlipwayError && /^(?:source_|body_|request_invalid)/.test(error.code))
+        return error.code;
+      throw error;
+    }
+  }
+
+  type Store = ReturnType<typeof createSourceStore>;
+  async function checkNormalForm(sources: Store, blobs: BlobStore, digest: string): Promise<void> {
+    const manifest = await sources.manifest(digest);
+    for (const { path } of manifest?.entries ?? []) {
+      if (
+        path.startsWith('/') ||
+        path.split('/').some((part) => ['', '.', '..'].includes(part)) ||
+        path.includes('\0')
+      )
+        throw new Error('a path of the normal form is not normal');
+    }
+    const tar = await sources.streamTar(digest);
+    if (!tar) throw new Error('what was taken is not stored');
+    const again = createSourceStore({ blobs: memoryBlobs(), limits: { ...limits, maxArchiveBytes: 1e8 } });
+    same('as its normal form', digest, await outcome(() => again.ingest(tar)));
+    const stored = await text(
+      (await blobs.stream(`sources/${digest.slice(7)}.json`)) as NonNullable<typeof tar>,
+    );
+    if (JSON.parse(stored).version !== 1) throw new Error('the manifest is none');
+  }
+
+  function checkRefusal(code: string, blobs: ReturnType<typeof memoryBlobs>): void {
+    if (blobs.kept() > 0) throw new Error(`something is kept of what was refused as ${code}`);
+  }
+}
+
+const isDigest = (outcome: string) => outcome.startsWith('sha256:');
+
+function same(how: string, expected: string, found: string): void {
+  // Limits are reached earlier or later by size; everything else must not depend on how it is sent.
+  const isLimit = (code: string) => /too_large|ratio|too_many/.test(code);
+  if (expected !== found && !isLimit(expected) && !isLimit(found))
+    throw new Error(
+      `${how} it is ${isDigest(found) ? 'taken' : found}, else ${isDigest(expected) ? 'taken' : expected}`,
+    );
+}
+
+async function* pieces(data: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < data.length; at += size) yield data.subarray(at, at + size);
+}

@@ -1,0 +1,172 @@
+import { ApiError, type Client, type Tenant, type TenantSettings } from '@slipway/client';
+import type { CommandContext, CommonOptions } from '../command-context.js';
+import { CommandError } from '../command-error.js';
+import { connect } from '../connection/connection.js';
+import { type ExitCode, exitCodes } from '../exit-codes.js';
+import { bytes, table } from '../terminal/text.js';
+import { readSettings } from './settings-file.js';
+
+/** What is to be known of a tenant, in rows. */
+export function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[][] {
+  const of = (
+    most: number | undefined,
+    used: number | undefined,
+    shown: (value: number) => string = String,
+  ) => `${used === undefined ? '' : `${shown(used)} of `}${most === undefined ? 'any number' : shown(most)}`;
+  return [
+    ['  weight', String(tenant.weight)],
+    ['  highest priority', tenant.highest_priority ?? '-'],
+    ['  may push to', tenant.images.join(', ') || 'nowhere'],
+    ['  queued jobs', of(limits.queued_jobs, usage?.queued_jobs)],
+    ['  running jobs', of(limits.running_jobs, usage?.running_jobs)],
+    ['  sources', of(limits.source_bytes, usage?.source_bytes, bytes)],
+    ['  requests a minute', of(limits.requests_per_minute, undefined)],
+    ['  managed by', tenant.managed_by],
+  ];
+}
+
+export async function listTenants(
+  options: CommonOptions,
+  { terminal: { out }, env }: CommandContext,
+): Promise<ExitCode> {
+  const client = await connect({ options, env });
+  const tenants: Tenant[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await client.listTenants({
+      query: { limit: 200, ...(cursor !== undefined && { cursor }) },
+    });
+    tenants.push(...page.tenants);
+    cursor = page.next_cursor;
+  } while (cursor !== undefined);
+  if (options.json) out.line(JSON.stringify(tenants));
+  else {
+    const rows = tenants.map(({ name, weight, images, usage, managed_by }) => [
+      ...[name, String(weight), String(usage?.queued_jobs ?? '-'), String(usage?.running_jobs ?? '-')],
+      ...[usage === undefined ? '-' : bytes(usage.source_bytes), images.join(' ') || 'nowhere', managed_by],
+    ]);
+    for (const row of table([
+      ['TENANT', 'WEIGHT', 'QUEUED', 'RUNNING', 'SOURCES', 'MAY PUSH TO', 'BY'],
+      ...rows,
+    ]))
+      out.line(row);
+  }
+  return exitCodes.ok;
+}
+
+export async function showTenant(
+  name: string,
+  options: CommonOptions,
+  { terminal: { out }, env }: CommandContext,
+): Promise<ExitCode> {
+  const client = await connect({ options, env });
+  const tenant = await client.getTenant({ name });
+  if (options.json) out.line(JSON.stringify(tenant));
+  else {
+    out.line(tenant.name);
+    for (const row of table(tenantFacts(tenant))) out.line(row);
+  }
+  return exitCodes.ok;
+}
+
+/** A number, or `none` for what is not to be limited any more. */
+type Limit = number | 'none';
+
+export interface SetTenantOptions extends CommonOptions {
+  readonly file?: string;
+  readonly image?: readonly string[];
+  readonly weight?: number;
+  readonly highestPriority?: 'high' | 'normal' | 'low';
+  readonly queuedJobs?: Limit;
+  readonly runningJobs?: Limit;
+  readonly sourceBytes?: Limit;
+  readonly requestsPerMinute?: Limit;
+}
+
+/** Makes a tenant or changes it: what is not said stays as it is. With a file, that is all there is to say. */
+export async function setTenant(
+  name: string,
+  options: SetTenantOptions,
+  { terminal: { out, err }, env }: CommandContext,
+): Promise<ExitCode> {
+  const { file } = options;
+  const changes = changesOf(options);
+  if (file !== undefined && Object.keys(changes).length > 0) {
+    throw new CommandError({
+      message: '--file says all of it, so nothing else can be said beside it',
+      exitCode: exitCodes.usage,
+    });
+  }
+  const given = file === undefined ? undefined : await readSettings(file);
+  const client = await connect({ options, env });
+  const settings = given ?? merged(name, await existing(client, name), changes);
+  const tenant = await client.putTenant({ name, settings });
+  if (options.json) out.line(JSON.stringify(tenant));
+  else {
+    err.line(tenant.name);
+    for (const row of table(tenantFacts(tenant))) err.line(row);
+  }
+  return exitCodes.ok;
+}
+
+interface Changes extends Omit<Partial<TenantSettings>, 'limits'> {
+  readonly limits?: Readonly<Record<string, Limit>>;
+}
+
+function changesOf(options: SetTenantOptions): Changes {
+  const { image, weight, highestPriority } = options;
+  const limits = Object.entries({
+    queued_jobs: options.queuedJobs,
+    running_jobs: options.runningJobs,
+    source_bytes: options.sourceBytes,
+    requests_per_minute: options.requestsPerMinute,
+  }).flatMap(([limit, value]) => (value === undefined ? [] : [[limit, value] as const]));
+  return {
+    ...(image !== undefined && { images: [...image] }),
+    ...(weight !== undefined && { weight }),
+    ...(highestPriority !== undefined && { highest_priority: highestPriority }),
+    ...(limits.length > 0 && { limits: Object.fromEntries(limits) }),
+  };
+}
+
+async function existing(client: Client, name: string): Promise<Tenant | undefined> {
+  try {
+    return await client.getTenant({ name });
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'not_found') return undefined;
+    throw error;
+  }
+}
+
+function merged(name: string, before: Tenant | undefined, { limits, ...changes }: Changes): TenantSettings {
+  const images = changes.images ?? before?.images;
+  if (images === undefined) {
+    throw new CommandError({
+      message: `there is no tenant ${name} yet, and it is not said where it may push to`,
+      remedy: 'Add --image, e.g. --image registry.example.com/team/',
+      exitCode: exitCodes.usage,
+    });
+  }
+  const all: Readonly<Record<string, Limit>> = { ...before?.limits, ...limits };
+  return {
+    ...(before?.weight !== undefined && { weight: before.weight }),
+    ...(before?.highest_priority !== undefined && { highest_priority: before.highest_priority }),
+    ...changes,
+    images,
+    limits: Object.fromEntries(
+      Object.entries(all).flatMap(([limit, value]) => (value === 'none' ? [] : [[limit, value] as const])),
+    ),
+  };
+}
+
+export async function deleteTenant(
+  name: string,
+  options: CommonOptions,
+  { terminal: { out, err }, env }: CommandContext,
+): Promise<ExitCode> {
+  const client = await connect({ options, env });
+  await client.deleteTenant({ name });
+  if (options.json) out.line(JSON.stringify({ name }));
+  else err.line(`${name} is gone, with its tokens and payload secrets. Its jobs stay.`);
+  return exitCodes.ok;
+}

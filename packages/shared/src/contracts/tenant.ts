@@ -1,0 +1,179 @@
+import { z } from 'zod';
+import { priorityClasses } from './job-spec.js';
+
+/** The tenant that the token of the installation belongs to; it is always there. */
+export const defaultTenantName = 'default';
+
+export const tenantNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 lower-case letters, digits and -');
+
+/**
+ * What a token may be used for. `admin` is all of them, and everything about tenants, tokens and the audit log; it is for tokens of
+ * the default tenant alone.
+ */
+export const scopes = [
+  'jobs:read',
+  'jobs:write',
+  'templates:write',
+  'webhooks:read',
+  'webhooks:write',
+  'builders:read',
+  'builders:admin',
+  'tokens:admin',
+  'admin',
+] as const;
+export type Scope = (typeof scopes)[number];
+
+const limit = z.int().min(0).optional();
+
+/** What a tenant may take; what is absent is not limited. */
+export const tenantLimitsSchema = z.strictObject({
+  queued_jobs: limit.describe('Jobs that may wait at once'),
+  running_jobs: z.int().min(1).optional().describe('Jobs that may be built at once; others wait their turn'),
+  source_bytes: limit.describe('Bytes of all its stored sources together'),
+  requests_per_minute: z.int().min(1).optional().describe('Requests to the API'),
+});
+export type TenantLimits = z.output<typeof tenantLimitsSchema>;
+
+const imagePrefixSchema = z
+  .string()
+  .regex(
+    /^(?:\*|(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?\/)?[a-z0-9._/-]*[a-z0-9/])$/,
+    'must be a registry, a repository or a folder of repositories, as registry.example.com/team/, or *',
+  )
+  .max(255);
+
+/** The body of `PUT /v1/tenants/{name}`, and a tenant of the tenants file. */
+export const tenantSettingsSchema = z
+  .strictObject({
+    weight: z
+      .number()
+      .min(0.01)
+      .max(1000)
+      .default(1)
+      .describe('Its share of the fleet against other tenants'),
+    highest_priority: z
+      .enum(priorityClasses)
+      .default('high')
+      .describe('Jobs of a higher class are refused; those that name none get no higher one'),
+    limits: tenantLimitsSchema.default({}),
+    images: z
+      .array(imagePrefixSchema)
+      .max(64)
+      .describe(
+        'Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere',
+      ),
+  })
+  .meta({ id: 'TenantSettings' });
+export type TenantSettings = z.output<typeof tenantSettingsSchema>;
+
+const time = z.iso.datetime().describe('RFC 3339, UTC');
+
+export const tenantSchema = z
+  .object({
+    name: tenantNameSchema,
+    ...tenantSettingsSchema.shape,
+    managed_by: z.enum(['api', 'file']).describe('`file`: by the tenants file, so not to be changed here'),
+    usage: z
+      .object({ queued_jobs: z.int(), running_jobs: z.int(), source_bytes: z.int() })
+      .optional()
+      .describe('What it takes now'),
+    updated_at: time,
+  })
+  .meta({ id: 'Tenant' });
+export type TenantView = z.infer<typeof tenantSchema>;
+
+export const tokenIdSchema = z.string().regex(/^tok_[0-9a-z]{26}$/, 'must be tok_ and 26 letters and digits');
+
+/** The body of `POST /v1/tokens`. */
+export const tokenRequestSchema = z
+  .strictObject({
+    tenant: tenantNameSchema.optional().describe("The caller's own unless given; another needs `admin`"),
+    description: z.string().min(1).max(200),
+    scopes: z.array(z.enum(scopes)).min(1).max(scopes.length),
+    expires_in_days: z.int().min(1).max(3650).optional().describe('Never, unless given'),
+  })
+  .meta({ id: 'TokenRequest' });
+export type TokenRequest = z.output<typeof tokenRequestSchema>;
+
+export const tokenSchema = z
+  .object({
+    id: tokenIdSchema,
+    tenant: tenantNameSchema,
+    description: z.string(),
+    scopes: z.array(z.enum(scopes)),
+    managed_by: z.enum(['api', 'file']),
+    created_at: time,
+    expires_at: time.optional(),
+    last_used_at: time.optional().describe('To the minute'),
+  })
+  .meta({ id: 'Token' });
+export type TokenView = z.infer<typeof tokenSchema>;
+
+/** The answer of `POST /v1/tokens`. */
+export const createdTokenSchema = tokenSchema
+  .extend({ token: z.string().describe('The token itself, which is never shown again') })
+  .meta({ id: 'CreatedToken' });
+
+/** Who a token belongs to, and what it may be used for. */
+export const whoamiSchema = z
+  .object({
+    tenant: tenantSchema,
+    token: z.object({
+      id: z.string().describe('`API_TOKEN` for that of the installation'),
+      description: z.string().optional(),
+      scopes: z.array(z.enum(scopes)),
+      expires_at: time.optional(),
+    }),
+  })
+  .meta({ id: 'Whoami' });
+
+export const payloadSecretSchema = z
+  .object({
+    id: z.string().regex(/^pay_[0-9a-z]{26}$/),
+    tenant: tenantNameSchema,
+    managed_by: z.enum(['api', 'file']),
+    created_at: time,
+  })
+  .meta({ id: 'PayloadSecret' });
+export type PayloadSecretView = z.infer<typeof payloadSecretSchema>;
+
+/** The answer of `POST /v1/tenants/{name}/payload-secrets`. */
+export const createdPayloadSecretSchema = payloadSecretSchema
+  .extend({ secret: z.string().describe('The secret itself, which is never shown again') })
+  .meta({ id: 'CreatedPayloadSecret' });
+
+/** One tenant of the tenants file, with what it proves itself by. Secrets are named by the files that hold them, tokens by their hashes. */
+const fileTenantSchema = z.strictObject({
+  name: tenantNameSchema,
+  ...tenantSettingsSchema.shape,
+  tokens: z
+    .array(
+      z.strictObject({
+        description: z.string().min(1).max(200),
+        sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the token, in hexadecimal digits'),
+        scopes: z.array(z.enum(scopes)).min(1),
+        expires_at: z.iso.datetime().optional(),
+      }),
+    )
+    .max(100)
+    .default([]),
+  payload_secret_files: z
+    .array(z.string().min(1))
+    .max(4)
+    .default([])
+    .describe('Files that hold secrets which payloads of POST /build are signed with'),
+});
+
+/** The tenants file: YAML or JSON. */
+export const tenantsFileSchema = z.strictObject({
+  tenants: z
+    .array(fileTenantSchema)
+    .max(1000)
+    .refine(
+      (tenants) => new Set(tenants.map(({ name }) => name)).size === tenants.length,
+      'must not name a tenant twice',
+    ),
+});
+export type TenantsFile = z.output<typeof tenantsFileSchema>;

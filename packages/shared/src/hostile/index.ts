@@ -1,0 +1,22 @@
+import type { HostileArchive } from './case.js';
+import { headerArchives } from './headers.js';
+import { linkArchives } from './links.js';
+import { nameArchives } from './names.js';
+import { numberArchives } from './numbers.js';
+import { pathArchives } from './paths.js';
+import { shapeArchives } from './shapes.js';
+
+export { gnuLong, pax, record } from './blocks.js';
+export { digestOf, type HostileArchive, type NormalForm } from './case.js';
+export { type HugeArchive, hugeArchives } from './huge.js';
+export { contextOfPayloads, type HostilePayload, hostilePayloads } from './payloads.js';
+
+/** Every small archive of the corpus: what tests send to whatever takes archives. No service imports this. */
+export const hostileArchives = (): HostileArchive[] => [
+  ...pathArchives(),
+  ...linkArchives(),
+  ...headerArchives(),
+  ...numberArchives(),
+  ...nameArchives(),
+  ...shapeArchives(),
+];

@@ -1,0 +1,157 @@
+import { archive, entry, file, folder, gnuLong, hardLink, pax, symlink } from './blocks.js';
+import { family, type HostileArchive } from './case.js';
+
+const ok = file('ok', 'fine');
+const unsafe = 'source_link_unsafe';
+const conflict = 'source_path_conflict';
+const duplicate = 'source_path_duplicate';
+
+/** Links that lead out, and names that are written through links. */
+export const linkArchives = (): HostileArchive[] => [
+  ...family('CVE-2026-23745: link targets that nobody looked at', [
+    ['an absolute link', unsafe, archive(ok, symlink('l', '/etc/passwd'))],
+    ['an absolute link that is never used', unsafe, archive(symlink('l', '//etc'), ok)],
+    ['a link that climbs out', unsafe, archive(ok, symlink('l', '../x'))],
+    ['a link that climbs out of its folder twice', unsafe, archive(ok, symlink('a/l', '../../x'))],
+    [
+      'a link that climbs within',
+      { ok: 'fine', a: '/', 'a/l': '-> ../ok' },
+      archive(ok, symlink('a/l', '../ok')),
+    ],
+    ['a hard link to what is outside', unsafe, archive(ok, hardLink('h', '/etc/passwd'))],
+    ['a hard link that climbs', unsafe, archive(ok, hardLink('h', '../ok'))],
+    ['a hard link that climbs and comes back', unsafe, archive(ok, hardLink('h', 'a/../ok'))],
+    ['a long link that climbs out', unsafe, archive(ok, gnuLong('../x', 'K'), symlink('l', 'y'))],
+    ['a pax link that climbs out', unsafe, archive(ok, pax({ linkpath: '../x' }), symlink('l', 'y'))],
+    [
+      'a pax hard link that climbs out',
+      unsafe,
+      archive(ok, pax({ linkpath: '../../etc/passwd' }), hardLink('l', 'ok')),
+    ],
+  ]),
+  ...family('CVE-2026-24842: a hard link checked from its folder and made from the root', [
+    [
+      'a hard link that is safe only from below',
+      unsafe,
+      archive(ok, hardLink('a/b/c/d/h', '../../../../etc/passwd')),
+    ],
+    ['a hard link read from its own folder', unsafe, archive(file('a/b'), hardLink('a/h', 'b'))],
+  ]),
+  ...family('CVE-2026-26960: a hard link through a chain of links', [
+    [
+      'two links and a hard link through them',
+      unsafe,
+      archive(
+        symlink('a/b/c/up', '../..'),
+        symlink('a/b/escape', 'c/up/../..'),
+        hardLink('exfil', 'a/b/escape/secret'),
+      ),
+    ],
+    ['a hard link through a link', unsafe, archive(file('d/x'), symlink('l', 'd'), hardLink('h', 'l/x'))],
+    [
+      'the chain alone',
+      unsafe,
+      archive(symlink('a/b/c/up', '../..'), symlink('a/b/escape', 'c/up/../..'), ok),
+    ],
+  ]),
+  ...family('CVE-2026-29786, CVE-2026-31802: targets relative to a drive', [
+    ['a link behind a drive that climbs', unsafe, archive(ok, symlink('l', 'C:../../../target.txt'))],
+    ['a hard link behind a drive that climbs', unsafe, archive(ok, hardLink('l', 'C:../../target.txt'))],
+    [
+      'a link with backslashes, plain characters here',
+      { ok: 'fine', l: '-> ..\\..\\x' },
+      archive(ok, symlink('l', '..\\..\\x')),
+    ],
+  ]),
+  ...family('CVE-2021-32803, CVE-2021-37712: a folder that becomes a link, a file through a link', [
+    ['a file below a link', conflict, archive(ok, symlink('l', 'd'), file('l/below'))],
+    ['a file below a link to the root', conflict, archive(ok, symlink('l', '.'), file('l/below'))],
+    ['a file below a link that comes later', conflict, archive(file('l/below'), symlink('l', 'd'))],
+    [
+      'a folder, the link in its place, a file through it',
+      conflict,
+      archive(folder('d'), symlink('d/e', '..'), file('d/e/x')),
+    ],
+    ['a folder replaced by a link', duplicate, archive(folder('d'), symlink('d', 'x'), file('d/x'))],
+    ['a link replaced by a folder', duplicate, archive(symlink('d', 'x'), folder('d'), file('d/x'))],
+    ['a link in place of a folder with a file', conflict, archive(file('d/e/x'), symlink('d/e', '..'))],
+    ['a link in place of a file', duplicate, archive(ok, symlink('ok', 'x'))],
+    ['a file in place of a link', duplicate, archive(ok, symlink('l', 'ok'), file('l', 'over'))],
+    [
+      'the same link twice, elsewhere (CVE-2021-37701)',
+      duplicate,
+      archive(ok, symlink('l', 'ok'), symlink('l/', 'x')),
+    ],
+    ['a folder below a file', conflict, archive(ok, folder('ok/below'))],
+    ['a hard link below a link', conflict, archive(ok, symlink('l', '.'), hardLink('l/h', 'ok'))],
+    [
+      'a link and a folder spelt otherwise (CVE-2026-33056)',
+      duplicate,
+      archive(ok, symlink('l', '.'), folder('l/.')),
+    ],
+  ]),
+  ...family('chains of links', [
+    [
+      'a chain that climbs out',
+      unsafe,
+      archive(ok, symlink('d1/d2/up', '../..'), symlink('l', 'd1/d2/up/..')),
+    ],
+    [
+      'the same chain, the other way round',
+      unsafe,
+      archive(symlink('l', 'd1/d2/up/..'), symlink('d1/d2/up', '../..'), ok),
+    ],
+    ['a link through a link to the root', unsafe, archive(ok, symlink('r', '.'), symlink('l', 'r/../x'))],
+    ['a link to itself', unsafe, archive(ok, symlink('l', 'l'))],
+    ['two links to each other', unsafe, archive(ok, symlink('a', 'b'), symlink('b', 'a'))],
+    ['a link into itself', unsafe, archive(ok, symlink('l', 'l/x'))],
+    [
+      'a chain of 50',
+      unsafe,
+      archive(ok, ...Array.from({ length: 50 }, (_, i) => symlink(`l${i}`, `l${i + 1}`))),
+    ],
+    [
+      'forty links that double at each step',
+      unsafe,
+      archive(
+        ok,
+        symlink('l0', '.'),
+        ...Array.from({ length: 40 }, (_, i) => symlink(`l${i + 1}`, `l${i}/l${i}`)),
+      ),
+    ],
+    [
+      'a link to what is not there',
+      { ok: 'fine', l: '-> missing/../x' },
+      archive(ok, symlink('l', 'missing/../x')),
+    ],
+  ]),
+  ...family('links that are none', [
+    ['a link with a zero byte', unsafe, archive(ok, pax({ linkpath: 'a\0b' }), symlink('l', 'y'))],
+    ['a link without a target', unsafe, archive(ok, symlink('l', ''))],
+    ['a link of 5,000 bytes', unsafe, archive(ok, gnuLong('x/'.repeat(2500), 'K'), symlink('l', 'y'))],
+    [
+      'a target that is not UTF-8',
+      'source_path_unsafe',
+      archive(ok, entry({ path: 'l', type: '2', link: Buffer.from([0x61, 0xff]) })),
+    ],
+    [
+      'a link with content',
+      'source_corrupt',
+      archive(ok, entry({ path: 'l', type: '2', link: 'ok' }, 'content')),
+    ],
+    [
+      'a hard link with content (CVE-2024-12905)',
+      'source_corrupt',
+      archive(ok, entry({ path: 'l', type: '1', link: 'ok' }, 'content')),
+    ],
+    ['a hard link to what comes later', unsafe, archive(hardLink('h', 'ok'), ok)],
+    ['a hard link to a link', unsafe, archive(ok, symlink('l', 'ok'), hardLink('h', 'l'))],
+    ['a hard link to a folder', unsafe, archive(file('d/x'), hardLink('h', 'd'))],
+    ['a hard link to itself', unsafe, archive(ok, hardLink('h', 'h'))],
+    [
+      'a hard link to a hard link, both copies',
+      { ok: 'fine', h: 'fine', i: 'fine' },
+      archive(ok, hardLink('h', 'ok'), hardLink('i', './h')),
+    ],
+  ]),
+];

@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto';
+import { Secret } from '../config/index.js';
+import type { PayloadSecretView } from '../contracts/index.js';
+import { SlipwayError } from '../errors/index.js';
+import { newId } from '../ids/index.js';
+import type { Keys, Redis } from '../redis/index.js';
+import { seal, unseal } from '../signing/index.js';
+
+/** A secret that payloads of `POST /build` may be signed with. */
+export interface PayloadSecretRecord {
+  readonly id: string;
+  readonly tenant: string;
+  readonly managedBy: 'api' | 'file';
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly secret: Secret;
+}
+
+interface PayloadSecretStoreOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** 32 bytes; what is stored is sealed with it. */
+  readonly sealingKey: Buffer;
+}
+
+/** Every payload is checked against all of them as it streams. */
+const maxSecrets = 32;
+
+interface Stored {
+  readonly tenant: string;
+  readonly managed_by: 'api' | 'file';
+  readonly created_at: number;
+  readonly sealed: string;
+}
+
+/** The payload secrets of tenants, besides that of the installation. */
+export class PayloadSecretStore {
+  readonly #options: PayloadSecretStoreOptions;
+
+  constructor(options: PayloadSecretStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Makes one, unless it is given. Throws `payload_secret_limit` when there are as many as may be. */
+  async create(
+    tenant: string,
+    { text, managedBy = 'api' }: { text?: string; managedBy?: PayloadSecretRecord['managedBy'] } = {},
+  ): Promise<PayloadSecretRecord> {
+    const { redis, keys, sealingKey } = this.#options;
+    if ((await redis.hlen(keys.payloadSecrets)) >= maxSecrets) {
+      throw new SlipwayError('payload_secret_limit', `No more than ${maxSecrets} may be kept.`);
+    }
+    const id = newId('pay');
+    const secret = text ?? randomBytes(32).toString('hex');
+    const stored: Stored = {
+      tenant,
+      managed_by: managedBy,
+      created_at: Date.now(),
+      sealed: seal(sealingKey, secret, `${tenant}/${id}`),
+    };
+    await redis
+      .multi()
+      .hset(keys.payloadSecrets, id, JSON.stringify(stored))
+      .publish(keys.tenantChanges, tenant)
+      .exec();
+    return { id, tenant, managedBy, createdAt: stored.created_at, secret: new Secret(secret) };
+  }
+
+  /** Those of all tenants, or of one. */
+  async list(tenant?: string): Promise<PayloadSecretRecord[]> {
+    const { redis, keys, sealingKey } = this.#options;
+    const all = Object.entries(await redis.hgetall(keys.payloadSecrets)).map(([id, text]) => {
+      const { tenant: whose, managed_by, created_at, sealed } = JSON.parse(text) as Stored;
+      const secret = new Secret(unseal(sealingKey, sealed, `${whose}/${id}`));
+      return { id, tenant: whose, managedBy: managed_by, createdAt: created_at, secret };
+    });
+    return all
+      .filter((record) => tenant === undefined || record.tenant === tenant)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** False when the tenant has none of this id. */
+  async remove(tenant: string, id: string): Promise<boolean> {
+    const { redis, keys } = this.#options;
+    const text = await redis.hget(keys.payloadSecrets, id);
+    if (text === null || (JSON.parse(text) as Stored).tenant !== tenant) return false;
+    const replies = await redis
+      .multi()
+      .hdel(keys.payloadSecrets, id)
+      .publish(keys.tenantChanges, tenant)
+      .exec();
+    return replies?.[0]?.[1] === 1;
+  }
+}
+
+/** What may be shown of it. */
+export function toPayloadSecret({
+  id,
+  tenant,
+  managedBy,
+  createdAt,
+}: PayloadSecretRecord): PayloadSecretView {
+  return { id, tenant, managed_by: managedBy, created_at: new Date(createdAt).toISOString() };
+}

@@ -1,0 +1,129 @@
+import {
+  defaultTenantName,
+  type TenantSettings,
+  type TenantView,
+  tenantSettingsSchema,
+} from '../contracts/index.js';
+import type { Keys, Redis } from '../redis/index.js';
+
+/** A tenant as it stands. Times are milliseconds since the epoch. */
+export interface TenantRecord {
+  readonly name: string;
+  readonly settings: TenantSettings;
+  /** `file`: the tenants file says so, and only that changes it. */
+  readonly managedBy: 'api' | 'file';
+  readonly updatedAt: number;
+}
+
+export interface TenantUsage {
+  readonly queuedJobs: number;
+  readonly runningJobs: number;
+  readonly sourceBytes: number;
+}
+
+interface TenantStoreOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+}
+
+/** What the default tenant is until somebody says otherwise. */
+const defaultSettings: TenantSettings = tenantSettingsSchema.parse({ images: ['*'] });
+
+/** Who uses the installation, and how much of it each may take. Scripts of the job store read `running_jobs` (jobs/lua). */
+export class TenantStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+
+  constructor({ redis, keys }: TenantStoreOptions) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /** The default tenant is always there. */
+  async get(name: string): Promise<TenantRecord | undefined> {
+    return parseTenant(name, await this.#redis.hgetall(this.#keys.tenant(name)));
+  }
+
+  /** By name, those after one of them. */
+  async list({ limit, after }: { limit: number; after?: string | undefined }): Promise<TenantRecord[]> {
+    const start = after === undefined ? '-' : `(${after}`;
+    const names = await this.#redis.zrangebylex(this.#keys.tenants, start, '+', 'LIMIT', 0, limit);
+    return (await Promise.all(names.map((name) => this.get(name)))).flatMap((record) => record ?? []);
+  }
+
+  /** Says what a tenant is. True when it was not known before. */
+  async put(
+    name: string,
+    settings: TenantSettings,
+    managedBy: TenantRecord['managedBy'] = 'api',
+  ): Promise<boolean> {
+    const replies = await this.#redis
+      .multi()
+      .del(this.#keys.tenant(name))
+      .hset(this.#keys.tenant(name), {
+        settings: JSON.stringify(settings),
+        ...(settings.limits.running_jobs !== undefined && { running_jobs: settings.limits.running_jobs }),
+        managed_by: managedBy,
+        updated_at: Date.now(),
+      })
+      .zadd(this.#keys.tenants, 0, name)
+      .publish(this.#keys.tenantChanges, name)
+      .exec();
+    return replies?.[2]?.[1] === 1;
+  }
+
+  /** Its jobs, functions and endpoints stay; nobody has access to them any more. False when it was not known. */
+  async remove(name: string): Promise<boolean> {
+    const replies = await this.#redis
+      .multi()
+      .del(this.#keys.tenant(name))
+      .zrem(this.#keys.tenants, name)
+      .publish(this.#keys.tenantChanges, name)
+      .exec();
+    return replies?.[1]?.[1] === 1;
+  }
+
+  async usage(name: string): Promise<TenantUsage> {
+    const [queuedJobs, runningJobs, bytes] = await Promise.all([
+      this.#redis.zcard(this.#keys.index(`tenant:${name}:queued`)),
+      this.#redis.zcard(this.#keys.index(`tenant:${name}:running`)),
+      this.#redis.get(this.#keys.sourceBytes(name)),
+    ]);
+    return { queuedJobs, runningJobs, sourceBytes: Number(bytes ?? 0) };
+  }
+}
+
+function parseTenant(name: string, fields: Readonly<Record<string, string>>): TenantRecord | undefined {
+  const { settings, managed_by, updated_at } = fields;
+  if (settings === undefined) {
+    return name === defaultTenantName
+      ? { name, settings: defaultSettings, managedBy: 'api', updatedAt: 0 }
+      : undefined;
+  }
+  return {
+    name,
+    settings: tenantSettingsSchema.parse(JSON.parse(settings)),
+    managedBy: managed_by === 'file' ? 'file' : 'api',
+    updatedAt: Number(updated_at),
+  };
+}
+
+/** The record as the API shows it. */
+export function toTenant(
+  { name, settings, managedBy, updatedAt }: TenantRecord,
+  usage?: TenantUsage,
+): TenantView {
+  return {
+    name,
+    ...settings,
+    managed_by: managedBy,
+    ...(usage && {
+      usage: {
+        queued_jobs: usage.queuedJobs,
+        running_jobs: usage.runningJobs,
+        source_bytes: usage.sourceBytes,
+      },
+    }),
+    updated_at: new Date(updatedAt).toISOString(),
+  };
+}

@@ -1,0 +1,25 @@
+import { type Endpoint, endpoint } from '../http/operation.js';
+import { auditPageSchema, auditQuerySchema } from './contract.js';
+import type { AuditLog } from './log.js';
+
+export function auditEndpoint({ audit }: { audit: Pick<AuditLog, 'list'> }): Endpoint {
+  return endpoint(
+    {
+      id: 'listAudit',
+      method: 'get',
+      path: '/v1/audit',
+      scope: 'admin',
+      tag: 'Audit',
+      summary: 'Who changed what, and what was refused to whom, newest first',
+      description:
+        'Every request that is not a read, and every one that was refused for want of a token or of its scope. Entries are never changed; the oldest go by number and by age.',
+      query: auditQuerySchema,
+      answers: { 200: { description: 'A page', content: { 'application/json': auditPageSchema } } },
+      errors: ['request_invalid', 'redis_unavailable'],
+    },
+    async ({ query, res }) => {
+      const { entries, next } = await audit.list(query);
+      res.json({ entries, ...(next !== undefined && { next_cursor: next }) });
+    },
+  );
+}

@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Component } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import type { AuditEntryView, AuditQuery } from './contract.js';
+
+export type AuditEntry = Omit<AuditEntryView, 'id' | 'at'>;
+
+interface AuditLogOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly logger: Logger;
+  readonly maxEntries: number;
+  readonly keptMs: number;
+}
+
+const trimEveryMs = 3_600_000;
+/** Entries are read in runs of this many, and no more than so many runs for one page. */
+const run = 1_000;
+const maxRuns = 10;
+
+/**
+ * Who changed what: a stream that is only ever added to, and loses its oldest entries by number and by age. An entry is written when the request has been answered;
+ * if that fails it is logged as an error, with all that the entry says.
+ */
+export class AuditLog implements Component {
+  readonly name = 'audit';
+  readonly #options: AuditLogOptions;
+  readonly #writing = new Set<Promise<void>>();
+
+  constructor(options: AuditLogOptions) {
+    this.#options = options;
+  }
+
+  add(entry: AuditEntry): void {
+    const { redis, keys, logger, maxEntries } = this.#options;
+    const written = redis
+      .xadd(keys.audit, 'MAXLEN', '~', maxEntries, '*', ...fieldsOf(entry))
+      .then(() => undefined)
+      .catch((error: unknown) => {
+        logger.error({ err: error, request_id: entry.request_id, entry }, 'not written to the audit log');
+      })
+      .finally(() => this.#writing.delete(written));
+    this.#writing.add(written);
+  }
+
+  /** Once everything is written that was added. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#writing);
+  }
+
+  /** Newest first. */
+  async list({
+    since,
+    until,
+    cursor,
+    limit,
+    ...wanted
+  }: AuditQuery): Promise<{ entries: AuditEntryView[]; next: string | undefined }> {
+    const { redis, keys } = this.#options;
+    const first = Math.max(this.#oldestMs(), since === undefined ? 0 : Date.parse(since));
+    const entries: AuditEntryView[] = [];
+    let end = cursor !== undefined ? `(${cursor}` : until !== undefined ? String(Date.parse(until)) : '+';
+    for (let runs = 0; runs < maxRuns; runs++) {
+      const found = await redis.xrevrange(keys.audit, end, String(first), 'COUNT', run);
+      for (const [at, [id, fields]] of found.entries()) {
+        const entry = parse(id, fields);
+        if (!fits(entry, wanted)) continue;
+        entries.push(entry);
+        if (entries.length === limit) {
+          return { entries, next: at === found.length - 1 && found.length < run ? undefined : id };
+        }
+      }
+      const last = found.at(-1);
+      if (!last || found.length < run) return { entries, next: undefined };
+      end = `(${last[0]}`;
+    }
+    return { entries, next: end.slice(1) };
+  }
+
+  /** Takes away what is too old. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { redis, keys, logger } = this.#options;
+    while (!signal.aborted) {
+      await redis.xtrim(keys.audit, 'MINID', this.#oldestMs()).catch((error: unknown) => {
+        logger.warn({ err: error }, 'old entries of the audit log were not removed');
+      });
+      await sleep(trimEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  #oldestMs(): number {
+    return Math.max(0, Date.now() - this.#options.keptMs);
+  }
+}
+
+function fits(entry: AuditEntryView, wanted: Pick<AuditQuery, 'tenant' | 'token' | 'operation'>): boolean {
+  return (['tenant', 'token', 'operation'] as const).every(
+    (field) => wanted[field] === undefined || entry[field] === wanted[field],
+  );
+}
+
+/** The same fields each time, so that the stream stores their names once. */
+function fieldsOf(entry: AuditEntry): (string | number)[] {
+  const { request_id, tenant = '', token = '', operation = '', method, path, records } = entry;
+  const { status, code = '', address, user_agent = '' } = entry;
+  return Object.entries({
+    ...{ request_id, tenant, token, operation, method, path, records: records.join(' '), status, code },
+    ...{ address, user_agent },
+  }).flat();
+}
+
+function parse(id: string, list: readonly string[]): AuditEntryView {
+  const fields: Record<string, string> = {};
+  for (let at = 0; at < list.length; at += 2) fields[list[at] as string] = list[at + 1] as string;
+  const { request_id = '', method = '', path = '', records = '', status, address = '' } = fields;
+  const optional = Object.fromEntries(
+    (['tenant', 'token', 'operation', 'code', 'user_agent'] as const).flatMap((name) =>
+      fields[name] ? [[name, fields[name]]] : [],
+    ),
+  );
+  return {
+    id,
+    at: new Date(Number.parseInt(id, 10)).toISOString(),
+    request_id,
+    method,
+    path,
+    records: records.split(' ').filter((record) => record !== ''),
+    status: Number(status),
+    address,
+    ...optional,
+  };
+}

@@ -1,0 +1,77 @@
+import type { RequestHandler, Response } from 'express';
+import { clientAddress, clientNetwork } from '../http/client-address.js';
+import type { Endpoint } from '../http/operation.js';
+import { requestIdOf } from '../http/request-id.js';
+import { Tally } from '../limits/tally.js';
+import type { Principal } from '../tenants/directory.js';
+import type { AuditLog } from './log.js';
+
+interface RecordOptions {
+  readonly log: Pick<AuditLog, 'add'>;
+  readonly operations: readonly Pick<Endpoint['operation'], 'id' | 'method' | 'path'>[];
+}
+
+/** So many refusals for want of a token are recorded of an address in a minute: nobody is to push out what others did. */
+const unknownPerMinute = 60;
+const longestPath = 512;
+const longestAgent = 200;
+const longestRecord = 256;
+
+/** Records what is not a read, and what was refused, once it has been answered. */
+export function recordRequests({ log, operations }: RecordOptions): RequestHandler {
+  const routes = operations.map(({ id, method, path }) => ({ id, method, pattern: patternOf(path) }));
+  const unknown = new Tally({ limit: unknownPerMinute, windowMs: 60_000 });
+  return (req, res, next) => {
+    const { method, originalUrl } = req;
+    const isRead = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+    // Gone once the connection is closed, unless it was read before.
+    void req.socket.remoteAddress;
+    res.once('close', () => {
+      const status = res.headersSent ? res.statusCode : 0;
+      const refused = status === 401 || status === 403;
+      if (!refused && isRead) return;
+      if (status === 401 && !unknown.add(clientNetwork(req))) return;
+      const path = originalUrl
+        .replace(/\?.*$/s, '')
+        .replaceAll(/[^\x21-\x7e]/g, '?')
+        .slice(0, longestPath);
+      const principal = res.locals.principal as Principal | undefined;
+      const operation = routes.find((route) => {
+        return route.method === method.toLowerCase() && route.pattern.test(path);
+      })?.id;
+      const { code } = res.locals as { code?: string };
+      const agent = req
+        .get('user-agent')
+        ?.replaceAll(/[^\x20-\x7e]/g, '?')
+        .slice(0, longestAgent);
+      log.add({
+        request_id: requestIdOf(res),
+        ...(principal && { tenant: principal.account.name, token: principal.token }),
+        ...(operation !== undefined && { operation }),
+        method,
+        path,
+        records: recordsOf(path, res),
+        status,
+        ...(code !== undefined && { code }),
+        address: clientAddress(req),
+        ...(agent !== undefined && { user_agent: agent }),
+      });
+    });
+    next();
+  };
+
+  /** What the parts of the paths stand for that are not the same for all: of the request, and of what it made. */
+  function recordsOf(path: string, res: Response): string[] {
+    const paths = [path, res.getHeader('location')].filter((each) => typeof each === 'string');
+    const named = paths.flatMap((each) => {
+      const found = routes.map(({ pattern }) => pattern.exec(each)).find((match) => match !== null);
+      return found && found.length > 1 ? [found.slice(1).join('/')] : [];
+    });
+    const job = res.getHeader('x-slipway-job');
+    const all = [...named, ...(typeof job === 'string' ? [job] : [])];
+    return [...new Set(all)].map((record) => record.slice(0, longestRecord));
+  }
+}
+
+const patternOf = (path: string) =>
+  new RegExp(`^${path.replaceAll(/[.*+?^$()|[\]\\]/g, '\\$&').replaceAll(/\{\w+\}/g, '([^/]+)')}/?$`, 'i');

@@ -1,0 +1,13 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestHandler, Response } from 'express';
+
+const header = 'X-Request-Id';
+
+/** Gives each request an id, its own if it brings a sane one; the answer, its problem, log lines and the audit log have it. */
+export const requestIds: RequestHandler = (req, res, next) => {
+  const given = req.get(header);
+  res.setHeader(header, given !== undefined && /^[\w.:+/=-]{1,128}$/.test(given) ? given : randomUUID());
+  next();
+};
+
+export const requestIdOf = (res: Response): string => String(res.getHeader(header));

@@ -1,0 +1,60 @@
+import { SlipwayError } from '@slipway/shared/errors';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import type { RequestHandler, Response } from 'express';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { accountOf } from '../http/auth.js';
+import type { Account } from '../tenants/account.js';
+
+const windowSeconds = 60;
+
+/** Counts the requests of tenants who may send so many a minute, over all API processes. Others cost nothing. */
+export class RequestRate {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  /** By how many they let pass; there are as many as tenants have different limits. */
+  readonly #limiters = new Map<number, RateLimiterRedis>();
+
+  constructor({ redis, keys }: { redis: Redis; keys: Keys }) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /**
+   * Counts a request, and says in `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10) how the tenant stands. Throws `rate_limited`, or what
+   * Redis throws: without it nothing else would be answered either.
+   */
+  async count({ name, settings: { limits } }: Account, res: Response): Promise<void> {
+    const limit = limits.requests_per_minute;
+    if (limit === undefined) return;
+    const state = await this.#limiter(limit)
+      .consume(this.#keys.requestRate(name))
+      .catch((refusal: unknown) => {
+        if (refusal instanceof RateLimiterRes) return refusal;
+        throw refusal;
+      });
+    const seconds = Math.max(1, Math.ceil(state.msBeforeNext / 1_000));
+    res.set('RateLimit-Policy', `"requests";q=${limit};w=${windowSeconds}`);
+    res.set('RateLimit', `"requests";r=${state.remainingPoints};t=${seconds}`);
+    if (state.consumedPoints <= limit) return;
+    const detail = `${name} may send ${limit} requests a minute.`;
+    throw new SlipwayError('rate_limited', detail, { retryAfter: seconds });
+  }
+
+  #limiter(points: number): RateLimiterRedis {
+    const held = this.#limiters.get(points);
+    if (held) return held;
+    const made = new RateLimiterRedis({
+      ...{ storeClient: this.#redis, points, duration: windowSeconds, keyPrefix: '' },
+    });
+    this.#limiters.set(points, made);
+    return made;
+  }
+}
+
+/** Only behind `requireToken`. */
+export const limitRequests =
+  (rate: RequestRate): RequestHandler =>
+  async (_req, res, next) => {
+    await rate.count(accountOf(res), res);
+    next();
+  };

@@ -1,0 +1,159 @@
+import { timingSafeEqual } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Secret } from '@slipway/shared/config';
+import { defaultTenantName, type Scope } from '@slipway/shared/contracts';
+import { type Component, untilAborted } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import {
+  type PayloadSecretStore,
+  type TenantStore,
+  type TokenRecord,
+  type TokenStore,
+  tokenHash,
+} from '@slipway/shared/tenants';
+import { LRUCache } from 'lru-cache';
+import { type Account, toAccount } from './account.js';
+
+/** Who sent a request. */
+export interface Principal {
+  readonly account: Account;
+  readonly scopes: readonly Scope[];
+  /** The id of the token; `API_TOKEN` for that of the installation. */
+  readonly token: string;
+}
+
+/** A secret that payloads of `POST /build` may be signed with, and whose jobs it makes. */
+export interface PayloadSigner {
+  readonly account: Account;
+  readonly secret: Secret;
+}
+
+interface DirectoryOptions {
+  readonly tenants: TenantStore;
+  readonly tokens: TokenStore;
+  readonly payloadSecrets: PayloadSecretStore;
+  /** The token of the installation, which may do everything. */
+  readonly apiToken: Secret;
+  /** That of the installation: what it signs belongs to the default tenant. */
+  readonly payloadSecret: Secret;
+  /** A connection of its own, that it listens on. */
+  readonly subscriber: Redis;
+  readonly keys: Keys;
+  readonly logger: Logger;
+}
+
+export const apiTokenId = 'API_TOKEN';
+/** In place of a token, where a payload was signed. */
+export const payloadSecretId = 'payload_secret';
+
+/** What was looked up is believed for so long, should nobody tell of a change. */
+const believedMs = 5_000;
+/** Uses of a token are noted once in so long. */
+const notedEveryMs = 60_000;
+const retryMs = 1_000;
+
+/** What was found by a key; also that there is nothing. */
+type Held<T> = LRUCache<string, { readonly found: T | undefined }>;
+
+/** Who may do what, kept at hand: looked up once and then believed until somebody says that it has changed. */
+export class Directory implements Component {
+  readonly name = 'directory';
+  readonly #options: DirectoryOptions;
+  readonly #apiTokenHash: string;
+  readonly #tokens: Held<TokenRecord> = new LRUCache({ max: 10_000, ttl: believedMs });
+  readonly #accounts: Held<Account> = new LRUCache({ max: 10_000, ttl: believedMs });
+  readonly #noted = new LRUCache<string, true>({ max: 10_000, ttl: notedEveryMs });
+  /** How many changes were heard of. What was looked up before one is not kept after it. */
+  #changes = 0;
+  #signers: { readonly list: readonly PayloadSigner[]; readonly until: number } | undefined;
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+    this.#apiTokenHash = tokenHash(options.apiToken.reveal());
+  }
+
+  /** Whose token this is; undefined for one that is unknown, has expired, or whose tenant is gone. */
+  async principal(text: string): Promise<Principal | undefined> {
+    const hash = tokenHash(text);
+    if (timingSafeEqual(Buffer.from(hash), Buffer.from(this.#apiTokenHash))) {
+      const account = await this.account(defaultTenantName);
+      return account && { account, scopes: ['admin'], token: apiTokenId };
+    }
+    const { tokens } = this.#options;
+    const record = await this.#held(this.#tokens, hash, () => tokens.find(text));
+    if (!record || (record.expiresAt !== undefined && record.expiresAt <= Date.now())) return undefined;
+    const account = await this.account(record.tenant);
+    if (!account) return undefined;
+    this.#note(record.id);
+    return { account, scopes: record.scopes, token: record.id };
+  }
+
+  async account(name: string): Promise<Account | undefined> {
+    return await this.#held(this.#accounts, name, async () => {
+      const record = await this.#options.tenants.get(name);
+      return record && toAccount(record);
+    });
+  }
+
+  async #held<T>(cache: Held<T>, key: string, look: () => Promise<T | undefined>): Promise<T | undefined> {
+    const held = cache.get(key);
+    if (held) return held.found;
+    const before = this.#changes;
+    const found = await look();
+    if (before === this.#changes) cache.set(key, { found });
+    return found;
+  }
+
+  /** All who may sign payloads. */
+  async signers(): Promise<readonly PayloadSigner[]> {
+    if (this.#signers && this.#signers.until > Date.now()) return this.#signers.list;
+    const { payloadSecrets, payloadSecret, tenants } = this.#options;
+    const before = this.#changes;
+    const owned = [{ tenant: defaultTenantName, secret: payloadSecret }, ...(await payloadSecrets.list())];
+    const list = await Promise.all(
+      owned.map(async ({ tenant, secret }) => {
+        const record = await tenants.get(tenant);
+        return record ? [{ account: toAccount(record), secret }] : [];
+      }),
+    );
+    const signers = { list: list.flat(), until: Date.now() + believedMs };
+    if (before === this.#changes) this.#signers = signers;
+    return signers.list;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { subscriber, keys, logger } = this.#options;
+    // What was said while the connection was away is not said again.
+    subscriber.on('message', () => this.forget()).on('ready', () => this.forget());
+    while (!signal.aborted) {
+      try {
+        await untilAborted(subscriber.subscribe(keys.tenantChanges), signal);
+        break;
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ err: error }, 'changes of tenants are not heard of at once');
+        await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+    if (signal.aborted) return;
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  }
+
+  /** Looks everything up again. */
+  forget(): void {
+    this.#changes++;
+    this.#tokens.clear();
+    this.#accounts.clear();
+    this.#signers = undefined;
+  }
+
+  #note(id: string): void {
+    if (this.#noted.has(id)) return;
+    this.#noted.set(id, true);
+    this.#options.tokens.used(id).catch((error: unknown) => {
+      this.#noted.delete(id);
+      this.#options.logger.warn({ err: error, token: id }, 'the use of a token was not noted');
+    });
+  }
+}

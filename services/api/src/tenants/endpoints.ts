@@ -1,0 +1,195 @@
+import {
+  defaultTenantName,
+  tenantNameSchema,
+  tenantSchema,
+  tenantSettingsSchema,
+  whoamiSchema,
+} from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { type TenantRecord, toTenant } from '@slipway/shared/tenants';
+import { z } from 'zod';
+import { principalOf } from '../http/auth.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import type { Directory } from './directory.js';
+import { payloadSecretEndpoints } from './payload-secret-endpoints.js';
+import { removeTenant, revokeAll, type TenantStores } from './remove-tenant.js';
+import { tokenEndpoints } from './token-endpoints.js';
+
+export interface TenantEndpointsDeps extends TenantStores {
+  /** Told of every change, so that this process does not wait to hear of its own. */
+  readonly directory: Pick<Directory, 'forget'>;
+}
+
+const path = z.object({ name: tenantNameSchema });
+
+const listQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: tenantNameSchema.optional().describe('`next_cursor` of the page before'),
+});
+
+const tenantPageSchema = z
+  .object({
+    tenants: z.array(tenantSchema),
+    next_cursor: z.string().optional().describe('Absent on the last page'),
+  })
+  .meta({ id: 'TenantPage' });
+
+/** Who uses the installation: tenants, their tokens and payload secrets. */
+export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
+  const { tenants, tokens, directory } = deps;
+  const missing = (name: string) => new SlipwayError('not_found', `There is no tenant ${name}.`);
+  const show = async (record: TenantRecord) => toTenant(record, await tenants.usage(record.name));
+  return [
+    endpoint(
+      {
+        id: 'whoami',
+        method: 'get',
+        path: '/v1/me',
+        scope: 'jobs:read',
+        tag: 'Tenants',
+        summary: 'Whose token this is, and what it may be used for',
+        answers: {
+          200: {
+            description: 'The tenant, and the token',
+            content: { 'application/json': whoamiSchema },
+          },
+        },
+        errors: ['redis_unavailable'],
+      },
+      async ({ res }) => {
+        const { account, scopes, token } = principalOf(res);
+        const [tenant, record] = await Promise.all([tenants.get(account.name), tokens.get(token)]);
+        // Taken away since the request began.
+        if (!tenant) throw new SlipwayError('unauthorized', 'The bearer token is not valid.');
+        res.json({
+          tenant: await show(tenant),
+          token: {
+            id: token,
+            ...(record && { description: record.description }),
+            scopes,
+            ...(record?.expiresAt !== undefined && { expires_at: new Date(record.expiresAt).toISOString() }),
+          },
+        });
+      },
+    ),
+    endpoint(
+      {
+        id: 'listTenants',
+        method: 'get',
+        path: '/v1/tenants',
+        scope: 'admin',
+        tag: 'Tenants',
+        summary: 'Tenants, by name',
+        query: listQuery,
+        answers: { 200: { description: 'A page', content: { 'application/json': tenantPageSchema } } },
+        errors: ['request_invalid', 'redis_unavailable'],
+      },
+      async ({ query: { limit, cursor }, res }) => {
+        const stored = await tenants.list({ limit, after: cursor });
+        const page = withDefault(stored, await tenants.get(defaultTenantName), cursor).slice(0, limit);
+        const next = page.length === limit ? page.at(-1)?.name : undefined;
+        res.json({
+          tenants: await Promise.all(page.map(show)),
+          ...(next !== undefined && { next_cursor: next }),
+        });
+      },
+    ),
+    endpoint(
+      {
+        id: 'getTenant',
+        method: 'get',
+        path: '/v1/tenants/{name}',
+        scope: 'admin',
+        tag: 'Tenants',
+        summary: 'A tenant, with what it takes now',
+        params: path,
+        answers: { 200: { description: 'The tenant', content: { 'application/json': tenantSchema } } },
+        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+      },
+      async ({ params: { name }, res }) => {
+        const record = await tenants.get(name);
+        if (!record) throw missing(name);
+        res.json(await show(record));
+      },
+    ),
+    endpoint(
+      {
+        id: 'putTenant',
+        method: 'put',
+        path: '/v1/tenants/{name}',
+        scope: 'admin',
+        tag: 'Tenants',
+        summary: 'Say what a tenant may do and take',
+        description:
+          'Makes it, or replaces all its settings. What is absent of `limits` is not limited. Jobs that were accepted before are built as they are.',
+        params: path,
+        body: tenantSettingsSchema,
+        answers: {
+          201: { description: 'A new one', content: { 'application/json': tenantSchema } },
+          200: { description: 'One that was there', content: { 'application/json': tenantSchema } },
+        },
+        errors: [
+          'request_invalid',
+          'json_invalid',
+          'media_type_unsupported',
+          'tenant_managed',
+          'redis_unavailable',
+        ],
+      },
+      async ({ params: { name }, body, res }) => {
+        const before = await tenants.get(name);
+        checkUnmanaged(before);
+        // Should one of this name have been removed only by half.
+        if (!before) await revokeAll(name, deps);
+        await tenants.put(name, body);
+        directory.forget();
+        const record = await tenants.get(name);
+        if (!record) throw missing(name);
+        res
+          .status(before ? 200 : 201)
+          .location(`/v1/tenants/${name}`)
+          .json(await show(record));
+      },
+    ),
+    endpoint(
+      {
+        id: 'deleteTenant',
+        method: 'delete',
+        path: '/v1/tenants/{name}',
+        scope: 'admin',
+        tag: 'Tenants',
+        summary: 'Remove a tenant',
+        description:
+          'Its tokens and payload secrets are of no use from then on. Its jobs stay, and those that wait are built. The default tenant is always there.',
+        params: path,
+        answers: { 204: { description: 'It is gone' } },
+        errors: ['not_found', 'request_invalid', 'tenant_managed', 'tenant_permanent', 'redis_unavailable'],
+      },
+      async ({ params: { name }, res }) => {
+        if (name === defaultTenantName) throw new SlipwayError('tenant_permanent');
+        checkUnmanaged(await tenants.get(name));
+        const known = await removeTenant(name, deps);
+        directory.forget();
+        if (!known) throw missing(name);
+        res.status(204).end();
+      },
+    ),
+    ...payloadSecretEndpoints(deps),
+    ...tokenEndpoints(deps),
+  ];
+}
+
+/** The default tenant is there also before anything was said of it. */
+function withDefault(
+  stored: readonly TenantRecord[],
+  known: TenantRecord | undefined,
+  after = '',
+): readonly TenantRecord[] {
+  if (!known || after >= known.name || stored.some(({ name }) => name === known.name)) return stored;
+  return [...stored, known].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function checkUnmanaged(record: TenantRecord | undefined): void {
+  if (record?.managedBy !== 'file') return;
+  throw new SlipwayError('tenant_managed', `The tenants file says what ${record.name} is.`);
+}

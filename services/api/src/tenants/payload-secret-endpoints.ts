@@ -1,0 +1,105 @@
+import { createdPayloadSecretSchema, payloadSecretSchema, tenantNameSchema } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { toPayloadSecret } from '@slipway/shared/tenants';
+import { z } from 'zod';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import type { TenantEndpointsDeps } from './endpoints.js';
+
+const path = z.object({ name: tenantNameSchema });
+const secretPath = path.extend({ id: payloadSecretSchema.shape.id });
+
+const listSchema = z
+  .object({ payload_secrets: z.array(payloadSecretSchema) })
+  .meta({ id: 'PayloadSecretList' });
+
+export function payloadSecretEndpoints({
+  tenants,
+  payloadSecrets,
+  directory,
+}: TenantEndpointsDeps): Endpoint[] {
+  const checkKnown = async (name: string) => {
+    if (!(await tenants.get(name))) throw new SlipwayError('not_found', `There is no tenant ${name}.`);
+  };
+  return [
+    endpoint(
+      {
+        id: 'createPayloadSecret',
+        method: 'post',
+        path: '/v1/tenants/{name}/payload-secrets',
+        scope: 'admin',
+        tag: 'Tenants',
+        summary: 'Make a secret that payloads of POST /build may be signed with',
+        description:
+          'What is signed with it is built as a job of the tenant. A tenant may have several, so that one can be replaced.',
+        params: path,
+        // Answers to requests with a key are kept; what is shown once is not.
+        idempotencyKey: false,
+        answers: {
+          201: {
+            description: 'The secret, shown this once',
+            content: { 'application/json': createdPayloadSecretSchema },
+          },
+        },
+        errors: ['not_found', 'request_invalid', 'payload_secret_limit', 'redis_unavailable'],
+      },
+      async ({ params: { name }, res }) => {
+        await checkKnown(name);
+        const record = await payloadSecrets.create(name);
+        directory.forget();
+        try {
+          await checkKnown(name);
+        } catch (error) {
+          await payloadSecrets.remove(name, record.id);
+          throw error;
+        }
+        res
+          .status(201)
+          .set('Cache-Control', 'no-store')
+          .location(`/v1/tenants/${name}/payload-secrets/${record.id}`)
+          .json({ ...toPayloadSecret(record), secret: record.secret.reveal() });
+      },
+    ),
+    endpoint(
+      {
+        id: 'listPayloadSecrets',
+        method: 'get',
+        path: '/v1/tenants/{name}/payload-secrets',
+        scope: 'admin',
+        tag: 'Tenants',
+        summary: 'The payload secrets of a tenant: which there are, not what they are',
+        description: 'That of the installation (`PAYLOAD_SECRET`) is not among them.',
+        params: path,
+        answers: { 200: { description: 'All of them', content: { 'application/json': listSchema } } },
+        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+      },
+      async ({ params: { name }, res }) => {
+        await checkKnown(name);
+        res.json({ payload_secrets: (await payloadSecrets.list(name)).map(toPayloadSecret) });
+      },
+    ),
+    endpoint(
+      {
+        id: 'deletePayloadSecret',
+        method: 'delete',
+        path: '/v1/tenants/{name}/payload-secrets/{id}',
+        scope: 'admin',
+        tag: 'Tenants',
+        summary: 'Remove a payload secret',
+        description: 'What is signed with it is refused from then on; what was accepted is built.',
+        params: secretPath,
+        answers: { 204: { description: 'It is gone' } },
+        errors: ['not_found', 'request_invalid', 'tenant_managed', 'redis_unavailable'],
+      },
+      async ({ params: { name, id }, res }) => {
+        const record = (await payloadSecrets.list(name)).find((each) => each.id === id);
+        if (record?.managedBy === 'file') {
+          throw new SlipwayError('tenant_managed', `${id} comes from the tenants file.`);
+        }
+        const known = await payloadSecrets.remove(name, id);
+        directory.forget();
+        if (!known) throw new SlipwayError('not_found', `${name} has no payload secret ${id}.`);
+        res.status(204).end();
+      },
+    ),
+  ];
+}

@@ -1,0 +1,329 @@
+import { randomUUID } from 'node:crypto';
+import { Secret } from '@slipway/shared/config';
+import { redisKeys } from '@slipway/shared/redis';
+import { formatSignature, payloadHmac } from '@slipway/shared/signing';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { addTenants } from '../testing/add-tenants.js';
+import { archive } from '../testing/archive.js';
+import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
+import { type RunningApi, startApi } from '../testing/start-api.js';
+
+const admin = 'token';
+let fleet: FleetOfOne;
+/** Another process of the same installation. */
+let second: RunningApi;
+beforeAll(async () => {
+  fleet = await startFleetOfOne(inject('redisUrl'));
+  second = await startApi(inject('redisUrl'), { redisPrefix: fleet.api.prefix }, { tenants: [] });
+});
+afterAll(async () => {
+  await second.stop();
+  await fleet.stop();
+});
+beforeEach(() => fleet.renew());
+
+const settings = { images: ['r.example/team/'] };
+const say: FleetOfOne['say'] = (method, path, body, token = admin) => fleet.say(method, path, body, token);
+/** A tenant of its own, with a token. */
+async function team(changes: object = {}, scopes: readonly string[] = ['jobs:write', 'tokens:admin']) {
+  const name = `team-${randomUUID()}`;
+  expect((await say('PUT', `/v1/tenants/${name}`, { ...settings, ...changes })).status).toBe(201);
+  const made = await say('POST', '/v1/tokens', { tenant: name, description: 'CI', scopes });
+  expect(made.status).toBe(201);
+  return { name, id: made.body.id as string, token: made.body.token as string };
+}
+const code = async (asked: ReturnType<FleetOfOne['say']>) => {
+  const { status, body } = await asked;
+  return [status, body?.code];
+};
+
+describe('tenants', () => {
+  it('are made, changed, shown and removed by who has admin', async () => {
+    const name = `team-${randomUUID()}`;
+    const path = `/v1/tenants/${name}`;
+    expect(await code(say('GET', path))).toEqual([404, 'not_found']);
+    const made = await say('PUT', path, { ...settings, limits: { running_jobs: 2 } });
+    expect([made.status, made.headers.get('location')]).toEqual([201, path]);
+    expect(made.body).toMatchObject({
+      ...{ name, weight: 1, highest_priority: 'high', limits: { running_jobs: 2 }, managed_by: 'api' },
+      usage: { queued_jobs: 0, running_jobs: 0, source_bytes: 0 },
+    });
+    const changed = await say('PUT', path, { ...settings, weight: 3 });
+    expect([changed.status, changed.body.weight, changed.body.limits]).toEqual([200, 3, {}]);
+    expect((await say('GET', path)).body).toEqual(changed.body);
+    expect((await say('DELETE', path)).status).toBe(204);
+    expect(await code(say('DELETE', path))).toEqual([404, 'not_found']);
+    expect(await code(say('PUT', path, { images: ['https://r.example/'] }))).toEqual([
+      422,
+      'request_invalid',
+    ]);
+  });
+
+  it('are for nobody else', async () => {
+    const { name, token } = await team();
+    for (const [method, path, body] of [
+      ['GET', '/v1/tenants'],
+      ['GET', `/v1/tenants/${name}`],
+      ['PUT', `/v1/tenants/${name}`, settings],
+      ['DELETE', `/v1/tenants/${name}`],
+      ['POST', `/v1/tenants/${name}/payload-secrets`],
+      ['GET', `/v1/tenants/${name}/payload-secrets`],
+    ] as const) {
+      expect(await code(say(method, path, body, token))).toEqual([403, 'forbidden']);
+    }
+  });
+
+  it('are listed page by page, the default one among them, which stays', async () => {
+    await team();
+    const names: string[] = [];
+    let cursor = '';
+    do {
+      const { body } = await say('GET', `/v1/tenants?limit=50${cursor}`);
+      names.push(...body.tenants.map(({ name }: { name: string }) => name));
+      cursor = body.next_cursor === undefined ? '' : `&cursor=${body.next_cursor}`;
+    } while (cursor !== '');
+    expect(names).toEqual([...new Set(names)].sort());
+    expect(names).toEqual(expect.arrayContaining(['default', 'tenant-0', 'tenant-199']));
+    expect(await code(say('DELETE', '/v1/tenants/default'))).toEqual([409, 'tenant_permanent']);
+  });
+
+  it('lose their tokens and payload secrets when they are removed, and keep their jobs', async () => {
+    const { name, token } = await team();
+    const job = await fleet.submit({ image: 'r.example/team/app:1' }, token);
+    await say('POST', `/v1/tenants/${name}/payload-secrets`);
+    expect((await say('DELETE', `/v1/tenants/${name}`)).status).toBe(204);
+    expect(await code(say('GET', '/v1/me', undefined, token))).toEqual([401, 'unauthorized']);
+    await fleet.succeed(job.id);
+    // One of the same name is another one.
+    expect((await say('PUT', `/v1/tenants/${name}`, settings)).status).toBe(201);
+    expect(await code(say('GET', '/v1/me', undefined, token))).toEqual([401, 'unauthorized']);
+    expect((await say('GET', `/v1/tokens?tenant=${name}`)).body.tokens).toEqual([]);
+    expect((await say('GET', `/v1/tenants/${name}/payload-secrets`)).body.payload_secrets).toEqual([]);
+  });
+
+  it('know who they are', async () => {
+    const { name, id, token } = await team({ limits: { queued_jobs: 5 } });
+    await fleet.submit({ image: 'r.example/team/app:1' }, token);
+    const { status, body } = await say('GET', '/v1/me', undefined, token);
+    expect(status).toBe(200);
+    expect(body.tenant).toMatchObject({ name, limits: { queued_jobs: 5 }, usage: { queued_jobs: 1 } });
+    expect(body.token).toEqual({ id, description: 'CI', scopes: ['jobs:write', 'tokens:admin'] });
+    expect((await say('GET', '/v1/me')).body).toMatchObject({
+      tenant: { name: 'default' },
+      token: { id: 'API_TOKEN', scopes: ['admin'] },
+    });
+  });
+});
+
+describe('what a tenant may', () => {
+  const refused = [403, 'image_not_allowed'];
+
+  it('push to holds for jobs, batches, functions, rebuilds and what is tried again', async () => {
+    const { name, token } = await team();
+    const source = { digest: await fleet.upload(undefined, token) };
+    const elsewhere = { image: 'r.example/teams/app:1', source };
+    const own = { image: 'r.example/team/app:1', source };
+    expect(await code(say('POST', '/v1/jobs', elsewhere, token))).toEqual(refused);
+    const batch = await say('POST', '/v1/batches', { items: [own, elsewhere] }, token);
+    expect([batch.status, batch.body.errors]).toMatchObject([422, [{ path: '/items/1/image' }]]);
+    expect(await code(say('PUT', '/v1/functions/dev/app', elsewhere, token))).toEqual(refused);
+    const job = await fleet.submit({ ...own, function: 'dev/app' }, token);
+    await fleet.fail(job.id);
+    const kept = await say('POST', '/v1/batches', { items: [own] }, token);
+    expect(kept.status).toBe(202);
+    const { body: jobs } = await say('GET', `/v1/batches/${kept.body.id}/jobs`, undefined, token);
+    await fleet.fail(jobs.jobs[0].id);
+    const rebuild = { select: { namespace: 'dev' }, image: '{registry}/teams/{name}:1' };
+    expect(await code(say('POST', '/v1/rebuilds', rebuild, token))).toEqual([422, 'batch_invalid']);
+    expect((await say('POST', '/v1/rebuilds', { select: { namespace: 'dev' } }, token)).status).toBe(202);
+
+    await say('PUT', `/v1/tenants/${name}`, { images: ['r.example/moved/'] });
+    expect(await code(say('POST', `/v1/jobs/${job.id}/retry`, undefined, token))).toEqual(refused);
+    const again = await say('POST', `/v1/batches/${kept.body.id}/retry`, {}, token);
+    expect([again.status, again.body.errors]).toMatchObject([422, [{ path: '/items/0/image' }]]);
+    expect((await say('POST', '/v1/jobs', { ...elsewhere, push: false }, token)).status).toBe(202);
+  });
+
+  it('submit is of no higher class than its own', async () => {
+    const { token } = await team({ highest_priority: 'low' });
+    const spec = { image: 'r.example/team/app:1', source: { digest: await fleet.upload(undefined, token) } };
+    expect(await code(say('POST', '/v1/jobs', { ...spec, priority: 'normal' }, token))).toEqual([
+      403,
+      'priority_not_allowed',
+    ]);
+    // Who names no class gets the highest that there is.
+    const { status, body } = await say('POST', '/v1/jobs', spec, token);
+    expect([status, body.priority]).toEqual([202, 'low']);
+    const batch = await say('POST', '/v1/batches', { items: [spec] }, token);
+    expect([batch.status, batch.body.detail]).toEqual([202, undefined]);
+  });
+
+  it('have waiting is so many jobs', async () => {
+    const { token } = await team({ limits: { queued_jobs: 2 } });
+    const spec = (at: number, source: object) => ({ image: `r.example/team/app-${at}:1`, source });
+    const source = { digest: await fleet.upload(undefined, token) };
+    const full = [429, 'tenant_queue_full'];
+    const items = [0, 1, 2].map((at) => spec(at, source));
+    expect(await code(say('POST', '/v1/batches', { items }, token))).toEqual(full);
+    for (const item of items.slice(0, 2))
+      expect((await say('POST', '/v1/jobs', item, token)).status).toBe(202);
+    const third = await say('POST', '/v1/jobs', items[2], token);
+    expect([third.status, third.body.code, third.headers.get('retry-after')]).toEqual([...full, '30']);
+  });
+});
+
+describe('tokens', () => {
+  it('are shown once, and say when they end and when they were used', async () => {
+    const { name, token } = await team();
+    const request = { description: 'reads', scopes: ['jobs:read', 'jobs:read'], expires_in_days: 90 };
+    const { status, headers, body } = await say('POST', '/v1/tokens', request, token);
+    expect([status, headers.get('location')]).toEqual([201, `/v1/tokens/${body.id}`]);
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(body).toMatchObject({
+      tenant: name,
+      description: 'reads',
+      scopes: ['jobs:read'],
+      managed_by: 'api',
+    });
+    expect(Date.parse(body.expires_at) - Date.parse(body.created_at)).toBeGreaterThan(89 * 24 * 3600 * 1000);
+    expect((await say('GET', '/v1/jobs', undefined, body.token)).status).toBe(200);
+    await expect
+      .poll(async () => (await say('GET', `/v1/tokens/${body.id}`, undefined, token)).body.last_used_at)
+      .toBeDefined();
+    const all = JSON.stringify((await say('GET', '/v1/tokens', undefined, token)).body);
+    expect(all).toContain(body.id);
+    expect(all).not.toContain(body.token);
+  });
+
+  it('do what their scopes say, and no more', async () => {
+    const { token } = await team({}, ['jobs:read']);
+    expect((await say('GET', '/v1/jobs', undefined, token)).status).toBe(200);
+    expect(await code(say('POST', '/v1/jobs', {}, token))).toEqual([403, 'forbidden']);
+    expect(await code(say('GET', '/v1/tokens', undefined, token))).toEqual([403, 'forbidden']);
+  });
+
+  it('grant what they have, in their own tenant', async () => {
+    const { name, token } = await team({}, ['tokens:admin', 'jobs:write']);
+    const other = await team();
+    const grant = (scopes: readonly string[], tenant: string | undefined, by: string) =>
+      code(say('POST', '/v1/tokens', { description: 'x', scopes, ...(tenant && { tenant }) }, by));
+    expect(await grant(['jobs:read', 'tokens:admin'], name, token)).toEqual([201, undefined]);
+    const forbidden = [403, 'forbidden'];
+    expect(await grant(['templates:write'], undefined, token)).toEqual(forbidden);
+    expect(await grant(['jobs:write', 'admin'], undefined, token)).toEqual(forbidden);
+    expect(await grant(['jobs:read'], other.name, token)).toEqual(forbidden);
+    expect(await grant(['jobs:read'], 'nobody', token)).toEqual(forbidden);
+    // Not even who has everything may give that to another tenant.
+    expect(await grant(['admin'], name, admin)).toEqual(forbidden);
+    expect(await grant(['admin'], undefined, admin)).toEqual([201, undefined]);
+    expect(await grant(['jobs:read'], 'nobody', admin)).toEqual([422, 'tenant_not_found']);
+    expect(await grant(['jobs:all'], name, token)).toEqual([422, 'request_invalid']);
+  });
+
+  it('of other tenants are not there', async () => {
+    const { token } = await team();
+    const other = await team();
+    for (const method of ['GET', 'DELETE']) {
+      expect(await code(say(method, `/v1/tokens/${other.id}`, undefined, token))).toEqual([404, 'not_found']);
+    }
+    expect(await code(say('GET', `/v1/tokens?tenant=${other.name}`, undefined, token))).toEqual([
+      403,
+      'forbidden',
+    ]);
+    expect((await say('GET', `/v1/tokens?tenant=${other.name}`)).body.tokens).toMatchObject([
+      { id: other.id },
+    ]);
+    expect((await say('DELETE', `/v1/tokens/${other.id}`)).status).toBe(204);
+  });
+
+  it('are so many at most', async () => {
+    const { token } = await team();
+    const request = { description: 'x', scopes: ['jobs:read'] };
+    const made = await Promise.all(
+      Array.from({ length: 105 }, () => say('POST', '/v1/tokens', request, token)),
+    );
+    expect(made.filter(({ status }) => status === 201).length).toBeLessThanOrEqual(99);
+    expect(made.find(({ status }) => status !== 201)?.body.code).toBe('token_limit');
+    const page = await say('GET', '/v1/tokens?limit=60', undefined, token);
+    const rest = await say('GET', `/v1/tokens?limit=60&cursor=${page.body.next_cursor}`, undefined, token);
+    expect(page.body.tokens).toHaveLength(60);
+    expect(rest.body.tokens.length).toBeLessThanOrEqual(40);
+    expect(rest.body.next_cursor).toBeUndefined();
+  });
+
+  it('are of no use once they have expired', async () => {
+    const name = `team-${randomUUID()}`;
+    const at = {
+      redisUrl: inject('redisUrl'),
+      redisPrefix: fleet.api.prefix,
+      payloadSecret: new Secret('payload'),
+    };
+    await addTenants(at, [{ name, token: `old-${name}`, expiresAt: Date.now() - 1 }]);
+    expect(await code(say('GET', '/v1/me', undefined, `old-${name}`))).toEqual([401, 'unauthorized']);
+  });
+
+  it('that are revoked are of no use at once, to any process', async () => {
+    const { id, token } = await team();
+    const elsewhere = async () =>
+      (await second.call('/v1/me', { headers: { authorization: `Bearer ${token}` } })).status;
+    expect(await elsewhere()).toBe(200);
+    expect((await say('DELETE', `/v1/tokens/${id}`)).status).toBe(204);
+    expect(await code(say('GET', '/v1/me', undefined, token))).toEqual([401, 'unauthorized']);
+    await expect.poll(elsewhere).toBe(401);
+    expect(await code(say('DELETE', `/v1/tokens/${id}`))).toEqual([404, 'not_found']);
+  });
+
+  it('are of no use soon, should a process not hear of it', async () => {
+    const { id, token } = await team();
+    const status = async () => (await say('GET', '/v1/me', undefined, token)).status;
+    expect(await status()).toBe(200);
+    // As it is when the message is lost.
+    await fleet.redis.del(redisKeys(fleet.api.prefix).token(id));
+    await expect.poll(status, { timeout: 10_000, interval: 200 }).toBe(401);
+  }, 20_000);
+});
+
+describe('a payload secret', () => {
+  const build = (secret: string, signal: AbortSignal) => {
+    const config = JSON.stringify({ image: `r.example/team/${randomUUID()}:1` });
+    const body = archive([
+      { path: 'com.openfaas.docker.config', text: config },
+      { path: 'context/Dockerfile', text: 'FROM scratch\n' },
+    ]);
+    const hmac = payloadHmac(new Secret(secret));
+    hmac.update(body);
+    const headers = {
+      'content-type': 'application/octet-stream',
+      'x-build-signature': formatSignature(hmac),
+    };
+    return fetch(`${fleet.api.url}/build`, { method: 'POST', body, headers, signal });
+  };
+
+  it('signs for its tenant at once, until it is removed', async () => {
+    const { name, token } = await team();
+    const path = `/v1/tenants/${name}/payload-secrets`;
+    const { status, headers, body } = await say('POST', path);
+    expect([status, headers.get('cache-control')]).toEqual([201, 'no-store']);
+    expect(headers.get('location')).toBe(`${path}/${body.id}`);
+    const leave = new AbortController();
+    const going = build(body.secret, leave.signal).catch(() => undefined);
+    await expect.poll(async () => (await say('GET', '/v1/jobs', undefined, token)).body.jobs.length).toBe(1);
+    leave.abort();
+    await going;
+    const listed = await say('GET', path);
+    expect(listed.body.payload_secrets).toMatchObject([{ id: body.id, tenant: name, managed_by: 'api' }]);
+    expect(JSON.stringify(listed.body)).not.toContain(body.secret);
+    const other = await team();
+    expect(await code(say('DELETE', `/v1/tenants/${other.name}/payload-secrets/${body.id}`))).toEqual([
+      404,
+      'not_found',
+    ]);
+    expect((await say('DELETE', `${path}/${body.id}`)).status).toBe(204);
+    const refused = await build(body.secret, new AbortController().signal);
+    expect([refused.status, refused.headers.get('x-slipway-job')]).toEqual([401, null]);
+  });
+
+  it('is of a tenant that there is', async () => {
+    expect(await code(say('POST', '/v1/tenants/nobody/payload-secrets'))).toEqual([404, 'not_found']);
+  });
+});

@@ -1,0 +1,182 @@
+import {
+  createdTokenSchema,
+  defaultTenantName,
+  type TokenRequest,
+  tenantNameSchema,
+  tokenIdSchema,
+  tokenRequestSchema,
+  tokenSchema,
+} from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { type TokenRecord, toToken } from '@slipway/shared/tenants';
+import type { Response } from 'express';
+import { z } from 'zod';
+import { accountOf, allows, principalOf, requireScope } from '../http/auth.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+import type { Principal } from './directory.js';
+import type { TenantEndpointsDeps } from './endpoints.js';
+
+const path = z.object({ id: tokenIdSchema });
+
+const listQuery = z.strictObject({
+  tenant: tenantNameSchema.optional().describe("The caller's own unless given; another needs `admin`"),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: tokenIdSchema.optional().describe('`next_cursor` of the page before'),
+});
+
+const tokenPageSchema = z
+  .object({
+    tokens: z.array(tokenSchema),
+    next_cursor: z.string().optional().describe('Absent on the last page'),
+  })
+  .meta({ id: 'TokenPage' });
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+export function tokenEndpoints({ tenants, tokens, directory }: TenantEndpointsDeps): Endpoint[] {
+  const missing = (id: string) => new SlipwayError('not_found', `There is no token ${id}.`);
+  /** The tenant that is meant, if the caller may speak for it. */
+  const tenantOf = async (given: string | undefined, res: Response): Promise<string> => {
+    const { name: own } = accountOf(res);
+    if (given === undefined || given === own) return own;
+    requireScope(res, 'admin');
+    await checkKnown(given);
+    return given;
+  };
+  const checkKnown = async (tenant: string) => {
+    if (await tenants.get(tenant)) return;
+    const message = `There is no tenant ${tenant}`;
+    throw new SlipwayError('tenant_not_found', `${message}.`, { errors: [{ path: '/tenant', message }] });
+  };
+  const existing = async (id: string, res: Response): Promise<TokenRecord> => {
+    const record = await tokens.get(id);
+    const { account, scopes } = principalOf(res);
+    // Another tenant's token is not there.
+    if (!record || (record.tenant !== account.name && !allows(scopes, 'admin'))) throw missing(id);
+    return record;
+  };
+  return [
+    endpoint(
+      {
+        id: 'createToken',
+        method: 'post',
+        path: '/v1/tokens',
+        scope: 'tokens:admin',
+        tag: 'Tokens',
+        summary: 'Make an API token',
+        description:
+          'Its scopes are some of those that the own token has. `admin` is for tokens of the default tenant alone.',
+        body: tokenRequestSchema,
+        // Answers to requests with a key are kept; what is shown once is not.
+        idempotencyKey: false,
+        answers: {
+          201: {
+            description: 'The token, whose text is shown this once',
+            content: { 'application/json': createdTokenSchema },
+          },
+        },
+        errors: [
+          'request_invalid',
+          'json_invalid',
+          'media_type_unsupported',
+          'tenant_not_found',
+          'token_limit',
+          'redis_unavailable',
+        ],
+      },
+      async ({ body, res }) => {
+        const tenant = await tenantOf(body.tenant, res);
+        checkGrant(body.scopes, tenant, principalOf(res));
+        const { description, expires_in_days: days } = body;
+        const { record, text } = await tokens.create({
+          ...{ tenant, description, scopes: [...new Set(body.scopes)] },
+          expiresAt: days === undefined ? undefined : Date.now() + days * dayMs,
+        });
+        directory.forget();
+        try {
+          await checkKnown(tenant);
+        } catch (error) {
+          await tokens.revoke(record.id);
+          throw error;
+        }
+        res
+          .status(201)
+          .set('Cache-Control', 'no-store')
+          .location(`/v1/tokens/${record.id}`)
+          .json({ ...toToken(record), token: text });
+      },
+    ),
+    endpoint(
+      {
+        id: 'listTokens',
+        method: 'get',
+        path: '/v1/tokens',
+        scope: 'tokens:admin',
+        tag: 'Tokens',
+        summary: 'The tokens of a tenant, in the order they were made',
+        query: listQuery,
+        answers: { 200: { description: 'A page', content: { 'application/json': tokenPageSchema } } },
+        errors: ['request_invalid', 'tenant_not_found', 'redis_unavailable'],
+      },
+      async ({ query: { tenant: given, limit, cursor }, res }) => {
+        const page = await tokens.list(await tenantOf(given, res), { limit, after: cursor });
+        const next = page.length === limit ? page.at(-1)?.id : undefined;
+        res.json({ tokens: page.map(toToken), ...(next !== undefined && { next_cursor: next }) });
+      },
+    ),
+    endpoint(
+      {
+        id: 'getToken',
+        method: 'get',
+        path: '/v1/tokens/{id}',
+        scope: 'tokens:admin',
+        tag: 'Tokens',
+        summary: 'A token: what it may be used for, and when it was',
+        params: path,
+        answers: { 200: { description: 'The token', content: { 'application/json': tokenSchema } } },
+        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+      },
+      async ({ params: { id }, res }) => {
+        res.json(toToken(await existing(id, res)));
+      },
+    ),
+    endpoint(
+      {
+        id: 'revokeToken',
+        method: 'delete',
+        path: '/v1/tokens/{id}',
+        scope: 'tokens:admin',
+        tag: 'Tokens',
+        summary: 'Revoke a token',
+        description:
+          'Requests with it are refused from then on, by other API processes within 5 seconds at worst. Tokens that were made with it stay.',
+        params: path,
+        answers: { 204: { description: 'It is of no use any more' } },
+        errors: ['not_found', 'request_invalid', 'tenant_managed', 'redis_unavailable'],
+      },
+      async ({ params: { id }, res }) => {
+        const { managedBy } = await existing(id, res);
+        if (managedBy === 'file') {
+          throw new SlipwayError('tenant_managed', `${id} comes from the tenants file.`);
+        }
+        const revoked = await tokens.revoke(id);
+        directory.forget();
+        if (!revoked) throw missing(id);
+        res.status(204).end();
+      },
+    ),
+  ];
+}
+
+/** Throws `forbidden` for scopes that the tenant may not be given, or the caller does not have. */
+function checkGrant(scopes: TokenRequest['scopes'], tenant: string, { scopes: held }: Principal): void {
+  if (scopes.includes('admin') && tenant !== defaultTenantName) {
+    throw new SlipwayError('forbidden', `The scope admin is for tokens of ${defaultTenantName} alone.`);
+  }
+  const more = scopes.filter((scope) => !allows(held, scope));
+  if (more.length === 0) return;
+  throw new SlipwayError(
+    'forbidden',
+    `The own token does not have ${more.join(', ')}, so it cannot grant that.`,
+  );
+}

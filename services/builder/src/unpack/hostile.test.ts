@@ -1,0 +1,58 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errorRow } from '@slipway/shared/errors';
+import { hostileArchives, hostilePayloads } from '@slipway/shared/hostile';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { postBuild } from '../testing/post-build.js';
+import { ScriptedEngine } from '../testing/scripted-engine.js';
+import { leftIn, problemOf } from '../testing/scripted-service.js';
+import { type StartedService, startService } from '../testing/start-service.js';
+
+/** What the corpora may add to the memory of this process, which holds them all, and the tests too. */
+const maxGrowthBytes = 256 * 1024 * 1024;
+const hostileNames = /^(?:evil|passwd|smuggled|target\.txt|exfil|escape|outer|etc)$/;
+const payloads = hostilePayloads();
+const archives = hostileArchives();
+const engine = new ScriptedEngine();
+let service: StartedService;
+let above: string[];
+let rss: number;
+
+const namesAbove = async () =>
+  (await readdir(dirname(service.workDir))).filter((name) => hostileNames.test(name));
+
+beforeAll(async () => {
+  service = await startService({ engine });
+  above = await namesAbove();
+  rss = process.memoryUsage.rss();
+});
+afterAll(() => service.stop());
+
+/** Nothing is left of a payload, and nothing was written where none belongs. */
+async function expectNothingLeft(): Promise<void> {
+  expect(await leftIn(service.workDir)).toEqual([]);
+  expect(await namesAbove()).toEqual(above);
+  expect(engine.builds).toEqual([]);
+  expect(process.memoryUsage.rss() - rss).toBeLessThan(maxGrowthBytes);
+}
+
+test.each(payloads)('a payload with $name is refused as $expected', async ({ payload, expected }) => {
+  const passwd = await readFile('/etc/passwd', 'utf8');
+  const response = await postBuild({ url: service.url, body: payload });
+  expect(await problemOf(response)).toEqual({ status: errorRow(expected).status, code: expected });
+  await expectNothingLeft();
+  expect(await readFile('/etc/passwd', 'utf8')).toBe(passwd);
+});
+
+test.each(archives)(
+  'an archive in place of a payload is refused: $name ($standsFor)',
+  async ({ archive }) => {
+    const response = await postBuild({ url: service.url, body: archive });
+    const { status, code } = await problemOf(response);
+    expect({ status, isCoded: /^(?:source_|request_invalid)/.test(code) }).toEqual({
+      status: 422,
+      isCoded: true,
+    });
+    await expectNothingLeft();
+  },
+);
