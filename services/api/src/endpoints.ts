@@ -17,7 +17,8 @@ import type { FollowDeps } from './logs/follow.js';
 import { rebuildEndpoint } from './rebuilds/endpoints.js';
 import { sourceEndpoints } from './sources/endpoints.js';
 import { templateEndpoints } from './templates/endpoints.js';
-import { type TenantEndpointsDeps, tenantEndpoints } from './tenants/endpoints.js';
+import type { TenantEndpointsDeps } from './tenants/deps.js';
+import { tenantEndpoints } from './tenants/endpoints.js';
 import { type DeliveryEndpointsDeps, deliveryEndpoints } from './webhooks/deliveries.js';
 import { type WebhookEndpointsDeps, webhookEndpoints } from './webhooks/endpoints.js';
 

@@ -28,7 +28,7 @@ export type Scope = (typeof scopes)[number];
 const limit = z.int().min(0).optional();
 
 /** What a tenant may take; what is absent is not limited. */
-export const tenantLimitsSchema = z.strictObject({
+const tenantLimitsSchema = z.strictObject({
   queued_jobs: limit.describe('Jobs that may wait at once'),
   running_jobs: z.int().min(1).optional().describe('Jobs that may be built at once; others wait their turn'),
   source_bytes: limit.describe('Bytes of all its stored sources together'),

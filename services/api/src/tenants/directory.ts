@@ -43,7 +43,7 @@ interface DirectoryOptions {
   readonly logger: Logger;
 }
 
-export const apiTokenId = 'API_TOKEN';
+const apiTokenId = 'API_TOKEN';
 /** In place of a token, where a payload was signed. */
 export const payloadSecretId = 'payload_secret';
 

@@ -10,15 +10,10 @@ import { type TenantRecord, toTenant } from '@slipway/shared/tenants';
 import { z } from 'zod';
 import { principalOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
-import type { Directory } from './directory.js';
+import type { TenantEndpointsDeps } from './deps.js';
 import { payloadSecretEndpoints } from './payload-secret-endpoints.js';
-import { removeTenant, revokeAll, type TenantStores } from './remove-tenant.js';
+import { removeTenant, revokeAll } from './remove-tenant.js';
 import { tokenEndpoints } from './token-endpoints.js';
-
-export interface TenantEndpointsDeps extends TenantStores {
-  /** Told of every change, so that this process does not wait to hear of its own. */
-  readonly directory: Pick<Directory, 'forget'>;
-}
 
 const path = z.object({ name: tenantNameSchema });
 

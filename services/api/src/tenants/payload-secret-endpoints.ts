@@ -3,7 +3,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { toPayloadSecret } from '@slipway/shared/tenants';
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../http/operation.js';
-import type { TenantEndpointsDeps } from './endpoints.js';
+import type { TenantEndpointsDeps } from './deps.js';
 
 const path = z.object({ name: tenantNameSchema });
 const secretPath = path.extend({ id: payloadSecretSchema.shape.id });

@@ -13,8 +13,8 @@ import type { Response } from 'express';
 import { z } from 'zod';
 import { accountOf, allows, principalOf, requireScope } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
+import type { TenantEndpointsDeps } from './deps.js';
 import type { Principal } from './directory.js';
-import type { TenantEndpointsDeps } from './endpoints.js';
 
 const path = z.object({ id: tokenIdSchema });
 

@@ -1,0 +1,7 @@
+import type { Directory } from './directory.js';
+import type { TenantStores } from './remove-tenant.js';
+
+export interface TenantEndpointsDeps extends TenantStores {
+  /** Told of every change, so that this process does not wait to hear of its own. */
+  readonly directory: Pick<Directory, 'forget'>;
+}
