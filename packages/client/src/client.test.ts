@@ -447,8 +447,10 @@ describe('functions and templates', () => {
 describe('webhooks', () => {
   const id = 'wh_1';
 
-  test('what makes or sends something is asked for once', async () => {
-    const { client, seen } = await serve((_seen, res) => problem(res, 503, 'draining'));
+  test('what makes or sends something is asked for again with the same key', async () => {
+    const { client, seen } = await serve((_seen, res, count) =>
+      count % 2 === 1 ? problem(res, 503, 'draining') : json(res, 202, { id }),
+    );
     const calls = [
       () => client.createWebhook({ webhook: { url: 'https://ci.example/' } }),
       () => client.rotateWebhookSecret({ id }),
@@ -457,15 +459,19 @@ describe('webhooks', () => {
       () => client.recoverWebhook({ id, since: '2026-05-17T09:00:00Z' }),
       () => client.redeliver({ id: 'dlv_1' }),
     ];
-    for (const call of calls) expect(await failure(call())).toMatchObject({ code: 'draining' });
-    expect(seen.map(({ method, url, body }) => [method, url, body])).toEqual([
+    for (const call of calls) expect(await call()).toEqual({ id });
+    const twice = [
       ['POST', '/v1/webhooks', '{"url":"https://ci.example/"}'],
       ['POST', '/v1/webhooks/wh_1/rotate', '{}'],
       ['POST', '/v1/webhooks/wh_1/rotate', '{"secret":"whsec_x"}'],
       ['POST', '/v1/webhooks/wh_1/test', ''],
       ['POST', '/v1/webhooks/wh_1/recover', '{"since":"2026-05-17T09:00:00Z"}'],
       ['POST', '/v1/deliveries/dlv_1/redeliver', ''],
-    ]);
+    ].flatMap((each) => [each, each]);
+    expect(seen.map(({ method, url, body }) => [method, url, body])).toEqual(twice);
+    const keys = seen.map(({ headers }) => String(headers['idempotency-key']));
+    expect(keys.filter((_key, at) => at % 2 === 1)).toEqual(keys.filter((_key, at) => at % 2 === 0));
+    expect(new Set(keys).size).toBe(calls.length);
   });
 
   test('are read, changed and deleted, again when the server is away', async () => {
