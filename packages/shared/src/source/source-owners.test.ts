@@ -19,9 +19,14 @@ it('a source is whose who has sent it, and counts once for each of them', async 
   const keys = redisKeys(`test-${randomUUID()}`);
   const owners = () => new SourceOwners({ redis, keys });
   const [small, large] = [source('a', 10), source('b', 5_000_000_000)];
-  for (const tenant of ['one', 'one', 'two'])
-    expect(await owners().add(tenant, small)).toEqual({ full: false });
-  expect(await owners().add('one', large)).toEqual({ full: false });
+  for (const [tenant, outcome] of [
+    ['one', 'new'],
+    ['one', 'had'],
+    ['two', 'new'],
+  ] as const) {
+    expect(await owners().add(tenant, small)).toEqual({ outcome });
+  }
+  expect(await owners().add('one', large)).toEqual({ outcome: 'new' });
   expect(await redis.get(keys.sourceBytes('one'))).toBe('5000000010');
   expect(await redis.get(keys.sourceBytes('two'))).toBe('10');
   expect([await owners().has('two', small.digest), await owners().has('two', large.digest)]).toEqual([
