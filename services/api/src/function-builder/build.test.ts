@@ -10,6 +10,7 @@ import { generateKeyPair, SecretBytes, sealSecrets } from '@slipway/shared/seali
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { addTenants } from '../testing/add-tenants.js';
 import { archive } from '../testing/archive.js';
 import { type RunningApi, startApi } from '../testing/start-api.js';
 
@@ -158,6 +159,26 @@ describe('POST /build', () => {
       expect((await answer).status).toBe(200);
       expect((await api.call(`/v1/jobs/${id}`)).status).toBe(404);
     }
+  });
+
+  it('makes no job for an image that the tenant may not push to, or while as many of its jobs wait as may', async () => {
+    const tenant = { name: 'bounded', token: 'bounded', payloadSecrets: ['bounded-payload'] };
+    const settings = { images: ['r.example/bounded/'], limits: { queued_jobs: 0 } };
+    const config = {
+      redisUrl: inject('redisUrl'),
+      redisPrefix: api.prefix,
+      payloadSecret: new Secret('payload'),
+    };
+    await addTenants(config, [{ ...tenant, settings }]);
+    for (const [image, status, code] of [
+      ['r.example/other/x:1', 403, 'image_not_allowed'],
+      ['r.example/bounded/x:1', 429, 'tenant_queue_full'],
+    ] as const) {
+      const body = payload({ image });
+      const answer = await send(body, { signature: signed(body, 'bounded-payload') });
+      expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([status, code]);
+    }
+    expect(await store.count('queued')).toBe(0);
   });
 
   it('keeps sealed secrets as they are, and shows their names alone', async () => {

@@ -3,7 +3,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 import type { Dispatcher, JobRecord, JobStore } from '@slipway/shared/jobs';
 import { seal } from '@slipway/shared/signing';
 import { type Ids, newIds } from '../idempotency/ids.js';
-import { type Account, checkAllowed, checkRoom } from '../tenants/account.js';
+import { type Account, checkAllowed, checkRoom, usualPriority } from '../tenants/account.js';
 import type { KnownPools } from './resolve/known-pools.js';
 import { choosePool } from './resolve/pool.js';
 import { type ResolveDeps, resolveRequest } from './resolve.js';
@@ -17,13 +17,15 @@ export interface SubmitDeps extends ResolveDeps {
   readonly maxQueuedJobs: number;
 }
 
-/** Accepts a job: once this resolves it will reach a terminal state, whatever dies. */
+/** Accepts a job: once this resolves it will reach a terminal state, whatever dies. Throws what `checkAllowed`, `checkRoom` and `resolveRequest` throw. */
 export async function submitJob(
   request: JobRequest,
   tenant: Account,
   deps: SubmitDeps,
   ids: Ids = newIds,
 ): Promise<JobRecord> {
+  // Before anything is fetched or kept for it.
+  checkAllowed({ ...request, priority: request.priority ?? usualPriority(tenant) }, tenant);
   return await submitOnce(ids, deps, async (id) => {
     const [spec] = await Promise.all([resolveRequest(request, tenant, deps), checkRoom(1, tenant, deps)]);
     return await submitSpec(id, spec, tenant, deps);
@@ -37,6 +39,7 @@ export async function resubmit(
   deps: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey' | 'maxQueuedJobs'>,
   ids: Ids = newIds,
 ): Promise<JobRecord> {
+  checkAllowed(spec, tenant);
   return await submitOnce(ids, deps, async (id) => {
     await checkRoom(1, tenant, deps);
     return await submitSpec(id, spec, tenant, deps);
@@ -54,14 +57,13 @@ async function submitOnce(
   return made ?? (await submit(id));
 }
 
-/** Throws what `checkAllowed` and `choosePool` throw. */
+/** Throws what `choosePool` throws. */
 async function submitSpec(
   id: string,
   spec: JobSpec,
   tenant: Account,
   { store, pools, dispatch, sealingKey }: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey'>,
 ): Promise<JobRecord> {
-  checkAllowed(spec, tenant);
   const placed = await pools.decide((known) => choosePool(spec, known));
   const secret = spec.callback?.secret;
   const sealedCallbackSecret = secret === undefined ? undefined : seal(sealingKey, secret, id);
