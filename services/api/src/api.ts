@@ -25,6 +25,7 @@ import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKey } from '@slipway/shared/signing';
 import { createSourceStore, SourceOwners, SourceUses } from '@slipway/shared/source';
+import { StatsStore } from '@slipway/shared/stats';
 import { TemplateStore } from '@slipway/shared/templates';
 import { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/shared/tenants';
 import { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
@@ -137,6 +138,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       );
     },
     replicas,
+    stats: new StatsStore({ redis, keys }),
     pools: new KnownPools({ registry: replicas, now: () => performance.now() }),
     sources,
     git,

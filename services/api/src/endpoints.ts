@@ -1,6 +1,7 @@
 import type { FunctionStore } from '@slipway/shared/functions';
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { SourceStore, SourceUses } from '@slipway/shared/source';
+import type { StatsStore } from '@slipway/shared/stats';
 import type { TemplateStore } from '@slipway/shared/templates';
 import { auditEndpoint } from './audit/endpoints.js';
 import type { AuditLog } from './audit/log.js';
@@ -16,6 +17,7 @@ import { logEndpoints } from './logs/endpoints.js';
 import type { FollowDeps } from './logs/follow.js';
 import { rebuildEndpoint } from './rebuilds/endpoints.js';
 import { sourceEndpoints } from './sources/endpoints.js';
+import { statsEndpoint } from './stats/endpoint.js';
 import { templateEndpoints } from './templates/endpoints.js';
 import type { TenantEndpointsDeps } from './tenants/deps.js';
 import { tenantEndpoints } from './tenants/endpoints.js';
@@ -43,6 +45,7 @@ export interface EndpointDeps
   readonly functions: FunctionStore;
   readonly uses: Pick<SourceUses, 'touch'>;
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools' | 'setDraining' | 'publicKey'>;
+  readonly stats: Pick<StatsStore, 'read'>;
   /** Takes a job out of the queue, if it waits there. */
   readonly dequeue: (id: string) => Promise<boolean>;
 }
@@ -60,6 +63,7 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     ...webhookEndpoints(deps),
     ...deliveryEndpoints(deps),
     ...fleetEndpoints(deps),
+    statsEndpoint(deps),
     auditEndpoint(deps),
     ...tenantEndpoints(deps),
     functionBuilderEndpoint(deps),

@@ -18,6 +18,7 @@ import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKey, webhookSecret } from '@slipway/shared/signing';
 import { cacheSources, createSourceReader, SourceOwners, SourceUses } from '@slipway/shared/source';
+import { StatsStore, Tally } from '@slipway/shared/stats';
 import { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import express from 'express';
 import { Agent } from 'undici';
@@ -41,6 +42,7 @@ import { createMetrics } from './metrics.js';
 import { Courier } from './notify/courier.js';
 import { hrefFrom } from './notify/message.js';
 import { Notifier } from './notify/notifier.js';
+import { StatsWriter } from './stats/stats-writer.js';
 
 /** Twice what one endpoint may have under way at most: while it hangs, there is room for the others. */
 const deliveryConcurrency = 100;
@@ -105,6 +107,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     connectTimeoutMs: 5_000,
   });
   cleanups.defer('http agents', () => Promise.all([builderAgent.destroy(), webhookAgent.destroy()]));
+  const tally = new Tally({ now: Date.now });
   const stopping = new AbortController();
   const attempts = new Attempts({
     store,
@@ -123,6 +126,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     stopping: stopping.signal,
     random: Math.random,
     metrics,
+    tally,
     logger,
   });
   const duties = [
@@ -236,8 +240,10 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       queue: deliveryQueue,
       href: hrefFrom(config.publicUrl),
       workerName,
+      tally,
       logger,
     }),
+    new StatsWriter({ tally, store: new StatsStore({ redis, keys }), cleanups, logger }),
     ...pools.map((pool) =>
       createConsumer({
         ...queue,

@@ -18,6 +18,8 @@ export interface JobEvent {
   readonly state: JobState;
   /** The record's version after the change. With the job's id it identifies the event. */
   readonly version: number;
+  /** Whose replicas build it; said of jobs that have ended. */
+  readonly pool?: string | undefined;
   /** Milliseconds since the epoch, by Redis' clock. */
   readonly at: number;
 }

@@ -75,6 +75,13 @@ export {
 } from './job-spec.js';
 export { defaultPool, normalPlatform, platformSchema, poolNameSchema } from './pool.js';
 export { sourceSchema } from './source.js';
+export {
+  maxStatsMinutes,
+  type PoolPoint,
+  type ReplicaPoint,
+  type Stats,
+  statsSchema,
+} from './stats.js';
 export { type Template, templateSchema } from './template.js';
 export {
   createdPayloadSecretSchema,

@@ -33,6 +33,7 @@ export function parseEvents(
       batchId,
       state: fields.get('state') as JobState,
       version: Number(fields.get('version')),
+      pool: fields.get('pool'),
       at,
     };
   });

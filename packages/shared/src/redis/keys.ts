@@ -26,6 +26,8 @@ export interface Keys {
   readonly durations: string;
   /** Hash: `build_ms`, the running mean of build times; `ratio_home` and `ratio_away`, of builds to what was expected. */
   readonly stats: string;
+  /** Hash: what was counted in a minute of the epoch; see stats/tally.ts. */
+  minute(number: number): string;
   /** Hash of virtual times and tags for fair queueing. */
   readonly fairness: string;
   /** Sorted set of batches that are being written; score = since when, in ms. */
@@ -118,6 +120,7 @@ export function redisKeys(prefix: string): Keys {
     replicas: `${base}replicas`,
     durations: `${base}durations`,
     stats: `${base}stats`,
+    minute: (number) => `${base}minute:${number}`,
     fairness: `${base}fairness`,
     draftBatches: `${base}batches:drafts`,
     stoppingBatches: `${base}batches:stopping`,

@@ -83,11 +83,18 @@ export class Attempts {
       if (started.outcome === 'wait') return this.#comeBack();
       if (started.outcome !== 'started') return { kind: 'done' };
       begun = { record: started.record, token, prepared, lease };
+      this.#count(started.record, home, lease);
       if (started.takenOver) await this.#saveLostLog(started.record);
     } finally {
       if (lease && !begun) placement.release(lease, 'none');
     }
     return await this.#attempt(begun);
+  }
+
+  #count({ pool, attempts }: JobRecord, home: string | undefined, lease: Lease | undefined): void {
+    const { tally } = this.#deps;
+    tally.started(pool, attempts.at(-1)?.wait_ms ?? 0);
+    if (lease && home !== undefined) tally.placed(lease.url, home);
   }
 
   async #saveLostLog({ id, attempt }: JobRecord): Promise<void> {
@@ -153,6 +160,7 @@ export class Attempts {
         const result = resultOf(record, end);
         const baseImages = await looking;
         await recorded(store.finish(record.id, token, { state: 'succeeded', result, baseImages }), summary);
+        if (prepared && summary.outcome === 'succeeded') this.#deps.tally.built(record.pool, end.durationMs);
         return { kind: 'done' };
       }
       failure = new SlipwayError(end.code, end.detail);

@@ -36,7 +36,7 @@ export const jobOfLease = (id: string) => id.split(':', 1)[0] ?? '';
 /** Calls one replica after the other until one takes the build, within the time of one attempt. */
 export async function build(context: BuildContext, deps: AttemptDeps): Promise<BuildEnd> {
   const { record, token, signal, summary } = context;
-  const { placement, store, metrics } = deps;
+  const { placement, store, metrics, tally } = deps;
   const timeoutMs = record.spec.timeout === undefined ? deps.buildTimeoutMs : record.spec.timeout * 1_000;
   const deadline = AbortSignal.timeout(timeoutMs);
   const both = AbortSignal.any([signal, deadline]);
@@ -50,6 +50,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
     try {
       const end = await callOnce({ ...context, lease, signal: both, timeoutMs }, deps);
       outcome = 'ok';
+      tally.called({ replica: lease.url, outcome: end.status === 'success' ? 'succeeded' : 'failed' });
       return end;
     } catch (error) {
       if (deadline.aborted && !signal.aborted) {
@@ -57,6 +58,9 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
       }
       if (!(error instanceof SlipwayError)) throw error;
       outcome = outcomeOf(error);
+      if (outcome !== 'none') {
+        tally.called({ replica: lease.url, outcome: outcome === 'busy' ? 'refused' : 'fault' });
+      }
       if (errorRow(error.code).retry !== 'replace') throw error;
       refusal = error;
     } finally {

@@ -4,6 +4,7 @@ import type { JobStore } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { SourceReader } from '@slipway/shared/source';
+import type { Tally } from '@slipway/shared/stats';
 import type { Dispatcher } from 'undici';
 import type { Placement } from '../fleet/placement.js';
 import type { RegistryConfig } from '../join/registry.js';
@@ -29,6 +30,7 @@ export interface AttemptDeps {
   readonly stopping: AbortSignal;
   readonly random: () => number;
   readonly metrics: WorkerMetrics;
+  readonly tally: Pick<Tally, 'started' | 'placed' | 'built' | 'called'>;
   readonly logger: Logger;
 }
 

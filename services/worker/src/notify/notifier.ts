@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultPool, isTerminal } from '@slipway/shared/contracts';
 import { parseEvents } from '@slipway/shared/events';
 import { type Component, untilAborted } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Sender } from '@slipway/shared/queues';
 import type { Keys, Redis } from '@slipway/shared/redis';
+import type { Tally } from '@slipway/shared/stats';
 import type { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import { deliveriesOf, type FanOutDeps } from './fan-out.js';
 
@@ -16,6 +18,7 @@ interface NotifierOptions extends FanOutDeps {
   readonly deliveries: Pick<DeliveryStore, 'create' | 'dispatched'>;
   readonly queue: Pick<Sender<'deliveries'>, 'add'>;
   readonly workerName: string;
+  readonly tally: Pick<Tally, 'jobEnded'>;
   readonly logger: Logger;
 }
 
@@ -123,8 +126,19 @@ export class Notifier implements Component {
     await deliveries.dispatched(ids);
     const failed = told.find((each) => each.status === 'rejected');
     const settled = entries.filter((_entry, at) => told[at]?.status !== 'rejected');
-    if (settled.length > 0) await redis.xack(keys.events, group, ...settled.map(([position]) => position));
+    if (settled.length > 0) {
+      await redis.xack(keys.events, group, ...settled.map(([position]) => position));
+      this.#count(settled);
+    }
     if (failed) throw failed.reason;
+  }
+
+  /** Every end of a job passes here once, whoever ended it; after a death of a notifier maybe twice. */
+  #count(entries: Entries): void {
+    for (const event of parseEvents(entries)) {
+      if (event.kind !== 'job' || !isTerminal(event.state)) continue;
+      this.#options.tally.jobEnded(event.pool ?? defaultPool, event.state);
+    }
   }
 
   /** Drops old entries, and never one that is not settled yet. */

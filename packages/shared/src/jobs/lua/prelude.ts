@@ -56,6 +56,7 @@ end
 
 local function change(job, from, to, type)
   local version = redis.call('HINCRBY', job.key, 'version', 1)
+  local fields = { 'type', type, 'job', job.id, 'state', to, 'version', version, 'at', clock(now) }
   redis.call('HSET', job.key, 'state', to)
   if from ~= to then
     if from then redis.call('ZREM', base .. 'index:state:' .. from, job.id) end
@@ -69,9 +70,12 @@ local function change(job, from, to, type)
       redis.call('ZADD', tenant_index(tenant, to), 0, job.id)
     end
     if whole and redis.call('EXISTS', whole.key) == 1 then redis.call('HSET', whole.key, 'part:' .. job.id, to) end
+    if to ~= 'queued' and to ~= 'running' then
+      fields[#fields + 1] = 'pool'
+      fields[#fields + 1] = pool
+    end
   end
   local batch = batch_of(job)
-  local fields = { 'type', type, 'job', job.id, 'state', to, 'version', version, 'at', clock(now) }
   if batch then
     fields[#fields + 1] = 'batch'
     fields[#fields + 1] = batch.id

@@ -1,0 +1,74 @@
+import { defaultPool, maxStatsMinutes, type Stats, statsSchema } from '@slipway/shared/contracts';
+import type { ReplicaRegistry, ReplicaState } from '@slipway/shared/replicas';
+import { emptyPoolPoint, emptyReplicaPoint, type Series, type StatsStore } from '@slipway/shared/stats';
+import { z } from 'zod';
+import { allows, principalOf } from '../http/auth.js';
+import { type Endpoint, endpoint } from '../http/operation.js';
+
+interface StatsDeps {
+  readonly stats: Pick<StatsStore, 'read'>;
+  readonly replicas: Pick<ReplicaRegistry, 'list'>;
+}
+
+const statsQuerySchema = z.strictObject({
+  minutes: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(maxStatsMinutes)
+    .default(60)
+    .describe('How far back; beyond 120 a point is several minutes'),
+});
+
+export function statsEndpoint({ stats, replicas }: StatsDeps): Endpoint {
+  return endpoint(
+    {
+      id: 'getStats',
+      method: 'get',
+      path: '/v1/stats',
+      scope: 'jobs:read',
+      tag: 'Fleet',
+      summary: 'What pools and replicas have done, minute by minute',
+      description:
+        'Counted by the workers and written every two seconds: good for charts, not for accounts. A worker that is killed loses what it had not written.',
+      query: statsQuerySchema,
+      answers: {
+        200: { description: 'The series', content: { 'application/json': statsSchema } },
+      },
+      errors: ['request_invalid', 'redis_unavailable'],
+    },
+    async ({ query: { minutes }, res }) => {
+      const [series, list] = await Promise.all([stats.read(minutes, Date.now()), replicas.list()]);
+      const seesReplicas = allows(principalOf(res).scopes, 'builders:read');
+      res.json({
+        step_seconds: series.step * 60,
+        times: series.times.map((ms) => new Date(ms).toISOString()),
+        pools: poolsOf(series, list),
+        ...(seesReplicas && { replicas: replicasOf(series, list) }),
+      } satisfies Stats);
+    },
+  );
+}
+
+function poolsOf({ pools, times }: Series, list: readonly ReplicaState[]): Stats['pools'] {
+  const known = new Set([...list.map(({ pool }) => pool), ...pools.keys()]);
+  if (known.size === 0) known.add(defaultPool);
+  return [...known]
+    .sort()
+    .map((name) => ({ name, points: [...(pools.get(name) ?? times.map(emptyPoolPoint))] }));
+}
+
+function replicasOf(
+  { replicas, times }: Series,
+  list: readonly ReplicaState[],
+): NonNullable<Stats['replicas']> {
+  const there = new Map(list.map((state) => [state.id, state]));
+  return [...new Set([...there.keys(), ...replicas.keys()])].map((id) => {
+    const state = there.get(id);
+    return {
+      id,
+      ...(state && { url: state.url, pool: state.pool }),
+      points: [...(replicas.get(id) ?? times.map(emptyReplicaPoint))],
+    };
+  });
+}
