@@ -1,4 +1,5 @@
 export { type BuildkitdHandle, type BuildkitdOptions, startBuildkitd } from './buildkitd.js';
+export { type CertificateAuthority, type CertificateFiles, createAuthority } from './certificates.js';
 export { freePort } from './free-port.js';
 export { type ProcessExit, type ProcessHandle, type ProcessOptions, startProcess } from './process.js';
 export { type RedisHandle, type RedisOptions, startRedis } from './redis.js';

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Secret } from '@slipway/shared/config';
+import { defaultHttpSettings } from '@slipway/shared/http';
 import { runComponents } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import type { SimulatorConfig } from './config.js';
@@ -35,6 +36,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     port: 0,
     bindHost: '127.0.0.1',
     metricsPort: undefined,
+    http: defaultHttpSettings,
     payloadSecret: new Secret(options.payloadSecret),
     maxInflight: options.maxInflight ?? 0,
     seed: options.seed ?? 1,

@@ -7,9 +7,11 @@ import {
   healthRouter,
   httpServer,
   metricsServer,
+  noStore,
   notFoundHandler,
   problemHandler,
   refuseWhileDraining,
+  securityHeaders,
 } from '@slipway/shared/http';
 import {
   BatchStore,
@@ -36,6 +38,7 @@ import type { ApiConfig } from './config.js';
 import { apiEndpoints } from './endpoints.js';
 import { GitSources } from './git/git-sources.js';
 import { requireToken } from './http/auth.js';
+import { cors } from './http/cors.js';
 import { mount } from './http/operation.js';
 import { requestIds } from './http/request-id.js';
 import { KeyStore } from './idempotency/key-store.js';
@@ -175,7 +178,9 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   app.set('trust proxy', [...config.trustedProxies]);
   app.use(
     requestIds,
+    securityHeaders,
     measureRequests(registry),
+    ...(config.corsOrigins.length === 0 ? [] : [cors({ origins: config.corsOrigins })]),
     healthRouter({
       async ready() {
         if (stopping.signal.aborted) throw new SlipwayError('draining');
@@ -186,7 +191,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     docsRouter(openApiDocument(endpoints)),
   );
   const operations = endpoints.map(({ operation }) => operation);
-  app.use(['/v1', '/build'], recordRequests({ log: audit, operations }));
+  app.use(['/v1', '/build'], noStore, recordRequests({ log: audit, operations }));
   app.use(
     '/v1',
     refuseWhileDraining(stopping.signal),
@@ -212,6 +217,8 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       git_credentials: [...config.git.credentials.keys()],
       public_url: config.publicUrl,
       trusted_proxies: config.trustedProxies,
+      cors_origins: config.corsOrigins,
+      tls: config.http.tls !== undefined,
       audit_max_entries: config.auditMaxEntries,
       audit_days: config.auditDays,
       tenants_file: config.tenantsFile,
@@ -227,6 +234,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
       port: config.port,
       host: config.bindHost,
       logger,
+      settings: config.http,
       onStop() {
         stopping.abort();
         setTimeout(() => closing.abort(), config.shutdownGraceMs * closingShare).unref();
@@ -235,7 +243,15 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     }),
     ...(config.metricsPort === undefined
       ? []
-      : [metricsServer({ port: config.metricsPort, host: config.bindHost, registry, logger })]),
+      : [
+          metricsServer({
+            port: config.metricsPort,
+            host: config.bindHost,
+            registry,
+            logger,
+            settings: config.http,
+          }),
+        ]),
     directory,
     audit,
     ...tenantsFile,

@@ -11,6 +11,7 @@ import {
 } from '@slipway/shared/config';
 import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
 import { type GitConfig, gitConfig } from './git/config.js';
+import { parseOrigins } from './http/cors.js';
 
 export interface ApiConfig extends CommonConfig, RedisConfig {
   readonly blobStore: string;
@@ -24,8 +25,10 @@ export interface ApiConfig extends CommonConfig, RedisConfig {
   readonly maxSourceBytes: number;
   readonly maxSourceFiles: number;
   readonly maxQueuedJobs: number;
-  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
+  /** Addresses and networks of proxies whose `X-Forwarded-*` are believed. */
   readonly trustedProxies: readonly string[];
+  /** Other origins whose pages may call the API. */
+  readonly corsOrigins: readonly string[];
   /** The audit log loses its oldest entries beyond so many, and those that are older. */
   readonly auditMaxEntries: number;
   readonly auditDays: number;
@@ -53,6 +56,7 @@ export function loadConfig(env: Env): ApiConfig {
     publicUrl: publicUrl(fields),
     maxQueuedJobs: fields.int('MAX_QUEUED_JOBS', { default: 100_000, min: 1 }),
     trustedProxies: fields.parsed('TRUSTED_PROXIES', parseProxies, ' ') ?? [],
+    corsOrigins: fields.parsed('CORS_ORIGINS', parseOrigins, ' ') ?? [],
     auditMaxEntries: fields.int('AUDIT_MAX_ENTRIES', { default: 100_000, min: 100 }),
     auditDays: fields.int('AUDIT_DAYS', { default: 90, min: 1, max: 3650 }),
     git: gitConfig(fields),

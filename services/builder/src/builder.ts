@@ -74,7 +74,7 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
     heartbeatMs: deps.heartbeatMs,
     ...(metricsPort === undefined && { registry }),
   });
-  const listen = { logger, host: config.bindHost };
+  const listen = { logger, host: config.bindHost, settings: config.http };
   const { port, shutdownGraceMs } = config;
   const onListening = deps.onListening && { onListening: deps.onListening };
   const server = drainingServer({ ...listen, app, drain, slots, port, shutdownGraceMs, ...onListening });

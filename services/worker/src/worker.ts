@@ -9,6 +9,7 @@ import {
   metricsServer,
   notFoundHandler,
   problemHandler,
+  securityHeaders,
 } from '@slipway/shared/http';
 import { BatchStore, createDispatcher, JobStore } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
@@ -179,6 +180,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   const app = express();
   app.disable('x-powered-by');
   app.use(
+    securityHeaders,
     healthRouter({
       async ready() {
         if (stopping.signal.aborted) throw new SlipwayError('draining');
@@ -214,7 +216,14 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     'starting',
   );
   return [
-    httpServer({ name: 'http', app, port: config.port, host: config.bindHost, logger }),
+    httpServer({
+      name: 'http',
+      app,
+      port: config.port,
+      host: config.bindHost,
+      logger,
+      settings: config.http,
+    }),
     ...(config.metricsPort === undefined
       ? []
       : [
@@ -223,6 +232,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
             host: config.bindHost,
             registry: metrics.registry,
             logger,
+            settings: config.http,
           }),
         ]),
     interruptions,

@@ -1,3 +1,4 @@
+import { type HttpSettings, httpSettings } from '../http/settings.js';
 import type { Fields } from './fields.js';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
@@ -11,6 +12,7 @@ export interface CommonConfig {
   readonly bindHost: string | undefined;
   /** A port of its own for /metrics; unset means the service's port. */
   readonly metricsPort: number | undefined;
+  readonly http: HttpSettings;
 }
 
 export function commonConfig(
@@ -23,6 +25,7 @@ export function commonConfig(
     port: fields.port('PORT', defaults.port),
     bindHost: fields.optional('BIND_HOST'),
     metricsPort: fields.optionalInt('METRICS_PORT', { max: 65535 }),
+    http: httpSettings(fields),
   };
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { defaultHttpSettings } from '../http/settings.js';
 import { commonConfig, redisConfig } from './common.js';
 import { ConfigError, type Fields, readEnv } from './fields.js';
 import { publicUrl } from './public-url.js';
@@ -16,6 +17,7 @@ describe('the environment', () => {
       shutdownGraceMs: 25_000,
       port: 8080,
       metricsPort: undefined,
+      http: defaultHttpSettings,
     });
     expect(read({}, redisConfig)).toEqual({ redisUrl: 'redis://127.0.0.1:6379', redisPrefix: 'slipway' });
   });

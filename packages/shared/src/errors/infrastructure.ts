@@ -8,9 +8,11 @@ const patterns: readonly {
 }[] = [
   { match: (e) => e.code === 'ENOSPC' || e.code === 'EDQUOT', code: 'storage_full' },
   { match: (e) => e.name === 'MaxRetriesPerRequestError', code: 'redis_unavailable' },
+  // From a script, the reply tells where in the script the command was that had no room.
+  { match: (e) => e.name === 'ReplyError' && /^(?:ERR .*)?-?OOM /.test(e.message), code: 'redis_full' },
   {
     match: (e) =>
-      e.name === 'ReplyError' && /^(OOM|LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|MISCONF)/.test(e.message),
+      e.name === 'ReplyError' && /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|MISCONF)/.test(e.message),
     code: 'redis_unavailable',
   },
   {

@@ -37,6 +37,17 @@ const errorTable = {
   json_invalid: user(400, 'The body is not valid JSON', 'Send one JSON object, encoded as UTF-8.'),
   body_incomplete: user(400, 'The body ended before it was complete', 'Send the request again, whole.'),
   body_too_large: user(413, 'The body is larger than allowed', 'Send less, or have the limit raised.'),
+  body_too_slow: user(
+    408,
+    'The body came too slowly',
+    'Send the request again over a faster line, or have the pace that is asked for lowered.',
+  ),
+  headers_too_slow: user(408, 'The headers of the request did not come in time', 'Send the request again.'),
+  headers_too_large: user(
+    431,
+    'The headers of the request are larger than allowed',
+    'Send fewer or shorter headers.',
+  ),
   media_type_unsupported: user(
     415,
     'The content type is not one this route reads',
@@ -351,6 +362,13 @@ const errorTable = {
   // What we got wrong, or cannot do now.
   draining: row('system', 'backoff', 503, 'This process is shutting down', 'Try again at once.'),
   redis_unavailable: row('system', 'backoff', 503, 'Redis does not answer', 'Try again in a few seconds.'),
+  redis_full: row(
+    'operator',
+    'backoff',
+    507,
+    'Redis has no memory left',
+    'Give Redis more memory, or keep less (`RETENTION_JOBS`, `RETENTION_DAYS`).',
+  ),
   storage_full: row(
     'operator',
     'backoff',

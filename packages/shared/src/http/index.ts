@@ -1,4 +1,6 @@
 export { healthRouter } from './health.js';
 export { metricsServer } from './metrics.js';
 export { notFoundHandler, problemHandler, refuseWhileDraining, sendProblem } from './problems.js';
+export { noStore, pagePolicy, securityHeaders } from './security-headers.js';
 export { httpServer } from './server.js';
+export { defaultHttpSettings, type HttpSettings } from './settings.js';

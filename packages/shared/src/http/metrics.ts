@@ -3,7 +3,9 @@ import type { Registry } from 'prom-client';
 import type { Component } from '../lifecycle/index.js';
 import type { Logger } from '../logger/index.js';
 import { notFoundHandler, problemHandler } from './problems.js';
+import { securityHeaders } from './security-headers.js';
 import { httpServer } from './server.js';
+import type { HttpSettings } from './settings.js';
 
 /** `GET /metrics` in the text format of Prometheus. */
 export function metricsRouter(registry: Registry): Router {
@@ -19,12 +21,13 @@ interface MetricsServerOptions {
   readonly host?: string | undefined;
   readonly registry: Registry;
   readonly logger: Logger;
+  readonly settings?: HttpSettings;
 }
 
 /** The metrics on a port of their own. */
 export function metricsServer({ registry, ...server }: MetricsServerOptions): Component {
   const app = express();
   app.disable('x-powered-by');
-  app.use(metricsRouter(registry), notFoundHandler, problemHandler(server.logger));
+  app.use(securityHeaders, metricsRouter(registry), notFoundHandler, problemHandler(server.logger));
   return httpServer({ name: 'metrics', app, ...server });
 }

@@ -1,9 +1,11 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Express } from 'express';
 import type { Component } from '../lifecycle/index.js';
 import type { Logger } from '../logger/index.js';
+import { createBoundedServer } from './create-server.js';
+import { defaultHttpSettings, type HttpSettings } from './settings.js';
 
 interface HttpServerOptions {
   readonly name: string;
@@ -21,8 +23,8 @@ interface HttpServerOptions {
    * connection was idle is then told, instead of having the connection closed under its next request. Default 0.
    */
   readonly lingerMs?: number;
-  /** For server-wide settings (time-outs). */
-  readonly configure?: (server: Server) => void;
+  /** Time-outs, bounds and TLS; the usual ones when left out. */
+  readonly settings?: HttpSettings;
 }
 
 /**
@@ -34,8 +36,8 @@ export function httpServer(options: HttpServerOptions): Component {
   return {
     name,
     async run(signal) {
-      const server = createServer(app);
-      options.configure?.(server);
+      const { settings = defaultHttpSettings } = options;
+      const { server, close } = await createBoundedServer({ listener: app, settings, logger });
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen({ port: options.port, ...(options.host !== undefined && { host: options.host }) }, () =>
@@ -43,7 +45,7 @@ export function httpServer(options: HttpServerOptions): Component {
         );
       });
       const { port } = server.address() as AddressInfo;
-      logger.info({ component: name, port }, 'listening');
+      logger.info({ component: name, port, tls: settings.tls !== undefined }, 'listening');
       options.onListening?.(port);
       if (!signal.aborted)
         await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
@@ -53,6 +55,7 @@ export function httpServer(options: HttpServerOptions): Component {
         server.close(() => resolve());
         server.closeIdleConnections();
       });
+      close();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import { pagePolicy } from '@slipway/shared/http';
 import express, { Router } from 'express';
 
 const page = `<!doctype html>
@@ -28,10 +29,8 @@ export function docsRouter(document: object): Router {
     res.type('application/json').send(body);
   });
   router.get('/docs', (_req, res) => {
-    res.set(
-      'Content-Security-Policy',
-      "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:",
-    );
+    // Swagger UI puts elements of style into the page.
+    res.set('Content-Security-Policy', pagePolicy({ inlineStyles: true }));
     res.type('html').send(page);
   });
   router.get('/docs/start.js', (_req, res) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { freePort } from '@slipway/local';
 import { Secret } from '@slipway/shared/config';
 import { parseAllowlist } from '@slipway/shared/egress';
+import { defaultHttpSettings } from '@slipway/shared/http';
 import { Cleanups, runComponents } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { createApi } from '../api.js';
@@ -57,6 +58,8 @@ export async function startApi(
     maxSourceFiles: 100,
     maxQueuedJobs: 100,
     trustedProxies: [],
+    corsOrigins: [],
+    http: defaultHttpSettings,
     auditMaxEntries: 10_000,
     auditDays: 90,
     git: {

@@ -1,5 +1,5 @@
 import { SlipwayError } from '@slipway/shared/errors';
-import { healthRouter, notFoundHandler, problemHandler } from '@slipway/shared/http';
+import { healthRouter, notFoundHandler, problemHandler, securityHeaders } from '@slipway/shared/http';
 import type { Registry } from '@slipway/shared/metrics';
 import express, { type Express } from 'express';
 import { type BuildRouteOptions, buildRoute } from './build-route.js';
@@ -18,6 +18,7 @@ interface AppOptions extends BuildRouteOptions {
 export function createApp(options: AppOptions): Express {
   const { ready, warnings, registry, logger, keyRing } = options;
   const app = express().disable('x-powered-by');
+  app.use(securityHeaders);
   app.use(healthRouter({ ready, readyAliases: ['/ready'], warnings, ...(registry && { registry }) }));
   app.post('/build', buildRoute(options));
   app.all('/build', (_req, res) => {

@@ -1,10 +1,9 @@
-import { httpServer } from '@slipway/shared/http';
+import { type HttpSettings, httpServer } from '@slipway/shared/http';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Express } from 'express';
 import type { Slots } from '../builds/slots.js';
 import type { Drain } from '../drain.js';
-import { answerClientErrors } from './client-errors.js';
 
 interface DrainingServerOptions {
   readonly app: Express;
@@ -14,6 +13,7 @@ interface DrainingServerOptions {
   readonly drain: Drain;
   readonly slots: Slots;
   readonly shutdownGraceMs: number;
+  readonly settings: HttpSettings;
   readonly onListening?: (port: number) => void;
 }
 
@@ -31,7 +31,7 @@ export function drainingServer(options: DrainingServerOptions): Component {
     name,
     async run(signal) {
       const closed = new AbortController();
-      const server = httpServer({ ...options, name, configure: answerClientErrors });
+      const server = httpServer({ ...options, name });
       const onStop = async () => {
         drain.begin();
         logger.info({ builds: slots.taken }, 'draining');

@@ -7,6 +7,7 @@ import { type BlobStore, openBlobStore } from '@slipway/shared/blobs';
 import { Secret } from '@slipway/shared/config';
 import { isTerminal, type Job, type JobSpec, jobSpecSchema } from '@slipway/shared/contracts';
 import { parseAllowlist } from '@slipway/shared/egress';
+import { defaultHttpSettings } from '@slipway/shared/http';
 import { newId } from '@slipway/shared/ids';
 import { JobStore, toJob } from '@slipway/shared/jobs';
 import { Cleanups, runComponents } from '@slipway/shared/lifecycle';
@@ -138,6 +139,7 @@ async function startWorker(options: {
     port,
     bindHost: '127.0.0.1',
     metricsPort: undefined,
+    http: defaultHttpSettings,
     redisUrl: options.redisUrl,
     redisPrefix: options.redisPrefix,
     egressAllow: parseAllowlist('127.0.0.0/8'),

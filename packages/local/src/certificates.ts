@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { requireTool } from './tools.js';
+
+/** A certificate with its key, as PEM files. */
+export interface CertificateFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** A certificate authority of its own, for tests and trials. */
+export interface CertificateAuthority {
+  /** Its own certificate, which whoever shall trust it is given. */
+  readonly caFile: string;
+  /** For `localhost` and 127.0.0.1, as server and as client, for a day. Issuing under a name again replaces the files. */
+  issue(name: string): Promise<CertificateFiles>;
+}
+
+const run = promisify(execFile);
+const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+
+/** Makes an authority whose files lie in a folder. Needs the program `openssl`. */
+export async function createAuthority(folder: string): Promise<CertificateAuthority> {
+  const openssl = requireTool('openssl');
+  const caFile = join(folder, 'ca.pem');
+  const caKey = join(folder, 'ca-key.pem');
+  await run(openssl, [
+    ...['req', '-x509', ...newKey, '-keyout', caKey, '-out', caFile],
+    ...['-days', '1', '-subj', '/CN=Slipway test authority'],
+  ]);
+  return {
+    caFile,
+    async issue(name) {
+      const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}-key.pem`)];
+      const [fresh, request, extensions] = ['new-key', 'csr', 'ext'].map((kind) =>
+        join(folder, `${name}.${kind}`),
+      ) as [string, string, string];
+      await writeFile(extensions, 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
+      await run(openssl, ['req', ...newKey, '-keyout', fresh, '-out', request, '-subj', `/CN=${name}`]);
+      const { stdout: certificate } = await run(openssl, [
+        ...['x509', '-req', '-in', request, '-CA', caFile, '-CAkey', caKey, '-CAcreateserial'],
+        ...['-days', '1', '-extfile', extensions],
+      ]);
+      await writeFile(keyFile, await readFile(fresh), { mode: 0o600 });
+      await writeFile(certFile, certificate);
+      return { certFile, keyFile };
+    },
+  };
+}

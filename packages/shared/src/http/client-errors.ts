@@ -1,0 +1,48 @@
+import type { Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { SlipwayError } from '../errors/index.js';
+import { writeProblem } from './raw-problem.js';
+
+/** Told to go away, a client that does not is cut off after so long. */
+const partingMs = 2_000;
+
+/**
+ * Answers what is no HTTP, headers that are too large or too late, or a body that ends too early, with a problem as every
+ * other refusal is. Such a request has no response object to answer with.
+ */
+export function answerClientErrors(server: Server): void {
+  server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
+    // A second answer on one connection would be taken for that of another request.
+    if (!socket.writable || error.code === 'ECONNRESET' || hasAnswered(socket)) {
+      socket.destroy();
+      return;
+    }
+    const { problem, status } = refusalOf(error.code);
+    writeProblem(socket, problem, status);
+    const timer = setTimeout(() => socket.destroy(), partingMs);
+    socket.once('close', () => clearTimeout(timer));
+  });
+}
+
+function refusalOf(code: string | undefined): { problem: SlipwayError; status?: number } {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return { problem: new SlipwayError('headers_too_large') };
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return {
+        problem: new SlipwayError('body_too_large', 'The extensions of a chunk are larger than allowed.'),
+      };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { problem: new SlipwayError('headers_too_slow') };
+    case 'HPE_INVALID_EOF_STATE':
+      return { problem: new SlipwayError('body_incomplete') };
+    default:
+      return { problem: new SlipwayError('request_invalid', 'This is not HTTP.'), status: 400 };
+  }
+}
+
+/** Whether an answer to an earlier request is being sent over the connection. */
+function hasAnswered(socket: Duplex): boolean {
+  const { _httpMessage: answer } = socket as Duplex & { _httpMessage?: { headersSent: boolean } };
+  return answer?.headersSent ?? false;
+}

@@ -1,0 +1,72 @@
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { SlipwayError } from '../errors/index.js';
+import type { Logger } from '../logger/index.js';
+import { BodyPace } from './body-pace.js';
+import { Certificate } from './certificate.js';
+import { answerClientErrors } from './client-errors.js';
+import { endWithProblem } from './raw-problem.js';
+import type { HttpSettings } from './settings.js';
+
+interface BoundedServerOptions {
+  readonly listener: RequestListener;
+  readonly settings: HttpSettings;
+  readonly logger: Logger;
+}
+
+const certificateCheckMs = 5_000;
+
+/** A server that no client keeps busy for long with little: see `HttpSettings`. `close` ends what goes on beside it. */
+export async function createBoundedServer({ listener, settings, logger }: BoundedServerOptions) {
+  const pace = new BodyPace({
+    minBytesPerSecond: settings.minBodyBytesPerSecond,
+    graceMs: settings.bodyGraceMs,
+  });
+  const options: ServerOptions = {
+    headersTimeout: settings.headersTimeoutMs,
+    // A body has a pace and no time for the whole.
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.min(settings.headersTimeoutMs / 4, 2_500),
+    keepAliveTimeout: settings.keepAliveTimeoutMs,
+    maxHeaderSize: settings.maxHeaderBytes,
+    // Node's own refusal has no body.
+    requireHostHeader: false,
+  };
+  const front: RequestListener = (req, res) => {
+    if (req.headers.host === undefined && req.httpVersionMinor > 0) {
+      endWithProblem(res, new SlipwayError('request_invalid', 'There is no Host header.'), 400);
+      return;
+    }
+    pace.watch(req, res);
+    listener(req, res);
+  };
+  let server: Server;
+  let stopReloading = () => {};
+  if (settings.tls) {
+    const certificate = await Certificate.read(settings.tls);
+    const tls = createTlsServer(
+      {
+        ...options,
+        ...certificate.pair,
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: settings.headersTimeoutMs,
+      },
+      front,
+    );
+    const use = (pair: typeof certificate.pair) => tls.setSecureContext({ ...pair, minVersion: 'TLSv1.2' });
+    stopReloading = certificate.reload({ logger, everyMs: certificateCheckMs, use });
+    server = tls;
+  } else server = createServer(options, front);
+  server.maxConnections = settings.maxConnections;
+  server.on('checkExpectation', (_req, res) =>
+    endWithProblem(res, new SlipwayError('request_invalid', 'There is no such expectation.'), 417),
+  );
+  answerClientErrors(server);
+  return {
+    server,
+    close() {
+      pace.close();
+      stopReloading();
+    },
+  };
+}
