@@ -1,0 +1,201 @@
+import { parseAnsi, plain, type Span, type TextStyle, withoutControls } from './ansi.js';
+import { isExport, isInternal, readBuilderLine, splitSeconds } from './step-line.js';
+
+/** As the API gives it. */
+export interface GivenLine {
+  readonly attempt: number;
+  readonly text: string;
+}
+
+export type StepState = 'running' | 'done' | 'cached' | 'failed';
+
+export interface Step {
+  readonly index: number;
+  readonly attempt: number;
+  /** As the builder names it; empty for what was said before any step. */
+  readonly name: string;
+  readonly internal: boolean;
+  /** The line that the step begins with. */
+  readonly line: number;
+  state: StepState;
+  /** Undefined until the builder has said it. */
+  seconds: number | undefined;
+  /** The lines of the step, without those that say its name. Ascending. */
+  readonly lines: number[];
+}
+
+/** `name` begins a step, `end` only repeats that name, and is not shown; the others are shown below it. */
+export type LineKind = 'name' | 'end' | 'output' | 'status' | 'error';
+
+/**
+ * A job's log in steps, line by line as it comes. Appending a line costs the same however many there are. Lines are counted from 0
+ * through all attempts.
+ */
+export class LogModel {
+  readonly steps: Step[] = [];
+  readonly #texts: string[] = [];
+  readonly #kinds: LineKind[] = [];
+  readonly #stepOf: number[] = [];
+  /** What earlier lines of the step left switched on, for the few lines where that is anything. */
+  readonly #styles = new Map<number, TextStyle>();
+  readonly #named = new Map<string, Step>();
+  #attempt = 0;
+  #last: Step | undefined;
+  #running: Step[] = [];
+  #style: TextStyle = plain;
+
+  get length(): number {
+    return this.#texts.length;
+  }
+
+  get attempts(): number {
+    return this.#attempt;
+  }
+
+  append(lines: Iterable<GivenLine>): void {
+    for (const { attempt, text } of lines) {
+      if (attempt !== this.#attempt) this.#begin(attempt);
+      const read = readBuilderLine(text);
+      if (read.kind === 'step') this.#takeStep(read.text);
+      else this.#takeText(read.kind, read.text);
+    }
+  }
+
+  kind(line: number): LineKind {
+    return this.#kinds[line] ?? 'output';
+  }
+
+  stepOf(line: number): Step | undefined {
+    return this.steps[this.#stepOf[line] ?? -1];
+  }
+
+  /** What is shown of the line, and searched. */
+  text(line: number): string {
+    return withoutControls(this.#texts[line] ?? '');
+  }
+
+  spans(line: number): Span[] {
+    return parseAnsi(this.#texts[line] ?? '', this.#styles.get(line)).spans;
+  }
+
+  /** The step that ended the last attempt: the one with an error, else the one that was never finished. */
+  failedStep(): Step | undefined {
+    const last = this.steps.filter(({ attempt }) => attempt === this.#attempt);
+    return (
+      last.findLast(({ state }) => state === 'failed') ??
+      last.findLast(({ state, name }) => state === 'running' && name !== '') ??
+      // buildah names no step as the one that failed: it stops there.
+      last.findLast(({ name }) => name !== '' && !name.startsWith('[internal]'))
+    );
+  }
+
+  /** Seconds that the steps took that write and push the image; undefined when the builder did not say. */
+  exportSeconds(attempt: number): number | undefined {
+    let total: number | undefined;
+    for (const step of this.steps) {
+      if (step.attempt !== attempt || step.seconds === undefined || !isExport(step.name)) continue;
+      total = (total ?? 0) + step.seconds;
+    }
+    return total;
+  }
+
+  #begin(attempt: number): void {
+    this.#attempt = attempt;
+    this.#named.clear();
+    this.#running = [];
+    this.#last = undefined;
+    this.#style = plain;
+  }
+
+  #takeStep(text: string): void {
+    if (text.startsWith('ERROR ') && this.#takeError(text.slice('ERROR '.length))) return;
+    if (text.startsWith('CACHED ')) {
+      const step = this.#stepNamed(text.slice('CACHED '.length));
+      this.#finish(step, 'cached');
+      return;
+    }
+    const ended = splitSeconds(text);
+    const known = ended && this.#named.get(ended.name);
+    if (ended && known) {
+      this.#add(known, 'end', text);
+      this.#finish(known, 'done', ended.seconds);
+      return;
+    }
+    if (ended && !this.#named.has(text)) {
+      // Some builders name a step only when it has ended.
+      const step = this.#stepNamed(ended.name);
+      this.#named.set(text, step);
+      this.#finish(step, 'done', ended.seconds);
+      return;
+    }
+    const step = this.#stepNamed(text);
+    this.#running = [...this.#running.filter((each) => each !== step), step];
+    this.#style = plain;
+  }
+
+  /** False when no step has the name, and the line has to speak for itself. */
+  #takeError(text: string): boolean {
+    let found: Step | undefined;
+    for (const step of this.#named.values()) {
+      if (text.startsWith(`${step.name}: `) && step.name.length > (found?.name.length ?? -1)) found = step;
+    }
+    if (!found) return false;
+    this.#add(found, 'error', text.slice(found.name.length + 2));
+    this.#finish(found, 'failed');
+    return true;
+  }
+
+  /** Progress belongs to the step that was named last, output to the one that began last and still runs. */
+  #takeText(kind: 'status' | 'output', text: string): void {
+    const running = kind === 'output' ? this.#running.at(-1) : undefined;
+    const step = running ?? this.#last ?? this.#create('');
+    const line = this.#add(step, kind, text);
+    if (kind !== 'output') return;
+    if (this.#style !== plain) this.#styles.set(line, this.#style);
+    if (this.#style !== plain || text.includes('\x1b')) this.#style = parseAnsi(text, this.#style).end;
+  }
+
+  #stepNamed(name: string): Step {
+    const known = this.#named.get(name);
+    if (known) {
+      this.#add(known, 'end', name);
+      return known;
+    }
+    const step = this.#create(name);
+    this.#named.set(name, step);
+    this.#add(step, 'name', name);
+    return step;
+  }
+
+  #create(name: string): Step {
+    const step: Step = {
+      index: this.steps.length,
+      attempt: this.#attempt,
+      name,
+      internal: isInternal(name),
+      line: this.length,
+      state: 'running',
+      seconds: undefined,
+      lines: [],
+    };
+    this.steps.push(step);
+    return step;
+  }
+
+  #finish(step: Step, state: StepState, seconds?: number): void {
+    step.state = state;
+    // BuildKit exports and pushes under one name: the times add up.
+    if (seconds !== undefined) step.seconds = (step.seconds ?? 0) + seconds;
+    this.#running = this.#running.filter((each) => each !== step);
+  }
+
+  #add(step: Step, kind: LineKind, text: string): number {
+    const line = this.length;
+    this.#texts.push(text);
+    this.#kinds.push(kind);
+    this.#stepOf.push(step.index);
+    if (kind !== 'name' && kind !== 'end') step.lines.push(line);
+    this.#last = step;
+    return line;
+  }
+}

@@ -1,0 +1,36 @@
+/** A line of a builder's log without its prefix: `v:` a step, `s:` progress inside a step, `l:` what a step prints. */
+export interface BuilderLine {
+  readonly kind: 'step' | 'status' | 'output';
+  readonly text: string;
+}
+
+const prefix = /^([vsl]): \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z ?/;
+const kinds = { v: 'step', s: 'status', l: 'output' } as const;
+
+/** Builders that write no prefix name their steps all the same. */
+const bareStep = /^(?:CACHED |ERROR )?\[(?:[^\][]+ )?(?:\d+\/\d+|internal)\] /;
+
+export function readBuilderLine(raw: string): BuilderLine {
+  const match = prefix.exec(raw);
+  if (match) return { kind: kinds[match[1] as keyof typeof kinds], text: raw.slice(match[0].length) };
+  return { kind: bareStep.test(raw) ? 'step' : 'output', text: raw };
+}
+
+/** `npm test 0.35s` as its name and seconds; undefined when no time stands at the end. */
+export function splitSeconds(text: string): { name: string; seconds: number } | undefined {
+  const match = /^(.*\S) (\d+\.\d+)s$/.exec(text);
+  return match ? { name: match[1] ?? '', seconds: Number(match[2]) } : undefined;
+}
+
+/** `[ship 15/16] RUN npm test` in its parts. */
+export function splitStepName(name: string): { place: string; text: string } {
+  const match = /^\[([^\]]{1,120})\] (.*)$/.exec(name);
+  return match ? { place: match[1] ?? '', text: match[2] ?? '' } : { place: '', text: name };
+}
+
+/** Steps of the builder itself: loading the Dockerfile, resolving images, exporting. Nobody wrote them. */
+export const isInternal = (name: string) =>
+  name.startsWith('[internal]') || name.startsWith('[auth]') || isExport(name);
+
+/** Steps that write the image and push it. */
+export const isExport = (name: string) => /^(?:exporting|pushing|push) /.test(name);
