@@ -2704,7 +2704,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive */
+            /** @description `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A link leaves the archive. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2733,7 +2733,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `redis_unavailable`: Redis does not answer */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -3036,7 +3036,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `image_invalid`: The image reference is not valid. `source_not_found`: No source has this digest. `source_path_unsafe`: A path leaves the archive. `git_url_invalid`: The URL of the git repository is not one that this installation fetches from. `git_ref_not_found`: The git repository has no such branch, tag or commit. `git_path_not_found`: There is no such folder at this commit. `git_unauthorized`: The git repository needs credentials that this installation does not have. `git_unreachable`: The git repository could not be fetched. `git_timed_out`: Fetching the git repository took longer than is allowed. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder builds this platform */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `image_invalid`: The image reference is not valid. `template_not_found`: No template has this name. `secrets_invalid`: The sealed build secrets cannot be opened. `egress_denied`: Requests may not go to this address. `source_not_found`: No source has this digest. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A link leaves the archive. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `git_url_invalid`: The URL of the git repository is not one that this installation fetches from. `git_ref_not_found`: The git repository has no such branch, tag or commit. `git_path_not_found`: There is no such folder at this commit. `git_unauthorized`: The git repository needs credentials that this installation does not have. `git_unreachable`: The git repository could not be fetched. `git_timed_out`: Fetching the git repository took longer than is allowed. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder builds this platform */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3065,11 +3065,20 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer */
             503: {
                 headers: {
                     /** @description Seconds */
                     "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full`: The blob store has no room */
+            507: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -3377,7 +3386,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder builds this platform */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `source_not_found`: No source has this digest. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder builds this platform */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3602,7 +3611,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3631,11 +3640,20 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer */
             503: {
                 headers: {
                     /** @description Seconds */
                     "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full`: The blob store has no room */
+            507: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -4056,7 +4074,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4456,7 +4474,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than allowed */
+            /** @description `not_found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4474,7 +4501,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `request_invalid`: The request does not fit its schema. `image_invalid`: The image reference is not valid. `source_not_found`: No source has this digest. `template_not_found`: No template has this name */
+            /** @description `request_invalid`: The request does not fit its schema. `image_invalid`: The image reference is not valid. `template_not_found`: No template has this name. `secrets_invalid`: The sealed build secrets cannot be opened. `egress_denied`: Requests may not go to this address. `source_not_found`: No source has this digest. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A link leaves the archive. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `git_url_invalid`: The URL of the git repository is not one that this installation fetches from. `git_ref_not_found`: The git repository has no such branch, tag or commit. `git_path_not_found`: There is no such folder at this commit. `git_unauthorized`: The git repository needs credentials that this installation does not have. `git_unreachable`: The git repository could not be fetched. `git_timed_out`: Fetching the git repository took longer than is allowed */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4503,11 +4530,20 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer */
             503: {
                 headers: {
                     /** @description Seconds */
                     "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full`: The blob store has no room */
+            507: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -4793,7 +4829,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `request_invalid`: The request does not fit its schema. `template_invalid`: The archive is not a template. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive */
+            /** @description `request_invalid`: The request does not fit its schema. `template_invalid`: The archive is not a template. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A link leaves the archive. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4822,7 +4858,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -5116,7 +5152,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `image_invalid`: The image reference is not valid. `nothing_selected`: No function fits the selector */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `image_invalid`: The image reference is not valid. `nothing_selected`: No function fits the selector. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5145,7 +5181,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -8425,7 +8461,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `request_invalid`: The request does not fit its schema. `image_invalid`: The image reference is not valid. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `platform_unsupported`: No builder builds this platform */
+            /** @description `request_invalid`: The request does not fit its schema. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A link leaves the archive. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `image_invalid`: The image reference is not valid. `secrets_invalid`: The sealed build secrets cannot be opened. `platform_unsupported`: No builder builds this platform. `source_not_found`: No source has this digest */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8454,7 +8490,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `source_busy`: A source of the same files is being removed because nobody used it. `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
             503: {
                 headers: {
                     /** @description Seconds */

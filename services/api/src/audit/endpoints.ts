@@ -15,7 +15,7 @@ export function auditEndpoint({ audit }: { audit: Pick<AuditLog, 'list'> }): End
         'Every request that is not a read, and every one that was refused for want of a token or of its scope. Entries are never changed; the oldest go by number and by age.',
       query: auditQuerySchema,
       answers: { 200: { description: 'A page', content: { 'application/json': auditPageSchema } } },
-      errors: ['request_invalid', 'redis_unavailable'],
+      errors: ['request_invalid'],
     },
     async ({ query, res }) => {
       const { entries, next } = await audit.list(query);

@@ -17,6 +17,7 @@ import { accountOf } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { jobPageSchema, maxWaitSeconds } from '../jobs/endpoints.js';
+import { admissionErrors } from '../jobs/errors.js';
 import type { SubmitDeps } from '../jobs/submit.js';
 import { checkRoom } from '../tenants/account.js';
 import { batchEvents, type FollowBatchDeps } from './follow.js';
@@ -84,16 +85,14 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           },
         },
         errors: [
-          'json_invalid',
-          'body_too_large',
-          'request_invalid',
           'batch_invalid',
           'batch_closed',
-          'queue_full',
-          'tenant_queue_full',
-          'image_not_allowed',
-          'priority_not_allowed',
-          'redis_unavailable',
+          // Of what is looked up for all of them.
+          'source_not_found',
+          'source_busy',
+          'git_busy',
+          'storage_full',
+          ...admissionErrors,
         ],
       },
       async ({ body: { defaults, items, dry_run, ...options }, ids, res }) => {
@@ -134,7 +133,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           cursor: batchIdSchema.optional().describe('`next_cursor` of the page before'),
         }),
         answers: { 200: { description: 'A page', content: { 'application/json': batchPageSchema } } },
-        errors: ['request_invalid', 'redis_unavailable'],
+        errors: ['request_invalid'],
       },
       async ({ query, res }) => {
         const { name: tenant } = accountOf(res);
@@ -160,7 +159,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
             .describe('Seconds to wait for the batch to end before it is answered as it is'),
         }),
         answers: { 200: { description: 'The batch', content: { 'application/json': batchSchema } } },
-        errors: ['not_found', 'redis_unavailable'],
+        errors: ['not_found'],
       },
       async ({ params: { id }, query, res }) => {
         const ended = AbortSignal.any([closedSignal(res), stopping]);
@@ -192,7 +191,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           cursor: jobIdSchema.optional().describe('`next_cursor` of the page before'),
         }),
         answers: { 200: { description: 'A page', content: { 'application/json': jobPageSchema } } },
-        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+        errors: ['not_found', 'request_invalid'],
       },
       async ({ params: { id }, query: { cursor, ...filter }, res }) => {
         const { tenant } = await existing(id, res);
@@ -212,7 +211,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'Nothing more of it begins. Its waiting jobs are canceled, its running ones stopped at their builders.',
         params: path,
         answers: { 202: accepted('It is being canceled') },
-        errors: ['not_found', 'batch_not_cancelable', 'redis_unavailable'],
+        errors: ['not_found', 'batch_not_cancelable'],
       },
       async ({ params: { id }, res }) => {
         await existing(id, res);
@@ -244,12 +243,10 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         errors: [
           'not_found',
           'batch_not_retryable',
+          'batch_invalid',
           'batch_closed',
-          'queue_full',
-          'tenant_queue_full',
-          'image_not_allowed',
-          'priority_not_allowed',
-          'redis_unavailable',
+          'source_not_found',
+          ...admissionErrors,
         ],
       },
       async ({ params: { id }, body: { which }, ids, res }) => {
@@ -279,7 +276,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
             },
           },
         },
-        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+        errors: ['not_found', 'request_invalid'],
       },
       async ({ params: { id }, query, req, res }) => {
         const from = req.get('last-event-id') ?? query.after;

@@ -31,7 +31,7 @@ export function fleetEndpoints({ replicas, store }: FleetDeps): Endpoint[] {
             content: { 'application/json': z.object({ builders: z.array(builderSchema) }) },
           },
         },
-        errors: ['redis_unavailable'],
+        errors: [],
       },
       async ({ res }) => {
         res.json({ builders: (await replicas.list()).map(show) });
@@ -50,7 +50,7 @@ export function fleetEndpoints({ replicas, store }: FleetDeps): Endpoint[] {
         answers: {
           200: { description: 'The queue of each pool', content: { 'application/json': queueSchema } },
         },
-        errors: ['redis_unavailable'],
+        errors: [],
       },
       async ({ res }) => {
         const [pools, list] = await Promise.all([replicas.pools(), replicas.list()]);
@@ -93,7 +93,7 @@ function drainEndpoint(verb: 'drain' | 'resume', summary: string, replicas: Flee
       summary,
       params: z.object({ id: replicaIdSchema }),
       answers: { 200: { description: 'The replica', content: { 'application/json': builderSchema } } },
-      errors: ['not_found', 'redis_unavailable'],
+      errors: ['not_found'],
     },
     async ({ params: { id }, res }) => {
       const there = await replicas.setDraining(id, verb === 'drain');

@@ -11,8 +11,10 @@ import type { Request, Response } from 'express';
 import { closedSignal, lingerThenClose } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { validate } from '../http/validate.js';
+import { admissionErrors } from '../jobs/errors.js';
 import { type SubmitDeps, submitJob } from '../jobs/submit.js';
 import type { RequestRate } from '../limits/request-rate.js';
+import { archiveErrors } from '../sources/errors.js';
 import { type Principal, payloadSecretId } from '../tenants/directory.js';
 import { builderResultSchema } from './contract.js';
 import { type ProgressDeps, resultOf, watchJob } from './progress.js';
@@ -62,22 +64,14 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
         'signature_invalid',
         'request_invalid',
         'json_invalid',
+        ...archiveErrors,
         'image_invalid',
-        'body_incomplete',
-        'body_too_large',
-        'source_corrupt',
-        'source_path_unsafe',
-        'source_too_large',
-        'source_quota_exceeded',
-        'queue_full',
-        'tenant_queue_full',
-        'image_not_allowed',
-        'priority_not_allowed',
-        'draining',
-        'redis_unavailable',
-        'rate_limited',
-        'storage_full',
+        'secrets_invalid',
         'platform_unsupported',
+        'source_not_found',
+        ...admissionErrors,
+        'rate_limited',
+        'draining',
       ],
     },
     async ({ req, res }) => {

@@ -19,7 +19,7 @@ export function publicKeyEndpoint({
       summary: 'What build secrets are sealed with',
       description: 'The key of the builders; of several, the one that most of them have.',
       answers: { 200: { description: 'The key', content: { 'application/json': publicKeySchema } } },
-      errors: ['not_found', 'redis_unavailable'],
+      errors: ['not_found'],
     },
     async ({ res }) => {
       const key = await replicas.publicKey();

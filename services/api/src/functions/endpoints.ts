@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { accountOf } from '../http/auth.js';
 import { labelQuerySchema } from '../http/label-query.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
+import { resolveErrors } from '../jobs/errors.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
 import { checkAllowed, usualPriority } from '../tenants/account.js';
 import { functionHistory } from './history.js';
@@ -61,7 +62,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         summary: 'Functions, by name',
         query: listQuery,
         answers: { 200: { description: 'A page', content: { 'application/json': functionPageSchema } } },
-        errors: ['request_invalid', 'redis_unavailable'],
+        errors: ['request_invalid'],
       },
       async ({ query: { limit, cursor, label, ...criteria }, res }) => {
         const { records, next } = await listFunctions({
@@ -89,7 +90,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         answers: {
           200: { description: 'The function', content: { 'application/json': functionViewSchema } },
         },
-        errors: ['not_found', 'redis_unavailable'],
+        errors: ['not_found'],
       },
       async ({ params, res }) => {
         const [tenant, full] = [tenantOf(res).name, fullName(params)];
@@ -119,16 +120,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
             content: { 'application/json': functionViewSchema },
           },
         },
-        errors: [
-          'json_invalid',
-          'request_invalid',
-          'image_invalid',
-          'image_not_allowed',
-          'priority_not_allowed',
-          'source_not_found',
-          'template_not_found',
-          'redis_unavailable',
-        ],
+        errors: [...resolveErrors, 'not_found', 'image_not_allowed', 'priority_not_allowed'],
       },
       async ({ params, body, res }) => {
         const [tenant, full] = [tenantOf(res), fullName(params)];
@@ -162,7 +154,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         description: 'Its jobs and images stay. A later job that names it makes it known again.',
         params: path,
         answers: { 204: { description: 'It is forgotten' } },
-        errors: ['not_found', 'redis_unavailable'],
+        errors: ['not_found'],
       },
       async ({ params, res }) => {
         const full = fullName(params);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Scope } from '@slipway/shared/contracts';
-import { SlipwayError } from '@slipway/shared/errors';
+import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { z } from 'zod';
 import { type Ids, newIds } from '../idempotency/ids.js';
@@ -40,7 +40,7 @@ export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly idempotencyKey?: boolean;
   readonly answers: Readonly<Record<number, Answer>>;
   /** Codes of problem answers besides those that any route gives. */
-  readonly errors: readonly string[];
+  readonly errors: readonly ErrorCode[];
 }
 
 export interface Call<P, Q, B> {

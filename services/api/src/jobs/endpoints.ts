@@ -15,7 +15,7 @@ import { closedSignal } from '../http/connection.js';
 import { labelQuerySchema } from '../http/label-query.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import type { JobWatcher } from '../watch/job-watcher.js';
-import { sourceErrors } from './resolve/source.js';
+import { admissionErrors, placingErrors, resolveErrors } from './errors.js';
 import { specForRetry } from './retry.js';
 import { resubmit, type SubmitDeps, submitJob } from './submit.js';
 
@@ -77,19 +77,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
             headers: { Location: 'Where to poll' },
           },
         },
-        errors: [
-          'json_invalid',
-          'request_invalid',
-          'image_invalid',
-          ...sourceErrors,
-          'pool_not_found',
-          'platform_unsupported',
-          'queue_full',
-          'tenant_queue_full',
-          'image_not_allowed',
-          'priority_not_allowed',
-          'redis_unavailable',
-        ],
+        errors: [...resolveErrors, ...placingErrors, ...admissionErrors],
       },
       async ({ body, ids, res }) => {
         const record = await submitJob(body, accountOf(res), deps, ids);
@@ -121,7 +109,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
             headers: { ETag: 'Of this state' },
           },
         },
-        errors: ['not_found', 'redis_unavailable'],
+        errors: ['not_found'],
       },
       async ({ params: { id }, query, res }) => {
         const ended = AbortSignal.any([closedSignal(res), stopping]);
@@ -148,7 +136,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         summary: 'Jobs, newest first',
         query: listQuery,
         answers: { 200: { description: 'A page', content: { 'application/json': jobPageSchema } } },
-        errors: ['request_invalid', 'redis_unavailable'],
+        errors: ['request_invalid'],
       },
       async ({ query: { cursor, label, ...filter }, res }) => {
         const { records, next } = await store.list({
@@ -177,7 +165,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
             content: { 'application/json': jobSchema },
           },
         },
-        errors: ['not_found', 'job_not_cancelable', 'redis_unavailable'],
+        errors: ['not_found', 'job_not_cancelable'],
       },
       async ({ params: { id }, res }) => {
         await existing(id, res);
@@ -206,17 +194,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
             headers: { Location: 'Where to poll' },
           },
         },
-        errors: [
-          'not_found',
-          'job_not_retryable',
-          'pool_not_found',
-          'platform_unsupported',
-          'queue_full',
-          'tenant_queue_full',
-          'image_not_allowed',
-          'priority_not_allowed',
-          'redis_unavailable',
-        ],
+        errors: ['not_found', 'job_not_retryable', 'source_not_found', ...placingErrors, ...admissionErrors],
       },
       async ({ params: { id }, ids, res }) => {
         const ended = await existing(id, res);

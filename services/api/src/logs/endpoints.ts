@@ -45,7 +45,7 @@ export function logEndpoints(deps: FollowDeps): Endpoint[] {
             },
           },
         },
-        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+        errors: ['not_found', 'request_invalid'],
       },
       async ({ params: { id }, query, req, res }) => {
         const type = (req.accepts(Object.keys(logFormats)) || 'text/plain') as LogFormat;

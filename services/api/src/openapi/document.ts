@@ -7,6 +7,7 @@ import {
 import { errorCodes } from '@slipway/shared/errors';
 import { z } from 'zod';
 import { type Endpoint, takesIdempotencyKey } from '../http/operation.js';
+import { problemAnswers } from './problems.js';
 
 type Json = { [key: string]: unknown };
 
@@ -98,7 +99,7 @@ const messageHeaders = Object.entries({
 type ToSchema = (type: z.ZodType, io: 'input' | 'output') => Json;
 
 function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
-  const { id, tag, summary, description, body, stream, answers, errors } = operation;
+  const { id, tag, summary, description, body, stream, answers } = operation;
   const content = body
     ? { 'application/json': { schema: schema(body, 'input') } }
     : stream && Object.fromEntries(stream.types.map((type) => [type, {}]));
@@ -116,10 +117,7 @@ function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
       ...Object.fromEntries(
         Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer, schema)]),
       ),
-      default: {
-        description: `A problem. Codes: ${[...usualErrors(operation), ...errors].join(', ')}`,
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-      },
+      ...problemAnswers(operation),
     },
   };
 }
@@ -178,14 +176,6 @@ function parameters(operation: Endpoint['operation'], schema: ToSchema): Json[] 
 
 const idempotencyKeyText =
   'Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true`';
-
-/** Codes that every operation with a token may answer with, and those that keep idempotency keys. */
-function usualErrors(operation: Endpoint['operation']): string[] {
-  if (operation.scope === 'none') return [];
-  const keys = ['invalid', 'reused', 'in_progress'].map((what) => `idempotency_key_${what}`);
-  const usual = ['unauthorized', 'forbidden', 'too_many_failures', 'rate_limited'];
-  return takesIdempotencyKey(operation) ? [...usual, ...keys] : usual;
-}
 
 /** JSON Schema of a type; what has an id is among `$defs`, goes to the components and is referred to. */
 function convert(type: z.ZodType, io: 'input' | 'output', components: Json): Json {

@@ -1,6 +1,7 @@
 import { rebuildPlanSchema, rebuildRequestSchema } from '@slipway/shared/contracts';
 import { accountOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
+import { admissionErrors } from '../jobs/errors.js';
 import { type RebuildDeps, rebuild } from './rebuild.js';
 
 /** A selector may spell out thousands of names. */
@@ -31,15 +32,12 @@ export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
         },
       },
       errors: [
-        'json_invalid',
-        'request_invalid',
         'image_invalid',
         'nothing_selected',
-        'queue_full',
-        'tenant_queue_full',
-        'image_not_allowed',
-        'priority_not_allowed',
-        'redis_unavailable',
+        'batch_invalid',
+        'batch_closed',
+        'source_not_found',
+        ...admissionErrors,
       ],
     },
     async ({ body, ids, res }) => {

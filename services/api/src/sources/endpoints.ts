@@ -6,6 +6,7 @@ import type { Response } from 'express';
 import { z } from 'zod';
 import { accountOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
+import { archiveErrors } from './errors.js';
 import { findOwn, type OwnershipDeps, own } from './ownership.js';
 import { archiveTypes, receiveSource } from './receive.js';
 
@@ -33,16 +34,7 @@ export function sourceEndpoints(deps: SourceEndpointsDeps): Endpoint[] {
           201: { description: 'Stored', content: { 'application/json': sourceSchema } },
           200: { description: 'The tenant had it', content: { 'application/json': sourceSchema } },
         },
-        errors: [
-          'body_incomplete',
-          'body_too_large',
-          'media_type_unsupported',
-          'source_corrupt',
-          'source_path_unsafe',
-          'source_too_large',
-          'source_quota_exceeded',
-          'storage_full',
-        ],
+        errors: archiveErrors,
       },
       async ({ req, res }) => {
         const { digest, files, bytes } = await receiveSource(sources, req, res);

@@ -35,7 +35,7 @@ export function statsEndpoint({ stats, replicas }: StatsDeps): Endpoint {
       answers: {
         200: { description: 'The series', content: { 'application/json': statsSchema } },
       },
-      errors: ['request_invalid', 'redis_unavailable'],
+      errors: ['request_invalid'],
     },
     async ({ query: { minutes }, res }) => {
       const [series, list] = await Promise.all([stats.read(minutes, Date.now()), replicas.list()]);

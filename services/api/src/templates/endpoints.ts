@@ -5,7 +5,9 @@ import { readTemplate, type TemplateStore } from '@slipway/shared/templates';
 import { z } from 'zod';
 import { accountOf, requireScope } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
+import { admissionErrors } from '../jobs/errors.js';
 import { type RebuildDeps, rebuildTemplateUsers } from '../rebuilds/rebuild.js';
+import { archiveErrors } from '../sources/errors.js';
 import { type OwnershipDeps, own } from '../sources/ownership.js';
 import { archiveTypes, receiveSource } from '../sources/receive.js';
 
@@ -65,18 +67,12 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         },
         errors: [
           'template_invalid',
-          'body_incomplete',
-          'body_too_large',
-          'media_type_unsupported',
-          'source_corrupt',
-          'source_path_unsafe',
-          'source_too_large',
-          'source_quota_exceeded',
-          'queue_full',
-          'tenant_queue_full',
-          'image_not_allowed',
-          'priority_not_allowed',
-          'storage_full',
+          ...archiveErrors,
+          // Of the rebuild.
+          'batch_invalid',
+          'batch_closed',
+          'source_not_found',
+          ...admissionErrors,
         ],
       },
       async ({ params: { name }, query: { rebuild }, req, res }) => {
@@ -104,7 +100,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         summary: 'Templates, by name',
         query: listQuery,
         answers: { 200: { description: 'A page', content: { 'application/json': templatePageSchema } } },
-        errors: ['request_invalid', 'redis_unavailable'],
+        errors: ['request_invalid'],
       },
       async ({ query: { limit, cursor }, res }) => {
         const page = await templates.list(accountOf(res).name, { limit, after: cursor });
@@ -124,7 +120,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         answers: {
           200: { description: 'Its newest version', content: { 'application/json': templateSchema } },
         },
-        errors: ['not_found', 'redis_unavailable'],
+        errors: ['not_found'],
       },
       async ({ params: { name }, res }) => {
         const template = await templates.get(accountOf(res).name, name);
@@ -143,7 +139,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         description: 'Jobs that were accepted with it are built all the same.',
         params: path,
         answers: { 204: { description: 'It is gone' } },
-        errors: ['not_found', 'redis_unavailable'],
+        errors: ['not_found'],
       },
       async ({ params: { name }, res }) => {
         if (!(await templates.remove(accountOf(res).name, name))) throw missing(name);

@@ -49,7 +49,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
             content: { 'application/json': whoamiSchema },
           },
         },
-        errors: ['redis_unavailable'],
+        errors: [],
       },
       async ({ res }) => {
         const { account, scopes, token } = principalOf(res);
@@ -77,7 +77,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
         summary: 'Tenants, by name',
         query: listQuery,
         answers: { 200: { description: 'A page', content: { 'application/json': tenantPageSchema } } },
-        errors: ['request_invalid', 'redis_unavailable'],
+        errors: ['request_invalid'],
       },
       async ({ query: { limit, cursor }, res }) => {
         const stored = await tenants.list({ limit, after: cursor });
@@ -99,7 +99,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
         summary: 'A tenant, with what it takes now',
         params: path,
         answers: { 200: { description: 'The tenant', content: { 'application/json': tenantSchema } } },
-        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+        errors: ['not_found', 'request_invalid'],
       },
       async ({ params: { name }, res }) => {
         const record = await tenants.get(name);
@@ -123,13 +123,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
           201: { description: 'A new one', content: { 'application/json': tenantSchema } },
           200: { description: 'One that was there', content: { 'application/json': tenantSchema } },
         },
-        errors: [
-          'request_invalid',
-          'json_invalid',
-          'media_type_unsupported',
-          'tenant_managed',
-          'redis_unavailable',
-        ],
+        errors: ['request_invalid', 'json_invalid', 'media_type_unsupported', 'tenant_managed'],
       },
       async ({ params: { name }, body, res }) => {
         const before = await tenants.get(name);
@@ -158,7 +152,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
           'Its tokens and payload secrets are of no use from then on. Its jobs stay, and those that wait are built. The default tenant is always there.',
         params: path,
         answers: { 204: { description: 'It is gone' } },
-        errors: ['not_found', 'request_invalid', 'tenant_managed', 'tenant_permanent', 'redis_unavailable'],
+        errors: ['not_found', 'request_invalid', 'tenant_managed', 'tenant_permanent'],
       },
       async ({ params: { name }, res }) => {
         if (name === defaultTenantName) throw new SlipwayError('tenant_permanent');

@@ -40,7 +40,7 @@ export function payloadSecretEndpoints({
             content: { 'application/json': createdPayloadSecretSchema },
           },
         },
-        errors: ['not_found', 'request_invalid', 'payload_secret_limit', 'redis_unavailable'],
+        errors: ['not_found', 'request_invalid', 'payload_secret_limit'],
       },
       async ({ params: { name }, res }) => {
         await checkKnown(name);
@@ -70,7 +70,7 @@ export function payloadSecretEndpoints({
         description: 'That of the installation (`PAYLOAD_SECRET`) is not among them.',
         params: path,
         answers: { 200: { description: 'All of them', content: { 'application/json': listSchema } } },
-        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+        errors: ['not_found', 'request_invalid'],
       },
       async ({ params: { name }, res }) => {
         await checkKnown(name);
@@ -88,7 +88,7 @@ export function payloadSecretEndpoints({
         description: 'What is signed with it is refused from then on; what was accepted is built.',
         params: secretPath,
         answers: { 204: { description: 'It is gone' } },
-        errors: ['not_found', 'request_invalid', 'tenant_managed', 'redis_unavailable'],
+        errors: ['not_found', 'request_invalid', 'tenant_managed'],
       },
       async ({ params: { name, id }, res }) => {
         const record = (await payloadSecrets.list(name)).find((each) => each.id === id);

@@ -81,7 +81,6 @@ export function tokenEndpoints({ tenants, tokens, directory }: TenantEndpointsDe
           'media_type_unsupported',
           'tenant_not_found',
           'token_limit',
-          'redis_unavailable',
         ],
       },
       async ({ body, res }) => {
@@ -116,7 +115,7 @@ export function tokenEndpoints({ tenants, tokens, directory }: TenantEndpointsDe
         summary: 'The tokens of a tenant, in the order they were made',
         query: listQuery,
         answers: { 200: { description: 'A page', content: { 'application/json': tokenPageSchema } } },
-        errors: ['request_invalid', 'tenant_not_found', 'redis_unavailable'],
+        errors: ['request_invalid', 'tenant_not_found'],
       },
       async ({ query: { tenant: given, limit, cursor }, res }) => {
         const page = await tokens.list(await tenantOf(given, res), { limit, after: cursor });
@@ -134,7 +133,7 @@ export function tokenEndpoints({ tenants, tokens, directory }: TenantEndpointsDe
         summary: 'A token: what it may be used for, and when it was',
         params: path,
         answers: { 200: { description: 'The token', content: { 'application/json': tokenSchema } } },
-        errors: ['not_found', 'request_invalid', 'redis_unavailable'],
+        errors: ['not_found', 'request_invalid'],
       },
       async ({ params: { id }, res }) => {
         res.json(toToken(await existing(id, res)));
@@ -152,7 +151,7 @@ export function tokenEndpoints({ tenants, tokens, directory }: TenantEndpointsDe
           'Requests with it are refused from then on, by other API processes within 5 seconds at worst. Tokens that were made with it stay.',
         params: path,
         answers: { 204: { description: 'It is of no use any more' } },
-        errors: ['not_found', 'request_invalid', 'tenant_managed', 'redis_unavailable'],
+        errors: ['not_found', 'request_invalid', 'tenant_managed'],
       },
       async ({ params: { id }, res }) => {
         const { managedBy } = await existing(id, res);

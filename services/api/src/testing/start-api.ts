@@ -10,12 +10,13 @@ import { createLogger } from '@slipway/shared/logger';
 import { createApi } from '../api.js';
 import type { ApiConfig } from '../config.js';
 import { addTenants, type NewTenant } from './add-tenants.js';
+import { checkAnswer } from './conformance.js';
 
 export interface RunningApi {
   readonly url: string;
   readonly blobs: string;
   readonly prefix: string;
-  /** A request with the right token. */
+  /** A request with the right token; rejects when the answer is not as the OpenAPI document says. */
   call(path: string, init?: RequestInit): Promise<Response>;
   post(path: string, body: unknown): Promise<Response>;
   stop(): Promise<void>;
@@ -83,8 +84,14 @@ export async function startApi(
   const url = `http://127.0.0.1:${port}`;
   while (!(await fetch(`${url}/healthz`).catch(() => undefined))?.ok) await new Promise(setImmediate);
   await addTenants(config, tenants);
-  const call: RunningApi['call'] = (path, init = {}) =>
-    fetch(url + path, { ...init, headers: { authorization: 'Bearer token', ...init.headers } });
+  const call: RunningApi['call'] = async (path, init = {}) => {
+    const response = await fetch(url + path, {
+      ...init,
+      headers: { authorization: 'Bearer token', ...init.headers },
+    });
+    await checkAnswer(init.method ?? 'GET', url + path, response);
+    return response;
+  };
   return {
     url,
     blobs,

@@ -67,7 +67,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
           'Signed, sent and tried again as any other message, whatever events it is for. An endpoint that is switched off is not tested.',
         params: endpointPath,
         answers: accepted,
-        errors: ['not_found', 'webhook_disabled', 'redis_unavailable'],
+        errors: ['not_found', 'webhook_disabled'],
       },
       async ({ params: { id }, res }) => {
         const record = await enabledEndpoint(webhooks, tenantOf(res), id);
@@ -87,7 +87,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
         params: endpointPath,
         query: endpointDeliveriesQuery,
         answers: page,
-        errors: ['request_invalid', 'not_found', 'redis_unavailable'],
+        errors: ['request_invalid', 'not_found'],
       },
       async ({ params: { id }, query, res }) => {
         await existingEndpoint(webhooks, tenantOf(res), id);
@@ -109,7 +109,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
         answers: {
           202: { description: 'So many are under way', content: { 'application/json': recoveredSchema } },
         },
-        errors: ['json_invalid', 'request_invalid', 'not_found', 'webhook_disabled', 'redis_unavailable'],
+        errors: ['json_invalid', 'request_invalid', 'not_found', 'webhook_disabled'],
       },
       async ({ params: { id }, body: { since }, res }) => {
         const { tenant } = await enabledEndpoint(webhooks, tenantOf(res), id);
@@ -127,7 +127,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
         summary: 'What was sent, newest first, callbacks included',
         query: deliveriesQuery,
         answers: page,
-        errors: ['request_invalid', 'redis_unavailable'],
+        errors: ['request_invalid'],
       },
       ({ query, res }) => list(query, res),
     ),
@@ -143,7 +143,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
         answers: {
           200: { description: 'The delivery', content: { 'application/json': deliverySchema } },
         },
-        errors: ['not_found', 'redis_unavailable'],
+        errors: ['not_found'],
       },
       async ({ params: { id }, res }) => {
         res.json(toDelivery(await existing(id, res)));
@@ -161,7 +161,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
           'With the same `webhook-id` and body, whether the old one arrived or not; that stays as it is.',
         params: deliveryPath,
         answers: accepted,
-        errors: ['not_found', 'webhook_disabled', 'webhook_deleted', 'redis_unavailable'],
+        errors: ['not_found', 'webhook_disabled', 'webhook_deleted'],
       },
       async ({ params: { id }, res }) => {
         const tenant = tenantOf(res);

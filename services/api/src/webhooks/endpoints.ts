@@ -51,14 +51,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
             headers: { Location: 'Of the endpoint' },
           },
         },
-        errors: [
-          'json_invalid',
-          'request_invalid',
-          'egress_denied',
-          'forbidden',
-          'webhook_limit',
-          'redis_unavailable',
-        ],
+        errors: ['json_invalid', 'request_invalid', 'egress_denied', 'forbidden', 'webhook_limit'],
       },
       async ({ body, res }) => {
         checkEndpoint({ endpoint: body, principal: principalOf(res), egressAllow });
@@ -84,7 +77,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
         summary: 'Endpoints, in the order in which they were made',
         query: endpointsQuery,
         answers: { 200: { description: 'A page', content: { 'application/json': endpointPageSchema } } },
-        errors: ['request_invalid', 'redis_unavailable'],
+        errors: ['request_invalid'],
       },
       async ({ query: { limit, cursor }, res }) => {
         const records = await webhooks.list(tenantOf(res), { limit: limit + 1, after: cursor });
@@ -106,7 +99,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
         summary: 'An endpoint, and how it fares',
         params: endpointPath,
         answers: shown,
-        errors: ['not_found', 'redis_unavailable'],
+        errors: ['not_found'],
       },
       async ({ params: { id }, res }) => {
         res.json(await show(await existingEndpoint(webhooks, tenantOf(res), id)));
@@ -125,14 +118,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
         params: endpointPath,
         body: endpointPatchSchema,
         answers: shown,
-        errors: [
-          'json_invalid',
-          'request_invalid',
-          'egress_denied',
-          'forbidden',
-          'not_found',
-          'redis_unavailable',
-        ],
+        errors: ['json_invalid', 'request_invalid', 'egress_denied', 'forbidden', 'not_found'],
       },
       async ({ params: { id }, body, res }) => {
         const { url, format, events } = await existingEndpoint(webhooks, tenantOf(res), id);
@@ -159,7 +145,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
           'What was not delivered yet is canceled; the log of deliveries stays until it is too old.',
         params: endpointPath,
         answers: { 204: { description: 'It is gone' } },
-        errors: ['not_found', 'redis_unavailable'],
+        errors: ['not_found'],
       },
       async ({ params: { id }, res }) => {
         if (!(await webhooks.remove(tenantOf(res), id))) throw missingEndpoint(id);
@@ -183,7 +169,7 @@ export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps
             content: { 'application/json': endpointWithSecretSchema },
           },
         },
-        errors: ['json_invalid', 'request_invalid', 'not_found', 'redis_unavailable'],
+        errors: ['json_invalid', 'request_invalid', 'not_found'],
       },
       async ({ params: { id }, body, res }) => {
         const rotated = await webhooks.rotate(tenantOf(res), id, body.secret);

@@ -2,6 +2,7 @@ import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { SourceStore } from '@slipway/shared/source';
 import type { GitHeads, GitSources } from '../../git/git-sources.js';
+import { archiveErrors } from '../../sources/errors.js';
 import { findOwn, type OwnershipDeps, own } from '../../sources/ownership.js';
 import type { Account } from '../../tenants/account.js';
 import { storeFiles } from './inline.js';
@@ -11,12 +12,10 @@ export interface ResolveSourceDeps extends OwnershipDeps {
   readonly git: Pick<GitSources, 'take'>;
 }
 
-/** What `resolveSource` may throw, besides what any archive may be refused for. */
+/** What `resolveSource` may throw. */
 export const sourceErrors = [
   'source_not_found',
-  'source_path_unsafe',
-  'source_too_large',
-  'source_quota_exceeded',
+  ...archiveErrors,
   'git_url_invalid',
   'git_ref_not_found',
   'git_path_not_found',

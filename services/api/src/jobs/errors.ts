@@ -1,0 +1,25 @@
+import type { ErrorCode } from '@slipway/shared/errors';
+import { sourceErrors } from './resolve/source.js';
+
+/** What keeps jobs, or what they were made of, from being accepted. */
+export const admissionErrors = [
+  'queue_full',
+  'tenant_queue_full',
+  'image_not_allowed',
+  'priority_not_allowed',
+] as const satisfies readonly ErrorCode[];
+
+/** What `choosePool` may throw. */
+export const placingErrors = [
+  'pool_not_found',
+  'platform_unsupported',
+] as const satisfies readonly ErrorCode[];
+
+/** What `resolveRequest` may throw for the spec of a job. */
+export const resolveErrors = [
+  'image_invalid',
+  'template_not_found',
+  'secrets_invalid',
+  'egress_denied',
+  ...sourceErrors,
+] as const satisfies readonly ErrorCode[];
