@@ -28,6 +28,7 @@ module.exports = {
       to: { path: '^packages/shared/src/hostile/' },
     },
     only('client-imports-libraries', '^packages/client/', []),
+    only('dashboard-imports-client', '^packages/dashboard/', ['packages/client']),
     only('local-imports-libraries', '^packages/local/', []),
     // The digest of a source is computed, and secrets are sealed, by the same code on both sides (docs/adr/0006).
     only('cli-imports-client-and-local', '^packages/cli/', [

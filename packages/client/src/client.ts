@@ -1,6 +1,7 @@
 import createFetchClient from 'openapi-fetch';
 import { type BatchCalls, batchCalls, dataOf } from './batches.js';
 import { ApiError } from './errors.js';
+import { type EventCalls, eventCalls } from './events.js';
 import { type FunctionCalls, functionCalls } from './functions.js';
 import { type LogLine, logLines } from './log.js';
 import type { components, operations, paths } from './schema.js';
@@ -40,7 +41,7 @@ interface Call {
  * They are sent again a few times while the server is away (connection refused or broken, 502, 503). What is posted has an `Idempotency-Key`, the same for each try, so that it is
  * done once; an archive that cannot be read twice is sent once.
  */
-export interface Client extends BatchCalls, FunctionCalls, TenantCalls, WebhookCalls {
+export interface Client extends BatchCalls, EventCalls, FunctionCalls, TenantCalls, WebhookCalls {
   uploadSource(options: Call & { archive: Archive }): Promise<Source & { created: boolean }>;
   /** Undefined when there is no such source. */
   findSource(options: Call & { digest: string }): Promise<Source | undefined>;
@@ -99,6 +100,7 @@ export function createClient(options: ClientOptions): Client {
 
   return {
     ...batchCalls({ api, send, baseUrl, headers, fetchWith, firstDelayMs }),
+    ...eventCalls({ send, baseUrl, headers, firstDelayMs }),
     ...functionCalls({ api, send, baseUrl, headers }),
     ...tenantCalls({ api, fetchWith }),
     ...webhookCalls({ api }),

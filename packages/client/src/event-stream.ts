@@ -72,18 +72,19 @@ async function* events(response: Response): AsyncGenerator<EventSourceMessage> {
   const decoder = new TextDecoder();
   const parsed: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (event) => parsed.push(event) });
-  const chunks = response.body?.[Symbol.asyncIterator]();
+  // Not every browser can iterate over a body.
+  const chunks = response.body?.getReader();
   try {
     while (chunks) {
-      const next = await chunks.next().catch((cause: unknown) => {
+      const next = await chunks.read().catch((cause: unknown) => {
         throw new BrokenStream('', { cause });
       });
       if (next.done) return;
-      parser.feed(decoder.decode(next.value as Uint8Array, { stream: true }));
+      parser.feed(decoder.decode(next.value, { stream: true }));
       yield* parsed.splice(0);
     }
   } finally {
     // Closes the connection when the consumer has enough.
-    await chunks?.return?.().catch(() => undefined);
+    await chunks?.cancel().catch(() => undefined);
   }
 }

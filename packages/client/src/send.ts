@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, ConnectionError, connectionCode, readProblem } from './errors.js';
 
 interface SendOptions {
@@ -44,13 +43,19 @@ export function createSend({ firstDelayMs }: { firstDelayMs: number }): Send {
 }
 
 /** Waits, or rejects with the signal's reason. */
-export async function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(delayMs, undefined, signal ? { signal } : {});
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  }
+export function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, delayMs);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
 }
 
 async function attempt(request: Request) {
@@ -60,12 +65,15 @@ async function attempt(request: Request) {
   } catch (cause) {
     request.signal.throwIfAborted();
     const outcome = new ConnectionError({ server: new URL(request.url).origin, cause });
-    return { outcome, retryable: retryableCode.includes(connectionCode(cause)) };
+    return { outcome, retryable: retryableCode.includes(connectionCode(cause)) || isUnexplained(cause) };
   }
   if (response.ok) return { outcome: response, retryable: false };
   const outcome = await readProblem(response);
   return { outcome, retryable: retryableStatus.includes(response.status) || isBusy(outcome) };
 }
+
+/** Browsers tell scripts nothing about why no answer came. */
+const isUnexplained = (error: unknown): boolean => error instanceof TypeError && error.cause === undefined;
 
 /** An earlier try is being worked on, or its process is gone and its lease of the key has yet to end. */
 const isBusy = (outcome: Error): boolean =>

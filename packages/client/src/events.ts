@@ -1,0 +1,60 @@
+import type { Batch, BatchJobEvent } from './batches.js';
+import { eventStream } from './event-stream.js';
+import type { Send } from './send.js';
+
+/** What happens in the installation, as far as the token may see it. */
+export type LiveEvent =
+  /** The stream is open: what happens from now on comes. */
+  | { readonly type: 'ready'; readonly position: string }
+  /** Something may have been missed: whoever keeps a picture reads it anew. */
+  | { readonly type: 'reset'; readonly position: string }
+  | { readonly type: 'job'; readonly position: string; readonly job: LiveJob }
+  /** A batch has ended. */
+  | { readonly type: 'batch.finished'; readonly position: string; readonly batch: Batch }
+  | { readonly type: 'builder'; readonly position: string; readonly builder: LiveBuilder }
+  /** Nothing has happened for a while; the stream is alive. */
+  | { readonly type: 'idle' };
+
+/** A job that has changed. */
+export type LiveJob = BatchJobEvent & { readonly batch?: string };
+/** A builder whose circuit has opened or closed. */
+export interface LiveBuilder {
+  readonly url: string;
+  readonly circuit: 'open' | 'closed';
+  readonly at: string;
+}
+
+export interface EventCalls {
+  /**
+   * What happens, as it happens, without end; a connection that breaks is taken up where it broke. Throws `ConnectionError` when
+   * that is not possible for a second and a half. `after`: the position of an event, to begin after that one.
+   */
+  followEvents(options: {
+    readonly after?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+  }): AsyncGenerator<LiveEvent, void>;
+}
+
+interface EventCallsOptions {
+  readonly send: Send;
+  readonly baseUrl: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly firstDelayMs: number;
+}
+
+export function eventCalls({ baseUrl, ...rest }: EventCallsOptions): EventCalls {
+  return {
+    async *followEvents({ after, signal }) {
+      const url = `${baseUrl}/v1/events`;
+      // No event ends it.
+      const stream = eventStream({ ...rest, url, end: '', patient: false, after, signal });
+      for await (const { event: type, id: position = '', data } of stream) {
+        if (type === 'ready' || type === 'reset') yield { type, position };
+        else if (type === 'job') yield { type, position, job: JSON.parse(data) as LiveJob };
+        else if (type === 'batch.finished') yield { type, position, batch: JSON.parse(data) as Batch };
+        else if (type === 'builder') yield { type, position, builder: JSON.parse(data) as LiveBuilder };
+        else if (type === 'idle') yield { type };
+      }
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { useState } from 'react';
+import styles from './copyable.module.css';
+
+interface CopyableProps {
+  /** What is copied. */
+  readonly value: string;
+  /** What is shown, where that is shorter. */
+  readonly children?: string;
+  /** Of what, for the button's name: `image`, `digest`. */
+  readonly label: string;
+}
+
+/** An id, image or digest in the font for code, with a button that copies the whole of it. */
+export function Copyable({ value, children = value, label }: CopyableProps) {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(value);
+      setCopied(true);
+      window.setTimeout(() => setCopied(false), 1_500);
+    } catch {
+      // Over plain http from another machine browsers have no clipboard: the text can be marked by hand.
+      setCopied(false);
+    }
+  };
+  return (
+    <span className={styles.copyable}>
+      <code title={value}>{children}</code>
+      {navigator.clipboard !== undefined && (
+        <button
+          type="button"
+          className={styles.button}
+          aria-label={`Copy ${label}`}
+          onClick={() => void copy()}
+        >
+          {copied ? '✓' : '⧉'}
+        </button>
+      )}
+      <span className="visually-hidden" role="status">
+        {copied ? 'Copied' : ''}
+      </span>
+    </span>
+  );
+}

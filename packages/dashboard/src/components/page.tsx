@@ -1,0 +1,55 @@
+import { type ReactNode, useEffect } from 'react';
+import styles from './page.module.css';
+
+interface PageProps {
+  /** Of the page and of the browser's tab. */
+  readonly title: string;
+  /** Beside the title: a state, a count. */
+  readonly beside?: ReactNode;
+  /** Buttons. */
+  readonly actions?: ReactNode;
+  /** A line below the title. */
+  readonly lead?: ReactNode;
+  readonly children: ReactNode;
+}
+
+/** The frame of every page: its title, what can be done on it, and its sections. */
+export function Page({ title, beside, actions, lead, children }: PageProps) {
+  useEffect(() => {
+    document.title = `${title} · Slipway`;
+  }, [title]);
+  return (
+    <div className={styles.page}>
+      <header className={styles.header}>
+        <div className={styles.titles}>
+          <h1>{title}</h1>
+          {beside}
+        </div>
+        {actions !== undefined && <div className={styles.actions}>{actions}</div>}
+        {lead !== undefined && <div className={styles.lead}>{lead}</div>}
+      </header>
+      {children}
+    </div>
+  );
+}
+
+interface SectionProps {
+  readonly title?: string;
+  readonly beside?: ReactNode;
+  readonly children: ReactNode;
+}
+
+/** A part of a page on a surface of its own. */
+export function Section({ title, beside, children }: SectionProps) {
+  return (
+    <section className={styles.section}>
+      {(title !== undefined || beside !== undefined) && (
+        <header className={styles.sectionHeader}>
+          {title !== undefined && <h2>{title}</h2>}
+          {beside}
+        </header>
+      )}
+      {children}
+    </section>
+  );
+}

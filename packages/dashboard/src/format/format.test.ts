@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import { imageName, shortDigest } from './digest.js';
+import { formatDuration } from './duration.js';
+import { count, percent } from './numbers.js';
+import { relativeTime } from './time.js';
+
+it.each([
+  [-5, '0 ms'],
+  [340, '340 ms'],
+  [4_210, '4.2 s'],
+  [9_960, '10 s'],
+  [59_600, '1 min'],
+  [200_000, '3 min 20 s'],
+  [7_500_000, '2 h 5 min'],
+  [273_600_000, '3 d 4 h'],
+])('%i ms is said as %s', (ms, said) => {
+  expect(formatDuration(ms)).toBe(said);
+});
+
+it('says times as seen from now', () => {
+  expect(relativeTime(1_000, 3_000)).toBe('just now');
+  expect(relativeTime(0, 250_000)).toBe('4 min ago');
+  expect(relativeTime(6_000, 0)).toBe('in 10 s');
+  expect(relativeTime(0, 90_000_000)).toBe('1 d ago');
+});
+
+it('shortens digests and images', () => {
+  expect(shortDigest(`sha256:${'ab'.repeat(32)}`)).toBe('abababababab');
+  expect(imageName('127.0.0.1:5000/team/app:1.2')).toBe('team/app');
+  expect(imageName('team/app@sha256:00')).toBe('team/app');
+  expect(imageName('localhost/app')).toBe('app');
+  expect(imageName('alpine')).toBe('alpine');
+});
+
+it('counts and rounds honestly', () => {
+  expect(count(1, 'job')).toBe('1 job');
+  expect(count(1_204, 'job')).toBe('1,204 jobs');
+  expect(count(2, 'batch', 'batches')).toBe('2 batches');
+  expect(percent(0.004)).toBe('<1%');
+  expect(percent(0.997)).toBe('99%');
+  expect(percent(1)).toBe('100%');
+  expect(percent(0)).toBe('0%');
+});

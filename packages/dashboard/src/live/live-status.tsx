@@ -1,0 +1,19 @@
+import { type LiveState, useLive } from './live-context.js';
+import styles from './live-status.module.css';
+
+const words: Readonly<Record<LiveState, string>> = {
+  connecting: 'Connecting',
+  live: 'Live',
+  waiting: 'Reconnecting',
+};
+
+/** Whether what is shown follows what happens. */
+export function LiveStatus() {
+  const { state } = useLive();
+  return (
+    <span className={`${styles.status} ${styles[state]}`} role="status" data-live={state}>
+      <span className={styles.dot} aria-hidden="true" />
+      {words[state]}
+    </span>
+  );
+}

@@ -1,0 +1,55 @@
+import { createBrowserRouter, Navigate } from 'react-router';
+import { PageComing, PageFailed, PageMissing } from './layout/failed.js';
+import { Shell } from './layout/shell.js';
+
+/**
+ * Each page is a file of its own that is loaded when it is gone to: `lazy` names it. The API answers these addresses with the
+ * page (services/api/src/dashboard/routes.ts): whoever adds one adds it there.
+ */
+export const createRouter = () =>
+  createBrowserRouter([
+    {
+      element: <Shell />,
+      errorElement: <PageFailed />,
+      HydrateFallback: PageComing,
+      children: [
+        { index: true, element: <Navigate to="/fleet" replace /> },
+        {
+          errorElement: <PageFailed />,
+          children: [
+            {
+              path: 'fleet',
+              lazy: async () => ({ Component: (await import('./fleet/fleet-page.js')).FleetPage }),
+            },
+            {
+              path: 'batches',
+              lazy: async () => ({ Component: (await import('./batches/batches-page.js')).BatchesPage }),
+            },
+            {
+              path: 'batches/:id',
+              lazy: async () => ({ Component: (await import('./batches/batch-page.js')).BatchPage }),
+            },
+            {
+              path: 'jobs',
+              lazy: async () => ({ Component: (await import('./jobs/jobs-page.js')).JobsPage }),
+            },
+            {
+              path: 'jobs/:id',
+              lazy: async () => ({ Component: (await import('./jobs/job-page.js')).JobPage }),
+            },
+            {
+              path: 'functions',
+              lazy: async () => ({
+                Component: (await import('./functions/functions-page.js')).FunctionsPage,
+              }),
+            },
+            {
+              path: 'webhooks',
+              lazy: async () => ({ Component: (await import('./webhooks/webhooks-page.js')).WebhooksPage }),
+            },
+            { path: '*', element: <PageMissing /> },
+          ],
+        },
+      ],
+    },
+  ]);
