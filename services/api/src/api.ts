@@ -64,7 +64,10 @@ interface ApiDeps {
 export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<Component[]> {
   const keys = redisKeys(config.redisPrefix);
   const connect = (name: string, mode: 'request' | 'patient') =>
-    connectRedis({ url: config.redisUrl, name: `slipway-api-${name}`, logger, cleanups, mode });
+    connectRedis({
+      ...{ url: config.redisUrl, access: config.redisAccess },
+      ...{ name: `slipway-api-${name}`, logger, cleanups, mode },
+    });
   const redis = connect('main', 'request');
   const blobs = await openBlobStore(config.blobStore);
   const claims = new SourceUses({ redis, keys });
@@ -207,6 +210,8 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   logger.info(
     {
       redis: new URL(config.redisUrl).host,
+      redis_user: config.redisAccess?.user ?? 'default',
+      redis_password: config.redisAccess?.password ? 'configured' : 'none',
       redis_prefix: config.redisPrefix,
       blob_store: config.blobStore,
       max_source_bytes: config.maxSourceBytes,

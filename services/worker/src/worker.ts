@@ -61,7 +61,10 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
   const workerName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const keys = redisKeys(config.redisPrefix);
   const connect = (name: string, mode: 'request' | 'patient' = 'patient') =>
-    connectRedis({ url: config.redisUrl, name: `slipway-worker-${name}`, logger, cleanups, mode });
+    connectRedis({
+      ...{ url: config.redisUrl, access: config.redisAccess },
+      ...{ name: `slipway-worker-${name}`, logger, cleanups, mode },
+    });
   const redis = connect('main');
   const probe = connect('probe', 'request');
   const blobs = await openBlobStore(config.blobStore);
@@ -196,6 +199,8 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     {
       worker: workerName,
       redis: new URL(config.redisUrl).host,
+      redis_user: config.redisAccess?.user ?? 'default',
+      redis_password: config.redisAccess?.password ? 'configured' : 'none',
       redis_prefix: config.redisPrefix,
       blob_store: config.blobStore,
       builders: config.builders,

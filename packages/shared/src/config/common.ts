@@ -28,28 +28,3 @@ export function commonConfig(
     http: httpSettings(fields),
   };
 }
-
-/** Where the records and the queue live, for the services that use Redis. */
-export interface RedisConfig {
-  readonly redisUrl: string;
-  readonly redisPrefix: string;
-}
-
-export function redisConfig(fields: Fields): RedisConfig {
-  return {
-    redisUrl: fields.parsed('REDIS_URL', redisUrl, 'redis://127.0.0.1:6379') ?? '',
-    redisPrefix: fields.parsed('REDIS_PREFIX', redisPrefix, 'slipway') ?? '',
-  };
-}
-
-function redisUrl(raw: string): string {
-  const { protocol } = new URL(raw);
-  if (protocol !== 'redis:' && protocol !== 'rediss:')
-    throw new Error('must start with redis:// or rediss://');
-  return raw;
-}
-
-function redisPrefix(raw: string): string {
-  if (!/^[A-Za-z0-9._-]{1,64}$/.test(raw)) throw new Error('must be 1 to 64 letters, digits, dots, dashes');
-  return raw;
-}

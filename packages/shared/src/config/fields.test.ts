@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { defaultHttpSettings } from '../http/settings.js';
-import { commonConfig, redisConfig } from './common.js';
+import { commonConfig } from './common.js';
 import { ConfigError, type Fields, readEnv } from './fields.js';
 import { publicUrl } from './public-url.js';
+import { redisConfig } from './redis.js';
 
 const read = <T>(env: Record<string, string>, get: (fields: Fields) => T) => readEnv(env, get);
 
@@ -35,6 +36,37 @@ describe('the environment', () => {
     for (const name of ['PORT', 'LOG_LEVEL', 'REDIS_URL', 'REDIS_PREFIX', 'FLAG', 'MISSING', 'TOKEN']) {
       expect(() => read(env, all)).toThrow(new RegExp(`^  ${name} `, 'm'));
     }
+  });
+
+  describe('of a Redis', () => {
+    const hidden = 'p@ss/word';
+    const inUrl = `redis://slipway:${encodeURIComponent(hidden)}@redis:6379/2`;
+
+    it('keeps who connects apart from where to', () => {
+      const config = read({ REDIS_URL: inUrl }, redisConfig);
+      expect(config.redisUrl).toBe('redis://redis:6379/2');
+      expect(config.redisAccess?.user).toBe('slipway');
+      expect(config.redisAccess?.password?.reveal()).toBe(hidden);
+      expect(inspect(config, { depth: 9 }) + JSON.stringify(config)).not.toMatch(/p@ss|p%40ss/);
+      const apart = read({ REDIS_URL: 'rediss://slipway@redis', REDIS_PASSWORD: hidden }, redisConfig);
+      expect(apart.redisUrl).toBe('rediss://redis');
+      expect(apart.redisAccess?.password?.reveal()).toBe(hidden);
+    });
+
+    it('refuses what does not fit together, without quoting a password', () => {
+      for (const env of [
+        { REDIS_URL: inUrl, REDIS_PASSWORD: hidden },
+        { REDIS_URL: inUrl.replace('redis:', 'http:') },
+        { REDIS_URL: 'redis://a:p@ss%zz@redis' },
+        { REDIS_URL: inUrl, REDIS_CA_FILE: '/none' },
+        { REDIS_URL: 'redis://redis', REDIS_CA_FILE: '/etc/hostname' },
+        { REDIS_URL: 'rediss://redis', REDIS_CERT_FILE: '/etc/hostname' },
+      ]) {
+        const reading = () => read(env, redisConfig);
+        expect(reading).toThrow(/REDIS_/);
+        expect(reading).not.toThrow(/p@ss|p%40ss/);
+      }
+    });
   });
 
   it.each(['-1', '1.5', '1e3', '0x10', ' ', '99999999999999999999'])(

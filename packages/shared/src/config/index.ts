@@ -1,4 +1,5 @@
-export { type CommonConfig, commonConfig, type RedisConfig, redisConfig } from './common.js';
+export { type CommonConfig, commonConfig } from './common.js';
 export { ConfigError, type Env, Fields, readEnv } from './fields.js';
 export { publicUrl } from './public-url.js';
+export { type RedisAccess, type RedisConfig, redisConfig } from './redis.js';
 export { Secret } from './secret.js';

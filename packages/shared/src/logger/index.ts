@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { loggedError } from './error.js';
 
 export type { Logger };
 
@@ -15,6 +16,7 @@ export function createLogger({ name, level, destination }: LoggerOptions): Logge
     base: { service: name, pid: process.pid },
     formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: loggedError },
     redact: { paths: ['*.authorization', '*["x-build-signature"]', '*.cookie'], censor: '[redacted]' },
   };
   return destination ? pino(options, destination) : pino(options);

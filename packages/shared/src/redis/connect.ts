@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import type { RedisAccess } from '../config/index.js';
 import type { Cleanups } from '../lifecycle/index.js';
 import type { Logger } from '../logger/index.js';
 
@@ -6,6 +7,7 @@ export type { Redis };
 
 interface ConnectOptions {
   readonly url: string;
+  readonly access?: RedisAccess | undefined;
   /** Shown by CLIENT LIST. */
   readonly name: string;
   readonly logger: Logger;
@@ -23,9 +25,10 @@ const modes = {
 } satisfies Record<ConnectOptions['mode'], RedisOptions>;
 
 /** A connection that reconnects for ever, at most a second apart, and is closed with its owner. */
-export function connectRedis({ url, name, logger, cleanups, mode }: ConnectOptions): Redis {
+export function connectRedis({ url, access, name, logger, cleanups, mode }: ConnectOptions): Redis {
   const redis = new Redis(url, {
     ...modes[mode],
+    ...credentials(access),
     connectionName: name,
     connectTimeout: 5_000,
     keepAlive: 10_000,
@@ -42,4 +45,18 @@ export function connectRedis({ url, name, logger, cleanups, mode }: ConnectOptio
   });
   cleanups.defer(`redis ${name}`, () => redis.disconnect());
   return redis;
+}
+
+function credentials({ user, password, tls }: RedisAccess = {}) {
+  return {
+    ...(user !== undefined && { username: user }),
+    ...(password && { password: password.reveal() }),
+    ...(tls && {
+      tls: {
+        ...(tls.ca !== undefined && { ca: tls.ca }),
+        ...(tls.cert !== undefined && { cert: tls.cert }),
+        ...(tls.key && { key: tls.key.reveal() }),
+      },
+    }),
+  };
 }

@@ -1,0 +1,163 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createAuthority, findTool, freePort, startProcess, temporaryFolder } from '@slipway/local';
+import { Secret } from '@slipway/shared/config';
+import { Cleanups } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { connectRedis } from '@slipway/shared/redis';
+import { type Fleet, startFleet } from '@slipway/simulator';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startReceiver } from './chaos/ledger/receiver.js';
+
+const password = 'hush-hush-7c41';
+const documented = readFileSync(
+  fileURLToPath(new URL('../../docs/redis-users.acl', import.meta.url)),
+  'utf8',
+);
+const cleanups = new Cleanups();
+const logger = createLogger({ name: 'test', level: 'silent' });
+const lines: string[] = [];
+
+/** A Redis that speaks TLS alone, asks for client certificates, and knows the documented user and an administrator. */
+async function startStrictRedis() {
+  const folder = await temporaryFolder();
+  cleanups.defer('folder', folder.remove);
+  const authority = await createAuthority(folder.path);
+  const server = await authority.issue('redis');
+  const client = await authority.issue('slipway');
+  const aclFile = join(folder.path, 'users.acl');
+  writeFileSync(
+    aclFile,
+    `${documented.replace('PASSWORD', password)}user operator on >operator ~* &* +@all\n`,
+  );
+  const passwordFile = join(folder.path, 'password');
+  writeFileSync(passwordFile, `${password}\n`);
+  const port = await freePort();
+  const settings = {
+    ...{
+      port: '0',
+      'tls-port': String(port),
+      bind: '127.0.0.1',
+      dir: folder.path,
+      save: '',
+      aclfile: aclFile,
+    },
+    ...{
+      'tls-cert-file': server.certFile,
+      'tls-key-file': server.keyFile,
+      'tls-ca-cert-file': authority.caFile,
+    },
+    ...{ 'tls-auth-clients': 'yes', 'maxmemory-policy': 'noeviction' },
+  };
+  const redis = await startProcess({
+    name: 'redis',
+    command: findTool('redis-server') ?? 'redis-server',
+    args: Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]),
+    ready: () => accepts(port),
+  });
+  cleanups.defer('redis', () => redis.stop());
+  const url = `rediss://127.0.0.1:${port}`;
+  const tls = {
+    ca: readFileSync(authority.caFile, 'utf8'),
+    cert: readFileSync(client.certFile, 'utf8'),
+    key: new Secret(readFileSync(client.keyFile, 'utf8')),
+  };
+  const env = {
+    REDIS_URL: url.replace('rediss://', 'rediss://slipway@'),
+    REDIS_PASSWORD_FILE: passwordFile,
+    REDIS_CA_FILE: authority.caFile,
+    REDIS_CERT_FILE: client.certFile,
+    REDIS_KEY_FILE: client.keyFile,
+    LOG_LEVEL: 'trace',
+  };
+  return { url, tls, env };
+}
+
+const accepts = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+
+let redis: Awaited<ReturnType<typeof startStrictRedis>>;
+let fleet: Fleet;
+beforeAll(async () => {
+  redis = await startStrictRedis();
+  fleet = await startFleet({
+    replicas: [{ slots: 2 }],
+    workers: 1,
+    env: { api: redis.env, worker: { ...redis.env, SOURCE_GRACE_MS: '60000' } },
+  });
+});
+afterAll(async () => {
+  await fleet?.stop();
+  await cleanups.run(logger);
+});
+
+const connectAs = (user: string, secret: string, tls = redis.tls) =>
+  connectRedis({
+    ...{ url: redis.url, access: { user, password: new Secret(secret), tls }, name: 'test', mode: 'request' },
+    logger: createLogger({
+      ...{ name: 'test', level: 'trace' },
+      destination: { write: (line: string) => void lines.push(line) },
+    }),
+    cleanups,
+  });
+
+test('a job is done over TLS with the documented user, who is refused nothing that Slipway does', async () => {
+  const receiver = await startReceiver();
+  cleanups.defer('receiver', () => receiver.stop());
+  const { calls } = fleet;
+  const call = async (path: string, json?: object) => {
+    const answer = await calls.call(path, { ...(json ? { method: 'POST', json } : {}), timeoutMs: 10_000 });
+    expect(answer.status, `${path}: ${JSON.stringify(answer.body)}`).toBeLessThan(300);
+    return answer.body as { id: string; state?: string };
+  };
+  const spec = { source: { digest: fleet.source }, callback: receiver.callback };
+  await call('/v1/webhooks', { url: receiver.callback.url });
+  await call('/v1/tokens', { description: 'one', scopes: ['jobs:read'] });
+  const one = await call('/v1/jobs', { ...spec, image: 'registry.test/acl/one:1', function: 'one' });
+  const batch = await call('/v1/batches', {
+    items: ['two', 'three'].map((name) => ({ ...spec, image: `registry.test/acl/${name}:1` })),
+  });
+  const stateOf = async (path: string) => (await call(path)).state;
+  await expect.poll(() => stateOf(`/v1/jobs/${one.id}`), { timeout: 20_000 }).toBe('succeeded');
+  await expect.poll(() => stateOf(`/v1/batches/${batch.id}`), { timeout: 20_000 }).toBe('finished');
+  for (const path of [`/v1/jobs/${one.id}/logs`, '/v1/jobs', '/v1/builders', '/v1/audit', '/v1/batches']) {
+    expect((await calls.call(path, { timeoutMs: 10_000 })).status, path).toBe(200);
+  }
+  const operator = connectAs('operator', 'operator');
+  expect(await operator.acl('LOG')).toEqual([]);
+});
+
+test('the user reaches no other keys, and nothing that runs the server', async () => {
+  const user = connectAs('slipway', password);
+  for (const command of [
+    () => user.get('other'),
+    () => user.publish('other', 'x'),
+    () => user.config('GET', '*'),
+    () => user.flushall(),
+    () => user.keys('*'),
+    () => user.scan(0),
+    () => user.acl('LIST'),
+  ]) {
+    await expect(command()).rejects.toThrow(/NOPERM|no permission/i);
+  }
+});
+
+test('the password is in no log, neither when it is right nor when it is wrong', async () => {
+  const wrong = 'wrong-hush-91aa';
+  const refused = connectAs('slipway', wrong);
+  await expect(refused.ping()).rejects.toThrow();
+  await expect.poll(() => lines.join('')).toMatch(/redis is away/);
+  refused.disconnect();
+  const logs = join(fleet.folder, 'logs');
+  const all = [...readdirSync(logs).map((name) => readFileSync(join(logs, name), 'utf8')), ...lines].join(
+    '\n',
+  );
+  expect(all).toMatch(/"redis_password":"configured"/);
+  for (const secret of [password, wrong]) expect(all.includes(secret), secret).toBe(false);
+});

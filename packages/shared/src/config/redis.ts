@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import type { Fields } from './fields.js';
+import { Secret } from './secret.js';
+
+/** Where the records and the queue live, for the services that use Redis. */
+export interface RedisConfig {
+  /** Without credentials. */
+  readonly redisUrl: string;
+  readonly redisPrefix: string;
+  readonly redisAccess?: RedisAccess | undefined;
+}
+
+/** How a connection shows who it is. */
+export interface RedisAccess {
+  /** Of the access control list; Redis' own `default` when left out. */
+  readonly user?: string | undefined;
+  readonly password?: Secret | undefined;
+  /** Only with `rediss://`. */
+  readonly tls?: RedisTls | undefined;
+}
+
+/** Each in PEM. */
+interface RedisTls {
+  /** Whom to trust; the machine's authorities when left out. */
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: Secret | undefined;
+}
+
+export function redisConfig(fields: Fields): RedisConfig {
+  const url = redisUrl(fields);
+  const before = fields.problems.length;
+  const password = passwordOf(fields, url);
+  const tls = tlsOf(fields);
+  const user = url?.username === '' ? undefined : decode(url?.username);
+  if (fields.problems.length === before && tls && url?.protocol === 'redis:') {
+    fields.problems.push(
+      'REDIS_URL must start with rediss:// for REDIS_CA_FILE and REDIS_CERT_FILE to be of use',
+    );
+  }
+  if (url) url.username = url.password = '';
+  return {
+    redisUrl: url?.href.replace(/\/$/, '') ?? '',
+    redisPrefix: fields.parsed('REDIS_PREFIX', redisPrefix, 'slipway') ?? '',
+    redisAccess: (user ?? password ?? tls) ? { user, password, tls } : undefined,
+  };
+}
+
+function redisUrl(fields: Fields): URL | undefined {
+  const isSet = fields.optional('REDIS_URL') !== undefined || fields.optional('REDIS_URL_FILE') !== undefined;
+  return isSet ? fields.parsedSecret('REDIS_URL', parseUrl) : new URL('redis://127.0.0.1:6379');
+}
+
+/** It may hold the password: what is wrong with it is said without quoting it. */
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'redis:' && url?.protocol !== 'rediss:')
+    throw new Error('must start with redis:// or rediss://');
+  decode(url.username);
+  decode(url.password);
+  return url;
+}
+
+function passwordOf(fields: Fields, url: URL | undefined): Secret | undefined {
+  const password = fields.optionalSecret('REDIS_PASSWORD');
+  if (url === undefined || url.password === '') return password;
+  if (password !== undefined)
+    fields.problems.push('REDIS_PASSWORD is said twice: REDIS_URL holds a password too');
+  return new Secret(decode(url.password) ?? '');
+}
+
+function tlsOf(fields: Fields): RedisTls | undefined {
+  const ca = fields.optional('REDIS_CA_FILE');
+  const cert = fields.optional('REDIS_CERT_FILE');
+  const key = fields.optionalSecret('REDIS_KEY');
+  if ((cert === undefined) !== (key === undefined)) {
+    fields.problems.push('REDIS_CERT_FILE and REDIS_KEY_FILE must be set together');
+  }
+  if (ca === undefined && cert === undefined && key === undefined) return undefined;
+  const read = (name: string) => fields.parsed(name, (path) => readFileSync(path, 'utf8'));
+  return {
+    ca: ca === undefined ? undefined : read('REDIS_CA_FILE'),
+    cert: cert === undefined ? undefined : read('REDIS_CERT_FILE'),
+    key,
+  };
+}
+
+function decode(text: string | undefined): string | undefined {
+  try {
+    return text === undefined ? undefined : decodeURIComponent(text);
+  } catch {
+    throw new Error('holds a percent sign that encodes nothing');
+  }
+}
+
+function redisPrefix(raw: string): string {
+  if (!/^[A-Za-z0-9._-]{1,64}$/.test(raw)) throw new Error('must be 1 to 64 letters, digits, dots, dashes');
+  return raw;
+}

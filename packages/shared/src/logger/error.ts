@@ -1,0 +1,23 @@
+import { pino } from 'pino';
+
+/**
+ * An error as it is logged: as pino does it, but of the Redis command that failed only the name, for its arguments are
+ * records, digests of tokens or the password.
+ */
+export function loggedError(error: Error): object {
+  return withoutArguments(pino.stdSerializers.err(error) as object);
+}
+
+function withoutArguments(described: object): object {
+  const { command, aggregateErrors, ...rest } = described as Described;
+  return {
+    ...rest,
+    ...(command?.name !== undefined && { command: command.name }),
+    ...(aggregateErrors && { aggregateErrors: aggregateErrors.map(withoutArguments) }),
+  };
+}
+
+interface Described {
+  readonly command?: { readonly name?: string };
+  readonly aggregateErrors?: readonly object[];
+}
