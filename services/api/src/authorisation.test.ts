@@ -1,0 +1,286 @@
+import { Secret } from '@slipway/shared/config';
+import { type Scope, scopes } from '@slipway/shared/contracts';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { allows } from './http/auth.js';
+import { addTenants } from './testing/add-tenants.js';
+import { archive } from './testing/archive.js';
+import { absent, type Ids, makeRecords, namespace } from './testing/authorisation/records.js';
+import { expectedOf, openPaths, type Row, rows } from './testing/authorisation/rows.js';
+import { checkAnswer, operations } from './testing/conformance.js';
+import { type FleetOfOne, startFleetOfOne } from './testing/fleet-of-one.js';
+
+type Operation = (typeof operations)[number];
+
+const admin = 'token';
+/** Of the tenant whose records are asked for, with all that it may have. */
+const alpha = 'alpha-all';
+/** Of another tenant, with all that it may have. */
+const beta = 'beta-all';
+const allOfATenant = scopes.filter((scope) => scope !== 'admin');
+const allBut = (needed: Scope) => allOfATenant.filter((scope) => !allows([scope], needed));
+const tokens = (tenant: string) => [
+  { name: tenant, token: `${tenant}-all`, scopes: allOfATenant },
+  ...allOfATenant.flatMap((scope) => [
+    { name: tenant, token: `${tenant}-${scope}`, scopes: [scope] },
+    { name: tenant, token: `${tenant}-all-but-${scope}`, scopes: allBut(scope) },
+  ]),
+];
+
+let fleet: FleetOfOne;
+/** Of the records of alpha; nothing changes these. */
+let ids: Ids;
+let revoked: string;
+beforeAll(async () => {
+  const redisUrl = inject('redisUrl');
+  // Wrong tokens are bounded by address, so each request says that it comes from another.
+  fleet = await startFleetOfOne(redisUrl, { trustedProxies: ['loopback'], maxSourceFiles: 1_000 });
+  const expired = { name: 'alpha', token: 'alpha-expired', scopes: allOfATenant, expiresAt: 1 };
+  const gone = { name: 'gone', token: 'gone-all', scopes: allOfATenant };
+  await addTenants({ redisUrl, redisPrefix: fleet.api.prefix, payloadSecret: new Secret('payload') }, [
+    ...tokens('alpha'),
+    ...tokens('beta'),
+    expired,
+    gone,
+  ]);
+  expect((await fleet.say('DELETE', '/v1/tenants/gone', undefined, admin)).status).toBe(204);
+  const request = { tenant: 'alpha', description: 'CI', scopes: allOfATenant };
+  const { body } = await fleet.say('POST', '/v1/tokens', request, admin);
+  revoked = body.token;
+  expect((await fleet.say('DELETE', `/v1/tokens/${body.id}`, undefined, admin)).status).toBe(204);
+  ids = await newRecords();
+});
+afterAll(() => fleet.stop());
+
+const newRecords = () => makeRecords({ fleet, tenant: 'alpha', token: alpha, admin });
+
+let asked = 0;
+/** Asks for an operation with an `Authorization` header, or with none. */
+async function ask({ method, path }: Operation, row: Row, of: Ids, authorization?: string) {
+  const target = path
+    .replace('{namespace}', namespace)
+    .replaceAll(/\{(\w+)\}/g, (_, name) => of[row.ids?.[name] ?? expect.fail(`no id for ${name}`)]);
+  const files = Object.entries(row.files ?? {}).map(([file, text]) => ({ path: file, text }));
+  const url = fleet.api.url + target;
+  const response = await fetch(url, {
+    method: method.toUpperCase(),
+    headers: {
+      'X-Forwarded-For': `10.0.${asked >> 8}.${asked++ & 255}`,
+      ...(authorization !== undefined && { authorization }),
+      ...(row.files && { 'content-type': 'application/x-tar' }),
+      ...(row.body && { 'content-type': 'application/json' }),
+    },
+    ...(row.files && { body: archive(files) }),
+    ...(row.body && { body: JSON.stringify(row.body(of)) }),
+  });
+  await checkAnswer(method, url, response);
+  const { status, headers } = response;
+  if (!row.endless || !response.ok) return { status, headers, text: await response.text() };
+  await response.body?.cancel();
+  return { status, headers, text: '' };
+}
+const bearer = (token: string) => `Bearer ${token}`;
+const codeOf = (text: string) => (text.startsWith('{"type":"urn:') ? JSON.parse(text).code : undefined);
+const outcome = ({ status, text }: { status: number; text: string }) =>
+  codeOf(text) === undefined ? [status] : [status, codeOf(text)];
+
+/** All that alpha sees of what it has. */
+async function seen(): Promise<unknown> {
+  const lists = ['jobs', 'batches', 'functions', 'templates', 'webhooks', 'deliveries', 'tokens'];
+  const pages = lists.map(
+    async (list) => (await fleet.say('GET', `/v1/${list}?limit=200`, undefined, alpha)).body,
+  );
+  return JSON.parse(
+    JSON.stringify(await Promise.all(pages), (key, value) => (key === 'last_used_at' ? undefined : value)),
+  );
+}
+
+/** What of an answer may differ only by the ids that were asked for. */
+function withoutIds({ status, headers, text }: Awaited<ReturnType<typeof ask>>, of: Ids) {
+  const cut = (from: string) =>
+    Object.values(of)
+      .toSorted((a, b) => b.length - a.length)
+      .reduce((left, id) => left.replaceAll(id, 'X'), from)
+      .replace(/"request_id":"[^"]*"/, '');
+  const kept = [...headers].filter(([name]) => !['date', 'x-request-id', 'etag'].includes(name));
+  return { status, headers: kept, etag: headers.has('etag'), text: cut(text) };
+}
+
+describe('the matrix', () => {
+  it('has a row for every operation, and no other', () => {
+    expect(Object.keys(rows).sort()).toEqual(operations.map(({ id }) => id).sort());
+  });
+
+  const withToken = operations.filter(({ scope }) => scope !== 'none');
+  it.each(withToken.map((operation) => [operation.id, operation] as const))(
+    '%s is refused without a token that is valid',
+    async (id, operation) => {
+      const row = rows[id] as Row;
+      const wrong = [
+        undefined,
+        ...['', 'Bearer', 'Bearer ', alpha, `Basic ${btoa(`${alpha}:`)}`, `Bearer ${alpha} ${alpha}`],
+        ...['nothing', `${alpha}x`, 'alpha-expired', revoked, 'gone-all'].map(bearer),
+      ];
+      const answers = await Promise.all(
+        wrong.map((authorization) => ask(operation, row, ids, authorization)),
+      );
+      expect(answers.map(outcome)).toEqual(wrong.map(() => [401, 'unauthorized']));
+    },
+  );
+
+  it.each(withToken.map((operation) => [operation.id, operation] as const))(
+    '%s is refused with every scope but the right one',
+    async (id, operation) => {
+      const needed = operation.scope as Scope;
+      const token = needed === 'admin' ? alpha : `alpha-all-but-${needed}`;
+      expect(outcome(await ask(operation, rows[id] as Row, ids, bearer(token)))).toEqual([403, 'forbidden']);
+    },
+  );
+
+  it.each(operations.map((operation) => [operation.id, operation] as const))(
+    '%s does for each tenant what it may',
+    async (id, operation) => {
+      const row = rows[id] as Row;
+      const expected = expectedOf(row);
+      const { scope } = operation;
+      const suffix = scope === 'none' || scope === 'admin' ? 'all' : scope;
+      const records = row.ids || row.body ? await newRecords() : ids;
+      const before = await seen();
+      const others = await ask(operation, row, records, bearer(`beta-${suffix}`));
+      expect(outcome(others)).toEqual(expected.other);
+      if (others.status === 404) {
+        // Nor does anything tell that there is such a thing, for somebody else.
+        const none = absent(records);
+        const nothing = await ask(operation, row, none, bearer(`beta-${suffix}`));
+        expect(withoutIds(others, records)).toEqual(withoutIds(nothing, none));
+      }
+      if (others.status < 300 && operation.tag !== 'Fleet') {
+        expect(Object.entries(ids).filter(([, each]) => others.text.includes(each))).toEqual([]);
+      }
+      expect(await seen()).toEqual(before);
+      // With ids of its own, should what was done for the installation use them up.
+      expect(outcome(await ask(operation, row, records, bearer(admin)))).toEqual(expected.admin);
+      if (expected.admin[0] >= 400) expect(await seen()).toEqual(before);
+      const own = expected.admin[0] < 300 && row.ids ? await newRecords() : records;
+      expect(outcome(await ask(operation, row, own, bearer(`alpha-${suffix}`)))).toEqual(expected.right);
+    },
+  );
+
+  it.each(openPaths)('%s is for everybody', async (path) => {
+    for (const authorization of [undefined, bearer('nothing'), bearer(alpha), bearer(admin)]) {
+      const headers = authorization === undefined ? {} : { authorization };
+      const answer = await fetch(fleet.api.url + path, { headers });
+      const text = await answer.text();
+      expect([answer.status, Object.entries(ids).filter(([, id]) => text.includes(id))]).toEqual([200, []]);
+    }
+  });
+
+  it('tells those without a token nothing of which paths there are', async () => {
+    for (const [method, path] of [
+      ['GET', '/v1/nothing'],
+      ['DELETE', '/v1/jobs'],
+      ['POST', '/v1'],
+      ['GET', '/v1/jobs/%ff'],
+    ] as const) {
+      const answer = await fetch(fleet.api.url + path, { method });
+      expect([path, answer.status]).toEqual([path, 401]);
+      await answer.body?.cancel();
+    }
+  });
+});
+
+describe('what a list is asked for', () => {
+  const list = async (path: string, token: string): Promise<unknown[]> => {
+    const { status, body } = await fleet.say('GET', path, undefined, token);
+    expect([path, status]).toEqual([path, 200]);
+    return Object.values(body).find(Array.isArray) as unknown[];
+  };
+
+  it.each([
+    ['jobs', () => `/v1/jobs?function=${namespace}/${ids.function}`],
+    ['jobs', () => '/v1/jobs?label=owner=alpha'],
+    ['jobs', () => '/v1/jobs?state=queued'],
+    ['functions', () => `/v1/functions?namespace=${namespace}`],
+    ['functions', () => `/v1/functions?name=${ids.function}`],
+    ['functions', () => '/v1/functions?label=owner=alpha'],
+    ['deliveries', () => `/v1/deliveries?job=${ids.job}`],
+    ['deliveries', () => '/v1/deliveries?state=pending'],
+  ])('finds %s of the own tenant alone', async (_, path) => {
+    expect(await list(path(), alpha)).not.toEqual([]);
+    expect(await list(path(), beta)).toEqual([]);
+    expect(await list(path(), admin)).toEqual([]);
+  });
+
+  it('finds jobs by image in the own tenant alone', async () => {
+    const { image } = (await fleet.say('GET', `/v1/jobs/${ids.job}`, undefined, alpha)).body;
+    const path = `/v1/jobs?image=${encodeURIComponent(image)}`;
+    expect(await list(path, alpha)).toHaveLength(1);
+    expect(await list(path, beta)).toEqual([]);
+  });
+
+  it.each(['jobs', 'batches', 'functions', 'templates', 'webhooks', 'deliveries', 'tokens'])(
+    'goes on with %s of the own tenant alone, with the cursor of another',
+    async (name) => {
+      await newRecords();
+      const first = await fleet.say('GET', `/v1/${name}?limit=1`, undefined, alpha);
+      const path = `/v1/${name}?cursor=${encodeURIComponent(first.body.next_cursor)}`;
+      expect(await list(path, alpha)).not.toEqual([]);
+      // It has tokens and what the matrix made, never anything of alpha's.
+      const text = JSON.stringify(await list(path, beta));
+      const alphas = JSON.stringify(await list(`/v1/${name}?limit=200`, alpha));
+      const found = alphas.match(/"(?:id|image)":"[^"]+"/g) ?? [];
+      expect(found.filter((each) => text.includes(each))).toEqual([]);
+    },
+  );
+
+  it('is no token of another tenant, whether there is such a tenant or not', async () => {
+    for (const tenant of ['alpha', 'nobody']) {
+      expect((await fleet.say('GET', `/v1/tokens?tenant=${tenant}`, undefined, beta)).status).toBe(403);
+      const request = { tenant, description: 'CI', scopes: ['jobs:read'] };
+      expect((await fleet.say('POST', '/v1/tokens', request, beta)).status).toBe(403);
+    }
+  });
+});
+
+describe('what belongs to another tenant', () => {
+  it('is not there for who has its ETag, or asks to wait for it', async () => {
+    const path = `/v1/jobs/${ids.job}`;
+    const etag = (await fleet.say('GET', path, undefined, alpha)).headers.get('etag') ?? '';
+    const ask = (token: string, target = path) =>
+      fleet.api.call(target, {
+        headers: { authorization: bearer(token), 'If-None-Match': etag, 'Cache-Control': 'max-age=0' },
+      });
+    expect((await ask(alpha)).status).toBe(304);
+    expect((await ask(beta)).status).toBe(404);
+    expect((await ask(beta, `${path}?wait=60`)).status).toBe(404);
+    expect((await ask(beta, `${path}/logs?follow=1`)).status).toBe(404);
+    expect((await ask(beta, `/v1/batches/${ids.batch}?wait=60`)).status).toBe(404);
+  });
+
+  it('is nothing to build from', async () => {
+    const source = { digest: await fleet.upload(undefined, beta) };
+    const job = { image: 'r.example/beta:1', source, template: ids.template };
+    const { status, body } = await fleet.say('POST', '/v1/jobs', job, beta);
+    expect([status, body.code]).toEqual([422, 'template_not_found']);
+  });
+
+  it('is not answered to the same Idempotency-Key', async () => {
+    const post = async (token: string) => {
+      const source = { digest: await fleet.upload(undefined, token) };
+      const answer = await fleet.api.call('/v1/jobs', {
+        method: 'POST',
+        headers: {
+          authorization: bearer(token),
+          'Idempotency-Key': 'the-same',
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify({ image: 'r.example/same:1', source }),
+      });
+      const { id } = (await answer.json()) as { id: string };
+      return [answer.status, answer.headers.get('idempotency-replayed'), id];
+    };
+    const [first, second, again] = [await post(alpha), await post(beta), await post(beta)];
+    expect([first[0], second[0]]).toEqual([202, 202]);
+    expect(second[2]).not.toBe(first[2]);
+    expect(again).toEqual([202, 'true', second[2]]);
+  });
+});
