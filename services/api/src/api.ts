@@ -22,6 +22,7 @@ import {
 } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
+import { collectDefaultMetrics, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { createBuildQueues } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
@@ -45,7 +46,10 @@ import { KeyStore } from './idempotency/key-store.js';
 import { KnownPools } from './jobs/resolve/known-pools.js';
 import { FailedTokens } from './limits/failed-tokens.js';
 import { limitRequests, RequestRate } from './limits/request-rate.js';
-import { createMetrics, measureRequests } from './metrics.js';
+import { measureBlobStore } from './metrics/blob-store-metrics.js';
+import { measureFleet } from './metrics/fleet-metrics.js';
+import { readFleet } from './metrics/fleet-snapshot.js';
+import { measureRequests } from './metrics/http-metrics.js';
 import { openApiDocument } from './openapi/document.js';
 import { docsRouter } from './openapi/router.js';
 import { createSweeper } from './sources/sweeper.js';
@@ -63,11 +67,17 @@ interface ApiDeps {
 /** Puts the API together. Nothing runs until its components do. */
 export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<Component[]> {
   const keys = redisKeys(config.redisPrefix);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const redisMetrics = new RedisMetrics({ registry });
   const connect = (name: string, mode: 'request' | 'patient') =>
-    connectRedis({
-      ...{ url: config.redisUrl, access: config.redisAccess },
-      ...{ name: `slipway-api-${name}`, logger, cleanups, mode },
-    });
+    redisMetrics.watch(
+      name,
+      connectRedis({
+          ...{ url: config.redisUrl, access: config.redisAccess },
+          ...{ name: `slipway-api-${name}`, logger, cleanups, mode },
+      }),
+    );
   const redis = connect('main', 'request');
   const blobs = await openBlobStore(config.blobStore);
   const claims = new SourceUses({ redis, keys });
@@ -90,7 +100,12 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   const dispatch = createDispatcher({ store, builds, logger });
   const replicas = new ReplicaRegistry({ redis, keys });
   const watcher = new JobWatcher({ reader: connect('events', 'patient'), keys, logger });
-  const registry = createMetrics({ store });
+  measureFleet({
+    registry,
+    read: () => readFleet({ redis, keys, store, replicas }),
+    now: () => performance.now(),
+  });
+  measureBlobStore({ registry, url: config.blobStore });
   const sealingKey = deriveKey(config.payloadSecret, 'callback secrets');
   const stopping = new AbortController();
   const closing = new AbortController();
@@ -125,6 +140,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   const audit = new AuditLog({
     redis,
     keys,
+    registry,
     logger,
     maxEntries: config.auditMaxEntries,
     keptMs: config.auditDays * dayMs,

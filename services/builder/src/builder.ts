@@ -55,7 +55,7 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   const { config, logger, engine, workDir } = deps;
   const slots = new Slots({ limit: config.maxInflight });
   const drain = new Drain();
-  const metrics = createMetrics({ inFlight: () => slots.taken });
+  const metrics = createMetrics({ inFlight: () => slots.taken, limit: slots.limit });
   const { registry } = metrics;
   const now = () => performance.now();
   const ready = createReadiness({ engine, slots, drain, maxAgeMs: engineCheckMaxAgeMs, now });

@@ -7,8 +7,14 @@ export interface BuilderMetrics {
   readonly receivedBytes: Counter;
 }
 
-/** The builder's metrics. `inFlight` is asked at each scrape. */
-export function createMetrics({ inFlight }: { inFlight: () => number }): BuilderMetrics {
+interface MetricsOptions {
+  /** Asked at each scrape. */
+  readonly inFlight: () => number;
+  /** Builds at once; 0 is no limit. */
+  readonly limit: number;
+}
+
+export function createMetrics({ inFlight, limit }: MetricsOptions): BuilderMetrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -20,6 +26,11 @@ export function createMetrics({ inFlight }: { inFlight: () => number }): Builder
       this.set(inFlight());
     },
   });
+  new Gauge({
+    name: 'slipway_builder_slots',
+    help: 'Builds at once that it takes; 0 is no limit',
+    registers,
+  }).set(limit);
   return {
     registry,
     buildSeconds: new Histogram({

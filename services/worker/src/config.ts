@@ -42,6 +42,8 @@ export interface WorkerConfig extends CommonConfig, RedisConfig {
   readonly deliveryRetention: DeliveryRetentionConfig;
   /** A source that nothing refers to stays for so long after its last use. */
   readonly sourceGraceMs: number;
+  /** Functions whose outcomes are counted under their names, the first that turn up; 0 for none. */
+  readonly metricsFunctions: number;
   /** Where webhooks may go, besides public addresses. */
   readonly egressAllow: Allowlist;
 }
@@ -80,6 +82,7 @@ export function loadConfig(env: Env): WorkerConfig {
       },
       sourceGraceMs: fields.int('SOURCE_GRACE_MS', { default: 24 * 3600 * 1_000, min: 60_000 }),
       egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),
+      metricsFunctions: fields.int('METRICS_FUNCTIONS', { default: 0, max: 1_000 }),
       maxAttempts: fields.int('MAX_ATTEMPTS', { default: 4, min: 1, max: 100 }),
     };
   });

@@ -1,4 +1,7 @@
-import { Counter, Gauge, Histogram, Registry } from '@slipway/shared/metrics';
+import type { TerminalState } from '@slipway/shared/contracts';
+import { type ErrorCode, errorRow } from '@slipway/shared/errors';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from '@slipway/shared/metrics';
+import { FunctionNames } from './stats/function-names.js';
 
 /** What came of an attempt to deliver a message; `failed` is tried again. */
 export type DeliveryOutcome =
@@ -17,23 +20,78 @@ export interface WorkerMetrics {
   readonly replaced: Counter<'code'>;
   readonly circuits: Counter<'replica' | 'change'>;
   readonly deliveries: Counter<'outcome'>;
+  readonly endpointsDisabled: Counter<'reason'>;
   readonly reconciled: Counter<'finding'>;
+  readonly events: Counter;
   attempt(outcome: string, seconds: number): void;
+  waited(pool: string, seconds: number): void;
+  built(pool: string, seconds: number): void;
+  jobEnded(pool: string, state: TerminalState): void;
+  /** An attempt has ended its job so, for good. */
+  attemptEndedJob(functionName: string | undefined, end: { state: TerminalState; code?: ErrorCode }): void;
+  /** From the creation of a message to its arrival. */
+  delivered(seconds: number): void;
 }
 
 interface MetricsOptions {
+  readonly registry: Registry;
   /** This worker's builds on each replica. */
   readonly inFlight: () => ReadonlyMap<string, number>;
+  readonly leading: () => boolean;
+  /** How many functions get a label of their own; 0 for none. */
+  readonly maxFunctions: number;
 }
 
-export function createMetrics({ inFlight }: MetricsOptions): WorkerMetrics {
-  const registry = new Registry();
+const buildBuckets = [0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1800];
+
+export function createMetrics(options: MetricsOptions): WorkerMetrics {
+  const { registry, inFlight, leading, maxFunctions } = options;
   const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const functions = new FunctionNames({ max: maxFunctions });
   const attempts = new Histogram({
     name: 'slipway_attempt_duration_seconds',
     help: 'Attempts by how they ended, and how long they took',
     labelNames: ['outcome'],
-    buckets: [0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1800],
+    buckets: buildBuckets,
+    registers,
+  });
+  const waits = new Histogram({
+    name: 'slipway_job_wait_seconds',
+    help: 'How long jobs had waited when an attempt began',
+    labelNames: ['pool'],
+    buckets: [0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 300, 1800, 7200],
+    registers,
+  });
+  const builds = new Histogram({
+    name: 'slipway_build_duration_seconds',
+    help: 'Builds that succeeded, as the replicas say how long they took',
+    labelNames: ['pool'],
+    buckets: buildBuckets,
+    registers,
+  });
+  const ended = new Counter({
+    name: 'slipway_jobs_ended_total',
+    help: 'Jobs that ended, whoever ended them',
+    labelNames: ['pool', 'state'],
+    registers,
+  });
+  const failures = new Counter({
+    name: 'slipway_job_failures_total',
+    help: 'Jobs that an attempt has ended as failed, by code and by whose fault that is',
+    labelNames: ['code', 'fault'],
+    registers,
+  });
+  const ofFunctions = new Counter({
+    name: 'slipway_function_jobs_total',
+    help: 'Jobs that an attempt has ended, by function; only with METRICS_FUNCTIONS',
+    labelNames: ['function', 'state'],
+    registers,
+  });
+  const delays = new Histogram({
+    name: 'slipway_webhook_delay_seconds',
+    help: 'From the creation of a webhook message to its arrival',
+    buckets: [0.03, 0.1, 0.3, 1, 3, 10, 60, 600, 3600, 43_200, 259_200],
     registers,
   });
   new Gauge({
@@ -42,12 +100,30 @@ export function createMetrics({ inFlight }: MetricsOptions): WorkerMetrics {
     labelNames: ['replica'],
     registers,
     collect() {
-      for (const [replica, builds] of inFlight()) this.set({ replica }, builds);
+      this.reset();
+      for (const [replica, count] of inFlight()) this.set({ replica }, count);
+    },
+  });
+  new Gauge({
+    name: 'slipway_leader',
+    help: 'Whether this worker does what only one may do',
+    registers,
+    collect() {
+      this.set(leading() ? 1 : 0);
     },
   });
   return {
     registry,
     attempt: (outcome, seconds) => attempts.observe({ outcome }, seconds),
+    waited: (pool, seconds) => waits.observe({ pool }, seconds),
+    built: (pool, seconds) => builds.observe({ pool }, seconds),
+    jobEnded: (pool, state) => ended.inc({ pool, state }),
+    attemptEndedJob(functionName, { state, code }) {
+      if (state === 'failed' && code) failures.inc({ code, fault: errorRow(code).fault });
+      const name = functions.labelOf(functionName);
+      if (name !== undefined) ofFunctions.inc({ function: name, state });
+    },
+    delivered: (seconds) => delays.observe(seconds),
     assembledBytes: new Counter({
       name: 'slipway_payload_bytes_total',
       help: 'Bytes of payloads sent to replicas',
@@ -71,10 +147,21 @@ export function createMetrics({ inFlight }: MetricsOptions): WorkerMetrics {
       labelNames: ['outcome'],
       registers,
     }),
+    endpointsDisabled: new Counter({
+      name: 'slipway_webhook_endpoints_disabled_total',
+      help: 'Webhook endpoints that were switched off because they take no messages',
+      labelNames: ['reason'],
+      registers,
+    }),
     reconciled: new Counter({
       name: 'slipway_reconciled_total',
       help: 'Jobs that the reconciler put back into the queue, by what it found',
       labelNames: ['finding'],
+      registers,
+    }),
+    events: new Counter({
+      name: 'slipway_events_settled_total',
+      help: 'Events that everybody was told of who wants them',
       registers,
     }),
   };

@@ -14,6 +14,7 @@ import {
 import { BatchStore, createDispatcher, JobStore } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
+import { RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { createBuildQueues, createSender } from '@slipway/shared/queues';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
@@ -60,11 +61,16 @@ interface WorkerDeps {
 export async function createWorker({ config, logger, cleanups }: WorkerDeps): Promise<Component[]> {
   const workerName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const keys = redisKeys(config.redisPrefix);
+  const metricsRegistry = new Registry();
+  const redisMetrics = new RedisMetrics({ registry: metricsRegistry });
   const connect = (name: string, mode: 'request' | 'patient' = 'patient') =>
-    connectRedis({
-      ...{ url: config.redisUrl, access: config.redisAccess },
-      ...{ name: `slipway-worker-${name}`, logger, cleanups, mode },
-    });
+    redisMetrics.watch(
+      name,
+      connectRedis({
+          ...{ url: config.redisUrl, access: config.redisAccess },
+          ...{ name: `slipway-worker-${name}`, logger, cleanups, mode },
+      }),
+    );
   const redis = connect('main');
   const probe = connect('probe', 'request');
   const blobs = await openBlobStore(config.blobStore);
@@ -102,7 +108,12 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     keys,
     logger,
   });
-  const metrics = createMetrics({ inFlight: () => placement.inFlight() });
+  const metrics = createMetrics({
+    registry: metricsRegistry,
+    inFlight: () => placement.inFlight(),
+    leading: () => leader.leading,
+    maxFunctions: config.metricsFunctions,
+  });
   const builderAgent = new Agent({ connections: null, pipelining: 1, connect: { timeout: 5_000 } });
   const webhookAgent = createEgressAgent({
     allow: config.egressAllow,
@@ -151,6 +162,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       logger,
     }),
   ];
+  const leader = new Leader({ redis, keys, workerName, duties, logger });
   const courier = new Courier({
     deliveries,
     endpoints,
@@ -243,7 +255,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     interruptions,
     discovery,
     placement,
-    new Leader({ redis, keys, workerName, duties, logger }),
+    leader,
     new Notifier({
       reader: connect('events'),
       redis,
@@ -256,6 +268,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
       href: hrefFrom(config.publicUrl),
       workerName,
       tally,
+      metrics,
       logger,
     }),
     new StatsWriter({ tally, store: new StatsStore({ redis, keys }), cleanups, logger }),

@@ -1,1 +1,2 @@
+export { eventsGroup } from './group.js';
 export { parseEvents } from './reader.js';

@@ -32,6 +32,8 @@ export interface Keys {
   readonly fairness: string;
   /** Sorted set of batches that are being written; score = since when, in ms. */
   readonly draftBatches: string;
+  /** Sorted set of batches that were accepted and have not ended; score = since when, in ms. */
+  readonly openBatches: string;
   /** Sorted set of batches whose waiting jobs are to be canceled; score = since when, in ms. */
   readonly stoppingBatches: string;
   /** Sorted sets of source digests, see source/lua.ts; scores in ms. */
@@ -123,6 +125,7 @@ export function redisKeys(prefix: string): Keys {
     minute: (number) => `${base}minute:${number}`,
     fairness: `${base}fairness`,
     draftBatches: `${base}batches:drafts`,
+    openBatches: `${base}batches:open`,
     stoppingBatches: `${base}batches:stopping`,
     sourcesUsed: `${base}sources:used`,
     sourcesRemoving: `${base}sources:removing`,

@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
+import { Registry } from '@slipway/shared/metrics';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -165,7 +166,7 @@ describe('what is kept', () => {
   const openLog = (options: { maxEntries?: number; keptMs?: number } = {}) => {
     const keys = redisKeys(`audit-${createHash('sha256').update(String(Math.random())).digest('hex')}`);
     const rest = { maxEntries: 1_000, keptMs: 60_000, ...options };
-    return { keys, log: new AuditLog({ redis, keys, logger, ...rest }) };
+    return { keys, log: new AuditLog({ redis, keys, registry: new Registry(), logger, ...rest }) };
   };
 
   it('is bounded by number', async () => {
@@ -214,9 +215,11 @@ describe('what is kept', () => {
     const away = connectRedis({
       ...{ url: 'redis://127.0.0.1:1', name: 'away', logger, cleanups, mode: 'request' },
     });
+    const registry = new Registry();
     const log = new AuditLog({
       redis: away,
       keys: redisKeys('away'),
+      registry,
       logger: told,
       maxEntries: 10,
       keptMs: 1,
@@ -224,6 +227,7 @@ describe('what is kept', () => {
     log.add(entry);
     await log.flush();
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ level: 'error', request_id: 'r', entry }]);
+    expect(await registry.metrics()).toContain('slipway_audit_failures_total 1');
     await cleanups.run(logger);
   });
 });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
+import { Counter, type Registry } from '@slipway/shared/metrics';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { AuditEntryView, AuditQuery } from './contract.js';
 
@@ -9,6 +10,7 @@ export type AuditEntry = Omit<AuditEntryView, 'id' | 'at'>;
 interface AuditLogOptions {
   readonly redis: Redis;
   readonly keys: Keys;
+  readonly registry: Registry;
   readonly logger: Logger;
   readonly maxEntries: number;
   readonly keptMs: number;
@@ -27,9 +29,15 @@ export class AuditLog implements Component {
   readonly name = 'audit';
   readonly #options: AuditLogOptions;
   readonly #writing = new Set<Promise<void>>();
+  readonly #failures: Counter;
 
   constructor(options: AuditLogOptions) {
     this.#options = options;
+    this.#failures = new Counter({
+      name: 'slipway_audit_failures_total',
+      help: 'Entries that could not be written to the audit log; the log of the service has them',
+      registers: [options.registry],
+    });
   }
 
   add(entry: AuditEntry): void {
@@ -38,6 +46,7 @@ export class AuditLog implements Component {
       .xadd(keys.audit, 'MAXLEN', '~', maxEntries, '*', ...fieldsOf(entry))
       .then(() => undefined)
       .catch((error: unknown) => {
+        this.#failures.inc();
         logger.error({ err: error, request_id: entry.request_id, entry }, 'not written to the audit log');
       })
       .finally(() => this.#writing.delete(written));

@@ -92,9 +92,20 @@ export class Attempts {
   }
 
   #count({ pool, attempts }: JobRecord, home: string | undefined, lease: Lease | undefined): void {
-    const { tally } = this.#deps;
-    tally.started(pool, attempts.at(-1)?.wait_ms ?? 0);
+    const { tally, metrics } = this.#deps;
+    const waitMs = attempts.at(-1)?.wait_ms ?? 0;
+    tally.started(pool, waitMs);
+    metrics.waited(pool, waitMs / 1_000);
     if (lease && home !== undefined) tally.placed(lease.url, home);
+  }
+
+  /** Joining images of other jobs is no build. */
+  #countSuccess({ pool, spec }: JobRecord, buildMs: number | undefined): void {
+    const { tally, metrics } = this.#deps;
+    metrics.attemptEndedJob(spec.function, { state: 'succeeded' });
+    if (buildMs === undefined) return;
+    tally.built(pool, buildMs);
+    metrics.built(pool, buildMs / 1_000);
   }
 
   async #saveLostLog({ id, attempt }: JobRecord): Promise<void> {
@@ -160,7 +171,8 @@ export class Attempts {
         const result = resultOf(record, end);
         const baseImages = await looking;
         await recorded(store.finish(record.id, token, { state: 'succeeded', result, baseImages }), summary);
-        if (prepared && summary.outcome === 'succeeded') this.#deps.tally.built(record.pool, end.durationMs);
+        if (summary.outcome === 'succeeded')
+          this.#countSuccess(record, prepared ? end.durationMs : undefined);
         return { kind: 'done' };
       }
       failure = new SlipwayError(end.code, end.detail);

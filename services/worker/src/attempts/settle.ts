@@ -32,6 +32,8 @@ export async function settle(context: SettleContext, deps: AttemptDeps): Promise
   if (decision.kind === 'fail') {
     const error: JobError = { code, detail, log_tail: [...context.logTail] };
     await recorded(store.finish(record.id, token, { state: 'failed', error }), summary);
+    if (summary.outcome === code)
+      deps.metrics.attemptEndedJob(record.spec.function, { state: 'failed', code });
     return { kind: 'done' };
   }
   // A connection that breaks is chance; a replica that is gone afterwards may have died of this build.
@@ -44,7 +46,7 @@ export async function settle(context: SettleContext, deps: AttemptDeps): Promise
 async function settleInterrupted(
   { record, token, logTail, summary }: SettleContext,
   { reason, message: detail }: Interrupted,
-  { store }: AttemptDeps,
+  { store, metrics }: AttemptDeps,
 ): Promise<AttemptResult> {
   switch (reason) {
     case 'canceled': {
@@ -54,6 +56,8 @@ async function settleInterrupted(
         log_tail: [...logTail],
       };
       await recorded(store.finish(record.id, token, { state: 'canceled', error }), summary);
+      if (summary.outcome === 'canceled')
+        metrics.attemptEndedJob(record.spec.function, { state: 'canceled' });
       return { kind: 'done' };
     }
     case 'shutdown':

@@ -30,9 +30,15 @@ export class Leader implements Component {
   readonly name = 'leader';
   readonly #options: LeaderOptions;
   readonly #doneAt = new Map<string, number>();
+  #leading = false;
 
   constructor(options: LeaderOptions) {
     this.#options = options;
+  }
+
+  /** Whether it had the lease when it last asked. */
+  get leading(): boolean {
+    return this.#leading;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -40,12 +46,14 @@ export class Leader implements Component {
     while (!signal.aborted) {
       try {
         await redis.zadd(keys.workers, Date.now(), workerName);
-        if (await this.#elected()) await this.#work(signal);
+        this.#leading = await this.#elected();
+        if (this.#leading) await this.#work(signal);
       } catch (error) {
         if (!signal.aborted) logger.warn({ err: error }, 'a duty of the leader failed');
       }
       await sleep(tickMs, undefined, { signal }).catch(() => undefined);
     }
+    this.#leading = false;
     await this.#resign();
   }
 

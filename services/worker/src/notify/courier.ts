@@ -24,7 +24,7 @@ interface CourierOptions {
   /** Milliseconds before each of the attempts after the first. */
   readonly retryDelaysMs: readonly number[];
   readonly dispatcher: Dispatcher;
-  readonly metrics: Pick<WorkerMetrics, 'deliveries'>;
+  readonly metrics: Pick<WorkerMetrics, 'deliveries' | 'delivered' | 'endpointsDisabled'>;
   readonly logger: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -160,10 +160,12 @@ export class Courier {
   }
 
   #report(attempt: Report): void {
-    const { metrics, logger } = this.#options;
+    const { metrics, logger, now } = this.#options;
     const { record, outcome, step } = attempt;
     const counted = attempt.stale ? 'stale' : countedAs(step);
     metrics.deliveries.inc({ outcome: counted });
+    if (counted === 'delivered') metrics.delivered((now() - record.createdAt) / 1_000);
+    if (attempt.disabled !== undefined) metrics.endpointsDisabled.inc({ reason: attempt.disabled });
     const fields = {
       delivery_id: record.id,
       webhook_id: record.messageId,

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultPool, isTerminal } from '@slipway/shared/contracts';
-import { parseEvents } from '@slipway/shared/events';
+import { eventsGroup as group, parseEvents } from '@slipway/shared/events';
 import { type Component, untilAborted } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Sender } from '@slipway/shared/queues';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { Tally } from '@slipway/shared/stats';
 import type { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
+import type { WorkerMetrics } from '../metrics.js';
 import { deliveriesOf, type FanOutDeps } from './fan-out.js';
 
 interface NotifierOptions extends FanOutDeps {
@@ -19,10 +20,10 @@ interface NotifierOptions extends FanOutDeps {
   readonly queue: Pick<Sender<'deliveries'>, 'add'>;
   readonly workerName: string;
   readonly tally: Pick<Tally, 'jobEnded'>;
+  readonly metrics: Pick<WorkerMetrics, 'events' | 'jobEnded'>;
   readonly logger: Logger;
 }
 
-const group = 'notifier';
 const batch = 100;
 /** Told of at once: each may be one for every endpoint, with a body of 20 KB. */
 const eventsAtOnce = 20;
@@ -135,9 +136,12 @@ export class Notifier implements Component {
 
   /** Every end of a job passes here once, whoever ended it; after a death of a notifier maybe twice. */
   #count(entries: Entries): void {
+    const { tally, metrics } = this.#options;
+    metrics.events.inc(entries.length);
     for (const event of parseEvents(entries)) {
       if (event.kind !== 'job' || !isTerminal(event.state)) continue;
-      this.#options.tally.jobEnded(event.pool ?? defaultPool, event.state);
+      tally.jobEnded(event.pool ?? defaultPool, event.state);
+      metrics.jobEnded(event.pool ?? defaultPool, event.state);
     }
   }
 

@@ -161,6 +161,7 @@ async function startWorker(options: {
     lockDurationMs: 2_000,
     stalledIntervalMs: 500,
     maxAttempts: 3,
+    metricsFunctions: 0,
     ...options.changes,
   };
   const cleanups = new Cleanups();

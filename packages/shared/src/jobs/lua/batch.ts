@@ -30,6 +30,7 @@ if op == 'batch:commit' then
   if f[2] or f[3] then return { 'terminal', 'closed' } end
   redis.call('ZREM', base .. 'batches:drafts', id)
   redis.call('HSET', batch.key, 'committed', 1)
+  redis.call('ZADD', base .. 'batches:open', now, id)
   local index = base .. 'index:batches:' .. f[1]
   redis.call('ZADD', index, 0, id)
   -- Those that are over and gone leave the list as others come.

@@ -40,6 +40,7 @@ local function end_batch_if_done(batch)
   if f[6] or not f[5] or f[2] + f[3] + f[4] < tonumber(f[1]) then return end
   redis.call('HSET', batch.key, 'finished_at', clock(now))
   redis.call('ZREM', base .. 'batches:stopping', batch.id)
+  redis.call('ZREM', base .. 'batches:open', batch.id)
   redis.call('DEL', batch.parked)
   redis.call('XADD', events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', clock(now))
   redis.call('XADD', batch.events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', clock(now))

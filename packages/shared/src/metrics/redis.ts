@@ -1,0 +1,84 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Redis } from '../redis/index.js';
+
+/** First words of errors that say something about Redis; what scripts make up must not become labels. */
+const known = new Set([
+  'OOM',
+  'LOADING',
+  'READONLY',
+  'MISCONF',
+  'BUSY',
+  'NOSCRIPT',
+  'BUSYGROUP',
+  'WRONGTYPE',
+  'ERR',
+  'MaxRetriesPerRequestError',
+]);
+
+/** Counts what goes wrong on connections to Redis. Costs one closure a command. */
+export class RedisMetrics {
+  readonly #up: Gauge<'connection'>;
+  readonly #connectionErrors: Counter<'connection'>;
+  readonly #reconnects: Counter<'connection'>;
+  readonly #commandErrors: Counter<'connection' | 'error'>;
+
+  constructor({ registry }: { readonly registry: Registry }) {
+    const registers = [registry];
+    this.#up = new Gauge({
+      name: 'slipway_redis_up',
+      help: 'Whether the connection to Redis is usable',
+      labelNames: ['connection'],
+      registers,
+    });
+    this.#connectionErrors = new Counter({
+      name: 'slipway_redis_connection_errors_total',
+      help: 'Failures to connect to Redis and connections that broke',
+      labelNames: ['connection'],
+      registers,
+    });
+    this.#reconnects = new Counter({
+      name: 'slipway_redis_reconnects_total',
+      help: 'Connections to Redis that were made again',
+      labelNames: ['connection'],
+      registers,
+    });
+    this.#commandErrors = new Counter({
+      name: 'slipway_redis_command_errors_total',
+      help: 'Commands that Redis refused or that got no answer, by the first word of the error',
+      labelNames: ['connection', 'error'],
+      registers,
+    });
+  }
+
+  /** Watches a connection under a name of its own, and returns it. */
+  watch(connection: string, redis: Redis): Redis {
+    let connected = false;
+    this.#up.set({ connection }, 0);
+    this.#connectionErrors.inc({ connection }, 0);
+    this.#reconnects.inc({ connection }, 0);
+    redis.on('ready', () => {
+      if (connected) this.#reconnects.inc({ connection });
+      connected = true;
+      this.#up.set({ connection }, 1);
+    });
+    redis.on('close', () => this.#up.set({ connection }, 0));
+    redis.on('error', () => this.#connectionErrors.inc({ connection }));
+    const send = redis.sendCommand.bind(redis);
+    redis.sendCommand = (command, stream) => {
+      const { reject } = command;
+      command.reject = (error) => {
+        this.#commandErrors.inc({ connection, error: wordOf(error) });
+        reject(error);
+      };
+      return send(command, stream);
+    };
+    return redis;
+  }
+}
+
+function wordOf({ name, message }: Error): string {
+  if (known.has(name)) return name;
+  const [word = ''] = message.split(' ', 1);
+  if (known.has(word)) return word;
+  return message.includes('timed out') ? 'timeout' : 'other';
+}

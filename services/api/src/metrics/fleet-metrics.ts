@@ -1,0 +1,167 @@
+import { Counter, Gauge, type Registry } from '@slipway/shared/metrics';
+import type { ReplicaState } from '@slipway/shared/replicas';
+import type { FleetSnapshot } from './fleet-snapshot.js';
+
+interface FleetMetricsOptions {
+  readonly registry: Registry;
+  readonly read: () => Promise<FleetSnapshot>;
+  /** Milliseconds, of a clock that only goes on. */
+  readonly now: () => number;
+}
+
+/** However often is scraped, Redis is asked no more often than this. */
+const keptMs = 2_000;
+
+type Point = readonly [labels: Record<string, string>, value: number];
+
+/**
+ * What is known of the whole installation, from Redis. Every API says the same, so that it is known while any of them lives, workers or
+ * none: never add these up over processes (docs/metrics.md). While Redis is away there are none, and `slipway_fleet_readable` is 0.
+ */
+export function measureFleet({ registry, read, now }: FleetMetricsOptions): void {
+  let last: { readonly at: number; readonly snapshot: Promise<FleetSnapshot | undefined> } | undefined;
+  const snapshot = () => {
+    if (last && now() - last.at < keptMs) return last.snapshot;
+    last = { at: now(), snapshot: read().catch(() => undefined) };
+    return last.snapshot;
+  };
+  const registers = [registry];
+  const define = (
+    type: typeof Gauge<string> | typeof Counter<string>,
+    { name, help, labels = [] }: { name: string; help: string; labels?: string[] },
+    points: (fleet: FleetSnapshot) => readonly Point[],
+  ) =>
+    new type({
+      name,
+      help,
+      labelNames: labels,
+      registers,
+      async collect() {
+        const fleet = await snapshot();
+        this.reset();
+        // Without labels a reset leaves a zero, which would say that nothing waits.
+        if (!fleet && labels.length === 0) this.remove();
+        if (fleet) for (const [labelled, value] of points(fleet)) this.inc(labelled, value);
+      },
+    });
+  const one = (name: string, help: string, value: (fleet: FleetSnapshot) => number) =>
+    define(Gauge, { name, help }, (fleet) => [[{}, value(fleet)]]);
+  const pool = (name: string, help: string, value: (pool: FleetSnapshot['pools'][number]) => number) =>
+    define(Gauge, { name, help, labels: ['pool'] }, ({ pools }) =>
+      pools.map((each) => [{ pool: each.name }, value(each)]),
+    );
+  const replica = (
+    type: typeof Gauge<string> | typeof Counter<string>,
+    name: string,
+    help: string,
+    value: (replica: ReplicaState) => number,
+  ) =>
+    define(type, { name, help, labels: ['pool', 'replica'] }, ({ replicas }) =>
+      replicas.map((each) => [{ pool: each.pool, replica: each.url }, value(each)]),
+    );
+
+  new Gauge({
+    name: 'slipway_fleet_readable',
+    help: 'Whether Redis could say how the installation stands',
+    registers,
+    async collect() {
+      this.set((await snapshot()) ? 1 : 0);
+    },
+  });
+  define(Gauge, { name: 'slipway_fleet_jobs', help: 'Job records by state', labels: ['state'] }, ({ jobs }) =>
+    [...jobs].map(([state, count]) => [{ state }, count]),
+  );
+  define(
+    Gauge,
+    {
+      name: 'slipway_fleet_queue_jobs',
+      help: 'Jobs of a pool that wait or are built',
+      labels: ['pool', 'state'],
+    },
+    ({ pools }) =>
+      pools.flatMap(({ name, queued, running }) => [
+        [{ pool: name, state: 'queued' }, queued] as const,
+        [{ pool: name, state: 'running' }, running] as const,
+      ]),
+  );
+  pool(
+    'slipway_fleet_queue_oldest_wait_seconds',
+    'Since the oldest waiting job was submitted',
+    ({ oldestWaitMs }) => oldestWaitMs / 1_000,
+  );
+  pool(
+    'slipway_fleet_pool_slots',
+    'Builds that the usable replicas take at once now',
+    ({ capacity }) => capacity,
+  );
+  pool(
+    'slipway_fleet_pool_stuck',
+    'Whether jobs wait, none is built and there is room',
+    ({ queued, running, capacity }) => (queued > 0 && running === 0 && capacity > 0 ? 1 : 0),
+  );
+  replica(Gauge, 'slipway_fleet_replica_up', 'Whether its last health check succeeded', ({ health }) =>
+    health === 'up' ? 1 : 0,
+  );
+  replica(Gauge, 'slipway_fleet_replica_draining', 'Whether it gets no more builds', ({ draining }) =>
+    draining ? 1 : 0,
+  );
+  replica(
+    Gauge,
+    'slipway_fleet_replica_circuit_open',
+    'Whether its circuit is open, or half open for a probe',
+    ({ circuit }) => (circuit === 'closed' ? 0 : 1),
+  );
+  replica(
+    Gauge,
+    'slipway_fleet_replica_slots',
+    'Builds at once that it is given, configured or learned',
+    ({ limit }) => limit,
+  );
+  replica(
+    Gauge,
+    'slipway_fleet_replica_builds_in_flight',
+    'Slots that are taken, by all workers',
+    ({ inFlight }) => inFlight,
+  );
+  replica(
+    Counter,
+    'slipway_fleet_replica_builds_total',
+    'Builds that it has ended, well or not',
+    ({ builds }) => builds,
+  );
+  replica(Counter, 'slipway_fleet_replica_refusals_total', 'Its 429 answers', ({ refusals }) => refusals);
+  replica(
+    Counter,
+    'slipway_fleet_replica_faults_total',
+    'Calls that did not reach it, broke off or ended in nonsense',
+    ({ faults }) => faults,
+  );
+  one('slipway_fleet_workers', 'Workers that are there', ({ workers }) => workers);
+  one('slipway_fleet_batches', 'Batches that were accepted and have not ended', ({ batches }) => batches);
+  one(
+    'slipway_fleet_deliveries_pending',
+    'Webhook messages that have not arrived yet',
+    ({ deliveries }) => deliveries.pending,
+  );
+  one(
+    'slipway_fleet_deliveries_overdue_seconds',
+    'Since a message was to be begun that still is not',
+    ({ deliveries }) => deliveries.overdueMs / 1_000,
+  );
+  one(
+    'slipway_fleet_events_unsettled',
+    'Events that nobody was told of yet',
+    ({ events }) => events.unsettled,
+  );
+  one(
+    'slipway_fleet_events_oldest_seconds',
+    'Age of the oldest event that nobody was told of yet',
+    ({ events }) => events.oldestMs / 1_000,
+  );
+  one('slipway_fleet_redis_memory_used_bytes', 'Memory that Redis uses', ({ redis }) => redis.usedBytes);
+  one(
+    'slipway_fleet_redis_memory_limit_bytes',
+    'Memory that Redis may use; 0 is no limit',
+    ({ redis }) => redis.maxBytes,
+  );
+}

@@ -1,0 +1,101 @@
+import { defaultPool, type JobState, jobStates } from '@slipway/shared/contracts';
+import { eventsGroup } from '@slipway/shared/events';
+import type { JobStore } from '@slipway/shared/jobs';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import { fleetCapacity, type ReplicaRegistry, type ReplicaState } from '@slipway/shared/replicas';
+
+interface SnapshotDeps {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly store: Pick<JobStore, 'count' | 'queue'>;
+  readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools'>;
+}
+
+interface PoolSnapshot {
+  readonly name: string;
+  readonly queued: number;
+  readonly running: number;
+  readonly oldestWaitMs: number;
+  /** Builds that its replicas take at once now. */
+  readonly capacity: number;
+}
+
+/** How the whole installation stands, as Redis has it. */
+export interface FleetSnapshot {
+  readonly jobs: ReadonlyMap<JobState, number>;
+  readonly pools: readonly PoolSnapshot[];
+  readonly replicas: readonly ReplicaState[];
+  readonly workers: number;
+  readonly batches: number;
+  readonly deliveries: { readonly pending: number; readonly overdueMs: number };
+  readonly events: { readonly unsettled: number; readonly oldestMs: number };
+  readonly redis: { readonly usedBytes: number; readonly maxBytes: number };
+}
+
+/** A worker that has not been seen for so long is not there. */
+const aliveMs = 10_000;
+
+/** A few reads, and three for each pool, whatever waits. */
+export async function readFleet({ redis, keys, store, replicas }: SnapshotDeps): Promise<FleetSnapshot> {
+  const now = Date.now();
+  const [list, known, counts, workers, batches, pending, due, events, memory] = await Promise.all([
+    replicas.list(),
+    replicas.pools(),
+    Promise.all(jobStates.map(async (state) => [state, await store.count(state)] as const)),
+    redis.zcount(keys.workers, now - aliveMs, '+inf'),
+    redis.zcard(keys.openBatches),
+    redis.zcard(keys.deliveries('state:pending')),
+    redis.zrange(keys.dueDeliveries, '0', '0', 'WITHSCORES'),
+    unsettledEvents({ redis, keys, now }),
+    redis.info('memory'),
+  ]);
+  const names = known.length > 0 ? known.map(({ name }) => name) : [defaultPool];
+  const pools = names.map(async (name) => ({
+    name,
+    ...(await store.queue(name)),
+    capacity: fleetCapacity(list.filter(({ pool }) => pool === name)),
+  }));
+  return {
+    jobs: new Map(counts),
+    pools: await Promise.all(pools),
+    replicas: list,
+    workers,
+    batches,
+    deliveries: { pending, overdueMs: due[1] === undefined ? 0 : Math.max(0, now - Number(due[1])) },
+    events,
+    redis: { usedBytes: sizeIn(memory, 'used_memory'), maxBytes: sizeIn(memory, 'maxmemory') },
+  };
+}
+
+const sizeIn = (info: string, field: string) =>
+  Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+
+/** Events that the notifiers have not settled: read and in hand, and not read yet. */
+async function unsettledEvents({
+  redis,
+  keys,
+  now,
+}: Pick<SnapshotDeps, 'redis' | 'keys'> & { now: number }): Promise<FleetSnapshot['events']> {
+  const groups = (await redis.xinfo('GROUPS', keys.events).catch(noStream)) as unknown[][];
+  const fields = groups.map(
+    (row) => new Map(row.flatMap((name, at) => (at % 2 === 0 ? [[String(name), row[at + 1]]] : []))),
+  );
+  const group = fields.find((each) => each.get('name') === eventsGroup);
+  if (!group) return { unsettled: 0, oldestMs: 0 };
+  const [inHand, next] = await Promise.all([
+    redis.xpending(keys.events, eventsGroup) as Promise<[number, string | null]>,
+    redis.xrange(keys.events, `(${String(group.get('last-delivered-id'))}`, '+', 'COUNT', 1),
+  ]);
+  const oldest = [inHand[1], next[0]?.[0]].flatMap((id) => (id ? [Number.parseInt(id, 10)] : []));
+  return {
+    // Redis does not know the lag of a group whose stream was cut in between.
+    unsettled: inHand[0] + Number(group.get('lag') ?? next.length),
+    oldestMs: oldest.length === 0 ? 0 : Math.max(0, now - Math.min(...oldest)),
+  };
+}
+
+/** Before the first job there is none. */
+function noStream(error: unknown): [] {
+  if (error instanceof Error && error.message.includes('no such key')) return [];
+  throw error;
+}

@@ -1,0 +1,146 @@
+import { Cleanups } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { Counter, RedisMetrics, Registry } from '@slipway/shared/metrics';
+import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
+import { connectRedis, redisKeys } from '@slipway/shared/redis';
+import { ReplicaRegistry } from '@slipway/shared/replicas';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
+import { measureBlobStore } from './blob-store-metrics.js';
+import { measureFleet } from './fleet-metrics.js';
+import type { FleetSnapshot } from './fleet-snapshot.js';
+import { measureRequests } from './http-metrics.js';
+
+const snapshot: FleetSnapshot = {
+  jobs: new Map([['queued', 3]]),
+  pools: [{ name: 'default', queued: 3, running: 0, oldestWaitMs: 4_000, capacity: 2 }],
+  replicas: [],
+  workers: 2,
+  batches: 1,
+  deliveries: { pending: 5, overdueMs: 0 },
+  events: { unsettled: 1, oldestMs: 1_500 },
+  redis: { usedBytes: 1, maxBytes: 0 },
+};
+
+describe('what is said of the fleet', () => {
+  const create = (read: () => Promise<FleetSnapshot>) => {
+    const registry = new Registry();
+    let now = 0;
+    measureFleet({ registry, read, now: () => now });
+    return {
+      registry,
+      later(ms: number) {
+        now += ms;
+      },
+    };
+  };
+
+  it('costs one reading a scrape, and none when the last was just now', async () => {
+    let readings = 0;
+    const { registry, later } = create(async () => {
+      readings++;
+      return snapshot;
+    });
+    const text = await registry.metrics();
+    expect(text).toContain('\nslipway_fleet_pool_stuck{pool="default"} 1\n');
+    expect(text).toContain('\nslipway_fleet_workers 2\n');
+    expect(text).toContain('\nslipway_fleet_readable 1\n');
+    expect(readings).toBe(1);
+    later(1_999);
+    await registry.metrics();
+    expect(readings).toBe(1);
+    later(1);
+    await registry.metrics();
+    expect(readings).toBe(2);
+  });
+
+  it('is nothing at all, and not zero, while Redis is away', async () => {
+    let away = false;
+    const { registry, later } = create(async () => {
+      if (away) throw new Error('away');
+      return snapshot;
+    });
+    await registry.metrics();
+    away = true;
+    later(2_000);
+    const values = (await registry.metrics()).split('\n').filter((line) => line && !line.startsWith('#'));
+    expect(values).toEqual(['slipway_fleet_readable 0']);
+  });
+});
+
+describe('an API', () => {
+  let fleet: FleetOfOne;
+  let redis: Redis;
+  beforeAll(async () => {
+    fleet = await startFleetOfOne(inject('redisUrl'));
+    redis = new Redis(inject('redisUrl'));
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await fleet.stop();
+  });
+  const metrics = async () => await (await fetch(`${fleet.api.url}/metrics`)).text();
+
+  it('says how its fleet stands, and how requests went, by route and never by path', async () => {
+    await new ReplicaRegistry({ redis, keys: redisKeys(fleet.api.prefix) }).announce([
+      { url: 'http://a:1', max: 3, pool: 'arm', platforms: [] },
+    ]);
+    const { id } = await fleet.submit({ image: 'r.example/a:1', pool: 'arm' });
+    await fleet.api.call(`/v1/jobs/${id}`);
+    await fleet.api.call('/v1/nothing-of-that-name');
+    await fleet.api.call('/v1/jobs', { headers: { authorization: 'Bearer wrong' } });
+    const batch = { items: [{ image: 'r.example/b:1', source: { files: { Dockerfile: 'FROM scratch' } } }] };
+    expect((await fleet.api.post('/v1/batches', batch)).status).toBe(202);
+    await expect
+      .poll(metrics, { timeout: 10_000 })
+      .toContain('slipway_fleet_queue_jobs{pool="arm",state="queued"} 2\n');
+    const text = await metrics();
+    for (const line of [
+      'slipway_fleet_pool_slots{pool="arm"} 3',
+      'slipway_fleet_pool_stuck{pool="arm"} 1',
+      'slipway_fleet_replica_slots{pool="arm",replica="http://a:1"} 3',
+      'slipway_fleet_replica_circuit_open{pool="arm",replica="http://a:1"} 0',
+      'slipway_fleet_batches 1',
+      'slipway_http_problems_total{code="unauthorized"} 1',
+      'slipway_redis_up{connection="main"} 1',
+      'slipway_http_request_duration_seconds_count{method="GET",route="/v1/jobs/:id",status="404"}',
+    ]) {
+      expect(text).toContain(`\n${line}`);
+    }
+    expect(text).not.toContain(id);
+    expect(text).not.toContain('nothing-of-that-name');
+    expect(/\nslipway_blob_store_free_bytes (\S+)/.exec(text)?.[1]).toMatch(/^\d{6,}/);
+  });
+});
+
+it('docs/metrics.md lists the metrics of an API', () => {
+  const registry = new Registry();
+  measureFleet({ registry, read: async () => snapshot, now: () => 0 });
+  measureBlobStore({ registry, url: 'file:///' });
+  measureRequests(registry);
+  new RedisMetrics({ registry });
+  new Counter({ name: 'slipway_audit_failures_total', help: 'Of the audit log', registers: [registry] });
+  expect(registeredMetrics(registry)).toEqual(documentedMetrics('api'));
+});
+
+it('commands that Redis refuses, and connections that break, are counted', async () => {
+  const registry = new Registry();
+  const metrics = new RedisMetrics({ registry });
+  const cleanups = new Cleanups();
+  const logger = createLogger({ name: 'test', level: 'silent' });
+  const options = { url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'patient' } as const;
+  const redis = metrics.watch('main', connectRedis(options));
+  await redis.set('metrics-test', 'text', 'PX', 1_000);
+  await expect(redis.lpush('metrics-test', '1')).rejects.toThrow('WRONGTYPE');
+  await expect(redis.eval("return redis.error_reply('MINE of a job')", 0)).rejects.toThrow('MINE');
+  const again = new Promise((resolve) => redis.once('ready', resolve));
+  redis.stream.destroy();
+  await again;
+  const text = await registry.metrics();
+  expect(text).toContain('slipway_redis_command_errors_total{connection="main",error="WRONGTYPE"} 1\n');
+  expect(text).toContain('slipway_redis_command_errors_total{connection="main",error="other"} 1\n');
+  expect(text).toContain('slipway_redis_reconnects_total{connection="main"} 1\n');
+  expect(text).toContain('slipway_redis_up{connection="main"} 1\n');
+  await cleanups.run(logger);
+});

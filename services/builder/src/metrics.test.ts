@@ -1,0 +1,8 @@
+import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
+import { expect, it } from 'vitest';
+import { createMetrics } from './metrics.js';
+
+it('docs/metrics.md lists the metrics of a builder', () => {
+  const { registry } = createMetrics({ inFlight: () => 0, limit: 4 });
+  expect(registeredMetrics(registry)).toEqual(documentedMetrics('builder'));
+});
