@@ -12,6 +12,7 @@ const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
   R6: { jobs: 150, runs: 0 },
   R7: { jobs: 300, runs: 1 },
   R8: { jobs: 150, runs: 0 },
+  R9: { jobs: 20, runs: 1 },
   R10: { jobs: 100, runs: 0 },
   R11: { jobs: 1, runs: 50 },
   R12: { jobs: 0, runs: 0 },

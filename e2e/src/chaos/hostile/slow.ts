@@ -10,8 +10,8 @@ interface SlowOptions {
   readonly count: number;
 }
 
-/** Node's time for headers (60 s), for it to look (30 s), and some. */
-const headersPatienceMs = 120_000;
+/** The time for headers (10 s), that over which the pace of a body is taken (15 s), for it to look, and some. */
+const headersPatienceMs = 45_000;
 
 /** Requests that go on for ever: headers that never end, and bodies of which one byte comes now and then. */
 export async function openSlowRequests({ url, token, count }: SlowOptions) {

@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { privateAddresses, publicAddress } from './addresses.js';
+import { runScript } from './run-script.js';
 
 interface NamespaceOptions {
   /** A compiled module that is run there. */
@@ -34,33 +33,15 @@ export async function runInNamespace({ script, args, note, timeoutMs }: Namespac
     const addresses = [publicAddress, ...privateAddresses].map(
       (address) => `${address}/${address.includes(':') ? 128 : 32}`,
     );
-    const child = spawn(
-      'unshare',
-      [
-        '--net',
-        '--mount',
-        'sh',
-        '-c',
-        setUp,
-        'sh',
-        folder,
-        ...addresses,
-        '--',
-        process.execPath,
-        script,
-        ...args,
+    return await runScript({
+      command: 'unshare',
+      args: [
+        ...['--net', '--mount', 'sh', '-c', setUp, 'sh', folder],
+        ...[...addresses, '--', process.execPath, script, ...args],
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    createInterface({ input: child.stderr }).on('line', note);
-    const timer = setTimeout(() => child.kill('SIGTERM'), timeoutMs);
-    const output = child.stdout.toArray();
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject).once('close', resolve);
+      note,
+      timeoutMs,
     });
-    clearTimeout(timer);
-    if (code !== 0) throw new Error(`the script in its own network ended with ${code}`);
-    return JSON.parse(Buffer.concat(await output).toString('utf8'));
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -79,9 +79,7 @@ async function sendRequests({ fleet, note }: Arena, url: string) {
     const { statuses, text, isClosed } = await sendRaw({ port, parts: bytes, patienceMs });
     const isRefused =
       isClosed && statuses.length <= 1 && statuses.every((status) => status >= 400 && status < 500);
-    // Node answers by itself, and without a body, what is no HTTP.
-    const isCoded =
-      text.includes('application/problem+json') || text.endsWith('\r\n\r\n') || statuses.length === 0;
+    const isCoded = text.includes('application/problem+json') || statuses.length === 0;
     if (isRefused && isCoded && !neverSays?.test(text)) continue;
     wrong++;
     note(`${name} was answered with ${statuses.join(', ') || 'nothing'}${isClosed ? '' : ', and left open'}`);

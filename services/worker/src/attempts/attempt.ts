@@ -153,6 +153,15 @@ export class Attempts {
     return { status: 'success', image, digest, durationMs: duration_ms };
   }
 
+  /** The end of the job matters more than its log: an image that is there is not built again for want of room. */
+  async #keepLog(log: LogWriter, { id, attempt }: JobRecord): Promise<void> {
+    try {
+      await log.close();
+    } catch (error) {
+      this.#deps.logger.error({ err: error, job_id: id, attempt }, 'log not kept');
+    }
+  }
+
   async #buildAndRecord(begun: Begun, signal: AbortSignal, summary: Summary): Promise<AttemptResult> {
     const { record, token, prepared, lease } = begun;
     const { redis, keys, blobs, store, logger } = this.#deps;
@@ -166,7 +175,7 @@ export class Attempts {
         ? await build({ record, token, prepared, lease: held(lease), signal, log, summary }, this.#deps)
         : await this.#join(record, signal, log);
       if (end.status === 'success') {
-        await log.close();
+        await this.#keepLog(log, record);
         summary.outcome = 'succeeded';
         const result = resultOf(record, end);
         const baseImages = await looking;
@@ -182,10 +191,7 @@ export class Attempts {
         logger.error({ err: error, job_id: record.id }, 'an attempt failed on our side');
       }
     }
-    // The end of the job matters more than its log, which may be what could not be kept.
-    await log
-      .close()
-      .catch((error: unknown) => logger.error({ err: error, job_id: record.id }, 'log not kept'));
+    await this.#keepLog(log, record);
     return await settle({ record, token, failure, logTail: log.tail(), summary }, this.#deps);
   }
 }
