@@ -1,7 +1,7 @@
 // Writes the secrets that docker-compose.yml reads into ./secrets. What is there already is kept.
 // Usage: node scripts/secrets.mjs [folder]
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { root } from './setup/commands.mjs';
 
@@ -14,6 +14,8 @@ const contents = {
   'api-token': () => randomBytes(32).toString('hex'),
   'payload-secret': () => randomBytes(32).toString('hex'),
   'build-secrets-key': curve25519Key,
+  'redis-password': () => randomBytes(32).toString('hex'),
+  'redis-users.acl': redisUsers,
 };
 for (const [name, make] of Object.entries(contents)) {
   const path = join(folder, name);
@@ -26,6 +28,15 @@ for (const [name, make] of Object.entries(contents)) {
     if (error.code !== 'EEXIST') throw error;
     process.stdout.write(`kept: ${path}\n`);
   }
+}
+
+/** What Redis lets the user of the services do, whose password it knows by its hash. */
+function redisUsers() {
+  const password = readFileSync(join(folder, 'redis-password'), 'utf8').trim();
+  const hash = createHash('sha256').update(password).digest('hex');
+  return readFileSync(join(root, 'docs', 'redis-users.acl'), 'utf8')
+    .trim()
+    .replace('>PASSWORD', `#${hash}`);
 }
 
 /** A private key that builders open build secrets with: its 32 bytes in base64. They hand out the public one themselves. */

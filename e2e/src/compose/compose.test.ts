@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { temporaryFolder } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ComposeModel, type ComposeService, canUseCompose, readCompose, root } from './model.js';
+import { bytes, type ComposeModel, type ComposeService, canUseCompose, readCompose, root } from './model.js';
 
 const folder = await temporaryFolder();
 afterAll(() => folder.remove());
@@ -27,7 +28,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     expect(Object.keys(model.services)).toHaveLength(10);
     const text = await readFile(join(root, 'docker-compose.yml'), 'utf8');
     const wrong = join(folder.path, 'wrong.yml');
-    await writeFile(wrong, text.replace('    read_only: true', '    read_onyl: true'));
+    await writeFile(wrong, text.replace('  read_only: true', '  read_onyl: true'));
     await expect(readCompose(wrong)).rejects.toThrow('read_onyl');
   });
 
@@ -135,6 +136,18 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     expect(volumes?.map(({ target }) => target)).toEqual(['/data']);
   });
 
+  test('Redis lets in who has the password, as a user without commands that administer', () => {
+    const { command = [], secrets = [] } = service('redis');
+    expect(command[command.indexOf('--aclfile') + 1]).toBe('/run/secrets/redis-users');
+    expect(secrets.map(({ source }) => source).sort()).toEqual(['redis-password', 'redis-users']);
+    for (const name of ['api', 'worker']) {
+      expect(service(name).environment).toMatchObject({
+        REDIS_URL: 'redis://slipway@redis:6379',
+        REDIS_PASSWORD_FILE: '/run/secrets/redis-password',
+      });
+    }
+  });
+
   test('API and workers share the blob store', () => {
     for (const name of ['api', 'worker']) {
       const { environment, volumes } = service(name);
@@ -143,11 +156,34 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     }
   });
 
-  test('our services run without privileges', () => {
-    for (const name of ['api', 'worker', ...named(/^builder-\d$/)]) {
-      expect(service(name).cap_drop).toEqual(['ALL']);
-      expect(service(name).security_opt).toEqual(['no-new-privileges:true']);
+  test('nothing but the BuildKit daemons has privileges or writes to its root file system', () => {
+    for (const [name, each] of Object.entries(model.services)) {
+      expect(bytes(each.mem_limit), name).toBeGreaterThanOrEqual(256 * 1024 * 1024);
+      expect(each.pids_limit, name).toBeGreaterThan(0);
+      if (name.startsWith('buildkit')) continue;
+      expect(each, name).toMatchObject({ cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
+      expect(each.read_only, name).toBe(true);
+      expect(each.user, name).toMatch(name === 'registry' ? /^0:0$/ : /^[1-9]\d*:[1-9]\d*$/);
     }
+  });
+
+  test('the heaps of our services leave room in their memory, and the API lives in 256 MB', () => {
+    expect(bytes(service('api').mem_limit)).toBe(256 * 1024 * 1024);
+    for (const name of ['api', 'worker', ...named(/^builder-\d$/)]) {
+      const { environment, mem_limit } = service(name);
+      const [, heapMb] = environment?.NODE_OPTIONS?.match(/^--max-old-space-size=(\d+)$/) ?? [];
+      expect(Number(heapMb) * 2 * 1024 * 1024, name).toBeLessThanOrEqual(bytes(mem_limit));
+    }
+  });
+
+  test('Redis is seen by API and workers alone, builders by workers alone, and neither has a way out', () => {
+    const on = (network: string) =>
+      Object.keys(model.services).filter((name) => network in service(name).networks);
+    expect(on('queue').sort()).toEqual(['api', 'redis', 'worker']);
+    expect(on('builders').sort()).toEqual(['builder-1', 'builder-2', 'builder-3', 'worker']);
+    expect(on('edge').sort()).toEqual(['api', 'worker']);
+    expect(Object.keys(service('redis').networks)).toEqual(['queue']);
+    for (const name of ['queue', 'builders']) expect(model.networks[name]?.internal).toBe(true);
   });
 });
 
@@ -157,15 +193,20 @@ test('the secrets are written once, behind a folder that only their owner can en
   const run = () => promisify(execFile)(process.execPath, [script, secrets]);
   const read = () =>
     Promise.all(
-      ['api-token', 'payload-secret', 'build-secrets-key'].map((name) =>
+      ['api-token', 'payload-secret', 'redis-password', 'build-secrets-key', 'redis-users.acl'].map((name) =>
         readFile(join(secrets, name), 'utf8'),
       ),
     );
   await run();
   const first = await read();
-  for (const value of first.slice(0, 2)) expect(value).toMatch(/^[0-9a-f]{64}\n$/);
-  expect(Buffer.from(first[2] ?? '', 'base64')).toHaveLength(32);
-  expect(new Set(first).size).toBe(3);
+  for (const value of first.slice(0, 3)) expect(value).toMatch(/^[0-9a-f]{64}\n$/);
+  expect(Buffer.from(first[3] ?? '', 'base64')).toHaveLength(32);
+  const hash = createHash('sha256')
+    .update(first[2]?.trim() ?? '')
+    .digest('hex');
+  expect(first[4]).toContain('user default off');
+  expect(first[4]).toContain(`user slipway on #${hash} `);
+  expect(new Set(first).size).toBe(5);
   expect((await stat(secrets)).mode & 0o777).toBe(0o700);
   await run();
   expect(await read()).toEqual(first);

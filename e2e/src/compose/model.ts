@@ -15,6 +15,10 @@ export interface ComposeService {
   readonly networks: Readonly<Record<string, unknown>>;
   readonly read_only?: boolean;
   readonly tmpfs?: readonly string[];
+  readonly user?: string;
+  /** As the file says it; see `bytes`. */
+  readonly mem_limit?: string;
+  readonly pids_limit?: number;
   readonly cap_drop?: readonly string[];
   readonly security_opt?: readonly string[];
   readonly deploy?: { readonly replicas?: number };
@@ -31,10 +35,17 @@ export interface ComposeService {
 
 export interface ComposeModel {
   readonly services: Readonly<Record<string, ComposeService>>;
-  readonly networks: Readonly<Record<string, unknown>>;
+  readonly networks: Readonly<Record<string, { readonly internal?: boolean }>>;
   readonly volumes: Readonly<Record<string, unknown>>;
   readonly configs: Readonly<Record<string, { readonly file?: string }>>;
   readonly secrets: Readonly<Record<string, { readonly file?: string }>>;
+}
+
+/** A memory limit like `256m` or `2g`, in bytes. */
+export function bytes(limit: string | undefined): number {
+  const [, number = '', unit = ''] = /^(\d+)([mg])$/.exec(limit ?? '') ?? [];
+  if (number === '') throw new Error(`'${limit}' is no limit in m or g`);
+  return Number(number) * 1024 ** (unit === 'g' ? 3 : 2);
 }
 
 /** Whether suites that read a compose file are to run; always in CI. */

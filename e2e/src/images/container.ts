@@ -4,7 +4,7 @@ import { chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findTool, type ProcessExit, type ProcessHandle, startProcess } from '@slipway/local';
-import type { ComposeService } from '../compose/model.js';
+import { bytes, type ComposeService } from '../compose/model.js';
 import type { ImageConfig } from './pulled-image.js';
 
 interface ContainerOptions {
@@ -13,7 +13,7 @@ interface ContainerOptions {
   readonly folder: string;
   readonly rootfs: string;
   readonly config: ImageConfig;
-  /** Its read-only root, temporary file systems, capabilities and environment are applied. */
+  /** Its user, read-only root, temporary file systems, capabilities, limits and environment are applied. */
   readonly service: ComposeService;
   /** On top of what image and service set. */
   readonly env: Readonly<Record<string, string>>;
@@ -56,7 +56,7 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
     await remove();
     throw error;
   });
-  const userId = config.User.split(':')[0] ?? '';
+  const userId = (options.service.user ?? config.User).split(':')[0] ?? '';
   return {
     process: handle,
     async user() {
@@ -78,7 +78,7 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
 
 /** An OCI runtime configuration (runtime-spec, config.md) for a container without network or user namespace. */
 function runtimeConfig({ config, service, env, rootfs, mounts }: ContainerOptions): unknown {
-  const [uid = 0, gid = 0] = config.User.split(':').map(Number);
+  const [uid = 0, gid = 0] = (service.user ?? config.User).split(':').map(Number);
   const environment = { ...service.environment, ...env, ...marker() };
   const capabilities = service.cap_drop?.includes('ALL') ? [] : undefined;
   const bind = (source: string, destination: string, mode: 'ro' | 'rw') => ({
@@ -112,10 +112,19 @@ function runtimeConfig({ config, service, env, rootfs, mounts }: ContainerOption
       tmpfs('/dev/shm', ['mode=1777', 'size=65536k']),
       bind('/etc/resolv.conf', '/etc/resolv.conf', 'ro'),
       bind('/etc/hosts', '/etc/hosts', 'ro'),
-      ...(service.tmpfs ?? []).map((path) => tmpfs(path, ['mode=1777'])),
+      ...(service.tmpfs ?? []).map((entry) => {
+        const [path = '', options = 'mode=1777'] = entry.split(':');
+        return tmpfs(path, options.split(','));
+      }),
       ...mounts.map(({ source, target, volume }) => bind(source, target, volume ? 'rw' : 'ro')),
     ],
-    linux: { namespaces: ['mount', 'pid', 'ipc', 'uts'].map((type) => ({ type })) },
+    linux: {
+      namespaces: ['mount', 'pid', 'ipc', 'uts'].map((type) => ({ type })),
+      resources: {
+        ...(service.mem_limit && { memory: { limit: bytes(service.mem_limit) } }),
+        ...(service.pids_limit && { pids: { limit: service.pids_limit } }),
+      },
+    },
   };
 }
 

@@ -104,15 +104,46 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
     },
   );
 
+  test.each(targets)('%s: says what it is made of, and nothing else is in it', async (target) => {
+    const file = join(rootfs(target), 'usr/share/doc/slipway/sbom.cdx.json');
+    const { bomFormat, components } = JSON.parse(await readFile(file, 'utf8')) as {
+      readonly bomFormat: string;
+      readonly components: readonly {
+        readonly group?: string;
+        readonly name: string;
+        readonly version: string;
+        readonly licenses?: readonly unknown[];
+      }[];
+    };
+    expect(bomFormat).toBe('CycloneDX');
+    for (const { name, licenses } of components) expect(licenses?.length, name).toBeGreaterThan(0);
+    const said = components.map(
+      ({ group, name, version }) => `${group ? `${group}+` : ''}${name}@${version}`,
+    );
+    const entries = await readdir(join(rootfs(target), 'app/node_modules/.pnpm'));
+    const packages = entries
+      .filter((entry) => /.@\d/.test(entry))
+      .map((entry) => entry.replace(/[_(].*$/, ''));
+    expect(packages.length).toBeGreaterThan(20);
+    expect(packages.filter((each) => !said.includes(each))).toEqual([]);
+  });
+
   test('all start as in docker-compose.yml, as a user without rights, and answer their health checks', async () => {
     const redis = stopLater(await startRedis({ dir: folder, appendOnly: true }));
+    const users = (await readFile(join(folder, 'secrets/redis-users.acl'), 'utf8')).trim().split('\n');
+    // That of everybody is switched off last, since these commands are its own.
+    for (const user of users.reverse()) {
+      const rule = user.trim().split(' ').slice(1);
+      await promisify(execFile)('redis-cli', ['-e', '-p', String(redis.port), 'acl', 'setuser', ...rule]);
+    }
+    const redisUrl = `redis://slipway@127.0.0.1:${redis.port}`;
     const engine = join(folder, 'engine');
     stopLater(await startBuildkitd({ dir: engine, insecureRegistries: [registry.host] }));
     await chown(join(engine, 'buildkitd.sock'), 1000, 1000);
     for (const target of targets) ports[target] = await freePort();
     const env: Record<Target, Record<string, string>> = {
-      api: { REDIS_URL: redis.url },
-      worker: { REDIS_URL: redis.url, BUILDERS: `${url('builder')}#max=4` },
+      api: { REDIS_URL: redisUrl },
+      worker: { REDIS_URL: redisUrl, BUILDERS: `${url('builder')}#max=4` },
       builder: { INSECURE_REGISTRIES: registry.host },
     };
     for (const target of ['builder', 'api', 'worker'] as const) {
