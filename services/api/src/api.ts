@@ -31,6 +31,7 @@ import { createSourceStore, SourceOwners, SourceUses } from '@slipway/shared/sou
 import { StatsStore } from '@slipway/shared/stats';
 import { TemplateStore } from '@slipway/shared/templates';
 import { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/shared/tenants';
+import { noTracing, type Tracing } from '@slipway/shared/tracing';
 import { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import express from 'express';
 import { AuditLog } from './audit/log.js';
@@ -42,6 +43,7 @@ import { requireToken } from './http/auth.js';
 import { cors } from './http/cors.js';
 import { mount } from './http/operation.js';
 import { requestIds } from './http/request-id.js';
+import { traceRequests } from './http/trace-requests.js';
 import { KeyStore } from './idempotency/key-store.js';
 import { KnownPools } from './jobs/resolve/known-pools.js';
 import { FailedTokens } from './limits/failed-tokens.js';
@@ -62,10 +64,13 @@ interface ApiDeps {
   readonly config: ApiConfig;
   readonly logger: Logger;
   readonly cleanups: Cleanups;
+  /** Off unless given. */
+  readonly tracing?: Tracing;
 }
 
 /** Puts the API together. Nothing runs until its components do. */
-export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<Component[]> {
+export async function createApi(deps: ApiDeps): Promise<Component[]> {
+  const { config, logger, cleanups, tracing = noTracing } = deps;
   const keys = redisKeys(config.redisPrefix);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -95,8 +100,8 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
   cleanups.defer('git', () => git.close());
   const builds = createBuildQueues({ redis, keys });
   const onReleased = (jobs: readonly DispatchJob[]) => void dispatch(jobs);
-  const store = new JobStore({ redis, keys, onReleased });
-  const batches = new BatchStore({ redis, keys, onReleased });
+  const store = new JobStore({ redis, keys, onReleased, tracing });
+  const batches = new BatchStore({ redis, keys, onReleased, tracing });
   const dispatch = createDispatcher({ store, builds, logger });
   const replicas = new ReplicaRegistry({ redis, keys });
   const watcher = new JobWatcher({ reader: connect('events', 'patient'), keys, logger });
@@ -217,7 +222,7 @@ export async function createApi({ config, logger, cleanups }: ApiDeps): Promise<
     requireToken({ directory, failedTokens: new FailedTokens() }),
     limitRequests(requestRate),
   );
-  mount(app, endpoints, {
+  mount(app, tracing === noTracing ? endpoints : traceRequests(endpoints, tracing), {
     store: new KeyStore({ redis, keys, sealingKey: deriveKey(config.payloadSecret, 'stored answers') }),
     logger,
   });

@@ -1,6 +1,7 @@
 import { metricsServer } from '@slipway/shared/http';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
+import { noTracing, type Tracing } from '@slipway/shared/tracing';
 import { Slots } from './builds/slots.js';
 import { WorkDir } from './builds/work-dir.js';
 import type { BuilderServiceConfig } from './config.js';
@@ -18,6 +19,8 @@ interface BuilderDeps {
   readonly config: BuilderServiceConfig;
   readonly logger: Logger;
   readonly cleanups: Cleanups;
+  /** Off unless given. */
+  readonly tracing?: Tracing;
   /** Told the port that was bound. */
   readonly onListening?: (port: number) => void;
 }
@@ -52,7 +55,7 @@ interface AssembleDeps extends Omit<BuilderDeps, 'cleanups'> {
 
 /** The service over an engine. */
 export function assembleBuilder(deps: AssembleDeps): Component[] {
-  const { config, logger, engine, workDir } = deps;
+  const { config, logger, engine, workDir, tracing = noTracing } = deps;
   const slots = new Slots({ limit: config.maxInflight });
   const drain = new Drain();
   const metrics = createMetrics({ inFlight: () => slots.taken, limit: slots.limit });
@@ -64,7 +67,7 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   const warnings = warningsOf({ config, engine: engine.name });
   for (const warning of warnings) logger.warn(warning);
   const app = createApp({
-    ...{ engine, workDir, slots, drain, ready, warnings, metrics, logger },
+    ...{ engine, workDir, slots, drain, ready, warnings, metrics, tracing, logger },
     secret: config.payloadSecret,
     keyRing: config.keyRing,
     reproducible: config.reproducible,

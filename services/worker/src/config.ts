@@ -26,6 +26,8 @@ export interface WorkerConfig extends CommonConfig, RedisConfig {
   readonly publicUrl: string | undefined;
   /** Before each attempt to deliver a webhook message after the first. */
   readonly webhookRetryDelaysMs: readonly number[];
+  /** Whether receivers of messages in the standard format are told which trace they belong to. */
+  readonly webhookTraceContext?: boolean;
   /** What CI systems are called with, by tenant, name and host. */
   readonly webhookTokens: WebhookTokens;
   readonly builders: readonly BuilderEntry[];
@@ -58,6 +60,7 @@ export function loadConfig(env: Env): WorkerConfig {
       webhookSecret: fields.optionalSecret('WEBHOOK_SECRET'),
       publicUrl: publicUrl(fields),
       webhookRetryDelaysMs: fields.parsed('WEBHOOK_RETRY_SECONDS', parseRetrySeconds, ' ') ?? usualDelaysMs,
+      webhookTraceContext: fields.bool('WEBHOOK_TRACE_CONTEXT', false),
       webhookTokens: fields.parsedSecret('WEBHOOK_TOKENS', parseWebhookTokens) ?? new WebhookTokens(),
       builders: fields.parsed('BUILDERS', parseBuilders) ?? [],
       registries: {

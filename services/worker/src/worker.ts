@@ -21,6 +21,7 @@ import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKey, webhookSecret } from '@slipway/shared/signing';
 import { cacheSources, createSourceReader, SourceOwners, SourceUses } from '@slipway/shared/source';
 import { StatsStore, Tally } from '@slipway/shared/stats';
+import { noTracing, type Tracing } from '@slipway/shared/tracing';
 import { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import express from 'express';
 import { Agent } from 'undici';
@@ -55,10 +56,13 @@ interface WorkerDeps {
   readonly config: WorkerConfig;
   readonly logger: Logger;
   readonly cleanups: Cleanups;
+  /** Off unless given. */
+  readonly tracing?: Tracing;
 }
 
 /** Puts a worker together. Nothing runs until its components do. */
-export async function createWorker({ config, logger, cleanups }: WorkerDeps): Promise<Component[]> {
+export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
+  const { config, logger, cleanups, tracing = noTracing } = deps;
   const workerName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const keys = redisKeys(config.redisPrefix);
   const metricsRegistry = new Registry();
@@ -140,6 +144,7 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     maxAttempts: config.maxAttempts,
     stopping: stopping.signal,
     random: Math.random,
+    tracing,
     metrics,
     tally,
     logger,
@@ -172,6 +177,8 @@ export async function createWorker({ config, logger, cleanups }: WorkerDeps): Pr
     tokens: config.webhookTokens,
     publicUrl: config.publicUrl,
     retryDelaysMs: config.webhookRetryDelaysMs,
+    tracing,
+    sendTraceContext: config.webhookTraceContext,
     dispatcher: webhookAgent,
     metrics,
     logger,

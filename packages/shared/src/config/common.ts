@@ -1,5 +1,6 @@
 import { type HttpSettings, httpSettings } from '../http/settings.js';
 import type { Fields } from './fields.js';
+import { type TracingConfig, tracingConfig } from './tracing.js';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
@@ -12,6 +13,8 @@ export interface CommonConfig {
   readonly bindHost: string | undefined;
   /** A port of its own for /metrics; unset means the service's port. */
   readonly metricsPort: number | undefined;
+  /** Undefined where there are no traces. */
+  readonly tracing?: TracingConfig | undefined;
   readonly http: HttpSettings;
 }
 
@@ -25,6 +28,7 @@ export function commonConfig(
     port: fields.port('PORT', defaults.port),
     bindHost: fields.optional('BIND_HOST'),
     metricsPort: fields.optionalInt('METRICS_PORT', { max: 65535 }),
+    tracing: tracingConfig(fields),
     http: httpSettings(fields),
   };
 }

@@ -3,3 +3,4 @@ export { ConfigError, type Env, Fields, readEnv } from './fields.js';
 export { publicUrl } from './public-url.js';
 export { type RedisAccess, type RedisConfig, redisConfig } from './redis.js';
 export { Secret } from './secret.js';
+export type { TracingConfig } from './tracing.js';

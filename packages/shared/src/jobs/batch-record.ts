@@ -1,4 +1,5 @@
 import type { Batch, BatchOptions } from '../contracts/index.js';
+import type { TraceContext } from '../tracing/index.js';
 
 /** A batch as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
 export interface BatchRecord {
@@ -12,6 +13,8 @@ export interface BatchRecord {
   readonly callbackUrl: string | undefined;
   readonly sealedCallbackSecret: string | undefined;
   readonly retryOf: string | undefined;
+  /** The trace that it was submitted in, if there was one. */
+  readonly trace?: TraceContext | undefined;
   readonly createdAt: number;
   /** When the first of its jobs began. */
   readonly startedAt: number | undefined;
@@ -51,6 +54,7 @@ export function parseBatchRecord(
     callbackUrl: callback === undefined ? undefined : (JSON.parse(callback) as { url: string }).url,
     sealedCallbackSecret: fields.sealed_callback_secret,
     retryOf: fields.retry_of,
+    trace: fields.trace,
     createdAt: Number(fields.created_at),
     startedAt: optionalNumber(fields.started_at),
     endedBefore: Number(fields.ended_before ?? 0),

@@ -1,5 +1,6 @@
 import type { BatchOptions, JobState } from '../contracts/index.js';
 import type { Keys, Redis } from '../redis/index.js';
+import { noTracing, type Tracing } from '../tracing/index.js';
 import { type BatchRecord, parseBatchRecord } from './batch-record.js';
 import type { Tenant } from './job-store.js';
 import { createTransition, type Transition, type TransitionOptions } from './transition.js';
@@ -28,11 +29,13 @@ export class BatchStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #transition: Transition;
+  readonly #tracing: Tracing;
 
   constructor(options: TransitionOptions) {
     this.#redis = options.redis;
     this.#keys = options.keys;
     this.#transition = createTransition(options);
+    this.#tracing = options.tracing ?? noTracing;
   }
 
   /** Begins a batch. Its jobs are created next, and wait until it is committed. */
@@ -49,6 +52,7 @@ export class BatchStore {
       callback ? JSON.stringify({ url: callback.url }) : '',
       rest.sealedCallbackSecret ?? '',
       rest.retryOf ?? '',
+      this.#tracing.current() ?? '',
     );
   }
 

@@ -12,6 +12,7 @@ import {
 import { type ErrorCode, SlipwayError } from '../errors/index.js';
 import { newId, timeOfId } from '../ids/index.js';
 import type { Keys, Redis } from '../redis/index.js';
+import { noTracing, type TraceContext, type Tracing } from '../tracing/index.js';
 import { type JobFilter, type JobPage, listJobs } from './list.js';
 import { type JobRecord, parseRecord } from './record.js';
 import {
@@ -100,9 +101,11 @@ export class JobStore {
   readonly #quarantineAfter: number;
   readonly #queueTimeoutMs: number;
   readonly #transition: Transition;
+  readonly #tracing: Tracing;
 
   constructor(options: JobStoreOptions) {
     const { redis, keys, quarantineAfter = 2, queueTimeoutMs = 24 * 3600 * 1_000 } = options;
+    this.#tracing = options.tracing ?? noTracing;
     this.#redis = redis;
     this.#keys = keys;
     this.#quarantineAfter = quarantineAfter;
@@ -116,6 +119,34 @@ export class JobStore {
    * for its batch. One with `parts` becomes a job for each of them, and is for the queue when all of those have succeeded.
    */
   async create(id: string, spec: JobSpec, options: CreateOptions): Promise<Created> {
+    // Each job of a batch has a trace of its own, which is linked to the batch's: thousands in one are of no use.
+    const begins = options.batch === undefined ? 'alone' : 'linked';
+    return await this.#tracing.span({ name: 'submit job', kind: 'producer', begins }, async (span) => {
+      const created = await this.#create(id, spec, options, span.context);
+      span.set({
+        'messaging.system': 'slipway',
+        'messaging.operation.type': 'send',
+        'messaging.operation.name': 'submit',
+        'messaging.destination.name': 'builds',
+        'messaging.message.id': id,
+        'slipway.job.id': id,
+        'slipway.batch.id': options.batch,
+        'slipway.tenant': options.tenant.name,
+        'slipway.function': spec.function,
+        'slipway.image': spec.image,
+        'slipway.pool': created.pool,
+        'slipway.parts': options.parts?.length,
+      });
+      return created;
+    });
+  }
+
+  async #create(
+    id: string,
+    spec: JobSpec,
+    options: CreateOptions,
+    trace: TraceContext | undefined,
+  ): Promise<Created> {
     const { tenant, sealedCallbackSecret, batch, pool = spec.pool ?? defaultPool, parts } = options;
     const [outcome, priority, dispatch] = await this.#transition(
       'create',
@@ -134,6 +165,7 @@ export class JobStore {
       sourcesOf(spec).join(' '),
       pool,
       parts === undefined ? '' : JSON.stringify(parts.map((part) => partRecord(spec, part, tenant))),
+      trace ?? '',
       ...indexNames(spec, tenant.name),
     );
     if (outcome === 'source_gone')

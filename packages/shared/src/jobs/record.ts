@@ -7,6 +7,7 @@ import {
   type JobSpec,
   type JobState,
 } from '../contracts/index.js';
+import type { TraceContext } from '../tracing/index.js';
 
 /** A job record as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
 export interface JobRecord {
@@ -35,6 +36,8 @@ export interface JobRecord {
   readonly error: JobError | undefined;
   readonly sealedCallbackSecret: string | undefined;
   readonly batch: string | undefined;
+  /** The trace that it is built in, if it has one. */
+  readonly trace?: TraceContext | undefined;
   /** What it is built in parts of; undefined for a job that one pool builds. */
   readonly parts: readonly PartState[] | undefined;
   /** The job that it builds a part of. */
@@ -77,6 +80,7 @@ export function parseRecord(id: string, fields: Readonly<Record<string, string>>
     error: fields.error === undefined ? undefined : (JSON.parse(fields.error) as JobError),
     sealedCallbackSecret: fields.sealed_callback_secret,
     batch: fields.batch,
+    trace: fields.trace,
     parts: fields.parts === undefined ? undefined : partsOf(fields.parts, fields),
     partOf: fields.part_of,
   };

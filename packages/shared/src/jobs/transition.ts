@@ -1,4 +1,5 @@
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import type { Tracing } from '../tracing/index.js';
 import { batch } from './lua/batch.js';
 import { create, createJob } from './lua/create.js';
 import { end } from './lua/end.js';
@@ -65,6 +66,8 @@ export interface TransitionOptions {
   readonly keys: Keys;
   /** Told of jobs that may go to the queue because of a change; the reconciler finds them too, seconds later. */
   readonly onReleased?: ((jobs: readonly DispatchJob[]) => void) | undefined;
+  /** What jobs and batches are created in is kept with them. */
+  readonly tracing?: Tracing | undefined;
 }
 
 export type Transition = (

@@ -1,5 +1,6 @@
-import { ConfigError } from '../config/index.js';
+import { ConfigError, type TracingConfig } from '../config/index.js';
 import { createLogger, type Logger } from '../logger/index.js';
+import { openTracing, type Tracing } from '../tracing/index.js';
 import { Cleanups } from './cleanups.js';
 
 /** Something long-lived. `run` ends when `signal` is aborted and all it had in hand is settled. */
@@ -30,13 +31,23 @@ export async function runComponents(components: readonly Component[], signal: Ab
   if (failures.length > 0) throw failures[0];
 }
 
-interface ProcessOptions<C extends { logLevel: string; shutdownGraceMs: number }> {
+interface ProcessConfig {
+  readonly logLevel: string;
+  readonly shutdownGraceMs: number;
+  readonly tracing?: TracingConfig | undefined;
+}
+
+/** Of the grace time, what the last spans may take. */
+const flushShare = 0.1;
+
+interface ProcessOptions<C extends ProcessConfig> {
   readonly name: string;
   readonly loadConfig: (env: NodeJS.ProcessEnv) => C;
   readonly create: (deps: {
     config: C;
     logger: Logger;
     cleanups: Cleanups;
+    tracing: Tracing;
   }) => Promise<Component[]> | Component[];
 }
 
@@ -45,9 +56,7 @@ interface ProcessOptions<C extends { logLevel: string; shutdownGraceMs: number }
  * The first SIGTERM or SIGINT is graceful within `shutdownGraceMs`; the second ends the process at once.
  * Exit codes: 0 after a graceful stop, 1 after a failure or an exceeded grace time, 2 for a bad configuration.
  */
-export async function runProcess<C extends { logLevel: string; shutdownGraceMs: number }>(
-  options: ProcessOptions<C>,
-): Promise<void> {
+export async function runProcess<C extends ProcessConfig>(options: ProcessOptions<C>): Promise<void> {
   let config: C;
   try {
     config = options.loadConfig(process.env);
@@ -57,8 +66,20 @@ export async function runProcess<C extends { logLevel: string; shutdownGraceMs: 
     process.exitCode = 2;
     return;
   }
-  const logger = createLogger({ name: options.name, level: config.logLevel });
+  const { tracing, close } = await openTracing({
+    config: config.tracing,
+    service: options.name,
+    logger: () => logger,
+    flushMs: config.shutdownGraceMs * flushShare,
+  });
+  const logger = createLogger({
+    name: options.name,
+    level: config.logLevel,
+    ...(config.tracing && { fields: () => tracing.logFields() }),
+  });
   const cleanups = new Cleanups();
+  // Run last: what is cleaned up before may still have spans.
+  cleanups.defer('tracing', close);
   const stop = new AbortController();
   const onSignal = (received: NodeJS.Signals) => {
     if (stop.signal.aborted) process.exit(1);
@@ -71,7 +92,7 @@ export async function runProcess<C extends { logLevel: string; shutdownGraceMs: 
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   try {
-    const components = await options.create({ config, logger, cleanups });
+    const components = await options.create({ config, logger, cleanups, tracing });
     await runComponents(components, stop.signal);
   } catch (error) {
     if (error instanceof ConfigError) {

@@ -5,6 +5,7 @@ import type {
   MessageType,
   WebhookFormat,
 } from '../contracts/index.js';
+import type { TraceContext } from '../tracing/index.js';
 
 /** A message to one endpoint or callback, as it is created. */
 export interface NewDelivery {
@@ -30,6 +31,8 @@ export interface NewDelivery {
   /** The context that the secret is sealed with. */
   readonly sealedFor?: string | undefined;
   readonly redeliveryOf?: string | undefined;
+  /** That of the job or batch that it tells of. */
+  readonly trace?: TraceContext | undefined;
   /** Only recorded, not to be sent: so that it can be recovered. */
   readonly state?: 'failed' | undefined;
   readonly reason?: string | undefined;
@@ -58,6 +61,7 @@ const fixed = {
   sealedSecret: 'sealed_secret',
   sealedFor: 'sealed_for',
   redeliveryOf: 'redelivery_of',
+  trace: 'trace',
 } as const satisfies Partial<Record<keyof NewDelivery, string>>;
 
 /** Each endpoint has one. */
@@ -106,6 +110,7 @@ export function parseDelivery(
     sealedSecret: fields.sealed_secret,
     sealedFor: fields.sealed_for,
     redeliveryOf: fields.redelivery_of,
+    trace: fields.trace,
     reason: fields.reason,
     createdAt: Number(fields.created_at),
     dueAt: optionalNumber(fields.due_at),

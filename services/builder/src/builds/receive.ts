@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Secret } from '@slipway/shared/config';
 import { type BuildConfig, parseBuildConfig } from '@slipway/shared/function-builder';
+import type { Tracing } from '@slipway/shared/tracing';
 import { checkFrontend } from '../frontend/allowlist.js';
 import { spoolVerified } from '../intake/spool.js';
 import { unpackPayload } from '../unpack/unpack.js';
@@ -24,6 +25,7 @@ interface ReceiveOptions {
   readonly onBytes: (bytes: number) => void;
   /** The time that files are given, in seconds since 1970. */
   readonly modified: number;
+  readonly tracing: Tracing;
 }
 
 /** A payload that has been received, verified and unpacked. */
@@ -40,23 +42,20 @@ export interface ReceivedBuild {
 
 /** Receives a payload. Nothing of it is looked at before its signature has been found right. Rejects with a coded error. */
 export async function receiveBuild(options: ReceiveOptions): Promise<ReceivedBuild> {
-  const { request, signature, secret, limits, folder, onBytes, modified } = options;
+  const { request, signature, secret, limits, folder, onBytes, modified, tracing } = options;
   const file = join(folder, 'payload.tar');
   const contextDir = join(folder, 'context');
-  const bytes = await spoolVerified({
-    request,
-    file,
-    signature,
-    secret,
-    maxBytes: limits.maxSourceBytes,
-    onBytes,
-  });
-  const unpacked = await unpackPayload({
-    file,
-    dir: contextDir,
-    modified,
-    limits: { maxBytes: limits.maxSourceBytes, maxFiles: limits.maxSourceFiles },
-  });
+  const bytes = await tracing.span({ name: 'receive payload' }, () =>
+    spoolVerified({ request, file, signature, secret, maxBytes: limits.maxSourceBytes, onBytes }),
+  );
+  const unpacked = await tracing.span({ name: 'unpack' }, () =>
+    unpackPayload({
+      file,
+      dir: contextDir,
+      modified,
+      limits: { maxBytes: limits.maxSourceBytes, maxFiles: limits.maxSourceFiles },
+    }),
+  );
   // The build may need the room.
   await rm(file);
   const { secrets: sealed, files } = unpacked;

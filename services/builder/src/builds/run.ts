@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuilderResult } from '@slipway/shared/contracts';
 import { toProblem } from '@slipway/shared/errors';
+import type { Tracing } from '@slipway/shared/tracing';
 import type { BuildEngine } from '../engines/engine.js';
 import { BuildSecrets } from '../secrets/build-secrets.js';
 import type { KeyRing } from '../secrets/key-ring.js';
@@ -21,6 +22,7 @@ interface RunOptions {
   readonly reproducible: boolean;
   readonly signal: AbortSignal;
   readonly onLog: (line: string) => void;
+  readonly tracing: Tracing;
 }
 
 export interface RunResult {
@@ -32,7 +34,7 @@ export interface RunResult {
 
 /** Runs a build to its end. Never rejects: a build that fails is a result too. */
 export async function runBuild(options: RunOptions): Promise<RunResult> {
-  const { id, build, folder, engine, allowedFrontends, keyRing, signal, onLog } = options;
+  const { id, build, folder, engine, allowedFrontends, keyRing, signal, onLog, tracing } = options;
   const { image, platforms, push, sbom, provenance } = build.config;
   const started = performance.now();
   const duration = () => Math.round(performance.now() - started) / 1000;
@@ -49,7 +51,19 @@ export async function runBuild(options: RunOptions): Promise<RunResult> {
       secrets: opened.values,
       attestations: { sbom, provenance },
     };
-    const { digest } = await engine.build(request, { signal, onLog: (line) => onLog(opened.mask(line)) });
+    const { digest } = await engine.build(request, {
+      signal,
+      onLog: (line) => onLog(opened.mask(line)),
+      stage: (name, work) =>
+        tracing.span(
+          { name: `${engine.name} ${name}`, attributes: { 'slipway.image': image } },
+          async (span) => {
+            const outcome = await work();
+            span.set({ 'slipway.digest': outcome.digest });
+            return outcome;
+          },
+        ),
+    });
     const result = { status: 'success', image, ...(digest && { digest }), duration: duration() } as const;
     return { result, error: undefined };
   } catch (cause) {

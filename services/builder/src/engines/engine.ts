@@ -26,6 +26,11 @@ export interface BuildRun {
   readonly signal: AbortSignal;
   /** Told each line of the log, in the form of `log-lines.ts`. */
   readonly onLog: (line: string) => void;
+  /** Runs one of the few steps that the build is made of for the engine, so that it can be seen in a trace. */
+  readonly stage?: (
+    name: 'solve' | 'bud' | 'push',
+    work: () => Promise<BuildOutcome>,
+  ) => Promise<BuildOutcome>;
 }
 
 export interface BuildOutcome {

@@ -5,6 +5,7 @@ import { errorRow, SlipwayError, toProblem } from '@slipway/shared/errors';
 import { type Answer, BufferedAnswer, StreamedAnswer } from '@slipway/shared/function-builder';
 import type { Logger } from '@slipway/shared/logger';
 import { signatureHeader } from '@slipway/shared/signing';
+import { type TraceSpan, type Tracing, traceContextOf } from '@slipway/shared/tracing';
 import type { Request, RequestHandler, Response } from 'express';
 import { ContextTimes } from '../builds/epoch.js';
 import { type ReceivedBuild, type ReceiveLimits, receiveBuild } from '../builds/receive.js';
@@ -32,12 +33,13 @@ export interface BuildRouteOptions {
   /** Between two signs of life in a stream. */
   readonly heartbeatMs: number;
   readonly metrics: BuilderMetrics;
+  readonly tracing: Tracing;
   readonly logger: Logger;
 }
 
 /** `POST /build` of the Function Builder API. */
 export function buildRoute(options: BuildRouteOptions): RequestHandler {
-  const { slots, drain, metrics, secret } = options;
+  const { slots, drain, metrics, secret, tracing } = options;
   const times = new ContextTimes();
   return async (req, res) => {
     res.once('finish', () => metrics.responses.inc({ status: res.statusCode }));
@@ -52,13 +54,22 @@ export function buildRoute(options: BuildRouteOptions): RequestHandler {
       refuseBusy(res, slots.limit);
       return;
     }
+    const span = tracing.start({ ...requestSpan, parent: traceContextOf(req.headers) });
     try {
-      await handle({ ...options, req, res, signature, times });
+      await span.during(() => handle({ ...options, req, res, signature, times, span }));
     } finally {
       release();
+      span.end();
     }
   };
 }
+
+const requestSpan = {
+  name: 'POST /build',
+  kind: 'server',
+  begins: 'alone',
+  attributes: { 'http.request.method': 'POST', 'http.route': '/build' },
+} as const;
 
 /** As pro-builder words it, for clients that look at the text. */
 function refuseBusy(res: Response, limit: number): void {
@@ -74,10 +85,11 @@ interface HandleOptions extends BuildRouteOptions {
   readonly res: Response;
   readonly signature: string | undefined;
   readonly times: ContextTimes;
+  readonly span: TraceSpan;
 }
 
 async function handle(options: HandleOptions): Promise<void> {
-  const { req, res, workDir, engine, metrics, drain, logger } = options;
+  const { req, res, workDir, engine, metrics, drain, span, tracing, logger } = options;
   const id = workDir.nextBuildId();
   const line: Record<string, unknown> = { build: id, engine: engine.name };
   const started = performance.now();
@@ -97,6 +109,14 @@ async function handle(options: HandleOptions): Promise<void> {
       files: build.files,
       receive_ms: elapsedMs(),
     });
+    span.set({
+      'slipway.build': id,
+      'slipway.engine': engine.name,
+      'slipway.image': image,
+      'slipway.push': push,
+      'slipway.payload.bytes': build.bytes,
+      'slipway.payload.files': build.files,
+    });
     const answer = answerTo(options);
     const stop = stopSignal({ response: res, limitMs, drained: drain.over });
     const stopTimer = metrics.buildSeconds.startTimer();
@@ -105,28 +125,43 @@ async function handle(options: HandleOptions): Promise<void> {
       allowedFrontends: options.allowedFrontends,
       signal: stop.signal,
       onLog: (text) => answer.log(text),
+      tracing,
     });
     stop.clear();
     stopTimer({ status: result.status });
     await cleanUp();
     // The slot is given back in the same turn: on the last word the client may send its next build.
     answer.end(result);
+    span.set({ 'http.response.status_code': res.statusCode, 'slipway.digest': result.digest });
+    if (error !== undefined) span.fail(result.code ?? 'internal');
     logEnd({ logger, line: { ...line, total_ms: elapsedMs() }, result, error });
   } catch (error) {
     // What is left of a body that was read in part must be read too, or the client never comes to read the answer.
     req.resume();
     await cleanUp();
-    logger.info({ ...line, code: toProblem(error).code, total_ms: elapsedMs() }, 'build refused');
+    const { code, status } = toProblem(error);
+    span.set({ 'http.response.status_code': status });
+    span.fail(code);
+    logger.info({ ...line, code, total_ms: elapsedMs() }, 'build refused');
     throw error;
   }
 }
 
 function receive(
-  { req, signature, secret, limits, metrics, times }: HandleOptions,
+  { req, signature, secret, limits, metrics, tracing, times }: HandleOptions,
   folder: string,
 ): Promise<ReceivedBuild> {
   const onBytes = (bytes: number) => metrics.receivedBytes.inc(bytes);
-  return receiveBuild({ request: req, signature, secret, limits, folder, onBytes, modified: times.next() });
+  return receiveBuild({
+    request: req,
+    signature,
+    secret,
+    limits,
+    folder,
+    onBytes,
+    modified: times.next(),
+    tracing,
+  });
 }
 
 interface EndOptions {

@@ -7,9 +7,11 @@ import type { Lease } from '@slipway/shared/replicas';
 import { baseImagesOf } from '../base-images/base-images.js';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { joinParts } from '../join/join.js';
+import { AttemptTrace, traceLostAttempt } from './attempt-trace.js';
 import { build, leaseId, repositoryOf } from './build.js';
 import type { AttemptDeps, Summary } from './deps.js';
 import { Interrupted } from './interruptions.js';
+import { Phases } from './phases.js';
 import { asSlipwayError, type Prepared, prepare } from './prepare.js';
 import { type AttemptResult, recorded, settle } from './settle.js';
 
@@ -28,6 +30,7 @@ interface Begun {
   /** Undefined when its parts are to be joined, for which no builder is needed. */
   readonly prepared: Prepared | undefined;
   readonly lease: Lease | undefined;
+  readonly trace: AttemptTrace;
 }
 
 /**
@@ -63,8 +66,9 @@ export class Attempts {
   }
 
   async #withPeeked({ record: peeked, home }: ReadyJob, suspects: boolean): Promise<AttemptResult> {
-    const { store, placement, workerName, stopping } = this.#deps;
-    const prepared = peeked.parts ? undefined : await prepare(peeked, this.#deps);
+    const { store, placement, workerName, stopping, tracing } = this.#deps;
+    const phases = new Phases({ now: () => tracing.now() });
+    const prepared = peeked.parts ? undefined : await prepare(peeked, phases, this.#deps);
     const token = randomUUID();
     const wanted = {
       id: leaseId(peeked.id, token),
@@ -74,21 +78,26 @@ export class Attempts {
       home,
       except: new Set<string>(),
     };
-    const lease = prepared?.ready ? await placement.acquire(wanted, slotWaitMs, stopping) : undefined;
+    const lease = prepared?.ready
+      ? await phases.time('wait for slot', placement.acquire(wanted, slotWaitMs, stopping))
+      : undefined;
     if (prepared?.ready && !lease) return this.#comeBack();
     const replica = lease?.url ?? '';
     let begun: Begun | undefined;
     try {
       const started = await store.start(peeked.id, { token, worker: workerName, replica, suspects });
+      if (isTakeover(peeked)) await this.#traceLost(peeked);
       if (started.outcome === 'wait') return this.#comeBack();
       if (started.outcome !== 'started') return { kind: 'done' };
-      begun = { record: started.record, token, prepared, lease };
+      const { record } = started;
+      begun = { record, token, prepared, lease, trace: new AttemptTrace({ tracing, record, phases }) };
       this.#count(started.record, home, lease);
       if (started.takenOver) await this.#saveLostLog(started.record);
     } finally {
       if (lease && !begun) placement.release(lease, 'none');
     }
-    return await this.#attempt(begun);
+    const { trace } = begun;
+    return await trace.during(() => this.#attempt(begun));
   }
 
   #count({ pool, attempts }: JobRecord, home: string | undefined, lease: Lease | undefined): void {
@@ -97,6 +106,18 @@ export class Attempts {
     tally.started(pool, waitMs);
     metrics.waited(pool, waitMs / 1_000);
     if (lease && home !== undefined) tally.placed(lease.url, home);
+  }
+
+  /** The worker that had it may have ended it in the meantime. */
+  async #traceLost({ id, attempt, trace }: JobRecord): Promise<void> {
+    const { store, tracing, logger } = this.#deps;
+    if (trace === undefined) return;
+    try {
+      const record = await store.get(id);
+      if (record) traceLostAttempt({ record, number: attempt }, tracing);
+    } catch (error) {
+      logger.warn({ err: error, job_id: id }, 'a lost attempt is missing in the trace');
+    }
   }
 
   /** Joining images of other jobs is no build. */
@@ -127,7 +148,9 @@ export class Attempts {
     };
     const hold = interruptions.hold(record.id, token);
     try {
-      return await this.#buildAndRecord(begun, hold.signal, summary);
+      const result = await this.#buildAndRecord(begun, hold.signal, summary);
+      begun.trace.end(summary);
+      return result;
     } finally {
       hold.release();
       metrics.attempt(summary.outcome ?? 'internal', (performance.now() - since) / 1_000);
@@ -155,16 +178,17 @@ export class Attempts {
 
   /** The end of the job matters more than its log: an image that is there is not built again for want of room. */
   async #keepLog(log: LogWriter, { id, attempt }: JobRecord): Promise<void> {
+    const { tracing, logger } = this.#deps;
     try {
-      await log.close();
+      await tracing.span({ name: 'keep log' }, () => log.close());
     } catch (error) {
-      this.#deps.logger.error({ err: error, job_id: id, attempt }, 'log not kept');
+      logger.error({ err: error, job_id: id, attempt }, 'log not kept');
     }
   }
 
   async #buildAndRecord(begun: Begun, signal: AbortSignal, summary: Summary): Promise<AttemptResult> {
-    const { record, token, prepared, lease } = begun;
-    const { redis, keys, blobs, store, logger } = this.#deps;
+    const { record, token, prepared, lease, trace } = begun;
+    const { redis, keys, blobs, store, tracing, logger } = this.#deps;
     const log = new LogWriter({ redis, keys, blobs, jobId: record.id, attempt: record.attempt });
     let failure: SlipwayError | Interrupted;
     try {
@@ -172,14 +196,19 @@ export class Attempts {
       // Looked up while it builds, so that its end waits for nothing.
       const looking = baseImagesOf(record, this.#deps);
       const end = prepared
-        ? await build({ record, token, prepared, lease: held(lease), signal, log, summary }, this.#deps)
-        : await this.#join(record, signal, log);
+        ? await build(
+            { record, token, prepared, lease: held(lease), signal, log, summary, trace },
+            this.#deps,
+          )
+        : await tracing.span({ name: 'join parts' }, () => this.#join(record, signal, log));
       if (end.status === 'success') {
         await this.#keepLog(log, record);
         summary.outcome = 'succeeded';
         const result = resultOf(record, end);
         const baseImages = await looking;
-        await recorded(store.finish(record.id, token, { state: 'succeeded', result, baseImages }), summary);
+        await tracing.span({ name: 'settle' }, () =>
+          recorded(store.finish(record.id, token, { state: 'succeeded', result, baseImages }), summary),
+        );
         if (summary.outcome === 'succeeded')
           this.#countSuccess(record, prepared ? end.durationMs : undefined);
         return { kind: 'done' };
@@ -192,7 +221,9 @@ export class Attempts {
       }
     }
     await this.#keepLog(log, record);
-    return await settle({ record, token, failure, logTail: log.tail(), summary }, this.#deps);
+    return await tracing.span({ name: 'settle' }, () =>
+      settle({ record, token, failure, logTail: log.tail(), summary }, this.#deps),
+    );
   }
 }
 
@@ -202,7 +233,9 @@ function held(lease: Lease | undefined): Lease {
 }
 
 /** It has lost a worker or builder, or is about to be taken over from a worker that is lost. */
-const isSuspect = ({ lost, state }: JobRecord) => lost > 0 || state === 'running';
+const isSuspect = (record: JobRecord) => record.lost > 0 || isTakeover(record);
+
+const isTakeover = ({ state }: JobRecord) => state === 'running';
 
 function resultOf({ spec }: JobRecord, end: BuildEnd & { status: 'success' }): JobResult {
   return {

@@ -5,6 +5,7 @@ import type { LogWriter } from '@slipway/shared/logs';
 import type { Lease, ReplicaOutcome } from '@slipway/shared/replicas';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { callBuilder } from '../builder-client/call.js';
+import type { AttemptTrace } from './attempt-trace.js';
 import type { AttemptDeps, Summary } from './deps.js';
 import { Interrupted } from './interruptions.js';
 import type { Prepared } from './prepare.js';
@@ -18,6 +19,7 @@ interface BuildContext {
   readonly signal: AbortSignal;
   readonly log: LogWriter;
   readonly summary: Summary;
+  readonly trace: AttemptTrace;
 }
 
 /** How long another replica is waited for after one has refused. */
@@ -86,19 +88,23 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
 }
 
 async function callOnce(call: BuildContext & { timeoutMs: number }, deps: AttemptDeps): Promise<BuildEnd> {
-  const { lease, prepared, signal, timeoutMs, log } = call;
+  const { lease, prepared, signal, timeoutMs, log, trace } = call;
   signal.throwIfAborted();
   if (!deps.placement.holds(lease)) throw new Interrupted('slot_lost');
   deps.metrics.assembledBytes.inc(prepared.payload.length);
-  return await callBuilder({
-    url: lease.url,
-    payload: prepared.payload,
-    signature: prepared.signature,
-    timeoutMs,
-    signal,
-    dispatcher: deps.dispatcher,
-    onLog: (lines) => log.append(lines),
-  });
+  return await trace.call(lease.url, (traceContext) =>
+    callBuilder({
+      url: lease.url,
+      payload: prepared.payload,
+      signature: prepared.signature,
+      timeoutMs,
+      signal,
+      dispatcher: deps.dispatcher,
+      onLog: (lines) => log.append(lines),
+      traceContext,
+      tracing: deps.tracing,
+    }),
+  );
 }
 
 /** What an error of a call says about the replica. */

@@ -5,6 +5,7 @@ import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { SourceReader } from '@slipway/shared/source';
 import type { Tally } from '@slipway/shared/stats';
+import type { Tracing } from '@slipway/shared/tracing';
 import type { Dispatcher } from 'undici';
 import type { Placement } from '../fleet/placement.js';
 import type { RegistryConfig } from '../join/registry.js';
@@ -31,6 +32,7 @@ export interface AttemptDeps {
   readonly random: () => number;
   readonly metrics: WorkerMetrics;
   readonly tally: Pick<Tally, 'started' | 'placed' | 'built' | 'called'>;
+  readonly tracing: Tracing;
   readonly logger: Logger;
 }
 

@@ -4,6 +4,7 @@ import { infrastructureFault, SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
 import { createPayload, type Payload, type SourceReader } from '@slipway/shared/source';
 import { layersOf } from './layers.js';
+import type { Phases } from './phases.js';
 
 /** A payload ready to be sent, or why there can be none. */
 export type Prepared =
@@ -16,15 +17,21 @@ interface PrepareDeps {
 }
 
 /** Assembles and signs the payload of a job. Reads the source once; sending it reads it again. */
-export async function prepare(record: JobRecord, { sources, payloadSecret }: PrepareDeps): Promise<Prepared> {
+export async function prepare(
+  record: JobRecord,
+  phases: Phases,
+  { sources, payloadSecret }: PrepareDeps,
+): Promise<Prepared> {
   try {
-    const payload = await createPayload({
+    const assembling = createPayload({
       sources,
       layers: layersOf(record.spec),
       config: builderConfig(record),
       ...(record.spec.secrets && { secrets: Buffer.from(record.spec.secrets.sealed) }),
     });
-    return { ready: true, payload, signature: await payload.sign(payloadSecret) };
+    const payload = await phases.time('assemble payload', assembling);
+    const signature = await phases.time('sign payload', payload.sign(payloadSecret));
+    return { ready: true, payload, signature };
   } catch (error) {
     return { ready: false, failure: asSlipwayError(error) };
   }

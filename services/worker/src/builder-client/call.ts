@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
 import type { Payload } from '@slipway/shared/source';
+import { type TraceContext, type Tracing, traceHeaders } from '@slipway/shared/tracing';
 import { type Dispatcher, request } from 'undici';
 import { type BuildEnd, codeFrom, readAnswer } from './answer.js';
 
@@ -14,6 +15,9 @@ interface CallOptions {
   readonly signal: AbortSignal;
   readonly dispatcher: Dispatcher;
   readonly onLog: (lines: readonly string[]) => void;
+  /** What the build belongs to, for the replica's own spans. */
+  readonly traceContext: TraceContext | undefined;
+  readonly tracing: Tracing;
 }
 
 /**
@@ -24,7 +28,7 @@ interface CallOptions {
  * when that is aborted. A build that the replica ran and that failed is returned, not thrown.
  */
 export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
-  const { url, payload, signature, timeoutMs, signal, dispatcher, onLog } = options;
+  const { url, payload, signature, timeoutMs, signal, dispatcher, onLog, tracing } = options;
   let handedOver = 0;
   const body = async function* () {
     for await (const chunk of payload.stream()) {
@@ -41,6 +45,7 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
         accept: 'application/x-ndjson',
         'x-build-signature': signature,
         'x-slipway-timeout-ms': String(timeoutMs),
+        ...traceHeaders(options.traceContext),
       },
       body: Readable.from(body(), { objectMode: false }),
       signal,
@@ -49,7 +54,10 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-    return await readResponse(response.statusCode, response.headers, response.body, onLog);
+    return await tracing.span({ name: 'stream answer' }, async (span) => {
+      span.set({ 'http.response.status_code': response.statusCode });
+      return await readResponse(response.statusCode, response.headers, response.body, onLog);
+    });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof SlipwayError) throw error;

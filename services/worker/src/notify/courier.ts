@@ -4,6 +4,7 @@ import type { DisabledReason, Message } from '@slipway/shared/contracts';
 import type { Logger } from '@slipway/shared/logger';
 import type { QueueData, Sender } from '@slipway/shared/queues';
 import { signWebhook, unseal } from '@slipway/shared/signing';
+import { noTracing, type TraceSpan, type Tracing, traceHeaders } from '@slipway/shared/tracing';
 import type { AttemptRecord, DeliveryRecord, DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import type { Dispatcher } from 'undici';
 import type { DeliveryOutcome, WorkerMetrics } from '../metrics.js';
@@ -23,6 +24,9 @@ interface CourierOptions {
   readonly publicUrl: string | undefined;
   /** Milliseconds before each of the attempts after the first. */
   readonly retryDelaysMs: readonly number[];
+  readonly tracing?: Tracing;
+  /** Whether receivers of the standard format are told which trace a message belongs to. */
+  readonly sendTraceContext?: boolean | undefined;
   readonly dispatcher: Dispatcher;
   readonly metrics: Pick<WorkerMetrics, 'deliveries' | 'delivered' | 'endpointsDisabled'>;
   readonly logger: Logger;
@@ -74,16 +78,32 @@ export class Courier {
 
   /** Handles a delivery of the queue, and returns in how many milliseconds it is to come again, if it is. */
   async handle({ deliveryId: id }: QueueData<'deliveries'>): Promise<number | undefined> {
-    const { deliveries, now } = this.#options;
+    const { deliveries, now, tracing = noTracing } = this.#options;
     const token = randomUUID();
     const begun = await deliveries.begin(id, { token, leaseMs, maxInFlight: callbackMaxInFlight });
     if (begun.outcome === 'later') return Math.max(0, begun.at - now());
     if (begun.outcome !== 'begun') return undefined;
-    const { record, attempt } = begun;
+    const { trace } = begun.record;
+    const options = { name: 'deliver webhook', kind: 'client', parent: trace } as const;
+    const span = (trace === undefined ? noTracing : tracing).start(options);
+    try {
+      return await span.during(() => this.#attempt(begun, token, span));
+    } finally {
+      span.end();
+    }
+  }
+
+  async #attempt(
+    { record, attempt }: { readonly record: DeliveryRecord; readonly attempt: number },
+    token: string,
+    span: TraceSpan,
+  ): Promise<number | undefined> {
+    const { deliveries, now } = this.#options;
+    const { id } = record;
     const at = now();
     const startedAt = performance.now();
     const plan = await this.#plan(record);
-    const outcome = plan.kind === 'request' ? await this.#request(record, plan) : undefined;
+    const outcome = plan.kind === 'request' ? await this.#request(record, plan, span) : undefined;
     const durationMs = Math.round(performance.now() - startedAt);
     const step = outcome === undefined ? (plan as End) : this.#next(record, attempt, outcome);
     const { released, stale, disabled } = await deliveries.end(id, token, {
@@ -92,6 +112,7 @@ export class Courier {
       disable: step.kind === 'failed' ? step.disable : undefined,
     });
     this.#report({ record, attempt, durationMs, outcome, step, stale, disabled });
+    describe(span, { record, attempt, durationMs, outcome, step, stale });
     await this.#release(released);
     return step.kind === 'retry' && !stale ? Math.max(0, step.at - now()) : undefined;
   }
@@ -140,13 +161,18 @@ export class Courier {
     );
   }
 
-  async #request(record: DeliveryRecord, plan: Plan & { kind: 'request' }): Promise<SendOutcome> {
-    const { dispatcher, now } = this.#options;
+  async #request(
+    record: DeliveryRecord,
+    plan: Plan & { kind: 'request' },
+    span: TraceSpan,
+  ): Promise<SendOutcome> {
+    const { dispatcher, now, sendTraceContext = false } = this.#options;
     const { request, secrets } = plan;
     const { url, body, token } = request;
     const at = new Date(now());
     const signature = request.signed ? signWebhook({ secrets, id: record.messageId, at, body }) : {};
-    const headers = { ...request.headers, ...signature };
+    const told = sendTraceContext && record.format.type === 'standard';
+    const headers = { ...request.headers, ...signature, ...(told && traceHeaders(span.context)) };
     const signal = AbortSignal.timeout(timeoutMs);
     return await send({ request: { url, headers, body, token }, dispatcher, signal });
   }
@@ -188,6 +214,27 @@ export class Courier {
     };
     logger.info(fields, step.kind === 'delivered' ? 'webhook delivered' : 'webhook not delivered');
   }
+}
+
+/** The host alone of where it went: paths and queries may hold what only the receiver should know. */
+function describe(span: TraceSpan, { record, attempt, outcome, step, stale }: Report): void {
+  const { hostname, port, protocol } = new URL(record.url);
+  const counted = stale ? 'stale' : countedAs(step);
+  span.set({
+    'http.request.method': 'POST',
+    'http.request.resend_count': attempt > 1 ? attempt - 1 : undefined,
+    'http.response.status_code': outcome?.status,
+    'server.address': hostname,
+    'server.port': port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+    'slipway.delivery.id': record.id,
+    'slipway.delivery.outcome': counted,
+    'slipway.event': record.type,
+    'slipway.webhook.id': record.endpointId,
+    'slipway.job.id': record.job,
+    'slipway.batch.id': record.batch,
+  });
+  if (counted === 'delivered' || counted === 'canceled') return;
+  span.fail(outcome?.error ?? (outcome?.status === undefined ? counted : String(outcome.status)));
 }
 
 function attemptOf(made: { at: number; durationMs: number; outcome: SendOutcome }): AttemptRecord {

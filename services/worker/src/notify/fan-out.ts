@@ -11,6 +11,7 @@ import {
 } from '@slipway/shared/contracts';
 import type { BatchStore, JobStore } from '@slipway/shared/jobs';
 import { replicaId } from '@slipway/shared/replicas';
+import type { TraceContext } from '@slipway/shared/tracing';
 import type { EndpointRecord, NewDelivery } from '@slipway/shared/webhooks';
 import { wants } from './formats/index.js';
 import { batchMessage, builderMessage, disabledMessage, type Href, isTold, jobMessage } from './message.js';
@@ -36,6 +37,8 @@ interface Announcement {
   readonly callback?: { readonly url: string; readonly sealedSecret: string | undefined } | undefined;
   readonly job?: string;
   readonly batch?: string | undefined;
+  /** That of the job or batch. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** Whom to tell of an event, out of these endpoints and the callbacks: the same deliveries, with the same ids, however often it is asked. */
@@ -92,6 +95,7 @@ async function aboutJob(
     callback,
     job: jobId,
     batch,
+    trace: record.trace,
   };
 }
 
@@ -119,6 +123,7 @@ async function aboutBatch(
       callback:
         callbackUrl === undefined ? undefined : { url: callbackUrl, sealedSecret: sealedCallbackSecret },
       batch: batchId,
+      trace: record.trace,
     }
   );
 }
@@ -172,7 +177,7 @@ const deliveryId = (messageId: string, receiver: string) =>
   `dlv_${sha256(`${messageId} ${receiver}`).slice(0, 32)}`;
 
 function fanOut(announcement: Announcement): NewDelivery[] {
-  const { message, messageId, tenant, endpoints, callback, job, batch } = announcement;
+  const { message, messageId, tenant, endpoints, callback, job, batch, trace } = announcement;
   const common = {
     messageId,
     tenant,
@@ -182,6 +187,7 @@ function fanOut(announcement: Announcement): NewDelivery[] {
     body: JSON.stringify(message),
     ...(job !== undefined && { job }),
     ...(batch !== undefined && { batch }),
+    ...(trace !== undefined && { trace }),
   };
   const deliveries: NewDelivery[] = endpoints
     .filter(({ format }) => wants(format, message))

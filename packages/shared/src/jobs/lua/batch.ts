@@ -1,7 +1,7 @@
 /**
  * The id is a batch's here.
  * open: 4 tenant, 5 total, 6 `continue` or `stop`, 7 how many of it may be in the queue at once or 0, 8 labels as JSON,
- * 9 callback as JSON or '', 10 its sealed secret or '', 11 the batch that it repeats or ''.
+ * 9 callback as JSON or '', 10 its sealed secret or '', 11 the batch that it repeats or '', 12 the trace it was submitted in or ''.
  * commit: takes the jobs that were created for it as accepted, all of them: the first go to the queue. Until then none does.
  * stop: nothing of it begins from now on; whoever asks has its jobs canceled one by one. What was not committed never will be.
  * give_up: the same, only of one that was not committed.
@@ -15,6 +15,7 @@ if op == 'batch:open' then
   if ARGV[9] ~= '' then redis.call('HSET', key, 'callback', ARGV[9]) end
   if ARGV[10] ~= '' then redis.call('HSET', key, 'sealed_callback_secret', ARGV[10]) end
   if ARGV[11] ~= '' then redis.call('HSET', key, 'retry_of', ARGV[11]) end
+  if ARGV[12] ~= '' then redis.call('HSET', key, 'trace', ARGV[12]) end
   redis.call('ZADD', base .. 'batches:drafts', now, id)
   return { 'ok' }
 end

@@ -4,7 +4,7 @@
  * 12 `skip` (not built when the image has been built from the same), `share` (not while the same is being built) or `force`,
  * 13 its batch or '', 14 the function it builds or '', 15 the digests of the sources
  * it is built from, apart by spaces, 16 its pool, 17 what it is built in parts of
- * (see prelude.ts), as JSON, or '', 18… indexes.
+ * (see prelude.ts), as JSON, or '', 18 the trace it belongs to or '', 19… indexes.
  *
  * Gives the job its place among those that wait for its pool, by start-time fair queueing: a tenant's tags are 1/weight apart and
  * begin at the virtual time, which is the tag of the job that last started. Within the span that a tenant's waiting
@@ -29,6 +29,7 @@ create_job = function(job, a)
     'flight', flight, 'created_at', clock(now), 'queued_at', clock(now), 'attempt', 0, 'spent', 0, 'lost', 0)
   if a.secret ~= '' then redis.call('HSET', job.key, 'sealed_callback_secret', a.secret) end
   if a.parts ~= '' then redis.call('HSET', job.key, 'parts', a.parts, 'weight', weight, 'manner', manner) end
+  if a.trace and a.trace ~= '' then redis.call('HSET', job.key, 'trace', a.trace) end
   if a.part_of then redis.call('HSET', job.key, 'part_of', a.part_of) end
   if pushes_to ~= '' then redis.call('HSET', job.key, 'pushes_to', pushes_to) end
   for _, index in ipairs(a.indexes) do redis.call('ZADD', base .. 'index:' .. index, 0, job.id) end
@@ -101,9 +102,9 @@ if op == 'create' then
   end
   for digest in string.gmatch(ARGV[15], '%S+') do redis.call('ZADD', base .. 'sources:used', now, digest) end
   local indexes = {}
-  for i = 18, #ARGV do indexes[#indexes + 1] = ARGV[i] end
+  for i = 19, #ARGV do indexes[#indexes + 1] = ARGV[i] end
   return create_job(job, { spec = ARGV[4], secret = ARGV[5], tenant = ARGV[6], weight = tonumber(ARGV[7]), band = tonumber(ARGV[8]),
     expected = ARGV[9], pushes_to = ARGV[10], build_key = ARGV[11], manner = ARGV[12], batch = ARGV[13], func = ARGV[14],
-    pool = ARGV[16], parts = ARGV[17], indexes = indexes })
+    pool = ARGV[16], parts = ARGV[17], trace = ARGV[18], indexes = indexes })
 end
 `;

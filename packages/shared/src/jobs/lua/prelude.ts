@@ -110,12 +110,12 @@ local create_job, part_ended, settle, cancel_queued
 -- A job for each part, in the queue of its pool.
 local function begin_parts(job)
   local parts = cjson.decode(get(job, 'parts'))
-  local f = redis.call('HMGET', job.key, 'tenant', 'weight', 'band', 'manner')
+  local f = redis.call('HMGET', job.key, 'tenant', 'weight', 'band', 'manner', 'trace')
   redis.call('HSET', job.key, 'parked', 'parts', 'parts_left', #parts)
   for _, part in ipairs(parts) do
     local reply = create_job(job_of(part.id), { spec = part.spec, secret = '', tenant = f[1], weight = tonumber(f[2]), band = tonumber(f[3]),
       expected = part.expected, pushes_to = part.pushes_to, build_key = part.build_key, manner = f[4], batch = '', func = '',
-      pool = part.pool, parts = '', indexes = part.indexes, part_of = job.id })
+      pool = part.pool, parts = '', indexes = part.indexes, part_of = job.id, trace = f[5] })
     if reply[3] == 1 then released[#released + 1] = { part.id, reply[2], part.pool } end
   end
 end

@@ -66,7 +66,8 @@ export class BuildahEngine implements BuildEngine {
     await runChild({ command: 'umount', args: ['--', mount], env, signal, killGraceMs });
   }
 
-  async build(request: BuildRequest, { signal, onLog }: BuildRun): Promise<BuildOutcome> {
+  async build(request: BuildRequest, run: BuildRun): Promise<BuildOutcome> {
+    const { signal, onLog, stage = (_name, work) => work() } = run;
     const [foreign] = foreignPlatforms(request.platforms);
     // buildah 1.28 takes cached layers of one platform for those of another, and pushes what does not run.
     if (foreign !== undefined) {
@@ -98,25 +99,30 @@ export class BuildahEngine implements BuildEngine {
       ];
       const build = { ...step, stage: 'build', args } as const;
       const isSecret = request.secrets.size > 0;
-      await this.#turns.take({
-        alone: isSecret,
-        signal,
-        onWait: () =>
-          onLog(statusLine(new Date(), 'waiting for other builds: one that has secrets runs alone')),
-        work: () =>
-          // From version 1.38 on buildah writes what a step mounts into its folder for temporary files, before that into /dev/shm.
-          isSecret
-            ? withMemoryFolder((folder) => this.#step({ ...build, env: { ...env, TMPDIR: folder } }))
-            : this.#step(build),
+      const built = await stage('bud', async () => {
+        await this.#turns.take({
+          alone: isSecret,
+          signal,
+          onWait: () =>
+            onLog(statusLine(new Date(), 'waiting for other builds: one that has secrets runs alone')),
+          work: () =>
+            // From version 1.38 on buildah writes what a step mounts into its folder for temporary files, before that into /dev/shm.
+            isSecret
+              ? withMemoryFolder((folder) => this.#step({ ...build, env: { ...env, TMPDIR: folder } }))
+              : this.#step(build),
+        });
+        return { digest: undefined };
       });
-      if (!request.push) return { digest: undefined };
+      if (!request.push) return built;
       const image = (await readFile(imageFile, 'utf8')).trim();
       const digestFile = join(request.scratchDir, 'digest');
       log.begin(`pushing ${request.image}`);
       const target = ['--', image, `docker://${request.image}`];
       const pushing = ['push', ...this.#tlsOptions(), `--digestfile=${digestFile}`, ...target];
-      await this.#step({ ...step, stage: 'push', args: pushing });
-      return { digest: (await readFile(digestFile, 'utf8')).trim() };
+      return await stage('push', async () => {
+        await this.#step({ ...step, stage: 'push', args: pushing });
+        return { digest: (await readFile(digestFile, 'utf8')).trim() };
+      });
     } finally {
       await this.#removeContainers((build) => build === request.id);
     }

@@ -68,7 +68,12 @@ export class BuildkitEngine implements BuildEngine {
   /** The daemon lives on: nothing here needs to be let go. */
   async close(): Promise<void> {}
 
-  async build(request: BuildRequest, { signal, onLog }: BuildRun): Promise<BuildOutcome> {
+  async build(request: BuildRequest, run: BuildRun): Promise<BuildOutcome> {
+    const { stage = (_name, work) => work() } = run;
+    return await stage('solve', () => this.#solve(request, run));
+  }
+
+  async #solve(request: BuildRequest, { signal, onLog }: BuildRun): Promise<BuildOutcome> {
     const registry = registryOf(request.image);
     const isInsecure = isListed(this.#options.insecureRegistries, registry);
     if (request.push && !isInsecure && isLoopback(registry)) throw insecureRegistry(registry);

@@ -1,0 +1,124 @@
+import type { Fields } from './fields.js';
+import { Secret } from './secret.js';
+
+const samplers = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
+/** Where traces go, and which; by the variables of the OpenTelemetry specification. */
+export interface TracingConfig {
+  /** Undefined: the service's own. */
+  readonly serviceName: string | undefined;
+  readonly resourceAttributes: Readonly<Record<string, string>>;
+  /** To which spans are posted. */
+  readonly url: string;
+  readonly protocol: 'http/protobuf' | 'http/json';
+  readonly headers: ReadonlyMap<string, Secret>;
+  /** For one request of the exporter. */
+  readonly timeoutMs: number;
+  readonly sampler: (typeof samplers)[number];
+  /** Of traces that begin here, the share that is recorded; for the ratio samplers. */
+  readonly ratio: number;
+  /** Spans that wait to be exported; what comes when there is no room is dropped. */
+  readonly maxQueueSize: number;
+  readonly maxExportBatchSize: number;
+  /** Spans wait for others so long at most. */
+  readonly scheduleDelayMs: number;
+}
+
+const defaultEndpoint = 'http://localhost:4318';
+
+/**
+ * Undefined, which is off, unless an endpoint or an exporter is named. What is set for other services of a machine must not keep this one
+ * from starting while it is off, so nothing else is looked at then.
+ */
+export function tracingConfig(fields: Fields): TracingConfig | undefined {
+  const exporter = fields.optional('OTEL_TRACES_EXPORTER');
+  const own = fields.optional('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
+  const common = fields.optional('OTEL_EXPORTER_OTLP_ENDPOINT');
+  if (fields.optional('OTEL_SDK_DISABLED')?.toLowerCase() === 'true' || exporter === 'none') return undefined;
+  if (exporter === undefined && own === undefined && common === undefined) return undefined;
+  fields.oneOf('OTEL_TRACES_EXPORTER', ['otlp'], 'otlp');
+  return {
+    serviceName: fields.optional('OTEL_SERVICE_NAME'),
+    resourceAttributes: Object.fromEntries(
+      fields.parsed('OTEL_RESOURCE_ATTRIBUTES', (raw) => parsePairs(raw), ' ') ?? [],
+    ),
+    url:
+      own === undefined
+        ? (fields.parsed('OTEL_EXPORTER_OTLP_ENDPOINT', signalUrl, defaultEndpoint) ?? '')
+        : (fields.parsed('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', (raw) => httpUrl(raw).href) ?? ''),
+    protocol: fields.oneOf(
+      either(fields, 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'),
+      ['http/protobuf', 'http/json'],
+      'http/protobuf',
+    ),
+    headers: headersOf(fields),
+    timeoutMs: fields.int(either(fields, 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', 'OTEL_EXPORTER_OTLP_TIMEOUT'), {
+      default: 10_000,
+      min: 1,
+    }),
+    sampler: fields.oneOf('OTEL_TRACES_SAMPLER', samplers, 'parentbased_always_on'),
+    ratio: fields.parsed('OTEL_TRACES_SAMPLER_ARG', parseRatio, '1') ?? 1,
+    maxQueueSize: fields.int('OTEL_BSP_MAX_QUEUE_SIZE', { default: 8_192, min: 1, max: 1_000_000 }),
+    maxExportBatchSize: fields.int('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', { default: 512, min: 1 }),
+    scheduleDelayMs: fields.int('OTEL_BSP_SCHEDULE_DELAY', { default: 1_000, min: 1 }),
+  };
+}
+
+const either = (fields: Fields, own: string, common: string) =>
+  fields.optional(own) === undefined ? common : own;
+
+function headersOf(fields: Fields): ReadonlyMap<string, Secret> {
+  const own = fields.parsedSecret('OTEL_EXPORTER_OTLP_TRACES_HEADERS', parseHeaders);
+  return own ?? fields.parsedSecret('OTEL_EXPORTER_OTLP_HEADERS', parseHeaders) ?? new Map();
+}
+
+function httpUrl(raw: string): URL {
+  const url = URL.parse(raw);
+  if (!url || !/^https?:$/.test(url.protocol)) throw new Error('must be an http or https URL');
+  return url;
+}
+
+/** What the specification makes of an endpoint for all signals. */
+function signalUrl(raw: string): string {
+  const url = httpUrl(raw);
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/traces`;
+  return url.href;
+}
+
+function parseRatio(raw: string): number {
+  const ratio = Number(raw);
+  if (!(ratio >= 0 && ratio <= 1)) throw new Error(`must be a number from 0 to 1, not '${raw}'`);
+  return ratio;
+}
+
+function parseHeaders(text: string): ReadonlyMap<string, Secret> {
+  const pairs = parsePairs(text);
+  if (!pairs.every(([name, value]) => /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !/[\r\n\0]/.test(value))) {
+    throw new Error('must be headers: name=value,name=value');
+  }
+  return new Map(pairs.map(([name, value]) => [name, new Secret(value)]));
+}
+
+/** `name=value,…`, with values encoded as in a URL, as W3C Baggage has them. Errors quote nothing. */
+function parsePairs(text: string): [string, string][] {
+  const items = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  return items.map((item) => {
+    const at = item.indexOf('=');
+    if (at < 1) throw new Error('must be pairs: name=value,name=value');
+    try {
+      return [item.slice(0, at).trim(), decodeURIComponent(item.slice(at + 1).trim())];
+    } catch {
+      throw new Error('holds a value with a wrong percent sign in it');
+    }
+  });
+}

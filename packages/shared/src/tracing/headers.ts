@@ -1,0 +1,18 @@
+import type { TraceContext } from './tracing.js';
+
+/** The headers by which a request says what it belongs to (W3C Trace Context); none without a context. */
+export function traceHeaders(context: TraceContext | undefined): Record<string, string> {
+  if (context === undefined) return {};
+  const at = context.indexOf(' ');
+  if (at < 0) return { traceparent: context };
+  return { traceparent: context.slice(0, at), tracestate: context.slice(at + 1) };
+}
+
+/** What a request says that it belongs to, not checked yet. */
+export function traceContextOf(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): TraceContext | undefined {
+  const { traceparent, tracestate } = headers;
+  if (typeof traceparent !== 'string') return undefined;
+  return typeof tracestate === 'string' ? `${traceparent} ${tracestate}` : traceparent;
+}

@@ -1,0 +1,10 @@
+import type { TracingHandle, TracingOptions } from './handle.js';
+import { noTracing } from './tracing.js';
+
+/** Tracing as the configuration wants it. */
+export async function openTracing(options: TracingOptions): Promise<TracingHandle> {
+  const { config } = options;
+  if (config === undefined) return { tracing: noTracing, close: async () => undefined };
+  const { openTelemetry } = await import('./open-telemetry.js');
+  return openTelemetry({ ...options, config });
+}

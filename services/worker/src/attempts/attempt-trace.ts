@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto';
+import type { JobRecord } from '@slipway/shared/jobs';
+import type { TraceContext, TraceSpan, Tracing } from '@slipway/shared/tracing';
+import type { Summary } from './deps.js';
+import type { Phases } from './phases.js';
+
+interface AttemptTraceOptions {
+  readonly tracing: Tracing;
+  /** As it is once the attempt has begun. */
+  readonly record: JobRecord;
+  readonly phases: Phases;
+}
+
+/** Outcomes of attempts that went as they should, or were ended by who may. */
+const wellEnded = new Set(['succeeded', 'canceled', 'shutdown']);
+
+/**
+ * The spans of one attempt. The ids of the attempt and of its calls follow from the job, the attempt's number and the replica. A worker that is killed
+ * exports neither; whoever takes its job over knows enough to write both, and what the builder has exported under them is not left without a parent.
+ * An attempt that was taken over while its worker was only frozen never ends its own.
+ */
+export class AttemptTrace {
+  readonly #tracing: Tracing;
+  readonly #record: JobRecord;
+  readonly #span: TraceSpan;
+  readonly #calls: { readonly span: TraceSpan; readonly endedAt: number }[] = [];
+
+  constructor({ tracing, record, phases }: AttemptTraceOptions) {
+    this.#tracing = tracing;
+    this.#record = record;
+    this.#span = tracing.start({
+      name: 'attempt',
+      kind: 'consumer',
+      parent: record.trace,
+      id: attemptSpanId(record.id, record.attempt),
+      attributes: attemptAttributes(record, record.attempt),
+      startedAt: phases.startedAt,
+    });
+    const wait = record.attempts.at(-1)?.wait_ms;
+    if (wait !== undefined) {
+      const queued = { name: 'wait in queue', parent: record.trace, startedAt: phases.startedAt - wait };
+      tracing.start(queued).end(phases.startedAt);
+    }
+    this.#span.during(() => {
+      for (const { name, startedAt, endedAt } of phases.done) {
+        tracing.start({ name, startedAt }).end(endedAt);
+      }
+    });
+  }
+
+  during<T>(work: () => T): T {
+    return this.#span.during(work);
+  }
+
+  /** One call of a replica, to which `context` is sent. */
+  async call<T>(replica: string, work: (context: TraceContext | undefined) => Promise<T>): Promise<T> {
+    const span = this.#tracing.start(
+      callSpan({ record: this.#record, number: this.#record.attempt, replica }),
+    );
+    try {
+      return await span.during(() => work(span.context));
+    } catch (error) {
+      span.fail(codeOfFailure(error));
+      throw error;
+    } finally {
+      this.#calls.push({ span, endedAt: this.#tracing.now() });
+    }
+  }
+
+  end({ outcome = 'internal', replica, replaced, payload_bytes }: Summary): void {
+    if (outcome === 'stale') return;
+    for (const { span, endedAt } of this.#calls) span.end(endedAt);
+    if (!wellEnded.has(outcome)) this.#span.fail(outcome);
+    this.#span.set({
+      'slipway.outcome': outcome,
+      'slipway.replica': replica,
+      'slipway.replaced': replaced,
+      'slipway.payload.bytes': payload_bytes,
+    });
+    this.#span.end();
+  }
+}
+
+/** Writes the spans that a lost worker could not, if that is how the last attempt before this one ended. */
+export function traceLostAttempt(
+  { record, number }: { record: JobRecord; number: number },
+  tracing: Tracing,
+): void {
+  const lost = record.attempts.find((attempt) => attempt.number === number);
+  if (lost?.outcome !== 'worker_lost' || record.trace === undefined) return;
+  const startedAt = Date.parse(lost.started_at);
+  const endedAt = Date.parse(lost.finished_at ?? lost.started_at);
+  const span = tracing.start({
+    name: 'attempt',
+    kind: 'consumer',
+    parent: record.trace,
+    id: attemptSpanId(record.id, number),
+    attributes: {
+      ...attemptAttributes(record, number),
+      'slipway.outcome': 'worker_lost',
+      'slipway.worker': lost.worker,
+    },
+    startedAt,
+  });
+  span.fail('worker_lost');
+  const { replica } = lost;
+  if (replica !== undefined) {
+    const call = span.during(() => tracing.start({ ...callSpan({ record, number, replica }), startedAt }));
+    call.fail('worker_lost');
+    call.end(endedAt);
+  }
+  span.end(endedAt);
+}
+
+function callSpan({ record, number, replica }: { record: JobRecord; number: number; replica: string }) {
+  const { hostname, port, protocol } = new URL(replica);
+  return {
+    name: 'POST /build',
+    kind: 'client',
+    id: spanId(`${record.id} ${number} ${replica}`),
+    attributes: {
+      'http.request.method': 'POST',
+      'server.address': hostname,
+      'server.port': port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+      'slipway.replica': replica,
+    },
+  } as const;
+}
+
+function attemptAttributes({ id, tenant, pool, batch, spec, partOf }: JobRecord, number: number) {
+  return {
+    'messaging.system': 'slipway',
+    'messaging.operation.type': 'process',
+    'messaging.operation.name': 'attempt',
+    'messaging.destination.name': 'builds',
+    'messaging.message.id': id,
+    'slipway.job.id': id,
+    'slipway.attempt': number,
+    'slipway.tenant': tenant,
+    'slipway.pool': pool,
+    'slipway.batch.id': batch,
+    'slipway.part_of': partOf,
+    'slipway.function': spec.function,
+    'slipway.image': spec.image,
+  };
+}
+
+const attemptSpanId = (job: string, number: number) => spanId(`${job} ${number}`);
+const spanId = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+function codeOfFailure(error: unknown): string {
+  const { code, reason } = error as { code?: unknown; reason?: unknown };
+  return typeof code === 'string' ? code : typeof reason === 'string' ? reason : 'internal';
+}
