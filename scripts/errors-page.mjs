@@ -21,3 +21,16 @@ tried at once, or the job goes back to the queue, and no attempt is spent.
 ${rows.join('\n')}
 `;
 }
+
+/** What a page of the dashboard says about a code: an API that is newer than the page may have others. */
+export function errorWords({ errorCodes, errorRow }) {
+  const rows = errorCodes.map((code) => {
+    const { title, remedy } = errorRow(code);
+    return `  ${code}: ${JSON.stringify({ title, remedy })},`;
+  });
+  return `// Made by \`pnpm generate\` from packages/shared/src/errors/table.ts.
+export const errorWords: Readonly<Record<string, { readonly title: string; readonly remedy: string }>> = {
+${rows.join('\n')}
+};
+`;
+}

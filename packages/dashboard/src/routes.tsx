@@ -44,8 +44,24 @@ export const createRouter = () =>
               }),
             },
             {
+              path: 'functions/rebuild',
+              lazy: async () => ({ Component: (await import('./functions/rebuild-page.js')).RebuildPage }),
+            },
+            {
+              path: 'functions/:namespace/:name',
+              lazy: async () => ({ Component: (await import('./functions/function-page.js')).FunctionPage }),
+            },
+            {
               path: 'webhooks',
               lazy: async () => ({ Component: (await import('./webhooks/webhooks-page.js')).WebhooksPage }),
+            },
+            {
+              path: 'webhooks/:id',
+              lazy: async () => ({ Component: (await import('./webhooks/webhook-page.js')).WebhookPage }),
+            },
+            {
+              path: 'deliveries/:id',
+              lazy: async () => ({ Component: (await import('./webhooks/delivery-page.js')).DeliveryPage }),
             },
             { path: '*', element: <PageMissing /> },
           ],

@@ -1,10 +1,137 @@
+import { type FunctionView, hasEnded } from '@slipway/client';
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from 'react-router';
+import { useFilters } from '../address/use-filters.js';
+import { Button } from '../components/button.js';
+import { DataTable } from '../components/data-table.js';
+import { Empty } from '../components/empty.js';
+import { ErrorPanel } from '../components/error-panel.js';
+import fields from '../components/fields.module.css';
+import { FilterField } from '../components/filter-field.js';
 import { Loading } from '../components/loading.js';
 import { Page } from '../components/page.js';
+import { Time } from '../components/time.js';
+import { shortDigest } from '../format/digest.js';
+import { useLiveEvents } from '../live/live-context.js';
+import { queryKeys } from '../live/live-queries.js';
+import { useClient } from '../session/session-context.js';
+import styles from './functions.module.css';
+import { HistoryChart } from './history-chart.js';
+import { RebuildLink } from './rebuild-link.js';
+
+const names = ['namespace', 'name', 'template', 'base_image', 'label'] as const;
+const columns = ['Function', 'Last good image', 'Built', 'Last jobs', 'Base images'];
+const pageSize = 50;
+const historyKey = (name: string) => ['function-history', name];
 
 export function FunctionsPage() {
+  const client = useClient();
+  const queries = useQueryClient();
+  const { filters, setFilter, clear, any } = useFilters(names);
+  const functions = useInfiniteQuery({
+    queryKey: [...queryKeys.functions, filters],
+    queryFn: ({ pageParam, signal }) =>
+      client.listFunctions({
+        query: {
+          ...filters,
+          limit: pageSize,
+          ...(pageParam !== undefined && { cursor: pageParam }),
+        } as never,
+        signal,
+      }),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor,
+  });
+  useLiveEvents((events) => {
+    for (const event of events) {
+      if (event.type !== 'job' || event.job.function === undefined || !hasEnded(event.job.state)) continue;
+      void queries.invalidateQueries({ queryKey: historyKey(event.job.function) });
+    }
+  });
+  const rows = functions.data?.pages.flatMap((page) => page.functions) ?? [];
+  const field = (name: (typeof names)[number]) => ({
+    value: filters[name] ?? '',
+    onChange: (value: string) => setFilter(name, value),
+  });
   return (
-    <Page title="Functions">
-      <Loading />
+    <Page title="Functions" actions={<RebuildLink select={filters}>Rebuild…</RebuildLink>}>
+      <search className={fields.filters} aria-label="Filters">
+        <FilterField label="Namespace" {...field('namespace')} />
+        <FilterField label="Name" placeholder="api-*" {...field('name')} />
+        <FilterField label="Template" {...field('template')} />
+        <FilterField label="Base image" placeholder="node:22-alpine" {...field('base_image')} />
+        <FilterField label="Label" placeholder="team=core" {...field('label')} />
+        {any && (
+          <Button size="small" onClick={clear}>
+            Clear filters
+          </Button>
+        )}
+      </search>
+      {functions.isPending && <Loading label="Loading functions" />}
+      {functions.isError && <ErrorPanel error={functions.error} retry={() => void functions.refetch()} />}
+      {functions.isSuccess && rows.length === 0 && <NoFunctions filtered={any} />}
+      {rows.length > 0 && (
+        <DataTable label="Functions" columns={columns}>
+          {rows.map((view) => (
+            <FunctionRow key={view.name} view={view} />
+          ))}
+        </DataTable>
+      )}
+      {functions.hasNextPage && (
+        <p className={fields.more}>
+          <Button disabled={functions.isFetchingNextPage} onClick={() => void functions.fetchNextPage()}>
+            {functions.isFetchingNextPage ? 'Loading…' : 'Show more functions'}
+          </Button>
+        </p>
+      )}
     </Page>
+  );
+}
+
+function FunctionRow({ view }: { view: FunctionView }) {
+  const { name, last_success, base_images, last_job } = view;
+  const client = useClient();
+  const [namespace = '', bare = ''] = name.split('/', 2);
+  const history = useQuery({
+    queryKey: [...historyKey(name), last_job],
+    queryFn: ({ signal }) => client.getFunction({ namespace, name: bare, signal }),
+    select: (found) => found.history ?? [],
+    enabled: last_job !== undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  return (
+    <tr>
+      <td>
+        <Link to={`/functions/${name}`}>{name}</Link>
+      </td>
+      <td className={styles.image} title={last_success?.result.image}>
+        {last_success ? (
+          <>
+            <code>{last_success.result.image}</code>{' '}
+            {last_success.result.digest !== undefined && (
+              <code className="soft">{shortDigest(last_success.result.digest)}</code>
+            )}
+          </>
+        ) : (
+          <span className="soft">None yet</span>
+        )}
+      </td>
+      <td>{last_success && <Time at={last_success.finished_at} />}</td>
+      <td>{history.data && <HistoryChart history={history.data} />}</td>
+      <td className={styles.image} title={base_images.join(', ')}>
+        <code>{base_images.join(', ')}</code>
+      </td>
+    </tr>
+  );
+}
+
+function NoFunctions({ filtered }: { filtered: boolean }) {
+  if (filtered)
+    return <Empty title="No function fits these filters">Take one away, or look at all functions.</Empty>;
+  return (
+    <Empty title="No functions yet">
+      A function is known once a job has named it: <code>slipway build . --function hello</code>, or{' '}
+      <code>slipway publish</code> with a <code>stack.yaml</code>.
+    </Empty>
   );
 }

@@ -1,0 +1,31 @@
+import type { Job } from '@slipway/client';
+import { errorWords } from '../errors/words.js';
+import type { Step } from '../log/log-model.js';
+import styles from './jobs.module.css';
+
+interface JobFailureProps {
+  readonly error: NonNullable<Job['error']>;
+  /** Where it failed, once the log is there. */
+  readonly step: Step | undefined;
+  /** The log cannot be read. */
+  readonly withoutLog: boolean;
+}
+
+/** Why a job has failed or was canceled, and what to do about it. */
+export function JobFailure({ error, step, withoutLog }: JobFailureProps) {
+  const words = errorWords[error.code];
+  return (
+    <section className={styles.failure} aria-labelledby="failure">
+      <h2 id="failure">
+        {words?.title ?? 'The job has failed'}
+        <code>{error.code}</code>
+      </h2>
+      {step && step.name !== '' && <code className={styles.step}>{step.name}</code>}
+      <p className={styles.detail}>{error.detail}</p>
+      {words && <p className="soft">{words.remedy}</p>}
+      {withoutLog && error.log_tail.length > 0 && (
+        <pre className={styles.tail}>{error.log_tail.join('\n')}</pre>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,15 @@
+/** Lines of a log, counted from 1 as people see them. */
+export interface LineRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** `#L12` or `#L12-L40` of an address; undefined when it is neither. */
+export function parseRange(hash: string): LineRange | undefined {
+  const match = /^#L(\d{1,9})(?:-L?(\d{1,9}))?$/.exec(hash);
+  if (!match) return undefined;
+  const [one, other] = [Number(match[1]), Number(match[2] ?? match[1])];
+  return one < 1 || other < 1 ? undefined : { from: Math.min(one, other), to: Math.max(one, other) };
+}
+
+export const formatRange = ({ from, to }: LineRange) => (from === to ? `#L${from}` : `#L${from}-L${to}`);

@@ -1,0 +1,118 @@
+import type { Webhook } from '@slipway/client';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useNavigate } from 'react-router';
+import { Button } from '../components/button.js';
+import { Confirm } from '../components/confirm.js';
+import { describeError } from '../components/error-panel.js';
+import { queryKeys, refresh } from '../live/live-queries.js';
+import { useClient, useScope } from '../session/session-context.js';
+import { RecoverDialog } from './recover-dialog.js';
+import { WebhookForm } from './webhook-form.js';
+
+interface WebhookActionsProps {
+  readonly webhook: Webhook;
+  readonly onSecret: (secret: string) => void;
+}
+
+/** What can be done with an endpoint. */
+export function WebhookActions({ webhook, onSecret }: WebhookActionsProps) {
+  const { id, enabled } = webhook;
+  const client = useClient();
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const allowed = useScope('webhooks:write');
+  const [open, setOpen] = useState<'edit' | 'recover'>();
+  const changed = () => refresh(queries, [queryKeys.webhooks, queryKeys.deliveries]);
+  const test = useMutation({
+    mutationFn: () => client.testWebhook({ id }),
+    onSuccess: (delivery) => {
+      changed();
+      void navigate(`/deliveries/${delivery.id}`);
+    },
+  });
+  const enable = useMutation({
+    mutationFn: () => client.updateWebhook({ id, patch: { enabled: true } }),
+    onSuccess: changed,
+  });
+  const common = {
+    disabled: !allowed,
+    title: allowed ? undefined : 'Needs a token with the scope webhooks:write',
+  };
+  const failure = test.error ?? enable.error;
+  return (
+    <>
+      {failure && <span role="alert">{describeError(failure).text}</span>}
+      {enabled ? (
+        <>
+          <Button kind="primary" {...common} onClick={() => test.mutate()}>
+            Send a test
+          </Button>
+          <Button {...common} onClick={() => setOpen('recover')}>
+            Recover…
+          </Button>
+          <Confirm
+            title="Switch the endpoint off?"
+            text="It is told of nothing more until somebody enables it. What was not delivered yet is canceled, and can be recovered."
+            action="Switch it off"
+            onConfirm={async () => {
+              await client.updateWebhook({ id, patch: { enabled: false } });
+              changed();
+            }}
+          >
+            <Button {...common}>Disable</Button>
+          </Confirm>
+        </>
+      ) : (
+        <Button kind="primary" {...common} onClick={() => enable.mutate()}>
+          Enable
+        </Button>
+      )}
+      <Button {...common} onClick={() => setOpen('edit')}>
+        Edit
+      </Button>
+      <Confirm
+        title="Give it another secret?"
+        text="For 24 hours messages are signed with both secrets, so that the receiver can be changed in between."
+        action="Make another secret"
+        onConfirm={async () => {
+          onSecret((await client.rotateWebhookSecret({ id })).secret);
+          changed();
+        }}
+      >
+        <Button {...common}>Rotate secret</Button>
+      </Confirm>
+      <Confirm
+        title="Delete the endpoint?"
+        text="What was not delivered yet is canceled. The log of its deliveries stays until it is too old."
+        action="Delete it"
+        danger
+        onConfirm={async () => {
+          await client.deleteWebhook({ id });
+          changed();
+          void navigate('/webhooks');
+        }}
+      >
+        <Button kind="danger" {...common}>
+          Delete
+        </Button>
+      </Confirm>
+      <WebhookForm
+        webhook={webhook}
+        open={open === 'edit'}
+        onClose={() => setOpen(undefined)}
+        save={async (patch) => {
+          await client.updateWebhook({ id, patch });
+          setOpen(undefined);
+          changed();
+        }}
+      />
+      <RecoverDialog
+        webhook={webhook}
+        open={open === 'recover'}
+        onClose={() => setOpen(undefined)}
+        onDone={changed}
+      />
+    </>
+  );
+}

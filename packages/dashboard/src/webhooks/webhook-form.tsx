@@ -1,0 +1,150 @@
+import type { Webhook, WebhookRequest } from '@slipway/client';
+import { type FormEvent, useState } from 'react';
+import { Button } from '../components/button.js';
+import { Dialog } from '../components/dialog.js';
+import { ErrorPanel } from '../components/error-panel.js';
+import fields from '../components/fields.module.css';
+import { selectorOf } from '../functions/selector.js';
+import {
+  type FormatField,
+  type FormatType,
+  type FormatValues,
+  fieldNames,
+  formatForms,
+  formatOf,
+} from './webhook-formats.js';
+
+type Settings = Required<Pick<WebhookRequest, 'url' | 'description' | 'events' | 'labels' | 'format'>>;
+
+interface WebhookFormProps {
+  /** What is changed; without it, a new one is made. */
+  readonly webhook?: Webhook;
+  readonly open: boolean;
+  readonly onClose: () => void;
+  /** Rejects with what the API has against it, which is shown. */
+  readonly save: (settings: Settings) => Promise<void>;
+}
+
+const eventTypes: readonly Settings['events'][number][] = [
+  'job.queued',
+  'job.started',
+  'job.succeeded',
+  'job.failed',
+  'job.canceled',
+  'batch.finished',
+  'builder.circuit_opened',
+  'builder.circuit_closed',
+  'webhook.disabled',
+];
+const usual: Settings['events'] = ['job.succeeded', 'job.failed', 'job.canceled', 'batch.finished'];
+
+export function WebhookForm(props: WebhookFormProps) {
+  return (
+    <Dialog
+      open={props.open}
+      onClose={props.onClose}
+      title={props.webhook ? 'Edit the endpoint' : 'New endpoint'}
+      text="Slipway sends a signed message to the URL for each of the events, and tries again for three days."
+    >
+      <Fields {...props} />
+    </Dialog>
+  );
+}
+
+function Fields({ webhook, onClose, save }: WebhookFormProps) {
+  const [url, setUrl] = useState(webhook?.url ?? '');
+  const [description, setDescription] = useState(webhook?.description ?? '');
+  const [events, setEvents] = useState<Settings['events']>(webhook?.events ?? usual);
+  const [labels, setLabels] = useState(labelText(webhook?.labels));
+  const [type, setType] = useState<FormatType>(webhook?.format.type ?? 'standard');
+  const [values, setValues] = useState<FormatValues>((webhook?.format ?? {}) as FormatValues);
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<unknown>();
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setFailure(undefined);
+    try {
+      const chosen = selectorOf({ label: labels })?.labels ?? {};
+      await save({ url: url.trim(), description, events, labels: chosen, format: formatOf(type, values) });
+    } catch (error) {
+      setFailure(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const toggle = (name: Settings['events'][number], on: boolean) =>
+    setEvents((before) => eventTypes.filter((each) => (each === name ? on : before.includes(each))));
+  const { required, optional } = formatForms[type];
+  return (
+    <form className={fields.form} onSubmit={(event) => void submit(event)}>
+      {failure !== undefined && <ErrorPanel error={failure} />}
+      <label className={fields.field}>
+        URL
+        <input
+          type="url"
+          required
+          value={url}
+          placeholder="https://ci.example/hooks"
+          onChange={(event) => setUrl(event.target.value)}
+        />
+      </label>
+      <label className={fields.field}>
+        Description
+        <input value={description} maxLength={500} onChange={(event) => setDescription(event.target.value)} />
+      </label>
+      <fieldset className={fields.choices}>
+        <legend>Events</legend>
+        {eventTypes.map((name) => (
+          <label key={name} className={fields.choice}>
+            <input
+              type="checkbox"
+              checked={events.includes(name)}
+              onChange={(event) => toggle(name, event.target.checked)}
+            />
+            {name}
+          </label>
+        ))}
+      </fieldset>
+      <label className={fields.field}>
+        Only jobs and batches with these labels
+        <input
+          value={labels}
+          placeholder="team=core, env=prod"
+          onChange={(event) => setLabels(event.target.value)}
+        />
+      </label>
+      <label className={fields.field}>
+        Format
+        <select value={type} onChange={(event) => setType(event.target.value as FormatType)}>
+          {Object.entries(formatForms).map(([value, { name }]) => (
+            <option key={value} value={value}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      {[...required, ...optional].map((name: FormatField) => (
+        <label key={name} className={fields.field}>
+          {fieldNames[name]}
+          <input
+            required={required.includes(name)}
+            value={values[name] ?? ''}
+            onChange={(event) => setValues((before) => ({ ...before, [name]: event.target.value }))}
+          />
+        </label>
+      ))}
+      <div className={fields.buttons}>
+        <Button onClick={onClose}>Not now</Button>
+        <Button kind="primary" type="submit" disabled={busy || events.length === 0}>
+          {webhook ? 'Save' : 'Create'}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+const labelText = (labels: Readonly<Record<string, string>> = {}) =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
