@@ -26,6 +26,8 @@ export interface Container {
   readonly process: ProcessHandle;
   /** The user and group that its first process runs as, as the host's kernel sees them. */
   user(): Promise<{ uid: number; gid: number }>;
+  /** What the kernel lets it have of memory, in bytes. */
+  memoryLimit(): Promise<number>;
   /** Runs a command inside; rejects unless it ends with 0. */
   exec(command: readonly string[]): Promise<string>;
   /** SIGTERM to its first process, and how that ended. Nothing of it is left then. */
@@ -63,6 +65,15 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
       const status = await readFile(`/proc/${(await readFile(pidFile, 'utf8')).trim()}/status`, 'utf8');
       const first = (key: string) => Number(status.match(new RegExp(`^${key}:\\s+(\\d+)`, 'm'))?.[1]);
       return { uid: first('Uid'), gid: first('Gid') };
+    },
+    async memoryLimit() {
+      const groups = await readFile(`/proc/${(await readFile(pidFile, 'utf8')).trim()}/cgroup`, 'utf8');
+      const [, old] = groups.match(/^\d+:memory:(.*)$/m) ?? [];
+      const [, unified] = groups.match(/^0::(.*)$/m) ?? [];
+      const file = old
+        ? join('/sys/fs/cgroup/memory', old, 'memory.limit_in_bytes')
+        : join('/sys/fs/cgroup', unified ?? '', 'memory.max');
+      return Number(await readFile(file, 'utf8'));
     },
     async exec(command) {
       const { stdout } = await promisify(execFile)(runc, ['exec', '--user', userId, id, ...command]);

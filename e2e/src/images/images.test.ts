@@ -11,7 +11,7 @@ import {
   temporaryFolder,
 } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ComposeModel, canUseCompose, readCompose, root } from '../compose/model.js';
+import { bytes, type ComposeModel, canUseCompose, readCompose, root } from '../compose/model.js';
 import { canUse } from '../engines.js';
 import { type Container, startContainer } from './container.js';
 import { createImageBuilder } from './image-builder.js';
@@ -173,6 +173,7 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
         }),
       );
       expect(await containers[target].user()).toEqual({ uid: 1000, gid: 1000 });
+      expect(await containers[target].memoryLimit()).toBe(bytes(service.mem_limit));
       for (const check of [configs[target].Healthcheck?.Test, service.healthcheck?.test]) {
         await containers[target].exec(check?.slice(1) ?? []);
       }
