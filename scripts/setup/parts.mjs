@@ -46,6 +46,13 @@ const pythonRequests = {
   apk: 'py3-requests',
 };
 
+const pythonVenv = {
+  anyOf: ['the venv package of python3'],
+  apt: 'python3-venv',
+  dnf: 'python3',
+  apk: 'python3',
+};
+
 /** The parts that are not on this machine. */
 export async function missingParts({ engines }) {
   const buildkit = await usableBuildkit();
@@ -58,15 +65,16 @@ export async function missingParts({ engines }) {
   });
   // Images are made from it with nothing beside it, so a busybox that needs shared libraries will not do.
   if (!(await hasStaticBusybox())) missing.push(staticBusybox);
-  if (engines === 'all' && !(await hasRequests())) missing.push(pythonRequests);
+  if (engines === 'all' && (await pythonWith('requests')) === undefined) missing.push(pythonRequests);
+  if (engines === 'all' && (await pythonWith('ensurepip')) === undefined) missing.push(pythonVenv);
   return missing;
 }
 
-/** The system's Python too: it is the one that the distribution's packages are for. */
-async function hasRequests() {
+/** A Python that has a module, or undefined. The system's too: it is the one that the distribution's packages are for. */
+export async function pythonWith(module) {
   for (const python of ['python3', '/usr/bin/python3'])
-    if ((await output(python, ['-c', 'import requests'])) !== undefined) return true;
-  return false;
+    if ((await output(python, ['-c', `import ${module}`])) !== undefined) return python;
+  return undefined;
 }
 
 /** Whether BuildKit can be used without anything being installed: a daemon that answers, or one that root can start. */

@@ -5,6 +5,7 @@ import { buildGoClients } from './go-clients.mjs';
 import { buildGoTools } from './go-tools.mjs';
 import { SetupError, say } from './output.mjs';
 import { missingParts } from './parts.mjs';
+import { installPythonTools } from './python-tools.mjs';
 import { build, installPackages, requireNode } from './workspace.mjs';
 
 /**
@@ -19,6 +20,7 @@ async function setup({ engines }) {
   if (engines === 'all') {
     await buildGoTools();
     await buildGoClients();
+    await installPythonTools();
   }
   await installPackages();
   await build();

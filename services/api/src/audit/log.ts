@@ -69,7 +69,10 @@ export class AuditLog implements Component {
     const { redis, keys } = this.#options;
     const first = Math.max(this.#oldestMs(), since === undefined ? 0 : Date.parse(since));
     const entries: AuditEntryView[] = [];
-    let end = cursor !== undefined ? `(${cursor}` : until !== undefined ? String(Date.parse(until)) : '+';
+    const last = until === undefined ? '+' : String(Math.max(0, Date.parse(until)));
+    // Nothing comes before the first id that may be, and Redis refuses to look there.
+    if (cursor !== undefined && /^0+-0+$/.test(cursor)) return { entries, next: undefined };
+    let end = cursor === undefined ? last : `(${cursor}`;
     for (let runs = 0; runs < maxRuns; runs++) {
       const found = await redis.xrevrange(keys.audit, end, String(first), 'COUNT', run);
       for (const [at, [id, fields]] of found.entries()) {
@@ -80,9 +83,9 @@ export class AuditLog implements Component {
           return { entries, next: at === found.length - 1 && found.length < run ? undefined : id };
         }
       }
-      const last = found.at(-1);
-      if (!last || found.length < run) return { entries, next: undefined };
-      end = `(${last[0]}`;
+      const oldest = found.at(-1);
+      if (!oldest || found.length < run) return { entries, next: undefined };
+      end = `(${oldest[0]}`;
     }
     return { entries, next: end.slice(1) };
   }

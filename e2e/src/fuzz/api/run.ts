@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { findTool } from '@slipway/local';
+import { startFleet } from '@slipway/simulator';
+
+interface FuzzApiOptions {
+  /** Examples that are made for each operation, besides those that cover its schemas one by one; 0 for none. */
+  readonly examples: number;
+  /** How long that may go on; undefined: until all examples were sent. */
+  readonly seconds?: number;
+  readonly seed: string;
+  /** Whether sequences of requests are sent too. */
+  readonly stateful: boolean;
+}
+
+interface Report {
+  readonly ok: boolean;
+  /** What schemathesis has written. */
+  readonly text: string;
+  readonly cases: number;
+}
+
+/**
+ * Has schemathesis send a started Slipway (Redis, an API, a worker, a simulated replica) what its OpenAPI document allows and what it does not, with the
+ * token of the installation and without one. Nothing may be answered with a 5xx, a status, media type or body that the document does not have, nor may
+ * what is wrong be taken.
+ */
+export async function fuzzApi(options: FuzzApiOptions): Promise<Report> {
+  const fleet = await startFleet({ replicas: [{ slots: 4 }], workers: 1 });
+  try {
+    const url = fleet.apis[0]?.url ?? '';
+    const bare = await schemathesis(url, ['--phases', 'coverage', '--seed', options.seed]);
+    if (!bare.ok) return bare;
+    const phases = [
+      'coverage',
+      ...(options.examples > 0 ? ['fuzzing'] : []),
+      ...(options.stateful ? ['stateful'] : []),
+    ];
+    const full = await schemathesis(url, [
+      ...['--header', `Authorization: Bearer ${fleet.token}`, '--seed', options.seed],
+      ...['--phases', phases.join(), '--max-examples', String(Math.max(1, options.examples))],
+      ...(options.seconds === undefined ? [] : ['--max-time', String(options.seconds)]),
+    ]);
+    return { ...full, cases: bare.cases + full.cases };
+  } finally {
+    await fleet.stop();
+  }
+}
+
+/** Also what nobody has an id of, or that has not been uploaded, fits its schema, so it may be refused. */
+const excluded = 'positive_data_acceptance';
+
+async function schemathesis(url: string, args: readonly string[]): Promise<Report> {
+  const program = findTool('schemathesis');
+  if (program === undefined) {
+    throw new Error('schemathesis is missing: run `node scripts/setup.mjs --engines=all`');
+  }
+  const child = spawn(
+    program,
+    [
+      ...['run', `${url}/openapi.json`, '--url', url, '--exclude-checks', excluded],
+      // Its answer goes on for ten minutes.
+      ...['--exclude-operation-id', 'followEvents', '--request-timeout', '30'],
+      ...['--continue-on-failure', '--no-color', '--warnings', 'off', ...args],
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const parts: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => parts.push(part));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('close', resolve);
+  });
+  const text = Buffer.concat(parts).toString('utf8');
+  return { ok: code === 0, text, cases: Number(/(\d+) generated/.exec(text)?.[1] ?? 0) };
+}

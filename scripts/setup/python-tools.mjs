@@ -1,0 +1,37 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ownBin, root, run } from './commands.mjs';
+import { SetupError, say, step } from './output.mjs';
+import { pythonWith } from './parts.mjs';
+
+/** The program, and the exact versions of it and of all that it needs. */
+const program = 'schemathesis';
+const requirements = join(root, 'e2e', 'src', 'fuzz', 'api', 'requirements.txt');
+const folder = join(root, '.cache', program);
+const stamp = join(folder, 'requirements.txt');
+
+/** Installs what the tests use of PyPI into an environment of this checkout alone, unless these very versions are there. */
+export async function installPythonTools() {
+  const wanted = readFileSync(requirements, 'utf8');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
+    say(`${program}: here`);
+    return;
+  }
+  const python = await pythonWith('ensurepip');
+  if (python === undefined) throw new SetupError(`${program} needs python3 with its package venv`);
+  await step(`${program}: pip install`, async () => {
+    rmSync(folder, { recursive: true, force: true });
+    await run(python, ['-m', 'venv', folder]);
+    await run(join(folder, 'bin', 'pip'), [
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '-r',
+      requirements,
+    ]);
+    mkdirSync(ownBin, { recursive: true });
+    rmSync(join(ownBin, program), { force: true });
+    symlinkSync(join(folder, 'bin', program), join(ownBin, program));
+    writeFileSync(stamp, wanted);
+  });
+}
