@@ -13,14 +13,20 @@ export function errorsOf(operation: Operation): ErrorCode[] {
     ...(body || stream ? ofBodies : []),
     ...(takesIdempotencyKey(operation) ? ofKeys : []),
     ...errors,
-    'redis_unavailable',
-    'internal',
+    ...ofAll,
   ];
   return [...new Set(codes)];
 }
 
+const ofAll = [
+  'redis_unavailable',
+  'redis_full',
+  'headers_too_slow',
+  'headers_too_large',
+  'internal',
+] as const;
 const ofTokens = ['unauthorized', 'forbidden', 'too_many_failures', 'rate_limited', 'draining'] as const;
-const ofBodies = ['media_type_unsupported', 'body_incomplete', 'body_too_large'] as const;
+const ofBodies = ['media_type_unsupported', 'body_incomplete', 'body_too_large', 'body_too_slow'] as const;
 const ofKeys = ['idempotency_key_invalid', 'idempotency_key_reused', 'idempotency_key_in_progress'] as const;
 
 /** The responses of an operation that are problems, and 304 where there is an ETag to compare. */
