@@ -21,11 +21,14 @@ const headerOf = ({ traceId, spanId }: ReturnType<typeof upstream>) => `00-${tra
 
 describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (engine) => {
   const test = anyTest.runIf(canUse(engine));
+  /** They are told where they stand only where that is asked for. */
+  const tellsReceivers = engine === 'buildkit';
   const told: IncomingHttpHeaders[] = [];
+  let refusals = 0;
   const receiver = createServer(async (req, res) => {
     await req.toArray();
     told.push(req.headers);
-    res.writeHead(204).end();
+    res.writeHead(refusals-- > 0 ? 500 : 204).end();
   });
   let hook: string;
   let collector: Collector;
@@ -44,7 +47,8 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
           ...collector.env,
           LOCK_DURATION_MS: '3000',
           STALLED_INTERVAL_MS: '1000',
-          WEBHOOK_TRACE_CONTEXT: 'true',
+          WEBHOOK_RETRY_SECONDS: '1',
+          ...(tellsReceivers && { WEBHOOK_TRACE_CONTEXT: 'true' }),
         },
         builder: collector.env,
       },
@@ -155,12 +159,11 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
     }
     const text = JSON.stringify(spans, (_key, value) => (typeof value === 'bigint' ? String(value) : value));
     for (const hidden of ['unspoken', 'hook-token', stack.token]) expect(text).not.toContain(hidden);
-    // The receiver is told where it stands, with what the caller said of itself.
-    const [headers] = told.filter(({ traceparent }) => traceparent?.includes(caller.traceId));
-    expect(headers).toMatchObject({
-      traceparent: `00-${caller.traceId}-${find('worker', 'deliver webhook').spanId}-01`,
-      tracestate: 'ci=7',
-    });
+    // With what the caller said of itself.
+    const header = `00-${caller.traceId}-${find('worker', 'deliver webhook').spanId}-01`;
+    expect(told.map(({ traceparent, tracestate }) => [traceparent, tracestate])).toContainEqual(
+      tellsReceivers ? [header, 'ci=7'] : [undefined, undefined],
+    );
     const log = (name: string) => readFileSync(join(stack.folder, 'logs', `${name}.log`), 'utf8');
     const lines = [log('worker-1'), log('worker-2')].join('\n').split('\n');
     const line = lines.find((each) => each.includes('attempt ended') && each.includes(job.id));
@@ -169,9 +172,14 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
   });
 
   test('of a job that fails say with which code, and are told apart from other traces', async () => {
+    refusals = 1;
     const job = await ended(await post<Job>('/v1/jobs', await specOf('broken', 'RUN exit 3')));
     expect(job.error?.code).toBe('build_failed');
-    const spans = await whole(job);
+    const spans = await whole(job, 2);
+    const deliveries = spans.filter(({ name }) => name === 'deliver webhook');
+    const statuses = deliveries.map(({ attributes }) => attributes['http.response.status_code']);
+    expect(statuses).toEqual([500, 204]);
+    expect(deliveries.map(({ failed: isFailed }) => isFailed)).toEqual([true, false]);
     expect(rootsOf(spans)[0]).toMatchObject({ name: 'POST /v1/jobs', parentSpanId: '', failed: false });
     const failed = spans.filter((span) => span.failed).map(({ name }) => name);
     expect(failed).toEqual(expect.arrayContaining(['attempt', 'POST /build', buildSteps[engine][0]]));

@@ -80,9 +80,8 @@ function headersOf(fields: Fields): ReadonlyMap<string, Secret> {
 }
 
 function httpUrl(raw: string): URL {
-  const url = URL.parse(raw);
-  if (!url || !/^https?:$/.test(url.protocol)) throw new Error('must be an http or https URL');
-  return url;
+  if (!/^https?:/i.test(raw) || !URL.canParse(raw)) throw new Error('must be an http or https URL');
+  return new URL(raw);
 }
 
 /** What the specification makes of an endpoint for all signals. */
