@@ -1,5 +1,6 @@
-import type { Batch, BatchJobEvent } from './batches.js';
+import type { Batch } from './batches.js';
 import { eventStream } from './event-stream.js';
+import type { components } from './schema.js';
 import type { Send } from './send.js';
 
 /** What happens in the installation, as far as the token may see it. */
@@ -12,17 +13,17 @@ export type LiveEvent =
   /** A batch has ended. */
   | { readonly type: 'batch.finished'; readonly position: string; readonly batch: Batch }
   | { readonly type: 'builder'; readonly position: string; readonly builder: LiveBuilder }
+  | { readonly type: 'webhook'; readonly position: string; readonly webhook: LiveWebhook }
   /** Nothing has happened for a while; the stream is alive. */
   | { readonly type: 'idle' };
 
+type Schemas = components['schemas'];
 /** A job that has changed. */
-export type LiveJob = BatchJobEvent & { readonly batch?: string };
+export type LiveJob = Schemas['LiveJob'];
 /** A builder whose circuit has opened or closed. */
-export interface LiveBuilder {
-  readonly url: string;
-  readonly circuit: 'open' | 'closed';
-  readonly at: string;
-}
+type LiveBuilder = Schemas['LiveBuilder'];
+/** An endpoint that was disabled. */
+type LiveWebhook = Schemas['LiveWebhook'];
 
 export interface EventCalls {
   /**
@@ -53,6 +54,7 @@ export function eventCalls({ baseUrl, ...rest }: EventCallsOptions): EventCalls 
         else if (type === 'job') yield { type, position, job: JSON.parse(data) as LiveJob };
         else if (type === 'batch.finished') yield { type, position, batch: JSON.parse(data) as Batch };
         else if (type === 'builder') yield { type, position, builder: JSON.parse(data) as LiveBuilder };
+        else if (type === 'webhook') yield { type, position, webhook: JSON.parse(data) as LiveWebhook };
         else if (type === 'idle') yield { type };
       }
     },

@@ -16,7 +16,7 @@ export {
   type Queue,
 } from './client.js';
 export { ApiError, ConnectionError, type FieldError } from './errors.js';
-export type { LiveBuilder, LiveEvent, LiveJob } from './events.js';
+export type { LiveEvent, LiveJob } from './events.js';
 export type {
   FunctionPage,
   FunctionRequest,

@@ -6,6 +6,7 @@ import type { TemplateStore } from '@slipway/shared/templates';
 import { auditEndpoint } from './audit/endpoints.js';
 import type { AuditLog } from './audit/log.js';
 import { type BatchEndpointsDeps, batchEndpoints } from './batches/endpoints.js';
+import { eventsEndpoint } from './events/endpoints.js';
 import { fleetEndpoints } from './fleet/endpoints.js';
 import { type FunctionBuilderDeps, functionBuilderEndpoint } from './function-builder/endpoint.js';
 import { publicKeyEndpoint } from './function-builder/public-key.js';
@@ -60,6 +61,7 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     ...templateEndpoints(deps),
     rebuildEndpoint(deps),
     ...logEndpoints(deps),
+    eventsEndpoint(deps),
     ...webhookEndpoints(deps),
     ...deliveryEndpoints(deps),
     ...fleetEndpoints(deps),

@@ -46,6 +46,9 @@ export function queriesTouched(events: readonly LiveEvent[]): QueryKey[] {
       case 'builder':
         touch(queryKeys.builders);
         break;
+      case 'webhook':
+        touch(queryKeys.webhooks);
+        break;
       case 'reset':
         touch([]);
         break;

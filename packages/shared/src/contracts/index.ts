@@ -73,6 +73,7 @@ export {
   templateNameSchema,
   type Vcs,
 } from './job-spec.js';
+export { type LiveBuilder, type LiveJob, type LiveWebhook, liveEventSchema } from './live.js';
 export { defaultPool, normalPlatform, platformSchema, poolNameSchema } from './pool.js';
 export { sourceSchema } from './source.js';
 export {

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Server as TlsServer } from 'node:tls';
 import type { Express } from 'express';
 import type { Component } from '../lifecycle/index.js';
 import type { Logger } from '../logger/index.js';
@@ -38,6 +39,7 @@ export function httpServer(options: HttpServerOptions): Component {
     async run(signal) {
       const { settings = defaultHttpSettings } = options;
       const { server, close } = await createBoundedServer({ listener: app, settings, logger });
+      const unused = unusedConnections(server);
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen({ port: options.port, ...(options.host !== undefined && { host: options.host }) }, () =>
@@ -54,10 +56,23 @@ export function httpServer(options: HttpServerOptions): Component {
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeIdleConnections();
+        for (const socket of unused) socket.destroy();
       });
       close();
     },
   };
+}
+
+/** Connections without a request so far, as browsers keep in reserve: Node does not count them as idle, and would wait for them. */
+function unusedConnections(server: Server): ReadonlySet<Socket> {
+  const unused = new Set<Socket>();
+  // With TLS, requests come on the socket above the connection's own.
+  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  server.prependListener('request', ({ socket }) => unused.delete(socket));
+  return unused;
 }
 
 const lingerPollMs = 25;

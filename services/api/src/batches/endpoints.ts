@@ -20,6 +20,7 @@ import { jobPageSchema, maxWaitSeconds } from '../jobs/endpoints.js';
 import { admissionErrors } from '../jobs/errors.js';
 import type { SubmitDeps } from '../jobs/submit.js';
 import { checkRoom } from '../tenants/account.js';
+import { positionSchema, resumePosition } from '../watch/position.js';
 import { batchEvents, type FollowBatchDeps } from './follow.js';
 import { parseItems } from './items.js';
 import { placeItems } from './place-items.js';
@@ -46,11 +47,6 @@ const batchPageSchema = z
     next_cursor: z.string().optional().describe('Absent on the last page'),
   })
   .meta({ id: 'BatchPage' });
-const positionSchema = z
-  .string()
-  .regex(/^\d{1,16}-\d{1,16}$/, 'must be the id of an event')
-  .describe('Only what came after the event with this id');
-
 export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
   const { batches, store, watcher, stopping } = deps;
   const existing = async (id: string, res: Response): Promise<BatchRecord> => {
@@ -279,11 +275,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         errors: ['not_found', 'request_invalid'],
       },
       async ({ params: { id }, query, req, res }) => {
-        const from = req.get('last-event-id') ?? query.after;
-        const after = from === undefined ? undefined : positionSchema.safeParse(from).data;
-        if (from !== undefined && after === undefined) {
-          throw new SlipwayError('request_invalid', 'Last-Event-ID must be the id of an event.');
-        }
+        const after = resumePosition(req, query.after);
         await existing(id, res);
         res.type('text/event-stream').set({
           'Cache-Control': 'no-store',

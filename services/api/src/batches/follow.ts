@@ -3,6 +3,7 @@ import { parseEvents } from '@slipway/shared/events';
 import { type BatchStore, type JobRecord, type JobStore, toBatch } from '@slipway/shared/jobs';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { JobWatcher } from '../watch/job-watcher.js';
+import { jobEvent } from './job-event.js';
 
 export interface FollowBatchDeps {
   readonly store: Pick<JobStore, 'get'>;
@@ -81,24 +82,6 @@ async function describe(events: readonly JobEvent[], { store }: FollowOptions): 
     // One that was removed meanwhile has nothing to show.
     return record ? [{ kind: 'job', position: event.position, job: jobEvent(event, record) }] : [];
   });
-}
-
-function jobEvent({ state, version, at }: JobEvent, { id, spec, ...record }: JobRecord): BatchJobEvent {
-  return {
-    id,
-    state,
-    version,
-    at: new Date(at).toISOString(),
-    image: spec.image,
-    ...(spec.function !== undefined && { function: spec.function }),
-    ...(state === 'succeeded' && {
-      ...(record.result?.digest !== undefined && { digest: record.result.digest }),
-      ...(record.result?.cached && { cached: true }),
-    }),
-    ...((state === 'failed' || state === 'canceled') && {
-      ...(record.error && { code: record.error.code, detail: record.error.detail }),
-    }),
-  };
 }
 
 /** Server-sent events, after the HTML Standard. Only what has a position has an id: there a client goes on. */

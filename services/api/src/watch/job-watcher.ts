@@ -24,6 +24,8 @@ interface Waiter {
 }
 
 const blockMs = 10_000;
+/** Whoever waits for anything at all. No id of a job or batch is empty. */
+const anything = '';
 
 /** Wakes whoever waits for a job, or any job of a batch, to change. One blocking read of the event stream serves all waiters. */
 export class JobWatcher implements Component {
@@ -46,6 +48,11 @@ export class JobWatcher implements Component {
   /** The same, of its end only. */
   end(id: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
     return this.#wait(id, { timeoutMs, signal, onlyEnd: true });
+  }
+
+  /** The same, of anything. */
+  any(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return this.#wait(anything, { timeoutMs, signal, onlyEnd: false });
   }
 
   #wait(jobId: string, { timeoutMs, signal, onlyEnd }: WaitOptions): Promise<void> {
@@ -81,6 +88,7 @@ export class JobWatcher implements Component {
           }
           if (event.kind === 'batch') this.#wake(event.batchId, true);
         }
+        if (streams) this.#wake(anything, true);
       } catch (error) {
         if (signal.aborted) return;
         logger.warn({ err: error }, 'the event stream cannot be read');

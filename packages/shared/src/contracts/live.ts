@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { batchJobEventSchema, batchSchema } from './batch.js';
+import { batchIdSchema } from './job.js';
+import { disabledReasons, endpointIdSchema } from './webhook.js';
+
+const at = z.iso.datetime();
+
+const liveJobSchema = batchJobEventSchema
+  .extend({ batch: batchIdSchema.optional().describe('The batch it belongs to') })
+  .meta({ id: 'LiveJob' });
+export type LiveJob = z.infer<typeof liveJobSchema>;
+
+const liveBuilderSchema = z
+  .object({ url: z.string(), circuit: z.enum(['open', 'closed']), at })
+  .meta({ id: 'LiveBuilder' });
+export type LiveBuilder = z.infer<typeof liveBuilderSchema>;
+
+const liveWebhookSchema = z
+  .object({ id: endpointIdSchema, reason: z.enum(disabledReasons), at })
+  .meta({ id: 'LiveWebhook' });
+export type LiveWebhook = z.infer<typeof liveWebhookSchema>;
+
+/** The data of what `GET /v1/events` tells: of `job`, `batch.finished`, `builder`, `webhook`, and of the others. */
+export const liveEventSchema = z
+  .union([liveJobSchema, batchSchema, liveBuilderSchema, liveWebhookSchema, z.object({})])
+  .meta({ id: 'LiveEvent' });

@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type {
+  Batch,
+  JobEvent,
+  LiveBuilder,
+  LiveJob,
+  LiveWebhook,
+  StreamEvent,
+} from '@slipway/shared/contracts';
+import { parseEvents } from '@slipway/shared/events';
+import { type BatchStore, type JobStore, toBatch } from '@slipway/shared/jobs';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import { jobEvent } from '../batches/job-event.js';
+import type { JobWatcher } from '../watch/job-watcher.js';
+import { isBefore } from '../watch/position.js';
+
+export interface FollowEventsDeps {
+  readonly store: Pick<JobStore, 'get'>;
+  readonly batches: Pick<BatchStore, 'get'>;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly watcher: Pick<JobWatcher, 'any'>;
+}
+
+interface FollowEventsOptions extends FollowEventsDeps {
+  readonly tenant: string;
+  /** Whether it is told of builders, which are the installation's. */
+  readonly seesBuilders: boolean;
+  /** The position after which to go on. */
+  readonly after: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+type LivePart =
+  | { readonly kind: 'ready' | 'reset'; readonly position: string }
+  | { readonly kind: 'job'; readonly position: string; readonly data: LiveJob }
+  | { readonly kind: 'batch.finished'; readonly position: string; readonly data: Batch }
+  | { readonly kind: 'builder'; readonly position: string; readonly data: LiveBuilder }
+  | { readonly kind: 'webhook'; readonly position: string; readonly data: LiveWebhook }
+  | { readonly kind: 'passed'; readonly position: string }
+  | { readonly kind: 'idle' };
+
+/** What is read of the stream at once, and so the most that is held for one who reads slowly. */
+const pageSize = 500;
+/** However much happens, the stream is read no more often: what happened in between comes together. */
+const paceMs = 100;
+const idleAfterMs = 15_000;
+
+/** What happens to the jobs and batches of a tenant, from now or from a position on, without end. */
+async function* follow(options: FollowEventsOptions): AsyncGenerator<LivePart> {
+  const { redis, keys, watcher, after, signal } = options;
+  const [[newest] = []] = await redis.xrevrange(keys.events, '+', '-', 'COUNT', 1);
+  let position = after ?? newest ?? '0-0';
+  yield { kind: 'ready', position };
+  let spokenAt = performance.now();
+  while (!signal.aborted) {
+    const change = watcher.any(idleAfterMs, signal);
+    const entries = await redis.xrange(keys.events, `(${position}`, '+', 'COUNT', pageSize);
+    if (await isTrimmed(position, options)) yield { kind: 'reset', position };
+    for (const part of await describe(parseEvents(entries), options)) {
+      yield part;
+      spokenAt = performance.now();
+    }
+    position = entries.at(-1)?.[0] ?? position;
+    if (performance.now() - spokenAt >= idleAfterMs) {
+      // Whoever comes back need not read again what was not for them.
+      yield entries.length > 0 ? { kind: 'passed', position } : { kind: 'idle' };
+      spokenAt = performance.now();
+    }
+    if (entries.length < pageSize) await change;
+    await sleep(paceMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Whether the stream no longer has what came right after the position. */
+async function isTrimmed(position: string, { redis, keys }: FollowEventsOptions): Promise<boolean> {
+  if (position === '0-0') return false;
+  const [[oldest] = []] = await redis.xrange(keys.events, '-', '+', 'COUNT', 1);
+  return oldest !== undefined && isBefore(position, oldest);
+}
+
+async function describe(
+  events: readonly StreamEvent[],
+  { tenant, seesBuilders, store, batches }: FollowEventsOptions,
+): Promise<LivePart[]> {
+  const parts = await Promise.all(
+    events.map(async (event): Promise<LivePart | undefined> => {
+      const { position, at } = event;
+      switch (event.kind) {
+        case 'job':
+          return await describeJob(event, tenant, store);
+        case 'batch': {
+          const record = await batches.get(event.batchId);
+          if (record?.tenant !== tenant) return undefined;
+          return { kind: 'batch.finished', position, data: toBatch(record, Date.now()) };
+        }
+        case 'builder': {
+          if (!seesBuilders) return undefined;
+          const circuit = event.type === 'builder.circuit_opened' ? 'open' : 'closed';
+          const data = { url: event.replica, circuit, at: new Date(at).toISOString() } as const;
+          return { kind: 'builder', position, data };
+        }
+        case 'webhook': {
+          if (event.tenant !== tenant) return undefined;
+          const data = { id: event.endpointId, reason: event.reason, at: new Date(at).toISOString() };
+          return { kind: 'webhook', position, data };
+        }
+        default:
+          return event satisfies never;
+      }
+    }),
+  );
+  return parts.filter((part) => part !== undefined);
+}
+
+async function describeJob(
+  event: JobEvent,
+  tenant: string,
+  store: FollowEventsDeps['store'],
+): Promise<LivePart | undefined> {
+  const record = await store.get(event.jobId);
+  if (record?.tenant !== tenant) return undefined;
+  const batch = event.batchId === undefined ? {} : { batch: event.batchId };
+  return { kind: 'job', position: event.position, data: { ...jobEvent(event, record), ...batch } };
+}
+
+/** Server-sent events, after the HTML Standard. */
+export async function* liveEvents(options: FollowEventsOptions): AsyncGenerator<string> {
+  for await (const part of follow(options)) {
+    if (part.kind === 'idle') yield 'event: idle\ndata: {}\n\n';
+    else if (part.kind === 'passed') yield `id: ${part.position}\nevent: idle\ndata: {}\n\n`;
+    else {
+      const data = 'data' in part ? JSON.stringify(part.data) : '{}';
+      yield `id: ${part.position}\nevent: ${part.kind}\ndata: ${data}\n\n`;
+    }
+  }
+}
