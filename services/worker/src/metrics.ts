@@ -112,6 +112,14 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
       this.set(leading() ? 1 : 0);
     },
   });
+  const endpointsDisabled = new Counter({
+    name: 'slipway_webhook_endpoints_disabled_total',
+    help: 'Webhook endpoints that were switched off because they take no messages',
+    labelNames: ['reason'],
+    registers,
+  });
+  // So that the first one is an increase.
+  for (const reason of ['gone', 'failing', 'failed_in_a_row'] as const) endpointsDisabled.inc({ reason }, 0);
   return {
     registry,
     attempt: (outcome, seconds) => attempts.observe({ outcome }, seconds),
@@ -147,12 +155,7 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
       labelNames: ['outcome'],
       registers,
     }),
-    endpointsDisabled: new Counter({
-      name: 'slipway_webhook_endpoints_disabled_total',
-      help: 'Webhook endpoints that were switched off because they take no messages',
-      labelNames: ['reason'],
-      registers,
-    }),
+    endpointsDisabled,
     reconciled: new Counter({
       name: 'slipway_reconciled_total',
       help: 'Jobs that the reconciler put back into the queue, by what it found',

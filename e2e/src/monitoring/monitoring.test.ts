@@ -1,0 +1,208 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Stack, startStack } from '../stack.js';
+import {
+  canUsePrometheus,
+  monitoring,
+  type Prometheus,
+  readConfig,
+  readRules,
+  startPrometheus,
+} from './prometheus.js';
+
+const dashboards = join(monitoring, '..', 'grafana', 'dashboards');
+const operations = join(monitoring, '..', '..', 'docs', 'operations.md');
+
+interface Dashboard {
+  readonly title: string;
+  readonly panels: readonly {
+    readonly title: string;
+    readonly datasource: { readonly uid: string };
+    readonly targets: readonly { readonly expr: string; readonly datasource: { readonly uid: string } }[];
+  }[];
+}
+
+async function readDashboards(): Promise<Dashboard[]> {
+  const files = (await readdir(dashboards)).filter((file) => file.endsWith('.json'));
+  return await Promise.all(
+    files.map(async (file) => JSON.parse(await readFile(join(dashboards, file), 'utf8')) as Dashboard),
+  );
+}
+
+test('every alert says how bad it is, and docs/operations.md what to do about it', async () => {
+  const alerts = await readRules('alerts.yml');
+  const text = await readFile(operations, 'utf8');
+  const documented = [...text.matchAll(/^\| `(Slipway\w+)` \|/gm)].map(([, name]) => name);
+  expect(alerts.map(({ alert }) => alert).toSorted()).toEqual(documented.toSorted());
+  for (const { labels } of alerts) expect(labels?.severity).toMatch(/^(critical|warning)$/);
+});
+
+test('every panel asks the data source that is provisioned', async () => {
+  const provisioned = await readFile(
+    join(dashboards, '..', 'provisioning', 'datasources', 'prometheus.yml'),
+    'utf8',
+  );
+  const [, uid] = /^ {4}uid: (\S+)$/m.exec(provisioned) ?? [];
+  for (const { panels } of await readDashboards()) {
+    const asked = panels.flatMap(({ datasource, targets }) => [
+      datasource.uid,
+      ...targets.map((target) => target.datasource.uid),
+    ]);
+    expect(new Set(asked)).toEqual(new Set([uid]));
+  }
+});
+
+describe.runIf(canUsePrometheus)('Prometheus', () => {
+  const promtool = (...args: string[]) => promisify(execFile)('promtool', args, { cwd: monitoring });
+
+  test('takes the configuration and the rules, and each alert fires when it should', async () => {
+    expect((await promtool('check', 'config', 'prometheus.yml')).stdout).toContain('2 rule files found');
+    await promtool('test', 'rules', 'rules.test.yml');
+    const tested = await readFile(join(monitoring, 'rules.test.yml'), 'utf8');
+    for (const { alert } of await readRules('alerts.yml')) expect(tested).toContain(`- name: ${alert}\n`);
+  });
+
+  describe('that scrapes a Slipway at work', () => {
+    let stack: Stack;
+    let prometheus: Prometheus;
+    let closeReceiver: () => void;
+    const stopping = new AbortController();
+    let working: Promise<void>;
+
+    beforeAll(async () => {
+      stack = await startStack({ workers: 2, builders: 2 });
+      const hostsOf = (pattern: RegExp) =>
+        stack.parts.flatMap(({ name, address }) => (pattern.test(name) ? [new URL(address).host] : []));
+      prometheus = await startPrometheus({
+        folder: stack.folder,
+        targets: {
+          'slipway-api': hostsOf(/^api$/),
+          'slipway-worker': hostsOf(/^worker \d$/),
+          'slipway-builder': hostsOf(/^builder \d$/),
+        },
+      });
+      const receiver = createServer((_req, res) => res.writeHead(204).end());
+      await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+      closeReceiver = () => receiver.close();
+      const hook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+      expect((await post('/v1/webhooks', { url: hook, events: ['job.succeeded'] })).status).toBe(201);
+      working = work();
+    });
+    afterAll(async () => {
+      stopping.abort();
+      await working;
+      closeReceiver();
+      await prometheus.stop();
+      await stack.stop();
+    });
+
+    const post = (path: string, json: object) =>
+      stack.call(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(json),
+      });
+
+    /** A few builds a second, of which every other fails by its author's fault, and requests that are refused. */
+    async function work(): Promise<void> {
+      for (let turn = 0; !stopping.signal.aborted; turn++) {
+        const Dockerfile = `FROM scratch\nCOPY ${turn % 2 === 0 ? 'Dockerfile' : 'nothing'} /${turn}\n`;
+        const image = `${stack.registry}/monitoring/function-${turn}:1`;
+        await post('/v1/jobs', { image, source: { files: { Dockerfile } }, function: `function-${turn}` });
+        await stack.call('/v1/jobs/no-such-job');
+        // Not waited for anything: a load that leaves the machine room.
+        await sleep(500, undefined, { signal: stopping.signal }).catch(() => undefined);
+      }
+    }
+
+    /** Waits until every expression has a value; those that stay without one are named. */
+    async function expectData(expressions: ReadonlyMap<string, string>): Promise<void> {
+      const without = new Map(expressions);
+      const ask = async () => {
+        for (const [name, expression] of without) {
+          const samples = await prometheus.query(expression);
+          if (samples.some(({ value }) => value[1] !== 'NaN')) without.delete(name);
+        }
+        return [...without.keys()];
+      };
+      await expect.poll(ask, { timeout: 90_000, interval: 1_000 }).toEqual([]);
+    }
+
+    test('reaches every process', async () => {
+      const jobs = (await readConfig()).scrape_configs.map(({ job_name }) => job_name);
+      const upBy = async () =>
+        (await prometheus.query('sum by (job) (up)'))
+          .map(({ metric, value }) => [metric.job, value[1]])
+          .sort();
+      await expect
+        .poll(upBy, { timeout: 30_000 })
+        .toEqual(jobs.map((job) => [job, job === 'slipway-api' ? '1' : '2']).sort());
+    });
+
+    test('has data for every panel', async () => {
+      const expressions = (await readDashboards()).flatMap(({ title, panels }) =>
+        panels.flatMap((panel) =>
+          panel.targets.map(
+            ({ expr }, at) =>
+              [`${title} / ${panel.title} / ${at}`, expr.replaceAll('$__rate_interval', '1m')] as const,
+          ),
+        ),
+      );
+      expect(expressions.length).toBeGreaterThan(50);
+      await expectData(new Map(expressions));
+    });
+
+    test('has data for every rule, those of alerts in good times too', async () => {
+      const recorded = (await readRules('rules.yml')).map(({ record = '' }) => [record, record] as const);
+      // An alert that is quiet has no data. With `bool` its comparisons say 0 or 1, for whatever they compare.
+      const alerts = (await readRules('alerts.yml')).map(
+        ({ alert = '', expr }) => [alert, expr.replaceAll(/ (==|<|>) /g, ' $1 bool ')] as const,
+      );
+      await expectData(new Map([...recorded, ...alerts]));
+      expect(await prometheus.query('ALERTS{alertstate="firing"}')).toEqual([]);
+    });
+
+    test('says the same of the fleet as the API', async () => {
+      const { builders } = (await (await stack.call('/v1/builders')).json()) as {
+        builders: { url: string }[];
+      };
+      const replicas = await prometheus.query('replica:slipway_slots:max');
+      expect(replicas.map(({ metric }) => metric.replica).sort()).toEqual(
+        builders.map(({ url }) => url).sort(),
+      );
+      expect((await prometheus.query('slipway_workers:max'))[0]?.value[1]).toBe('2');
+      const states = await prometheus.query('sum by (state) (slipway_jobs_ended_total)');
+      expect(states.map(({ metric }) => metric.state).sort()).toEqual(['failed', 'succeeded']);
+    });
+
+    test('and the minute series count the same work', async () => {
+      const stats = async () => {
+        const answer = await stack.call('/v1/stats?minutes=5');
+        const { pools, replicas } = (await answer.json()) as {
+          pools: { points: Record<string, number>[] }[];
+          replicas: { points: Record<string, number>[] }[];
+        };
+        const sum = (rows: typeof pools, what: string) =>
+          rows.reduce(
+            (all, { points }) => all + points.reduce((some, point) => some + (point[what] ?? 0), 0),
+            0,
+          );
+        return [
+          sum(pools, 'succeeded'),
+          sum(pools, 'failed'),
+          sum(pools, 'started'),
+          sum(replicas, 'builds'),
+        ];
+      };
+      await expect
+        .poll(async () => (await stats()).every((count) => count > 1), { timeout: 30_000 })
+        .toBe(true);
+    });
+  });
+});
