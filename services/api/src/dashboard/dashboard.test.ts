@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type RunningApi, startApi } from '../testing/start-api.js';
+import { dashboardPages } from './routes.js';
+import { dashboardFolder, readSite } from './site.js';
+
+const folder = dashboardFolder();
+const maxFirstLoadBytes = 250 * 1024;
+
+interface Chunk {
+  readonly file: string;
+  readonly css?: readonly string[];
+  readonly imports?: readonly string[];
+  readonly isEntry?: boolean;
+}
+
+/** What a page loads with this chunk, before anything else can be shown. */
+function filesOf(chunks: Readonly<Record<string, Chunk>>, key: string, files = new Set<string>()) {
+  const chunk = chunks[key];
+  if (!chunk || files.has(chunk.file)) return files;
+  files.add(chunk.file);
+  for (const css of chunk.css ?? []) files.add(css);
+  for (const next of chunk.imports ?? []) filesOf(chunks, next, files);
+  return files;
+}
+
+describe('the dashboard that was built', () => {
+  const chunks = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Record<string, Chunk>;
+  const entry = Object.keys(chunks).find((key) => chunks[key]?.isEntry) as string;
+  const size = (files: Iterable<string>) =>
+    [...files].reduce((sum, file) => sum + gzipSync(readFileSync(join(folder, file))).length, 0);
+
+  it.each(Object.keys(chunks).filter((key) => /-page\.tsx$/.test(key)))(
+    'loads at most 250 KB to show %s first',
+    (page) => {
+      const files = filesOf(chunks, page, filesOf(chunks, entry));
+      expect(size(files) + size(['index.html'])).toBeLessThanOrEqual(maxFirstLoadBytes);
+    },
+  );
+
+  it('holds nothing inline that its content security policy refuses', () => {
+    const html = readFileSync(join(folder, 'index.html'), 'utf8');
+    expect(html).not.toMatch(/<style|style=|<script(?![^>]*\bsrc=)|\bon\w+=/);
+    expect(html).not.toMatch(/https?:\/\//);
+  });
+});
+
+describe('the API', () => {
+  let api: RunningApi;
+  beforeAll(async () => {
+    api = await startApi(inject('redisUrl'));
+  });
+  afterAll(() => api.stop());
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    fetch(api.url + path, { headers, redirect: 'manual' });
+
+  it.each(dashboardPages.map((page) => page.replaceAll(/:\w+/g, 'x')))(
+    'answers %s with the page',
+    async (path) => {
+      const answer = await get(path);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('content-type')).toContain('text/html');
+      expect(answer.headers.get('cache-control')).toBe('no-cache');
+      expect(answer.headers.get('content-security-policy')).toContain("script-src 'self';");
+      expect(await answer.text()).toContain('<div id="root">');
+    },
+  );
+
+  it('sends files packed, to be kept for good, and tells who has them already', async () => {
+    const [path] = [...(readSite(folder)?.keys() ?? [])].filter((name) => name.endsWith('.js'));
+    const plain = readFileSync(join(folder, path as string));
+    for (const [accepted, encoding] of [
+      ['gzip, br', 'br'],
+      ['gzip', 'gzip'],
+      ['identity', null],
+    ] as const) {
+      const answer = await get(path as string, { 'accept-encoding': accepted });
+      expect(answer.headers.get('content-encoding')).toBe(encoding);
+      expect(answer.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+      expect(Buffer.from(await answer.arrayBuffer()).equals(plain)).toBe(true);
+    }
+    const page = await get('/');
+    await page.body?.cancel();
+    const again = await get('/', { 'if-none-match': page.headers.get('etag') as string });
+    expect(again.status).toBe(304);
+  });
+
+  it('keeps its other addresses as they are', async () => {
+    for (const path of [
+      '/nothing',
+      '/assets/none.js',
+      '/manifest.json',
+      '/batches/x/y',
+      '/../package.json',
+    ]) {
+      const answer = await get(path);
+      expect([path, answer.status, answer.headers.get('content-type')]).toEqual([
+        path,
+        404,
+        'application/problem+json; charset=utf-8',
+      ]);
+    }
+    expect((await get('/v1/jobs')).status).toBe(401);
+    expect(await (await get('/docs')).text()).toContain('swagger');
+    expect((await get('/healthz')).status).toBe(200);
+  });
+});
+
+it('is left out where it was not built', () => {
+  expect(readSite(join(folder, 'none'))).toBeUndefined();
+});

@@ -1,0 +1,32 @@
+import { pagePolicy } from '@slipway/shared/http';
+import { type Request, type Response, Router } from 'express';
+import { dashboardPages } from './routes.js';
+import type { SiteFile } from './site.js';
+
+const yearSeconds = 365 * 24 * 3600;
+
+/** Serves the dashboard: its files, and its page at each of its own addresses. Everything else passes. */
+export function dashboardRouter(site: ReadonlyMap<string, SiteFile>): Router {
+  const router = Router();
+  const page = site.get('/index.html');
+  if (page) router.get([...dashboardPages], (req, res) => send(req, res, page));
+  for (const [path, file] of site) {
+    if (file !== page) router.get(path, (req, res) => send(req, res, file));
+  }
+  return router;
+}
+
+function send(req: Request, res: Response, { type, plain, gzip, brotli, immutable }: SiteFile): void {
+  // Browsers name gzip first, though they take the smaller.
+  const encoding = ['br', 'gzip'].find((name) => req.acceptsEncodings(name));
+  const packed = encoding === 'br' ? brotli : encoding === 'gzip' ? gzip : undefined;
+  res.set({
+    'Content-Type': type,
+    'Cache-Control': immutable ? `public, max-age=${yearSeconds}, immutable` : 'no-cache',
+    'Content-Security-Policy': pagePolicy(),
+    ...(encoding !== undefined && { 'Content-Encoding': encoding }),
+  });
+  res.vary('Accept-Encoding');
+  // Adds an ETag, and answers 304 to whoever has it.
+  res.send(packed ?? plain);
+}
