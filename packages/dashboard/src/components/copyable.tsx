@@ -33,12 +33,27 @@ export function Copyable({ value, children = value, label }: CopyableProps) {
           aria-label={`Copy ${label}`}
           onClick={() => void copy()}
         >
-          {copied ? '✓' : '⧉'}
+          <CopyIcon done={copied} />
         </button>
       )}
       <span className="visually-hidden" role="status">
         {copied ? 'Copied' : ''}
       </span>
     </span>
+  );
+}
+
+function CopyIcon({ done }: { done: boolean }) {
+  return (
+    <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true" focusable="false">
+      <path
+        d={done ? 'M3 8.5l3.2 3.2L13 5' : 'M5.5 5.5h7v8h-7zM10.5 5.5v-3h-7v8h2'}
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.5"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      />
+    </svg>
   );
 }

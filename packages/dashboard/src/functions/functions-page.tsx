@@ -119,7 +119,8 @@ function FunctionRow({ view }: { view: FunctionView }) {
       <td>{last_success && <Time at={last_success.finished_at} />}</td>
       <td>{history.data && <HistoryChart history={history.data} />}</td>
       <td className={styles.image} title={base_images.join(', ')}>
-        <code>{base_images.join(', ')}</code>
+        {base_images.length > 0 && <code>{base_images.join(', ')}</code>}
+        {base_images.length === 0 && last_success && <span className="soft">From scratch</span>}
       </td>
     </tr>
   );

@@ -11,6 +11,12 @@ interface JobFailureProps {
   readonly withoutLog: boolean;
 }
 
+/** Without the command again, which stands above it as the name of the step. */
+function shortDetail(detail: string): string {
+  const end = /^failed to solve: process .* did not complete successfully: (.*)$/s.exec(detail)?.[1];
+  return end === undefined ? detail : `It did not complete successfully: ${end}`;
+}
+
 /** Why a job has failed or was canceled, and what to do about it. */
 export function JobFailure({ error, step, withoutLog }: JobFailureProps) {
   const words = errorWords[error.code];
@@ -21,7 +27,7 @@ export function JobFailure({ error, step, withoutLog }: JobFailureProps) {
         <code>{error.code}</code>
       </h2>
       {step && step.name !== '' && <code className={styles.step}>{step.name}</code>}
-      <p className={styles.detail}>{error.detail}</p>
+      <p className={styles.detail}>{step ? shortDetail(error.detail) : error.detail}</p>
       {words && <p className="soft">{words.remedy}</p>}
       {withoutLog && error.log_tail.length > 0 && (
         <pre className={styles.tail}>{error.log_tail.join('\n')}</pre>

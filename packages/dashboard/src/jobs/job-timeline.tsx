@@ -76,7 +76,7 @@ export function JobTimeline({ job, exportSeconds }: JobTimelineProps) {
               )}
               {', by worker '}
               <code>{worker}</code>
-              {detail !== undefined && outcome !== 'succeeded' && (
+              {detail !== undefined && outcome !== 'succeeded' && detail !== job.error?.detail && (
                 <span className={styles.detail}>{detail}</span>
               )}
             </p>

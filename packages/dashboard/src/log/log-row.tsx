@@ -82,7 +82,7 @@ export function StepRow({ step, open, failed, ended, needle, current, onToggle }
       onClick={() => onToggle(step)}
     >
       <span className={styles.chevron} aria-hidden="true">
-        ▸
+        {step.lines.length > 0 && '▸'}
       </span>
       <span className={styles.icon}>
         <StateIcon state={icons[state]} size={15} />
