@@ -7,7 +7,9 @@ export const dashboardPages: readonly string[] = [
   '/jobs',
   '/jobs/:id',
   '/functions',
+  '/functions/rebuild',
   '/functions/:namespace/:name',
   '/webhooks',
   '/webhooks/:id',
+  '/deliveries/:id',
 ];
