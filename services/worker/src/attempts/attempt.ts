@@ -67,7 +67,7 @@ export class Attempts {
 
   async #withPeeked({ record: peeked, home }: ReadyJob, suspects: boolean): Promise<AttemptResult> {
     const { store, placement, workerName, stopping, tracing } = this.#deps;
-    const phases = new Phases({ now: () => tracing.now() });
+    const phases = new Phases(tracing);
     const prepared = peeked.parts ? undefined : await prepare(peeked, phases, this.#deps);
     const token = randomUUID();
     const wanted = {

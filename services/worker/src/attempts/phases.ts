@@ -10,19 +10,19 @@ interface Phase {
 export class Phases {
   readonly startedAt: number;
   readonly done: Phase[] = [];
-  readonly #now: () => number;
+  readonly #clock: Pick<Tracing, 'now'>;
 
-  constructor({ now }: Pick<Tracing, 'now'>) {
-    this.#now = now;
-    this.startedAt = now();
+  constructor(clock: Pick<Tracing, 'now'>) {
+    this.#clock = clock;
+    this.startedAt = clock.now();
   }
 
   async time<T>(name: string, work: Promise<T>): Promise<T> {
-    const startedAt = this.#now();
+    const startedAt = this.#clock.now();
     try {
       return await work;
     } finally {
-      this.done.push({ name, startedAt, endedAt: this.#now() });
+      this.done.push({ name, startedAt, endedAt: this.#clock.now() });
     }
   }
 }

@@ -1,0 +1,90 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { jobSpecSchema } from '@slipway/shared/contracts';
+import type { JobRecord } from '@slipway/shared/jobs';
+import { createLogger } from '@slipway/shared/logger';
+import { openTracing, type Tracing } from '@slipway/shared/tracing';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { loadConfig } from '../config.js';
+import { AttemptTrace, traceLostAttempt } from './attempt-trace.js';
+import { Phases } from './phases.js';
+
+const replica = 'http://127.0.0.1:8081';
+const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+const spec = jobSpecSchema.parse({ image: 'r.example/a:1', source: { digest: `sha256:${'1'.repeat(64)}` } });
+
+/** A record in its first attempt, or after that has ended. */
+function recordOf(outcome?: 'worker_lost' | 'succeeded'): JobRecord {
+  const at = (ms: number) => new Date(ms).toISOString();
+  const begun = { number: 1, worker: 'w', wait_ms: 10, started_at: at(1_000), replica };
+  return {
+    ...{ id: 'job_1', spec, tenant: 'default', pool: 'default', trace, state: 'running' },
+    ...{ priority: 1, version: 2, createdAt: 990, startedAt: 1_000, attempt: 1, spent: 0, lost: 0 },
+    ...{ finishedAt: undefined, retryAt: undefined, cancelRequested: false },
+    attempts: [{ ...begun, ...(outcome && { outcome, finished_at: at(2_000) }) }],
+    ...{ result: undefined, error: undefined, sealedCallbackSecret: undefined },
+    ...{ batch: undefined, parts: undefined, partOf: undefined },
+  };
+}
+
+/** What is exported of `work`: `name|id|parent|status`. */
+async function exportedBy(work: (tracing: Tracing) => Promise<void> | void): Promise<string[]> {
+  const spans: string[] = [];
+  const server = createServer(async (req, res) => {
+    const { resourceSpans } = JSON.parse(Buffer.concat(await req.toArray()).toString());
+    for (const { name, spanId, parentSpanId, status } of resourceSpans[0].scopeSpans[0].spans) {
+      spans.push([name, spanId, parentSpanId, status.code].join('|'));
+    }
+    res.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    ...{ BLOB_STORE: 'file:///tmp', PAYLOAD_SECRET: 'x', BUILDERS: replica },
+  };
+  const { tracing, close } = await openTracing({
+    config: loadConfig(env).tracing,
+    service: 'worker',
+    logger: () => createLogger({ name: 'test', level: 'silent' }),
+    flushMs: 5_000,
+  });
+  await work(tracing);
+  await close();
+  return spans;
+}
+
+/** An attempt that calls a replica and ends so; what the replica was told. */
+async function attempt(tracing: Tracing, outcome: string): Promise<string> {
+  const made = new AttemptTrace({ tracing, record: recordOf(), phases: new Phases(tracing) });
+  const context = await made.during(() => made.call(replica, (told) => Promise.resolve(told)));
+  made.end({ outcome, replaced: 0 });
+  return String(context?.split('-')[2]);
+}
+
+describe('the spans of an attempt', () => {
+  it('are written by whoever takes the job over under the ids that the lost worker had given out', async () => {
+    let told = '';
+    const own = await exportedBy(async (tracing) => {
+      told = await attempt(tracing, 'succeeded');
+    });
+    const lost = recordOf('worker_lost');
+    const others = await exportedBy((tracing) => traceLostAttempt({ record: lost, number: 1 }, tracing));
+    const ids = (spans: string[]) => spans.map((span) => span.split('|').slice(0, 3).join('|')).sort();
+    expect(ids(others)).toEqual(ids(own.filter((span) => !span.startsWith('wait in queue'))));
+    expect(ids(others)).toContainEqual(expect.stringContaining(`POST /build|${told}|`));
+    expect(others.every((span) => span.endsWith('|2'))).toBe(true);
+  });
+
+  it('are left to that one by a worker that was only frozen', async () => {
+    const exported = await exportedBy(async (tracing) => void (await attempt(tracing, 'stale')));
+    expect(exported.map((span) => span.split('|')[0])).toEqual(['wait in queue']);
+  });
+
+  it('are not written twice for an attempt that its worker has ended after all', async () => {
+    const ended = recordOf('succeeded');
+    const exported = await exportedBy((tracing) => traceLostAttempt({ record: ended, number: 1 }, tracing));
+    expect(exported).toEqual([]);
+  });
+});
