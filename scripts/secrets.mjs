@@ -16,6 +16,7 @@ const contents = {
   'build-secrets-key': curve25519Key,
   'redis-password': () => randomBytes(32).toString('hex'),
   'redis-users.acl': redisUsers,
+  'grafana-password': () => randomBytes(32).toString('hex'),
 };
 for (const [name, make] of Object.entries(contents)) {
   const path = join(folder, name);

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { temporaryFolder } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readConfig } from '../monitoring/prometheus.js';
 import { bytes, type ComposeModel, type ComposeService, canUseCompose, readCompose, root } from './model.js';
 
 const folder = await temporaryFolder();
@@ -25,7 +26,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
   });
 
   test('fits the schema of the Compose Specification, which refuses a file that does not', async () => {
-    expect(Object.keys(model.services)).toHaveLength(10);
+    expect(Object.keys(model.services)).toHaveLength(12);
     const text = await readFile(join(root, 'docker-compose.yml'), 'utf8');
     const wrong = join(folder.path, 'wrong.yml');
     await writeFile(wrong, text.replace('  read_only: true', '  read_onyl: true'));
@@ -123,7 +124,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
 
   test('ports are published on the loopback address alone', () => {
     const ports = Object.values(model.services).flatMap((each) => each.ports ?? []);
-    expect(ports.map(({ target }) => target).sort()).toEqual([5000, 8080]);
+    expect(ports.map(({ target }) => target).sort()).toEqual([3000, 5000, 8080]);
     for (const { host_ip } of ports) expect(host_ip).toBe('127.0.0.1');
   });
 
@@ -185,6 +186,38 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     expect(Object.keys(service('redis').networks)).toEqual(['queue']);
     for (const name of ['queue', 'builders']) expect(model.networks[name]?.internal).toBe(true);
   });
+
+  test('Prometheus and Grafana start when they are asked for, and see metrics and nothing else', async () => {
+    for (const [name, { profiles }] of Object.entries(model.services)) {
+      expect(profiles, name).toEqual(/^(prometheus|grafana)$/.test(name) ? ['monitoring'] : undefined);
+    }
+    expect(Object.keys(service('grafana').networks)).toEqual(['monitoring']);
+    const networksOf = (name: string) => Object.keys(service(name).networks);
+    const own = networksOf('prometheus');
+    const { scrape_configs } = await readConfig();
+    const scraped = scrape_configs.flatMap(({ dns_sd_configs }) =>
+      dns_sd_configs.flatMap(({ names }) => names),
+    );
+    expect(scraped.toSorted()).toEqual(['api', ...named(/^builder-\d$/), 'worker']);
+    for (const name of scraped) {
+      // With two, a replica would have two addresses, and count twice.
+      expect(
+        networksOf(name).filter((network) => own.includes(network)),
+        name,
+      ).toHaveLength(1);
+    }
+    for (const network of ['scrape', 'scrape-builders']) {
+      const seen = Object.keys(model.services).filter((name) => networksOf(name).includes(network));
+      const allowed = network === 'scrape' ? ['api', 'worker'] : named(/^builder-\d$/);
+      expect(seen.toSorted()).toEqual([...allowed, 'prometheus'].toSorted());
+      expect(model.networks[network]?.internal).toBe(true);
+    }
+    const mounted = service('grafana').configs?.filter(({ target }) =>
+      target.startsWith('/etc/grafana/dashboards/'),
+    );
+    const files = await readdir(join(root, 'deploy', 'grafana', 'dashboards'));
+    expect(mounted?.map(({ target }) => basename(target)).toSorted()).toEqual(files.toSorted());
+  });
 });
 
 test('the secrets are written once, behind a folder that only their owner can enter', async () => {
@@ -193,9 +226,14 @@ test('the secrets are written once, behind a folder that only their owner can en
   const run = () => promisify(execFile)(process.execPath, [script, secrets]);
   const read = () =>
     Promise.all(
-      ['api-token', 'payload-secret', 'redis-password', 'build-secrets-key', 'redis-users.acl'].map((name) =>
-        readFile(join(secrets, name), 'utf8'),
-      ),
+      [
+        'api-token',
+        'payload-secret',
+        'redis-password',
+        'build-secrets-key',
+        'redis-users.acl',
+        'grafana-password',
+      ].map((name) => readFile(join(secrets, name), 'utf8')),
     );
   await run();
   const first = await read();
@@ -206,7 +244,8 @@ test('the secrets are written once, behind a folder that only their owner can en
     .digest('hex');
   expect(first[4]).toContain('user default off');
   expect(first[4]).toContain(`user slipway on #${hash} `);
-  expect(new Set(first).size).toBe(5);
+  expect(first[5]).toMatch(/^[0-9a-f]{64}\n$/);
+  expect(new Set(first).size).toBe(6);
   expect((await stat(secrets)).mode & 0o777).toBe(0o700);
   await run();
   expect(await read()).toEqual(first);

@@ -8,6 +8,7 @@ export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export interface ComposeService {
   readonly image: string;
   readonly build?: { readonly dockerfile: string; readonly target: string };
+  readonly profiles?: readonly string[];
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly healthcheck?: { readonly test: readonly string[] };

@@ -71,8 +71,8 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     redisMetrics.watch(
       name,
       connectRedis({
-          ...{ url: config.redisUrl, access: config.redisAccess },
-          ...{ name: `slipway-worker-${name}`, logger, cleanups, mode },
+        ...{ url: config.redisUrl, access: config.redisAccess },
+        ...{ name: `slipway-worker-${name}`, logger, cleanups, mode },
       }),
     );
   const redis = connect('main');
