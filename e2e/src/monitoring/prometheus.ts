@@ -21,7 +21,7 @@ export async function readRules(file: 'rules.yml' | 'alerts.yml'): Promise<Rule[
   return groups.flatMap(({ rules }) => rules);
 }
 
-export interface ScrapeConfig {
+interface ScrapeConfig {
   readonly job_name: string;
   readonly dns_sd_configs: readonly { readonly names: readonly string[]; readonly port: number }[];
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { ConfigError, type TracingConfig } from '../config/index.js';
 import { createLogger, type Logger } from '../logger/index.js';
 import { openTracing, type Tracing } from '../tracing/index.js';
@@ -16,6 +17,8 @@ export interface Component {
 export async function runComponents(components: readonly Component[], signal: AbortSignal): Promise<void> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
+  // Each component listens, some more than once: that many are no leak.
+  setMaxListeners(0, both);
   const failures: unknown[] = [];
   await Promise.all(
     components.map(async (component) => {
