@@ -19,6 +19,8 @@ export type JobPage = Schemas['JobPage'];
 export type Builder = Schemas['Builder'];
 type PublicKey = Schemas['PublicKey'];
 export type Queue = Schemas['Queue'];
+export type Stats = Schemas['Stats'];
+type StatsQuery = NonNullable<operations['getStats']['parameters']['query']>;
 export type AuditPage = Schemas['AuditPage'];
 export type AuditEntry = Schemas['AuditEntry'];
 export type ListAuditQuery = NonNullable<operations['listAudit']['parameters']['query']>;
@@ -66,6 +68,8 @@ export interface Client extends BatchCalls, EventCalls, FunctionCalls, TenantCal
   /** `drain`: the builder finishes what it has and gets no more, until `resume`. Needs the installation's own token. */
   steerBuilder(options: Call & { id: string; verb: 'drain' | 'resume' }): Promise<Builder>;
   queue(options?: Call): Promise<Queue>;
+  /** What was built and how long it waited, over time. Of replicas for tokens with the scope `builders:read`. */
+  stats(options?: Call & { query?: StatsQuery }): Promise<Stats>;
   /** Who changed what, newest first. Needs the scope `admin`. */
   listAudit(options?: Call & { query?: ListAuditQuery }): Promise<AuditPage>;
 }
@@ -170,6 +174,9 @@ export function createClient(options: ClientOptions): Client {
     },
     async listAudit({ query = {}, signal } = {}) {
       return dataOf(await api.GET('/v1/audit', { params: { query }, ...(signal && { signal }) }));
+    },
+    async stats({ query = {}, signal } = {}) {
+      return dataOf(await api.GET('/v1/stats', { params: { query }, ...(signal && { signal }) }));
     },
     async queue({ signal } = {}) {
       return dataOf(await api.GET('/v1/queue', { ...(signal && { signal }) }));

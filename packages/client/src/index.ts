@@ -14,6 +14,7 @@ export {
   type ListAuditQuery,
   type ListJobsQuery,
   type Queue,
+  type Stats,
 } from './client.js';
 export { ApiError, ConnectionError, type FieldError } from './errors.js';
 export type { LiveEvent, LiveJob } from './events.js';

@@ -30,10 +30,12 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     let telling: number | undefined;
     let refreshing: number | undefined;
     const refreshTouched = () => {
-      const keys = [...touched.values()];
-      touched.clear();
-      refreshing = keys.length === 0 ? undefined : window.setTimeout(refreshTouched, refreshEveryMs);
+      // What is being read may already be old: its turn comes when that has ended.
+      const keys = [...touched.values()].filter((queryKey) => queries.isFetching({ queryKey }) === 0);
+      for (const key of keys) touched.delete(key.join('/'));
       refresh(queries, keys);
+      const more = keys.length > 0 || touched.size > 0;
+      refreshing = more ? window.setTimeout(refreshTouched, refreshEveryMs) : undefined;
     };
     const tell = () => {
       telling = undefined;

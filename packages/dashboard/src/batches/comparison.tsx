@@ -1,0 +1,111 @@
+import type { Batch } from '@slipway/client';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from 'react-router';
+import { Loading } from '../components/loading.js';
+import { Section } from '../components/page.js';
+import { Time } from '../components/time.js';
+import { imageName } from '../format/digest.js';
+import { formatDuration } from '../format/duration.js';
+import { queryKeys } from '../live/live-queries.js';
+import { useClient } from '../session/session-context.js';
+import { type Cell, readCells } from './batch-jobs.js';
+import styles from './batches.module.css';
+import { compareRuns, runBefore } from './compare.js';
+
+/** How this batch ended beside the run before; nothing where there is none. */
+export function Comparison({ batch }: { batch: Batch }) {
+  const client = useClient();
+  const others = useQuery({
+    queryKey: [...queryKeys.batches, 'recent'],
+    queryFn: ({ signal }) => client.listBatches({ query: { limit: 200 }, signal }),
+  });
+  const beforeId = runBefore(batch, others.data?.batches ?? []);
+  const before = useQuery({
+    queryKey: queryKeys.batch(beforeId ?? ''),
+    queryFn: ({ signal }) => client.getBatch({ id: beforeId ?? '', signal }),
+    enabled: beforeId !== undefined,
+  });
+  const cells = useQuery({
+    queryKey: queryKeys.batchJobs(batch.id),
+    queryFn: ({ signal }) => readCells(client, batch.id, signal),
+  });
+  const beforeCells = useQuery({
+    queryKey: queryKeys.batchJobs(beforeId ?? ''),
+    queryFn: ({ signal }) => readCells(client, beforeId ?? '', signal),
+    enabled: beforeId !== undefined,
+  });
+  // A run that was removed with age is not there to compare with.
+  if (beforeId === undefined || before.isError || beforeCells.isError) return null;
+  if (!before.data || !beforeCells.data || !cells.data)
+    return <Loading label="Comparing with the run before" />;
+  const { broken, mended, still, added } = compareRuns(cells.data, beforeCells.data);
+  const took = ({ created_at, finished_at }: Batch) =>
+    finished_at === undefined
+      ? 'not finished'
+      : formatDuration(Date.parse(finished_at) - Date.parse(created_at));
+  return (
+    <Section
+      title="Beside the run before"
+      beside={
+        <span className="soft">
+          <Link to={`/batches/${beforeId}`}>
+            {batch.retry_of === undefined ? 'Same labels' : 'What it repeats'}
+          </Link>
+          , <Time at={before.data.created_at} />
+        </span>
+      }
+    >
+      <table className={styles.compare}>
+        <thead>
+          <tr>
+            <td />
+            <th scope="col">Before</th>
+            <th scope="col">This run</th>
+          </tr>
+        </thead>
+        <tbody className="numbers">
+          <tr>
+            <th scope="row">Jobs</th>
+            <td>{before.data.total}</td>
+            <td>{batch.total}</td>
+          </tr>
+          <tr>
+            <th scope="row">Failed</th>
+            <td>{before.data.counts.failed}</td>
+            <td>{batch.counts.failed}</td>
+          </tr>
+          <tr>
+            <th scope="row">Took</th>
+            <td>{took(before.data)}</td>
+            <td>{took(batch)}</td>
+          </tr>
+        </tbody>
+      </table>
+      <Changes title="Fail now" cells={broken} />
+      <Changes title="Succeed now" cells={mended} />
+      <Changes title="Still fail" cells={still} />
+      <Changes title="Were not in it" cells={added} />
+    </Section>
+  );
+}
+
+const mostNamed = 20;
+
+function Changes({ title, cells }: { title: string; cells: readonly Cell[] }) {
+  if (cells.length === 0) return null;
+  return (
+    <div>
+      <h3>
+        {title} ({cells.length})
+      </h3>
+      <ul className={styles.changes}>
+        {cells.slice(0, mostNamed).map((cell) => (
+          <li key={cell.id}>
+            <Link to={`/jobs/${cell.id}`}>{cell.function ?? imageName(cell.image)}</Link>
+          </li>
+        ))}
+        {cells.length > mostNamed && <li className="soft">and {cells.length - mostNamed} more</li>}
+      </ul>
+    </div>
+  );
+}

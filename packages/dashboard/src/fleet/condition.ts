@@ -1,0 +1,21 @@
+import type { Builder } from '@slipway/client';
+
+interface Condition {
+  readonly tone: 'good' | 'warn' | 'bad';
+  readonly sign: string;
+  readonly word: string;
+}
+
+/** The one thing to know first about a replica. */
+export function conditionOf({
+  health,
+  circuit,
+  draining,
+}: Pick<Builder, 'health' | 'circuit' | 'draining'>): Condition {
+  if (health === 'down') return { tone: 'bad', sign: '✕', word: 'Down' };
+  if (circuit === 'open') return { tone: 'bad', sign: '✕', word: 'Circuit open' };
+  if (circuit === 'probing') return { tone: 'warn', sign: '?', word: 'Being probed' };
+  if (draining) return { tone: 'warn', sign: '‖', word: 'Draining' };
+  if (health === 'unknown') return { tone: 'warn', sign: '?', word: 'Not checked yet' };
+  return { tone: 'good', sign: '✓', word: 'Up' };
+}
