@@ -2429,6 +2429,8 @@ export interface components {
              * @description RFC 3339, UTC
              */
             created_at: string;
+            /** @description False when it was kept under another PAYLOAD_SECRET of the installation: remove it, and make another */
+            usable: boolean;
             /** @description The secret itself, which is never shown again */
             secret: string;
         };
@@ -2445,6 +2447,8 @@ export interface components {
              * @description RFC 3339, UTC
              */
             created_at: string;
+            /** @description False when it was kept under another PAYLOAD_SECRET of the installation: remove it, and make another */
+            usable: boolean;
         };
         TokenRequest: {
             /** @description The caller's own unless given; another needs `admin` */

@@ -1,4 +1,4 @@
-import { isTerminal, tenantSettingsSchema } from '@slipway/shared/contracts';
+import { cacheNamespaceArg, isTerminal, tenantSettingsSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
 import { TenantStore } from '@slipway/shared/tenants';
 import { afterEach, beforeEach, expect, inject, it } from 'vitest';
@@ -48,4 +48,17 @@ it('of a tenant no more jobs are built at once than it may have; others go by th
   await expect.poll(async () => (await states()).every(isTerminal), { timeout: 15_000 }).toBe(true);
   expect(await states()).toEqual(own.map(() => 'succeeded'));
   expect(await waiting()).toBe(0);
+});
+
+it('a build sees the cache mounts of its tenant, whatever it says itself', async () => {
+  await installation.startWorker([`${builder.url}#max=1`]);
+  const changes = { image: 'r.example/cached:1', build_args: { A: '1', [cacheNamespaceArg]: 'other' } };
+  for (const tenant of ['team', 'default']) {
+    const id = newId('job');
+    await installation.create(id, { ...changes, force: true }, { tenant: { name: tenant, weight: 1 } });
+    expect((await installation.ended(id)).state).toBe('succeeded');
+  }
+  const [ofTeam, ofDefault] = builder.payloads.map((payload) => payload.toString('latin1'));
+  expect(ofTeam).toContain(`"buildArgs":{"A":"1","${cacheNamespaceArg}":"team"}`);
+  expect(ofDefault).toContain('"buildArgs":{"A":"1"}');
 });

@@ -4,6 +4,12 @@ import { parseImageReference } from './image-reference.js';
 /** Names and shapes of the Function Builder API (protocol.md). */
 export const configEntry = 'com.openfaas.docker.config';
 export const secretsEntry = 'com.openfaas.secrets';
+/**
+ * A build argument that BuildKit takes for itself: what `RUN --mount=type=cache` finds is apart for each value of it, so that
+ * a tenant's steps see nothing that another's have left.
+ */
+export const cacheNamespaceArg = 'BUILDKIT_CACHE_MOUNT_NS';
+
 export const contextFolder = 'context';
 /** The Go SDK reads the stream with a line scanner limited to 64 KiB. */
 export const maxStreamLineBytes = 60 * 1024;

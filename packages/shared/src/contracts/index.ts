@@ -35,6 +35,7 @@ export {
   type BuilderResult,
   type BuilderStatus,
   builderConfigSchema,
+  cacheNamespaceArg,
   configEntry,
   contextFolder,
   maxStreamLineBytes,

@@ -135,6 +135,11 @@ export const payloadSecretSchema = z
     tenant: tenantNameSchema,
     managed_by: z.enum(['api', 'file']),
     created_at: time,
+    usable: z
+      .boolean()
+      .describe(
+        'False when it was kept under another PAYLOAD_SECRET of the installation: remove it, and make another',
+      ),
   })
   .meta({ id: 'PayloadSecret' });
 export type PayloadSecretView = z.infer<typeof payloadSecretSchema>;

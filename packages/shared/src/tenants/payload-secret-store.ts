@@ -13,7 +13,8 @@ export interface PayloadSecretRecord {
   readonly managedBy: 'api' | 'file';
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
-  readonly secret: Secret;
+  /** Undefined when it was sealed under another payload secret of the installation: nothing can be signed with it any more. */
+  readonly secret: Secret | undefined;
 }
 
 interface PayloadSecretStoreOptions {
@@ -45,7 +46,7 @@ export class PayloadSecretStore {
   async create(
     tenant: string,
     { text, managedBy = 'api' }: { text?: string; managedBy?: PayloadSecretRecord['managedBy'] } = {},
-  ): Promise<PayloadSecretRecord> {
+  ): Promise<PayloadSecretRecord & { readonly secret: Secret }> {
     const { redis, keys, sealingKey } = this.#options;
     if ((await redis.hlen(keys.payloadSecrets)) >= maxSecrets) {
       throw new SlipwayError('payload_secret_limit', `No more than ${maxSecrets} may be kept.`);
@@ -71,7 +72,7 @@ export class PayloadSecretStore {
     const { redis, keys, sealingKey } = this.#options;
     const all = Object.entries(await redis.hgetall(keys.payloadSecrets)).map(([id, text]) => {
       const { tenant: whose, managed_by, created_at, sealed } = JSON.parse(text) as Stored;
-      const secret = new Secret(unseal(sealingKey, sealed, `${whose}/${id}`));
+      const secret = opened(sealingKey, sealed, `${whose}/${id}`);
       return { id, tenant: whose, managedBy: managed_by, createdAt: created_at, secret };
     });
     return all
@@ -93,12 +94,23 @@ export class PayloadSecretStore {
   }
 }
 
+function opened(key: Buffer, sealed: string, context: string): Secret | undefined {
+  try {
+    return new Secret(unseal(key, sealed, context));
+  } catch {
+    // The cipher says no more than that it does not fit.
+    return undefined;
+  }
+}
+
 /** What may be shown of it. */
-export function toPayloadSecret({
-  id,
-  tenant,
-  managedBy,
-  createdAt,
-}: PayloadSecretRecord): PayloadSecretView {
-  return { id, tenant, managed_by: managedBy, created_at: new Date(createdAt).toISOString() };
+export function toPayloadSecret(record: PayloadSecretRecord): PayloadSecretView {
+  const { id, tenant, managedBy, createdAt, secret } = record;
+  return {
+    id,
+    tenant,
+    managed_by: managedBy,
+    created_at: new Date(createdAt).toISOString(),
+    usable: secret !== undefined,
+  };
 }

@@ -4,7 +4,15 @@ import { tenantSettingsSchema } from '../contracts/index.js';
 import { Cleanups } from '../lifecycle/index.js';
 import { createLogger } from '../logger/index.js';
 import { connectRedis, type Redis, redisKeys } from '../redis/index.js';
-import { mayPushTo, PayloadSecretStore, TenantStore, TokenStore, tokenHash, toToken } from './index.js';
+import {
+  mayPushTo,
+  PayloadSecretStore,
+  TenantStore,
+  TokenStore,
+  tokenHash,
+  toPayloadSecret,
+  toToken,
+} from './index.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();
@@ -113,7 +121,9 @@ describe('payload secrets', () => {
     const store = new PayloadSecretStore({ redis, keys, sealingKey: Buffer.alloc(32, 1) });
     const made = await store.create('team');
     const given = await store.create('other', { text: 'chosen', managedBy: 'file' });
-    expect((await store.list('team')).map(({ secret }) => secret.reveal())).toEqual([made.secret.reveal()]);
+    expect((await store.list('team')).map(({ secret }) => secret?.reveal())).toEqual([made.secret.reveal()]);
+    const other = new PayloadSecretStore({ redis, keys, sealingKey: Buffer.alloc(32, 2) });
+    expect((await other.list()).map((record) => toPayloadSecret(record).usable)).toEqual([false, false]);
     expect((await store.list()).map(({ id }) => id)).toEqual([made.id, given.id]);
     const stored = await everything(keys.base);
     expect(stored).not.toContain(made.secret.reveal());

@@ -154,7 +154,7 @@ async function writePayloadSecrets(
   let removed = 0;
   for (const { id, tenant, managedBy, secret } of await payloadSecrets.list()) {
     if (managedBy !== 'file') continue;
-    const at = missing.findIndex((one) => one.tenant === tenant && one.text === secret.reveal());
+    const at = missing.findIndex((one) => one.tenant === tenant && one.text === secret?.reveal());
     if (at !== -1) missing.splice(at, 1);
     else if (await payloadSecrets.remove(tenant, id)) removed++;
   }

@@ -108,13 +108,18 @@ export class Directory implements Component {
   /** All who may sign payloads. */
   async signers(): Promise<readonly PayloadSigner[]> {
     if (this.#signers && this.#signers.until > Date.now()) return this.#signers.list;
-    const { payloadSecrets, payloadSecret, tenants } = this.#options;
+    const { payloadSecrets, payloadSecret, tenants, logger } = this.#options;
     const before = this.#changes;
     const owned = [{ tenant: defaultTenantName, secret: payloadSecret }, ...(await payloadSecrets.list())];
     const list = await Promise.all(
       owned.map(async ({ tenant, secret }) => {
         const record = await tenants.get(tenant);
-        return record ? [{ account: toAccount(record), secret }] : [];
+        if (!secret)
+          logger.error(
+            { tenant },
+            'a payload secret was kept under another PAYLOAD_SECRET, and cannot be used',
+          );
+        return record && secret ? [{ account: toAccount(record), secret }] : [];
       }),
     );
     const signers = { list: list.flat(), until: Date.now() + believedMs };

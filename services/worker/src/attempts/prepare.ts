@@ -1,5 +1,5 @@
 import type { Secret } from '@slipway/shared/config';
-import type { BuilderConfig } from '@slipway/shared/contracts';
+import { type BuilderConfig, cacheNamespaceArg, defaultTenantName } from '@slipway/shared/contracts';
 import { infrastructureFault, SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
 import { createPayload, type Payload, type SourceReader } from '@slipway/shared/source';
@@ -43,13 +43,20 @@ export function asSlipwayError(error: unknown): SlipwayError {
   return infrastructureFault(error) ?? new SlipwayError('internal', undefined, { cause: error });
 }
 
-function builderConfig({ spec }: JobRecord): BuilderConfig {
+function builderConfig({ spec, tenant }: JobRecord): BuilderConfig {
+  const buildArgs = argumentsOf(spec.build_args, tenant);
   return {
     image: spec.image,
-    ...(Object.keys(spec.build_args).length > 0 && { buildArgs: spec.build_args }),
+    ...(Object.keys(buildArgs).length > 0 && { buildArgs }),
     ...(spec.platforms.length > 0 && { platforms: spec.platforms }),
     ...(!spec.push && { skipPush: true }),
     ...(spec.sbom && { sbom: true }),
     ...(spec.provenance && { provenance: true }),
   };
+}
+
+/** Whose cache mounts a build sees is not for the build to say. The default tenant has those without a name. */
+function argumentsOf(given: Readonly<Record<string, string>>, tenant: string): Record<string, string> {
+  const { [cacheNamespaceArg]: _chosen, ...others } = given;
+  return tenant === defaultTenantName ? others : { ...others, [cacheNamespaceArg]: tenant };
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cacheNamespaceArg } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
 import { epochOf, withoutEpoch } from '../../builds/epoch.js';
@@ -136,7 +137,8 @@ export class BuildahEngine implements BuildEngine {
     }
     // buildah warns of arguments that the Dockerfile does not know, and every build has this one.
     const knowsEpoch = (await readFile(dockerfile, 'utf8')).includes('SOURCE_DATE_EPOCH');
-    const buildArgs = knowsEpoch ? request.buildArgs : withoutEpoch(request.buildArgs);
+    const { [cacheNamespaceArg]: _ofBuildkit, ...given } = request.buildArgs;
+    const buildArgs = knowsEpoch ? given : withoutEpoch(given);
     return [
       ...fixedArguments,
       ...this.#tlsOptions(),
