@@ -38,6 +38,7 @@ const testTools = [
   { anyOf: ['ip'], apt: 'iproute2', dnf: 'iproute', apk: 'iproute2' },
   { anyOf: ['promtool'], apt: 'prometheus', dnf: 'prometheus', apk: 'prometheus', service: 'prometheus' },
   { anyOf: ['unshare'], apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux' },
+  { anyOf: ['chromium'], apt: 'chromium', dnf: 'chromium', apk: 'chromium' },
 ];
 
 const pythonRequests = {

@@ -37,6 +37,8 @@ import express from 'express';
 import { AuditLog } from './audit/log.js';
 import { recordRequests } from './audit/record-requests.js';
 import type { ApiConfig } from './config.js';
+import { dashboardRouter } from './dashboard/router.js';
+import { dashboardFolder, readSite } from './dashboard/site.js';
 import { apiEndpoints } from './endpoints.js';
 import { GitSources } from './git/git-sources.js';
 import { requireToken } from './http/auth.js';
@@ -79,8 +81,8 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     redisMetrics.watch(
       name,
       connectRedis({
-          ...{ url: config.redisUrl, access: config.redisAccess },
-          ...{ name: `slipway-api-${name}`, logger, cleanups, mode },
+        ...{ url: config.redisUrl, access: config.redisAccess },
+        ...{ name: `slipway-api-${name}`, logger, cleanups, mode },
       }),
     );
   const redis = connect('main', 'request');
@@ -197,6 +199,9 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     stopping: stopping.signal,
   });
 
+  const site = readSite(dashboardFolder());
+  if (!site) logger.warn('the dashboard was not built and is not served; build it with `pnpm build`');
+
   const app = express();
   app.disable('x-powered-by').set('query parser', 'simple');
   app.set('trust proxy', [...config.trustedProxies]);
@@ -213,6 +218,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
       ...(config.metricsPort === undefined && { registry }),
     }),
     docsRouter(openApiDocument(endpoints)),
+    ...(site ? [dashboardRouter(site)] : []),
   );
   const operations = endpoints.map(({ operation }) => operation);
   app.use(['/v1', '/build'], noStore, recordRequests({ log: audit, operations }));

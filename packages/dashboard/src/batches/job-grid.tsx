@@ -40,7 +40,6 @@ export function JobGrid({ cells }: { cells: readonly Cell[] }) {
   return (
     <div className={styles.gridBox}>
       {shown && <Details cell={shown} />}
-      {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: the links in it are what is used; it hears what reaches them */}
       <ul
         ref={grid}
         className={styles.grid}

@@ -112,30 +112,32 @@ export function SeriesChart({ title, times, series, format }: SeriesChartProps) 
         </ul>
       </figcaption>
       <div ref={box} className={styles.box} aria-hidden="true" />
-      <table className="visually-hidden">
-        <caption>{title}</caption>
-        <thead>
-          <tr>
-            <th scope="col">Time</th>
-            {series.map(({ name }) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {times.slice(-10).map((time, at) => (
-            <tr key={time}>
-              <th scope="row">{new Date(time).toLocaleTimeString()}</th>
-              {series.map(({ name, values }) => {
-                const value = values.slice(-10)[at];
-                return <td key={name}>{value === null || value === undefined ? 'none' : format(value)}</td>;
-              })}
+      <div className="visually-hidden">
+        <table>
+          <caption>{title}</caption>
+          <thead>
+            <tr>
+              <th scope="col">Time</th>
+              {series.map(({ name }) => (
+                <th key={name} scope="col">
+                  {name}
+                </th>
+              ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {times.slice(-10).map((time, at) => (
+              <tr key={time}>
+                <th scope="row">{new Date(time).toLocaleTimeString()}</th>
+                {series.map(({ name, values }) => {
+                  const value = values.slice(-10)[at];
+                  return <td key={name}>{value === null || value === undefined ? 'none' : format(value)}</td>;
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </figure>
   );
 }
