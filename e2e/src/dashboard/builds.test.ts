@@ -1,0 +1,322 @@
+import type { Job } from '@slipway/shared/contracts';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dockerfile, makeContext, tarOf } from '../context.js';
+import { type Stack, startStack } from '../stack.js';
+import { type Receiver, startReceiver } from './receiver.js';
+import { openChromium, picture, type SignedIn, seriousFindings, signedIn } from './signed-in.js';
+
+let stack: Stack;
+let browser: Browser;
+beforeAll(async () => {
+  stack = await startStack({ builders: 1, env: { worker: { WEBHOOK_RETRY_SECONDS: '1,1,1' } } });
+  browser = await openChromium();
+});
+afterAll(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+const open = (options: { colours?: 'light' | 'dark'; width?: number } = {}) =>
+  signedIn({ browser, url: stack.url, token: stack.token, ...options });
+
+async function submit(name: string, lines: readonly string[], spec: object = {}): Promise<Job> {
+  const source = await stack.call('/v1/sources', {
+    method: 'POST',
+    body: tarOf(makeContext({ Dockerfile: dockerfile(...lines) })),
+  });
+  const { digest } = (await source.json()) as { digest: string };
+  const answer = await stack.call('/v1/jobs', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      function: name,
+      image: `${stack.registry}/team/${name}:1`,
+      source: { digest },
+      ...spec,
+    }),
+  });
+  expect(answer.status).toBe(202);
+  return (await answer.json()) as Job;
+}
+
+async function build(...given: Parameters<typeof submit>): Promise<Job> {
+  const { id } = await submit(...given);
+  const answer = await stack.call(`/v1/jobs/${id}?wait=60`);
+  return (await answer.json()) as Job;
+}
+
+const failingTest = [
+  'RUN echo "added 214 packages in 2s"',
+  'RUN printf "\\033[32mPASS\\033[0m src/util.test.js\\n\\033[31mFAIL\\033[0m src/handler.test.js\\n  Expected: 200\\n  Received: 500\\n"; exit 1',
+];
+
+describe('the page of a job', () => {
+  it('opens a failed build at the step that failed, in light, dark and narrow', async () => {
+    const job = await build('orders', failingTest, { labels: { team: 'core' } });
+    expect(job.state).toBe('failed');
+    for (const look of [{}, { colours: 'dark' }, { width: 390 }] as const) {
+      const { page, errors, goTo } = await open(look);
+      await goTo(`/jobs/${job.id}`);
+      await page.getByRole('heading', { name: 'The build failed' }).waitFor();
+      await page.getByText('Read the failing step in the log.').waitFor();
+      const log = page.getByRole('region', { name: 'Log', exact: true });
+      const failed = log.getByRole('button', { name: /^failed .*RUN printf/ });
+      await failed.waitFor();
+      expect(await failed.getAttribute('aria-expanded')).toBe('true');
+      expect(await log.getByText('Received: 500', { exact: false }).last().isVisible()).toBe(true);
+      expect(await log.getByRole('button', { name: /added 214/ }).getAttribute('aria-expanded')).toBe(
+        'false',
+      );
+      expect(await seriousFindings(page)).toEqual([]);
+      if (look.width === undefined) await picture(page, `dashboard-job-failed-${look.colours ?? 'light'}`);
+      expect(errors).toEqual([]);
+      await page.context().close();
+    }
+  });
+
+  it('shows what a running build says as it says it, and its end, without being loaded again', async () => {
+    const job = await submit('live', ['RUN for n in 1 2 3 4 5 6; do echo count $n; sleep 0.5; done'], {
+      force: true,
+    });
+    const { page, goTo } = await open();
+    await goTo(`/jobs/${job.id}`);
+    await page.evaluate("document.title = 'not loaded again'; window.stays = true");
+    const log = page.getByRole('region', { name: 'Log', exact: true });
+    await log.getByText('count 2', { exact: true }).waitFor();
+    expect(await log.getByText('count 6', { exact: true }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Following' }).waitFor();
+    await log.getByText('count 6', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Build again' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Following' }).count()).toBe(0);
+    expect(await page.evaluate('window.stays')).toBe(true);
+    await page.context().close();
+  });
+
+  it('cancels a build once it was asked whether it should, and builds it again', async () => {
+    const job = await submit('endless', ['RUN echo begun; sleep 600'], { force: true });
+    const { page, goTo } = await open();
+    await goTo(`/jobs/${job.id}`);
+    await page.getByText('begun', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    await page.getByRole('button', { name: 'Not now' }).click();
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    await page.getByRole('button', { name: 'Cancel the job' }).click();
+    await page.getByRole('heading', { name: 'The job was canceled' }).waitFor();
+    await page.getByRole('button', { name: 'Build again' }).click();
+    await page.waitForURL((url) => url.pathname.startsWith('/jobs/') && !url.pathname.endsWith(job.id));
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    await page.getByRole('button', { name: 'Cancel the job' }).click();
+    await page.getByRole('heading', { name: 'The job was canceled' }).waitFor();
+    await page.context().close();
+  });
+
+  it('says so where there is no such job', async () => {
+    const { page, goTo } = await open();
+    await goTo(`/jobs/job_${'0'.repeat(26)}`);
+    await page.getByText('There is no job').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.context().close();
+  });
+});
+
+describe('a log of 100,000 lines', () => {
+  let job: Job;
+  let shown: SignedIn;
+  beforeAll(async () => {
+    // BuildKit takes 200 KiB of output a second from a step.
+    const line = 'for i in 0 1 2 3; do busybox seq $((i*25000+1)) $(((i+1)*25000)); busybox sleep 1.1; done';
+    job = await build('big', [`RUN ${line}`]);
+    expect(job.state).toBe('succeeded');
+    shown = await open();
+    await shown.goTo(`/jobs/${job.id}`);
+    await shown.page.getByText(/^100,00\d lines/).waitFor();
+  });
+  afterAll(() => shown?.page.context().close());
+  const log = () => shown.page.getByRole('region', { name: 'Log', exact: true });
+  const elements = () => log().locator('*').count();
+
+  it('has no more in the page than can be seen, wherever one scrolls to', async () => {
+    expect(await elements()).toBeLessThan(1_000);
+    for (const share of [0.25, 0.5, 0.75, 1]) {
+      await log().evaluate((box: { scrollTop: number; scrollHeight: number }, part) => {
+        box.scrollTop = box.scrollHeight * part;
+      }, share);
+      const near = share === 1 ? '100000' : String(100_000 * share + 5);
+      await log().locator('span').getByText(near, { exact: true }).waitFor();
+      expect(await elements()).toBeLessThan(1_000);
+    }
+  });
+
+  it('is searched, and goes from match to match by keyboard', async () => {
+    await log().focus();
+    await shown.page.keyboard.press('/');
+    await shown.page.keyboard.type('7777');
+    await shown.page.getByText('1 of 19').waitFor();
+    await log().locator('mark').first().waitFor();
+    await shown.page.keyboard.press('Enter');
+    await shown.page.getByText('2 of 19').waitFor();
+    await log().getByText('17777').first().waitFor();
+    await shown.page.keyboard.press('Shift+Enter');
+    await shown.page.keyboard.press('Shift+Enter');
+    await shown.page.getByText('19 of 19').waitFor();
+    await shown.page.keyboard.press('Escape');
+    expect(await log().locator('mark').count()).toBe(0);
+  });
+
+  it('goes to the lines that an address names, and names those that are chosen', async () => {
+    const { page } = shown;
+    await page.getByRole('searchbox', { name: 'Search the log' }).fill(':50000');
+    await page.keyboard.press('Enter');
+    await log().getByRole('link', { name: 'Line 50000', exact: true }).waitFor();
+    expect(new URL(page.url()).hash).toBe('#L50000');
+    await log()
+      .getByRole('link', { name: 'Line 50003', exact: true })
+      .click({ modifiers: ['Shift'] });
+    await page.waitForURL(/#L50000-L50003$/);
+    await page.reload();
+    await log().getByRole('link', { name: 'Line 50003', exact: true }).waitFor();
+    expect(await elements()).toBeLessThan(1_000);
+  });
+
+  it('is folded by step, and downloaded whole', async () => {
+    const { page } = shown;
+    await page.getByRole('button', { name: 'Unfold all' }).click();
+    await page.getByRole('button', { name: 'Fold all' }).click();
+    await log().getByText('Line 50000').waitFor({ state: 'detached' });
+    expect(await log().getByRole('link').count()).toBe(0);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download' }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe(`${job.id}.log`);
+    const text = (await (await download.createReadStream()).toArray()).join('');
+    expect(text.split('\n').length).toBeGreaterThan(100_000);
+    expect(shown.errors).toEqual([]);
+  });
+});
+
+describe('the pages of jobs and functions', () => {
+  it('list jobs by what the address says, and show new ones by themselves', async () => {
+    const { page, goTo } = await open();
+    await goTo('/jobs?state=failed');
+    const table = page.getByRole('region', { name: 'Jobs' });
+    await table.getByRole('link', { name: 'openfaas-fn/orders' }).waitFor();
+    expect(await table.getByText('succeeded').count()).toBe(0);
+    await page.getByRole('searchbox', { name: 'Label' }).fill('team=none');
+    await page.getByRole('heading', { name: 'No job fits these filters' }).waitFor();
+    expect(new URL(page.url()).search).toBe('?state=failed&label=team%3Dnone');
+    await page.getByRole('button', { name: 'Clear filters' }).click();
+    await table.getByRole('link', { name: 'openfaas-fn/big' }).waitFor();
+    await build('hello', ['RUN echo hello']);
+    await table.getByRole('link', { name: 'openfaas-fn/hello' }).waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.context().close();
+  });
+
+  it('rebuild functions after showing which and why', async () => {
+    await build('hello', ['RUN echo hello']);
+    const { page, errors, goTo } = await open();
+    await goTo('/functions');
+    await page.getByRole('link', { name: 'openfaas-fn/hello' }).waitFor();
+    await page
+      .getByRole('img', { name: /^Last \d+ jobs?: / })
+      .first()
+      .waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await picture(page, 'dashboard-functions');
+    await page.getByRole('link', { name: 'openfaas-fn/hello' }).click();
+    await page.getByRole('heading', { name: 'Last good image' }).waitFor();
+    await page.getByRole('table').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('link', { name: 'Rebuild…' }).click();
+    await page.getByRole('textbox', { name: 'Functions' }).fill('');
+    expect(await page.getByRole('button', { name: 'Show what would be built' }).isDisabled()).toBe(true);
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill('hel*');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: '1 function would be built' }).waitFor();
+    await page.getByText('name matches hel*').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await picture(page, 'dashboard-rebuild');
+    const before = await (await stack.call('/v1/batches')).json();
+    expect(before).toEqual({ batches: [] });
+    await page.getByRole('button', { name: 'Build 1 function' }).click();
+    const link = page.getByRole('link', { name: /^Watch the batch batch_/ });
+    const id = (await link.getAttribute('href'))?.split('/').at(-1);
+    const answer = await stack.call(`/v1/batches/${id}`);
+    expect(await answer.json()).toMatchObject({ id, total: 1 });
+    expect(errors).toEqual([]);
+    await page.context().close();
+  });
+});
+
+describe('the pages of webhooks', () => {
+  let receiver: Receiver;
+  beforeAll(async () => {
+    receiver = await startReceiver();
+  });
+  afterAll(() => receiver.close());
+
+  it('make an endpoint, show its secret once, test it and send the message again', async () => {
+    const { page, errors, goTo } = await open();
+    await goTo('/webhooks');
+    await page.getByRole('heading', { name: 'No endpoints yet' }).waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'New endpoint' }).click();
+    await page.getByRole('textbox', { name: 'URL' }).fill(receiver.url);
+    await page.getByRole('textbox', { name: 'Description' }).fill('CI of the team');
+    await page.getByRole('checkbox', { name: 'job.started' }).check();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Create' }).click();
+    const secret = await page.getByText(/^whsec_/).textContent();
+    await page.getByRole('button', { name: 'I have kept it' }).click();
+    await page.getByRole('link', { name: 'CI of the team' }).click();
+    await page.getByRole('button', { name: 'Send a test' }).click();
+    await page.getByText('HTTP 500').waitFor();
+    await page.getByText('the database is away').waitFor();
+    // The next attempt comes by itself, and so does the page's knowledge of it.
+    await page.getByText('HTTP 204').waitFor({ timeout: 60_000 });
+    await page.getByText('"type": "webhook.test"').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await picture(page, 'dashboard-delivery');
+    const first = page.url();
+    await page.getByRole('button', { name: 'Send again' }).click();
+    await page.waitForURL((url) => url.href !== first);
+    await page.getByText('Sent again from').waitFor();
+    await page.getByText('HTTP 204').waitFor();
+    expect(receiver.ids).toHaveLength(3);
+    expect(new Set(receiver.ids).size).toBe(1);
+    expect(await page.content()).not.toContain(secret);
+    expect(errors).toEqual([]);
+    await page.context().close();
+  });
+
+  it('edit, switch off, enable, rotate, recover and delete', async () => {
+    const { page, goTo } = await open();
+    await goTo('/webhooks');
+    await page.getByRole('link', { name: 'CI of the team' }).click();
+    await page.getByRole('button', { name: 'Edit' }).click();
+    await page.getByRole('textbox', { name: 'Description' }).fill('CI');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('heading', { name: 'CI', exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Rotate secret' }).click();
+    await page.getByRole('button', { name: 'Make another secret' }).click();
+    await page.getByText(/^whsec_/).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByText('Signed with the one before as well').waitFor();
+    await page.getByRole('button', { name: 'Recover…' }).click();
+    await page.getByRole('button', { name: 'Recover', exact: true }).click();
+    await page.getByText('0 messages under way').waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Disable' }).click();
+    await page.getByRole('button', { name: 'Switch it off' }).click();
+    await page.getByText('Off', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Enable' }).click();
+    await page.getByText('On', { exact: true }).waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('button', { name: 'Delete it' }).click();
+    await page.getByRole('heading', { name: 'No endpoints yet' }).waitFor();
+    await page.context().close();
+  });
+});
