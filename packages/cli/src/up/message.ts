@@ -26,6 +26,7 @@ export function upMessage({ slipway, folder, screen, slots }: UpMessage): string
     '',
     ...table(rows),
     '',
+    `Dashboard ${url}/ (sign in with the token below)`,
     `API page  ${url}/docs`,
     `Logs      ${join(folder, 'logs')}`,
     '',

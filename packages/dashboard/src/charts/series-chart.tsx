@@ -21,6 +21,13 @@ interface SeriesChartProps {
 }
 
 const height = 150;
+/** Hours and minutes, from seconds since 1970. */
+const clock = (seconds: number) =>
+  new Date(seconds * 1_000).toLocaleTimeString(undefined, {
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  });
 
 /** Values over time, as lines; the last of each stands beside its name, and all of them in a table for who does not see lines. */
 export function SeriesChart({ title, times, series, format }: SeriesChartProps) {
@@ -50,7 +57,7 @@ export function SeriesChart({ title, times, series, format }: SeriesChartProps) 
         legend: { show: false },
         cursor: { y: false, points: { size: 6 } },
         axes: [
-          { ...axis, grid: { show: false }, space: 70 },
+          { ...axis, grid: { show: false }, space: 70, size: 28, values: (_plot, ticks) => ticks.map(clock) },
           {
             ...axis,
             size: 62,
