@@ -104,7 +104,9 @@ describe('the batches', () => {
     await page.locator('[data-id][data-state="running"]').first().waitFor();
     await expect.poll(() => page.locator('[data-id][data-state="succeeded"]').count()).toBeGreaterThan(100);
     await picture(page, 'dashboard-batch');
-    await expect.poll(() => page.locator('[data-id][data-state="succeeded"]').count(), { timeout: 60_000 }).toBe(488);
+    await expect
+      .poll(() => page.locator('[data-id][data-state="succeeded"]').count(), { timeout: 60_000 })
+      .toBe(488);
     await page.getByText('Finished', { exact: true }).waitFor();
     const smooth = await page.evaluate(
       'JSON.stringify({ longTasksMs: window.longTasks, framesPerSecond: Math.round(window.frames / (performance.now() - window.since) * 1000) })',
@@ -113,7 +115,7 @@ describe('the batches', () => {
     expect(await page.locator('[data-id][data-state="failed"]').count()).toBe(12);
     await page.getByText('Beside the run before').waitFor();
 
-    await page.getByLabel('Only failures (12)').check();
+    await page.getByLabel('Only failures (12)').click();
     await expect.poll(() => cells.count()).toBe(12);
     expect(page.url()).toContain('show=failed');
     await cells.first().focus();
@@ -136,8 +138,11 @@ describe('the batches', () => {
           .getByRole('img', { name: /succeeded/ })
           .first()
           .waitFor();
+        // What fades in has less contrast for a moment.
+        await expect.poll(() => again.page.getByText(/^(Loading|Comparing)/).count()).toBe(0);
         expect(await seriousFindings(again.page)).toEqual([]);
         expect(await isTooWide(again.page)).toBe(false);
+        if (look !== looks[1]) continue;
         const name = path === '/batches' ? 'dashboard-batches' : 'dashboard-batch-ended';
         await picture(
           again.page,

@@ -49,7 +49,10 @@ export function BatchPage() {
 
 function BatchView({ batch }: { batch: Batch }) {
   const { id, counts, created_at, finished_at, estimated_end_at, jobs_per_minute, labels, total } = batch;
-  const rate = jobs_per_minute === undefined ? '–' : `${jobs_per_minute.toLocaleString('en')} a minute`;
+  const rate =
+    jobs_per_minute === undefined
+      ? '–'
+      : `${jobs_per_minute.toLocaleString('en', { maximumSignificantDigits: 3 })} a minute`;
   return (
     <Page
       title={`Batch of ${count(total, 'job')}`}
@@ -117,7 +120,9 @@ function Jobs({ batch: { id, counts } }: { batch: Batch }) {
           <input
             type="checkbox"
             checked={onlyFailures}
-            onChange={(event) => setParams(event.target.checked ? { show: 'failed' } : {}, { replace: true })}
+            onChange={(event) =>
+              setParams(event.target.checked ? { show: 'failed' } : {}, { replace: true, flushSync: true })
+            }
           />
           Only failures ({counts.failed})
         </label>

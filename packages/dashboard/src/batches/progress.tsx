@@ -3,7 +3,7 @@ import { StateIcon } from '../components/state-icon.js';
 import styles from './batches.module.css';
 
 /** In the order in which they are drawn: what has ended first. */
-export const statesInOrder = [
+const statesInOrder = [
   'succeeded',
   'failed',
   'canceled',

@@ -4,7 +4,7 @@ import 'uplot/dist/uPlot.min.css';
 import { useShownTheme } from '../layout/theme.js';
 import styles from './series-chart.module.css';
 
-export interface Series {
+interface Series {
   readonly name: string;
   /** A variable of tokens.css. */
   readonly colour: `--${string}`;
