@@ -3,13 +3,7 @@ import { StateIcon } from '../components/state-icon.js';
 import styles from './batches.module.css';
 
 /** In the order in which they are drawn: what has ended first. */
-const statesInOrder = [
-  'succeeded',
-  'failed',
-  'canceled',
-  'running',
-  'queued',
-] as const satisfies JobState[];
+const statesInOrder = ['succeeded', 'failed', 'canceled', 'running', 'queued'] as const satisfies JobState[];
 
 /** How far a batch is: one bar, a part for each state. */
 export function ProgressBar({ batch: { counts, total } }: { batch: Pick<Batch, 'counts' | 'total'> }) {
