@@ -7,7 +7,7 @@ export interface Part {
   readonly to: number;
 }
 
-export interface AttemptBars {
+interface AttemptBars {
   readonly number: number;
   readonly parts: readonly Part[];
 }

@@ -1,5 +1,5 @@
 /** One of the sixteen colours of a terminal, or any other as `#rrggbb`. */
-export type Colour = number | `#${string}`;
+type Colour = number | `#${string}`;
 
 /** How text is set, after ECMA-48's SGR. */
 export interface TextStyle {

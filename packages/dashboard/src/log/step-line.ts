@@ -22,12 +22,6 @@ export function splitSeconds(text: string): { name: string; seconds: number } | 
   return match ? { name: match[1] ?? '', seconds: Number(match[2]) } : undefined;
 }
 
-/** `[ship 15/16] RUN npm test` in its parts. */
-export function splitStepName(name: string): { place: string; text: string } {
-  const match = /^\[([^\]]{1,120})\] (.*)$/.exec(name);
-  return match ? { place: match[1] ?? '', text: match[2] ?? '' } : { place: '', text: name };
-}
-
 /** Steps of the builder itself: loading the Dockerfile, resolving images, exporting. Nobody wrote them. */
 export const isInternal = (name: string) =>
   name.startsWith('[internal]') || name.startsWith('[auth]') || isExport(name);
