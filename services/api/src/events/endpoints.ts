@@ -47,7 +47,7 @@ export function eventsEndpoint(deps: EventEndpointDeps): Endpoint {
         });
       }
       open.set(name, others + 1);
-      // By hand: AbortSignal.any loses signals of timeouts in Node.js 20 (nodejs/node#54614).
+      // By hand: AbortSignal.any may lose the abort of a timeout in Node.js 20 (nodejs/node#57736).
       const ending = new AbortController();
       const { signal } = ending;
       const end = () => ending.abort();
