@@ -346,8 +346,8 @@ describe('the API', () => {
     await submitted();
     expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
     expect((await fetch(`${api.url}/readyz`)).status).toBe(200);
-    const metrics = await (await fetch(`${api.url}/metrics`)).text();
-    expect(metrics).toMatch(/slipway_jobs\{state="queued"\} [1-9]/);
+    const metrics = async () => await (await fetch(`${api.url}/metrics`)).text();
+    await expect.poll(metrics, { timeout: 10_000 }).toMatch(/slipway_fleet_jobs\{state="queued"\} [1-9]/);
     expect(metrics).toContain('route="/v1/jobs"');
   });
 
