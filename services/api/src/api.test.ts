@@ -348,7 +348,7 @@ describe('the API', () => {
     expect((await fetch(`${api.url}/readyz`)).status).toBe(200);
     const metrics = async () => await (await fetch(`${api.url}/metrics`)).text();
     await expect.poll(metrics, { timeout: 10_000 }).toMatch(/slipway_fleet_jobs\{state="queued"\} [1-9]/);
-    expect(metrics).toContain('route="/v1/jobs"');
+    expect(await metrics()).toContain('route="/v1/jobs"');
   });
 
   it('describes itself: each path, each schema, no reference into nowhere', async () => {
