@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startRedis } from '@slipway/local';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { type JobSpec, jobSpecSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
@@ -10,7 +11,7 @@ import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { createSourceStore, packFiles, SourceOwners, SourceUses } from '@slipway/shared/source';
 import { TemplateStore } from '@slipway/shared/templates';
-import { afterEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SourceCollection } from './source-collection.js';
 
 const logger = createLogger({ name: 'test', level: 'fatal' });
@@ -22,6 +23,13 @@ afterEach(async () => {
   for (const step of cleanups.splice(0).reverse()) await step();
 });
 
+// One for these tests: a round reads all keys of the server, and other tests have many there.
+let server: Awaited<ReturnType<typeof startRedis>>;
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.stop());
+
 let prefixes = 0;
 
 async function setUp() {
@@ -30,7 +38,7 @@ async function setUp() {
   const owned = new Cleanups();
   cleanups.push(() => owned.run(logger));
   const redis = connectRedis({
-    url: inject('redisUrl'),
+    url: server.url,
     name: 'test',
     logger,
     cleanups: owned,
