@@ -17,7 +17,7 @@ describe('a problem', () => {
   it.each([
     [Object.assign(new Error('write'), { code: 'ENOSPC' }), 'storage_full', 507],
     [Object.assign(new Error('x'), { name: 'MaxRetriesPerRequestError' }), 'redis_unavailable', 503],
-    [Object.assign(new Error('OOM command not allowed'), { name: 'ReplyError' }), 'redis_unavailable', 503],
+    [Object.assign(new Error('OOM command not allowed'), { name: 'ReplyError' }), 'redis_full', 507],
     [new Error('Connection is closed.'), 'redis_unavailable', 503],
     [new Error('Command timed out'), 'redis_unavailable', 503],
   ])('recognises %s', (error, code, status) => {
