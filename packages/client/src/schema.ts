@@ -2263,6 +2263,8 @@ export interface components {
                     succeeded: number;
                     failed: number;
                     canceled: number;
+                    /** @description Jobs that waited, on average over the point. Absent where nobody looked */
+                    queued_mean?: number;
                     /** @description Attempts begun */
                     started: number;
                     /** @description Of the attempts begun: how long each job had waited. Absent where none began */

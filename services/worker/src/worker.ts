@@ -38,6 +38,7 @@ import { Capacity } from './leader/capacity.js';
 import { DeliverySweep } from './leader/deliveries.js';
 import { DeliveryRetention } from './leader/delivery-retention.js';
 import { Leader } from './leader/leader.js';
+import { QueueDepth } from './leader/queue-depth.js';
 import { Reconciler } from './leader/reconciler.js';
 import { Retention } from './leader/retention.js';
 import { SourceCollection } from './leader/source-collection.js';
@@ -152,6 +153,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
   const duties = [
     new HealthDuty({ registry, discovery, dispatcher: builderAgent }),
     new Capacity({ registry, builds, logger }),
+    new QueueDepth({ registry, store, tally }),
     new Reconciler({ redis, keys, store, builds, metrics, logger }),
     new Batches({ batches, store, dequeue: (id) => builds.remove(id), logger }),
     new Retention({ store, blobs, config: config.retention, now: Date.now, logger }),

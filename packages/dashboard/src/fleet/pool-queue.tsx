@@ -20,6 +20,13 @@ export function PoolQueue({ pool, stats }: PoolQueueProps) {
     const aMinute = 60 / (stats?.step_seconds ?? 60);
     return {
       times,
+      depth: [
+        {
+          name: 'wait on average',
+          colour: '--running',
+          values: points.map((point) => point.queued_mean ?? null),
+        },
+      ],
       throughput: [
         {
           name: 'succeeded',
@@ -63,6 +70,7 @@ export function PoolQueue({ pool, stats }: PoolQueueProps) {
         />
       </Figures>
       <div className={styles.charts}>
+        <SeriesChart title="Jobs that wait" times={charts.times} series={charts.depth} format={whole} />
         <SeriesChart title="Jobs a minute" times={charts.times} series={charts.throughput} format={whole} />
         <SeriesChart
           title="Wait before a build"

@@ -11,6 +11,11 @@ const poolPointSchema = z.object({
   succeeded: count.describe('Jobs that ended so'),
   failed: count,
   canceled: count,
+  queued_mean: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('Jobs that waited, on average over the point. Absent where nobody looked'),
   started: count.describe('Attempts begun'),
   wait_p50_ms: quantile.describe(
     'Of the attempts begun: how long each job had waited. Absent where none began',

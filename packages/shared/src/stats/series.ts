@@ -64,7 +64,9 @@ function poolPoint(sums: ReadonlyMap<string, number>): PoolPoint {
   const waits = bucketsOf(sums, 'w');
   const times = bucketsOf(sums, 'b');
   const builds = count('builds');
+  const looks = count('looks');
   return {
+    queued_mean: looks === 0 ? undefined : Math.round((10 * count('queued')) / looks) / 10,
     succeeded: count('succeeded'),
     failed: count('failed'),
     canceled: count('canceled'),

@@ -52,6 +52,8 @@ describe('the series', () => {
 
   it('add up what several workers have counted, by minute, pool and replica', async () => {
     const [one, other] = [create(), create()];
+    one.tally.waiting('default', 3);
+    other.tally.waiting('default', 4);
     one.tally.started('default', 100);
     one.tally.built('default', 300);
     one.tally.jobEnded('default', 'succeeded');
@@ -70,8 +72,8 @@ describe('the series', () => {
     const { step, times, pools, replicas } = await one.store.read(3, now);
     expect({ step, times }).toEqual({ step: 1, times: [start - minuteMs, start, now] });
     expect(pools.get('default')).toMatchObject([
-      { succeeded: 0, started: 0, wait_p50_ms: undefined, build_mean_ms: undefined },
-      { succeeded: 1, failed: 1, canceled: 0, started: 1, builds: 2, build_mean_ms: 200 },
+      { succeeded: 0, queued_mean: undefined, started: 0, wait_p50_ms: undefined, build_mean_ms: undefined },
+      { succeeded: 1, failed: 1, canceled: 0, queued_mean: 3.5, started: 1, builds: 2, build_mean_ms: 200 },
       { succeeded: 1, failed: 0 },
     ]);
     expect(pools.get('default')?.[1]?.wait_p95_ms).toBeGreaterThan(66);

@@ -37,6 +37,12 @@ export class Tally {
     this.#add(`p:${pool}:${state}`, 1);
   }
 
+  /** Somebody has looked how many jobs wait. */
+  waiting(pool: string, jobs: number): void {
+    this.#add(`p:${pool}:looks`, 1);
+    this.#add(`p:${pool}:queued`, jobs);
+  }
+
   /** An attempt has begun, for a job that had waited so long. */
   started(pool: string, waitMs: number): void {
     this.#add(`p:${pool}:started`, 1);

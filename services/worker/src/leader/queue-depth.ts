@@ -1,0 +1,26 @@
+import type { JobStore } from '@slipway/shared/jobs';
+import type { ReplicaRegistry } from '@slipway/shared/replicas';
+import type { Tally } from '@slipway/shared/stats';
+import type { Duty } from './leader.js';
+
+interface QueueDepthOptions {
+  readonly registry: Pick<ReplicaRegistry, 'pools'>;
+  readonly store: Pick<JobStore, 'queue'>;
+  readonly tally: Pick<Tally, 'waiting'>;
+}
+
+/** Looks now and then how many jobs wait for each pool, for the series that charts are drawn from. */
+export class QueueDepth implements Duty {
+  readonly name = 'queue depth';
+  readonly everyMs = 5_000;
+  readonly #options: QueueDepthOptions;
+
+  constructor(options: QueueDepthOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { registry, store, tally } = this.#options;
+    for (const { name } of await registry.pools()) tally.waiting(name, (await store.queue(name)).queued);
+  }
+}
