@@ -4,14 +4,14 @@ import { scenarios } from './chaos/scenarios/index.js';
 
 /** Small loads, short locks and outages: what CI has time for. `pnpm chaos` runs them long, with other seeds. */
 const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
-  R1: { jobs: 400, runs: 0 },
+  R1: { jobs: 250, runs: 0 },
   R2: { jobs: 0, runs: 1 },
   R3: { jobs: 6, runs: 1 },
-  R4: { jobs: 60, runs: 3 },
-  R5: { jobs: 200, runs: 3 },
+  R4: { jobs: 60, runs: 2 },
+  R5: { jobs: 150, runs: 2 },
   R6: { jobs: 150, runs: 0 },
-  R7: { jobs: 300, runs: 1 },
-  R8: { jobs: 150, runs: 0 },
+  R7: { jobs: 200, runs: 1 },
+  R8: { jobs: 80, runs: 0 },
   R9: { jobs: 20, runs: 1 },
   R10: { jobs: 100, runs: 0 },
   R11: { jobs: 1, runs: 50 },
