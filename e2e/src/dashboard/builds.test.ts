@@ -61,13 +61,9 @@ describe('the page of a job', () => {
       await page.getByRole('heading', { name: 'The build failed' }).waitFor();
       await page.getByText('Read the failing step in the log.').waitFor();
       const log = page.getByRole('region', { name: 'Log', exact: true });
-      const failed = log.getByRole('button', { name: /^failed .*RUN printf/ });
-      await failed.waitFor();
-      expect(await failed.getAttribute('aria-expanded')).toBe('true');
-      expect(await log.getByText('Received: 500', { exact: false }).last().isVisible()).toBe(true);
-      expect(await log.getByRole('button', { name: /added 214/ }).getAttribute('aria-expanded')).toBe(
-        'false',
-      );
+      await log.getByRole('button', { name: /^failed .*RUN printf/, expanded: true }).waitFor();
+      await log.getByText('Received: 500', { exact: false }).last().waitFor();
+      await log.getByRole('button', { name: /added 214/, expanded: false }).waitFor();
       expect(await seriousFindings(page)).toEqual([]);
       if (look.width === undefined) await picture(page, `dashboard-job-failed-${look.colours ?? 'light'}`);
       expect(errors).toEqual([]);
@@ -88,7 +84,7 @@ describe('the page of a job', () => {
     await page.getByRole('button', { name: 'Following' }).waitFor();
     await log.getByText('count 6', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Build again' }).waitFor();
-    expect(await page.getByRole('button', { name: 'Following' }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Following' }).waitFor({ state: 'detached' });
     expect(await page.evaluate('window.stays')).toBe(true);
     await page.context().close();
   });
@@ -161,7 +157,7 @@ describe('a log of 100,000 lines', () => {
     await shown.page.keyboard.press('Shift+Enter');
     await shown.page.getByText('19 of 19').waitFor();
     await shown.page.keyboard.press('Escape');
-    expect(await log().locator('mark').count()).toBe(0);
+    await log().locator('mark').first().waitFor({ state: 'detached' });
   });
 
   it('goes to the lines that an address names, and names those that are chosen', async () => {
@@ -169,7 +165,7 @@ describe('a log of 100,000 lines', () => {
     await page.getByRole('searchbox', { name: 'Search the log' }).fill(':50000');
     await page.keyboard.press('Enter');
     await log().getByRole('link', { name: 'Line 50000', exact: true }).waitFor();
-    expect(new URL(page.url()).hash).toBe('#L50000');
+    await page.waitForURL(/#L50000$/);
     await log()
       .getByRole('link', { name: 'Line 50003', exact: true })
       .click({ modifiers: ['Shift'] });
@@ -205,7 +201,7 @@ describe('the pages of jobs and functions', () => {
     expect(await table.getByText('succeeded').count()).toBe(0);
     await page.getByRole('searchbox', { name: 'Label' }).fill('team=none');
     await page.getByRole('heading', { name: 'No job fits these filters' }).waitFor();
-    expect(new URL(page.url()).search).toBe('?state=failed&label=team%3Dnone');
+    await page.waitForURL(/\?state=failed&label=team%3Dnone$/);
     await page.getByRole('button', { name: 'Clear filters' }).click();
     await table.getByRole('link', { name: 'openfaas-fn/big' }).waitFor();
     await build('hello', ['RUN echo hello']);
@@ -231,7 +227,7 @@ describe('the pages of jobs and functions', () => {
     expect(await seriousFindings(page)).toEqual([]);
     await page.getByRole('link', { name: 'Rebuild…' }).click();
     await page.getByRole('textbox', { name: 'Functions' }).fill('');
-    expect(await page.getByRole('button', { name: 'Show what would be built' }).isDisabled()).toBe(true);
+    await page.getByRole('button', { name: 'Show what would be built', disabled: true }).waitFor();
     await page.getByRole('textbox', { name: 'Name', exact: true }).fill('hel*');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: '1 function would be built' }).waitFor();

@@ -117,7 +117,7 @@ describe('the batches', () => {
 
     await page.getByLabel('Only failures (12)').click();
     await expect.poll(() => cells.count()).toBe(12);
-    expect(page.url()).toContain('show=failed');
+    await page.waitForURL(/show=failed/);
     await cells.first().focus();
     await page.keyboard.press('ArrowRight');
     expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe(
