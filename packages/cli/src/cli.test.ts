@@ -267,10 +267,13 @@ describe('status', () => {
       job('running', { cancel_requested: true }),
     ];
     const { env } = await serve({
-      'GET /v1/jobs?limit=3&state=failed&function=x&image=r.example%2Fx&label=a%3D1': json(200, {
-        jobs,
-        next_cursor: 'job_0',
-      }),
+      'GET /v1/jobs?limit=3&state=failed&function=x&image=r.example%2Fx&batch=batch_1&label=a%3D1': json(
+        200,
+        {
+          jobs,
+          next_cursor: 'job_0',
+        },
+      ),
     });
     const options = [
       '--limit',
@@ -281,6 +284,8 @@ describe('status', () => {
       'x',
       '--image',
       'r.example/x',
+      '--batch',
+      'batch_1',
       '--label',
       'a=1',
     ];

@@ -112,6 +112,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
       .addOption(new Option('--state <state>', 'only jobs in this state').choices(states))
       .option('--function <[namespace/]name>', 'only jobs for this function')
       .option('--image <reference>', 'only jobs for the repository of this image')
+      .option('--batch <id>', 'only jobs of this batch')
       .option('--label <name=value>', 'only jobs with this label; may be repeated', label)
       .option('--limit <count>', 'how many', whole({ min: 1, max: 200 }), 20)
       .option('--json', 'print JSON, and errors too')

@@ -2968,6 +2968,8 @@ export interface operations {
                 function?: string;
                 /** @description All jobs for the repository of this reference */
                 image?: string;
+                /** @description All jobs of this batch */
+                batch?: string;
                 /** @description name=value; may be repeated, all must fit */
                 label?: string | string[];
                 limit?: number;

@@ -225,7 +225,15 @@ describe('a job', () => {
     );
     expect(rest.jobs.map(({ id }) => id)).toEqual(ids.slice(3));
     expect(rest.next_cursor).toBeUndefined();
-    for (const query of ['state=done', 'limit=0', 'image=UPPER', 'label=x', 'nonsense=1', 'cursor=1']) {
+    for (const query of [
+      'state=done',
+      'limit=0',
+      'image=UPPER',
+      'label=x',
+      'batch=x',
+      'nonsense=1',
+      'cursor=1',
+    ]) {
       expect((await problem(await api.call(`/v1/jobs?${query}`))).slice(0, 2), query).toEqual([
         422,
         'request_invalid',

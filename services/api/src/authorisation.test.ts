@@ -199,6 +199,7 @@ describe('what a list is asked for', () => {
     ['jobs', () => `/v1/jobs?function=${namespace}/${ids.function}`],
     ['jobs', () => '/v1/jobs?label=owner=alpha'],
     ['jobs', () => '/v1/jobs?state=queued'],
+    ['jobs', () => `/v1/jobs?batch=${ids.batch}`],
     ['functions', () => `/v1/functions?namespace=${namespace}`],
     ['functions', () => `/v1/functions?name=${ids.function}`],
     ['functions', () => '/v1/functions?label=owner=alpha'],

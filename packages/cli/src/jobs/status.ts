@@ -11,6 +11,7 @@ export interface StatusOptions extends CommonOptions {
   readonly state?: JobState;
   readonly function?: string;
   readonly image?: string;
+  readonly batch?: string;
   readonly label?: Readonly<Record<string, string>>;
   readonly limit: number;
 }
@@ -39,13 +40,14 @@ export async function status(
   return exitCodes.ok;
 }
 
-function query({ state, function: name, image, label = {}, limit }: StatusOptions): ListJobsQuery {
+function query({ state, function: name, image, batch, label = {}, limit }: StatusOptions): ListJobsQuery {
   const labels = Object.entries(label).map(([key, value]) => `${key}=${value}`);
   return {
     limit,
     ...(state !== undefined && { state }),
     ...(name !== undefined && { function: name }),
     ...(image !== undefined && { image }),
+    ...(batch !== undefined && { batch }),
     ...(labels.length > 0 && { label: labels }),
   };
 }

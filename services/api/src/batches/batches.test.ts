@@ -184,6 +184,24 @@ describe('a batch', () => {
     expect(ended).not.toHaveProperty('estimated_end_at');
   });
 
+  it('is a filter of the list of jobs, with others and page by page', async () => {
+    const [marked] = items(1, { labels: { marked: 'yes' } });
+    const both = [...items(3), marked];
+    const { id } = await submitted({ items: both });
+    // Of another batch, which the other filters would let through.
+    await submitted({ items: both.map((item) => ({ ...item, force: true })) });
+    type Page = { jobs: Job[]; next_cursor?: string };
+    const list = async (query: string) => json<Page>(await api.call(`/v1/jobs?batch=${id}${query}`));
+    const all = (await list('')).jobs;
+    expect(all).toEqual((await jobsOf(id)).reverse());
+    expect([all.length, new Set(all.map(({ batch }) => batch))]).toEqual([4, new Set([id])]);
+    expect((await list('&label=marked=yes')).jobs.map(({ image }) => image)).toEqual([marked?.image]);
+    expect((await list('&state=failed')).jobs).toEqual([]);
+    const first = await list('&limit=3');
+    const rest = await list(`&limit=3&cursor=${first.next_cursor}`);
+    expect([first.jobs, rest.jobs, rest.next_cursor]).toEqual([all.slice(0, 3), all.slice(3), undefined]);
+  });
+
   it('stands in the list of its tenant, newest first, page by page', async () => {
     const first = await submitted({ items: items(1) });
     const second = await submitted({ items: items(1) });

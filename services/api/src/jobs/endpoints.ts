@@ -1,4 +1,5 @@
 import {
+  batchIdSchema,
   isTerminal,
   jobIdSchema,
   jobRequestSchema,
@@ -38,6 +39,7 @@ const listQuery = z.strictObject({
     .refine((text) => parseImageReference(text) !== undefined, 'is not an image reference')
     .optional()
     .describe('All jobs for the repository of this reference'),
+  batch: batchIdSchema.optional().describe('All jobs of this batch'),
   label: labelQuerySchema.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: jobIdSchema.optional().describe('`next_cursor` of the page before'),
