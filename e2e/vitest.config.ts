@@ -10,5 +10,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 180_000,
+    // What is polled for comes when the machine has time for it.
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -288,7 +288,7 @@ describe('the pages of webhooks', () => {
   });
 
   it('edit, switch off, enable, rotate, recover and delete', async () => {
-    const { page, goTo } = await open();
+    const { page, errors, goTo } = await open();
     await goTo('/webhooks');
     await page.getByRole('link', { name: 'CI of the team' }).click();
     await page.getByRole('button', { name: 'Edit' }).click();
@@ -313,6 +313,7 @@ describe('the pages of webhooks', () => {
     await page.getByRole('button', { name: 'Delete' }).click();
     await page.getByRole('button', { name: 'Delete it' }).click();
     await page.getByRole('heading', { name: 'No endpoints yet' }).waitFor();
+    expect(errors).toEqual([]);
     await page.context().close();
   });
 });

@@ -155,15 +155,31 @@ describe('the batches', () => {
 
   it('are canceled, after asking', async () => {
     const { id } = await submit('canceled', 300);
-    const { page, goTo } = await open();
+    const { page, errors, goTo } = await open();
     await goTo(`/batches/${id}`);
-    await page.getByRole('button', { name: 'Cancel' }).click();
-    await page.getByRole('alertdialog').getByRole('button', { name: 'Not now' }).click();
-    await page.getByRole('button', { name: 'Cancel' }).click();
+    const cancel = page.getByRole('button', { name: 'Cancel', exact: true });
+    const question = page.getByRole('alertdialog', { name: 'Cancel this batch?' });
+    const focused = () => page.evaluate('document.activeElement.textContent');
+    const scrolling = () => page.evaluate('getComputedStyle(document.documentElement).overflowY');
+    await cancel.focus();
+    await page.keyboard.press('Enter');
+    await question.getByText('What has been built stays.').waitFor();
+    expect(await page.locator('dialog:modal').count()).toBe(1);
+    expect([await focused(), await scrolling()]).toEqual(['Not now', 'hidden']);
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await question.waitFor({ state: 'detached' });
+    expect([await focused(), await scrolling()]).toEqual(['Cancel', 'visible']);
+    await cancel.click();
+    await question.getByRole('button', { name: 'Not now' }).click();
+    await question.waitFor({ state: 'detached' });
+    expect(await focused()).toBe('Cancel');
+    await cancel.click();
     await page.getByRole('button', { name: 'Cancel the batch' }).click();
     await page.getByText('Finished', { exact: true }).waitFor();
     const { counts } = await client.getBatch({ id });
     expect(counts.canceled).toBeGreaterThan(0);
+    expect(errors).toEqual([]);
     await page.context().close();
   });
 });

@@ -27,9 +27,6 @@ export interface SignedIn {
   goTo(path: string): Promise<void>;
 }
 
-/** Dialogs of Radix keep the page behind them from scrolling by an element of style, which the policy refuses; they do without. */
-const scrollLock = /^Applying inline style violates .* 'style-src 'self''/;
-
 /** A page of its own, for somebody who is signed in. */
 export async function signedIn(options: SignedInOptions): Promise<SignedIn> {
   const { browser, url, token, colours = 'light', width = 1280 } = options;
@@ -38,7 +35,7 @@ export async function signedIn(options: SignedInOptions): Promise<SignedIn> {
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !scrollLock.test(message.text())) errors.push(message.text());
+    if (message.type() === 'error') errors.push(message.text());
   });
   await page.addInitScript(`sessionStorage.setItem('slipway.token', ${JSON.stringify(token)})`);
   return { page, errors, goTo: async (path) => void (await page.goto(url + path)) };

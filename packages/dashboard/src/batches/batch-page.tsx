@@ -165,9 +165,11 @@ function Actions({ batch: { id, state, counts } }: { batch: Batch }) {
             refresh(queries, [queryKeys.batch(id), queryKeys.batches]);
           }}
         >
-          <Button kind="danger" disabled={!mayWrite} title={title}>
-            Cancel
-          </Button>
+          {(opener) => (
+            <Button kind="danger" disabled={!mayWrite} title={title} {...opener}>
+              Cancel
+            </Button>
+          )}
         </Confirm>
       )}
       {state === 'finished' && unsuccessful > 0 && (

@@ -1,12 +1,13 @@
-import { AlertDialog } from 'radix-ui';
 import { type ReactNode, useState } from 'react';
 import { Button } from './button.js';
 import styles from './confirm.module.css';
+import { Dialog } from './dialog.js';
 import { describeError } from './error-panel.js';
+import fields from './fields.module.css';
 
 interface ConfirmProps {
-  /** What opens it: one button. */
-  readonly children: ReactNode;
+  /** What opens it: a button with these properties. */
+  readonly children: (opener: Opener) => ReactNode;
   readonly title: string;
   /** What will happen. */
   readonly text: ReactNode;
@@ -14,6 +15,11 @@ interface ConfirmProps {
   readonly action: string;
   readonly danger?: boolean;
   readonly onConfirm: () => Promise<unknown>;
+}
+
+interface Opener {
+  readonly onClick: () => void;
+  readonly 'aria-haspopup': 'dialog';
 }
 
 /** Asks before something that cannot be taken back. Stays open, and says why, when it did not work. */
@@ -37,30 +43,21 @@ export function Confirm({ children, title, text, action, danger = false, onConfi
     }
   };
   return (
-    <AlertDialog.Root open={open} onOpenChange={change}>
-      <AlertDialog.Trigger asChild>{children}</AlertDialog.Trigger>
-      <AlertDialog.Portal>
-        <AlertDialog.Overlay className={styles.overlay} />
-        <AlertDialog.Content className={styles.dialog}>
-          <AlertDialog.Title>{title}</AlertDialog.Title>
-          <AlertDialog.Description asChild>
-            <div className={styles.text}>{text}</div>
-          </AlertDialog.Description>
-          {failure !== undefined && (
-            <p className={styles.failure} role="alert">
-              {describeError(failure).text}
-            </p>
-          )}
-          <div className={styles.buttons}>
-            <AlertDialog.Cancel asChild>
-              <Button>Not now</Button>
-            </AlertDialog.Cancel>
-            <Button kind={danger ? 'danger' : 'primary'} disabled={busy} onClick={() => void confirm()}>
-              {action}
-            </Button>
-          </div>
-        </AlertDialog.Content>
-      </AlertDialog.Portal>
-    </AlertDialog.Root>
+    <>
+      {children({ onClick: () => change(true), 'aria-haspopup': 'dialog' })}
+      <Dialog role="alertdialog" open={open} onClose={() => change(false)} title={title} text={text}>
+        {failure !== undefined && (
+          <p className={styles.failure} role="alert">
+            {describeError(failure).text}
+          </p>
+        )}
+        <div className={fields.buttons}>
+          <Button onClick={() => change(false)}>Not now</Button>
+          <Button kind={danger ? 'danger' : 'primary'} disabled={busy} onClick={() => void confirm()}>
+            {action}
+          </Button>
+        </div>
+      </Dialog>
+    </>
   );
 }

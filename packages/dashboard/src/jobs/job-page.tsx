@@ -122,9 +122,11 @@ function JobActions({ job }: { job: Job }) {
         refresh(queries, [queryKeys.job(job.id), queryKeys.jobs]);
       }}
     >
-      <Button kind="danger" disabled={!allowed || job.cancel_requested} title={title}>
-        Cancel
-      </Button>
+      {(opener) => (
+        <Button kind="danger" disabled={!allowed || job.cancel_requested} title={title} {...opener}>
+          Cancel
+        </Button>
+      )}
     </Confirm>
   );
 }

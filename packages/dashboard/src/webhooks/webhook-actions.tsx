@@ -60,7 +60,11 @@ export function WebhookActions({ webhook, onSecret }: WebhookActionsProps) {
               changed();
             }}
           >
-            <Button {...common}>Disable</Button>
+            {(opener) => (
+              <Button {...common} {...opener}>
+                Disable
+              </Button>
+            )}
           </Confirm>
         </>
       ) : (
@@ -80,7 +84,11 @@ export function WebhookActions({ webhook, onSecret }: WebhookActionsProps) {
           changed();
         }}
       >
-        <Button {...common}>Rotate secret</Button>
+        {(opener) => (
+          <Button {...common} {...opener}>
+            Rotate secret
+          </Button>
+        )}
       </Confirm>
       <Confirm
         title="Delete the endpoint?"
@@ -93,9 +101,11 @@ export function WebhookActions({ webhook, onSecret }: WebhookActionsProps) {
           void navigate('/webhooks');
         }}
       >
-        <Button kind="danger" {...common}>
-          Delete
-        </Button>
+        {(opener) => (
+          <Button kind="danger" {...common} {...opener}>
+            Delete
+          </Button>
+        )}
       </Confirm>
       <WebhookForm
         webhook={webhook}
