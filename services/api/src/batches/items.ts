@@ -6,8 +6,12 @@ import { itemsRefused, maxItemErrors } from './resolve-items.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Others are answered after so many items. */
-const itemsATurn = 200;
+/** Others are answered after so long. */
+const turnMs = 20;
+const { source: sourceSchema } = jobRequestSchema.shape;
+const withoutSource = jobRequestSchema.omit({ source: true });
+/** Of the defaults beside their source, as JSON: they are read again for each item. It is what a job alone may have. */
+const maxDefaultsBytes = 1024 * 1024;
 /** Fields of which an item gives some entries and the defaults the others. */
 const merged = ['build_args', 'labels'] as const;
 
@@ -16,18 +20,39 @@ export async function parseItems({
   defaults,
   items,
 }: Pick<BatchRequest, 'defaults' | 'items'>): Promise<JobRequest[]> {
+  const { source, ...others } = defaults;
+  if (JSON.stringify(others).length > maxDefaultsBytes) {
+    throw itemsRefused([
+      { path: '/defaults', message: `must not take more than ${maxDefaultsBytes} bytes beside their source` },
+    ]);
+  }
+  // It may hold a whole tree of files, so it is read once, and not for each item.
+  const shared = source === undefined ? undefined : sourceSchema.safeParse(source);
+  const sharedErrors = shared?.error ? fieldErrors(shared.error) : [];
   const requests: JobRequest[] = [];
   const errors: FieldError[] = [];
+  let since = performance.now();
   for (const [at, item] of items.entries()) {
     if (errors.length >= maxItemErrors) break;
-    const result = jobRequestSchema.safeParse(withDefaults(item, defaults));
-    if (result.success) requests.push(result.data);
-    else {
-      errors.push(
-        ...fieldErrors(result.error).map(({ path, message }) => ({ path: `/items/${at}${path}`, message })),
-      );
+    const refuse = (found: readonly FieldError[], under = '') => {
+      for (const { path, message } of found.slice(0, maxItemErrors)) {
+        errors.push({ path: `/items/${at}${under}${path}`, message });
+      }
+    };
+    if (shared && !Object.hasOwn(item, 'source')) {
+      const result = withoutSource.safeParse(withDefaults(item, others));
+      if (result.error) refuse(fieldErrors(result.error));
+      refuse(sharedErrors, '/source');
+      if (result.success && shared.success) requests.push({ ...result.data, source: shared.data });
+    } else {
+      const result = jobRequestSchema.safeParse(withDefaults(item, defaults));
+      if (result.success) requests.push(result.data);
+      else refuse(fieldErrors(result.error));
     }
-    if (at % itemsATurn === itemsATurn - 1) await nextTurn();
+    if (performance.now() - since > turnMs) {
+      await nextTurn();
+      since = performance.now();
+    }
   }
   if (errors.length > 0) throw itemsRefused(errors);
   return requests;

@@ -34,8 +34,15 @@ export async function resolveItems(
 ): Promise<JobSpec[]> {
   const heads: GitHeads = new Map();
   const groups = new Map<string, number[]>();
-  for (const [at, { source, template }] of requests.entries()) {
-    const key = hash('sha256', JSON.stringify([source, template]));
+  // Items that have none of their own share one object, which may hold a whole tree of files.
+  const digests = new Map<JobRequest['source'], string>();
+  const digestOf = (source: JobRequest['source']) => {
+    const digest = digests.get(source) ?? hash('sha256', JSON.stringify(source));
+    digests.set(source, digest);
+    return digest;
+  };
+  for (const [at, { source, template = '' }] of requests.entries()) {
+    const key = `${digestOf(source)} ${template}`;
     const group = groups.get(key);
     if (group) group.push(at);
     else groups.set(key, [at]);
