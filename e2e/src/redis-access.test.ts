@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createAuthority, findTool, freePort, startProcess, temporaryFolder } from '@slipway/local';
+import { createAuthority, freePort, temporaryFolder } from '@slipway/local';
 import { Secret } from '@slipway/shared/config';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
@@ -10,6 +9,7 @@ import { connectRedis } from '@slipway/shared/redis';
 import { type Fleet, startFleet } from '@slipway/simulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startReceiver } from './chaos/ledger/receiver.js';
+import { startTlsRedis } from './tls-redis.js';
 
 const password = 'hush-hush-7c41';
 const documented = readFileSync(
@@ -25,7 +25,6 @@ async function startStrictRedis() {
   const folder = await temporaryFolder();
   cleanups.defer('folder', folder.remove);
   const authority = await createAuthority(folder.path);
-  const server = await authority.issue('redis');
   const client = await authority.issue('slipway');
   const aclFile = join(folder.path, 'users.acl');
   writeFileSync(
@@ -35,35 +34,13 @@ async function startStrictRedis() {
   const passwordFile = join(folder.path, 'password');
   writeFileSync(passwordFile, `${password}\n`);
   const port = await freePort();
-  const settings = {
-    ...{
-      port: '0',
-      'tls-port': String(port),
-      bind: '127.0.0.1',
-      dir: folder.path,
-      save: '',
-      aclfile: aclFile,
-    },
-    ...{
-      'tls-cert-file': server.certFile,
-      'tls-key-file': server.keyFile,
-      'tls-ca-cert-file': authority.caFile,
-    },
-    ...{ 'tls-auth-clients': 'yes', 'maxmemory-policy': 'noeviction' },
-  };
-  const redis = await startProcess({
-    name: 'redis',
-    command: findTool('redis-server') ?? 'redis-server',
-    args: Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]),
-    ready: () => accepts(port),
+  const redis = await startTlsRedis({
+    ...{ folder: folder.path, port, authority },
+    settings: { aclfile: aclFile, 'maxmemory-policy': 'noeviction' },
   });
   cleanups.defer('redis', () => redis.stop());
   const url = `rediss://127.0.0.1:${port}`;
-  const tls = {
-    ca: readFileSync(authority.caFile, 'utf8'),
-    cert: readFileSync(client.certFile, 'utf8'),
-    key: new Secret(readFileSync(client.keyFile, 'utf8')),
-  };
+  const tls = { caFile: authority.caFile, ...client };
   const env = {
     REDIS_URL: url.replace('rediss://', 'rediss://slipway@'),
     REDIS_PASSWORD_FILE: passwordFile,
@@ -74,13 +51,6 @@ async function startStrictRedis() {
   };
   return { url, tls, env };
 }
-
-const accepts = (port: number) =>
-  new Promise<boolean>((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
 
 let redis: Awaited<ReturnType<typeof startStrictRedis>>;
 let fleet: Fleet;

@@ -14,8 +14,8 @@ export interface CertificateFiles {
 export interface CertificateAuthority {
   /** Its own certificate, which whoever shall trust it is given. */
   readonly caFile: string;
-  /** For `localhost` and 127.0.0.1, as server and as client, for a day. Issuing under a name again replaces the files. */
-  issue(name: string): Promise<CertificateFiles>;
+  /** For `localhost` and 127.0.0.1, as server and as client, for a day unless said otherwise. Issuing under a name again replaces the files. */
+  issue(name: string, options?: { readonly days?: number }): Promise<CertificateFiles>;
 }
 
 const run = promisify(execFile);
@@ -32,7 +32,7 @@ export async function createAuthority(folder: string): Promise<CertificateAuthor
   ]);
   return {
     caFile,
-    async issue(name) {
+    async issue(name, { days = 1 } = {}) {
       const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}-key.pem`)];
       const [fresh, request, extensions] = ['new-key', 'csr', 'ext'].map((kind) =>
         join(folder, `${name}.${kind}`),
@@ -41,7 +41,7 @@ export async function createAuthority(folder: string): Promise<CertificateAuthor
       await run(openssl, ['req', ...newKey, '-keyout', fresh, '-out', request, '-subj', `/CN=${name}`]);
       const { stdout: certificate } = await run(openssl, [
         ...['x509', '-req', '-in', request, '-CA', caFile, '-CAkey', caKey, '-CAcreateserial'],
-        ...['-days', '1', '-extfile', extensions],
+        ...['-days', String(days), '-extfile', extensions],
       ]);
       await writeFile(keyFile, await readFile(fresh), { mode: 0o600 });
       await writeFile(certFile, certificate);

@@ -22,9 +22,9 @@ import {
 } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import { collectDefaultMetrics, RedisMetrics, Registry } from '@slipway/shared/metrics';
+import { measureCertificates, measureProcess, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { createBuildQueues } from '@slipway/shared/queues';
-import { connectRedis, redisKeys } from '@slipway/shared/redis';
+import { connectRedis, RedisTls, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKey } from '@slipway/shared/signing';
 import { createSourceStore, SourceOwners, SourceUses } from '@slipway/shared/source';
@@ -75,7 +75,12 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   const { config, logger, cleanups, tracing = noTracing } = deps;
   const keys = redisKeys(config.redisPrefix);
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  measureProcess({ registry });
+  const redisTls = config.redisAccess?.tls;
+  const onCertificate = measureCertificates({
+    registry,
+    redis: redisTls && new RedisTls({ files: redisTls, logger }),
+  });
   const redisMetrics = new RedisMetrics({ registry });
   const connect = (name: string, mode: 'request' | 'patient') =>
     redisMetrics.watch(
@@ -267,6 +272,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
       host: config.bindHost,
       logger,
       settings: config.http,
+      onCertificate,
       onStop() {
         stopping.abort();
         setTimeout(() => closing.abort(), config.shutdownGraceMs * closingShare).unref();
@@ -282,6 +288,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
             registry,
             logger,
             settings: config.http,
+            onCertificate,
           }),
         ]),
     directory,

@@ -59,7 +59,7 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   const slots = new Slots({ limit: config.maxInflight });
   const drain = new Drain();
   const metrics = createMetrics({ inFlight: () => slots.taken, limit: slots.limit });
-  const { registry } = metrics;
+  const { registry, onCertificate } = metrics;
   const now = () => performance.now();
   const ready = createReadiness({ engine, slots, drain, maxAgeMs: engineCheckMaxAgeMs, now });
   const metricsPort = config.metricsPort === config.port ? undefined : config.metricsPort;
@@ -77,7 +77,7 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
     heartbeatMs: deps.heartbeatMs,
     ...(metricsPort === undefined && { registry }),
   });
-  const listen = { logger, host: config.bindHost, settings: config.http };
+  const listen = { logger, host: config.bindHost, settings: config.http, onCertificate };
   const { port, shutdownGraceMs } = config;
   const onListening = deps.onListening && { onListening: deps.onListening };
   const server = drainingServer({ ...listen, app, drain, slots, port, shutdownGraceMs, ...onListening });

@@ -1,10 +1,19 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@slipway/shared/metrics';
+import {
+  Counter,
+  Gauge,
+  Histogram,
+  measureCertificates,
+  measureProcess,
+  Registry,
+} from '@slipway/shared/metrics';
 
 export interface BuilderMetrics {
   readonly registry: Registry;
   readonly buildSeconds: Histogram<'status'>;
   readonly responses: Counter<'status'>;
   readonly receivedBytes: Counter;
+  /** Takes the certificate in PEM that clients are shown from now on. */
+  readonly onCertificate: (pem: string) => void;
 }
 
 interface MetricsOptions {
@@ -17,7 +26,7 @@ interface MetricsOptions {
 export function createMetrics({ inFlight, limit }: MetricsOptions): BuilderMetrics {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  measureProcess({ registry });
   new Gauge({
     name: 'slipway_builder_builds_in_flight',
     help: 'Builds in hand, the receiving of their sources included',
@@ -33,6 +42,7 @@ export function createMetrics({ inFlight, limit }: MetricsOptions): BuilderMetri
   }).set(limit);
   return {
     registry,
+    onCertificate: measureCertificates({ registry }),
     buildSeconds: new Histogram({
       name: 'slipway_builder_build_duration_seconds',
       help: 'Time from the start of a build to its end, by outcome',

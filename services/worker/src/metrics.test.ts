@@ -1,4 +1,4 @@
-import { RedisMetrics, Registry } from '@slipway/shared/metrics';
+import { measureCertificates, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
 import { expect, it } from 'vitest';
 import { createMetrics } from './metrics.js';
@@ -6,6 +6,7 @@ import { createMetrics } from './metrics.js';
 const create = (maxFunctions = 0) => {
   const registry = new Registry();
   new RedisMetrics({ registry });
+  measureCertificates({ registry });
   return createMetrics({ registry, inFlight: () => new Map(), leading: () => true, maxFunctions });
 };
 const lines = async (registry: Registry, name: string) =>

@@ -1,6 +1,6 @@
 import type { TerminalState } from '@slipway/shared/contracts';
 import { type ErrorCode, errorRow } from '@slipway/shared/errors';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from '@slipway/shared/metrics';
+import { Counter, Gauge, Histogram, measureProcess, type Registry } from '@slipway/shared/metrics';
 import { FunctionNames } from './stats/function-names.js';
 
 /** What came of an attempt to deliver a message; `failed` is tried again. */
@@ -47,7 +47,7 @@ const buildBuckets = [0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1800];
 export function createMetrics(options: MetricsOptions): WorkerMetrics {
   const { registry, inFlight, leading, maxFunctions } = options;
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  measureProcess({ registry });
   const functions = new FunctionNames({ max: maxFunctions });
   const attempts = new Histogram({
     name: 'slipway_attempt_duration_seconds',

@@ -14,9 +14,9 @@ import {
 import { BatchStore, createDispatcher, JobStore } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import { RedisMetrics, Registry } from '@slipway/shared/metrics';
+import { measureCertificates, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { createBuildQueues, createSender } from '@slipway/shared/queues';
-import { connectRedis, redisKeys } from '@slipway/shared/redis';
+import { connectRedis, RedisTls, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKey, webhookSecret } from '@slipway/shared/signing';
 import { cacheSources, createSourceReader, SourceOwners, SourceUses } from '@slipway/shared/source';
@@ -67,6 +67,11 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
   const workerName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const keys = redisKeys(config.redisPrefix);
   const metricsRegistry = new Registry();
+  const redisTls = config.redisAccess?.tls;
+  const onCertificate = measureCertificates({
+    registry: metricsRegistry,
+    redis: redisTls && new RedisTls({ files: redisTls, logger }),
+  });
   const redisMetrics = new RedisMetrics({ registry: metricsRegistry });
   const connect = (name: string, mode: 'request' | 'patient' = 'patient') =>
     redisMetrics.watch(
@@ -249,6 +254,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
       host: config.bindHost,
       logger,
       settings: config.http,
+      onCertificate,
     }),
     ...(config.metricsPort === undefined
       ? []
@@ -259,6 +265,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
             registry: metrics.registry,
             logger,
             settings: config.http,
+            onCertificate,
           }),
         ]),
     interruptions,

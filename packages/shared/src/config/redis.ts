@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { checkRedisTls, type RedisTlsFiles } from '../redis/tls.js';
 import type { Fields } from './fields.js';
 import { Secret } from './secret.js';
 
@@ -16,15 +16,7 @@ export interface RedisAccess {
   readonly user?: string | undefined;
   readonly password?: Secret | undefined;
   /** Only with `rediss://`. */
-  readonly tls?: RedisTls | undefined;
-}
-
-/** Each in PEM. */
-interface RedisTls {
-  /** Whom to trust; the machine's authorities when left out. */
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: Secret | undefined;
+  readonly tls?: RedisTlsFiles | undefined;
 }
 
 export function redisConfig(fields: Fields): RedisConfig {
@@ -69,20 +61,23 @@ function passwordOf(fields: Fields, url: URL | undefined): Secret | undefined {
   return new Secret(decode(url.password) ?? '');
 }
 
-function tlsOf(fields: Fields): RedisTls | undefined {
-  const ca = fields.optional('REDIS_CA_FILE');
-  const cert = fields.optional('REDIS_CERT_FILE');
-  const key = fields.optionalSecret('REDIS_KEY');
-  if ((cert === undefined) !== (key === undefined)) {
+function tlsOf(fields: Fields): RedisTlsFiles | undefined {
+  const caFile = fields.optional('REDIS_CA_FILE');
+  const certFile = fields.optional('REDIS_CERT_FILE');
+  const keyFile = fields.optional('REDIS_KEY_FILE');
+  if ((certFile === undefined) !== (keyFile === undefined)) {
     fields.problems.push('REDIS_CERT_FILE and REDIS_KEY_FILE must be set together');
+    return undefined;
   }
-  if (ca === undefined && cert === undefined && key === undefined) return undefined;
-  const read = (name: string) => fields.parsed(name, (path) => readFileSync(path, 'utf8'));
-  return {
-    ca: ca === undefined ? undefined : read('REDIS_CA_FILE'),
-    cert: cert === undefined ? undefined : read('REDIS_CERT_FILE'),
-    key,
-  };
+  if (caFile === undefined && certFile === undefined) return undefined;
+  const files = { caFile, certFile, keyFile };
+  try {
+    checkRedisTls(files);
+  } catch (error) {
+    const names = 'REDIS_CA_FILE, REDIS_CERT_FILE and REDIS_KEY_FILE';
+    fields.problems.push(`${names} cannot be used: ${(error as Error).message}`);
+  }
+  return files;
 }
 
 function decode(text: string | undefined): string | undefined {

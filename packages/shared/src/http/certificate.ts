@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { createSecureContext } from 'node:tls';
 import { ConfigError } from '../config/fields.js';
 import type { Logger } from '../logger/index.js';
 import type { TlsFiles } from './settings.js';
@@ -7,7 +7,7 @@ import type { TlsFiles } from './settings.js';
 interface Reloading {
   readonly logger: Logger;
   readonly everyMs: number;
-  readonly use: (pair: SecureContextOptions) => void;
+  readonly use: (pair: Certificate['pair']) => void;
 }
 
 /** A certificate and its key, in files that are replaced when they are renewed. */
@@ -29,7 +29,7 @@ export class Certificate {
     }
   }
 
-  get pair(): SecureContextOptions {
+  get pair(): { readonly cert: string; readonly key: string } {
     return { ...this.#pair };
   }
 

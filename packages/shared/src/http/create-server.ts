@@ -12,12 +12,14 @@ interface BoundedServerOptions {
   readonly listener: RequestListener;
   readonly settings: HttpSettings;
   readonly logger: Logger;
+  readonly onCertificate?: ((pem: string) => void) | undefined;
 }
 
 const certificateCheckMs = 5_000;
 
 /** A server that no client keeps busy for long with little: see `HttpSettings`. `close` ends what goes on beside it. */
-export async function createBoundedServer({ listener, settings, logger }: BoundedServerOptions) {
+export async function createBoundedServer(given: BoundedServerOptions) {
+  const { listener, settings, logger, onCertificate } = given;
   const pace = new BodyPace({
     minBytesPerSecond: settings.minBodyBytesPerSecond,
     graceMs: settings.bodyGraceMs,
@@ -53,7 +55,11 @@ export async function createBoundedServer({ listener, settings, logger }: Bounde
       },
       front,
     );
-    const use = (pair: typeof certificate.pair) => tls.setSecureContext({ ...pair, minVersion: 'TLSv1.2' });
+    const use = (pair: typeof certificate.pair) => {
+      tls.setSecureContext({ ...pair, minVersion: 'TLSv1.2' });
+      onCertificate?.(pair.cert);
+    };
+    onCertificate?.(certificate.pair.cert);
     stopReloading = certificate.reload({ logger, everyMs: certificateCheckMs, use });
     server = tls;
   } else server = createServer(options, front);

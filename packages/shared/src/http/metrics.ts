@@ -21,6 +21,7 @@ interface MetricsServerOptions {
   readonly host?: string | undefined;
   readonly registry: Registry;
   readonly logger: Logger;
+  readonly onCertificate?: (pem: string) => void;
   readonly settings?: HttpSettings;
 }
 

@@ -24,6 +24,8 @@ interface HttpServerOptions {
    * connection was idle is then told, instead of having the connection closed under its next request. Default 0.
    */
   readonly lingerMs?: number;
+  /** Told, with TLS, the certificate in PEM that clients are shown from now on. */
+  readonly onCertificate?: (pem: string) => void;
   /** Time-outs, bounds and TLS; the usual ones when left out. */
   readonly settings?: HttpSettings;
 }
@@ -38,7 +40,8 @@ export function httpServer(options: HttpServerOptions): Component {
     name,
     async run(signal) {
       const { settings = defaultHttpSettings } = options;
-      const { server, close } = await createBoundedServer({ listener: app, settings, logger });
+      const { onCertificate } = options;
+      const { server, close } = await createBoundedServer({ listener: app, settings, logger, onCertificate });
       const unused = unusedConnections(server);
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);

@@ -1,2 +1,4 @@
-export { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+export { Counter, Gauge, Histogram, Registry } from 'prom-client';
+export { measureCertificates } from './certificates.js';
+export { measureProcess } from './process.js';
 export { RedisMetrics } from './redis.js';

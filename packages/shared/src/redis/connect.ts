@@ -2,6 +2,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { RedisAccess } from '../config/index.js';
 import type { Cleanups } from '../lifecycle/index.js';
 import type { Logger } from '../logger/index.js';
+import { RedisTls } from './tls.js';
 
 export type { Redis };
 
@@ -28,7 +29,7 @@ const modes = {
 export function connectRedis({ url, access, name, logger, cleanups, mode }: ConnectOptions): Redis {
   const redis = new Redis(url, {
     ...modes[mode],
-    ...credentials(access),
+    ...credentials(access ?? {}, logger.child({ connection: name })),
     connectionName: name,
     connectTimeout: 5_000,
     keepAlive: 10_000,
@@ -47,16 +48,10 @@ export function connectRedis({ url, access, name, logger, cleanups, mode }: Conn
   return redis;
 }
 
-function credentials({ user, password, tls }: RedisAccess = {}) {
+function credentials({ user, password, tls }: RedisAccess, logger: Logger) {
   return {
     ...(user !== undefined && { username: user }),
     ...(password && { password: password.reveal() }),
-    ...(tls && {
-      tls: {
-        ...(tls.ca !== undefined && { ca: tls.ca }),
-        ...(tls.cert !== undefined && { cert: tls.cert }),
-        ...(tls.key && { key: tls.key.reveal() }),
-      },
-    }),
+    ...(tls && { tls: new RedisTls({ files: tls, logger }).options }),
   };
 }

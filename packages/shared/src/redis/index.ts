@@ -1,3 +1,4 @@
 export { connectRedis, type Redis } from './connect.js';
 export { type Keys, redisKeys } from './keys.js';
 export { defineScript, type Script } from './script.js';
+export { RedisTls, type RedisTlsFiles } from './tls.js';

@@ -40,12 +40,16 @@ async function startTlsApi() {
   });
   const get = (path: string) =>
     new Promise<IncomingMessage>((resolve, reject) => {
-      httpsGet(`https://127.0.0.1:${port}${path}`, { ca, agent: false }, (answer) => resolve(answer.resume()))
+      httpsGet(`https://127.0.0.1:${port}${path}`, { ca, agent: false }, resolve)
         // Also when the certificate is not one of the authority's.
         .once('error', reject);
     });
   await expect.poll(() => get('/healthz').then(({ statusCode }) => statusCode, String)).toBe(200);
-  return { port, get, authority, tls };
+  const validUntil = async () => {
+    const text = Buffer.concat(await (await get('/metrics')).toArray()).toString();
+    return Number(/^slipway_certificate_not_after_timestamp_seconds\{use="server"\} (\d+)$/m.exec(text)?.[1]);
+  };
+  return { port, get, authority, tls, validUntil };
 }
 
 /** Which certificate a new connection is shown. */
@@ -66,15 +70,17 @@ function shown(port: number, options: { maxVersion?: 'TLSv1.1' | 'TLSv1.2' } = {
 }
 
 test('with a certificate it speaks TLS 1.2 and up, and takes another certificate as soon as it is there', async () => {
-  const { port, get, authority, tls } = await startTlsApi();
+  const { port, get, authority, tls, validUntil } = await startTlsApi();
   const answer = await get('/readyz');
   expect(answer.statusCode).toBe(200);
   expect(answer.headers['strict-transport-security']).toMatch(/^max-age=\d{8}$/);
   await shown(port, { maxVersion: 'TLSv1.2' });
   await expect(shown(port, { maxVersion: 'TLSv1.1' })).rejects.toThrow(/protocol version|version/i);
-  const { serialNumber: first } = await shown(port);
-  expect(await authority.issue('api')).toEqual(tls);
+  const { serialNumber: first, valid_to: end } = await shown(port);
+  expect(await validUntil()).toBe(Date.parse(end) / 1_000);
+  expect(await authority.issue('api', { days: 3 })).toEqual(tls);
   await expect.poll(async () => (await shown(port)).serialNumber, { timeout: 15_000 }).not.toBe(first);
+  expect(await validUntil()).toBe(Date.parse((await shown(port)).valid_to) / 1_000);
   expect((await get('/healthz')).statusCode).toBe(200);
 });
 

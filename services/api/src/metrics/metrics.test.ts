@@ -1,6 +1,12 @@
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
-import { Counter, RedisMetrics, Registry } from '@slipway/shared/metrics';
+import {
+  Counter,
+  measureCertificates,
+  measureProcess,
+  RedisMetrics,
+  Registry,
+} from '@slipway/shared/metrics';
 import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
@@ -120,6 +126,8 @@ it('docs/metrics.md lists the metrics of an API', () => {
   measureBlobStore({ registry, url: 'file:///' });
   measureRequests(registry);
   new RedisMetrics({ registry });
+  measureProcess({ registry });
+  measureCertificates({ registry });
   new Counter({ name: 'slipway_audit_failures_total', help: 'Of the audit log', registers: [registry] });
   expect(registeredMetrics(registry)).toEqual(documentedMetrics('api'));
 });

@@ -14,6 +14,7 @@ interface DrainingServerOptions {
   readonly slots: Slots;
   readonly shutdownGraceMs: number;
   readonly settings: HttpSettings;
+  readonly onCertificate: (pem: string) => void;
   readonly onListening?: (port: number) => void;
 }
 

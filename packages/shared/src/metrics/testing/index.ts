@@ -11,7 +11,7 @@ export function documentedMetrics(service: 'api' | 'worker' | 'builder'): string
   const parts = text.split(/^## /m);
   const wanted = parts.filter((part) => {
     const heading = part.split('\n', 1)[0] ?? '';
-    return heading === `\`${service}\`` || (service !== 'builder' && heading === '`api` and `worker`');
+    return heading === 'Processes' || heading.split(' and ').includes(`\`${service}\``);
   });
   return wanted
     .flatMap((part) => [...part.matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]*)\|/gm)])
