@@ -53,9 +53,10 @@ export interface EndpointDeps
 
 /** Every endpoint below /v1: what is served, and what the OpenAPI document describes. */
 export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
+  // Routes are tried one after the other: those that are asked for most come first.
   return [
-    ...sourceEndpoints(deps),
     ...jobEndpoints(deps),
+    ...sourceEndpoints(deps),
     ...batchEndpoints(deps),
     ...functionEndpoints(deps),
     ...templateEndpoints(deps),

@@ -51,9 +51,13 @@ export class FileScratch implements Scratch {
   /** Gives it its name, and returns the folder that has to be made durable for the name to be. */
   async rename(key: string): Promise<string> {
     const target = `${this.#root}/${key}`;
-    await coded(renameInto(this.#path, target, this.#root));
+    const [named, closed] = await Promise.allSettled([
+      coded(renameInto(this.#path, target, this.#root)),
+      this.#handle.close(),
+    ]);
+    if (named.status === 'rejected') throw named.reason;
     this.#ended = true;
-    await this.#handle.close();
+    if (closed.status === 'rejected') throw closed.reason;
     return dirname(target);
   }
 

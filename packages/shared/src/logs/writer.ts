@@ -1,13 +1,33 @@
-import type { Keys, Redis } from '../redis/index.js';
+import { defineScript, type Keys, type Redis } from '../redis/index.js';
 import { type LogBlobs, logBlobKey } from './blob.js';
 
 /** Entries that the live stream of a job keeps; older ones are in the blob once the attempt has ended. */
 const maxLiveLines = 10_000;
+const linesAtOnce = 1_000;
 const flushAfterMs = 100;
 const tailLines = 50;
 const chunkBytes = 64 * 1024;
 /** What a power cut may cost is the log of the last seconds; waiting for the disk would cost every job. */
 const notSynced = { durable: false };
+
+/** A job that is never finished by anyone must not keep its live log for ever. */
+const liveForSeconds = 24 * 3600;
+
+/**
+ * Adds lines to a live log. KEYS: 1 stream. ARGV: 1 how many it keeps, 2 seconds for which it is kept, then id and text of each
+ * line. Returns 1 when a later attempt writes there, whose ids are higher, and 0 otherwise.
+ */
+const addLines = defineScript(`
+for i = 3, #ARGV, 2 do
+  local added = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], ARGV[i], 't', ARGV[i + 1])
+  if type(added) == 'table' then
+    if string.find(added.err, 'equal or smaller', 1, true) then return 1 end
+    return added
+  end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 0
+`);
 
 interface LogWriterOptions {
   readonly redis: Redis;
@@ -126,14 +146,13 @@ export class LogWriter {
   }
 
   async #send(batch: readonly { readonly id: string; readonly text: string }[]): Promise<void> {
-    const key = this.#options.keys.log(this.#options.jobId);
-    const pipeline = this.#options.redis.pipeline();
-    for (const { id, text } of batch) pipeline.xadd(key, 'MAXLEN', '~', maxLiveLines, id, 't', text);
-    // A job that is never finished by anyone must not keep its live log for ever.
-    pipeline.expire(key, 24 * 3600);
+    const { redis, keys, jobId } = this.#options;
     try {
-      const replies = (await pipeline.exec()) ?? [];
-      if (replies.some(([error]) => error?.message.includes('equal or smaller'))) this.#overtaken = true;
+      for (let at = 0; at < batch.length && !this.#overtaken; at += linesAtOnce) {
+        const lines = batch.slice(at, at + linesAtOnce).flatMap(({ id, text }) => [id, text]);
+        const reply = await addLines.run(redis, [keys.log(jobId)], [maxLiveLines, liveForSeconds, ...lines]);
+        this.#overtaken = reply === 1;
+      }
     } catch {
       // The live view loses a batch while Redis is away; the blob, which is the log, has it.
     }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { LRUCache } from 'lru-cache';
 import type { BlobHandle, BlobStore } from '../blobs/index.js';
 import { Collector } from './collector.js';
 import {
@@ -23,6 +24,9 @@ import { TarReader, type TarSink } from './tar-reader.js';
 import { unpacked } from './unpacked.js';
 
 const folder = 'sources';
+/** A removed source is known as such for an hour (lua.ts), so that what was found this long ago is there unless that is said of it. */
+const foundForMs = 10 * 60_000;
+const foundAtMost = 10_000;
 
 /**
  * Sources in a blob store: `sources/<hex>.tar`, the normal form, and `sources/<hex>.json`, the canonical manifest. The manifest is
@@ -33,6 +37,8 @@ export function createSourceStore({
   limits,
   claims = withoutClaims,
 }: SourceStoreOptions): SourceStore {
+  const found = new LRUCache<string, SourceInfo>({ max: foundAtMost, ttl: foundForMs });
+
   const stored = async (digest: string): Promise<SourceInfo | undefined> => {
     const keys = keysOf(digest);
     const handle = keys && (await blobs.open(keys.manifest));
@@ -90,6 +96,7 @@ export function createSourceStore({
         throw error;
       }
       await claims.stored(digest);
+      found.set(digest, info);
       return { ...info, created: true, ...rest };
     } finally {
       await spool.discard();
@@ -98,8 +105,15 @@ export function createSourceStore({
 
   return {
     async find(digest) {
-      const found = await stored(digest);
-      return found && (await claims.touch(digest)) ? found : undefined;
+      const known = found.get(digest);
+      const info = known ?? (await stored(digest));
+      if (info === undefined) return undefined;
+      if (!(await claims.touch(digest))) {
+        found.delete(digest);
+        return undefined;
+      }
+      if (known === undefined) found.set(digest, info);
+      return info;
     },
 
     async ingest(body, { signal } = {}) {

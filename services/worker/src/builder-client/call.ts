@@ -5,6 +5,8 @@ import { type TraceContext, type Tracing, traceHeaders } from '@slipway/shared/t
 import { type Dispatcher, request } from 'undici';
 import { type BuildEnd, codeFrom, readAnswer } from './answer.js';
 
+const readOnMs = 1_000;
+
 interface CallOptions {
   /** Scheme, host and port of the replica. */
   readonly url: string;
@@ -81,13 +83,31 @@ async function readResponse(
   const problem = type.startsWith('application/problem+json');
   // Older builders answer a failed build with a 500 whose JSON says so: the body is read before the status counts.
   if (status === 200 || status === 202 || (status === 500 && type.includes('json') && !problem)) {
-    return await readAnswer({ body, ndjson: type.includes('ndjson'), onLog });
+    try {
+      const chunks = body.iterator({ destroyOnReturn: false });
+      const end = await readAnswer({ body: chunks, ndjson: type.includes('ndjson'), onLog });
+      readOn(body);
+      return end;
+    } catch (error) {
+      body.destroy();
+      throw error;
+    }
   }
   const text = await readText(body);
   const { code, detail } = problem
     ? parseProblem(text)
     : { code: undefined, detail: text.trim().slice(0, 300) };
   throw refusal(status, code, detail);
+}
+
+/** After its last line an answer ends, and the connection serves the next build; one that does not end is broken off. */
+function readOn(body: Readable): void {
+  if (body.closed) return;
+  const tooLong = setTimeout(() => body.destroy(), readOnMs);
+  body.on('close', () => clearTimeout(tooLong));
+  // How the build ended is known.
+  body.on('error', () => undefined);
+  body.resume();
 }
 
 /** What an answer means that is not about a build that ran. */

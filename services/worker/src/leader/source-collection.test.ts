@@ -125,6 +125,18 @@ describe('the collection of sources', () => {
     expect(stored()).toEqual(names(byFunction, byTemplate));
   });
 
+  it('is noticed by who has found a source before, and who writes it again finds it', async () => {
+    const { sources, collection, upload, collect, stored } = await setUp();
+    const digest = await upload('found');
+    const info = await sources.find(digest);
+    expect(info).toMatchObject({ digest, files: 1 });
+    await collect(collection(0));
+    expect(stored()).toEqual([]);
+    expect(await sources.find(digest)).toBeUndefined();
+    await upload('found');
+    expect(await sources.find(digest)).toEqual(info);
+  });
+
   it('leaves what was used within the grace time, be it only looked for', async () => {
     const { redis, keys, sources, collection, upload, collect, stored } = await setUp();
     const [old, found] = await Promise.all(['old', 'found'].map(upload));

@@ -1,0 +1,83 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Payload } from '@slipway/shared/source';
+import { noTracing } from '@slipway/shared/tracing';
+import { Agent } from 'undici';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { callBuilder } from './call.js';
+
+const content = Buffer.from('payload');
+const payload = {
+  length: content.length,
+  async *stream() {
+    yield content;
+  },
+} as Payload;
+
+/** A replica that answers with NDJSON, and what of its connections has come and gone. */
+async function startReplica(answer: (res: ServerResponse) => void) {
+  let opened = 0;
+  let closed = () => {};
+  const firstClosed = new Promise<void>((resolve) => {
+    closed = resolve;
+  });
+  const server = createServer(async (req, res) => {
+    await req.toArray();
+    res.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    answer(res);
+  });
+  server.on('connection', (socket) => {
+    opened++;
+    socket.once('close', closed);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const dispatcher = new Agent({ connections: 1 });
+  onTestFinished(async () => {
+    await dispatcher.destroy();
+    server.close();
+    server.closeAllConnections();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const call = () =>
+    callBuilder({
+      url,
+      payload,
+      signature: 'sha256=00',
+      timeoutMs: 60_000,
+      signal: new AbortController().signal,
+      dispatcher,
+      onLog: () => undefined,
+      traceContext: undefined,
+      tracing: noTracing,
+    });
+  return { call, opened: () => opened, firstClosed };
+}
+
+const lastLine = '{"status":"success","image":"r.example/a:1"}\n';
+
+describe('a call of a replica', () => {
+  it('leaves a connection for the next, also when an answer ends after its last line', async () => {
+    let end = () => {};
+    const { call, opened } = await startReplica((res) => {
+      res.write(lastLine);
+      end = () => res.end();
+    });
+    for (let round = 0; round < 3; round++) {
+      expect(await call()).toMatchObject({ status: 'success', image: 'r.example/a:1' });
+      end();
+    }
+    expect(opened()).toBe(1);
+  });
+
+  it('breaks off an answer that does not end after its last line', async () => {
+    const { call, firstClosed } = await startReplica((res) => res.write(lastLine));
+    expect(await call()).toMatchObject({ status: 'success' });
+    await firstClosed;
+  });
+
+  it('breaks off an answer that cannot be read', async () => {
+    const { call, firstClosed } = await startReplica((res) => res.write('no JSON\n'));
+    await expect(call()).rejects.toMatchObject({ code: 'builder_protocol' });
+    await firstClosed;
+  });
+});
