@@ -23,7 +23,7 @@ import {
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { measureCertificates, measureProcess, RedisMetrics, Registry } from '@slipway/shared/metrics';
-import { createBuildQueues } from '@slipway/shared/queues';
+import { createBuildQueues, createSender } from '@slipway/shared/queues';
 import { connectRedis, RedisTls, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKey } from '@slipway/shared/signing';
@@ -32,7 +32,7 @@ import { StatsStore } from '@slipway/shared/stats';
 import { TemplateStore } from '@slipway/shared/templates';
 import { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/shared/tenants';
 import { noTracing, type Tracing } from '@slipway/shared/tracing';
-import { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
+import { createDeliveryDispatcher, DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import express from 'express';
 import { AuditLog } from './audit/log.js';
 import { recordRequests } from './audit/record-requests.js';
@@ -110,6 +110,13 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   const store = new JobStore({ redis, keys, onReleased, tracing });
   const batches = new BatchStore({ redis, keys, onReleased, tracing });
   const dispatch = createDispatcher({ store, builds, logger });
+  const deliveryQueue = createSender({ queue: 'deliveries', redis, keys });
+  const deliveries: DeliveryStore = new DeliveryStore({
+    redis,
+    keys,
+    onMade: (ready) => void dispatchDeliveries(ready),
+  });
+  const dispatchDeliveries = createDeliveryDispatcher({ deliveries, queue: deliveryQueue, logger });
   const replicas = new ReplicaRegistry({ redis, keys });
   const watcher = new JobWatcher({ reader: connect('events', 'patient'), keys, logger });
   measureFleet({
@@ -180,7 +187,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     functions: new FunctionStore({ redis, keys }),
     uses: claims,
     webhooks: new EndpointStore({ redis, keys, sealingKey }),
-    deliveries: new DeliveryStore({ redis, keys }),
+    deliveries,
     owners,
     dequeue: (id) => builds.remove(id),
     ahead: (id) => builds.position(id),

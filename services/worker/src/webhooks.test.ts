@@ -1,9 +1,17 @@
 import { randomBytes } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { Secret } from '@slipway/shared/config';
 import { type EndpointRequest, endpointRequestSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
+import { createLogger } from '@slipway/shared/logger';
+import { createSender } from '@slipway/shared/queues';
 import { deriveKey } from '@slipway/shared/signing';
-import { DeliveryStore, EndpointStore, type NewDelivery } from '@slipway/shared/webhooks';
+import {
+  createDeliveryDispatcher,
+  DeliveryStore,
+  EndpointStore,
+  type NewDelivery,
+} from '@slipway/shared/webhooks';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { WorkerConfig } from './config.js';
@@ -68,6 +76,23 @@ const told = (hook: Receiver) =>
   hook.messages().map(({ type, data }) => [type, 'job' in data ? data.job.id : undefined]);
 const of = async (endpointId: string) =>
   (await deliveries.list({ tenant: 'default', endpoint: endpointId, limit: 100 })).records;
+const testMessage = (endpointId: string, url: string): NewDelivery => ({
+  id: `dlv_${randomBytes(16).toString('hex')}`,
+  messageId: `msg_${randomBytes(8).toString('hex')}`,
+  tenant: 'default',
+  lane: `endpoint:${endpointId}`,
+  endpointId,
+  url,
+  type: 'webhook.test',
+  sequence: 1,
+  format: { type: 'standard' },
+  body: JSON.stringify({
+    type: 'webhook.test',
+    api_version: 'v1',
+    timestamp: new Date().toISOString(),
+    data: { sequence: 1, url: '/', webhook: { id: endpointId, url } },
+  }),
+});
 const verify = (secret: string, { body, headers }: ReceivedCall) =>
   new Webhook(secret).verify(body, headers as Record<string, string>);
 
@@ -269,6 +294,64 @@ describe('a status of a commit', () => {
   });
 });
 
+describe('without the sweep of a leading worker', () => {
+  /** Nobody leads, for as long as the test takes. */
+  beforeEach(async () => {
+    const { redis, keys } = installation;
+    await redis.set(keys.leader, 'nobody', 'PX', 600_000);
+  });
+  /** Answers once so many requests are under way, and counts how many were at most. */
+  const answersBy = async (together: number) => {
+    const hook = await receiver();
+    const seen = { hook, most: 0 };
+    const underWay: ServerResponse[] = [];
+    hook.answer((res) => {
+      seen.most = Math.max(seen.most, underWay.push(res));
+      if (underWay.length < together) return;
+      for (const each of underWay.splice(0)) each.writeHead(204).end();
+    });
+    return seen;
+  };
+  const messagesOf = ({ calls }: Receiver) => new Set(calls.map((call) => call.id));
+
+  it('a burst arrives whole, each message once, never more at once than the endpoint takes', async () => {
+    const [narrow, hanging] = [await answersBy(2), await answersBy(3)];
+    const events = ['job.canceled' as const];
+    const { id } = await endpoint(narrow.hook, { events, max_in_flight: 2 });
+    await endpoint(hanging.hook, { events, max_in_flight: 2 });
+    for (let n = 0; n < 50; n++) await canceled();
+    await startWorker();
+    await expect
+      .poll(async () => (await of(id)).filter(({ state }) => state === 'delivered').length, patiently)
+      .toBe(50);
+    expect(messagesOf(narrow.hook).size).toBe(50);
+    expect(narrow.hook.calls).toHaveLength(50);
+    expect(narrow.most).toBe(2);
+    expect(hanging.most).toBe(2);
+  });
+
+  it('what the API makes arrives: tests, and messages that are sent again', async () => {
+    const { hook } = await answersBy(1);
+    const { redis, keys } = installation;
+    const { id } = await endpoint(hook, { events: ['job.canceled'], max_in_flight: 1 });
+    const queue = createSender({ queue: 'deliveries', redis, keys });
+    const logger = createLogger({ name: 'test', level: 'silent' });
+    const dispatch = createDeliveryDispatcher({ deliveries, queue, logger });
+    const api = new DeliveryStore({ redis, keys, onMade: (ready) => void dispatch(ready) });
+    const failing = Array.from({ length: 5 }, () => testMessage(id, hook.url));
+    await api.create(failing.map((each) => ({ ...each, state: 'failed' })));
+    expect(await api.recover({ tenant: 'default', endpoint: id, since: 0 })).toBe(5);
+    const test = testMessage(id, hook.url);
+    await api.create([test]);
+    await startWorker();
+    const wanted = [...failing, test].map(({ messageId }) => messageId);
+    await expect.poll(() => [...messagesOf(hook)].sort(), patiently).toEqual(wanted.sort());
+    await api.redeliver('default', test.id);
+    await arrived(hook, 7);
+    expect(hook.calls.filter((call) => call.id === test.messageId)).toHaveLength(2);
+  });
+});
+
 describe('what cannot be sent', () => {
   const ended = (id: string) =>
     expect
@@ -324,28 +407,10 @@ describe('the log of deliveries', () => {
 });
 
 describe('a worker that dies', () => {
-  const delivery = (endpointId: string, url: string): NewDelivery => ({
-    id: `dlv_${randomBytes(16).toString('hex')}`,
-    messageId: `msg_${randomBytes(8).toString('hex')}`,
-    tenant: 'default',
-    lane: `endpoint:${endpointId}`,
-    endpointId,
-    url,
-    type: 'webhook.test',
-    sequence: 1,
-    format: { type: 'standard' },
-    body: JSON.stringify({
-      type: 'webhook.test',
-      api_version: 'v1',
-      timestamp: new Date().toISOString(),
-      data: { sequence: 1, url: '/', webhook: { id: endpointId, url } },
-    }),
-  });
-
   it('loses no delivery that it has written and not queued', async () => {
     const hook = await receiver();
     const { id } = await endpoint(hook);
-    const lost = delivery(id, hook.url);
+    const lost = testMessage(id, hook.url);
     await deliveries.create([lost]);
     await startWorker();
     await arrived(hook, 1);
@@ -355,7 +420,7 @@ describe('a worker that dies', () => {
   it('loses none that it was about to send, or has sent without anybody knowing', async () => {
     const hook = await receiver();
     const { id } = await endpoint(hook);
-    const lost = delivery(id, hook.url);
+    const lost = testMessage(id, hook.url);
     await deliveries.create([lost]);
     await deliveries.dispatched([lost.id]);
     const begun = await deliveries.begin(lost.id, { token: 'dead', leaseMs: 500, maxInFlight: 1 });

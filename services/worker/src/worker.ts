@@ -22,7 +22,7 @@ import { deriveKey, webhookSecret } from '@slipway/shared/signing';
 import { cacheSources, createSourceReader, SourceOwners, SourceUses } from '@slipway/shared/source';
 import { StatsStore, Tally } from '@slipway/shared/stats';
 import { noTracing, type Tracing } from '@slipway/shared/tracing';
-import { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
+import { createDeliveryDispatcher, DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import express from 'express';
 import { Agent } from 'undici';
 import { Attempts } from './attempts/attempt.js';
@@ -178,7 +178,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
   const courier = new Courier({
     deliveries,
     endpoints,
-    queue: deliveryQueue,
+    dispatch: createDeliveryDispatcher({ deliveries, queue: deliveryQueue, logger }),
     sealingKey,
     defaultSecret: webhookSecret({ configured: config.webhookSecret, payloadSecret: config.payloadSecret }),
     tokens: config.webhookTokens,

@@ -10,6 +10,7 @@ import {
   begin,
   create,
   exhausted,
+  idsOf,
   makeDue,
   newDelivery,
   newEndpoint,
@@ -130,13 +131,13 @@ describe('what is due', () => {
     const stores = newStores(redis);
     const { deliveries } = stores;
     const ids = await create(stores, newDelivery(), newDelivery());
-    expect((await deliveries.due(10)).toSorted()).toEqual(ids.toSorted());
+    expect(idsOf(await deliveries.due(10)).toSorted()).toEqual(ids.toSorted());
     expect(await deliveries.due(1)).toHaveLength(1);
     await deliveries.dispatched(ids);
     expect(await deliveries.due(10)).toEqual([]);
     // It was lost on the way.
     await redis.zadd(stores.keys.dueDeliveries, 1, ids[0] as string);
-    expect(await deliveries.due(10)).toEqual([ids[0]]);
+    expect(idsOf(await deliveries.due(10))).toEqual([ids[0]]);
     await begin(stores, ids[0] as string);
     await deliveries.dispatched(ids);
     expect(await redis.zrange(stores.keys.dueDeliveries, '0', '-1')).toEqual([ids[1]]);
@@ -271,7 +272,7 @@ describe('sending again', () => {
       attempts: [],
     });
     expect(again.id).not.toBe(id);
-    expect(await deliveries.due(10)).toEqual([again.id]);
+    expect(idsOf(await deliveries.due(10))).toEqual([again.id]);
     await attemptOf(stores, again.id, ok);
     expect(await deliveries.get('default', id)).toMatchObject({ state: 'failed', reason: 'exhausted' });
   });

@@ -9,7 +9,7 @@ import {
   parseDelivery,
 } from './delivery-record.js';
 import { type DeliveryFilter, type DeliveryPage, listDeliveries } from './list.js';
-import { createOperation, type Operation } from './operation.js';
+import { createOperation, type Operation, type ReadyDelivery } from './operation.js';
 
 interface BeginOptions {
   /** Made up by who begins; who ends must name it. */
@@ -46,9 +46,16 @@ export interface EndReply {
   /** The token was not the current one, so nothing was recorded. */
   readonly stale: boolean;
   /** Deliveries that may go to the queue now. */
-  readonly released: string[];
+  readonly released: ReadyDelivery[];
   /** Why the endpoint was switched off by this. */
   readonly disabled: DisabledReason | undefined;
+}
+
+interface DeliveryStoreOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** Called with deliveries that were made and may go to the queue. Without it, that is left to the caller, or to the sweep. */
+  readonly onMade?: ((ready: readonly ReadyDelivery[]) => void) | undefined;
 }
 
 interface PruneOptions {
@@ -69,11 +76,13 @@ export class DeliveryStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #operate: Operation;
+  readonly #onMade: (ready: readonly ReadyDelivery[]) => void;
 
-  constructor({ redis, keys }: { redis: Redis; keys: Keys }) {
+  constructor({ redis, keys, onMade = () => undefined }: DeliveryStoreOptions) {
     this.#redis = redis;
     this.#keys = keys;
     this.#operate = createOperation({ redis, keys });
+    this.#onMade = onMade;
   }
 
   /**
@@ -81,7 +90,7 @@ export class DeliveryStore {
    * failed, and one for an endpoint that was switched off by hand or deleted as canceled.
    */
   async create(deliveries: readonly NewDelivery[]): Promise<void> {
-    await Promise.all(
+    const made = await Promise.all(
       deliveries.map((delivery) =>
         this.#operate(
           'create',
@@ -92,6 +101,7 @@ export class DeliveryStore {
         ),
       ),
     );
+    this.#onMade(made.flatMap(({ released }) => released));
   }
 
   /** Takes a delivery in hand, unless its lane has no room. Its URL and format are those that its endpoint has now. */
@@ -133,7 +143,9 @@ export class DeliveryStore {
   /** Sends a message again, as a new delivery, to where its endpoint is now. Undefined when the tenant has no such delivery. */
   async redeliver(tenant: string, id: string): Promise<DeliveryRecord | undefined> {
     const again = await this.#redeliver(tenant, id);
-    return again === undefined ? undefined : await this.get(tenant, again);
+    if (again === undefined) return undefined;
+    this.#onMade(again.released);
+    return await this.get(tenant, again.id);
   }
 
   /**
@@ -158,13 +170,15 @@ export class DeliveryStore {
     let recovered = 0;
     for (let at = 0; at < wanted.length; at += step) {
       const again = await Promise.all(wanted.slice(at, at + step).map((id) => this.#redeliver(tenant, id)));
-      recovered += again.filter((id) => id !== undefined).length;
+      const made = again.filter((each) => each !== undefined);
+      this.#onMade(made.flatMap(({ released }) => released));
+      recovered += made.length;
     }
     return recovered;
   }
 
   /** Deliveries that are to go to the queue, some of them. Adding one that is there already is harmless. */
-  async due(limit: number): Promise<string[]> {
+  async due(limit: number): Promise<ReadyDelivery[]> {
     return (await this.#operate('due', '', limit)).released;
   }
 
@@ -179,7 +193,7 @@ export class DeliveryStore {
    * A step of what is to be done with time, for the sweep: leases that have run out are taken back, parked deliveries whose lane has room
    * or whose circuit is to be tried let go, and those canceled whose endpoint was switched off or deleted. Returns what may go to the queue.
    */
-  async wakeLanes(): Promise<string[]> {
+  async wakeLanes(): Promise<ReadyDelivery[]> {
     return (await this.#operate('wake', '', step)).released;
   }
 
@@ -189,10 +203,13 @@ export class DeliveryStore {
     return Number(outcome[1]);
   }
 
-  async #redeliver(tenant: string, id: string): Promise<string | undefined> {
+  async #redeliver(
+    tenant: string,
+    id: string,
+  ): Promise<{ id: string; released: ReadyDelivery[] } | undefined> {
     const again = `dlv_${randomBytes(16).toString('hex')}`;
-    const { outcome } = await this.#operate('redeliver', id, tenant, again);
-    return outcome[0] === 'ok' ? again : undefined;
+    const { outcome, released } = await this.#operate('redeliver', id, tenant, again);
+    return outcome[0] === 'ok' ? { id: again, released } : undefined;
   }
 
   async #outlines(ids: readonly string[]) {

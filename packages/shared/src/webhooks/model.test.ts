@@ -8,6 +8,7 @@ import type { DeliveryRecord, EndpointRecord, NewDelivery } from './index.js';
 import {
   create,
   exhausted,
+  idsOf,
   letTimePass,
   makeDue,
   newDelivery,
@@ -98,7 +99,7 @@ async function perform({ stores, endpoint, made, ids, tokens }: World, each: Ste
     expect(stale).toBe(before.token !== current);
     const after = await stored(stores, id);
     if (stale) expect(after).toEqual(before);
-    await deliveries.dispatched(released);
+    await deliveries.dispatched(idsOf(released));
   };
   switch (each.kind) {
     case 'begin': {
@@ -118,7 +119,7 @@ async function perform({ stores, endpoint, made, ids, tokens }: World, each: Ste
     case 'gone':
       return await end({ ...exhausted, disable: 'gone' });
     case 'wake':
-      return await deliveries.dispatched(await deliveries.wakeLanes());
+      return await deliveries.dispatched(idsOf(await deliveries.wakeLanes()));
     case 'pass':
       for (const lane of [callbackLane, `endpoint:${endpoint.id}`]) await letTimePass(stores, lane);
       return;
@@ -126,7 +127,7 @@ async function perform({ stores, endpoint, made, ids, tokens }: World, each: Ste
       if ((await stored(stores, id)).state === 'pending') await makeDue(stores, id);
       return;
     case 'due':
-      return await deliveries.dispatched(await deliveries.due(3));
+      return await deliveries.dispatched(idsOf(await deliveries.due(3)));
     case 'create':
       return await deliveries.create(made);
     case 'again': {
@@ -189,7 +190,7 @@ async function drain({ stores, endpoint, ids }: World): Promise<void> {
     for (const lane of [callbackLane, `endpoint:${endpoint.id}`]) await letTimePass(stores, lane);
     await deliveries.wakeLanes();
     for (const id of await redis.zrange(keys.dueDeliveries, '0', '-1')) await makeDue(stores, id);
-    for (const id of await deliveries.due(100)) {
+    for (const { id } of await deliveries.due(100)) {
       const token = randomUUID();
       const begun = await deliveries.begin(id, { token, leaseMs: 60_000, maxInFlight: 1 });
       if (begun.outcome === 'begun') await deliveries.end(id, token, ok);

@@ -22,7 +22,7 @@ import { sweep } from './lua/sweep.js';
  *
  * KEYS: 1 the delivery, or the due ones for what is about many. The other keys are made from ARGV[1]; they share the hash tag of the declared one.
  * ARGV: 1 base of all keys, 2 operation, 3 delivery id or '', then what the operation takes.
- * Returns {{outcome, …}, ids of deliveries that may go to the queue because of it}.
+ * Returns {{outcome, …}, {delivery that may go to the queue because of it, how often it was parked, …}}.
  */
 const deliveryScript = defineScript(
   `${prelude}
@@ -32,9 +32,19 @@ end
 return { run(), released }`,
 );
 
+/** A delivery that may go to the queue. */
+export interface ReadyDelivery {
+  readonly id: string;
+  /**
+   * What it is called there: another name after each parking, since the queue may hold the entry that was parked still, and would not take the name twice.
+   * Under one name it goes in once, whoever adds it.
+   */
+  readonly queueId: string;
+}
+
 interface OperationReply {
   readonly outcome: readonly [string, ...unknown[]];
-  readonly released: string[];
+  readonly released: ReadyDelivery[];
 }
 
 export type Operation = (
@@ -48,6 +58,15 @@ export function createOperation({ redis, keys }: { redis: Redis; keys: Keys }): 
     const key = id === '' ? keys.dueDeliveries : keys.delivery(id);
     const reply = await deliveryScript.run(redis, [key], [keys.base, operation, id, ...args]);
     const [outcome, released] = reply as [OperationReply['outcome'], string[]];
-    return { outcome, released };
+    return { outcome, released: readyFrom(released) };
   };
+}
+
+function readyFrom(flat: readonly string[]): ReadyDelivery[] {
+  const ready: ReadyDelivery[] = [];
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const [id, parkings] = [flat[at] as string, flat[at + 1] as string];
+    ready.push({ id, queueId: parkings === '0' ? id : `${id}.${parkings}` });
+  }
+  return ready;
 }

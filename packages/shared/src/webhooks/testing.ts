@@ -7,6 +7,7 @@ import {
   type EndpointRecord,
   EndpointStore,
   type NewDelivery,
+  type ReadyDelivery,
 } from './index.js';
 
 /** Stores of an installation of its own, on a real Redis. */
@@ -87,20 +88,19 @@ export async function attemptOf(
   return await stores.deliveries.end(id, begun.token, end);
 }
 
+export const idsOf = (ready: readonly ReadyDelivery[]): string[] => ready.map(({ id }) => id);
+
 /** Lets the time come at which a delivery is to be tried again. */
 export async function makeDue({ redis, keys }: Stores, id: string): Promise<void> {
   await redis.hset(keys.delivery(id), 'due_at', '1');
   await redis.zadd(keys.dueDeliveries, 'XX', 1, id);
 }
 
-/** Lets the time come for everything in a lane: leases run out, the circuit may be tried, what is parked was so for long. */
+/** Lets the time come for everything in a lane: leases run out, and the circuit may be tried. */
 export async function letTimePass({ redis, keys }: Stores, lane: string): Promise<void> {
   const inflight = `${keys.lane(lane)}:inflight`;
   for (const id of await redis.zrange(inflight, '0', '-1')) await redis.zadd(inflight, 1, id);
   if (await redis.hexists(keys.lane(lane), 'open_until'))
     await redis.hset(keys.lane(lane), 'open_until', '1');
-  for (const id of await redis.zrange(`${keys.lane(lane)}:parked`, '0', '-1')) {
-    await redis.hset(keys.delivery(id), 'parked_at', '1');
-  }
   await redis.zadd(`${keys.base}lanes`, 'XX', 1, lane);
 }

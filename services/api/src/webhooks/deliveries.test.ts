@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { deliverySchema, endpointSchema, webhookMessageSchema } from '@slipway/shared/contracts';
+import { createSender, type Sender } from '@slipway/shared/queues';
 import { redisKeys } from '@slipway/shared/redis';
 import { DeliveryStore, type NewDelivery, type Verdict } from '@slipway/shared/webhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -8,9 +9,13 @@ import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
 let fleet: FleetOfOne;
 /** What a worker does. */
 let worker: DeliveryStore;
+let queue: Sender<'deliveries'>;
 beforeAll(async () => {
   fleet = await startFleetOfOne(inject('redisUrl'), { publicUrl: 'https://slipway.example/x' });
-  worker = new DeliveryStore({ redis: fleet.redis, keys: redisKeys(fleet.api.prefix) });
+  const { redis, api } = fleet;
+  const keys = redisKeys(api.prefix);
+  worker = new DeliveryStore({ redis, keys });
+  queue = createSender({ queue: 'deliveries', redis, keys });
 });
 afterAll(() => fleet.stop());
 beforeEach(() => fleet.renew());
@@ -62,12 +67,14 @@ const attempt = async (id: string, verdict: Verdict, answered: object = { status
   const options = { attempt: { at: Date.now(), durationMs: 12, ...answered }, verdict };
   expect((await worker.end(id, token, options)).stale).toBe(false);
 };
+/** Waits until the workers' queue holds a delivery, with no leading worker that could have put it there. */
+const queued = (id: string) => expect.poll(() => queue.missing([id])).toEqual([]);
 const exhausted = { kind: 'failed', reason: 'exhausted' } as const;
 const delivered = { kind: 'delivered' } as const;
 const again = { kind: 'retry', at: 0 } as const;
 
 describe('a test of an endpoint', () => {
-  it('is a delivery of its own, which workers find', async () => {
+  it('is a delivery of its own, which goes to the queue', async () => {
     const id = await endpoint();
     const { status, headers, body } = await fleet.say('POST', `/v1/webhooks/${id}/test`);
     expect(status).toBe(202);
@@ -79,7 +86,7 @@ describe('a test of an endpoint', () => {
       data: { url: `https://slipway.example/x/v1/webhooks/${id}`, webhook: { id, url } },
     });
     expect(await get(`/v1/deliveries/${body.id}`)).toEqual(body);
-    expect(await worker.due(1_000)).toContain(body.id);
+    await queued(body.id);
     const second = (await fleet.say('POST', `/v1/webhooks/${id}/test`)).body;
     expect(second.message_id).not.toBe(body.message_id);
   });
@@ -187,6 +194,7 @@ describe('a message', () => {
     const { message_id, request, type } = before;
     expect(body).toMatchObject({ message_id, request, type, state: 'pending', redelivery_of: first });
     expect(body.id).not.toBe(first);
+    await queued(body.id);
     expect(await get(`/v1/deliveries/${first}`)).toEqual(before);
     await fleet.say('PATCH', `/v1/webhooks/${id}`, { enabled: false });
     expect(await problem('POST', `/v1/deliveries/${first}/redeliver`)).toEqual([409, 'webhook_disabled']);
@@ -218,6 +226,7 @@ describe('a message', () => {
     expect(await recover(since)).toEqual({ recovered: 0 });
     const [waiting] = (await get(`/v1/webhooks/${id}/deliveries?state=pending`)).deliveries;
     expect(waiting).toMatchObject({ redelivery_of: lost });
+    await queued(waiting.id);
   });
 
   it('is not recovered since no time, or for an endpoint that is switched off', async () => {

@@ -1,6 +1,6 @@
 import type { Logger } from '@slipway/shared/logger';
 import type { Sender } from '@slipway/shared/queues';
-import type { DeliveryStore } from '@slipway/shared/webhooks';
+import type { DeliveryStore, ReadyDelivery } from '@slipway/shared/webhooks';
 import type { Duty } from './leader.js';
 
 interface DeliverySweepOptions {
@@ -14,8 +14,8 @@ const pageSize = 500;
 const mostPages = 10;
 
 /**
- * Adds deliveries to the queue that it does not hold: those whose writer died before it could or that the API wrote, those in whose
- * midst a worker died, and those whose lane may send again. Adding is harmless when the queue holds them after all.
+ * Adds deliveries to the queue that it does not hold: those whose writer died before it could, those in whose midst a worker died, and
+ * those whose lane may be tried again because its pause is over. Adding is harmless when the queue holds them after all.
  */
 export class DeliverySweep implements Duty {
   readonly name = 'deliveries';
@@ -36,13 +36,14 @@ export class DeliverySweep implements Duty {
     }
   }
 
-  async #add(ids: readonly string[]): Promise<void> {
+  async #add(ready: readonly ReadyDelivery[]): Promise<void> {
     const { deliveries, queue, logger } = this.#options;
-    if (ids.length === 0) return;
-    const missing = await queue.missing(ids);
-    await queue.add(missing.map((id) => ({ id, data: { deliveryId: id } })));
-    await deliveries.dispatched(ids);
+    if (ready.length === 0) return;
+    const absent = new Set(await queue.missing(ready.map(({ queueId }) => queueId)));
+    const missing = ready.filter(({ queueId }) => absent.has(queueId));
+    await queue.add(missing.map(({ id, queueId }) => ({ id: queueId, data: { deliveryId: id } })));
+    await deliveries.dispatched(ready.map(({ id }) => id));
     if (missing.length > 0)
-      logger.info({ count: missing.length, first: missing[0] }, 'put back into the queue');
+      logger.info({ count: missing.length, first: missing[0]?.id }, 'put back into the queue');
   }
 }

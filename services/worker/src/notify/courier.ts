@@ -2,10 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { Secret } from '@slipway/shared/config';
 import type { DisabledReason, Message } from '@slipway/shared/contracts';
 import type { Logger } from '@slipway/shared/logger';
-import type { QueueData, Sender } from '@slipway/shared/queues';
+import type { QueueData } from '@slipway/shared/queues';
 import { signWebhook, unseal } from '@slipway/shared/signing';
 import { noTracing, type TraceSpan, type Tracing, traceHeaders } from '@slipway/shared/tracing';
-import type { AttemptRecord, DeliveryRecord, DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
+import type {
+  AttemptRecord,
+  DeliveryDispatcher,
+  DeliveryRecord,
+  DeliveryStore,
+  EndpointStore,
+} from '@slipway/shared/webhooks';
 import type { Dispatcher } from 'undici';
 import type { DeliveryOutcome, WorkerMetrics } from '../metrics.js';
 import { buildRequest, type FormatRequest, ordersMatter, type WebhookTokens } from './formats/index.js';
@@ -13,9 +19,10 @@ import { type NextStep, nextStep } from './next-step.js';
 import { type SendOutcome, send } from './send.js';
 
 interface CourierOptions {
-  readonly deliveries: Pick<DeliveryStore, 'begin' | 'end' | 'list' | 'dispatched'>;
+  readonly deliveries: Pick<DeliveryStore, 'begin' | 'end' | 'list'>;
   readonly endpoints: Pick<EndpointStore, 'get' | 'secrets'>;
-  readonly queue: Pick<Sender<'deliveries'>, 'add'>;
+  /** Puts those into the queue that had to wait for room in their lane. */
+  readonly dispatch: DeliveryDispatcher;
   /** Opens the secrets that callbacks brought. */
   readonly sealingKey: Buffer;
   /** Signs for callbacks that brought none. */
@@ -98,7 +105,7 @@ export class Courier {
     token: string,
     span: TraceSpan,
   ): Promise<number | undefined> {
-    const { deliveries, now } = this.#options;
+    const { deliveries, dispatch, now } = this.#options;
     const { id } = record;
     const at = now();
     const startedAt = performance.now();
@@ -113,7 +120,7 @@ export class Courier {
     });
     this.#report({ record, attempt, durationMs, outcome, step, stale, disabled });
     describe(span, { record, attempt, durationMs, outcome, step, stale });
-    await this.#release(released);
+    await dispatch(released);
     return step.kind === 'retry' && !stale ? Math.max(0, step.at - now()) : undefined;
   }
 
@@ -175,14 +182,6 @@ export class Courier {
     const headers = { ...request.headers, ...signature, ...(told && traceHeaders(span.context)) };
     const signal = AbortSignal.timeout(timeoutMs);
     return await send({ request: { url, headers, body, token }, dispatcher, signal });
-  }
-
-  /** Puts deliveries that had to wait for room in their lane back into the queue. */
-  async #release(ids: readonly string[]): Promise<void> {
-    const { queue, deliveries } = this.#options;
-    if (ids.length === 0) return;
-    await queue.add(ids.map((id) => ({ id, data: { deliveryId: id } })));
-    await deliveries.dispatched(ids);
   }
 
   #report(attempt: Report): void {

@@ -38,12 +38,11 @@ if op == 'begin' then
   redis.call('ZREM', due, id)
   if room(lane) < 1 then
     redis.call('ZADD', parked_key(lane), f[6], id)
-    redis.call('HSET', key_of(id), 'parked_at', clock(now))
+    redis.call('HINCRBY', key_of(id), 'parkings', 1)
     watch(lane)
     return { 'parked' }
   end
   redis.call('ZREM', parked_key(lane), id)
-  redis.call('HDEL', key_of(id), 'parked_at')
   redis.call('HSET', key_of(id), 'token', ARGV[4])
   redis.call('ZADD', inflight_key(lane), now + tonumber(ARGV[5]), id)
   watch(lane)

@@ -15,7 +15,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due, lanes, stopping = base .. 'deliveries:due', base .. 'lanes', base .. 'webhooks:stopping'
 -- What is known of a lane is forgotten after a day without a delivery: those of callbacks are as many as there are hosts.
 local lane_ttl = 86400000
--- Deliveries that may go to the queue from now on.
+-- Deliveries that may go to the queue from now on, each followed by how often it was parked.
 local released = {}
 
 local function clock(ms) return string.format('%.0f', ms) end
@@ -25,6 +25,11 @@ local function endpoint_key(endpoint) return base .. 'webhook:' .. endpoint end
 local function lane_key(lane) return base .. 'lane:' .. lane end
 local function inflight_key(lane) return base .. 'lane:' .. lane .. ':inflight' end
 local function parked_key(lane) return base .. 'lane:' .. lane .. ':parked' end
+
+local function let_go(delivery)
+  released[#released + 1] = delivery
+  released[#released + 1] = redis.call('HGET', key_of(delivery), 'parkings') or '0'
+end
 
 -- How what is for the endpoint ends, and why; nothing while it is switched on.
 local function off(endpoint)
@@ -44,7 +49,7 @@ local function settle(delivery, to, reason)
   local lane = lane_of(f[2], f[3])
   redis.call('HSET', key, 'state', to, 'finished_at', clock(now))
   if reason ~= '' then redis.call('HSET', key, 'reason', reason) end
-  redis.call('HDEL', key, 'due_at', 'token', 'parked_at')
+  redis.call('HDEL', key, 'due_at', 'token')
   redis.call('ZREM', due, delivery)
   redis.call('ZREM', parked_key(lane), delivery)
   redis.call('ZREM', inflight_key(lane), delivery)
@@ -73,6 +78,7 @@ local function make(delivery, to, reason)
   redis.call('ZADD', due, now, delivery)
   redis.call('ZADD', index('state:pending'), now, delivery)
   if f[2] then redis.call('ZADD', index('pending:' .. f[2]), now, delivery) end
+  let_go(delivery)
 end
 
 -- Leases that have run out: whoever held them is gone, or too late.
@@ -82,7 +88,7 @@ local function reclaim(lane)
     redis.call('ZREM', key, delivery)
     redis.call('HDEL', key_of(delivery), 'token')
     redis.call('ZADD', due, now, delivery)
-    released[#released + 1] = delivery
+    let_go(delivery)
   end
 end
 
@@ -93,18 +99,14 @@ local function room(lane)
   return most - redis.call('ZCARD', inflight_key(lane))
 end
 
--- Lets parked deliveries go, the oldest first. One that was parked just now may not have left the queue yet, which would not take it
--- a second time: it goes with the next sweep.
+-- Lets parked deliveries go, the oldest first.
 local function release(lane, most)
   local count = math.min(room(lane), most)
   if count < 1 then return end
   local popped = redis.call('ZPOPMIN', parked_key(lane), count)
   for i = 1, #popped, 2 do
-    local delivery = popped[i]
-    local recent = now - tonumber(redis.call('HGET', key_of(delivery), 'parked_at') or '0') < 500
-    redis.call('HDEL', key_of(delivery), 'parked_at')
-    redis.call('ZADD', due, recent and now + 500 or now, delivery)
-    if not recent then released[#released + 1] = delivery end
+    redis.call('ZADD', due, now, popped[i])
+    let_go(popped[i])
   end
 end
 

@@ -6,7 +6,7 @@
  */
 export const sweep = `
 if op == 'due' then
-  released = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[4])
+  for _, delivery in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[4])) do let_go(delivery) end
   return { 'ok' }
 end
 
