@@ -61,7 +61,7 @@ function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
     maxInflight: fields.int('MAX_INFLIGHT', { default: 0 }),
     payloadSecret: isSigned ? fields.secret('PAYLOAD_SECRET') : undefined,
     keyRing: keyRing(fields),
-    reproducible: fields.bool('REPRODUCIBLE', true),
+    reproducible: fields.bool('REPRODUCIBLE', false),
     sbomScanner: imageReference(fields, 'BUILDER_SBOM_SCANNER'),
     insecureRegistries: fields.parsed('INSECURE_REGISTRIES', registries, ' ') ?? [],
     dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),

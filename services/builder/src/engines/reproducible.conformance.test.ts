@@ -26,7 +26,8 @@ describe.each(engineNames)('%s', (name) => {
     let replicas: readonly [EngineService, EngineService];
     beforeAll(async () => {
       services = await servicesOn(name);
-      replicas = [await services.start(), await services.start()];
+      const env = { REPRODUCIBLE: 'true' };
+      replicas = [await services.start(env), await services.start(env)];
     }, timeout);
     afterAll(() => services?.stop());
 
