@@ -137,6 +137,7 @@ Examples:
         'where it may push to: registry.example.com/team/, a repository or *; may be repeated',
         list,
       )
+      .option('--pool <pool,…>', 'where its jobs may be built, `any` for all; may be repeated', list)
       .option('--weight <number>', 'its share of the fleet against other tenants', weight)
       .addOption(new Option('--highest-priority <class>', 'of its jobs').choices(['high', 'normal', 'low']))
       .option('--queued-jobs <count>', 'jobs that may wait at once', limit(0))

@@ -111,15 +111,20 @@ describe('tenants', () => {
 
   test('keep what is not said when they are changed', async () => {
     const { env, asked } = await serve({
-      'GET /v1/tenants/team-a': json(200, tenant),
+      'GET /v1/tenants/team-a': json(200, { ...tenant, pools: ['arm'] }),
       'PUT /v1/tenants/team-a': json(200, tenant),
     });
     const change = ['--running-jobs', 'none', '--source-bytes', '1000', '--weight', '0.5'];
     expect((await slipway(['tenants', 'set', 'team-a', ...change], env)).exit).toBe(0);
     expect(JSON.parse(asked[1]?.body.toString() ?? '')).toEqual({
-      ...{ weight: 0.5, highest_priority: 'high', images: ['r.example/team-a/'] },
+      ...{ weight: 0.5, highest_priority: 'high', images: ['r.example/team-a/'], pools: ['arm'] },
       limits: { queued_jobs: 100, source_bytes: 1000 },
     });
+    expect((await slipway(['tenants', 'set', 'team-a', '--pool', 'arm,amd'], env)).exit).toBe(0);
+    expect(JSON.parse(asked[3]?.body.toString() ?? '')).toMatchObject({ pools: ['arm', 'amd'] });
+    expect((await slipway(['tenants', 'set', 'team-a', '--pool', 'any'], env)).exit).toBe(0);
+    expect(JSON.parse(asked[5]?.body.toString() ?? '')).not.toHaveProperty('pools');
+    expect((await slipway(['tenants', 'show', 'team-a'], env)).out).toMatch(/builds in +arm\n/);
   });
 
   test('are made with places to push to, or from a file', async () => {

@@ -17,6 +17,7 @@ export function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[]
     ['  weight', String(tenant.weight)],
     ['  highest priority', tenant.highest_priority ?? '-'],
     ['  may push to', tenant.images.join(', ') || 'nowhere'],
+    ['  builds in', tenant.pools?.join(', ') ?? 'any pool'],
     ['  queued jobs', of(limits.queued_jobs, usage?.queued_jobs)],
     ['  running jobs', of(limits.running_jobs, usage?.running_jobs)],
     ['  sources', of(limits.source_bytes, usage?.source_bytes, bytes)],
@@ -75,6 +76,8 @@ type Limit = number | 'none';
 export interface SetTenantOptions extends CommonOptions {
   readonly file?: string;
   readonly image?: readonly string[];
+  /** `any` alone: all that there are. */
+  readonly pool?: readonly string[];
   readonly weight?: number;
   readonly highestPriority?: 'high' | 'normal' | 'low';
   readonly queuedJobs?: Limit;
@@ -111,10 +114,12 @@ export async function setTenant(
 
 interface Changes extends Omit<Partial<TenantSettings>, 'limits'> {
   readonly limits?: Readonly<Record<string, Limit>>;
+  /** No limit from now on, where it is one of nothing. */
+  readonly pools?: string[];
 }
 
 function changesOf(options: SetTenantOptions): Changes {
-  const { image, weight, highestPriority } = options;
+  const { image, pool, weight, highestPriority } = options;
   const limits = Object.entries({
     queued_jobs: options.queuedJobs,
     running_jobs: options.runningJobs,
@@ -123,6 +128,7 @@ function changesOf(options: SetTenantOptions): Changes {
   }).flatMap(([limit, value]) => (value === undefined ? [] : [[limit, value] as const]));
   return {
     ...(image !== undefined && { images: [...image] }),
+    ...(pool !== undefined && { pools: pool.filter((name) => name !== 'any') }),
     ...(weight !== undefined && { weight }),
     ...(highestPriority !== undefined && { highest_priority: highestPriority }),
     ...(limits.length > 0 && { limits: Object.fromEntries(limits) }),
@@ -138,7 +144,11 @@ async function existing(client: Client, name: string): Promise<Tenant | undefine
   }
 }
 
-function merged(name: string, before: Tenant | undefined, { limits, ...changes }: Changes): TenantSettings {
+function merged(
+  name: string,
+  before: Tenant | undefined,
+  { limits, pools = before?.pools ?? [], ...changes }: Changes,
+): TenantSettings {
   const images = changes.images ?? before?.images;
   if (images === undefined) {
     throw new CommandError({
@@ -153,6 +163,7 @@ function merged(name: string, before: Tenant | undefined, { limits, ...changes }
     ...(before?.highest_priority !== undefined && { highest_priority: before.highest_priority }),
     ...changes,
     images,
+    ...(pools.length > 0 && { pools }),
     limits: Object.fromEntries(
       Object.entries(all).flatMap(([limit, value]) => (value === 'none' ? [] : [[limit, value] as const])),
     ),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { priorityClasses } from './job-spec.js';
+import { poolNameSchema } from './pool.js';
 
 /** The tenant that the token of the installation belongs to; it is always there. */
 export const defaultTenantName = 'default';
@@ -64,6 +65,12 @@ export const tenantSettingsSchema = z
       .describe(
         'Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere',
       ),
+    pools: z
+      .array(poolNameSchema)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('The pools that its jobs may go to, and the only ones that it sees; all unless given'),
   })
   .meta({ id: 'TenantSettings' });
 export type TenantSettings = z.output<typeof tenantSettingsSchema>;

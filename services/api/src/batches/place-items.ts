@@ -15,7 +15,7 @@ export function placeItems(
   const chosen = specs.map((spec, at) => {
     try {
       checkAllowed(spec, account);
-      return choosePool(spec, pools);
+      return choosePool(spec, pools, account.settings.pools);
     } catch (error) {
       if (!(error instanceof SlipwayError)) throw error;
       refused.push(...itemErrors(at, error));

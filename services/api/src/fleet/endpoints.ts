@@ -8,7 +8,9 @@ import {
   type ReplicaState,
 } from '@slipway/shared/replicas';
 import { z } from 'zod';
+import { accountOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
+import { usesPool } from '../tenants/account.js';
 
 interface FleetDeps {
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools' | 'setDraining'>;
@@ -56,7 +58,8 @@ export function fleetEndpoints({ replicas, store }: FleetDeps): Endpoint[] {
         const [pools, list] = await Promise.all([replicas.pools(), replicas.list()]);
         // Where jobs go while no replica was ever heard of.
         const all = pools.length > 0 ? pools : [{ name: defaultPool, platforms: [] }];
-        res.json({ pools: await Promise.all(all.map((pool) => showPool(pool, list, store))) });
+        const seen = all.filter(({ name }) => usesPool(accountOf(res), name));
+        res.json({ pools: await Promise.all(seen.map((pool) => showPool(pool, list, store))) });
       },
     ),
   ];

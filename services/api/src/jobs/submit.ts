@@ -13,7 +13,7 @@ export interface SubmitDeps extends ResolveDeps {
   readonly pools: KnownPools;
   readonly dispatch: Dispatcher;
   /** Seals the secrets of callbacks for storage. */
-  readonly sealingKey: Buffer;
+  readonly sealingKey: SealingKey;
   readonly maxQueuedJobs: number;
 }
 
@@ -64,7 +64,7 @@ async function submitSpec(
   tenant: Account,
   { store, pools, dispatch, sealingKey }: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey'>,
 ): Promise<JobRecord> {
-  const placed = await pools.decide((known) => choosePool(spec, known));
+  const placed = await pools.decide((known) => choosePool(spec, known, tenant.settings.pools));
   const secret = spec.callback?.secret;
   const sealedCallbackSecret = secret === undefined ? undefined : seal(sealingKey, secret, id);
   const created = await store.create(id, spec, { tenant, ...placed, sealedCallbackSecret });

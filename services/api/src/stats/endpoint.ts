@@ -2,8 +2,9 @@ import { defaultPool, maxStatsMinutes, type Stats, statsSchema } from '@slipway/
 import type { ReplicaRegistry, ReplicaState } from '@slipway/shared/replicas';
 import { emptyPoolPoint, emptyReplicaPoint, type Series, type StatsStore } from '@slipway/shared/stats';
 import { z } from 'zod';
-import { allows, principalOf } from '../http/auth.js';
+import { accountOf, allows, principalOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
+import { usesPool } from '../tenants/account.js';
 
 interface StatsDeps {
   readonly stats: Pick<StatsStore, 'read'>;
@@ -43,7 +44,7 @@ export function statsEndpoint({ stats, replicas }: StatsDeps): Endpoint {
       res.json({
         step_seconds: series.step * 60,
         times: series.times.map((ms) => new Date(ms).toISOString()),
-        pools: poolsOf(series, list),
+        pools: poolsOf(series, list).filter(({ name }) => usesPool(accountOf(res), name)),
         ...(seesReplicas && { replicas: replicasOf(series, list) }),
       } satisfies Stats);
     },

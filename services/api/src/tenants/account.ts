@@ -6,12 +6,16 @@ import { mayPushTo, type TenantRecord } from '@slipway/shared/tenants';
 
 /** A tenant with what it may do. */
 export interface Account extends Tenant {
-  readonly settings: Pick<TenantSettings, 'highest_priority' | 'limits' | 'images'>;
+  readonly settings: Pick<TenantSettings, 'highest_priority' | 'limits' | 'images' | 'pools'>;
 }
 
 export function toAccount({ name, settings }: TenantRecord): Account {
   return { name, weight: settings.weight, settings };
 }
+
+/** Whether it may have jobs built in a pool, and see it. */
+export const usesPool = ({ settings: { pools } }: Pick<Account, 'settings'>, name: string): boolean =>
+  pools === undefined || pools.includes(name);
 
 /** The class of a job that names none: `normal`, or the tenant's highest where that is lower. */
 export function usualPriority({ settings: { highest_priority } }: Account): JobSpec['priority'] {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Secret } from '@slipway/shared/config';
 import { redisKeys } from '@slipway/shared/redis';
+import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { addTenants } from '../testing/add-tenants.js';
@@ -36,6 +37,42 @@ const code = async (asked: ReturnType<FleetOfOne['say']>) => {
   const { status, body } = await asked;
   return [status, body?.code];
 };
+
+describe('the pools of a tenant', () => {
+  it('are the only ones that its jobs go to, by whatever way, and that it sees', async () => {
+    const replicas = new ReplicaRegistry({ redis: fleet.redis, keys: redisKeys(fleet.api.prefix) });
+    await replicas.announce(
+      ['default', 'theirs', 'ours'].map((pool) => ({ url: `http://${pool}`, max: 1, pool, platforms: [] })),
+    );
+    const { name, token } = await team({ pools: ['ours'] });
+    const source = { digest: await fleet.upload(undefined, token) };
+    const image = 'r.example/team/app:1';
+    const post = (path: string, body: object) => say('POST', path, body, token);
+    const made = await post('/v1/jobs', { image, source });
+    expect([made.status, made.body.pool]).toEqual([202, 'ours']);
+    for (const pool of ['theirs', 'default']) {
+      const job = { image, source, pool };
+      const refused = await post('/v1/jobs', job);
+      expect([refused.status, refused.body.code]).toEqual([422, 'pool_not_found']);
+      expect(refused.body.detail).not.toMatch(/default \(|theirs \(/);
+      const batches = [{ items: [job] }, { defaults: job, items: [{}] }, { items: [job], dry_run: true }];
+      for (const batch of batches) {
+        expect(await code(post('/v1/batches', batch))).toEqual([422, 'batch_invalid']);
+      }
+      await say('PUT', '/v1/functions/fn/app', job, token);
+      const rebuild = { select: { functions: ['fn/app'] } };
+      expect(await code(post('/v1/rebuilds', rebuild))).toEqual([422, 'batch_invalid']);
+    }
+    for (const path of ['/v1/queue', '/v1/stats']) {
+      const { body } = await say('GET', path, undefined, token);
+      expect(body.pools.map((pool: { name: string }) => pool.name)).toEqual(['ours']);
+    }
+    // What it was given before counts no more.
+    expect((await post(`/v1/jobs/${made.body.id}/cancel`, {})).status).toBe(200);
+    await say('PUT', `/v1/tenants/${name}`, { ...settings, pools: ['theirs'] });
+    expect((await post(`/v1/jobs/${made.body.id}/retry`, {})).body.pool).toBe('theirs');
+  });
+});
 
 describe('tenants', () => {
   it('are made, changed, shown and removed by who has admin', async () => {

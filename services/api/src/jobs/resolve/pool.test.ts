@@ -8,9 +8,15 @@ const amd: PoolState = { name: 'amd', platforms: ['linux/amd64'] };
 const arm: PoolState = { name: 'arm', platforms: ['linux/arm/v7', 'linux/arm64'] };
 const any: PoolState = { name: 'default', platforms: [] };
 
-const choose = (pools: readonly PoolState[], platforms: readonly string[], pool?: string) => {
+const choose = (
+  pools: readonly PoolState[],
+  platforms: readonly string[],
+  pool?: string,
+  allowed?: readonly string[],
+) => {
   try {
-    const placed = choosePool({ platforms: [...platforms], ...(pool !== undefined && { pool }) }, pools);
+    const wanted = { platforms: [...platforms], ...(pool !== undefined && { pool }) };
+    const placed = choosePool(wanted, pools, allowed);
     return placed.parts ?? placed.pool;
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error;
@@ -48,6 +54,33 @@ describe('the pool of a job', () => {
       code: 'pool_not_found',
       message: 'There is no pool arm; there are amd (linux/amd64), default (any platform).',
     });
+  });
+
+  it('is one of those that its tenant may use, and no other is spoken of', () => {
+    expect(choose([amd, arm, any], ['linux/arm64'], undefined, ['arm'])).toBe('arm');
+    expect(choose([amd, arm, any], ['linux/arm64'], 'arm', ['amd', 'arm'])).toBe('arm');
+    for (const wanted of ['default', 'nowhere']) {
+      expect(choose([amd, arm, any], ['linux/arm64'], wanted, ['arm'])).toEqual({
+        code: 'pool_not_found',
+        message: `There is no pool ${wanted}; there are arm (linux/arm/v7, linux/arm64).`,
+      });
+    }
+    expect(choose([amd, arm, any], ['linux/arm64', 'linux/amd64'], undefined, ['arm'])).toEqual({
+      code: 'platform_unsupported',
+      message: 'No pool builds linux/amd64; there are arm (linux/arm/v7, linux/arm64).',
+    });
+    expect(choose([amd, arm, any], ['linux/arm64', 'linux/amd64'], undefined, ['arm', 'amd'])).toEqual([
+      { pool: 'amd', platforms: ['linux/amd64'] },
+      { pool: 'arm', platforms: ['linux/arm64'] },
+    ]);
+  });
+
+  it('is the first that its tenant may use while no replica was ever heard of', () => {
+    expect(choose([], [], undefined, ['arm', 'amd'])).toBe('arm');
+    expect(choose([], [], undefined, ['arm', 'default'])).toBe('default');
+    expect(choose([], [], 'arm', ['arm'])).toBe('arm');
+    expect(choose([], [], 'default', ['arm'])).toMatchObject({ code: 'pool_not_found' });
+    expect(choose([amd, any], [], undefined, ['arm'])).toMatchObject({ code: 'pool_not_found' });
   });
 
   it('are as few as build all of its platforms together, where none does alone', () => {

@@ -12,13 +12,17 @@ export interface Placed {
 
 /**
  * The pool that builds a job: the one it asks for, else the default one if that builds all of its platforms, else the first by
- * name that does, else as few as do together. While no replica was ever heard of, the default one.
+ * name that does, else as few as do together. While no replica was ever heard of, the default one. Of those that are `allowed`, if that is
+ * said: then the others are not there, and the first of them takes the place of the default one where that is none of them.
  * Throws `pool_not_found`, or `platform_unsupported`.
  */
 export function choosePool(
   { pool: wanted, platforms }: Pick<JobSpec, 'pool' | 'platforms'>,
-  pools: readonly PoolState[],
+  known: readonly PoolState[],
+  allowed?: readonly string[],
 ): Placed {
+  const pools = allowed ? known.filter(({ name }) => allowed.includes(name)) : known;
+  const usual = allowed?.includes(defaultPool) === false ? allowed[0] : defaultPool;
   if (wanted !== undefined) {
     const pool = pools.find(({ name }) => name === wanted);
     if (pool) {
@@ -30,11 +34,14 @@ export function choosePool(
         `The pool ${wanted} does not build ${missing}; ${listed(pools)}.`,
       );
     }
-    if (pools.length > 0 || wanted !== defaultPool) {
+    if (known.length > 0 || !(allowed ?? [defaultPool]).includes(wanted)) {
       throw refused('pool_not_found', '/pool', `There is no pool ${wanted}; ${listed(pools)}.`);
     }
   }
-  if (pools.length === 0) return { pool: defaultPool };
+  if (known.length === 0) return { pool: wanted ?? usual ?? defaultPool };
+  if (pools.length === 0) {
+    throw refused('pool_not_found', '/pool', `There is none of the pools ${allowed?.join(', ')}.`);
+  }
   const able = pools.filter((pool) => buildsAll(pool, platforms));
   const chosen = able.find(({ name }) => name === defaultPool) ?? able[0];
   if (chosen) return { pool: chosen.name };
