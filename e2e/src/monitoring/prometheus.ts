@@ -14,6 +14,7 @@ export interface Rule {
   readonly alert?: string;
   readonly expr: string;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export async function readRules(file: 'rules.yml' | 'alerts.yml'): Promise<Rule[]> {

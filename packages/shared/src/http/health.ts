@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import { type RequestHandler, Router } from 'express';
 import type { Registry } from 'prom-client';
 import { toProblem } from '../errors/index.js';
 import { metricsRouter } from './metrics.js';
@@ -21,7 +21,7 @@ export function healthRouter({ ready, registry, readyAliases = [], warnings = []
   router.get('/healthz', (_req, res) => {
     res.json({ status: 'ok' });
   });
-  router.get(['/readyz', ...readyAliases], async (_req, res) => {
+  const answer: RequestHandler = async (_req, res) => {
     try {
       await ready();
       res.json({ status: 'ready', ...notes });
@@ -29,7 +29,9 @@ export function healthRouter({ ready, registry, readyAliases = [], warnings = []
       const { status, code, detail } = toProblem(error);
       res.status(status === 500 ? 503 : status).json({ status: 'not_ready', code, detail, ...notes });
     }
-  });
+  };
+  // One route each, for requests are measured by the path of their route.
+  for (const path of ['/readyz', ...readyAliases]) router.get(path, answer);
   if (registry) router.use(metricsRouter(registry));
   return router;
 }

@@ -101,6 +101,7 @@ describe('an API', () => {
     await expect
       .poll(metrics, { timeout: 10_000 })
       .toContain('slipway_fleet_queue_jobs{pool="arm",state="queued"} 2\n');
+    await fetch(`${fleet.api.url}/readyz`);
     const text = await metrics();
     for (const line of [
       'slipway_fleet_pool_slots{pool="arm"} 3',
@@ -111,6 +112,7 @@ describe('an API', () => {
       'slipway_http_problems_total{code="unauthorized"} 1',
       'slipway_redis_up{connection="main"} 1',
       'slipway_http_request_duration_seconds_count{method="GET",route="/v1/jobs/:id",status="404"}',
+      'slipway_http_request_duration_seconds_count{method="GET",route="/readyz",status="200"}',
     ]) {
       expect(text).toContain(`\n${line}`);
     }
