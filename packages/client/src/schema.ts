@@ -4,43 +4,6 @@
  */
 
 export interface paths {
-    "/v1/sources": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Upload a build context
-         * @description A tar or tar.gz with the Dockerfile at its root. The same files give the same digest, whoever packed them.
-         */
-        post: operations["uploadSource"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sources/{digest}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What a source holds, or with `Accept: application/x-tar` the source itself */
-        get: operations["getSource"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/jobs": {
         parameters: {
             query?: never;
@@ -110,6 +73,43 @@ export interface paths {
         put?: never;
         /** Repeat a job that has ended, as a new one */
         post: operations["retryJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a build context
+         * @description A tar or tar.gz with the Dockerfile at its root. The same files give the same digest, whoever packed them.
+         */
+        post: operations["uploadSource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sources/{digest}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a source holds, or with `Accept: application/x-tar` the source itself */
+        get: operations["getSource"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1120,14 +1120,6 @@ export interface components {
             /** @description As in `X-Request-Id`, for whoever looks into it */
             request_id?: string;
         };
-        Source: {
-            /** @description SHA-256 of the canonical manifest of the files */
-            digest: string;
-            /** @description Files and links */
-            files: number;
-            /** @description Bytes of all files together */
-            bytes: number;
-        };
         JobRequest: {
             /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
             image: string;
@@ -1217,6 +1209,72 @@ export interface components {
             /** @description As its host names it: owner/name, or group/subgroup/name */
             repo: string;
             sha: string;
+        };
+        JobWithoutSource: {
+            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            image: string;
+            /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
+            function?: string;
+            /** @default {} */
+            build_args?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Empty means the builder's own
+             * @default []
+             */
+            platforms?: string[];
+            /** @description A pool: replicas that build the same platforms */
+            pool?: string;
+            /**
+             * @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may
+             * @enum {string}
+             */
+            priority?: "high" | "normal" | "low";
+            /**
+             * @description False builds without pushing
+             * @default true
+             */
+            push?: boolean;
+            /**
+             * @description Push a bill of materials beside the image (BuildKit builders)
+             * @default false
+             */
+            sbom?: boolean;
+            /**
+             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+             * @default false
+             */
+            provenance?: boolean;
+            /** @description Seconds that one attempt may take */
+            timeout?: number;
+            /** @default {} */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Where the end of the job is reported */
+            callback?: {
+                /** Format: uri */
+                url: string;
+                /** @description Signs this callback (Standard Webhooks); unset means the key of the installation. Never shown again */
+                secret?: string;
+            };
+            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+            vcs?: components["schemas"]["Vcs"];
+            /**
+             * @description When the image was last built from the same, the job succeeds at once with that result
+             * @default false
+             */
+            skip_if_unchanged?: boolean;
+            /**
+             * @description Build in any case: neither skip nor share the build of an identical job
+             * @default false
+             */
+            force?: boolean;
+            /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
+            secrets?: string;
+            /** @description A template of the installation, over which the source is laid as its handler */
+            template?: string;
         };
         Job: {
             id: string;
@@ -1393,6 +1451,14 @@ export interface components {
             jobs: components["schemas"]["Job"][];
             /** @description Absent on the last page */
             next_cursor?: string;
+        };
+        Source: {
+            /** @description SHA-256 of the canonical manifest of the files */
+            digest: string;
+            /** @description Files and links */
+            files: number;
+            /** @description Bytes of all files together */
+            bytes: number;
         };
         BatchRequest: {
             /**
@@ -2373,8 +2439,6 @@ export interface components {
             };
             /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
             images: string[];
-            /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
-            pools?: string[];
             /**
              * @description `file`: by the tenants file, so not to be changed here
              * @enum {string}
@@ -2422,8 +2486,6 @@ export interface components {
             };
             /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
             images: string[];
-            /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
-            pools?: string[];
         };
         CreatedPayloadSecret: {
             id: string;
@@ -2684,286 +2746,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    uploadSource: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** @description A tar, or a tar.gz */
-        requestBody: {
-            content: {
-                "application/octet-stream": unknown;
-                "application/x-tar": unknown;
-                "application/tar": unknown;
-                "application/gzip": unknown;
-                "application/x-gzip": unknown;
-                "application/x-www-form-urlencoded": unknown;
-            };
-        };
-        responses: {
-            /** @description The tenant had it */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Source"];
-                };
-            };
-            /** @description Stored */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Source"];
-                };
-            };
-            /** @description `body_incomplete`: The body ended before it was complete */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A link leaves the archive. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `redis_unavailable`: Redis does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getSource: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description SHA-256 of the canonical manifest of the files */
-                digest: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The source */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Source"];
-                    "application/x-tar": string;
-                };
-            };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     listJobs: {
         parameters: {
             query?: {
@@ -3104,6 +2886,14 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["JobRequest"];
+                "multipart/form-data": {
+                    job: components["schemas"]["JobWithoutSource"];
+                    /**
+                     * Format: binary
+                     * @description A tar, or a tar.gz
+                     */
+                    source: string;
+                };
             };
         };
         responses: {
@@ -3615,6 +3405,286 @@ export interface operations {
                 };
             };
             /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers of the request are larger than allowed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `redis_full`: Redis has no memory left */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uploadSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A tar, or a tar.gz */
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+                "application/x-tar": unknown;
+                "application/tar": unknown;
+                "application/gzip": unknown;
+                "application/x-gzip": unknown;
+                "application/x-www-form-urlencoded": unknown;
+            };
+        };
+        responses: {
+            /** @description The tenant had it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Source"];
+                };
+            };
+            /** @description Stored */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Source"];
+                };
+            };
+            /** @description `body_incomplete`: The body ended before it was complete */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is required */
+            401: {
+                headers: {
+                    /** @description Bearer (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: The token does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `media_type_unsupported`: The content type is not one this route reads */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A link leaves the archive. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers of the request are larger than allowed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `redis_unavailable`: Redis does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 of the canonical manifest of the files */
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The source */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Source"];
+                    "application/x-tar": string;
+                };
+            };
+            /** @description Nothing has changed since the `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthorized`: A valid bearer token is required */
+            401: {
+                headers: {
+                    /** @description Bearer (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: The token does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_slow`: The headers of the request did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_invalid`: The request does not fit its schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */

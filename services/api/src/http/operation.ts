@@ -4,7 +4,7 @@ import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { z } from 'zod';
 import { type Ids, newIds } from '../idempotency/ids.js';
-import { type OnceDeps, once } from '../idempotency/once.js';
+import { idempotencyKeyOf, type OnceDeps, once } from '../idempotency/once.js';
 import { accountOf, requireScope } from './auth.js';
 import { Turns } from './turns.js';
 import { validate } from './validate.js';
@@ -14,6 +14,17 @@ interface Answer {
   /** Media type → schema; a string says what the bytes are. */
   readonly content?: Readonly<Record<string, z.ZodType | string>>;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A form of a body other than JSON, which becomes what the JSON would have been. */
+export interface BodyForm<B> {
+  readonly description: string;
+  /** Its parts, by name. */
+  readonly parts: z.ZodObject;
+  /** Of each part. */
+  readonly types: Readonly<Record<string, string>>;
+  /** `digest` is the same for the same content, however that was sent. */
+  receive(req: Request, res: Response): Promise<{ readonly body: B; readonly digest: string }>;
 }
 
 /** One route: what the server parses by and what the OpenAPI document says are the same thing. */
@@ -33,6 +44,8 @@ export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly body?: B;
   /** What a JSON body may take; a mebibyte unless said otherwise. */
   readonly maxBodyBytes?: number;
+  /** What may be sent in place of the JSON, as `multipart/form-data`. */
+  readonly form?: BodyForm<z.output<B>>;
   /** A body that is streamed: its media types, and what it is. */
   readonly stream?: { readonly types: readonly string[]; readonly description: string };
   readonly headers?: Readonly<Record<string, string>>;
@@ -59,11 +72,12 @@ export interface Endpoint {
   readonly handle: (req: Request, res: Response, idempotency: OnceDeps) => Promise<void>;
 }
 
-const usualJsonBytes = 1024 * 1024;
+export const usualJsonBytes = 1024 * 1024;
 /** A large body takes some times its size until it is dealt with: so many at once. */
 const largeAtOnce = 2;
 /** Longer than any body takes; one that takes its turn must use it. */
 const bodyMs = 60_000;
+export const formType = 'multipart/form-data';
 const nothing = z.object({});
 
 export function endpoint<
@@ -74,7 +88,7 @@ export function endpoint<
   operation: Operation<P, Q, B>,
   handler: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<void>,
 ): Endpoint {
-  const { scope, params, query, body, stream, maxBodyBytes = usualJsonBytes } = operation;
+  const { scope, params, query, body, form, stream, maxBodyBytes = usualJsonBytes } = operation;
   const onceAKey = takesIdempotencyKey(operation);
   const digests = new WeakMap<object, string>();
   const readJson = express.json({
@@ -86,6 +100,23 @@ export function endpoint<
       }
     },
   });
+  const readBody = async (req: Request, res: Response) => {
+    if (form && req.is(formType)) {
+      // Before an archive is taken in for it.
+      if (onceAKey) idempotencyKeyOf(req);
+      const { body: received, digest } = await form.receive(req, res);
+      digests.set(req, digest);
+      return received;
+    }
+    if (body === undefined) return undefined;
+    if (!req.is('application/json')) {
+      throw new SlipwayError(
+        'media_type_unsupported',
+        `Send application/json${form ? ` or ${formType}` : ''}.`,
+      );
+    }
+    return validate(body, await jsonBody(readJson, req, res), 'body');
+  };
   return {
     operation,
     async handle(req, res, idempotency) {
@@ -94,7 +125,7 @@ export function endpoint<
       const call = {
         params: (params ? validate(params, req.params, 'path') : {}) as z.output<P>,
         query: (query ? validate(query, req.query, 'query') : {}) as z.output<Q>,
-        body: (body ? validate(body, await jsonBody(readJson, req, res), 'body') : undefined) as z.output<B>,
+        body: (await readBody(req, res)) as z.output<B>,
         req,
         res,
       };
@@ -158,9 +189,6 @@ function checkType(req: Request, types: readonly string[]): void {
 }
 
 async function jsonBody(readJson: RequestHandler, req: Request, res: Response): Promise<unknown> {
-  if (!req.is('application/json')) {
-    throw new SlipwayError('media_type_unsupported', 'Send application/json.');
-  }
   const tooSlow = setTimeout(() => req.destroy(), bodyMs);
   try {
     await new Promise<void>((resolve, reject) => {

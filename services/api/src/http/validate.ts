@@ -5,7 +5,7 @@ import type { z } from 'zod';
 export function validate<S extends z.ZodType>(
   schema: S,
   value: unknown,
-  where: 'body' | 'query' | 'path',
+  where: 'body' | 'job' | 'query' | 'path',
 ): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;

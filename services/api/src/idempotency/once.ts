@@ -15,7 +15,7 @@ interface OnceOptions extends OnceDeps {
   readonly req: Request;
   readonly res: Response;
   readonly tenant: string;
-  /** Of the bytes of the body; undefined when it has none. */
+  /** Of the bytes of the body, or of its content where the same may be sent in other bytes; undefined when it has none. */
   readonly bodyDigest: string | undefined;
   readonly work: (ids: Ids) => Promise<void>;
 }
@@ -31,7 +31,7 @@ const holdEveryMs = 10_000;
  */
 export async function once(options: OnceOptions): Promise<void> {
   const { req, res, tenant, bodyDigest, work, store } = options;
-  const key = keyOf(req);
+  const key = idempotencyKeyOf(req);
   if (key === undefined) return await work(newIds);
   const claim: Claim = { tenant, key, token: randomUUID() };
   const request = createHash('sha256')
@@ -133,8 +133,8 @@ function replay(res: Response, { status, type, location, body }: StoredAnswer): 
   res.end(body);
 }
 
-/** The draft has a string in quotes; the same without them is the same key. */
-function keyOf(req: Request): string | undefined {
+/** The draft has a string in quotes; the same without them is the same key. Throws `idempotency_key_invalid`. */
+export function idempotencyKeyOf(req: Request): string | undefined {
   const given = req.get('idempotency-key');
   if (given === undefined) return undefined;
   const key = /^"(.*)"$/.exec(given)?.[1] ?? given;

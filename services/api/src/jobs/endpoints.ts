@@ -17,10 +17,11 @@ import { labelQuerySchema } from '../http/label-query.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import type { JobWatcher } from '../watch/job-watcher.js';
 import { admissionErrors, placingErrors, resolveErrors } from './errors.js';
+import { type JobFormDeps, jobForm } from './form.js';
 import { specForRetry } from './retry.js';
 import { resubmit, type SubmitDeps, submitJob } from './submit.js';
 
-interface JobEndpointsDeps extends SubmitDeps {
+interface JobEndpointsDeps extends SubmitDeps, JobFormDeps {
   readonly watcher: JobWatcher;
   /** Aborted when the process drains: nobody is kept waiting then. */
   readonly stopping: AbortSignal;
@@ -72,6 +73,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         description:
           'Once answered with 202 the job reaches exactly one terminal state, whatever process dies.',
         body: jobRequestSchema,
+        form: jobForm(deps),
         answers: {
           202: {
             description: 'Accepted',

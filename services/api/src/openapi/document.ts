@@ -6,7 +6,7 @@ import {
 } from '@slipway/shared/contracts';
 import { errorCodes } from '@slipway/shared/errors';
 import { z } from 'zod';
-import { type Endpoint, takesIdempotencyKey } from '../http/operation.js';
+import { type BodyForm, type Endpoint, formType, takesIdempotencyKey } from '../http/operation.js';
 import { problemAnswers } from './problems.js';
 
 type Json = { [key: string]: unknown };
@@ -99,9 +99,12 @@ const messageHeaders = Object.entries({
 type ToSchema = (type: z.ZodType, io: 'input' | 'output') => Json;
 
 function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
-  const { id, tag, summary, description, body, stream, answers } = operation;
+  const { id, tag, summary, description, body, form, stream, answers } = operation;
   const content = body
-    ? { 'application/json': { schema: schema(body, 'input') } }
+    ? {
+        'application/json': { schema: schema(body, 'input') },
+        ...(form && { [formType]: describeForm(form, schema) }),
+      }
     : stream && Object.fromEntries(stream.types.map((type) => [type, {}]));
   return {
     operationId: id,
@@ -119,6 +122,13 @@ function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
       ),
       ...problemAnswers(operation),
     },
+  };
+}
+
+function describeForm({ description, parts, types }: BodyForm<unknown>, schema: ToSchema): Json {
+  return {
+    schema: { ...schema(parts, 'input'), description },
+    encoding: Object.fromEntries(Object.entries(types).map(([name, contentType]) => [name, { contentType }])),
   };
 }
 

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { type JobRequest, jobRequestSchema } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import { accountOf } from '../http/auth.js';
+import { closedSignal, lingerThenClose } from '../http/connection.js';
+import { type FormPiece, readForm } from '../http/form.js';
+import { type BodyForm, usualJsonBytes } from '../http/operation.js';
+import { validate } from '../http/validate.js';
+import { own } from '../sources/ownership.js';
+import { checkAllowed, usualPriority } from '../tenants/account.js';
+import type { SubmitDeps } from './submit.js';
+
+export interface JobFormDeps extends Pick<SubmitDeps, 'sources' | 'owners'> {
+  /** Of an archive. */
+  readonly maxPayloadBytes: number;
+}
+
+type Pieces = AsyncGenerator<FormPiece, void>;
+
+const jobPartSchema = jobRequestSchema.omit({ source: true }).meta({ id: 'JobWithoutSource' });
+/** What boundaries and the headers of parts may take. */
+const framingBytes = 64 * 1024;
+const order = 'Send the part `job`, in JSON, then the part `source`, an archive, and no other.';
+
+/** `POST /v1/jobs` with the archive itself: it is taken in as `POST /v1/sources` does, and the job is of its digest. */
+export function jobForm(deps: JobFormDeps): BodyForm<JobRequest> {
+  return {
+    description:
+      'The job and what it is built from in one request: the part `job`, then the part `source`. The archive becomes a source of the tenant, as if it had been uploaded before.',
+    parts: z.strictObject({
+      job: jobPartSchema,
+      source: z.string().meta({ format: 'binary' }).describe('A tar, or a tar.gz'),
+    }),
+    types: { job: 'application/json', source: 'application/x-tar, application/gzip' },
+    async receive(req, res) {
+      try {
+        return await receiveForm(req, res, deps);
+      } catch (error) {
+        if (!req.complete) lingerThenClose(req, res);
+        throw error;
+      }
+    },
+  };
+}
+
+/** Throws what `readForm`, `checkAllowed`, `SourceStore.ingest` and `own` throw, and `json_invalid`; nothing is the tenant's then. */
+async function receiveForm(req: Request, res: Response, { sources, owners, maxPayloadBytes }: JobFormDeps) {
+  const account = accountOf(res);
+  const signal = closedSignal(res);
+  const pieces = readForm({
+    request: req,
+    parts: 2,
+    maxBytes: maxPayloadBytes + usualJsonBytes + framingBytes,
+  });
+  try {
+    const text = await readJobPart(pieces);
+    const job = validate(jobPartSchema, parseJson(text), 'job');
+    // Before an archive is taken in for it.
+    checkAllowed({ ...job, priority: job.priority ?? usualPriority(account) }, account);
+    const { digest, bytes } = await sources.ingest(contentOf(pieces), { signal });
+    // Something may stand in a part behind the end of a tar.gz, which nobody has asked for.
+    while (!(await pieces.next()).done);
+    await own(account, { digest, bytes }, { owners });
+    return {
+      body: { ...job, source: { digest } },
+      digest: createHash('sha256').update(text).update(digest).digest('hex'),
+    };
+  } finally {
+    // A client that has gone lets nobody wait for what it sends.
+    if (!signal.aborted) await pieces.return();
+  }
+}
+
+/** The bytes of the part `job`; the part `source` has begun then. */
+async function readJobPart(pieces: Pieces): Promise<Buffer> {
+  const bytes: Buffer[] = [];
+  let size = 0;
+  let expected: 'job' | 'source' = 'job';
+  for (;;) {
+    const { value: piece } = await pieces.next();
+    if (piece === undefined) throw misplaced(expected, 'There is none');
+    if ('part' in piece) {
+      if (piece.part !== expected) throw misplaced(expected, `There is ${nameOf(piece.part)} in its place`);
+      if (expected === 'source') return Buffer.concat(bytes);
+      expected = 'source';
+    } else {
+      size += piece.bytes.length;
+      if (size > usualJsonBytes) {
+        throw new SlipwayError('body_too_large', `The part \`job\` is larger than ${usualJsonBytes} bytes.`);
+      }
+      bytes.push(piece.bytes);
+    }
+  }
+}
+
+/** The bytes of the part that has begun; it ends when the form does, and has no other after it. Stopping before that leaves the form to be read on. */
+async function* contentOf(pieces: Pieces): AsyncGenerator<Buffer, void> {
+  for (;;) {
+    const { value: piece } = await pieces.next();
+    if (piece === undefined) return;
+    if ('bytes' in piece) yield piece.bytes;
+  }
+}
+
+function parseJson(text: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
+  } catch (cause) {
+    throw new SlipwayError('json_invalid', 'The part `job` is not valid JSON.', { cause });
+  }
+}
+
+const shownCharacters = 64;
+const nameOf = (part: string) =>
+  part === '' ? 'one without a name' : `\`${part.slice(0, shownCharacters)}\``;
+
+const misplaced = (expected: string, what: string) =>
+  new SlipwayError('request_invalid', `The part \`${expected}\` is not where it should be. ${order}`, {
+    errors: [{ path: `/${expected}`, message: what }],
+  });
