@@ -113,7 +113,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
         { traceparent: headerOf(caller), tracestate: 'ci=7' },
       ),
     );
-    expect(job.state).toBe('succeeded');
+    expect([job.state, job.trace_id]).toEqual(['succeeded', caller.traceId]);
     const spans = await whole(job);
     expect(spans.map((span) => pathOf(span, spans)).sort()).toEqual(
       [

@@ -1403,6 +1403,8 @@ export interface components {
             retry_at?: string;
             cancel_requested: boolean;
             attempts: components["schemas"]["Attempt"][];
+            /** @description Of its OpenTelemetry trace (W3C Trace Context); absent where tracing was off */
+            trace_id?: string;
             result?: components["schemas"]["JobResult"];
             error?: components["schemas"]["JobError"];
         };
@@ -1687,7 +1689,7 @@ export interface components {
                 finished_at: string;
                 result: components["schemas"]["JobResult"];
             };
-            /** @description Its last jobs, newest first; of one function only */
+            /** @description Its last jobs, newest first; in a list where `history` asks for them */
             history?: {
                 job: string;
                 /** @enum {string} */
@@ -4711,6 +4713,8 @@ export interface operations {
                 base_image?: string;
                 /** @description name=value; may be repeated, all must fit */
                 label?: string | string[];
+                /** @description Shows how the last jobs of each ended, this many at most; without it there is no `history` */
+                history?: number;
                 limit?: number;
                 /** @description `next_cursor` of the page before */
                 cursor?: string;

@@ -46,7 +46,7 @@ export const functionViewSchema = z
         }),
       )
       .optional()
-      .describe('Its last jobs, newest first; of one function only'),
+      .describe('Its last jobs, newest first; in a list where `history` asks for them'),
   })
   .meta({ id: 'Function' });
 export type FunctionView = z.infer<typeof functionViewSchema>;

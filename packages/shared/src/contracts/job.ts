@@ -90,6 +90,11 @@ export const jobSchema = z
     retry_at: time.optional().describe('When a queued job that waits to be tried again may start'),
     cancel_requested: z.boolean(),
     attempts: z.array(attemptSchema),
+    trace_id: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/)
+      .optional()
+      .describe('Of its OpenTelemetry trace (W3C Trace Context); absent where tracing was off'),
     result: jobResultSchema.optional(),
     error: jobErrorSchema.optional(),
   })

@@ -1,6 +1,7 @@
 import type { JobSpec } from '../contracts/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import { type FunctionRecord, parseFunction } from './function-record.js';
+import { type FunctionHistory, readHistory } from './history.js';
 
 interface FunctionStoreOptions {
   readonly redis: Redis;
@@ -48,6 +49,12 @@ export class FunctionStore {
       if (error) throw error;
       return parseFunction(names[at] as string, fields as Record<string, string>) ?? [];
     });
+  }
+
+  /** How the last jobs of each ended, newest first, in the order given; all of it is asked for at once. */
+  histories(tenant: string, names: readonly string[], limit: number): Promise<FunctionHistory[]> {
+    const [redis, keys] = [this.#redis, this.#keys];
+    return Promise.all(names.map((name) => readHistory({ redis, keys, tenant, name, limit })));
   }
 
   /** A tenant's functions by name, in runs; each run says how far it came, also where nothing of it is left. */

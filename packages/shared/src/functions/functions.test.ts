@@ -140,6 +140,35 @@ describe('what is known of a function', () => {
   });
 });
 
+describe('the histories of functions', () => {
+  it('are how the last jobs of each ended, newest first, others’ passed over', async () => {
+    const { functions, jobs, submit, begin } = stores();
+    const first = await submit({ force: true });
+    await (await begin(first))();
+    const failed = await submit({ force: true });
+    await jobs.start(failed, { token: failed, worker: 'w', replica: 'http://b', suspects: true });
+    const error: JobError = { code: 'build_failed', detail: 'not "code":"oom"', log_tail: ['"code":"x"'] };
+    await jobs.finish(failed, failed, { state: 'failed', error });
+    for (let at = 0; at < 5; at++) await submit({ force: true }, { name: 'two', weight: 1 });
+    const waiting = await submit({ function: 'dev/other' });
+    const ended = { created_at: expect.any(String), job: first, state: 'succeeded', duration_ms: 5 };
+    const [hello, none, other] = await functions.histories('one', [name, 'dev/none', 'dev/other'], 2);
+    expect(hello).toEqual([
+      { created_at: expect.any(String), job: failed, state: 'failed', code: 'build_failed' },
+      { ...ended, digest: result.digest },
+    ]);
+    expect(none).toEqual([]);
+    expect(other).toMatchObject([{ job: waiting, state: 'queued' }]);
+    expect(await functions.histories('one', [name], 1)).toEqual([[hello?.[0]]]);
+  });
+
+  it('say why a job ended that never began', async () => {
+    const { functions, jobs, submit } = stores();
+    await jobs.cancel(await submit());
+    expect(await functions.histories('one', [name], 20)).toMatchObject([[{ code: 'canceled' }]]);
+  });
+});
+
 describe('a walk over functions', () => {
   const names = async (walk: ReturnType<FunctionStore['walk']>) => {
     const found: string[] = [];

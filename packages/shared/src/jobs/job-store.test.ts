@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type JobSpec, jobSpecSchema } from '../contracts/index.js';
+import { type JobSpec, jobSchema, jobSpecSchema } from '../contracts/index.js';
 import { parseEvents } from '../events/index.js';
 import { newId } from '../ids/index.js';
 import { Cleanups } from '../lifecycle/index.js';
@@ -73,6 +73,16 @@ describe('a job record', () => {
     expect(await events(keys)).toEqual(['1 job.queued', '2 job.started', '3 job.succeeded']);
     expect(await store.count('succeeded')).toBe(1);
     expect(await store.count('running')).toBe(0);
+  });
+
+  it('says which trace it is built in, if it is', async () => {
+    const { store, id } = await queued();
+    const record = await store.get(id);
+    expect(record && toJob(record)).not.toHaveProperty('trace_id');
+    const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 ci=7-8';
+    expect(record && jobSchema.parse(toJob({ ...record, trace })).trace_id).toBe(
+      '0af7651916cd43dd8448eb211c80319c',
+    );
   });
 
   it('is undispatched from its creation until it is said to be in the queue', async () => {

@@ -7,7 +7,7 @@ import {
   type JobSpec,
   type JobState,
 } from '../contracts/index.js';
-import type { TraceContext } from '../tracing/index.js';
+import { type TraceContext, traceIdOf } from '../tracing/index.js';
 
 /** A job record as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
 export interface JobRecord {
@@ -152,6 +152,7 @@ export function toJob(record: JobRecord): Job {
     ...(record.retryAt !== undefined && { retry_at: iso(record.retryAt) }),
     cancel_requested: record.cancelRequested,
     attempts: [...record.attempts],
+    ...(record.trace !== undefined && { trace_id: traceIdOf(record.trace) }),
     ...(record.result && { result: record.result }),
     ...(record.error && { error: record.error }),
   };

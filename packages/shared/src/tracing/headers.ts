@@ -8,6 +8,11 @@ export function traceHeaders(context: TraceContext | undefined): Record<string, 
   return { traceparent: context.slice(0, at), tracestate: context.slice(at + 1) };
 }
 
+/** Of a context that was made here or checked: 32 hexadecimal digits (`version-traceid-parentid-flags`). */
+export function traceIdOf(context: TraceContext): string {
+  return context.split('-', 2)[1] ?? '';
+}
+
 /** What a request says that it belongs to, not checked yet. */
 export function traceContextOf(
   headers: Readonly<Record<string, string | string[] | undefined>>,

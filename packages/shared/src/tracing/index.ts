@@ -1,4 +1,4 @@
-export { traceContextOf, traceHeaders } from './headers.js';
+export { traceContextOf, traceHeaders, traceIdOf } from './headers.js';
 export { openTracing } from './open.js';
 export {
   type Attributes,

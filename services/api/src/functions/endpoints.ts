@@ -6,7 +6,6 @@ import {
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type FunctionStore, toFunctionView } from '@slipway/shared/functions';
-import type { JobStore } from '@slipway/shared/jobs';
 import type { SourceUses } from '@slipway/shared/source';
 import type { Response } from 'express';
 import { z } from 'zod';
@@ -16,17 +15,18 @@ import { type Endpoint, endpoint } from '../http/operation.js';
 import { resolveErrors } from '../jobs/errors.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
 import { checkAllowed, usualPriority } from '../tenants/account.js';
-import { functionHistory } from './history.js';
 import { listFunctions } from './list.js';
 
 interface FunctionEndpointsDeps extends ResolveDeps {
   readonly functions: FunctionStore;
-  readonly store: JobStore;
   readonly uses: Pick<SourceUses, 'touch'>;
 }
 
 const dnsLabel = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a DNS label');
 const path = z.object({ namespace: dnsLabel, name: dnsLabel });
+
+/** Jobs of which a function shows how they ended. */
+const maxHistory = 20;
 
 const { namespace, name, template, base_image } = functionSelectorSchema.shape;
 const listQuery = z.strictObject({
@@ -35,6 +35,13 @@ const listQuery = z.strictObject({
   template,
   base_image,
   label: labelQuerySchema.optional(),
+  history: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(maxHistory)
+    .optional()
+    .describe('Shows how the last jobs of each ended, this many at most; without it there is no `history`'),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: functionSchema.optional().describe('`next_cursor` of the page before'),
 });
@@ -47,7 +54,7 @@ const functionPageSchema = z
   .meta({ id: 'FunctionPage' });
 
 export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
-  const { functions, store, uses } = deps;
+  const { functions, uses } = deps;
   const fullName = (params: z.output<typeof path>) => `${params.namespace}/${params.name}`;
   const missing = (full: string) => new SlipwayError('not_found', `There is no function ${full}.`);
   const tenantOf = (res: Response) => accountOf(res);
@@ -64,16 +71,22 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         answers: { 200: { description: 'A page', content: { 'application/json': functionPageSchema } } },
         errors: ['request_invalid'],
       },
-      async ({ query: { limit, cursor, label, ...criteria }, res }) => {
+      async ({ query: { limit, cursor, label, history, ...criteria }, res }) => {
+        const tenant = tenantOf(res).name;
         const { records, next } = await listFunctions({
           functions,
-          tenant: tenantOf(res).name,
+          tenant,
           criteria: { ...criteria, labels: label },
           limit,
           after: cursor,
         });
+        const names = records.map((record) => record.name);
+        const histories = history === undefined ? [] : await functions.histories(tenant, names, history);
         res.json({
-          functions: records.map(toFunctionView),
+          functions: records.map((record, at) => ({
+            ...toFunctionView(record),
+            ...(history !== undefined && { history: histories[at] }),
+          })),
           ...(next !== undefined && { next_cursor: next }),
         });
       },
@@ -94,9 +107,9 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
       },
       async ({ params, res }) => {
         const [tenant, full] = [tenantOf(res).name, fullName(params)];
-        const [record, history] = await Promise.all([
+        const [record, [history]] = await Promise.all([
           functions.get(tenant, full),
-          functionHistory({ store, tenant, name: full }),
+          functions.histories(tenant, [full], maxHistory),
         ]);
         if (!record) throw missing(full);
         res.json({ ...toFunctionView(record), history });

@@ -150,6 +150,26 @@ describe('functions', () => {
     expect(await names(query)).toEqual(found);
   });
 
+  it('come with how their last jobs ended where that is asked for', async () => {
+    const last = await fleet.submit({ function: 'dev/web', build_args: { A: '1' } });
+    await fleet.fail(last.id);
+    await fleet.submit({ function: 'dev/web', build_args: { A: '2' } }, fleet.other);
+    const { body } = await get('/v1/functions?namespace=dev&history=1');
+    expect(body.functions).toMatchObject([
+      { name: 'dev/api-users', history: [{ state: 'succeeded', duration_ms: 5 }] },
+      { name: 'dev/web', history: [{ job: last.id, state: 'failed', code: 'build_failed' }] },
+    ]);
+    const { body: alone } = await get('/v1/functions/dev/web');
+    expect((await get('/v1/functions?name=web&history=20')).body.functions).toEqual([alone]);
+    expect(alone.history).toHaveLength(2);
+    expect((await get('/v1/functions')).body.functions[0]).not.toHaveProperty('history');
+  });
+
+  it.each(['0', '21', 'all'])('come with no history of %s', async (history) => {
+    const { status, body } = await get(`/v1/functions?history=${history}`);
+    expect([status, body.code]).toEqual([422, 'request_invalid']);
+  });
+
   it('come in pages', async () => {
     const { body } = await get('/v1/functions?limit=2&base_image=node');
     expect(body.next_cursor).toBeUndefined();
