@@ -13,7 +13,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { type BatchRecord, toBatch, toJob } from '@slipway/shared/jobs';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { accountOf } from '../http/auth.js';
+import { accountOf, tokenEnd } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { jobPageSchema, maxWaitSeconds } from '../jobs/endpoints.js';
@@ -283,7 +283,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'X-Content-Type-Options': 'nosniff',
         });
         res.flushHeaders();
-        const signal = AbortSignal.any([closedSignal(res), stopping]);
+        const signal = AbortSignal.any([closedSignal(res), stopping, tokenEnd(res)]);
         try {
           await pipeline(Readable.from(batchEvents({ ...deps, id, after, signal })), res);
         } catch (error) {

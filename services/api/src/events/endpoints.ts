@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { defaultTenantName, liveEventSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { z } from 'zod';
-import { accountOf, allows, principalOf } from '../http/auth.js';
+import { accountOf, allows, principalOf, tokenEnd } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { positionSchema, resumePosition } from '../watch/position.js';
 import { type FollowEventsDeps, liveEvents } from './follow.js';
@@ -53,6 +53,7 @@ export function eventsEndpoint(deps: EventEndpointDeps): Endpoint {
       const end = () => ending.abort();
       const longest = setTimeout(end, longestMs);
       res.once('close', end);
+      tokenEnd(res).addEventListener('abort', end);
       deps.stopping.addEventListener('abort', end);
       try {
         res.type('text/event-stream').set({ 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });

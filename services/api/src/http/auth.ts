@@ -4,10 +4,11 @@ import type { RequestHandler, Response } from 'express';
 import type { FailedTokens } from '../limits/failed-tokens.js';
 import type { Account } from '../tenants/account.js';
 import type { Directory, Principal } from '../tenants/directory.js';
+import { watchToken } from '../tenants/watch-token.js';
 import { clientNetwork } from './client-address.js';
 
 interface TokenDeps {
-  readonly directory: Pick<Directory, 'principal'>;
+  readonly directory: Pick<Directory, 'principal' | 'onChange'>;
   readonly failedTokens: FailedTokens;
 }
 
@@ -22,12 +23,16 @@ export function requireToken({ directory, failedTokens }: TokenDeps): RequestHan
     failedTokens.seen(network, given, principal !== undefined);
     if (!principal) throw new SlipwayError('unauthorized', 'The bearer token is not valid.');
     res.locals.principal = principal;
+    res.locals.tokenEnd = () => watchToken({ directory, token: given, res });
     next();
   };
 }
 
 /** Who sent the request; only behind `requireToken`. */
 export const principalOf = (res: Response): Principal => res.locals.principal as Principal;
+
+/** Aborted when the token that a request came with is no longer taken: an answer that goes on ends with it. */
+export const tokenEnd = (res: Response): AbortSignal => (res.locals.tokenEnd as () => AbortSignal)();
 
 /** Whose request it is. */
 export const accountOf = (res: Response): Account => principalOf(res).account;

@@ -4,7 +4,7 @@ import { jobIdSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { parsePosition } from '@slipway/shared/logs';
 import { z } from 'zod';
-import { accountOf } from '../http/auth.js';
+import { accountOf, tokenEnd } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { type FollowDeps, follow } from './follow.js';
@@ -65,7 +65,7 @@ export function logEndpoints(deps: FollowDeps): Endpoint[] {
           'X-Content-Type-Options': 'nosniff',
         });
         res.flushHeaders();
-        const signal = AbortSignal.any([closedSignal(res), deps.stopping]);
+        const signal = AbortSignal.any([closedSignal(res), deps.stopping, tokenEnd(res)]);
         const parts = follow({
           ...deps,
           jobId: id,

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Secret } from '@slipway/shared/config';
+import type { PayloadSecrets, Secret } from '@slipway/shared/config';
 import { defaultTenantName, type Scope } from '@slipway/shared/contracts';
 import { type Component, untilAborted } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
@@ -35,8 +35,8 @@ interface DirectoryOptions {
   readonly payloadSecrets: PayloadSecretStore;
   /** The token of the installation, which may do everything. */
   readonly apiToken: Secret;
-  /** That of the installation: what it signs belongs to the default tenant. */
-  readonly payloadSecret: Secret;
+  /** Those of the installation: what they sign belongs to the default tenant. */
+  readonly installation: PayloadSecrets;
   /** A connection of its own, that it listens on. */
   readonly subscriber: Redis;
   readonly keys: Keys;
@@ -66,6 +66,7 @@ export class Directory implements Component {
   readonly #noted = new LRUCache<string, true>({ max: 10_000, ttl: notedEveryMs });
   /** How many changes were heard of. What was looked up before one is not kept after it. */
   #changes = 0;
+  readonly #listeners = new Set<() => void>();
   #signers: { readonly list: readonly PayloadSigner[]; readonly until: number } | undefined;
 
   constructor(options: DirectoryOptions) {
@@ -108,9 +109,14 @@ export class Directory implements Component {
   /** All who may sign payloads. */
   async signers(): Promise<readonly PayloadSigner[]> {
     if (this.#signers && this.#signers.until > Date.now()) return this.#signers.list;
-    const { payloadSecrets, payloadSecret, tenants, logger } = this.#options;
+    const { payloadSecrets, installation, tenants, logger } = this.#options;
     const before = this.#changes;
-    const owned = [{ tenant: defaultTenantName, secret: payloadSecret }, ...(await payloadSecrets.list())];
+    const { payloadSecret, previousPayloadSecrets } = installation;
+    const own = [payloadSecret, ...previousPayloadSecrets];
+    const owned = [
+      ...own.map((secret) => ({ tenant: defaultTenantName, secret })),
+      ...(await payloadSecrets.list()),
+    ];
     const list = await Promise.all(
       owned.map(async ({ tenant, secret }) => {
         const record = await tenants.get(tenant);
@@ -151,6 +157,13 @@ export class Directory implements Component {
     this.#tokens.clear();
     this.#accounts.clear();
     this.#signers = undefined;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls `listener` whenever something may have changed, until what it returns is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   #note(id: string): void {

@@ -74,6 +74,52 @@ describe('the pools of a tenant', () => {
   });
 });
 
+describe('an answer that goes on', () => {
+  const newToken = async (tenant: string, scopes = ['jobs:read']) =>
+    (await say('POST', '/v1/tokens', { tenant, description: 'CI', scopes })).body;
+  const follow = async (api: RunningApi, path: string, token: string) => {
+    const answer = await fetch(api.url + path, { headers: { authorization: `Bearer ${token}` } });
+    expect([path, answer.status]).toEqual([path, 200]);
+    return answer;
+  };
+
+  it('ends when its token is revoked, expires or loses its tenant, and no other does', async () => {
+    const { name, token } = await team();
+    const job = await fleet.submit({ image: 'r.example/team/app:1' }, token);
+    const item = { image: 'r.example/team/b:1', source: { digest: await fleet.upload(undefined, token) } };
+    const batch = (await say('POST', '/v1/batches', { items: [item] }, token)).body;
+    const paths = ['/v1/events', `/v1/batches/${batch.id}/events`, `/v1/jobs/${job.id}/logs?follow=1`];
+    const openAll = (api: RunningApi, text: string) =>
+      Promise.all(paths.map((path) => follow(api, path, text)));
+    const endOf = async (answers: Promise<Response[]>) =>
+      await Promise.all((await answers).map((answer) => answer.text()));
+    const [revoked, kept] = [await newToken(name), await newToken(name)];
+    const brief = { name, token: `brief-${name}`, expiresAt: Date.now() + 1_000 };
+    const { prefix } = fleet.api;
+    const installation = {
+      redisUrl: inject('redisUrl'),
+      redisPrefix: prefix,
+      payloadSecret: new Secret('x'),
+    };
+    await addTenants(installation, [{ ...brief, scopes: ['jobs:read'], settings }]);
+    const expiring = endOf(openAll(fleet.api, brief.token));
+    const here = openAll(fleet.api, revoked.token);
+    const there = openAll(second, revoked.token);
+    const others = await openAll(second, kept.token);
+    await Promise.all([here, there]);
+    expect((await say('DELETE', `/v1/tokens/${revoked.id}`)).status).toBe(204);
+    await Promise.all([endOf(here), endOf(there), expiring]);
+    const [events] = others;
+    const reader = events?.body?.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader?.read())?.value).toContain('event: ready');
+    await fleet.submit({ image: 'r.example/team/c:1' }, token);
+    expect((await reader?.read())?.value).toContain('r.example/team/c:1');
+    reader?.releaseLock();
+    expect((await say('DELETE', `/v1/tenants/${name}`)).status).toBe(204);
+    await endOf(Promise.resolve(others.slice(1)));
+  });
+});
+
 describe('tenants', () => {
   it('are made, changed, shown and removed by who has admin', async () => {
     const name = `team-${randomUUID()}`;
