@@ -2441,6 +2441,8 @@ export interface components {
             };
             /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
             images: string[];
+            /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
+            pools?: string[];
             /**
              * @description `file`: by the tenants file, so not to be changed here
              * @enum {string}
@@ -2488,6 +2490,8 @@ export interface components {
             };
             /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
             images: string[];
+            /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
+            pools?: string[];
         };
         CreatedPayloadSecret: {
             id: string;
