@@ -80,4 +80,10 @@ describe('a call of a replica', () => {
     await expect(call()).rejects.toMatchObject({ code: 'builder_protocol' });
     await firstClosed;
   });
+
+  it('leaves the process alone when one that cannot be read has already come to its end', async () => {
+    const { call, firstClosed } = await startReplica((res) => res.end(`no JSON\n${lastLine}`));
+    await expect(call()).rejects.toMatchObject({ code: 'builder_protocol' });
+    await firstClosed;
+  });
 });

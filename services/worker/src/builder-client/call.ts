@@ -89,6 +89,8 @@ async function readResponse(
       readOn(body);
       return end;
     } catch (error) {
+      // What went wrong is known; that it is broken off is another error, which nobody else would listen to.
+      body.on('error', () => undefined);
       body.destroy();
       throw error;
     }
