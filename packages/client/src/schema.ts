@@ -708,7 +708,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a tenant
-         * @description Its tokens and payload secrets are of no use from then on. Its jobs stay, and those that wait are built. The default tenant is always there.
+         * @description Its tokens and payload secrets are of no use from then on, and its webhook endpoints are removed. Its jobs stay, and those that wait are built. The default tenant is always there.
          */
         delete: operations["deleteTenant"];
         options?: never;

@@ -135,6 +135,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     keys,
     sealingKey: deriveKey(config.payloadSecret, 'payload secrets'),
   });
+  const webhooks = new EndpointStore({ redis, keys, sealingKey });
   const directory = new Directory({
     tenants,
     tokens,
@@ -152,7 +153,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
           await TenantsFileWatcher.open({
             path: config.tenantsFile,
             apply: (said, signal) =>
-              applyFile(said, { redis, keys, tenants, tokens, payloadSecrets }, signal),
+              applyFile(said, { redis, keys, tenants, tokens, payloadSecrets, webhooks }, signal),
             logger,
           }),
         ];
@@ -186,7 +187,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     templates: new TemplateStore({ redis, keys }),
     functions: new FunctionStore({ redis, keys }),
     uses: claims,
-    webhooks: new EndpointStore({ redis, keys, sealingKey }),
+    webhooks,
     deliveries,
     owners,
     dequeue: (id) => builds.remove(id),

@@ -35,10 +35,10 @@ export interface EndpointDeps
     FollowDeps,
     TenantEndpointsDeps,
     BuildDeps,
-    Pick<WebhookEndpointsDeps, 'webhooks'>,
     Pick<DeliveryEndpointsDeps, 'deliveries' | 'publicUrl'> {
   readonly store: SubmitDeps['store'];
   readonly audit: Pick<AuditLog, 'list'>;
+  readonly webhooks: WebhookEndpointsDeps['webhooks'];
   readonly batches: BatchEndpointsDeps['batches'];
   readonly cancelStopped: BatchEndpointsDeps['cancelStopped'];
   readonly sources: SourceStore;

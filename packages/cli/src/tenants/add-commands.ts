@@ -161,7 +161,7 @@ Examples:
       .command('delete')
       .summary('remove a tenant')
       .description(
-        'Removes a tenant with its tokens and payload secrets. Its jobs stay, and those that wait are built.',
+        'Removes a tenant with its tokens, payload secrets and webhook endpoints. Its jobs stay, and those that wait are built.',
       )
       .argument('<tenant>', 'its name')
       .option(...json)

@@ -178,6 +178,6 @@ export async function deleteTenant(
   const client = await connect({ options, env });
   await client.deleteTenant({ name });
   if (options.json) out.line(JSON.stringify({ name }));
-  else err.line(`${name} is gone, with its tokens and payload secrets. Its jobs stay.`);
+  else err.line(`${name} is gone, with its tokens, payload secrets and webhook endpoints. Its jobs stay.`);
   return exitCodes.ok;
 }

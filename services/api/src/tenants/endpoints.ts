@@ -149,7 +149,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
         tag: 'Tenants',
         summary: 'Remove a tenant',
         description:
-          'Its tokens and payload secrets are of no use from then on. Its jobs stay, and those that wait are built. The default tenant is always there.',
+          'Its tokens and payload secrets are of no use from then on, and its webhook endpoints are removed. Its jobs stay, and those that wait are built. The default tenant is always there.',
         params: path,
         answers: { 204: { description: 'It is gone' } },
         errors: ['not_found', 'request_invalid', 'tenant_managed', 'tenant_permanent'],

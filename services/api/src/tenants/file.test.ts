@@ -7,6 +7,7 @@ import { Cleanups, runComponents } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
 import { PayloadSecretStore, TenantStore, TokenStore, tokenHash } from '@slipway/shared/tenants';
+import { EndpointStore } from '@slipway/shared/webhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type RunningApi, startApi } from '../testing/start-api.js';
 import { applyFile } from './apply-file.js';
@@ -120,6 +121,7 @@ describe('what it says', () => {
       tenants: new TenantStore(options),
       tokens: new TokenStore(options),
       payloadSecrets: new PayloadSecretStore({ ...options, sealingKey: Buffer.alloc(32, 1) }),
+      webhooks: new EndpointStore({ ...options, sealingKey: Buffer.alloc(32, 1) }),
     };
   }
   const apply = async (to: ReturnType<typeof stores>) =>

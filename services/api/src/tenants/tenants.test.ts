@@ -74,6 +74,19 @@ describe('the pools of a tenant', () => {
   });
 });
 
+it('leaves nobody who is told of what a later tenant of the same name has built', async () => {
+  const scopes = ['webhooks:write', 'tokens:admin'];
+  const { name, token } = await team({}, scopes);
+  const hook = { url: 'http://127.0.0.1:1/left' };
+  expect((await say('POST', '/v1/webhooks', hook, token)).status).toBe(201);
+  const path = `/v1/tenants/${name}`;
+  expect((await say('DELETE', path)).status).toBe(204);
+  expect(await fleet.redis.zcard(redisKeys(fleet.api.prefix).webhooks(name))).toBe(0);
+  expect((await say('PUT', path, settings)).status).toBe(201);
+  const later = await say('POST', '/v1/tokens', { tenant: name, description: 'CI', scopes });
+  expect((await say('GET', '/v1/webhooks', undefined, later.body.token)).body).toEqual({ webhooks: [] });
+});
+
 describe('an answer that goes on', () => {
   const newToken = async (tenant: string, scopes = ['jobs:read']) =>
     (await say('POST', '/v1/tokens', { tenant, description: 'CI', scopes })).body;
