@@ -26,7 +26,7 @@ import { measureCertificates, measureProcess, RedisMetrics, Registry } from '@sl
 import { createBuildQueues, createSender } from '@slipway/shared/queues';
 import { connectRedis, RedisTls, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
-import { deriveKey } from '@slipway/shared/signing';
+import { deriveKeys } from '@slipway/shared/signing';
 import { createSourceStore, SourceOwners, SourceUses } from '@slipway/shared/source';
 import { StatsStore } from '@slipway/shared/stats';
 import { TemplateStore } from '@slipway/shared/templates';
@@ -125,7 +125,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     now: () => performance.now(),
   });
   measureBlobStore({ registry, url: config.blobStore });
-  const sealingKey = deriveKey(config.payloadSecret, 'callback secrets');
+  const sealingKey = deriveKeys(config, 'callback secrets');
   const stopping = new AbortController();
   const closing = new AbortController();
   const tenants = new TenantStore({ redis, keys });
@@ -133,7 +133,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   const payloadSecrets = new PayloadSecretStore({
     redis,
     keys,
-    sealingKey: deriveKey(config.payloadSecret, 'payload secrets'),
+    sealingKey: deriveKeys(config, 'payload secrets'),
   });
   const webhooks = new EndpointStore({ redis, keys, sealingKey });
   const directory = new Directory({
@@ -141,7 +141,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     tokens,
     payloadSecrets,
     apiToken: config.apiToken ?? announcedToken(),
-    payloadSecret: config.payloadSecret,
+    installation: config,
     subscriber: connect('tenants', 'patient'),
     keys,
     logger,
@@ -242,7 +242,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     limitRequests(requestRate),
   );
   mount(app, tracing === noTracing ? endpoints : traceRequests(endpoints, tracing), {
-    store: new KeyStore({ redis, keys, sealingKey: deriveKey(config.payloadSecret, 'stored answers') }),
+    store: new KeyStore({ redis, keys, sealingKey: deriveKeys(config, 'stored answers') }),
     logger,
   });
   app.use(notFoundHandler, problemHandler(logger));
@@ -269,6 +269,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
       tenants_file: config.tenantsFile,
       api_token: config.apiToken ? 'configured' : 'generated',
       payload_secret: 'configured',
+      previous_payload_secrets: config.previousPayloadSecrets.length,
     },
     'starting',
   );

@@ -3,6 +3,8 @@ import {
   type CommonConfig,
   commonConfig,
   type Env,
+  type PayloadSecrets,
+  previousPayloadSecrets,
   publicUrl,
   type RedisConfig,
   readEnv,
@@ -13,9 +15,8 @@ import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
 import { type GitConfig, gitConfig } from './git/config.js';
 import { parseOrigins } from './http/cors.js';
 
-export interface ApiConfig extends CommonConfig, RedisConfig {
+export interface ApiConfig extends CommonConfig, RedisConfig, PayloadSecrets {
   readonly blobStore: string;
-  readonly payloadSecret: Secret;
   /** Whether a client of `POST /build` that goes away takes its build with it. */
   readonly cancelOnDisconnect: boolean;
   /** Undefined: one is made for this process and printed. */
@@ -47,6 +48,7 @@ export function loadConfig(env: Env): ApiConfig {
     ...redisConfig(fields),
     blobStore: fields.string('BLOB_STORE'),
     payloadSecret: fields.secret('PAYLOAD_SECRET'),
+    previousPayloadSecrets: previousPayloadSecrets(fields),
     cancelOnDisconnect: fields.oneOf('BUILD_ON_DISCONNECT', ['cancel', 'continue'], 'cancel') === 'cancel',
     apiToken: fields.optionalSecret('API_TOKEN'),
     tenantsFile: fields.optional('TENANTS_FILE'),

@@ -68,7 +68,7 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   for (const warning of warnings) logger.warn(warning);
   const app = createApp({
     ...{ engine, workDir, slots, drain, ready, warnings, metrics, tracing, logger },
-    secret: config.payloadSecret,
+    secrets: config.payloadSecret && [config.payloadSecret, ...config.previousPayloadSecrets],
     keyRing: config.keyRing,
     reproducible: config.reproducible,
     limits: config,
@@ -96,6 +96,7 @@ function settings(config: BuilderServiceConfig, engine: string): Record<string, 
     metrics_port: config.metricsPort ?? config.port,
     max_inflight: config.maxInflight,
     payload_secret: config.payloadSecret ? 'configured' : 'not checked',
+    previous_payload_secrets: config.previousPayloadSecrets.length,
     build_secrets_keys: config.keyRing?.keyIds ?? [],
     reproducible: config.reproducible,
     sbom_scanner: config.sbomScanner ?? 'none',

@@ -117,6 +117,8 @@ test.each([
   ['INSECURE_REGISTRIES', 'a"b'],
   ['ALLOWED_FRONTENDS', 'A B'],
   ['PAYLOAD_SECRET_FILE', '/no/such/file'],
+  ['PAYLOAD_SECRET_PREVIOUS_FILE', '/no/such/file'],
+  ['PAYLOAD_SECRET_PREVIOUS', 'a\nb\nc\nd\ne'],
   ['BUILD_SECRETS_PRIVATE_KEY_FILE', '/no/such/file'],
   ['BUILD_SECRETS_PRIVATE_KEY', 'c2hvcnQ='],
   ['BUILDER_SBOM_SCANNER', 'A B'],

@@ -5,6 +5,7 @@ import {
   commonConfig,
   type Env,
   type Fields,
+  previousPayloadSecrets,
   readEnv,
   type Secret,
 } from '@slipway/shared/config';
@@ -21,6 +22,8 @@ export interface BuilderServiceConfig extends CommonConfig {
   readonly maxInflight: number;
   /** Undefined where signatures are not checked. */
   readonly payloadSecret: Secret | undefined;
+  /** Those that it takes the place of: what they sign is taken as well. */
+  readonly previousPayloadSecrets: readonly Secret[];
   /** What build secrets are opened with; undefined where there are none. */
   readonly keyRing: KeyRing | undefined;
   /** Whether images depend on their source alone, unless a request says otherwise. */
@@ -60,6 +63,7 @@ function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
     engineStateDir: fields.optional('ENGINE_STATE_DIR'),
     maxInflight: fields.int('MAX_INFLIGHT', { default: 0 }),
     payloadSecret: isSigned ? fields.secret('PAYLOAD_SECRET') : undefined,
+    previousPayloadSecrets: previousPayloadSecrets(fields),
     keyRing: keyRing(fields),
     reproducible: fields.bool('REPRODUCIBLE', false),
     sbomScanner: imageReference(fields, 'BUILDER_SBOM_SCANNER'),

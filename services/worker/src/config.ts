@@ -4,6 +4,8 @@ import {
   type CommonConfig,
   commonConfig,
   type Env,
+  type PayloadSecrets,
+  previousPayloadSecrets,
   publicUrl,
   type RedisConfig,
   readEnv,
@@ -18,9 +20,8 @@ import type { RetentionConfig } from './leader/retention.js';
 import { parseWebhookTokens, WebhookTokens } from './notify/formats/index.js';
 import { usualDelaysMs } from './notify/next-step.js';
 
-export interface WorkerConfig extends CommonConfig, RedisConfig {
+export interface WorkerConfig extends CommonConfig, RedisConfig, PayloadSecrets {
   readonly blobStore: string;
-  readonly payloadSecret: Secret;
   readonly webhookSecret: Secret | undefined;
   /** Where the API is found, for links in messages; no slash at its end. */
   readonly publicUrl: string | undefined;
@@ -57,6 +58,7 @@ export function loadConfig(env: Env): WorkerConfig {
       ...redisConfig(fields),
       blobStore: fields.string('BLOB_STORE'),
       payloadSecret: fields.secret('PAYLOAD_SECRET'),
+      previousPayloadSecrets: previousPayloadSecrets(fields),
       webhookSecret: fields.optionalSecret('WEBHOOK_SECRET'),
       publicUrl: publicUrl(fields),
       webhookRetryDelaysMs: fields.parsed('WEBHOOK_RETRY_SECONDS', parseRetrySeconds, ' ') ?? usualDelaysMs,

@@ -5,10 +5,11 @@ import { type EndpointRequest, endpointRequestSchema } from '@slipway/shared/con
 import { newId } from '@slipway/shared/ids';
 import { createLogger } from '@slipway/shared/logger';
 import { createSender } from '@slipway/shared/queues';
-import { deriveKey } from '@slipway/shared/signing';
+import { deriveKey, seal, unseal, webhookSecrets } from '@slipway/shared/signing';
 import {
   createDeliveryDispatcher,
   DeliveryStore,
+  type EndpointRecord,
   EndpointStore,
   type NewDelivery,
 } from '@slipway/shared/webhooks';
@@ -383,6 +384,44 @@ describe('what cannot be sent', () => {
     await ended(id);
     expect(await of(id)).toMatchObject([{ state: 'failed', reason: 'secret_unreadable' }]);
     expect(hook.calls).toEqual([]);
+  });
+});
+
+describe('while the payload secret is replaced', () => {
+  const [replaced, current] = [new Secret(payloadSecret), new Secret('the next payload secret')];
+  const replacing = { payloadSecret: current, previousPayloadSecrets: [replaced] };
+  const opens = (by: Secret, { id, sealedSecret }: EndpointRecord) => {
+    try {
+      return unseal(deriveKey(by, 'callback secrets'), sealedSecret, id);
+    } catch {
+      return undefined;
+    }
+  };
+
+  it('secrets under the one before open, the leader seals them anew, and both sign for callbacks without one', async () => {
+    const [hook, own, bare] = [await receiver(), await receiver(), await receiver()];
+    const { id, secret } = await endpoint(hook, { events: ['job.canceled'] });
+    const given = `whsec_${randomBytes(24).toString('base64')}`;
+    const jobId = newId('job');
+    const sealedCallbackSecret = seal(deriveKey(replaced, 'callback secrets'), given, jobId);
+    const options = { tenant: { name: 'default', weight: 1 }, sealedCallbackSecret };
+    await installation.create(jobId, { callback: { url: own.url } }, options);
+    await installation.store.cancel(jobId);
+    await canceled({ callback: { url: bare.url } });
+    await startWorker(replacing);
+    await arrived(hook, 2);
+    await arrived(own, 1);
+    await arrived(bare, 1);
+    expect(verify(secret, hook.calls[0] as ReceivedCall)).toMatchObject({ type: 'job.canceled' });
+    expect(verify(given, own.calls[0] as ReceivedCall)).toMatchObject({ type: 'job.canceled' });
+    const installations = webhookSecrets({ ...replacing, webhookSecret: undefined });
+    expect(installations).toHaveLength(2);
+    for (const each of installations) {
+      expect(verify(each.reveal(), bare.calls[0] as ReceivedCall)).toMatchObject({ type: 'job.canceled' });
+    }
+    const record = async () => (await endpoints.get('default', id)) as EndpointRecord;
+    await expect.poll(async () => opens(current, await record()), patiently).toBe(secret);
+    expect(opens(replaced, await record())).toBeUndefined();
   });
 });
 

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Secret } from '@slipway/shared/config';
 import { parseAllowlist } from '@slipway/shared/egress';
-import { deriveKey, seal, webhookSecret } from '@slipway/shared/signing';
+import { deriveKey, seal, webhookSecrets } from '@slipway/shared/signing';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type Behaviour, held, type Replica, startReplica, stream, success } from './testing/replica.js';
@@ -338,8 +338,12 @@ describe('the notifier', () => {
     await expect.poll(() => hook.calls.length, { timeout: 18_000 }).toBe(2);
     const [first, second] = hook.calls;
     expect(first?.headers['webhook-id']).toBe(second?.headers['webhook-id']);
-    const key = webhookSecret({ configured: undefined, payloadSecret: new Secret(payloadSecret) });
-    expect(new Webhook(key.reveal()).verify(second?.body ?? '', second?.headers ?? {})).toMatchObject({
+    const [key] = webhookSecrets({
+      webhookSecret: undefined,
+      payloadSecret: new Secret(payloadSecret),
+      previousPayloadSecrets: [],
+    });
+    expect(new Webhook(key?.reveal() ?? '').verify(second?.body ?? '', second?.headers ?? {})).toMatchObject({
       type: 'job.failed',
       data: { code: 'build_failed', detail: 'exit code: 1' },
     });

@@ -18,9 +18,10 @@ import { measureCertificates, RedisMetrics, Registry } from '@slipway/shared/met
 import { createBuildQueues, createSender } from '@slipway/shared/queues';
 import { connectRedis, RedisTls, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
-import { deriveKey, webhookSecret } from '@slipway/shared/signing';
+import { deriveKeys, webhookSecrets } from '@slipway/shared/signing';
 import { cacheSources, createSourceReader, SourceOwners, SourceUses } from '@slipway/shared/source';
 import { StatsStore, Tally } from '@slipway/shared/stats';
+import { PayloadSecretStore } from '@slipway/shared/tenants';
 import { noTracing, type Tracing } from '@slipway/shared/tracing';
 import { createDeliveryDispatcher, DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import express from 'express';
@@ -40,6 +41,7 @@ import { DeliveryRetention } from './leader/delivery-retention.js';
 import { Leader } from './leader/leader.js';
 import { QueueDepth } from './leader/queue-depth.js';
 import { Reconciler } from './leader/reconciler.js';
+import { Resealing } from './leader/resealing.js';
 import { Retention } from './leader/retention.js';
 import { SourceCollection } from './leader/source-collection.js';
 import { createMetrics } from './metrics.js';
@@ -98,7 +100,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
   const batches = new BatchStore({ redis, keys });
   const deliveryQueue = createSender({ queue: 'deliveries', redis, keys });
   const deliveries = new DeliveryStore({ redis, keys });
-  const sealingKey = deriveKey(config.payloadSecret, 'callback secrets');
+  const sealingKey = deriveKeys(config, 'callback secrets');
   const endpoints = new EndpointStore({ redis, keys, sealingKey });
   const registry = new ReplicaRegistry({ redis, keys });
   const discovery = new Discovery({ builders: config.builders, registry, logger });
@@ -164,6 +166,17 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     new Retention({ store, blobs, config: config.retention, now: Date.now, logger }),
     new DeliverySweep({ deliveries, queue: deliveryQueue, logger }),
     new DeliveryRetention({ deliveries, config: config.deliveryRetention, logger }),
+    ...(config.previousPayloadSecrets.length === 0
+      ? []
+      : [
+          new Resealing({
+            stores: [
+              endpoints,
+              new PayloadSecretStore({ redis, keys, sealingKey: deriveKeys(config, 'payload secrets') }),
+            ],
+            logger,
+          }),
+        ]),
     new SourceCollection({
       redis,
       keys,
@@ -180,7 +193,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     endpoints,
     dispatch: createDeliveryDispatcher({ deliveries, queue: deliveryQueue, logger }),
     sealingKey,
-    defaultSecret: webhookSecret({ configured: config.webhookSecret, payloadSecret: config.payloadSecret }),
+    defaultSecrets: webhookSecrets(config),
     tokens: config.webhookTokens,
     publicUrl: config.publicUrl,
     retryDelaysMs: config.webhookRetryDelaysMs,
@@ -241,6 +254,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
       public_url: config.publicUrl,
       webhook_retry_seconds: config.webhookRetryDelaysMs.map((ms) => ms / 1_000),
       payload_secret: 'configured',
+      previous_payload_secrets: config.previousPayloadSecrets.length,
       webhook_secret: config.webhookSecret ? 'configured' : 'derived',
       webhook_tokens: config.webhookTokens.size,
     },

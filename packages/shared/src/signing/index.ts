@@ -1,3 +1,4 @@
 export { formatSignature, payloadHmac, signatureHeader, signatureMatches } from './hmac.js';
-export { deriveKey, seal, unseal } from './seal.js';
-export { signWebhook, webhookSecret } from './webhook.js';
+export { type Resealed, resealFields, type SealedField } from './reseal.js';
+export { deriveKey, deriveKeys, reseal, type SealingKey, seal, unseal } from './seal.js';
+export { signWebhook, webhookSecrets } from './webhook.js';

@@ -1,28 +1,66 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import type { Secret } from '../config/index.js';
+import type { PayloadSecrets, Secret } from '../config/index.js';
 
 const nonceBytes = 12;
 const tagBytes = 16;
+
+/** 32 bytes that texts are sealed with and opened by. Several while the payload secret is replaced: the first seals, and each opens. */
+export type SealingKey = Buffer | readonly [Buffer, ...Buffer[]];
 
 /** A key for one purpose, made from the payload secret by HKDF-SHA-256 (RFC 5869). 32 bytes. */
 export function deriveKey(secret: Secret, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', secret.reveal().trim(), '', `slipway ${purpose} v1`, 32));
 }
 
+/** The same for the payload secret and for those that it takes the place of. */
+export function deriveKeys(
+  { payloadSecret, previousPayloadSecrets }: PayloadSecrets,
+  purpose: string,
+): SealingKey {
+  const previous = previousPayloadSecrets.map((secret) => deriveKey(secret, purpose));
+  return [deriveKey(payloadSecret, purpose), ...previous];
+}
+
+const all = (key: SealingKey): readonly Buffer[] => (Buffer.isBuffer(key) ? [key] : key);
+
 /**
  * Encrypts a short text for storage with AES-256-GCM. `context` must be the same when it is opened, so that
  * a sealed text copied elsewhere is worth nothing. Base64 of nonce ‖ ciphertext ‖ tag.
  */
-export function seal(key: Buffer, text: string, context: string): string {
+export function seal(key: SealingKey, text: string, context: string): string {
+  const [current = Buffer.alloc(0)] = all(key);
   const nonce = randomBytes(nonceBytes);
-  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(context));
+  const cipher = createCipheriv('aes-256-gcm', current, nonce).setAAD(Buffer.from(context));
   return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(
     'base64',
   );
 }
 
-/** Throws when the key or context differs, or a bit was changed. */
-export function unseal(key: Buffer, sealed: string, context: string): string {
+/** Throws when no key fits, the context differs, or a bit was changed. */
+export function unseal(key: SealingKey, sealed: string, context: string): string {
+  return opened(key, sealed, context).text;
+}
+
+/** Seals anew what another key than the first opens; undefined for what the first one does. Throws as `unseal` does. */
+export function reseal(key: SealingKey, sealed: string, context: string): string | undefined {
+  const { text, isCurrent } = opened(key, sealed, context);
+  return isCurrent ? undefined : seal(key, text, context);
+}
+
+function opened(key: SealingKey, sealed: string, context: string) {
+  let refused: unknown;
+  for (const [at, each] of all(key).entries()) {
+    try {
+      return { text: decrypted(each, sealed, context), isCurrent: at === 0 };
+    } catch (error) {
+      // The cipher says no more than that it does not fit.
+      refused ??= error;
+    }
+  }
+  throw refused;
+}
+
+function decrypted(key: Buffer, sealed: string, context: string): string {
   const bytes = Buffer.from(sealed, 'base64');
   const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, nonceBytes), {
     authTagLength: tagBytes,

@@ -6,11 +6,12 @@ import {
   deriveKey,
   formatSignature,
   payloadHmac,
+  reseal,
   seal,
   signatureMatches,
   signWebhook,
   unseal,
-  webhookSecret,
+  webhookSecrets,
 } from './index.js';
 
 const secret = new Secret('  payload secret\n');
@@ -52,6 +53,20 @@ describe('a sealed text', () => {
     expect(() => unseal(key, changed.toString('base64'), 'job_1')).toThrow();
   });
 
+  it('opens with a previous key too, while there is one, and is then sealed anew with the current one', () => {
+    const [older, other] = [deriveKey(new Secret('older'), 'test'), deriveKey(new Secret('x'), 'test')];
+    for (const old of [key, older]) {
+      const sealed = seal(old, 'whsec_x', 'job_1');
+      expect(unseal([other, key, older], sealed, 'job_1')).toBe('whsec_x');
+      expect(() => unseal([other, key, older], sealed, 'job_2')).toThrow();
+      expect(() => unseal(other, sealed, 'job_1')).toThrow();
+      const anew = reseal([other, key, older], sealed, 'job_1') ?? '';
+      expect(unseal(other, anew, 'job_1')).toBe('whsec_x');
+      expect(reseal([other, key], anew, 'job_1')).toBeUndefined();
+      expect(() => reseal(other, sealed, 'job_1')).toThrow();
+    }
+  });
+
   it('is another one each time', () => {
     expect(seal(key, 'same', 'c')).not.toBe(seal(key, 'same', 'c'));
   });
@@ -73,11 +88,15 @@ describe('a webhook signature', () => {
 
   it('uses the configured key, or one made from the payload secret', () => {
     const configured = new Secret('whsec_QUJD');
-    expect(webhookSecret({ configured, payloadSecret: secret })).toBe(configured);
-    const derived = webhookSecret({ configured: undefined, payloadSecret: secret }).reveal();
+    const [before, trimmed] = [new Secret('before'), new Secret('payload secret')];
+    const derive = (...secrets: [Secret, ...Secret[]]) => {
+      const [payloadSecret, ...previousPayloadSecrets] = secrets;
+      const options = { webhookSecret: undefined, payloadSecret, previousPayloadSecrets };
+      expect(webhookSecrets({ ...options, webhookSecret: configured })).toEqual([configured]);
+      return webhookSecrets(options).map((each) => each.reveal());
+    };
+    const [derived = ''] = derive(secret);
     expect(derived).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
-    expect(derived).toBe(
-      webhookSecret({ configured: undefined, payloadSecret: new Secret('payload secret') }).reveal(),
-    );
+    expect(derive(trimmed, before)).toEqual([derived, ...derive(before)]);
   });
 });

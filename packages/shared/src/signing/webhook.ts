@@ -1,15 +1,18 @@
 import { Webhook } from 'standardwebhooks';
-import { Secret } from '../config/index.js';
+import { type PayloadSecrets, Secret } from '../config/index.js';
 import { deriveKey } from './seal.js';
 
 /**
- * The installation's key for callbacks that bring none: `WEBHOOK_SECRET` if it is set, else derived from the
- * payload secret. `whsec_` and base64, as receivers take it.
+ * The installation's keys for callbacks that bring none: `WEBHOOK_SECRET` if it is set, else one derived from each
+ * payload secret, that of the current one first. `whsec_` and base64, as receivers take it.
  */
-export function webhookSecret(options: { configured: Secret | undefined; payloadSecret: Secret }): Secret {
-  return (
-    options.configured ??
-    new Secret(`whsec_${deriveKey(options.payloadSecret, 'webhook').toString('base64')}`)
+export function webhookSecrets(
+  options: PayloadSecrets & { readonly webhookSecret: Secret | undefined },
+): Secret[] {
+  const { webhookSecret, payloadSecret, previousPayloadSecrets } = options;
+  if (webhookSecret) return [webhookSecret];
+  return [payloadSecret, ...previousPayloadSecrets].map(
+    (secret) => new Secret(`whsec_${deriveKey(secret, 'webhook').toString('base64')}`),
   );
 }
 

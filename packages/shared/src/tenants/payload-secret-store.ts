@@ -4,7 +4,14 @@ import type { PayloadSecretView } from '../contracts/index.js';
 import { SlipwayError } from '../errors/index.js';
 import { newId } from '../ids/index.js';
 import type { Keys, Redis } from '../redis/index.js';
-import { seal, unseal } from '../signing/index.js';
+import {
+  type Resealed,
+  resealFields,
+  type SealedField,
+  type SealingKey,
+  seal,
+  unseal,
+} from '../signing/index.js';
 
 /** A secret that payloads of `POST /build` may be signed with. */
 export interface PayloadSecretRecord {
@@ -20,8 +27,8 @@ export interface PayloadSecretRecord {
 interface PayloadSecretStoreOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  /** 32 bytes; what is stored is sealed with it. */
-  readonly sealingKey: Buffer;
+  /** What is stored is sealed with it. */
+  readonly sealingKey: SealingKey;
 }
 
 /** Every payload is checked against all of them as it streams. */
@@ -92,9 +99,22 @@ export class PayloadSecretStore {
       .exec();
     return replies?.[0]?.[1] === 1;
   }
+
+  /** Seals anew what is sealed under a payload secret of the installation that is being replaced. */
+  async reseal(): Promise<Resealed> {
+    const { redis, keys, sealingKey } = this.#options;
+    const key = keys.payloadSecrets;
+    const fields = Object.entries(await redis.hgetall(key)).map(([id, text]): SealedField => {
+      const stored = JSON.parse(text) as Stored;
+      const { tenant, sealed } = stored;
+      const stores = (anew: string) => JSON.stringify({ ...stored, sealed: anew } satisfies Stored);
+      return { key, field: id, stored: text, sealed, context: `${tenant}/${id}`, stores };
+    });
+    return await resealFields({ redis, sealingKey, fields });
+  }
 }
 
-function opened(key: Buffer, sealed: string, context: string): Secret | undefined {
+function opened(key: SealingKey, sealed: string, context: string): Secret | undefined {
   try {
     return new Secret(unseal(key, sealed, context));
   } catch {

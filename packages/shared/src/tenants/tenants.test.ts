@@ -116,6 +116,25 @@ describe('the tokens', () => {
 });
 
 describe('payload secrets', () => {
+  it('are sealed anew while the payload secret of the installation is replaced', async () => {
+    const keys = newKeys();
+    const [before, current] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const stores = [before, current, [current, before] as const, Buffer.alloc(32, 3)].map(
+      (sealingKey) => new PayloadSecretStore({ redis, keys, sealingKey }),
+    );
+    const [old, renewed, replacing, stranger] = stores as [PayloadSecretStore, ...PayloadSecretStore[]];
+    const made = await old.create('team');
+    const usable = async (store = old) => (await store.list()).map(({ secret }) => secret?.reveal());
+    expect(await usable(renewed)).toEqual([undefined]);
+    expect(await usable(replacing)).toEqual([made.secret.reveal()]);
+    expect(await stranger?.reseal()).toEqual({ resealed: 0, unreadable: 1 });
+    expect(await replacing?.reseal()).toEqual({ resealed: 1, unreadable: 0 });
+    expect(await replacing?.reseal()).toEqual({ resealed: 0, unreadable: 0 });
+    expect(await usable(renewed)).toEqual([made.secret.reveal()]);
+    expect(await usable(old)).toEqual([undefined]);
+    expect(await renewed?.list()).toMatchObject([{ id: made.id, tenant: 'team', createdAt: made.createdAt }]);
+  });
+
   it('belong to tenants, are sealed, and are so many at most', async () => {
     const keys = newKeys();
     const store = new PayloadSecretStore({ redis, keys, sealingKey: Buffer.alloc(32, 1) });

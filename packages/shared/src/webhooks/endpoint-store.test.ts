@@ -3,7 +3,8 @@ import { endpointSchema } from '../contracts/index.js';
 import { Cleanups } from '../lifecycle/index.js';
 import { createLogger } from '../logger/index.js';
 import { connectRedis, type Redis } from '../redis/index.js';
-import { EndpointStore, toEndpoint } from './index.js';
+import type { SealingKey } from '../signing/index.js';
+import { type EndpointRecord, EndpointStore, toEndpoint } from './index.js';
 import { endpointRequest, newEndpoint, newStores } from './testing.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -119,6 +120,32 @@ describe('an endpoint', () => {
     const later = toEndpoint(endpoint, { circuitOpenUntil, now: Date.now() + 25 * hour });
     expect(later).not.toHaveProperty('circuit_open_until');
     expect(later).not.toHaveProperty('rotating_until');
+  });
+});
+
+describe('the secrets of endpoints while the payload secret is replaced', () => {
+  it('are sealed anew, that before a rotation too, and not over what was rotated meanwhile', async () => {
+    const stores = newStores(redis);
+    const { keys } = stores;
+    const [before, current] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const storeOf = (sealingKey: SealingKey) => new EndpointStore({ redis, keys, sealingKey });
+    const [old, replacing, renewed] = [storeOf(before), storeOf([current, before]), storeOf(current)];
+    const made = await old.create('default', endpointRequest());
+    const rotated = await old.rotate('default', made.endpoint.id);
+    const single = await old.create('other', endpointRequest());
+    const read = async (store: EndpointStore, { tenant, id }: EndpointRecord) =>
+      store.secrets((await store.get(tenant, id)) as EndpointRecord).map((secret) => secret.reveal());
+    const wanted = [rotated?.secret, made.secret];
+    await expect(read(renewed, made.endpoint)).rejects.toThrow();
+    expect(await read(replacing, made.endpoint)).toEqual(wanted);
+    expect(await renewed.reseal()).toEqual({ resealed: 0, unreadable: 3 });
+    // Two at once do each of them once.
+    const done = await Promise.all([replacing.reseal(), replacing.reseal()]);
+    expect(done.reduce((sum, { resealed }) => sum + resealed, 0)).toBe(3);
+    expect(await read(renewed, made.endpoint)).toEqual(wanted);
+    expect(await read(renewed, single.endpoint)).toEqual([single.secret]);
+    await expect(read(old, single.endpoint)).rejects.toThrow();
+    expect(await replacing.reseal()).toEqual({ resealed: 0, unreadable: 0 });
   });
 });
 

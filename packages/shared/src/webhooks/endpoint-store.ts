@@ -3,15 +3,22 @@ import { Secret } from '../config/index.js';
 import type { EndpointPatch, EndpointRequest } from '../contracts/index.js';
 import { newId } from '../ids/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
-import { seal, unseal } from '../signing/index.js';
+import {
+  type Resealed,
+  resealFields,
+  type SealedField,
+  type SealingKey,
+  seal,
+  unseal,
+} from '../signing/index.js';
 import { type EndpointRecord, parseEndpoint } from './endpoint-record.js';
 import { endpointLua } from './lua/endpoint.js';
 
 interface EndpointStoreOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  /** 32 bytes; seals the secrets. */
-  readonly sealingKey: Buffer;
+  /** Seals the secrets. */
+  readonly sealingKey: SealingKey;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -34,7 +41,7 @@ const run = 500;
 export class EndpointStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #sealingKey: Buffer;
+  readonly #sealingKey: SealingKey;
   readonly #now: () => number;
   #cache: { readonly version: string | null; readonly endpoints: readonly EndpointRecord[] } | undefined;
 
@@ -103,6 +110,20 @@ export class EndpointStore {
         ? [sealedSecret, previousSealedSecret]
         : [sealedSecret];
     return valid.map((sealed) => new Secret(unseal(this.#sealingKey, sealed, id)));
+  }
+
+  /** Seals anew what is sealed under a payload secret of the installation that is being replaced. */
+  async reseal(): Promise<Resealed> {
+    const fields = (await this.#all()).flatMap((record): SealedField[] => {
+      const { id, sealedSecret, previousSealedSecret, rotatingUntil = 0 } = record;
+      const common = { key: this.#keys.webhook(id), context: id, stores: (sealed: string) => sealed };
+      const of = (field: string, sealed: string) => ({ ...common, field, stored: sealed, sealed });
+      const own = of('sealed_secret', sealedSecret);
+      // Nobody opens one whose time is over.
+      if (previousSealedSecret === undefined || rotatingUntil <= this.#now()) return [own];
+      return [own, of('previous_sealed_secret', previousSealedSecret)];
+    });
+    return await resealFields({ redis: this.#redis, sealingKey: this.#sealingKey, fields });
   }
 
   /**

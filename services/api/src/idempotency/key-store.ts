@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
-import { seal, unseal } from '@slipway/shared/signing';
+import { type SealingKey, seal, unseal } from '@slipway/shared/signing';
 
 /** How a request was answered, to be answered in the same way again. */
 export interface StoredAnswer {
@@ -28,7 +28,7 @@ interface KeyStoreOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   /** Answers are stored sealed: some hold secrets that are shown once. */
-  readonly sealingKey: Buffer;
+  readonly sealingKey: SealingKey;
 }
 
 const keptMs = 24 * 3600 * 1_000;
@@ -73,7 +73,7 @@ return 1
 export class KeyStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #sealingKey: Buffer;
+  readonly #sealingKey: SealingKey;
 
   constructor({ redis, keys, sealingKey }: KeyStoreOptions) {
     this.#redis = redis;

@@ -1,9 +1,9 @@
 import type { JobSpec } from '@slipway/shared/contracts';
 import type { JobRecord } from '@slipway/shared/jobs';
-import { unseal } from '@slipway/shared/signing';
+import { type SealingKey, unseal } from '@slipway/shared/signing';
 
 /** What the job was to build, for another job: with the secret of its callback, which the record holds sealed. */
-export function specForRetry(record: JobRecord, sealingKey: Buffer): JobSpec {
+export function specForRetry(record: JobRecord, sealingKey: SealingKey): JobSpec {
   const { spec, sealedCallbackSecret } = record;
   if (!spec.callback || sealedCallbackSecret === undefined) return spec;
   const secret = unseal(sealingKey, sealedCallbackSecret, record.id);

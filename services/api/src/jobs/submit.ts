@@ -1,7 +1,7 @@
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Dispatcher, JobRecord, JobStore } from '@slipway/shared/jobs';
-import { seal } from '@slipway/shared/signing';
+import { type SealingKey, seal } from '@slipway/shared/signing';
 import { type Ids, newIds } from '../idempotency/ids.js';
 import { type Account, checkAllowed, checkRoom, usualPriority } from '../tenants/account.js';
 import type { KnownPools } from './resolve/known-pools.js';

@@ -52,6 +52,7 @@ export async function startApi(
     redisPrefix: `api-test-${port}-${Date.now()}`,
     blobStore: `file://${blobs}`,
     payloadSecret: new Secret('payload'),
+    previousPayloadSecrets: [],
     cancelOnDisconnect: true,
     apiToken: new Secret('token'),
     tenantsFile: undefined,

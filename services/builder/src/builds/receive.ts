@@ -18,7 +18,7 @@ interface ReceiveOptions {
   /** The value of X-Build-Signature. */
   readonly signature: string | undefined;
   /** Undefined where signatures are not checked. */
-  readonly secret: Secret | undefined;
+  readonly secrets: readonly Secret[] | undefined;
   readonly limits: ReceiveLimits;
   /** An empty folder; whoever asks removes it. */
   readonly folder: string;
@@ -42,11 +42,11 @@ export interface ReceivedBuild {
 
 /** Receives a payload. Nothing of it is looked at before its signature has been found right. Rejects with a coded error. */
 export async function receiveBuild(options: ReceiveOptions): Promise<ReceivedBuild> {
-  const { request, signature, secret, limits, folder, onBytes, modified, tracing } = options;
+  const { request, signature, secrets, limits, folder, onBytes, modified, tracing } = options;
   const file = join(folder, 'payload.tar');
   const contextDir = join(folder, 'context');
   const bytes = await tracing.span({ name: 'receive payload' }, () =>
-    spoolVerified({ request, file, signature, secret, maxBytes: limits.maxSourceBytes, onBytes }),
+    spoolVerified({ request, file, signature, secrets, maxBytes: limits.maxSourceBytes, onBytes }),
   );
   const unpacked = await tracing.span({ name: 'unpack' }, () =>
     unpackPayload({

@@ -24,7 +24,7 @@ export interface BuildRouteOptions {
   readonly slots: Slots;
   readonly drain: Drain;
   /** Undefined where signatures are not checked. */
-  readonly secret: Secret | undefined;
+  readonly secrets: readonly Secret[] | undefined;
   readonly keyRing: KeyRing | undefined;
   readonly reproducible: boolean;
   readonly limits: ReceiveLimits;
@@ -39,7 +39,7 @@ export interface BuildRouteOptions {
 
 /** `POST /build` of the Function Builder API. */
 export function buildRoute(options: BuildRouteOptions): RequestHandler {
-  const { slots, drain, metrics, secret, tracing } = options;
+  const { slots, drain, metrics, secrets, tracing } = options;
   const times = new ContextTimes();
   return async (req, res) => {
     res.once('finish', () => metrics.responses.inc({ status: res.statusCode }));
@@ -48,7 +48,7 @@ export function buildRoute(options: BuildRouteOptions): RequestHandler {
       throw new SlipwayError('builder_draining');
     }
     const signature = req.get(signatureHeader);
-    if (secret && signature === undefined) throw new SlipwayError('signature_missing');
+    if (secrets && signature === undefined) throw new SlipwayError('signature_missing');
     const release = slots.take();
     if (!release) {
       refuseBusy(res, slots.limit);
@@ -148,14 +148,14 @@ async function handle(options: HandleOptions): Promise<void> {
 }
 
 function receive(
-  { req, signature, secret, limits, metrics, tracing, times }: HandleOptions,
+  { req, signature, secrets, limits, metrics, tracing, times }: HandleOptions,
   folder: string,
 ): Promise<ReceivedBuild> {
   const onBytes = (bytes: number) => metrics.receivedBytes.inc(bytes);
   return receiveBuild({
     request: req,
     signature,
-    secret,
+    secrets,
     limits,
     folder,
     onBytes,

@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
+import { Secret } from '@slipway/shared/config';
 import { describe, expect, test, vi } from 'vitest';
 import { payloadOf, signatureOf, tarOf, testSecret } from '../testing/payload.js';
 import { postBuild, resultOf, streamed } from '../testing/post-build.js';
@@ -33,6 +34,22 @@ describe('the signature', () => {
     expect(await problemOf(response)).toEqual({ status: 401, code: 'signature_invalid' });
     expect(engine.builds).toEqual([]);
     expect(await leftIn(workDir)).toEqual([]);
+  });
+
+  test('may be of a previous secret while there is one, and of no other', async () => {
+    const hostile = tarOf([{ path: '../../escaped', content: 'x' }]);
+    const codeAt = async (url: string, secret: Secret) => {
+      const headers = { 'X-Build-Signature': signatureOf(hostile, secret) };
+      return (await problemOf(await postBuild({ url, body: hostile, headers }))).code;
+    };
+    const { url } = await startScripted({ PAYLOAD_SECRET_PREVIOUS: ' older\noldest\n' });
+    for (const secret of [testSecret, new Secret('older'), new Secret('oldest')]) {
+      // It was looked at, then.
+      expect(await codeAt(url, secret)).toBe('source_path_unsafe');
+    }
+    expect(await codeAt(url, new Secret('another'))).toBe('signature_invalid');
+    const { url: alone } = await startScripted();
+    expect(await codeAt(alone, new Secret('older'))).toBe('signature_invalid');
   });
 
   test('is checked before anything is unpacked', async () => {

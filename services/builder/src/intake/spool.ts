@@ -12,8 +12,8 @@ interface SpoolOptions {
   readonly file: string;
   /** The value of X-Build-Signature. */
   readonly signature: string | undefined;
-  /** Undefined where signatures are not checked. */
-  readonly secret: Secret | undefined;
+  /** Any of them may have made it. Undefined where signatures are not checked. */
+  readonly secrets: readonly Secret[] | undefined;
   readonly maxBytes: number;
   /** Told the size of each piece as it arrives. */
   readonly onBytes: (bytes: number) => void;
@@ -28,14 +28,14 @@ export async function spoolVerified(options: SpoolOptions): Promise<number> {
   const { request, maxBytes } = options;
   const tooLarge = () => new SlipwayError('body_too_large', `The body is larger than ${maxBytes} bytes.`);
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  const hmac = options.secret && payloadHmac(options.secret);
+  const hmacs = options.secrets?.map(payloadHmac);
   let bytes = 0;
   const meter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
       options.onBytes(chunk.length);
       if (bytes > maxBytes) return done(tooLarge());
-      hmac?.update(chunk);
+      for (const hmac of hmacs ?? []) hmac.update(chunk);
       done(null, chunk);
     },
   });
@@ -48,7 +48,9 @@ export async function spoolVerified(options: SpoolOptions): Promise<number> {
     if (request.complete || !isConnectionFault(error)) throw error;
     throw new SlipwayError('body_incomplete', undefined, { cause: error });
   }
-  if (hmac && !signatureMatches(options.signature ?? '', hmac)) throw new SlipwayError('signature_invalid');
+  // Each is compared, whichever fits.
+  const fits = hmacs?.filter((hmac) => signatureMatches(options.signature ?? '', hmac));
+  if (fits?.length === 0) throw new SlipwayError('signature_invalid');
   return bytes;
 }
 

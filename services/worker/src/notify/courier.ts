@@ -3,7 +3,7 @@ import { Secret } from '@slipway/shared/config';
 import type { DisabledReason, Message } from '@slipway/shared/contracts';
 import type { Logger } from '@slipway/shared/logger';
 import type { QueueData } from '@slipway/shared/queues';
-import { signWebhook, unseal } from '@slipway/shared/signing';
+import { type SealingKey, signWebhook, unseal } from '@slipway/shared/signing';
 import { noTracing, type TraceSpan, type Tracing, traceHeaders } from '@slipway/shared/tracing';
 import type {
   AttemptRecord,
@@ -24,9 +24,9 @@ interface CourierOptions {
   /** Puts those into the queue that had to wait for room in their lane. */
   readonly dispatch: DeliveryDispatcher;
   /** Opens the secrets that callbacks brought. */
-  readonly sealingKey: Buffer;
-  /** Signs for callbacks that brought none. */
-  readonly defaultSecret: Secret;
+  readonly sealingKey: SealingKey;
+  /** Sign for callbacks that brought none. */
+  readonly defaultSecrets: readonly Secret[];
   readonly tokens: WebhookTokens;
   readonly publicUrl: string | undefined;
   /** Milliseconds before each of the attempts after the first. */
@@ -140,7 +140,7 @@ export class Courier {
     if ('skip' in request) return { kind: 'canceled', reason: request.skip };
     if ('fail' in request) return { kind: 'failed', reason: request.fail };
     try {
-      const secrets = endpoint ? endpoints.secrets(endpoint) : [this.#callbackSecret(record)];
+      const secrets = endpoint ? endpoints.secrets(endpoint) : this.#callbackSecrets(record);
       return { kind: 'request', request, secrets };
     } catch (error) {
       // Sealed with another payload secret than this worker's: no repetition changes that.
@@ -149,11 +149,10 @@ export class Courier {
     }
   }
 
-  #callbackSecret({ sealedSecret, sealedFor }: DeliveryRecord): Secret {
-    const { sealingKey, defaultSecret } = this.#options;
-    return sealedSecret === undefined
-      ? defaultSecret
-      : new Secret(unseal(sealingKey, sealedSecret, sealedFor ?? ''));
+  #callbackSecrets({ sealedSecret, sealedFor }: DeliveryRecord): readonly Secret[] {
+    const { sealingKey, defaultSecrets } = this.#options;
+    if (sealedSecret === undefined) return defaultSecrets;
+    return [new Secret(unseal(sealingKey, sealedSecret, sealedFor ?? ''))];
   }
 
   /** Whether a later message about the same job is on its way to the endpoint, or has arrived there. */

@@ -16,6 +16,7 @@ import { logBlobKey } from '@slipway/shared/logs';
 import { type BuildQueues, createBuildQueues } from '@slipway/shared/queues';
 import { connectRedis, type Keys, type Redis, redisKeys } from '@slipway/shared/redis';
 import { createSourceStore } from '@slipway/shared/source';
+import { noTracing, type Tracing } from '@slipway/shared/tracing';
 import { expect } from 'vitest';
 import type { WorkerConfig } from '../config.js';
 import { parseBuilders } from '../fleet/builders.js';
@@ -54,15 +55,21 @@ interface RunningWorker {
   stop(): Promise<void>;
 }
 
-export async function createInstallation(redisUrl: string): Promise<Installation> {
+/** `traced` is what workers and the submission of jobs write traces and logs to; neither unless given. */
+export async function createInstallation(
+  redisUrl: string,
+  traced: { readonly tracing?: Tracing; readonly logger?: Logger } = {},
+): Promise<Installation> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-worker-'));
-  const logger = createLogger({ name: 'worker', level: process.env.TEST_LOG_LEVEL ?? 'silent' });
+  const { tracing = noTracing } = traced;
+  const logger =
+    traced.logger ?? createLogger({ name: 'worker', level: process.env.TEST_LOG_LEVEL ?? 'silent' });
   const cleanups = new Cleanups();
   const redisPrefix = `worker-test-${randomUUID()}`;
   const keys = redisKeys(redisPrefix);
   const redis = connectRedis({ url: redisUrl, name: 'test', logger, cleanups, mode: 'patient' });
   const blobs = await openBlobStore(`file://${folder}`);
-  const store = new JobStore({ redis, keys, onReleased: (jobs) => void builds.add(jobs) });
+  const store = new JobStore({ redis, keys, onReleased: (jobs) => void builds.add(jobs), tracing });
   const builds = createBuildQueues({ redis, keys });
   const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 100, maxRatio: 100 };
   const sources = createSourceStore({ blobs, limits });
@@ -111,7 +118,9 @@ export async function createInstallation(redisUrl: string): Promise<Installation
       return log && Buffer.concat(await log.toArray()).toString();
     },
     async startWorker(builders, changes = {}) {
-      const worker = await startWorker({ redisUrl, redisPrefix, folder, builders, changes, logger });
+      const worker = await startWorker({
+        ...{ redisUrl, redisPrefix, folder, builders, changes, logger, tracing },
+      });
       workers.push(worker);
       return worker;
     },
@@ -131,6 +140,7 @@ async function startWorker(options: {
   builders: readonly string[];
   changes: Partial<WorkerConfig>;
   logger: Logger;
+  tracing: Tracing;
 }): Promise<RunningWorker> {
   const port = await freePort();
   const config: WorkerConfig = {
@@ -145,6 +155,7 @@ async function startWorker(options: {
     egressAllow: parseAllowlist('127.0.0.0/8'),
     blobStore: `file://${options.folder}`,
     payloadSecret: new Secret(payloadSecret),
+    previousPayloadSecrets: [],
     webhookSecret: undefined,
     publicUrl: undefined,
     webhookRetryDelaysMs: usualDelaysMs,
@@ -167,7 +178,7 @@ async function startWorker(options: {
   const cleanups = new Cleanups();
   const stop = new AbortController();
   const running = runComponents(
-    await createWorker({ config, logger: options.logger, cleanups }),
+    await createWorker({ config, logger: options.logger, cleanups, tracing: options.tracing }),
     stop.signal,
   );
   const url = `http://127.0.0.1:${port}`;

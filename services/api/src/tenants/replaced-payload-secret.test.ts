@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { Secret } from '@slipway/shared/config';
+import { formatSignature, payloadHmac } from '@slipway/shared/signing';
+import { expect, inject, it } from 'vitest';
+import { type RunningApi, startApi } from '../testing/start-api.js';
+
+const redisPrefix = `api-test-${randomUUID()}`;
+const [old, current] = [new Secret('old payload secret'), new Secret('the next payload secret')];
+const client = { name: 'client', token: 'client-token', payloadSecrets: ['of the client'] };
+
+/** The API with these payload secrets, the current one first, for as long as `use` takes. Records stay from one to the next. */
+async function withSecrets(
+  [payloadSecret, ...previousPayloadSecrets]: readonly [Secret, ...Secret[]],
+  use: (api: RunningApi) => Promise<void>,
+  tenants = [] as (typeof client)[],
+): Promise<void> {
+  const changes = { redisPrefix, payloadSecret, previousPayloadSecrets };
+  const api = await startApi(inject('redisUrl'), changes, { tenants });
+  try {
+    await use(api);
+  } finally {
+    await api.stop();
+  }
+}
+
+/** How a payload with this signature is received: one that is signed well is no archive. */
+async function build(api: RunningApi, secret: Secret): Promise<string> {
+  const body = Buffer.from('no archive');
+  const signature = formatSignature(payloadHmac(secret).update(body));
+  const headers = { 'x-build-signature': signature, 'content-type': 'application/octet-stream' };
+  const answer = await fetch(`${api.url}/build`, { method: 'POST', body, headers });
+  return ((await answer.json()) as { code: string }).code;
+}
+
+/** Makes an endpoint under one idempotency key. */
+async function endpoint(api: RunningApi): Promise<[number, { id?: string; secret?: string }]> {
+  const answer = await api.call('/v1/webhooks', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': 'the-same' },
+    body: JSON.stringify({ url: 'https://ci.example/hook' }),
+  });
+  return [answer.status, (await answer.json()) as { id?: string; secret?: string }];
+}
+
+const usable = async (api: RunningApi): Promise<boolean[]> => {
+  const answer = await api.call('/v1/tenants/client/payload-secrets');
+  const page = (await answer.json()) as { payload_secrets: { usable: boolean }[] };
+  return page.payload_secrets.map((each) => each.usable);
+};
+
+it('a payload secret is replaced without loss while the one before is known, and with it once it is not', async () => {
+  let made: Awaited<ReturnType<typeof endpoint>> | undefined;
+  const ofClient = new Secret('of the client');
+  await withSecrets(
+    [old],
+    async (api) => {
+      made = await endpoint(api);
+      expect(made).toMatchObject([201, { secret: expect.stringMatching(/^whsec_/) }]);
+      expect(await build(api, old)).not.toBe('signature_invalid');
+      expect(await build(api, current)).toBe('signature_invalid');
+    },
+    [client],
+  );
+  await withSecrets([current, old], async (api) => {
+    expect(await endpoint(api)).toEqual(made);
+    for (const secret of [old, current, ofClient]) {
+      expect(await build(api, secret)).not.toBe('signature_invalid');
+    }
+    expect(await usable(api)).toEqual([true]);
+  });
+  await withSecrets([current], async (api) => {
+    for (const secret of [old, ofClient]) expect(await build(api, secret)).toBe('signature_invalid');
+    expect(await build(api, current)).not.toBe('signature_invalid');
+    expect(await usable(api)).toEqual([false]);
+  });
+});

@@ -1,0 +1,41 @@
+import type { Logger } from '@slipway/shared/logger';
+import type { Resealed } from '@slipway/shared/signing';
+import type { Duty } from './leader.js';
+
+interface ResealingOptions {
+  readonly stores: readonly { reseal(): Promise<Resealed> }[];
+  readonly logger: Logger;
+}
+
+/**
+ * While the payload secret is being replaced: seals what is kept for good anew under the new one, again and again, since processes that know it only as
+ * a previous one may still seal under the old.
+ */
+export class Resealing implements Duty {
+  readonly name = 'resealing';
+  readonly everyMs = 60_000;
+  readonly #options: ResealingOptions;
+  #said = '';
+
+  constructor(options: ResealingOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { stores, logger } = this.#options;
+    let [resealed, unreadable] = [0, 0];
+    for (const store of stores) {
+      const done = await store.reseal();
+      resealed += done.resealed;
+      unreadable += done.unreadable;
+    }
+    const said = `${resealed} ${unreadable}`;
+    if (said === this.#said) return;
+    this.#said = said;
+    const level = unreadable > 0 ? 'warn' : 'info';
+    logger[level](
+      { resealed, unreadable },
+      'all secrets of endpoints and tenants that can be opened are sealed under PAYLOAD_SECRET',
+    );
+  }
+}
