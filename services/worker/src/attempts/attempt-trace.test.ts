@@ -1,11 +1,8 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { jobSpecSchema } from '@slipway/shared/contracts';
 import type { JobRecord } from '@slipway/shared/jobs';
-import { createLogger } from '@slipway/shared/logger';
-import { openTracing, type Tracing } from '@slipway/shared/tracing';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadConfig } from '../config.js';
+import type { Tracing } from '@slipway/shared/tracing';
+import { describe, expect, it } from 'vitest';
+import { startTraced } from '../testing/traced.js';
 import { AttemptTrace, traceLostAttempt } from './attempt-trace.js';
 import { Phases } from './phases.js';
 
@@ -27,32 +24,14 @@ function recordOf(outcome?: 'worker_lost' | 'succeeded'): JobRecord {
   };
 }
 
-/** What is exported of `work`: `name|id|parent|status`. */
+/** What is exported of `work`: `name|id|parent|whether it failed`. */
 async function exportedBy(work: (tracing: Tracing) => Promise<void> | void): Promise<string[]> {
-  const spans: string[] = [];
-  const server = createServer(async (req, res) => {
-    const { resourceSpans } = JSON.parse(Buffer.concat(await req.toArray()).toString());
-    for (const { name, spanId, parentSpanId, status } of resourceSpans[0].scopeSpans[0].spans) {
-      spans.push([name, spanId, parentSpanId, status.code].join('|'));
-    }
-    res.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  const env = {
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-    ...{ BLOB_STORE: 'file:///tmp', PAYLOAD_SECRET: 'x', BUILDERS: replica },
-  };
-  const { tracing, close } = await openTracing({
-    config: loadConfig(env).tracing,
-    service: 'worker',
-    logger: () => createLogger({ name: 'test', level: 'silent' }),
-    flushMs: 5_000,
-  });
+  const { tracing, close } = await startTraced();
   await work(tracing);
-  await close();
-  return spans;
+  const spans = await close();
+  return spans.map(({ name, spanId, parentSpanId, error }) =>
+    [name, spanId, parentSpanId, error !== undefined].join('|'),
+  );
 }
 
 /** An attempt that calls a replica and ends so; what the replica was told. */
@@ -74,7 +53,7 @@ describe('the spans of an attempt', () => {
     const ids = (spans: string[]) => spans.map((span) => span.split('|').slice(0, 3).join('|')).sort();
     expect(ids(others)).toEqual(ids(own.filter((span) => !span.startsWith('wait in queue'))));
     expect(ids(others)).toContainEqual(expect.stringContaining(`POST /build|${told}|`));
-    expect(others.every((span) => span.endsWith('|2'))).toBe(true);
+    expect(others.every((span) => span.endsWith('|true'))).toBe(true);
   });
 
   it('are left to that one by a worker that was only frozen', async () => {

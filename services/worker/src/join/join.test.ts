@@ -8,6 +8,7 @@ import { newId } from '@slipway/shared/ids';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type Behaviour, held, type Replica, startReplica, stream, success } from '../testing/replica.js';
 import { createInstallation, type Installation, payloadSecret, tenant } from '../testing/start-worker.js';
+import { pathsOf, startTraced } from '../testing/traced.js';
 import { imageIndex } from './image-index.js';
 import { openRepository } from './registry.js';
 
@@ -197,18 +198,14 @@ describe('a worker', () => {
     `${replicas[0]?.url}#pool=amd&platforms=linux/amd64`,
     `${replicas[1]?.url}#pool=arm&platforms=linux/arm64`,
   ];
-  const submit = async (path: string) => {
+  const submit = async (path: string, to = installation) => {
     const image = `${registry.host}/${path}:1`;
     const parts = [
       { pool: 'amd', platforms: ['linux/amd64'] },
       { pool: 'arm', platforms: ['linux/arm64'] },
     ];
     const id = newId('job');
-    await installation.create(
-      id,
-      { image, platforms: ['linux/amd64', 'linux/arm64'] },
-      { tenant, pool: 'arm', parts },
-    );
+    await to.create(id, { image, platforms: ['linux/amd64', 'linux/arm64'] }, { tenant, pool: 'arm', parts });
     return id;
   };
   /** Pushes what it was asked for, and says its digest. */
@@ -235,6 +232,41 @@ describe('a worker', () => {
       { digest: parts[1]?.result?.digest, platform: { os: 'linux', architecture: 'arm64' } },
     ]);
     expect(await installation.log(id)).toContain(`pushed the index ${digest}`);
+  });
+
+  it('writes one trace of a job and of its parts', async () => {
+    const traced = await startTraced();
+    const own = await createInstallation(inject('redisUrl'), traced);
+    try {
+      replicas[0]?.next(pushes('joined/traced', 'amd', 'amd64'));
+      replicas[1]?.next(pushes('joined/traced', 'arm', 'arm64'));
+      await own.startWorker(builders());
+      const request = { name: 'request', begins: 'alone' } as const;
+      const id = await traced.tracing.span(request, () => submit('joined/traced', own));
+      expect(await own.ended(id)).toMatchObject({ state: 'succeeded' });
+    } finally {
+      await own.dispose();
+    }
+    const spans = await traced.close();
+    expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
+    const job = 'request > submit job';
+    const attempt = `${job} > attempt`;
+    const part = [
+      ...['wait in queue', 'attempt'].map((name) => `${job} > ${name}`),
+      ...['assemble payload', 'sign payload', 'wait for slot', 'POST /build', 'keep log', 'settle'].map(
+        (name) => `${attempt} > ${name}`,
+      ),
+      `${attempt} > POST /build > stream answer`,
+    ];
+    const whole = [
+      ...['request', job, `${job} > wait in queue`, attempt],
+      ...['join parts', 'keep log', 'settle'].map((name) => `${attempt} > ${name}`),
+    ];
+    expect(pathsOf(spans)).toEqual([...whole, ...part, ...part].sort());
+    const attempts = spans.filter(({ name }) => name === 'attempt').map(({ attributes }) => attributes);
+    const joining = attempts.find((attributes) => !('slipway.part_of' in attributes));
+    const partsOf = attempts.flatMap((attributes) => attributes['slipway.part_of'] ?? []);
+    expect(partsOf).toEqual(Array(2).fill(joining?.['slipway.job.id']));
   });
 
   it('fails the job with the part that fails, and stops the other', async () => {
