@@ -54,7 +54,7 @@ describe('a form', () => {
           ['b', Buffer.from(two).toString('latin1')],
         ]);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -84,7 +84,7 @@ describe('a form', () => {
           else expect(found.length).toBeLessThanOrEqual(2);
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 
