@@ -1,5 +1,5 @@
 import { type FunctionView, hasEnded } from '@slipway/client';
-import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { useFilters } from '../address/use-filters.js';
 import { Button } from '../components/button.js';
@@ -14,6 +14,7 @@ import { Time } from '../components/time.js';
 import { shortDigest } from '../format/digest.js';
 import { useLiveEvents } from '../live/live-context.js';
 import { queryKeys } from '../live/live-queries.js';
+import { useRefreshSoon } from '../live/use-refresh-soon.js';
 import { useClient } from '../session/session-context.js';
 import styles from './functions.module.css';
 import { HistoryChart } from './history-chart.js';
@@ -22,18 +23,19 @@ import { RebuildLink } from './rebuild-link.js';
 const names = ['namespace', 'name', 'template', 'base_image', 'label'] as const;
 const columns = ['Function', 'Last good image', 'Built', 'Last jobs', 'Base images'];
 const pageSize = 50;
-const historyKey = (name: string) => ['function-history', name];
+/** Bars of the chart. */
+const history = 20;
 
 export function FunctionsPage() {
   const client = useClient();
-  const queries = useQueryClient();
   const { filters, setFilter, clear, any } = useFilters(names);
   const functions = useInfiniteQuery({
-    queryKey: [...queryKeys.functions, filters],
+    queryKey: [...queryKeys.functionList, filters],
     queryFn: ({ pageParam, signal }) =>
       client.listFunctions({
         query: {
           ...filters,
+          history,
           limit: pageSize,
           ...(pageParam !== undefined && { cursor: pageParam }),
         } as never,
@@ -42,13 +44,22 @@ export function FunctionsPage() {
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor,
   });
-  useLiveEvents((events) => {
-    for (const event of events) {
-      if (event.type !== 'job' || event.job.function === undefined || !hasEnded(event.job.state)) continue;
-      void queries.invalidateQueries({ queryKey: historyKey(event.job.function) });
-    }
-  });
   const rows = functions.data?.pages.flatMap((page) => page.functions) ?? [];
+  const refreshSoon = useRefreshSoon(queryKeys.functionList);
+  const last = functions.hasNextPage ? rows.at(-1)?.name : undefined;
+  /** Whether the function is shown, or would be, as far as can be told from here. */
+  const concerns = (name: string) =>
+    rows.some((row) => row.name === name) || (!any && (last === undefined || name < last));
+  useLiveEvents((events) => {
+    const concerned = events.some(
+      (event) =>
+        event.type === 'job' &&
+        event.job.function !== undefined &&
+        hasEnded(event.job.state) &&
+        concerns(event.job.function),
+    );
+    if (concerned) refreshSoon();
+  });
   const field = (name: (typeof names)[number]) => ({
     value: filters[name] ?? '',
     onChange: (value: string) => setFilter(name, value),
@@ -89,16 +100,7 @@ export function FunctionsPage() {
 }
 
 function FunctionRow({ view }: { view: FunctionView }) {
-  const { name, last_success, base_images, last_job } = view;
-  const client = useClient();
-  const [namespace = '', bare = ''] = name.split('/', 2);
-  const history = useQuery({
-    queryKey: [...historyKey(name), last_job],
-    queryFn: ({ signal }) => client.getFunction({ namespace, name: bare, signal }),
-    select: (found) => found.history ?? [],
-    enabled: last_job !== undefined,
-    staleTime: Number.POSITIVE_INFINITY,
-  });
+  const { name, last_success, base_images, history = [] } = view;
   return (
     <tr>
       <td>
@@ -117,7 +119,7 @@ function FunctionRow({ view }: { view: FunctionView }) {
         )}
       </td>
       <td>{last_success && <Time at={last_success.finished_at} />}</td>
-      <td>{history.data && <HistoryChart history={history.data} />}</td>
+      <td>{history.length > 0 && <HistoryChart history={history} />}</td>
       <td className={styles.image} title={base_images.join(', ')}>
         {base_images.length > 0 && <code>{base_images.join(', ')}</code>}
         {base_images.length === 0 && last_success && <span className="soft">From scratch</span>}

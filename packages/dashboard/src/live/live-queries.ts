@@ -13,6 +13,8 @@ export const queryKeys = {
   jobs: ['jobs'],
   job: (id: string) => ['job', id],
   functions: ['functions'],
+  /** Read anew when one that it shows has changed, not whenever any has: it is long. */
+  functionList: ['function-list'],
   webhooks: ['webhooks'],
   deliveries: ['deliveries'],
 } as const satisfies Record<string, QueryKey | ((id: string) => QueryKey)>;
