@@ -19,3 +19,10 @@ export function conditionOf({
   if (health === 'unknown') return { tone: 'warn', sign: '?', word: 'Not checked yet' };
   return { tone: 'good', sign: '✓', word: 'Up' };
 }
+
+/** Whether another build may go there. */
+export const takesBuilds = ({
+  health,
+  circuit,
+  draining,
+}: Pick<Builder, 'health' | 'circuit' | 'draining'>) => health === 'up' && circuit === 'closed' && !draining;

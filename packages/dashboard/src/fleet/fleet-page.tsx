@@ -6,6 +6,7 @@ import { Page, Section } from '../components/page.js';
 import { count } from '../format/numbers.js';
 import { queryKeys } from '../live/live-queries.js';
 import { useClient, useScope } from '../session/session-context.js';
+import { takesBuilds } from './condition.js';
 import styles from './fleet.module.css';
 import { PoolQueue } from './pool-queue.js';
 import { Replica } from './replica.js';
@@ -35,9 +36,7 @@ export function FleetPage() {
     refetchInterval: statsEveryMs,
   });
   const list = builders.data ?? [];
-  const usable = list.filter(
-    ({ health, circuit, draining }) => health === 'up' && circuit === 'closed' && !draining,
-  );
+  const usable = list.filter(takesBuilds);
   const slots = list.reduce((sum, { limit }) => sum + limit, 0);
   const busy = list.reduce((sum, { in_flight }) => sum + in_flight, 0);
   const lead =
@@ -53,7 +52,7 @@ export function FleetPage() {
           title={pool.name === 'default' ? 'Queue' : `Queue of ${pool.name}`}
           beside={<span className="soft">{pool.platforms.join(', ')}</span>}
         >
-          <PoolQueue pool={pool} stats={stats.data} />
+          <PoolQueue pool={pool} stats={stats.data} replicas={builders.data} />
         </Section>
       ))}
       <Section title="Replicas">

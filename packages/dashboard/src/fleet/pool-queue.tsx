@@ -1,19 +1,23 @@
-import type { Queue, Stats } from '@slipway/client';
+import type { Builder, Queue, Stats } from '@slipway/client';
 import { useMemo } from 'react';
 import { SeriesChart } from '../charts/series-chart.js';
 import { Figure, Figures } from '../components/figures.js';
 import { formatDuration } from '../format/duration.js';
+import { count } from '../format/numbers.js';
+import { takesBuilds } from './condition.js';
 import styles from './fleet.module.css';
 
 interface PoolQueueProps {
   readonly pool: Queue['pools'][number];
   readonly stats: Stats | undefined;
+  /** Of all pools; undefined where they are not known, or the token does not show them. */
+  readonly replicas: readonly Builder[] | undefined;
 }
 
 const whole = (value: number) => (Number.isInteger(value) ? `${value}` : value.toFixed(1));
 
 /** What waits in one pool, and how it has gone in the last hour. */
-export function PoolQueue({ pool, stats }: PoolQueueProps) {
+export function PoolQueue({ pool, stats, replicas }: PoolQueueProps) {
   const charts = useMemo(() => {
     const points = stats?.pools.find(({ name }) => name === pool.name)?.points ?? [];
     const times = points.map((_point, at) => Date.parse(stats?.times[at] ?? ''));
@@ -53,7 +57,7 @@ export function PoolQueue({ pool, stats }: PoolQueueProps) {
     <>
       <Figures>
         <Figure name="Waiting" value={pool.queued.toLocaleString('en')} />
-        <Figure name="Building" value={`${pool.running} of ${pool.capacity}`} />
+        <Figure name="Building" value={<Building pool={pool} replicas={replicas} />} />
         <Figure
           name="Oldest has waited"
           value={pool.queued === 0 ? '–' : formatDuration(pool.oldest_wait_ms)}
@@ -82,3 +86,28 @@ export function PoolQueue({ pool, stats }: PoolQueueProps) {
     </>
   );
 }
+
+/**
+ * What is built now, of what can be. A job counts as running for a moment after its slot is free, when another may build there: where the
+ * token shows the replicas, their slots are counted, else no more jobs than there are slots.
+ */
+function Building({ pool: { name, running, capacity }, replicas }: Omit<PoolQueueProps, 'stats'>) {
+  if (replicas === undefined) {
+    const ending = Math.max(0, running - capacity);
+    const title = ending > 0 ? `${count(ending, 'more job')} about to end` : undefined;
+    return <span title={title}>{`${running - ending} of ${capacity}`}</span>;
+  }
+  const own = replicas.filter(({ pool }) => pool === name);
+  const [taking, leaving] = [own.filter(takesBuilds), own.filter((replica) => !takesBuilds(replica))];
+  const others = inFlight(leaving);
+  const slots = taking.reduce((sum, { limit }) => sum + limit, 0);
+  return (
+    <>
+      {inFlight(taking)} of {slots}
+      {others > 0 && <span title="On replicas that take no more builds">{` + ${others}`}</span>}
+    </>
+  );
+}
+
+const inFlight = (replicas: readonly Builder[]) =>
+  replicas.reduce((sum, { in_flight }) => sum + in_flight, 0);
