@@ -74,6 +74,11 @@ export function JobFacts({ job, tenant }: { job: Job; tenant: string }) {
         )}
         <Tags name="Labels" values={labels} />
         <Tags name="Build arguments" values={build_args} />
+        {job.trace_id !== undefined && (
+          <Fact name="Trace" wide>
+            <Copyable value={job.trace_id} label="trace id" />
+          </Fact>
+        )}
         {job.secrets && <Fact name="Secrets">{job.secrets.names.join(', ')}</Fact>}
         {job.parts && (
           <Fact name="Parts" wide>
