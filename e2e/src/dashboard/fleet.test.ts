@@ -29,7 +29,13 @@ const open = (options: { colours?: 'light' | 'dark'; width?: number; token?: str
 const live = (page: Page) => page.locator('[data-live="live"]').waitFor();
 const looks = [{}, { colours: 'dark' }, { width: 390 }] as const;
 
-function submit(name: string, count: number, { broken = 0, ...rest } = {}) {
+interface SubmitOptions {
+  /** So many fail. */
+  readonly broken?: number;
+  readonly max_running?: number;
+}
+
+function submit(name: string, count: number, { broken = 0, ...rest }: SubmitOptions = {}) {
   const items = Array.from({ length: count }, (_item, at) => ({
     image: `registry.test/${name}/${at < broken ? 'broken' : 'good'}-${at}:1`,
     function: `${name}-${at}`,
@@ -142,6 +148,7 @@ describe('the batches', () => {
         await expect.poll(() => again.page.getByText(/^(Loading|Comparing)/).count()).toBe(0);
         expect(await seriousFindings(again.page)).toEqual([]);
         expect(await isTooWide(again.page)).toBe(false);
+        if (look === looks[2] && path !== '/batches') await walkGrid(again.page);
         if (look !== looks[1]) continue;
         const name = path === '/batches' ? 'dashboard-batches' : 'dashboard-batch-ended';
         await picture(
@@ -154,7 +161,7 @@ describe('the batches', () => {
   });
 
   it('are canceled, after asking', async () => {
-    const { id } = await submit('canceled', 300);
+    const { id } = await submit('canceled', 300, { max_running: 1 });
     const { page, errors, goTo } = await open();
     await goTo(`/batches/${id}`);
     const cancel = page.getByRole('button', { name: 'Cancel', exact: true });
@@ -220,5 +227,36 @@ describe('the fleet', () => {
     }
   });
 });
+
+/** By keyboard through the cells of a batch of 500 named nightly, of which not all fit the page. */
+async function walkGrid(page: Page) {
+  const cells = page.locator('[data-id]');
+  const focused = (name: string) =>
+    expect
+      .poll(() => page.evaluate('document.activeElement.getAttribute("aria-label")'))
+      .toBe(`openfaas-fn/nightly-${name}`);
+  await page.locator('[data-id][tabindex="0"]').focus();
+  await focused('0, failed');
+  await page.keyboard.press('End');
+  await focused('499, succeeded');
+  expect(await cells.count()).toBeLessThan(500);
+  await page.keyboard.press('ArrowLeft');
+  await focused('498, succeeded');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowRight');
+  await focused('499, succeeded');
+  // From the end one can scroll away, and go on by keyboard.
+  const list = page.getByRole('list', { name: 'Jobs' });
+  await list.locator('..').evaluate((box: { scrollTop: number }) => {
+    box.scrollTop = 0;
+  });
+  await page.locator('[aria-label^="openfaas-fn/nightly-5,"]').waitFor();
+  await focused('499, succeeded');
+  await page.keyboard.press('Home');
+  await focused('0, failed');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowUp');
+  await focused('0, failed');
+}
 
 const isTooWide = (page: Page) => page.evaluate('document.documentElement.scrollWidth > innerWidth');

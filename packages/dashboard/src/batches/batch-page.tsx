@@ -11,15 +11,15 @@ import { Loading } from '../components/loading.js';
 import { Page, Section } from '../components/page.js';
 import { Elapsed, Time } from '../components/time.js';
 import { count } from '../format/numbers.js';
-import { useLiveEvents } from '../live/live-context.js';
 import { queryKeys, refresh } from '../live/live-queries.js';
 import { useClient, useScope } from '../session/session-context.js';
-import { type Cell, mostCells, patchCells, readCells } from './batch-jobs.js';
+import type { Cell } from './batch-jobs.js';
 import styles from './batches.module.css';
 import { Comparison } from './comparison.js';
 import { JobGrid } from './job-grid.js';
 import { Labels } from './labels.js';
 import { Legend, ProgressBar } from './progress.js';
+import { useBatchCells } from './use-batch-cells.js';
 
 export function BatchPage() {
   const { id = '' } = useParams();
@@ -95,22 +95,16 @@ function BatchView({ batch }: { batch: Batch }) {
   );
 }
 
-function Jobs({ batch: { id, counts } }: { batch: Batch }) {
-  const client = useClient();
-  const queries = useQueryClient();
+const none: readonly Cell[] = [];
+
+function Jobs({ batch: { id, counts, total } }: { batch: Batch }) {
   const [params, setParams] = useSearchParams();
   const onlyFailures = params.get('show') === 'failed';
-  const queryKey = queryKeys.batchJobs(id);
-  const cells = useQuery({ queryKey, queryFn: ({ signal }) => readCells(client, id, signal) });
-  useLiveEvents((events) => {
-    const changes = events.flatMap((event) =>
-      event.type === 'job' && event.job.batch === id ? [event.job] : [],
-    );
-    if (changes.length > 0) queries.setQueryData<Cell[]>(queryKey, (old) => old && patchCells(old, changes));
-  });
+  const jobs = useBatchCells(id);
+  const { cells = none, complete = false } = jobs.data ?? {};
   const shown = useMemo(
-    () => (cells.data ?? []).filter(({ state }) => !onlyFailures || state === 'failed'),
-    [cells.data, onlyFailures],
+    () => (onlyFailures ? cells.filter(({ state }) => state === 'failed') : cells),
+    [cells, onlyFailures],
   );
   return (
     <Section
@@ -128,14 +122,15 @@ function Jobs({ batch: { id, counts } }: { batch: Batch }) {
         </label>
       }
     >
-      {cells.isPending && <Loading />}
-      {cells.isError && <ErrorPanel error={cells.error} retry={() => void cells.refetch()} />}
-      {cells.isSuccess && shown.length === 0 && (
+      {jobs.isError && <ErrorPanel error={jobs.error} retry={() => void jobs.refetch()} />}
+      {complete && shown.length === 0 && (
         <Empty title={onlyFailures ? 'Nothing has failed' : 'This batch has no jobs any more'} />
       )}
       {shown.length > 0 && <JobGrid cells={shown} />}
-      {(cells.data?.length ?? 0) >= mostCells && (
-        <p className="soft">The newest {mostCells.toLocaleString('en')} jobs are shown.</p>
+      {!complete && !jobs.isError && (
+        <Loading
+          label={`Loading jobs, ${cells.length.toLocaleString('en')} of ${total.toLocaleString('en')}`}
+        />
       )}
     </Section>
   );

@@ -1,11 +1,12 @@
-import type { Batch, LiveJob } from '@slipway/client';
+import type { Batch, Client, LiveJob } from '@slipway/client';
 import { expect, it } from 'vitest';
-import { type Cell, patchCells } from './batch-jobs.js';
+import { type Cell, mergeCells, patchCells, readCells } from './batch-jobs.js';
 import { compareRuns, runBefore } from './compare.js';
 
 const cell = (id: string, state: Cell['state'], name = id): Cell => ({
   id,
   state,
+  version: 1,
   image: `r.test/${name}:1`,
   function: name,
   reason: undefined,
@@ -29,7 +30,28 @@ it('changes the cells that changed, to the last of their states, and keeps the o
   ]);
   expect(next[0]).toBe(cells[0]);
   expect(next[1]).toMatchObject({ state: 'failed', reason: 'build_failed: step 2' });
-  expect(patchCells(next, [change('a', 'queued')])).toBe(next);
+  expect(patchCells(next, [change('a', 'running', { version: 1 })])).toBe(next);
+});
+
+it('reads all jobs of a batch, page by page', async () => {
+  const pages: (readonly Cell[])[] = [];
+  const job = (id: string) => ({ ...cell(id, 'queued'), error: undefined });
+  const answers = new Map([
+    [undefined, { jobs: [job('c'), job('b')], next_cursor: 'b' }],
+    ['b', { jobs: [job('a')] }],
+  ]);
+  const listBatchJobs: Client['listBatchJobs'] = async ({ query }) => answers.get(query?.cursor) as never;
+  const client = { listBatchJobs } as Client;
+  const { signal } = new AbortController();
+  await readCells({ client, id: 'batch_1', signal, onPage: (page) => pages.push(page) });
+  expect(pages.map((page) => page.map(({ id }) => id))).toEqual([['c', 'b'], ['a']]);
+});
+
+it('puts pages together in the order of submission, and keeps what is newer', () => {
+  const [a, b, c] = [cell('a', 'queued'), cell('b', 'queued'), cell('c', 'queued')];
+  const known = patchCells([b, c], [change('c', 'running')]);
+  expect(mergeCells(known, [c, a])).toEqual([a, b, { ...c, state: 'running', version: 2 }]);
+  expect(mergeCells(known, [c, b])[1]).toBe(known[1]);
 });
 
 it('finds the run before: what is repeated, or the newest older one of the same labels', () => {

@@ -8,9 +8,10 @@ import { imageName } from '../format/digest.js';
 import { formatDuration } from '../format/duration.js';
 import { queryKeys } from '../live/live-queries.js';
 import { useClient } from '../session/session-context.js';
-import { type Cell, readCells } from './batch-jobs.js';
+import type { Cell } from './batch-jobs.js';
 import styles from './batches.module.css';
 import { compareRuns, runBefore } from './compare.js';
+import { useBatchCells } from './use-batch-cells.js';
 
 /** How this batch ended beside the run before; nothing where there is none. */
 export function Comparison({ batch }: { batch: Batch }) {
@@ -25,20 +26,13 @@ export function Comparison({ batch }: { batch: Batch }) {
     queryFn: ({ signal }) => client.getBatch({ id: beforeId ?? '', signal }),
     enabled: beforeId !== undefined,
   });
-  const cells = useQuery({
-    queryKey: queryKeys.batchJobs(batch.id),
-    queryFn: ({ signal }) => readCells(client, batch.id, signal),
-  });
-  const beforeCells = useQuery({
-    queryKey: queryKeys.batchJobs(beforeId ?? ''),
-    queryFn: ({ signal }) => readCells(client, beforeId ?? '', signal),
-    enabled: beforeId !== undefined,
-  });
+  const cells = useBatchCells(batch.id);
+  const beforeCells = useBatchCells(cells.data?.complete ? beforeId : undefined);
   // A run that was removed with age is not there to compare with.
   if (beforeId === undefined || before.isError || beforeCells.isError) return null;
-  if (!before.data || !beforeCells.data || !cells.data)
+  if (!before.data || !beforeCells.data?.complete || !cells.data?.complete)
     return <Loading label="Comparing with the run before" />;
-  const { broken, mended, still, added } = compareRuns(cells.data, beforeCells.data);
+  const { broken, mended, still, added } = compareRuns(cells.data.cells, beforeCells.data.cells);
   const took = ({ created_at, finished_at }: Batch) =>
     finished_at === undefined
       ? 'not finished'

@@ -1,67 +1,144 @@
-import { type KeyboardEvent, memo, useRef, useState } from 'react';
+import { defaultRangeExtractor, type Range, useVirtualizer } from '@tanstack/react-virtual';
+import {
+  type KeyboardEvent,
+  memo,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from 'react';
 import { Link } from 'react-router';
 import { StateBadge } from '../components/state-badge.js';
 import { imageName } from '../format/digest.js';
 import type { Cell } from './batch-jobs.js';
 import styles from './batches.module.css';
 
-/** Hundreds of jobs at a glance: a cell for each, its details when it is pointed at or reached by the arrow keys. */
+/** Pixels from one cell to the next; a cell is as wide as `.cell` says. */
+const pitch = 28;
+const gap = 4;
+
+/** Thousands of jobs at a glance: a cell for each, its details when it is pointed at or reached by the arrow keys. Only rows that can be seen are in the page. */
 export function JobGrid({ cells }: { cells: readonly Cell[] }) {
   const [shownId, setShownId] = useState<string>();
-  const grid = useRef<HTMLUListElement>(null);
-  const shown = cells.find(({ id }) => id === shownId) ?? cells[0];
+  const scroller = useRef<HTMLDivElement>(null);
+  const columns = useColumns(scroller);
+  const found = cells.findIndex(({ id }) => id === shownId);
+  const shownAt = Math.max(found, 0);
+  const shown = cells[shownAt];
+  const shownRow = Math.floor(shownAt / columns);
+  const virtualizer = useVirtualizer({
+    count: Math.ceil(cells.length / columns),
+    getScrollElement: () => scroller.current,
+    estimateSize: () => pitch,
+    overscan: 6,
+    // What can be reached by the keyboard, or has the focus, stays in the page wherever one scrolls to.
+    rangeExtractor: useCallback(
+      (range: Range) => [...new Set([...defaultRangeExtractor(range), shownRow])].toSorted((a, b) => a - b),
+      [shownRow],
+    ),
+  });
 
   const show = (target: EventTarget) => {
     const id = (target as HTMLElement).closest<HTMLElement>('[data-id]')?.dataset.id;
     if (id !== undefined) setShownId(id);
   };
+  const focusing = useRef<string>(undefined);
   const move = (event: KeyboardEvent) => {
-    const links = [...(grid.current?.querySelectorAll<HTMLElement>('[data-id]') ?? [])];
-    const at = links.indexOf(document.activeElement as HTMLElement);
-    if (at < 0) return;
-    const top = links[0]?.offsetTop;
-    const columns = Math.max(
-      1,
-      links.findIndex((link) => link.offsetTop !== top),
-    );
     const to = {
-      ArrowRight: at + 1,
-      ArrowLeft: at - 1,
-      ArrowDown: at + columns,
-      ArrowUp: at - columns,
+      ArrowRight: shownAt + 1,
+      ArrowLeft: shownAt - 1,
+      ArrowDown: shownAt + columns,
+      ArrowUp: shownAt - columns,
       Home: 0,
-      End: links.length - 1,
+      End: cells.length - 1,
     }[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    links[Math.min(Math.max(to, 0), links.length - 1)]?.focus();
+    const at = Math.min(Math.max(to, 0), cells.length - 1);
+    focusing.current = cells[at]?.id;
+    setShownId(focusing.current);
+    virtualizer.scrollToIndex(Math.floor(at / columns));
   };
+  // Its row may have to be drawn first.
+  useEffect(() => {
+    if (focusing.current === undefined || focusing.current !== shownId) return;
+    scroller.current?.querySelector<HTMLElement>(`[data-id="${shownId}"]`)?.focus({ preventScroll: true });
+    focusing.current = undefined;
+  }, [shownId]);
 
   return (
     <div className={styles.gridBox}>
       {shown && <Details cell={shown} />}
-      <ul
-        ref={grid}
-        className={styles.grid}
-        aria-label="Jobs"
-        onPointerOver={(event) => show(event.target)}
-        onFocus={(event) => show(event.target)}
-        onKeyDown={move}
-      >
-        {cells.map((cell) => (
-          <GridCell key={cell.id} cell={cell} reachable={cell.id === shown?.id} />
-        ))}
-      </ul>
+      <div ref={scroller} className={styles.gridScroller}>
+        <ul
+          className={styles.grid}
+          style={{ height: Math.max(virtualizer.getTotalSize() - gap, 0) }}
+          aria-label="Jobs"
+          onPointerOver={(event) => show(event.target)}
+          onFocus={(event) => show(event.target)}
+          onKeyDown={move}
+        >
+          {virtualizer
+            .getVirtualItems()
+            .flatMap((row) =>
+              cells
+                .slice(row.index * columns, (row.index + 1) * columns)
+                .map((cell, column) => (
+                  <GridCell
+                    key={cell.id}
+                    cell={cell}
+                    x={column * pitch}
+                    y={row.start}
+                    place={row.index * columns + column + 1}
+                    total={cells.length}
+                    reachable={cell.id === shown?.id}
+                  />
+                )),
+            )}
+        </ul>
+      </div>
     </div>
   );
 }
 
+/** How many cells stand beside each other, in the width that there is. */
+function useColumns(box: RefObject<HTMLElement | null>): number {
+  const [columns, setColumns] = useState(1);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const measure = () => setColumns(Math.max(1, Math.floor((element.clientWidth + gap) / pitch)));
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [box]);
+  return columns;
+}
+
 const nameOf = (cell: Cell) => cell.function ?? imageName(cell.image);
 
-const GridCell = memo(function GridCell({ cell, reachable }: { cell: Cell; reachable: boolean }) {
+interface GridCellProps {
+  readonly cell: Cell;
+  readonly x: number;
+  readonly y: number;
+  /** Among all of them, from 1. */
+  readonly place: number;
+  readonly total: number;
+  readonly reachable: boolean;
+}
+
+const GridCell = memo(function GridCell({ cell, x, y, place, total, reachable }: GridCellProps) {
   const { id, state } = cell;
   return (
-    <li>
+    <li
+      className={styles.place}
+      style={{ transform: `translate(${x}px, ${y}px)` }}
+      aria-posinset={place}
+      aria-setsize={total}
+    >
       <Link
         to={`/jobs/${id}`}
         className={`${styles.cell} ${styles[state]}`}
