@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { GitSource, JobSpec } from '@slipway/shared/contracts';
+import { defaultTenantName, type GitSource, type JobSpec } from '@slipway/shared/contracts';
 import type { Allowlist } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
@@ -49,18 +49,18 @@ export class GitSources {
 
   /**
    * Stores the folder as it is at what its ref stands for now; one that was stored before and still is, is not fetched again.
-   * Throws `git_*`, and what the source store refuses.
+   * Throws `git_*`, and what the source store refuses. `tenant` says who asks, so that one does not hold up the others.
    */
-  async take(git: GitSource, heads: GitHeads = new Map()): Promise<Source> {
+  async take(git: GitSource, heads: GitHeads = new Map(), tenant = defaultTenantName): Promise<Source> {
     const url = repositoryUrl(git.url, this.#options.config);
     const head = await once(heads, JSON.stringify([url.href, git.ref]), () =>
-      this.#turns.run(async () => findHead(git.ref, await this.#repository(url))),
+      this.#turns.run(tenant, async () => findHead(git.ref, await this.#repository(url))),
     );
     const known = await this.#known(git, url, head.commit);
     if (known) return known;
     const key = JSON.stringify([url.href, head, git.path]);
     const taking = once(this.#taking, key, () =>
-      this.#take(git, url, head).finally(() => this.#taking.delete(key)),
+      this.#take(git, url, head, tenant).finally(() => this.#taking.delete(key)),
     );
     const { digest, git: taken } = await taking;
     return { digest, git: { ...git, commit: taken?.commit ?? head.commit } };
@@ -90,12 +90,13 @@ export class GitSources {
     return { digest, git: { ...git, commit } };
   }
 
-  async #take(git: GitSource, url: RepositoryUrl, head: Head): Promise<Source> {
+  async #take(git: GitSource, url: RepositoryUrl, head: Head, tenant: string): Promise<Source> {
     const { redis, keys, logger } = this.#options;
     const begun = performance.now();
-    const fetch = () => this.#turns.run(async () => fetchRepository(head, await this.#repository(url)));
+    const fetch = () =>
+      this.#turns.run(tenant, async () => fetchRepository(head, await this.#repository(url)));
     return await this.#repositories.use(JSON.stringify([url.href, head]), fetch, async (repository) => {
-      const digest = await this.#turns.run(() => this.#store(repository, git.path));
+      const digest = await this.#turns.run(tenant, () => this.#store(repository, git.path));
       // What the ref stands for may have changed since it was asked; what was fetched counts.
       const { commit } = repository;
       await redis.set(keys.gitSource(folderId(url, commit, git.path)), digest, 'EX', rememberedSeconds);

@@ -37,7 +37,7 @@ export async function resolveSource(
 ): Promise<JobSpec['source']> {
   const { sources, git } = deps;
   if ('git' in source) {
-    const taken = await git.take(source.git, heads);
+    const taken = await git.take(source.git, heads, account.name);
     const info = await sources.find(taken.digest);
     if (info) await own(account, info, deps);
     return taken;

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { Turns } from './turns.js';
+
+/** Work that goes on until it is let go. */
+function held(turns: Turns, tenant: string) {
+  let letGo = () => {};
+  const begun: string[] = [];
+  const work = turns.run(tenant, async () => {
+    begun.push(tenant);
+    await new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+  });
+  return { work, begun: () => begun.length === 1, end: () => letGo() };
+}
+const settled = () => new Promise(setImmediate);
+
+describe('turns', () => {
+  it('has a place for another tenant, however much one wants', async () => {
+    const turns = new Turns({ atOnce: 4, waiting: 100 });
+    const many = Array.from({ length: 20 }, () => held(turns, 'busy'));
+    const one = held(turns, 'other');
+    await settled();
+    expect(many.filter(({ begun }) => begun())).toHaveLength(3);
+    expect(one.begun()).toBe(true);
+    for (const each of [one, ...many]) {
+      each.end();
+      await each.work;
+    }
+  });
+
+  it('goes to the tenant that has the fewest, and among those to who came first', async () => {
+    const turns = new Turns({ atOnce: 1, waiting: 100 });
+    const [first, second] = [held(turns, 'busy'), held(turns, 'busy')];
+    const other = held(turns, 'other');
+    first.end();
+    await first.work;
+    await settled();
+    expect([second.begun(), other.begun()]).toEqual([true, false]);
+    second.end();
+    await second.work;
+    await settled();
+    expect(other.begun()).toBe(true);
+    other.end();
+    await other.work;
+  });
+
+  it('lets one tenant have half of the places to wait, and refuses all when there are no more', async () => {
+    const turns = new Turns({ atOnce: 1, waiting: 4 });
+    const busy = Array.from({ length: 3 }, () => held(turns, 'busy'));
+    await expect(turns.run('busy', async () => {})).rejects.toMatchObject({ code: 'git_busy' });
+    const others = [held(turns, 'a'), held(turns, 'b')];
+    await expect(turns.run('c', async () => {})).rejects.toMatchObject({ code: 'git_busy' });
+    for (const each of [...busy, ...others]) {
+      await settled();
+      each.end();
+      await each.work;
+    }
+  });
+});
