@@ -2,12 +2,16 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { temporaryFolder } from '@slipway/local';
+import { createAuthority, freePort, temporaryFolder } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readConfig } from '../monitoring/prometheus.js';
 import { bytes, type ComposeModel, type ComposeService, canUseCompose, readCompose, root } from './model.js';
+import { imageEnvironment, readSettings } from './settings.js';
 
 const folder = await temporaryFolder();
 afterAll(() => folder.remove());
@@ -31,6 +35,18 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     const wrong = join(folder.path, 'wrong.yml');
     await writeFile(wrong, text.replace('  read_only: true', '  read_onyl: true'));
     await expect(readCompose(wrong)).rejects.toThrow('read_onyl');
+  });
+
+  test('uses all that it defines', () => {
+    const services = Object.values(model.services);
+    const used = {
+      networks: services.flatMap(({ networks }) => Object.keys(networks)),
+      volumes: services.flatMap(({ volumes = [] }) => volumes.map(({ source }) => source)),
+      secrets: services.flatMap(({ secrets = [] }) => secrets.map(({ source }) => source)),
+      configs: services.flatMap(({ configs = [] }) => configs.map(({ source }) => source)),
+    };
+    for (const kind of ['networks', 'volumes', 'secrets', 'configs'] as const)
+      expect([...new Set(used[kind])].toSorted()).toEqual(Object.keys(model[kind]).toSorted());
   });
 
   test('names only what it defines', () => {
@@ -122,10 +138,35 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     expect(service('api').environment?.API_TOKEN_FILE).toBe('/run/secrets/api-token');
   });
 
+  test.each(['api', 'worker', 'builder'] as const)(
+    '%s starts with what it is given, and knows all of it',
+    async (name) => {
+      const secrets = join(folder.path, 'given');
+      await promisify(execFile)(process.execPath, [join(root, 'scripts', 'secrets.mjs'), secrets]);
+      const ofImage = await imageEnvironment(name);
+      const { environment = {} } = service(name === 'builder' ? 'builder-1' : name);
+      const given = Object.entries({ ...ofImage, ...environment }).map(([variable, value]) => [
+        variable,
+        value.replace('/run/secrets', secrets),
+      ]);
+      // Of traces nothing is read while they are off.
+      const env = { ...Object.fromEntries(given), OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+      const { read, problem } = await readSettings(name, env);
+      expect(problem).toBeUndefined();
+      const ofNode = ['NODE_ENV', 'NODE_OPTIONS'];
+      expect(Object.keys(env).filter((variable) => ![...read, ...ofNode].includes(variable))).toEqual([]);
+      const scraped = (await readConfig()).scrape_configs.find(
+        ({ job_name }) => job_name === `slipway-${name}`,
+      );
+      expect(scraped?.dns_sd_configs.map(({ port }) => String(port))).toEqual([ofImage.PORT]);
+    },
+  );
+
   test('ports are published on the loopback address alone', () => {
     const ports = Object.values(model.services).flatMap((each) => each.ports ?? []);
     expect(ports.map(({ target }) => target).sort()).toEqual([3000, 5000, 8080]);
     for (const { host_ip } of ports) expect(host_ip).toBe('127.0.0.1');
+    expect(new Set(ports.map(({ published }) => published)).size).toBe(ports.length);
   });
 
   test('Redis keeps what it acknowledged, and never drops a key for want of room', () => {
@@ -220,6 +261,31 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
   });
 });
 
+test('the health check of the images passes for what answers with 200, with TLS too, and for nothing else', async () => {
+  const { certFile, keyFile } = await (await createAuthority(folder.path)).issue('health');
+  const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
+  const answer: RequestListener = ({ url }, res) => void res.writeHead(url === '/readyz' ? 503 : 200).end();
+  const check = async (port: number, env: object, ...args: string[]) => {
+    const script = join(root, 'deploy', 'healthcheck.mjs');
+    const options = { env: { ...env, PORT: String(port) } };
+    const done = promisify(execFile)(process.execPath, [script, ...args], options);
+    return await done.then(
+      () => 0,
+      ({ code }: { code: number }) => code,
+    );
+  };
+  for (const [server, env] of [
+    [createServer(answer), {}],
+    [createTlsServer({ cert, key }, answer), { TLS_CERT_FILE: certFile }],
+  ] as const) {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    expect([await check(port, env), await check(port, env, '/readyz')]).toEqual([0, 1]);
+    server.close();
+  }
+  expect(await check(await freePort(), {})).toBe(1);
+});
+
 test('the secrets are written once, behind a folder that only their owner can enter', async () => {
   const script = join(root, 'scripts', 'secrets.mjs');
   const secrets = join(folder.path, 'secrets');
@@ -237,6 +303,10 @@ test('the secrets are written once, behind a folder that only their owner can en
     );
   await run();
   const first = await read();
+  const named = (await readFile(join(root, 'docker-compose.yml'), 'utf8')).matchAll(
+    /file: \.\/secrets\/(\S+)/g,
+  );
+  expect([...named].map(([, name]) => name).toSorted()).toEqual((await readdir(secrets)).toSorted());
   for (const value of first.slice(0, 3)) expect(value).toMatch(/^[0-9a-f]{64}\n$/);
   expect(Buffer.from(first[3] ?? '', 'base64')).toHaveLength(32);
   const hash = createHash('sha256')
