@@ -1,10 +1,16 @@
 import type { Job } from '@slipway/shared/contracts';
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dockerfile, makeContext, tarOf } from '../context.js';
 import { type Stack, startStack } from '../stack.js';
 import { type Receiver, startReceiver } from './receiver.js';
 import { openChromium, picture, type SignedIn, seriousFindings, signedIn } from './signed-in.js';
+
+/** Whether it can be scrolled sideways. */
+const isTooWide = (box: Locator) =>
+  box.evaluate(
+    (element: Record<'scrollWidth' | 'clientWidth', number>) => element.scrollWidth > element.clientWidth,
+  );
 
 let stack: Stack;
 let browser: Browser;
@@ -86,6 +92,62 @@ describe('the page of a job', () => {
     await page.getByRole('button', { name: 'Build again' }).waitFor();
     await page.getByRole('button', { name: 'Following' }).waitFor({ state: 'detached' });
     expect(await page.evaluate('window.stays')).toBe(true);
+    await page.context().close();
+  });
+
+  it('follows a log until one scrolls up, and again by the button; wraps lines that are too long', async () => {
+    const long = 'x'.repeat(1_000);
+    const lines = `echo ${long}; busybox seq 1 150; n=150; while true; do n=$((n+1)); echo $n; sleep 0.2; done`;
+    const job = await submit('scrolled', [`RUN ${lines}`], { force: true });
+    const { page, errors, goTo } = await open();
+    await goTo(`/jobs/${job.id}`);
+    const log = page.getByRole('region', { name: 'Log', exact: true });
+    // The first has the name of the step.
+    const row = log.locator('[data-index]').filter({ hasText: long }).last();
+    const box = () =>
+      log.evaluate((element: Record<'scrollTop' | 'scrollHeight' | 'clientHeight', number>) => ({
+        top: element.scrollTop,
+        height: element.scrollHeight,
+        left: element.scrollHeight - element.scrollTop - element.clientHeight,
+      }));
+    await log.locator('span').getByText('151', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Following', pressed: true }).waitFor();
+    await expect.poll(async () => (await box()).left).toBeLessThan(10);
+
+    await log.hover();
+    await page.mouse.wheel(0, -100_000);
+    await page.getByRole('button', { name: 'Follow', pressed: false }).waitFor();
+    await row.waitFor();
+    const before = await box();
+    expect(before.top).toBe(0);
+    await expect.poll(async () => (await box()).height).toBeGreaterThan(before.height + 40);
+    expect((await box()).top).toBe(0);
+
+    const next = log.locator(`[data-index="${Number(await row.getAttribute('data-index')) + 1}"]`);
+    /** From the line to the one below it. */
+    const pitch = async () => {
+      const [here, below] = [await row.boundingBox(), await next.boundingBox()];
+      return here && below ? Math.round(below.y - here.y) : 0;
+    };
+    const tall = async () => Math.round((await row.boundingBox())?.height ?? 0);
+    expect([await pitch(), await tall(), await isTooWide(log)]).toEqual([22, 22, true]);
+    await page.getByRole('button', { name: 'Wrap lines' }).click();
+    await expect.poll(tall).toBeGreaterThan(100);
+    await expect.poll(async () => (await pitch()) - (await tall())).toBe(0);
+    expect(await isTooWide(log)).toBe(false);
+    await page.getByRole('button', { name: 'Unwrap lines' }).click();
+    await expect.poll(pitch).toBe(22);
+    expect(await isTooWide(log)).toBe(true);
+
+    await page.getByRole('button', { name: 'Follow', pressed: false }).click();
+    await page.getByRole('button', { name: 'Following', pressed: true }).waitFor();
+    await expect.poll(async () => (await box()).left).toBeLessThan(10);
+    const { height: then } = await box();
+    await expect.poll(async () => (await box()).height).toBeGreaterThan(then);
+    await expect.poll(async () => (await box()).left).toBeLessThan(10);
+    expect((await stack.call(`/v1/jobs/${job.id}/cancel`, { method: 'POST' })).status).toBe(202);
+    await page.getByRole('heading', { name: 'The job was canceled' }).waitFor();
+    expect(errors).toEqual([]);
     await page.context().close();
   });
 
@@ -213,14 +275,23 @@ describe('the pages of jobs and functions', () => {
   it('rebuild functions after showing which and why', async () => {
     await build('hello', ['RUN echo hello']);
     const { page, errors, goTo } = await open();
+    const asked = new Set<string>();
+    page.on('request', (request) => asked.add(new URL(request.url()).pathname));
     await goTo('/functions');
     await page.getByRole('link', { name: 'openfaas-fn/hello' }).waitFor();
     await page
       .getByRole('img', { name: /^Last \d+ jobs?: / })
       .first()
       .waitFor();
+    expect([...asked].filter((path) => path.startsWith('/v1/functions'))).toEqual(['/v1/functions']);
     expect(await seriousFindings(page)).toEqual([]);
     await picture(page, 'dashboard-functions');
+    const chart = page.getByRole('row', { name: /openfaas-fn\/hello/ }).getByRole('img');
+    const jobs = async () => Number(/^Last (\d+)/.exec((await chart.getAttribute('aria-label')) ?? '')?.[1]);
+    const shown = await jobs();
+    await page.locator('[data-live="live"]').waitFor();
+    await build('hello', ['RUN echo hello']);
+    await expect.poll(jobs).toBe(shown + 1);
     await page.getByRole('link', { name: 'openfaas-fn/hello' }).click();
     await page.getByRole('heading', { name: 'Last good image' }).waitFor();
     await page.getByRole('table').waitFor();
