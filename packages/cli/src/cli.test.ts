@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, temporaryFolder } from '@slipway/local';
-import { describe, expect, test } from 'vitest';
-import { type Answer, cleanUp, json, log, problem, serve, slipway } from './testing/command-line.js';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Answer, json, log, problem, serve, slipway } from './testing/command-line.js';
 
 const job = (state: string, more = {}) => ({
   id: 'job_1',
@@ -26,7 +26,7 @@ const failed = job('failed', {
 
 async function contextFolder() {
   const folder = await temporaryFolder();
-  cleanUp.push(() => folder.remove());
+  onTestFinished(() => folder.remove());
   writeFileSync(join(folder.path, 'Dockerfile'), 'FROM scratch\n');
   return folder.path;
 }

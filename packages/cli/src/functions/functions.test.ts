@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
-import { describe, expect, test } from 'vitest';
-import { cleanUp, json, serve, slipway } from '../testing/command-line.js';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { json, serve, slipway } from '../testing/command-line.js';
 
 const time = '2026-01-02T03:04:05.000Z';
 const view = {
@@ -123,7 +123,7 @@ describe('templates', () => {
   };
   test('push sends the folder under its name, and list shows it', async () => {
     const folder = await temporaryFolder();
-    cleanUp.push(() => folder.remove());
+    onTestFinished(() => folder.remove());
     mkdirSync(join(folder.path, 'node'));
     const { env, asked } = await serve({
       'PUT /v1/templates/node': json(201, template),

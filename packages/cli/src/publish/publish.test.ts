@@ -1,7 +1,7 @@
 import { temporaryFolder } from '@slipway/local';
 import { generateKeyPair, openSecrets, parseSealedSecrets } from '@slipway/shared/sealing';
-import { beforeEach, describe, expect, test } from 'vitest';
-import { type Answer, cleanUp, json, problem, serve, slipway } from '../testing/command-line.js';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { type Answer, json, problem, serve, slipway } from '../testing/command-line.js';
 import { writeFiles } from '../testing/stack-project.js';
 
 const id = `batch_${'0'.repeat(26)}`;
@@ -10,7 +10,7 @@ const at = (second: number) => `2026-01-02T03:04:${String(second).padStart(2, '0
 beforeEach(async () => {
   const folder = await temporaryFolder();
   const before = process.cwd();
-  cleanUp.push(() => {
+  onTestFinished(() => {
     process.chdir(before);
     return folder.remove();
   });

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
-import { describe, expect, test } from 'vitest';
-import { cleanUp, json, problem, serve, slipway } from '../testing/command-line.js';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { json, problem, serve, slipway } from '../testing/command-line.js';
 
 const time = '2026-01-02T03:04:05.000Z';
 const tenant = {
@@ -129,7 +129,7 @@ describe('tenants', () => {
 
   test('are made with places to push to, or from a file', async () => {
     const folder = await temporaryFolder();
-    cleanUp.push(() => folder.remove());
+    onTestFinished(() => folder.remove());
     const file = join(folder.path, 'team.yaml');
     writeFileSync(file, 'images: [r.example/b/]\nlimits: {queued_jobs: 5}\n');
     const { env, asked } = await serve({

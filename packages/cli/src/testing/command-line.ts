@@ -2,14 +2,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { runCli } from '../cli.js';
 import { createScreen } from '../terminal/terminal.js';
-
-export const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const step of cleanUp.splice(0)) await step();
-});
 
 /** Runs a command line as `main.ts` does, with its two streams kept. */
 export async function slipway(argv: readonly string[], env: Record<string, string> = {}) {
@@ -44,7 +39,7 @@ export async function serve(answers: Readonly<Record<string, Answer>>) {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  cleanUp.push(() => {
+  onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });

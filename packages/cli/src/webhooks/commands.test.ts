@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
-import { describe, expect, test } from 'vitest';
-import { cleanUp, json, problem, serve, slipway } from '../testing/command-line.js';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { json, problem, serve, slipway } from '../testing/command-line.js';
 
 const time = '2026-01-02T03:04:05.000Z';
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
@@ -27,7 +27,7 @@ const delivered = delivery({
 
 async function fileWith(content: string) {
   const folder = await temporaryFolder();
-  cleanUp.push(() => folder.remove());
+  onTestFinished(() => folder.remove());
   const path = join(folder.path, 'secret');
   writeFileSync(path, content);
   return path;

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { freePort } from '@slipway/local';
 import { Webhook } from 'standardwebhooks';
-import { describe, expect, test } from 'vitest';
-import { type Answer, cleanUp, json, problem, serve, slipway } from '../testing/command-line.js';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Answer, json, problem, serve, slipway } from '../testing/command-line.js';
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const mark = `slipway webhooks listen on ${hostname()}, process `;
@@ -104,7 +104,7 @@ describe('listen', () => {
     const behind = createServer((req, res) => res.writeHead(req.url === '/hook' ? 202 : 404).end());
     behind.listen(0, '127.0.0.1');
     await once(behind, 'listening');
-    cleanUp.push(() => behind.close());
+    onTestFinished(() => void behind.close());
     const forward = `http://127.0.0.1:${(behind.address() as AddressInfo).port}/hook`;
     const { env, asked } = await server();
     const ended = slipway(['webhooks', 'listen', '--forward', forward, '--json'], env);

@@ -4,8 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { freePort } from '@slipway/local';
 import { Webhook } from 'standardwebhooks';
-import { describe, expect, test } from 'vitest';
-import { cleanUp } from '../testing/command-line.js';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Received, startReceiver } from './receiver.js';
 
 const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
@@ -19,7 +18,7 @@ async function receiver(forwardTo?: URL) {
   const received: Received[] = [];
   const made = await startReceiver({ port: 0, forwardTo, onReceived: (one) => received.push(one), onDefect });
   made.verifyWith(secret);
-  cleanUp.push(() => made.close());
+  onTestFinished(() => made.close());
   return { url: `http://127.0.0.1:${made.port}/`, received };
 }
 
@@ -59,7 +58,7 @@ async function program(status: number, headers: Record<string, string> = {}) {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  cleanUp.push(() => {
+  onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
@@ -163,7 +162,7 @@ test('what should not have happened is told', async () => {
       throw new Error('cannot be printed');
     },
   });
-  cleanUp.push(() => made.close());
+  onTestFinished(() => made.close());
   made.verifyWith(secret);
   await send(`http://127.0.0.1:${made.port}/`).catch(() => undefined);
   expect(defects).toEqual([new Error('cannot be printed')]);
@@ -171,7 +170,7 @@ test('what should not have happened is told', async () => {
 
 test('what comes before the secret is known waits for it', async () => {
   const made = await startReceiver({ port: 0, forwardTo: undefined, onReceived: () => undefined, onDefect });
-  cleanUp.push(() => made.close());
+  onTestFinished(() => made.close());
   const early = send(`http://127.0.0.1:${made.port}/`);
   made.verifyWith(secret);
   expect((await early).status).toBe(204);
