@@ -1,6 +1,7 @@
 import { defaultRangeExtractor, type Range, useVirtualizer } from '@tanstack/react-virtual';
 import {
   type KeyboardEvent,
+  type MouseEvent,
   memo,
   type RefObject,
   useCallback,
@@ -9,7 +10,7 @@ import {
   useRef,
   useState,
 } from 'react';
-import { Link } from 'react-router';
+import { Link, useNavigate } from 'react-router';
 import { StateBadge } from '../components/state-badge.js';
 import { imageName } from '../format/digest.js';
 import type { Cell } from './batch-jobs.js';
@@ -32,7 +33,7 @@ export function JobGrid({ cells }: { cells: readonly Cell[] }) {
     count: Math.ceil(cells.length / columns),
     getScrollElement: () => scroller.current,
     estimateSize: () => pitch,
-    overscan: 6,
+    overscan: 3,
     // What can be reached by the keyboard, or has the focus, stays in the page wherever one scrolls to.
     rangeExtractor: useCallback(
       (range: Range) => [...new Set([...defaultRangeExtractor(range), shownRow])].toSorted((a, b) => a - b),
@@ -43,6 +44,15 @@ export function JobGrid({ cells }: { cells: readonly Cell[] }) {
   const show = (target: EventTarget) => {
     const id = (target as HTMLElement).closest<HTMLElement>('[data-id]')?.dataset.id;
     if (id !== undefined) setShownId(id);
+  };
+  const navigate = useNavigate();
+  const open = (event: MouseEvent) => {
+    const link = (event.target as HTMLElement).closest<HTMLAnchorElement>('a[data-id]');
+    // Into another tab or window, as the browser does it.
+    if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+      return;
+    event.preventDefault();
+    void navigate(link.pathname);
   };
   const focusing = useRef<string>(undefined);
   const move = (event: KeyboardEvent) => {
@@ -79,6 +89,7 @@ export function JobGrid({ cells }: { cells: readonly Cell[] }) {
           onPointerOver={(event) => show(event.target)}
           onFocus={(event) => show(event.target)}
           onKeyDown={move}
+          onClick={open}
         >
           {virtualizer
             .getVirtualItems()
@@ -109,7 +120,8 @@ function useColumns(box: RefObject<HTMLElement | null>): number {
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    const measure = () => setColumns(Math.max(1, Math.floor((element.clientWidth + gap) / pitch)));
+    // Its padding is a gap on either side, and there is none behind the last.
+    const measure = () => setColumns(Math.max(1, Math.floor((element.clientWidth - gap) / pitch)));
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(element);
@@ -130,6 +142,7 @@ interface GridCellProps {
   readonly reachable: boolean;
 }
 
+/** A plain link, which the list follows: a hundred of those of the router take too long for one frame of scrolling. */
 const GridCell = memo(function GridCell({ cell, x, y, place, total, reachable }: GridCellProps) {
   const { id, state } = cell;
   return (
@@ -139,8 +152,9 @@ const GridCell = memo(function GridCell({ cell, x, y, place, total, reachable }:
       aria-posinset={place}
       aria-setsize={total}
     >
-      <Link
-        to={`/jobs/${id}`}
+      {/* biome-ignore lint/a11y/useAnchorContent: what is seen is drawn by its style, what is heard is its label */}
+      <a
+        href={`/jobs/${id}`}
         className={`${styles.cell} ${styles[state]}`}
         data-id={id}
         data-state={state}

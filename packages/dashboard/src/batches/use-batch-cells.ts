@@ -2,7 +2,10 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useLiveEvents } from '../live/live-context.js';
 import { queryKeys } from '../live/live-queries.js';
 import { useClient } from '../session/session-context.js';
-import { type BatchCells, mergeCells, patchCells, readCells } from './batch-jobs.js';
+import { type BatchCells, type Cell, mergeCells, patchCells, readCells } from './batch-jobs.js';
+
+/** Older jobs come later and stand first: each time, all cells move. */
+const showEveryMs = 500;
 
 /** All jobs of a batch: those that are read so far, then live. Undefined `id`: none are read. */
 export function useBatchCells(id: string | undefined) {
@@ -27,13 +30,17 @@ export function useBatchCells(id: string | undefined) {
           cells: mergeCells(old?.cells ?? [], page),
           complete: complete || (old?.complete ?? false),
         }));
-      await readCells({
-        client,
-        id: id ?? '',
-        signal,
-        onPage: (page) => show(page, false),
-      });
-      return show([], true) ?? { cells: [], complete: true };
+      let waiting: Cell[] = [];
+      let shownAt = Number.NEGATIVE_INFINITY;
+      const onPage = (page: readonly Cell[]) => {
+        waiting.push(...page);
+        if (performance.now() - shownAt < showEveryMs) return;
+        show(waiting, false);
+        waiting = [];
+        shownAt = performance.now();
+      };
+      await readCells({ client, id: id ?? '', signal, onPage });
+      return show(waiting, true) ?? { cells: [], complete: true };
     },
     enabled: id !== undefined,
     // Cells that have not changed are kept as they are; looking into ten thousand of them again takes too long.
