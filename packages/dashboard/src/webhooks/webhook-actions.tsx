@@ -97,7 +97,9 @@ export function WebhookActions({ webhook, onSecret }: WebhookActionsProps) {
         danger
         onConfirm={async () => {
           await client.deleteWebhook({ id });
-          changed();
+          // For the page that comes: this one would ask for what is gone.
+          for (const queryKey of [queryKeys.webhooks, queryKeys.deliveries])
+            void queries.invalidateQueries({ queryKey, refetchType: 'none' });
           void navigate('/webhooks');
         }}
       >
