@@ -47,7 +47,7 @@ export const callbackSchema = z
     secret: callbackSecretSchema
       .optional()
       .describe(
-        'Signs this callback (Standard Webhooks); unset means the key of the installation. Never shown again',
+        'Signs this callback (Standard Webhooks); tenants other than `default` must give one; unset means the key of the installation. Never shown again',
       ),
   })
   .describe('Where the end of the job is reported');

@@ -149,6 +149,11 @@ const errorTable = {
     'Requests may not go to this address',
     'Use a public address, or have it added to EGRESS_ALLOW.',
   ),
+  callback_secret_missing: user(
+    422,
+    'The callback has no secret',
+    'Give it a `secret` (`whsec_` and 24 to 64 bytes in base64) by which its receiver can check who sent it.',
+  ),
   webhook_limit: user(
     409,
     'As many webhook endpoints are there as are allowed',

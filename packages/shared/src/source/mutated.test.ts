@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { errorCodes, SlipwayError } from '../errors/index.js';
+import { type ErrorCode, errorCodes, SlipwayError } from '../errors/index.js';
 import { archive, entry, gnuLong, type HeaderFields, pax, record } from '../hostile/blocks.js';
 import { hostileArchives } from '../hostile/index.js';
 import type { SourceStore } from './source-store.js';
@@ -109,8 +109,11 @@ describe('an archive of mutated fields', () => {
       await fc.assert(
         fc.asyncProperty(archives, fc.constantFrom(1, 100, 512, 700), async (bytes, size) => {
           const outcome = await outcomeOf(sources, bytes, 65_536);
-          expect(await outcomeOf(sources, bytes, size)).toBe(outcome);
           const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
+          const again = await outcomeOf(sources, bytes, size);
+          // Of two things that are wrong, in the archive and in its packing, which is found first goes by how it is sent.
+          if (isPacked && refusals.includes(outcome as ErrorCode)) expect(refusals).toContain(again);
+          else expect(again).toBe(outcome);
           if (!isPacked) expect(await outcomeOf(sources, gzipSync(bytes), 65_536)).toBe(outcome);
           const tar = await sources.streamTar(outcome);
           if (!outcome.startsWith('sha256:')) return;

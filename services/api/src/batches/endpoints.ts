@@ -18,6 +18,7 @@ import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { jobPageSchema, maxWaitSeconds } from '../jobs/endpoints.js';
 import { admissionErrors } from '../jobs/errors.js';
+import { callbackErrors } from '../jobs/resolve/callback.js';
 import type { SubmitDeps } from '../jobs/submit.js';
 import { checkRoom } from '../tenants/account.js';
 import { positionSchema, resumePosition } from '../watch/position.js';
@@ -88,6 +89,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'source_busy',
           'git_busy',
           'storage_full',
+          ...callbackErrors,
           ...admissionErrors,
         ],
       },
@@ -242,6 +244,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'batch_invalid',
           'batch_closed',
           'source_not_found',
+          ...callbackErrors,
           ...admissionErrors,
         ],
       },

@@ -63,7 +63,7 @@ export async function resolveItems(
         for (const at of items) {
           const { source: _source, template: _template, secrets, vcs, ...rest } = requests[at] as JobRequest;
           try {
-            checkCallback(rest.callback, deps.egressAllow);
+            checkCallback(rest.callback, tenant.name, deps.egressAllow);
             const priority = rest.priority ?? usualPriority(tenant);
             specs[at] = {
               ...rest,

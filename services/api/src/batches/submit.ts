@@ -53,7 +53,7 @@ export async function submitBatch(
   { specs, options, tenant, retryOf, ids = newIds }: BatchSubmission,
   { store, batches, pools, sealingKey, maxQueuedJobs, egressAllow }: SubmitBatchDeps,
 ): Promise<BatchRecord> {
-  checkCallback(options.callback, egressAllow);
+  checkCallback(options.callback, tenant.name, egressAllow);
   const chosen = await pools.decide((known) => placeItems(specs, tenant, known));
   await checkRoom(specs.length, tenant, { store, maxQueuedJobs });
   const id = ids.next('batch');

@@ -17,9 +17,11 @@ const names = async (query = '', token?: string): Promise<string[]> => {
   return body.functions.map(({ name }: { name: string }) => name);
 };
 
+const callbackSecret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+
 describe('a function', () => {
   it('is what its last job was to build, how it was last built, and how its last jobs ended', async () => {
-    const callback = { url: 'https://ci.example/hook' };
+    const callback = { url: 'https://ci.example/hook', secret: callbackSecret };
     const first = await fleet.submit({ function: 'hello', build_args: { A: '1' }, callback });
     await fleet.succeed(first.id, ['docker.io/library/node:22-alpine']);
     const second = await fleet.submit({ function: 'hello', build_args: { A: '2' } });

@@ -42,9 +42,11 @@ describe('a form', () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
       // Almost a boundary.
-      fc.array(fc.constantFrom('\r\n', '--', 'Xb', 'X', '-', '\r', '\n'), { maxLength: 20 }).map((text) => {
-        return Buffer.from(text.join('').replaceAll(boundary, 'Xb'));
-      }),
+      fc
+        .array(fc.constantFrom('\r\n', '--', 'Xb', 'X', '-', '\r', '\n'), { maxLength: 20 })
+        .map((pieces) => pieces.join(''))
+        .filter((text) => !text.includes(boundary))
+        .map((text) => Buffer.from(text)),
     );
     await fc.assert(
       fc.asyncProperty(bytes, bytes, fc.array(fc.nat(), { maxLength: 12 }), async (one, two, cuts) => {

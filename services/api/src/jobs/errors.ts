@@ -1,4 +1,5 @@
 import type { ErrorCode } from '@slipway/shared/errors';
+import { callbackErrors } from './resolve/callback.js';
 import { sourceErrors } from './resolve/source.js';
 
 /** What keeps jobs, or what they were made of, from being accepted. */
@@ -20,6 +21,6 @@ export const resolveErrors = [
   'image_invalid',
   'template_not_found',
   'secrets_invalid',
-  'egress_denied',
+  ...callbackErrors,
   ...sourceErrors,
 ] as const satisfies readonly ErrorCode[];

@@ -22,7 +22,7 @@ export async function resolveRequest(
   deps: ResolveDeps,
   heads?: GitHeads,
 ): Promise<JobSpec> {
-  checkCallback(rest.callback, deps.egressAllow);
+  checkCallback(rest.callback, tenant.name, deps.egressAllow);
   const found = await resolveSource(source, tenant, deps, heads);
   const laidOver = template === undefined ? undefined : await resolveTemplate(template, tenant.name, deps);
   const priority = rest.priority ?? usualPriority(tenant);

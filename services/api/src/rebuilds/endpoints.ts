@@ -2,6 +2,7 @@ import { rebuildPlanSchema, rebuildRequestSchema } from '@slipway/shared/contrac
 import { accountOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { admissionErrors } from '../jobs/errors.js';
+import { callbackErrors } from '../jobs/resolve/callback.js';
 import { type RebuildDeps, rebuild } from './rebuild.js';
 
 /** A selector may spell out thousands of names. */
@@ -37,6 +38,7 @@ export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
         'batch_invalid',
         'batch_closed',
         'source_not_found',
+        ...callbackErrors,
         ...admissionErrors,
       ],
     },

@@ -1,5 +1,5 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { redisKeys } from '@slipway/shared/redis';
+import { SourceUses } from '@slipway/shared/source';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
 
@@ -37,8 +37,13 @@ const built = async (name: string, changes: object, ...base: string[]) => {
   await fleet.succeed(job.id, base);
   return job;
 };
-/** Takes a source away, as the collection of unused ones would. */
-const remove = (digest: string) => rmSync(join(fleet.api.blobs, 'sources', `${digest.slice(7)}.json`));
+const callbackSecret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+/** Takes a source away, as the collection of unused ones does. */
+const remove = async (digest: string) => {
+  const uses = new SourceUses({ redis: fleet.redis, keys: redisKeys(fleet.api.prefix) });
+  const { since } = await uses.idle(-1, 0);
+  expect(await uses.condemn(since, [digest])).toEqual([digest]);
+};
 
 describe('a plan', () => {
   beforeEach(async () => {
@@ -127,7 +132,7 @@ describe('a plan', () => {
 describe('a rebuild', () => {
   it('repeats what is known of each, with what is changed of it, as a batch of low priority', async () => {
     const source = { digest: await fleet.upload({ Dockerfile: 'FROM node\n', own: 'x' }) };
-    const callback = { url: 'https://ci.example/hook' };
+    const callback = { url: 'https://ci.example/hook', secret: callbackSecret };
     const spec = { source, build_args: { A: '1', B: '1' }, platforms: ['linux/arm64'], timeout: 60 };
     await built(
       'dev/api',
@@ -185,7 +190,7 @@ describe('a rebuild', () => {
     await built('dev/a', { source: { digest } });
     await built('dev/b', { template: 'gone' });
     await built('dev/c', {});
-    remove(digest);
+    await remove(digest);
     await fleet.say('DELETE', '/v1/templates/gone');
     const { status, body } = await rebuild({ select: { namespace: 'dev' } });
     expect(status).toBe(202);

@@ -240,6 +240,25 @@ describe('what a tenant may', () => {
     expect((await say('POST', '/v1/jobs', { ...elsewhere, push: false }, token)).status).toBe(202);
   });
 
+  it('have called back is signed by a secret of its own, never by the key of the installation', async () => {
+    const { token } = await team();
+    const callback = { url: 'https://ci.example/hook' };
+    const job = { image: 'r.example/team/app:1', source: { digest: await fleet.upload(undefined, token) } };
+    const post = async (path: string, body: object, who?: string) => {
+      const answer = await say('POST', path, body, who);
+      return [answer.status, answer.body.code, answer.body.errors?.[0].path];
+    };
+    const missing = [422, 'callback_secret_missing', '/callback/secret'];
+    expect(await post('/v1/jobs', { ...job, callback }, token)).toEqual(missing);
+    expect(await post('/v1/batches', { items: [job], callback }, token)).toEqual(missing);
+    const inItem = await post('/v1/batches', { items: [{ ...job, callback }] }, token);
+    expect(inItem).toEqual([422, 'batch_invalid', '/items/0/callback/secret']);
+    const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+    expect((await post('/v1/jobs', { ...job, callback: { ...callback, secret } }, token))[0]).toBe(202);
+    const ours = { ...job, source: { digest: await fleet.upload(undefined, 'token') } };
+    expect((await post('/v1/jobs', { ...ours, callback }, 'token'))[0]).toBe(202);
+  });
+
   it('submit is of no higher class than its own', async () => {
     const { token } = await team({ highest_priority: 'low' });
     const spec = { image: 'r.example/team/app:1', source: { digest: await fleet.upload(undefined, token) } };
