@@ -20,6 +20,8 @@ export interface JobEvent {
   readonly version: number;
   /** Whose replicas build it; said of jobs that have ended. */
   readonly pool?: string | undefined;
+  /** False when it is known that the job has no callback; said of jobs that have ended. */
+  readonly callback?: boolean | undefined;
   /** Milliseconds since the epoch, by Redis' clock. */
   readonly at: number;
 }

@@ -34,6 +34,7 @@ export function parseEvents(
       state: fields.get('state') as JobState,
       version: Number(fields.get('version')),
       pool: fields.get('pool'),
+      callback: fields.get('callback') !== '0',
       at,
     };
   });

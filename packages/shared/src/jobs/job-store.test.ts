@@ -75,6 +75,22 @@ describe('a job record', () => {
     expect(await store.count('running')).toBe(0);
   });
 
+  it('says with its end whether somebody may want to be called back', async () => {
+    const callback = { url: 'https://ci.example/hook' };
+    // A text that looks like one is none.
+    const alike = { build_args: { callback: '{"callback":{"url":"https://ci.example/"}}' } };
+    for (const [changes, expected] of [
+      [{ callback }, true],
+      [alike, false],
+      [{}, false],
+    ] as const) {
+      const { store, keys, id } = await queued(changes);
+      await store.cancel(id);
+      const ends = parseEvents(await redis.xrange(keys.events, '-', '+')).slice(1);
+      expect(ends).toMatchObject([{ type: 'job.canceled', callback: expected }]);
+    }
+  });
+
   it('says which trace it is built in, if it is', async () => {
     const { store, id } = await queued();
     const record = await store.get(id);

@@ -29,7 +29,9 @@ it('reads no record of a job that goes on while no endpoint wants to know', asyn
   for (const type of ['job.queued', 'job.started', 'job.requeued'] as const) {
     expect(await deliveriesOf(event({ type }), [], deps)).toEqual([]);
   }
-  // The end of one may have a callback.
+  const ended = { type: 'job.failed', state: 'failed' } as const;
+  expect(await deliveriesOf(event({ ...ended, callback: false }), [], deps)).toEqual([]);
+  // One that was submitted to an earlier version does not say whether it has one.
   await expect(deliveriesOf(event({ type: 'job.failed', state: 'failed' }), [], deps)).rejects.toThrow(
     'read',
   );

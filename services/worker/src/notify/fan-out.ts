@@ -74,10 +74,10 @@ async function aboutJob(
   endpoints: readonly EndpointRecord[],
   { store, href }: FanOutDeps,
 ): Promise<Announcement | undefined> {
-  const { type, jobId, version, state } = event;
+  const { type, jobId, version, state, callback: mayHaveCallback = true } = event;
   if (!isTold(type)) return undefined;
   const subscribed = endpoints.filter(({ events }) => events.includes(type));
-  if (subscribed.length === 0 && !isTerminal(state)) return undefined;
+  if (subscribed.length === 0 && !(isTerminal(state) && mayHaveCallback)) return undefined;
   const record = await store.get(jobId);
   if (!record || record.partOf !== undefined) return undefined;
   const { tenant, spec, batch, sealedCallbackSecret } = record;

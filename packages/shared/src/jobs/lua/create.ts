@@ -29,6 +29,8 @@ create_job = function(job, a)
     'flight', flight, 'created_at', clock(now), 'queued_at', clock(now), 'attempt', 0, 'spent', 0, 'lost', 0)
   if a.secret ~= '' then redis.call('HSET', job.key, 'sealed_callback_secret', a.secret) end
   if a.parts ~= '' then redis.call('HSET', job.key, 'parts', a.parts, 'weight', weight, 'manner', manner) end
+  -- A key of the spec itself: in no string of it stands a quotation mark without a backslash.
+  if not string.find(a.spec, '"callback":{', 1, true) then redis.call('HSET', job.key, 'callback', 0) end
   if a.trace and a.trace ~= '' then redis.call('HSET', job.key, 'trace', a.trace) end
   if a.part_of then redis.call('HSET', job.key, 'part_of', a.part_of) end
   if pushes_to ~= '' then redis.call('HSET', job.key, 'pushes_to', pushes_to) end

@@ -62,8 +62,8 @@ local function change(job, from, to, type)
   if from ~= to then
     if from then redis.call('ZREM', base .. 'index:state:' .. from, job.id) end
     redis.call('ZADD', base .. 'index:state:' .. to, 0, job.id)
-    local f = redis.call('HMGET', job.key, 'pool', 'part_of', 'tenant')
-    local pool, whole, tenant = f[1] or 'default', f[2] and job_of(f[2]), f[3]
+    local f = redis.call('HMGET', job.key, 'pool', 'part_of', 'tenant', 'callback')
+    local pool, whole, tenant, callback = f[1] or 'default', f[2] and job_of(f[2]), f[3], f[4]
     if from then redis.call('ZREM', pool_index(pool, from), job.id) end
     if from then redis.call('ZREM', tenant_index(tenant, from), job.id) end
     if to == 'queued' or to == 'running' then
@@ -74,6 +74,10 @@ local function change(job, from, to, type)
     if to ~= 'queued' and to ~= 'running' then
       fields[#fields + 1] = 'pool'
       fields[#fields + 1] = pool
+      if callback == '0' then
+        fields[#fields + 1] = 'callback'
+        fields[#fields + 1] = '0'
+      end
     end
   end
   local batch = batch_of(job)
