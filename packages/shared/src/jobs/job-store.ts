@@ -85,6 +85,8 @@ export interface QueueState {
 
 export interface Created extends DispatchJob {
   readonly dispatch: boolean;
+  /** As it was made; undefined of a job of a batch. */
+  readonly record: JobRecord | undefined;
 }
 
 interface JobStoreOptions extends TransitionOptions {
@@ -148,7 +150,7 @@ export class JobStore {
     trace: TraceContext | undefined,
   ): Promise<Created> {
     const { tenant, sealedCallbackSecret, batch, pool = spec.pool ?? defaultPool, parts } = options;
-    const [outcome, priority, dispatch] = await this.#transition(
+    const [outcome, priority, dispatch, fields] = await this.#transition(
       'create',
       id,
       JSON.stringify(withoutCallbackSecret(spec)),
@@ -174,7 +176,8 @@ export class JobStore {
       throw new SlipwayError('batch_closed', `The batch ${batch} was given up before it was written.`);
     }
     if (outcome !== 'ok') throw new SlipwayError('internal', `The job id ${id} is taken.`);
-    return { id, pool, priority: priority as number, dispatch: dispatch === 1 };
+    const record = Array.isArray(fields) ? parseRecord(id, pairs(fields)) : undefined;
+    return { id, pool, priority: priority as number, dispatch: dispatch === 1, record };
   }
 
   /**

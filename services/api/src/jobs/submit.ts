@@ -68,7 +68,7 @@ async function submitSpec(
   const secret = spec.callback?.secret;
   const sealedCallbackSecret = secret === undefined ? undefined : seal(sealingKey, secret, id);
   const created = await store.create(id, spec, { tenant, ...placed, sealedCallbackSecret });
-  const [record] = await Promise.all([store.get(id), dispatch(created.dispatch ? [created] : [])]);
-  if (!record) throw new SlipwayError('internal', `The record of ${id} is gone.`);
-  return record;
+  if (created.dispatch) await dispatch([created]);
+  if (!created.record) throw new SlipwayError('internal', `The record of ${id} is gone.`);
+  return created.record;
 }

@@ -12,7 +12,7 @@
  * first and no other tenant waits longer for it. An unknown time counts as the median.
  * A build is skipped only while nothing else is, or has been, pushed to the image. A batch takes no more jobs once it was
  * committed or given up.
- * Returns {'ok', priority, whether it is to go to the queue}; lower is earlier. BullMQ takes priorities up to 2^21.
+ * Returns {'ok', priority, whether it is to go to the queue, and its record unless it is of a batch}; lower is earlier. BullMQ takes priorities up to 2^21.
  */
 export const createJob = `
 create_job = function(job, a)
@@ -105,8 +105,10 @@ if op == 'create' then
   for digest in string.gmatch(ARGV[15], '%S+') do redis.call('ZADD', base .. 'sources:used', now, digest) end
   local indexes = {}
   for i = 19, #ARGV do indexes[#indexes + 1] = ARGV[i] end
-  return create_job(job, { spec = ARGV[4], secret = ARGV[5], tenant = ARGV[6], weight = tonumber(ARGV[7]), band = tonumber(ARGV[8]),
+  local reply = create_job(job, { spec = ARGV[4], secret = ARGV[5], tenant = ARGV[6], weight = tonumber(ARGV[7]), band = tonumber(ARGV[8]),
     expected = ARGV[9], pushes_to = ARGV[10], build_key = ARGV[11], manner = ARGV[12], batch = ARGV[13], func = ARGV[14],
     pool = ARGV[16], parts = ARGV[17], trace = ARGV[18], indexes = indexes })
+  if ARGV[13] == '' then reply[4] = redis.call('HGETALL', job.key) end
+  return reply
 end
 `;
