@@ -16,6 +16,8 @@ interface BoundedServerOptions {
 }
 
 const certificateCheckMs = 5_000;
+/** Metrics, trace, audit, token and streams each wait for the end of an answer: one more than Node takes for a leak. */
+const listenersAtMost = 20;
 
 /** A server that no client keeps busy for long with little: see `HttpSettings`. `close` ends what goes on beside it. */
 export async function createBoundedServer(given: BoundedServerOptions) {
@@ -35,6 +37,7 @@ export async function createBoundedServer(given: BoundedServerOptions) {
     requireHostHeader: false,
   };
   const front: RequestListener = (req, res) => {
+    res.setMaxListeners(listenersAtMost);
     if (req.headers.host === undefined && req.httpVersionMinor > 0) {
       endWithProblem(res, new SlipwayError('request_invalid', 'There is no Host header.'), 400);
       return;

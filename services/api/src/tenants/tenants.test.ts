@@ -3,7 +3,7 @@ import { Secret } from '@slipway/shared/config';
 import { redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { addTenants } from '../testing/add-tenants.js';
 import { archive } from '../testing/archive.js';
 import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
@@ -97,6 +97,10 @@ describe('an answer that goes on', () => {
   };
 
   it('ends when its token is revoked, expires or loses its tenant, and no other does', async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ name: kind, message }: Error) => warnings.push(`${kind}: ${message}`);
+    process.on('warning', onWarning);
+    onTestFinished(() => void process.off('warning', onWarning));
     const { name, token } = await team();
     const job = await fleet.submit({ image: 'r.example/team/app:1' }, token);
     const item = { image: 'r.example/team/b:1', source: { digest: await fleet.upload(undefined, token) } };
@@ -107,7 +111,7 @@ describe('an answer that goes on', () => {
     const endOf = async (answers: Promise<Response[]>) =>
       await Promise.all((await answers).map((answer) => answer.text()));
     const [revoked, kept] = [await newToken(name), await newToken(name)];
-    const brief = { name, token: `brief-${name}`, expiresAt: Date.now() + 1_000 };
+    const brief = { name, token: `brief-${name}`, expiresAt: Date.now() + 3_000 };
     const { prefix } = fleet.api;
     const installation = {
       redisUrl: inject('redisUrl'),
@@ -130,6 +134,7 @@ describe('an answer that goes on', () => {
     reader?.releaseLock();
     expect((await say('DELETE', `/v1/tenants/${name}`)).status).toBe(204);
     await endOf(Promise.resolve(others.slice(1)));
+    expect(warnings).toEqual([]);
   });
 });
 
