@@ -1109,7 +1109,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal";
             detail: string;
             remedy: string;
             errors?: {
@@ -1426,7 +1426,7 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal");
+            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal");
             detail?: string;
         };
         JobResult: {
@@ -1443,7 +1443,7 @@ export interface components {
              * @description A code of docs/errors.md
              * @enum {string}
              */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal";
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
@@ -2952,7 +2952,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3251,7 +3251,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `job_not_cancelable`: The job has already ended */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `job_not_cancelable`: The job has already ended */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3392,7 +3392,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `job_not_retryable`: The job has not ended */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `job_not_retryable`: The job has not ended */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3933,7 +3933,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4350,7 +4350,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `batch_not_cancelable`: The batch has already ended */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `batch_not_cancelable`: The batch has already ended */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4495,7 +4495,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `batch_not_retryable`: Nothing of the batch can be repeated now */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `batch_not_retryable`: Nothing of the batch can be repeated now */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5827,7 +5827,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6338,7 +6338,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `webhook_limit`: As many webhook endpoints are there as are allowed */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_limit`: As many webhook endpoints are there as are allowed */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6889,7 +6889,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7048,7 +7048,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `webhook_disabled`: The webhook endpoint is switched off */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7321,7 +7321,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `webhook_disabled`: The webhook endpoint is switched off */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7726,7 +7726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `webhook_disabled`: The webhook endpoint is switched off. `webhook_deleted`: The webhook endpoint of the delivery was deleted */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off. `webhook_deleted`: The webhook endpoint of the delivery was deleted */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7972,7 +7972,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8111,7 +8111,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on */
+            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -149,6 +149,11 @@ const errorTable = {
     'Requests may not go to this address',
     'Use a public address, or have it added to EGRESS_ALLOW.',
   ),
+  secret_unreadable: user(
+    409,
+    'It was sealed with a payload secret that is known no more',
+    'Submit it anew, with another Idempotency-Key where one was sent; or have the operator set PAYLOAD_SECRET_PREVIOUS to that secret.',
+  ),
   callback_secret_missing: user(
     422,
     'The callback has no secret',

@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import type { PayloadSecrets, Secret } from '../config/index.js';
+import { SlipwayError } from '../errors/index.js';
 
 const nonceBytes = 12;
 const tagBytes = 16;
@@ -36,7 +37,7 @@ export function seal(key: SealingKey, text: string, context: string): string {
   );
 }
 
-/** Throws when no key fits, the context differs, or a bit was changed. */
+/** Throws `secret_unreadable` when no key fits, the context differs, or a bit was changed. */
 export function unseal(key: SealingKey, sealed: string, context: string): string {
   return opened(key, sealed, context).text;
 }
@@ -48,16 +49,16 @@ export function reseal(key: SealingKey, sealed: string, context: string): string
 }
 
 function opened(key: SealingKey, sealed: string, context: string) {
-  let refused: unknown;
+  let cause: unknown;
   for (const [at, each] of all(key).entries()) {
     try {
       return { text: decrypted(each, sealed, context), isCurrent: at === 0 };
     } catch (error) {
       // The cipher says no more than that it does not fit.
-      refused ??= error;
+      cause ??= error;
     }
   }
-  throw refused;
+  throw new SlipwayError('secret_unreadable', undefined, { cause });
 }
 
 function decrypted(key: Buffer, sealed: string, context: string): string {

@@ -27,7 +27,12 @@ const ofAll = [
 ] as const;
 const ofTokens = ['unauthorized', 'forbidden', 'too_many_failures', 'rate_limited', 'draining'] as const;
 const ofBodies = ['media_type_unsupported', 'body_incomplete', 'body_too_large', 'body_too_slow'] as const;
-const ofKeys = ['idempotency_key_invalid', 'idempotency_key_reused', 'idempotency_key_in_progress'] as const;
+const ofKeys = [
+  'idempotency_key_invalid',
+  'idempotency_key_reused',
+  'idempotency_key_in_progress',
+  'secret_unreadable',
+] as const;
 
 /** The responses of an operation that are problems, and 304 where there is an ETag to compare. */
 export function problemAnswers(operation: Operation): Record<string, unknown> {

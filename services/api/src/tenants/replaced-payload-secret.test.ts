@@ -42,6 +42,24 @@ async function endpoint(api: RunningApi): Promise<[number, { id?: string; secret
   return [answer.status, (await answer.json()) as { id?: string; secret?: string }];
 }
 
+const post = async (api: RunningApi, path: string, body: object = {}) => {
+  const headers = { 'content-type': 'application/json' };
+  const answer = await api.call(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  const { id, code } = (await answer.json()) as { id?: string; code?: string };
+  return { status: answer.status, id, code };
+};
+
+/** Makes a job, or a batch of one, whose callback has a secret, and cancels it. */
+async function canceled(api: RunningApi, kind: 'jobs' | 'batches'): Promise<string> {
+  const callback = { url: 'https://ci.example/hook', secret: `whsec_${'QUJD'.repeat(8)}` };
+  const job = { image: 'r.example/a:1', source: { files: { Dockerfile: 'FROM scratch\n' } } };
+  const body = { ...(kind === 'jobs' ? job : { items: [job] }), callback };
+  const made = await post(api, `/v1/${kind}`, body);
+  expect(made).toMatchObject({ status: 202 });
+  expect((await post(api, `/v1/${kind}/${made.id}/cancel`)).status).toBeLessThan(300);
+  return `/v1/${kind}/${made.id}/retry`;
+}
+
 const usable = async (api: RunningApi): Promise<boolean[]> => {
   const answer = await api.call('/v1/tenants/client/payload-secrets');
   const page = (await answer.json()) as { payload_secrets: { usable: boolean }[] };
@@ -51,11 +69,13 @@ const usable = async (api: RunningApi): Promise<boolean[]> => {
 it('a payload secret is replaced without loss while the one before is known, and with it once it is not', async () => {
   let made: Awaited<ReturnType<typeof endpoint>> | undefined;
   const ofClient = new Secret('of the client');
+  const retries: string[] = [];
   await withSecrets(
     [old],
     async (api) => {
       made = await endpoint(api);
       expect(made).toMatchObject([201, { secret: expect.stringMatching(/^whsec_/) }]);
+      retries.push(await canceled(api, 'jobs'), await canceled(api, 'batches'));
       expect(await build(api, old)).not.toBe('signature_invalid');
       expect(await build(api, current)).toBe('signature_invalid');
     },
@@ -67,10 +87,14 @@ it('a payload secret is replaced without loss while the one before is known, and
       expect(await build(api, secret)).not.toBe('signature_invalid');
     }
     expect(await usable(api)).toEqual([true]);
+    for (const path of retries) expect(await post(api, path)).toMatchObject({ status: 202 });
   });
   await withSecrets([current], async (api) => {
     for (const secret of [old, ofClient]) expect(await build(api, secret)).toBe('signature_invalid');
     expect(await build(api, current)).not.toBe('signature_invalid');
     expect(await usable(api)).toEqual([false]);
+    const unreadable = { status: 409, code: 'secret_unreadable' };
+    for (const path of retries) expect(await post(api, path)).toMatchObject(unreadable);
+    expect(await endpoint(api)).toMatchObject([409, { code: 'secret_unreadable' }]);
   });
 });
