@@ -116,6 +116,10 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         errors: ['not_found'],
       },
       async ({ params: { id }, query, res }) => {
+        if (query.wait === 0) {
+          res.json(toJob(await existing(id, res)));
+          return;
+        }
         const ended = AbortSignal.any([closedSignal(res), stopping]);
         const until = performance.now() + query.wait * 1_000;
         for (;;) {
