@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     include: ['{packages,services}/*/src/**/*.test.ts'],
     globalSetup: ['./vitest.redis.ts'],
+    setupFiles: ['./vitest.properties.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },
