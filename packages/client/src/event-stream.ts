@@ -25,7 +25,7 @@ export async function* eventStream(options: EventStreamOptions): AsyncGenerator<
     let broke: unknown;
     const response = await connect(options, last, failures > 0);
     try {
-      for await (const event of events(response)) {
+      for await (const event of events(response, signal)) {
         yield event;
         if (event.event === end) return;
         last = event.id ?? last;
@@ -68,13 +68,20 @@ function connect(
 /** Tells a connection that broke, and can be made again, from an event that cannot be read. */
 class BrokenStream extends Error {}
 
-async function* events(response: Response): AsyncGenerator<EventSourceMessage> {
+async function* events(
+  response: Response,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<EventSourceMessage> {
   const decoder = new TextDecoder();
   const parsed: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (event) => parsed.push(event) });
   // Not every browser can iterate over a body.
   const chunks = response.body?.getReader();
+  // In Node.js 20 a body no longer hears of the signal once the request that it answers was collected as garbage.
+  const stop = () => void chunks?.cancel().catch(() => undefined);
+  signal?.addEventListener('abort', stop, { once: true });
   try {
+    signal?.throwIfAborted();
     while (chunks) {
       const next = await chunks.read().catch((cause: unknown) => {
         throw new BrokenStream('', { cause });
@@ -84,6 +91,7 @@ async function* events(response: Response): AsyncGenerator<EventSourceMessage> {
       yield* parsed.splice(0);
     }
   } finally {
+    signal?.removeEventListener('abort', stop);
     // Closes the connection when the consumer has enough.
     await chunks?.cancel().catch(() => undefined);
   }
