@@ -207,6 +207,7 @@ describe('a batch', () => {
     await expect
       .poll(async () => (await start(['batch', 'status', id]).ended).out, { timeout: 60_000 })
       .toMatch(/\d running/);
+    await leaver.said(`Watching ${id}`);
     leaver.kill('SIGINT');
     expect(await leaver.ended).toMatchObject({
       exit: 1,

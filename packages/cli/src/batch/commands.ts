@@ -79,6 +79,7 @@ export async function batchWatch(
 ): Promise<ExitCode> {
   const client = await connect({ options, env: context.env });
   await client.getBatch({ id });
+  if (!options.quiet && !options.json) context.terminal.err.line(`Watching ${id}. Ctrl-C leaves it alone.`);
   return watchToEnd({ id, client, options, context, interrupt: 'leave' });
 }
 
