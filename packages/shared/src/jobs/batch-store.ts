@@ -2,7 +2,7 @@ import type { BatchOptions, JobState } from '../contracts/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import { noTracing, type Tracing } from '../tracing/index.js';
 import { type BatchRecord, parseBatchRecord } from './batch-record.js';
-import type { Tenant } from './job-store.js';
+import type { Tenant } from './identity.js';
 import { createTransition, type Transition, type TransitionOptions } from './transition.js';
 
 interface OpenBatch {

@@ -5,7 +5,8 @@ import { newId } from '../ids/index.js';
 import { Cleanups } from '../lifecycle/index.js';
 import { createLogger } from '../logger/index.js';
 import { connectRedis, type Redis, redisKeys } from '../redis/index.js';
-import { JobStore, type Tenant } from './job-store.js';
+import type { Tenant } from './identity.js';
+import { JobStore } from './job-store.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();

@@ -2,15 +2,14 @@ export { type BatchRecord, toBatch } from './batch-record.js';
 export { BatchStore } from './batch-store.js';
 export { cancelStopped } from './cancel-stopped.js';
 export { createDispatcher, type Dispatcher } from './dispatcher.js';
+export type { PartPlan, Tenant } from './identity.js';
 export {
   type AttemptEnd,
   type Created,
   JobStore,
-  type PartPlan,
   type PeekReply,
   type Requeue,
   type StartReply,
-  type Tenant,
 } from './job-store.js';
 export type { JobFilter, JobPage } from './list.js';
 export { type JobRecord, toJob } from './record.js';

@@ -22,14 +22,14 @@ export function deriveKeys(
   return [deriveKey(payloadSecret, purpose), ...previous];
 }
 
-const all = (key: SealingKey): readonly Buffer[] => (Buffer.isBuffer(key) ? [key] : key);
+const all = (key: SealingKey): readonly [Buffer, ...Buffer[]] => (Buffer.isBuffer(key) ? [key] : key);
 
 /**
  * Encrypts a short text for storage with AES-256-GCM. `context` must be the same when it is opened, so that
  * a sealed text copied elsewhere is worth nothing. Base64 of nonce ‖ ciphertext ‖ tag.
  */
 export function seal(key: SealingKey, text: string, context: string): string {
-  const [current = Buffer.alloc(0)] = all(key);
+  const [current] = all(key);
   const nonce = randomBytes(nonceBytes);
   const cipher = createCipheriv('aes-256-gcm', current, nonce).setAAD(Buffer.from(context));
   return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(

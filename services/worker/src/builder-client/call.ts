@@ -83,14 +83,14 @@ async function readResponse(
   const problem = type.startsWith('application/problem+json');
   // Older builders answer a failed build with a 500 whose JSON says so: the body is read before the status counts.
   if (status === 200 || status === 202 || (status === 500 && type.includes('json') && !problem)) {
+    // The reader below sees each error. Without this listener an error after the last read would end the process.
+    body.on('error', () => undefined);
     try {
       const chunks = body.iterator({ destroyOnReturn: false });
       const end = await readAnswer({ body: chunks, ndjson: type.includes('ndjson'), onLog });
       readOn(body);
       return end;
     } catch (error) {
-      // What went wrong is known; that it is broken off is another error, which nobody else would listen to.
-      body.on('error', () => undefined);
       body.destroy();
       throw error;
     }
@@ -107,8 +107,6 @@ function readOn(body: Readable): void {
   if (body.closed) return;
   const tooLong = setTimeout(() => body.destroy(), readOnMs);
   body.on('close', () => clearTimeout(tooLong));
-  // How the build ended is known.
-  body.on('error', () => undefined);
   body.resume();
 }
 

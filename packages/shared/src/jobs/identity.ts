@@ -1,0 +1,84 @@
+import { hash } from 'node:crypto';
+import { defaultPool, imageRepository, type JobSpec, parseImageReference } from '../contracts/index.js';
+import { newId } from '../ids/index.js';
+
+/** Whose job it is. */
+export interface Tenant {
+  readonly name: string;
+  /** Its share of the fleet against other tenants', above 0. */
+  readonly weight: number;
+}
+
+/** What one pool builds of a job that no pool builds alone. */
+export interface PartPlan {
+  readonly pool: string;
+  readonly platforms: readonly string[];
+}
+
+/** All that a part's own job is made of; see lua/prelude.ts. CI is told of the whole alone: a commit has one state an image. */
+export function partRecord(whole: JobSpec, { pool, platforms }: PartPlan, tenant: Tenant): object {
+  const { function: _function, callback: _callback, vcs: _vcs, ...rest } = whole;
+  const spec: JobSpec = { ...rest, image: partImage(whole.image, pool), pool, platforms: [...platforms] };
+  return {
+    id: newId('job'),
+    pool,
+    platforms,
+    spec: JSON.stringify(spec),
+    build_key: buildKey(spec, pool),
+    expected: buildsLike(whole, { tenant, pool }),
+    pushes_to: spec.push ? spec.image : '',
+    indexes: indexNames(spec, tenant.name),
+  };
+}
+
+const maxTagLength = 128;
+
+/** A reference of its own for what one pool builds: the tag with the pool's name. */
+function partImage(image: string, pool: string): string {
+  const reference = parseImageReference(image);
+  if (!reference) return image;
+  const tag = (reference.tag ?? 'latest').slice(0, maxTagLength - pool.length - 1);
+  return `${imageRepository(reference)}:${tag}-${pool}`;
+}
+
+/** Under which name build times and layers are remembered: those of one pool say nothing about another. */
+export function buildsLike(spec: JobSpec, { tenant, pool }: { tenant: Tenant; pool: string }): string {
+  const name = `${tenant.name}/${spec.function ?? repositoryOf(spec)}`;
+  return pool === defaultPool ? name : `${name} ${pool}`;
+}
+
+/** All that goes into an image, as one digest: two jobs with the same give the same image. */
+export function buildKey(spec: JobSpec, pool: string): string {
+  const { source, template, build_args, platforms, push, secrets, sbom, provenance } = spec;
+  const args = Object.entries(build_args).sort(([a], [b]) => (a < b ? -1 : 1));
+  const laid = template && [template.digest, template.handler_folder];
+  // What a builder makes of no platform is its own: each pool makes something else.
+  const own = platforms.length === 0 && pool !== defaultPool ? [pool] : [];
+  return hash(
+    'sha256',
+    JSON.stringify([
+      ...[source.digest, laid, args, platforms.toSorted(), push, secrets?.sealed],
+      ...[sbom, provenance, ...own],
+    ]),
+  );
+}
+
+function repositoryOf({ image }: JobSpec): string {
+  const reference = parseImageReference(image);
+  return reference ? imageRepository(reference) : image;
+}
+
+/** The digests of the sources it is built from. */
+export function sourcesOf({ source, template }: JobSpec): string[] {
+  return [source.digest, ...(template ? [template.digest] : [])];
+}
+
+/** The indexes a job is found by, besides its state: each a sorted set of ids, which sort by time. */
+export function indexNames(spec: JobSpec, tenant: string): string[] {
+  return [
+    `tenant:${tenant}`,
+    `image:${repositoryOf(spec)}`,
+    ...(spec.function ? [`function:${spec.function}`] : []),
+    ...Object.entries(spec.labels).map(([name, value]) => `label:${name}=${value}`),
+  ];
+}
