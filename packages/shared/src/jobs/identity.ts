@@ -15,21 +15,32 @@ export interface PartPlan {
   readonly platforms: readonly string[];
 }
 
-/** All that a part's own job is made of; see lua/prelude.ts. CI is told of the whole alone: a commit has one state an image. */
-export function partRecord(whole: JobSpec, { pool, platforms }: PartPlan, tenant: Tenant): object {
-  const { function: _function, callback: _callback, vcs: _vcs, ...rest } = whole;
-  const spec: JobSpec = { ...rest, image: partImage(whole.image, pool), pool, platforms: [...platforms] };
+/** What the record of a job says about its parts, and what their own jobs are made of; see lua/prelude.ts. */
+export function partRecords(whole: JobSpec, parts: readonly PartPlan[], tenant: Tenant) {
+  const records = parts.map((part) => ({ ...part, id: newId('job') }));
   return {
-    id: newId('job'),
-    pool,
-    platforms,
-    spec: JSON.stringify(spec),
-    build_key: buildKey(spec, pool),
-    expected: buildsLike(whole, { tenant, pool }),
-    pushes_to: spec.push ? spec.image : '',
-    indexes: indexNames(spec, tenant.name),
+    parts: JSON.stringify(records.map(({ id, pool, platforms }) => ({ id, pool, platforms }))),
+    plan: stringList(records.map(({ id, ...part }) => stringList([id, ...partPlan(whole, part, tenant)]))),
   };
 }
+
+/** CI is told of the whole alone: a commit has one state an image. */
+function partPlan(whole: JobSpec, { pool, platforms }: PartPlan, tenant: Tenant): string[] {
+  const { function: _function, callback: _callback, vcs: _vcs, ...rest } = whole;
+  const spec: JobSpec = { ...rest, image: partImage(whole.image, pool), pool, platforms: [...platforms] };
+  return [
+    pool,
+    JSON.stringify(spec),
+    buildKey(spec, pool),
+    buildsLike(whole, { tenant, pool }),
+    spec.push ? spec.image : '',
+    ...indexNames(spec, tenant.name),
+  ];
+}
+
+/** Strings in one text that a script takes apart without decoding them: each with its length in bytes before it. */
+const stringList = (strings: readonly string[]): string =>
+  strings.map((text) => `${Buffer.byteLength(text)}:${text}`).join('');
 
 const maxTagLength = 128;
 

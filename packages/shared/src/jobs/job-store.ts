@@ -15,7 +15,7 @@ import {
   buildsLike,
   indexNames,
   type PartPlan,
-  partRecord,
+  partRecords,
   sourcesOf,
   type Tenant,
 } from './identity.js';
@@ -148,7 +148,8 @@ export class JobStore {
     options: CreateOptions,
     trace: TraceContext | undefined,
   ): Promise<Created> {
-    const { tenant, sealedCallbackSecret, batch, pool = spec.pool ?? defaultPool, parts } = options;
+    const { tenant, sealedCallbackSecret, batch, pool = spec.pool ?? defaultPool } = options;
+    const parts = options.parts && partRecords(spec, options.parts, tenant);
     const [outcome, priority, dispatch, fields] = await this.#transition(
       'create',
       id,
@@ -165,8 +166,9 @@ export class JobStore {
       spec.function ?? '',
       sourcesOf(spec).join(' '),
       pool,
-      parts === undefined ? '' : JSON.stringify(parts.map((part) => partRecord(spec, part, tenant))),
+      parts?.parts ?? '',
       trace ?? '',
+      parts?.plan ?? '',
       ...indexNames(spec, tenant.name),
     );
     if (outcome === 'source_gone')
@@ -264,11 +266,15 @@ export class JobStore {
 
   /** Ends the job. False when the token is stale or the job has ended: nothing is recorded then. */
   async finish(id: string, token: string, end: AttemptEnd): Promise<boolean> {
-    const [outcome, detail, field, body, baseImages = ''] =
+    const [outcome, detail, field, body, baseImages = '', cached = ''] =
       end.state === 'succeeded'
-        ? ['succeeded', '', 'result', JSON.stringify(end.result), JSON.stringify(end.baseImages)]
+        ? [
+            ...(['succeeded', '', 'result', JSON.stringify(end.result)] as const),
+            JSON.stringify(end.baseImages),
+            JSON.stringify({ ...end.result, cached: true, duration_ms: 0 }),
+          ]
         : [end.error.code, end.error.detail, 'error', JSON.stringify(end.error)];
-    const args = [token, end.state, outcome, detail, field, body, baseImages] as const;
+    const args = [token, end.state, outcome, detail, field, body, baseImages, cached] as const;
     return (await this.#transition('finish', id, ...args))[0] === 'ok';
   }
 

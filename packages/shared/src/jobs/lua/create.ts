@@ -28,7 +28,8 @@ create_job = function(job, a)
   redis.call('HSET', job.key, 'spec', a.spec, 'tenant', tenant, 'pool', pool, 'band', band, 'expected', expected, 'build_key', build_key,
     'flight', flight, 'created_at', clock(now), 'queued_at', clock(now), 'attempt', 0, 'spent', 0, 'lost', 0)
   if a.secret ~= '' then redis.call('HSET', job.key, 'sealed_callback_secret', a.secret) end
-  if a.parts ~= '' then redis.call('HSET', job.key, 'parts', a.parts, 'weight', weight, 'manner', manner) end
+  if a.parts ~= '' then redis.call('HSET', job.key, 'parts', a.parts, 'plan', a.plan, 'weight', weight, 'manner', manner) end
+  if func ~= '' then redis.call('HSET', job.key, 'function', func) end
   -- A key of the spec itself: in no string of it stands a quotation mark without a backslash.
   if not string.find(a.spec, '"callback":{', 1, true) then redis.call('HSET', job.key, 'callback', 0) end
   if a.trace and a.trace ~= '' then redis.call('HSET', job.key, 'trace', a.trace) end
@@ -104,10 +105,10 @@ if op == 'create' then
   end
   for digest in string.gmatch(ARGV[15], '%S+') do redis.call('ZADD', base .. 'sources:used', now, digest) end
   local indexes = {}
-  for i = 19, #ARGV do indexes[#indexes + 1] = ARGV[i] end
+  for i = 20, #ARGV do indexes[#indexes + 1] = ARGV[i] end
   local reply = create_job(job, { spec = ARGV[4], secret = ARGV[5], tenant = ARGV[6], weight = tonumber(ARGV[7]), band = tonumber(ARGV[8]),
     expected = ARGV[9], pushes_to = ARGV[10], build_key = ARGV[11], manner = ARGV[12], batch = ARGV[13], func = ARGV[14],
-    pool = ARGV[16], parts = ARGV[17], trace = ARGV[18], indexes = indexes })
+    pool = ARGV[16], parts = ARGV[17], trace = ARGV[18], plan = ARGV[19], indexes = indexes })
   if ARGV[13] == '' then reply[4] = redis.call('HGETALL', job.key) end
   return reply
 end

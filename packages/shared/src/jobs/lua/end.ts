@@ -2,7 +2,7 @@
  * What the holder of the token may do.
  * place: 5 replica. Another one was chosen within the attempt.
  * finish: 5 state, 6 outcome, 7 detail, 8 field (`result` or `error`), 9 its JSON, 10 the images that the stages of its Dockerfile
- * begin from, as JSON, or ''.
+ * begin from, as JSON, or '', 11 the result as a job has it that did not build the image, as JSON, or ''.
  * requeue: 5 outcome, 6 detail, 7 whether the attempt counts, 8 delay in ms, 9 whether the builder died over it,
  * 10 losses that quarantine. An attempt that does not count is not listed either.
  */
@@ -15,13 +15,10 @@ if op == 'place' then
 end
 
 -- What the image and the function were last built from.
-local function remember(job, body, base_images)
-  local spec = cjson.decode(get(job, 'spec'))
+local function remember(job, body, base_images, cached)
   local key = base .. 'built:' .. get(job, 'flight')
-  if spec.push then
-    local result = cjson.decode(body)
-    result.cached, result.duration_ms = true, 0
-    redis.call('HSET', key, 'key', get(job, 'build_key'), 'result', cjson.encode(result), 'job', job.id)
+  if get(job, 'pushes_to') then
+    redis.call('HSET', key, 'key', get(job, 'build_key'), 'result', cached, 'job', job.id)
     redis.call('HDEL', key, 'base_images')
     if base_images then redis.call('HSET', key, 'base_images', base_images) end
     redis.call('PEXPIRE', key, 2592000000)
@@ -32,7 +29,7 @@ end
 -- How long it took, and where.
 local function learn(job)
   local durations, expected = base .. 'durations', get(job, 'expected')
-  local took = now - cjson.decode(get(job, 'start:' .. get(job, 'attempt'))).at
+  local took = now - tonumber(get(job, 'attempt_at'))
   local before = redis.call('ZSCORE', durations, expected)
   redis.call('ZADD', durations, before and before * 0.6 + took * 0.4 or took, expected)
   for _, field in ipairs({ 'build_ms', 'build_ms:' .. pool_of(job) }) do
@@ -56,10 +53,10 @@ if op == 'finish' then
   redis.call('HSET', job.key, field, body)
   if to == 'succeeded' then
     -- Joining parts says nothing about building.
-    if not get(job, 'parts') then learn(job) end
+    if not get(job, 'parts') and get(job, 'attempt_at') then learn(job) end
     local newest = image_key(job, 'newest')
     if newest and (redis.call('GET', newest) or '') < id then redis.call('SET', newest, id, 'EX', 604800) end
-    remember(job, body, ARGV[10] ~= '' and ARGV[10])
+    remember(job, body, ARGV[10] ~= '' and ARGV[10], ARGV[11])
   end
   settle(job, state, to)
   return { 'ok' }

@@ -5,8 +5,11 @@
  * written or has as many in the queue as it may (`batch`), an identical job is being built, whose end will be its own (`shared`),
  * the jobs that build parts of it have not all ended (`parts`), or its tenant has as many running as it may (`tenant`).
  *
- * A job that no single pool builds has `parts`: {id, pool, platforms, spec, build_key, expected, pushes_to, indexes}, …, from which a job for each pool is
- * made when it would go to the queue. When all of those have succeeded it goes there itself, to be joined. It ends when one of them ends otherwise, and they with it.
+ * A job that no single pool builds has a `plan`, from which a job for each pool is made when it would go to the queue. The plan is a list (see
+ * `strings_of`) with one list for each part: id, pool, spec, build key, expected, pushes_to, indexes …
+ * When all of those have succeeded it goes there itself, to be joined. It ends when one of them ends otherwise, and they with it.
+ *
+ * Scripts never decode JSON: what users wrote can be any text, and an exception in the middle of a script leaves half of its writes.
  */
 export const prelude = `
 local base, op, id = ARGV[1], ARGV[2], ARGV[3]
@@ -19,6 +22,18 @@ local released = {}
 local function clock(ms) return string.format('%.0f', ms) end
 local function job_of(job_id) return { id = job_id, key = base .. 'job:' .. job_id } end
 local function get(job, field) return redis.call('HGET', job.key, field) end
+
+-- The strings of a list in one text: each is written as its length in bytes, a colon and the string itself.
+local function strings_of(text)
+  local list, at = {}, 1
+  while at <= #text do
+    local colon = string.find(text, ':', at, true)
+    local last = colon + tonumber(string.sub(text, at, colon - 1))
+    list[#list + 1] = string.sub(text, colon + 1, last)
+    at = last + 1
+  end
+  return list
+end
 
 -- Replicas that build the same platforms have a queue of their own, and its fairness. Records from before there were pools have none.
 local function pool_of(job) return get(job, 'pool') or 'default' end
@@ -109,18 +124,22 @@ end
 -- Who is building what the image reference of the job is to hold.
 local function flight_of(job) return base .. 'flight:' .. (get(job, 'flight') or '') end
 
-local create_job, part_ended, settle, cancel_queued
+local create_job, part_ended, settle, cancel_queued, settle_with
 
--- A job for each part, in the queue of its pool.
+-- Creates a job for each part, in the queue of its pool.
 local function begin_parts(job)
-  local parts = cjson.decode(get(job, 'parts'))
-  local f = redis.call('HMGET', job.key, 'tenant', 'weight', 'band', 'manner', 'trace')
+  local f = redis.call('HMGET', job.key, 'tenant', 'weight', 'band', 'manner', 'trace', 'plan')
+  if not f[6] then
+    return settle_with(job, 'queued', 'failed', 'internal', 'An older version of Slipway accepted the job without a plan of its parts. Submit it again.')
+  end
+  local parts = strings_of(f[6])
   redis.call('HSET', job.key, 'parked', 'parts', 'parts_left', #parts)
   for _, part in ipairs(parts) do
-    local reply = create_job(job_of(part.id), { spec = part.spec, secret = '', tenant = f[1], weight = tonumber(f[2]), band = tonumber(f[3]),
-      expected = part.expected, pushes_to = part.pushes_to, build_key = part.build_key, manner = f[4], batch = '', func = '',
-      pool = part.pool, parts = '', indexes = part.indexes, part_of = job.id, trace = f[5] })
-    if reply[3] == 1 then released[#released + 1] = { part.id, reply[2], part.pool } end
+    local p = strings_of(part)
+    local reply = create_job(job_of(p[1]), { spec = p[3], secret = '', tenant = f[1], weight = tonumber(f[2]), band = tonumber(f[3]),
+      expected = p[5], pushes_to = p[6], build_key = p[4], manner = f[4], batch = '', func = '',
+      pool = p[2], parts = '', indexes = { unpack(p, 7) }, part_of = job.id, trace = f[5] })
+    if reply[3] == 1 then released[#released + 1] = { p[1], reply[2], p[2] } end
   end
 end
 
@@ -184,11 +203,10 @@ end
 
 -- How the function of a job was last built with success. One that was forgotten meanwhile stays so.
 local function remember_function(job, body, base_images)
-  local spec = get(job, 'spec')
-  local name = cjson.decode(spec)['function']
+  local name = get(job, 'function')
   local func = name and base .. 'function:' .. get(job, 'tenant') .. '/' .. name
   if not func or redis.call('EXISTS', func) == 0 then return end
-  redis.call('HSET', func, 'built_job', job.id, 'built_at', clock(now), 'built_result', body, 'built_spec', spec)
+  redis.call('HSET', func, 'built_job', job.id, 'built_at', clock(now), 'built_result', body, 'built_spec', get(job, 'spec'))
   if base_images then redis.call('HSET', func, 'built_base_images', base_images) end
 end
 
@@ -200,19 +218,18 @@ local function settle_sharers(job, to)
   redis.call('DEL', set)
   table.sort(sharers)
   if to ~= 'canceled' then
-    local field = to == 'succeeded' and 'result' or 'error'
-    local body = get(job, field)
-    if field == 'result' then
-      local result = cjson.decode(body)
-      result.cached, result.duration_ms = true, 0
-      body = cjson.encode(result)
+    local field, body, base_images = 'error', nil, nil
+    if to == 'succeeded' then
+      -- What the job has just noted about its image, as a job sees it that did not build it.
+      local built = redis.call('HMGET', base .. 'built:' .. get(job, 'flight'), 'result', 'base_images')
+      field, body, base_images = 'result', built[1], built[2]
+    else
+      body = get(job, 'error')
     end
     for _, sharer in ipairs(sharers) do
       local other = job_of(sharer)
       redis.call('HSET', other.key, field, body)
-      if field == 'result' then
-        remember_function(other, body, redis.call('HGET', base .. 'built:' .. get(job, 'flight'), 'base_images'))
-      end
+      if field == 'result' then remember_function(other, body, base_images) end
       settle(other, 'queued', to)
     end
     return
@@ -236,14 +253,15 @@ end
 -- The parts of a job that has ended: what has not ended is of no use any more.
 local function cancel_parts(job)
   if not get(job, 'parts_left') then return end
-  for _, part in ipairs(cjson.decode(get(job, 'parts'))) do
-    local other = job_of(part.id)
-    local state = get(other, 'state')
+  for _, field in ipairs(redis.call('HKEYS', job.key)) do
+    local part = string.match(field, '^part:(.+)$')
+    local other = part and job_of(part)
+    local state = other and get(other, 'state')
     if state == 'queued' then
       cancel_queued(other, 'canceled', 'The job that it is a part of has ended.')
     elseif state == 'running' then
       redis.call('HSET', other.key, 'cancel_requested', 1)
-      redis.call('PUBLISH', base .. 'cancellations', part.id)
+      redis.call('PUBLISH', base .. 'cancellations', part)
     end
   end
 end
@@ -288,7 +306,7 @@ settle = function(job, from, to)
   release_next_of_tenant(tenant)
 end
 
-local function settle_with(job, from, to, code, detail)
+settle_with = function(job, from, to, code, detail)
   -- An empty table would be encoded as an object.
   local text = cjson.encode({ code = code, detail = detail })
   redis.call('HSET', job.key, 'error', string.sub(text, 1, -2) .. ',"log_tail":[]}')

@@ -54,7 +54,7 @@ if op == 'start' then
   if lock then redis.call('SET', lock, id) end
   local number = redis.call('HINCRBY', job.key, 'attempt', 1)
   local wait = math.max(0, now - tonumber(get(job, 'queued_at')))
-  redis.call('HSET', job.key, 'token', token, 'replica:' .. number, replica,
+  redis.call('HSET', job.key, 'token', token, 'attempt_at', clock(now), 'replica:' .. number, replica,
     'start:' .. number, cjson.encode({ at = now, worker = worker, wait = wait }))
   redis.call('HSETNX', job.key, 'started_at', clock(now))
   redis.call('HDEL', job.key, 'retry_at')
