@@ -62,6 +62,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   git_unauthorized: {"title":"The git repository needs credentials that this installation does not have","remedy":"Check the URL, or have credentials for its host configured (GIT_CREDENTIALS_FILE)."},
   git_unreachable: {"title":"The git repository could not be fetched","remedy":"Check the URL; try again."},
   git_timed_out: {"title":"Fetching the git repository took longer than is allowed","remedy":"Try again, use a smaller repository, or upload the files."},
+  git_memory_exceeded: {"title":"Git needs more memory than it may take","remedy":"Leave large files out of the repository, upload the files, or have `GIT_MEMORY_BYTES` raised."},
   git_busy: {"title":"As many git repositories wait to be fetched as are allowed","remedy":"Try again in half a minute."},
   source_busy: {"title":"A source of the same files is being removed because nobody used it","remedy":"Try again in a minute."},
   build_failed: {"title":"The build failed","remedy":"Read the failing step in the log."},

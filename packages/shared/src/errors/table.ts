@@ -247,6 +247,11 @@ const errorTable = {
     'Fetching the git repository took longer than is allowed',
     'Try again, use a smaller repository, or upload the files.',
   ),
+  git_memory_exceeded: user(
+    422,
+    'Git needs more memory than it may take',
+    'Leave large files out of the repository, upload the files, or have `GIT_MEMORY_BYTES` raised.',
+  ),
   git_busy: row(
     'system',
     'backoff',

@@ -8,7 +8,7 @@ export interface GitCommand {
   readonly args: readonly string[];
   /** A folder of its own, outside any repository. */
   readonly cwd: string;
-  readonly config: Pick<GitConfig, 'allowedSchemes' | 'environment'>;
+  readonly config: Pick<GitConfig, 'allowedSchemes' | 'environment' | 'memoryBytes'>;
   /** Where the credential may be sent, and what it is; git sends it nowhere else. */
   readonly credential?: { readonly origin: string; readonly header: Secret } | undefined;
   /** What libcurl is told of the server's addresses. */
@@ -44,6 +44,12 @@ const settings: readonly (readonly [string, string])[] = [
   // One pack, whose growth can be watched; and large files are streamed instead of held in memory.
   ['fetch.unpackLimit', '1'],
   ['core.bigFileThreshold', '16m'],
+  // These fit into the memory limit, whose smallest value is 64 MiB; by default git maps a gigabyte at a time.
+  ['core.packedGitWindowSize', '4m'],
+  ['core.packedGitLimit', '16m'],
+  ['core.deltaBaseCacheLimit', '8m'],
+  ['pack.threads', '1'],
+  ['pack.windowMemory', '16m'],
   ['core.hooksPath', '/dev/null'],
   ['submodule.recurse', 'false'],
   ['fetch.recurseSubmodules', 'false'],
@@ -52,10 +58,16 @@ const settings: readonly (readonly [string, string])[] = [
   ['protocol.version', '2'],
 ];
 
-/** Starts git as the leader of a process group, without a shell, a terminal, anybody's configuration, or anyone to ask. */
+/**
+ * Sets a limit on the address space of git and of each process that git starts, then becomes git. Node.js cannot set limits itself. The limit fails
+ * to change only where a lower one is in force, or on systems that have none.
+ */
+const limited = 'ulimit -v "$0" 2>/dev/null; exec git "$@"';
+
+/** Starts git as the leader of a process group, with bounded memory, without a terminal, anybody's configuration, or anyone to ask. */
 export function startGit({ args, cwd, config, credential, resolve, signal }: GitCommand): RunningGit {
   signal.throwIfAborted();
-  const child = spawn('git', args, {
+  const child = spawn('/bin/sh', ['-c', limited, String(Math.floor(config.memoryBytes / 1024)), ...args], {
     cwd,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -111,6 +123,8 @@ function environment({
     ...config.environment,
     HOME: cwd,
     LC_ALL: 'C',
+    // Each arena reserves 64 MiB of address space, which counts against the limit.
+    MALLOC_ARENA_MAX: '1',
     GIT_CEILING_DIRECTORIES: dirname(cwd),
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',

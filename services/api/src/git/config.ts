@@ -15,6 +15,8 @@ export interface GitConfig {
   readonly credentials: ReadonlyMap<string, Secret>;
   /** Of one call of git. */
   readonly timeoutMs: number;
+  /** Address space of each process of git, in bytes. */
+  readonly memoryBytes: number;
   /** Calls of git at once; others wait. */
   readonly concurrency: number;
   /** Where repositories lie while they are fetched; needs room for `concurrency` times two of the largest source. */
@@ -23,6 +25,7 @@ export interface GitConfig {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+const mebibyte = 1024 * 1024;
 const inherited = [
   'PATH',
   'http_proxy',
@@ -41,6 +44,7 @@ export function gitConfig(fields: Fields): GitConfig {
     allowedHosts: fields.list('GIT_ALLOWED_HOSTS').map((host) => host.toLowerCase()),
     credentials: fields.parsed('GIT_CREDENTIALS_FILE', readCredentials, ' ') ?? new Map(),
     timeoutMs: fields.int('GIT_TIMEOUT_MS', { default: 120_000, min: 1 }),
+    memoryBytes: fields.int('GIT_MEMORY_BYTES', { default: 512 * mebibyte, min: 64 * mebibyte }),
     concurrency: fields.int('GIT_CONCURRENCY', { default: 4, min: 1, max: 100 }),
     workDir: fields.string('GIT_WORK_DIR', join(tmpdir(), 'slipway-git')),
     environment: Object.fromEntries(

@@ -1,4 +1,5 @@
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
+import type { GitExit } from './command.js';
 
 interface Pattern {
   readonly match: RegExp;
@@ -10,6 +11,12 @@ interface Pattern {
 
 /** What git says, in English, and what it means. The first that fits counts. */
 const patterns: readonly Pattern[] = [
+  {
+    match: /out of memory|cannot allocate memory|(?:mmap|malloc|realloc|calloc) failed|died of signal/i,
+    code: 'git_memory_exceeded',
+    detail: 'Git needs more memory than it may take: a file of the repository is too large for it.',
+    field: 'url',
+  },
   {
     match: /unadvertised object/i,
     code: 'git_ref_not_found',
@@ -88,9 +95,11 @@ const unknown: Pattern = {
   field: 'url',
 };
 
-/** What a failed call of git means. Nothing that git has said is in it: that may hold secrets. */
-export function gitFailure(stderr: string): SlipwayError {
-  const { code, detail, field } = patterns.find(({ match }) => match.test(stderr)) ?? unknown;
+/** Returns what a failed call of git means, without anything that git wrote: that may hold secrets. */
+export function gitFailure({ code: exit, stderr }: GitExit): SlipwayError {
+  // Slipway did not kill git, so the kernel did.
+  const said = exit === null ? 'out of memory' : stderr;
+  const { code, detail, field } = patterns.find(({ match }) => match.test(said)) ?? unknown;
   return gitError(code, detail, field);
 }
 

@@ -110,7 +110,7 @@ export async function fetchRepository({ name }: Head, options: RepositoryOptions
         try {
           for await (const chunk of tar) yield chunk as Buffer;
           const { code, stderr } = await exit.catch((error) => Promise.reject(asGitError(error, timeout)));
-          if (code !== 0) throw gitFailure(stderr);
+          if (code !== 0) throw gitFailure({ code, stderr });
         } finally {
           ended.abort();
         }
@@ -151,7 +151,7 @@ async function git(
   const { code, stderr, stdout } = await runGit(command).catch((error) =>
     Promise.reject(asGitError(error, timeout)),
   );
-  if (code !== 0) throw gitFailure(stderr);
+  if (code !== 0) throw gitFailure({ code, stderr });
   return { stdout };
 }
 

@@ -69,6 +69,7 @@ export async function startApi(
       allowedHosts: [],
       credentials: new Map(),
       timeoutMs: 20_000,
+      memoryBytes: 256 * 1024 * 1024,
       concurrency: 4,
       workDir: join(blobs, '.git-work'),
       environment: { PATH: process.env.PATH ?? '' },

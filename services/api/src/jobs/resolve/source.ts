@@ -22,6 +22,7 @@ export const sourceErrors = [
   'git_unauthorized',
   'git_unreachable',
   'git_timed_out',
+  'git_memory_exceeded',
   'git_busy',
 ] as const;
 
