@@ -30,6 +30,7 @@ interface Ending {
   /** Outcomes that no attempt may have had. */
   readonly noAttempts?: readonly string[];
   readonly faults?: Readonly<Record<string, number>>;
+  readonly figures?: Readonly<Record<string, number>>;
   readonly facts?: Readonly<Record<string, number>>;
 }
 
@@ -68,6 +69,7 @@ export async function inArena(
         ...Object.fromEntries((ending.noAttempts ?? []).map((outcome) => [outcome, attempts[outcome] ?? 0])),
         ...ending.faults,
       },
+      figures: ending.figures ?? {},
       facts: {
         accepted: ledger.accepted.size,
         ...ends,

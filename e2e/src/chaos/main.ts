@@ -12,6 +12,7 @@ const { positionals, values } = parseArgs({
     runs: { type: 'string' },
     quick: { type: 'boolean', default: false },
     logs: { type: 'string' },
+    attack: { type: 'string', multiple: true },
   },
 });
 const number = (text: string) => {
@@ -33,6 +34,7 @@ for (const { name, about, defaults, run } of chosen) {
     jobs: values.jobs === undefined ? defaults.jobs : number(values.jobs),
     runs: values.runs === undefined ? defaults.runs : number(values.runs),
     quick: values.quick,
+    ...(values.attack !== undefined && { attacks: values.attack }),
     ...(values.logs !== undefined && { logsTo: join(values.logs, `${name}-${seed}`) }),
     note: (text) => note(`${((performance.now() - started) / 1_000).toFixed(1).padStart(7)} s  ${text}`),
   });

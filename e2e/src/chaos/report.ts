@@ -1,10 +1,12 @@
 import { mustBeZero, type Outcome } from './scenario.js';
 
-/** `R1 lost=0 duplicated=0 conflicting=0 undelivered=0 seed=1`, then what else must be 0 and was not. */
+/** `R1 lost=0 duplicated=0 conflicting=0 undelivered=0 seed=1`, figures of the scenario, then what else must be 0 and was not. */
 export function outcomeLine(name: string, seed: number, outcome: Outcome): string {
-  const { lost, duplicated, conflicting, undelivered, faults } = outcome;
+  const { lost, duplicated, conflicting, undelivered, faults, figures } = outcome;
   const others = Object.fromEntries(Object.entries(faults).filter(([, value]) => value !== 0));
-  return [name, ...pairs({ lost, duplicated, conflicting, undelivered, seed, ...others })].join(' ');
+  return [name, ...pairs({ lost, duplicated, conflicting, undelivered, seed, ...figures, ...others })].join(
+    ' ',
+  );
 }
 
 export const factsLine = (outcome: Outcome): string =>
@@ -13,5 +15,6 @@ export const factsLine = (outcome: Outcome): string =>
 export const holds = (outcome: Outcome): boolean =>
   Object.values(mustBeZero(outcome)).every((value) => value === 0);
 
-const pairs = (values: Readonly<Record<string, number>>) =>
+/** `key=value` for each. */
+export const pairs = (values: Readonly<Record<string, number>>) =>
   Object.entries(values).map(([key, value]) => `${key}=${value}`);

@@ -10,6 +10,8 @@ export interface Chaos {
   readonly runs: number;
   /** Shorter locks and outages, for a machine that has other things to do. */
   readonly quick: boolean;
+  /** Names of the attacks to run, in scenarios that have some. All when left out. */
+  readonly attacks?: readonly string[];
   /** Where the logs of all processes are put at the end; nowhere when left out. */
   readonly logsTo?: string;
   /** Says what is done and found, with the time since the start. */
@@ -19,6 +21,8 @@ export interface Chaos {
 export interface Outcome extends Verdict {
   /** What else must be 0. */
   readonly faults: Readonly<Record<string, number>>;
+  /** What the last line says beside the faults. */
+  readonly figures?: Readonly<Record<string, number>>;
   /** What is good to know. */
   readonly facts: Readonly<Record<string, number>>;
 }

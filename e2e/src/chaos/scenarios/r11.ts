@@ -1,121 +1,139 @@
-import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { Fleet } from '@slipway/simulator';
+import { type Fleet, type FleetOptions, startFleet } from '@slipway/simulator';
+import { memoryLimits } from '../../compose/limits.js';
 import { type Arena, inArena } from '../arena.js';
-import { sendRaw } from '../hostile/raw-http.js';
-import { hostileRequests } from '../hostile/requests.js';
-import { openSlowRequests } from '../hostile/slow.js';
-import { sendPayloads, uploadArchives } from '../hostile/uploads.js';
-import { listing, watchRss } from '../hostile/watch.js';
+import type { AttackResult, NewTenant } from '../hostile/attack.js';
+import { attacks } from '../hostile/attacks/index.js';
+import { startNeighbor } from '../hostile/neighbor.js';
+import { watchProcesses } from '../hostile/processes.js';
+import { newPathsThatStay, places, storedBytes } from '../hostile/stored.js';
+import { createTenant, defaultSourceBytes } from '../hostile/tenants.js';
 import { submitOne } from '../load.js';
-import type { Scenario } from '../scenario.js';
+import { pairs } from '../report.js';
+import type { Chaos, Scenario } from '../scenario.js';
 
-/** What V8 takes of its own accord in a container of 256 MB; with more memory it collects garbage later. */
-const heapLimit = '--max-old-space-size=128';
-const maxRssBytes = 256 * 1024 * 1024;
-/** How long an answer to bytes that are no request may take. */
-const patienceMs = 10_000;
+const mebibyte = 1024 * 1024;
+/** How much longer a job of the neighbor may take than one of the control. */
+const maxDelayS = 2;
 
 export const r11: Scenario = {
   name: 'R11',
   about:
-    'archives, payloads, JSON and requests that mean harm: all refused with a code, nothing written elsewhere, little memory taken',
+    'hostile archives, payloads, JSON and requests: all refused with a code, no process dies, bounded memory and disk, and a neighbor is not delayed',
   defaults: { jobs: 1, runs: 200 },
 
-  run: (chaos) =>
-    inArena(
-      chaos,
-      { replicas: [{ slots: 2 }], workers: 1, env: { api: { NODE_OPTIONS: heapLimit } } },
-      async (arena) => {
-        const { fleet, note } = arena;
-        const [api] = fleet.apis;
-        if (!api) throw new Error('there is no API');
-        const target = { url: api.url, token: fleet.token, payloadSecret: fleet.payloadSecret, note };
-        const before = await places(fleet);
-        const rss = watchRss(api.pid);
-        const slow = await openSlowRequests({ ...target, count: chaos.runs });
-        try {
-          const archives = await uploadArchives(target, { long: !chaos.quick });
-          note(`${archives.sent} archives were uploaded, ${archives.taken.length} of which may be taken`);
-          const payloads = await sendPayloads(target);
-          note(`${payloads.sent} payloads were sent`);
-          const requests = await sendRequests(arena, api.url);
-          note(`${requests.sent} requests were sent`);
-          // The slow ones are still open, and keep nobody else out.
-          await submitOne({ arena }, { name: 'afterwards', expected: 'succeeded' });
-          const unended = chaos.quick ? 0 : await slow.unended();
-          const after = await places(fleet);
-          const written = difference(before, after, [...archives.taken, ...payloads.taken]);
-          for (const path of written) note(`${path} was written`);
-          const most = rss.most();
-          return {
-            faults: {
-              wrong_answers: archives.wrong + payloads.wrong + requests.wrong,
-              written_elsewhere: written.length,
-              rss_over: Math.max(0, most - maxRssBytes),
-              restarted: api.running ? 0 : 1,
-              slow_unended: unended,
-            },
-            facts: {
-              archives: archives.sent,
-              payloads: payloads.sent,
-              requests: requests.sent,
-              rss_mb: Math.round(most / 1024 / 1024),
-            },
-          };
-        } finally {
-          slow.close();
-          await rss.stop();
-        }
+  async run(chaos) {
+    const limits = { api: await memoryLimits('api'), worker: await memoryLimits('worker') };
+    const options: FleetOptions = {
+      replicas: [{ slots: 2 }],
+      workers: 1,
+      env: {
+        api: { NODE_OPTIONS: limits.api.nodeOptions },
+        worker: { NODE_OPTIONS: limits.worker.nodeOptions },
       },
-    ),
+    };
+    const control = await startFleet(options);
+    try {
+      return await inArena(chaos, options, async (arena) => {
+        const { fleet, note } = arena;
+        const neighbor = await startNeighbor({ attacked: fleet, control, note });
+        const before = await places(fleet);
+        const processes = watchProcesses({ fleet, ...limits });
+        const { results, windows, budgetBytes } = await attack(arena, chaos);
+        // What is still open, or was left behind, keeps no job of others out.
+        await submitOne({ arena }, { name: 'afterwards', expected: 'succeeded' });
+        const { jobs, failed, delayedS, worstBegunMs } = await neighbor.stop();
+        const { ended, rssOver, apiRss, workerRss } = await processes.stop();
+        const worst = windows.findLast(({ begunMs }) => begunMs <= worstBegunMs)?.name ?? 'the first attack';
+        note(`${jobs} jobs of the neighbor; the largest delay was ${delayedS} s, at ${worst}`);
+        for (const name of ended) note(`${name} has ended`);
+
+        const digests = results.flatMap(({ mayBeStored = [] }) => mayBeStored);
+        const written = await newPathsThatStay({ fleet, before, digests });
+        for (const path of written) note(`${path} was written`);
+        const stored = await storedBytes(fleet);
+        return {
+          faults: {
+            ...sums(results.map(({ faults }) => faults)),
+            written_elsewhere: written.length,
+            rss_over: rssOver,
+            stored_over: Math.max(0, stored - budgetBytes()),
+            ended: ended.length,
+            neighbor_failed: failed,
+            delayed_over: Math.max(0, delayedS - maxDelayS),
+          },
+          figures: { delayed_s: delayedS },
+          facts: {
+            ...sums(results.map(({ facts }) => facts)),
+            neighbor_jobs: jobs,
+            api_rss_mb: Math.round(apiRss / mebibyte),
+            worker_rss_mb: Math.round(workerRss / mebibyte),
+            stored_mb: Math.round(stored / mebibyte),
+          },
+        };
+      });
+    } finally {
+      await control.stop();
+    }
+  },
 };
 
-async function sendRequests({ fleet, note }: Arena, url: string) {
-  const requests = hostileRequests({ token: fleet.token });
-  const port = Number(new URL(url).port);
-  let wrong = 0;
-  for (const { name, bytes, neverSays } of requests) {
-    const { statuses, text, isClosed } = await sendRaw({ port, parts: bytes, patienceMs });
-    const isRefused =
-      isClosed && statuses.length <= 1 && statuses.every((status) => status >= 400 && status < 500);
-    const isCoded = text.includes('application/problem+json') || statuses.length === 0;
-    if (isRefused && isCoded && !neverSays?.test(text)) continue;
-    wrong++;
-    note(`${name} was answered with ${statuses.join(', ') || 'nothing'}${isClosed ? '' : ', and left open'}`);
-  }
-  const health = await fetch(`${url}/healthz`);
-  if (!health.ok) wrong++;
-  return { wrong, sent: requests.length };
-}
-
-/** What lies beside the blobs, which sources are stored, and what lies beside the fleet's folder. */
-async function places({ folder }: Fleet) {
-  const blobs = await listing(join(folder, 'blobs'), ['logs']);
-  return {
-    beside: await listing(folder, ['blobs', 'redis', 'logs']),
-    // Other programs have their files there too.
-    above: (await readdir(dirname(folder))).filter((name) => hostileNames.test(name)),
-    root: await readdir('/'),
-    blobs: blobs.filter((path) => !path.endsWith('/')),
+/** Runs the attacks one after the other, beside those in the background. */
+async function attack({ fleet, note }: Arena, { attacks: wanted, quick, runs }: Chaos) {
+  const chosen = attacks.filter(({ name }) => !wanted || wanted.includes(name));
+  if (chosen.length === 0) throw new Error(`attacks are ${attacks.map(({ name }) => name).join(', ')}`);
+  const othersEnded = new AbortController();
+  const tenants: NewTenant[] = [];
+  const addTenant = async (tenant: NewTenant) => {
+    tenants.push(tenant);
+    return await createTenant({ fleet, ...tenant });
   };
+  const target = {
+    ...addressOf(fleet),
+    fleet,
+    payloadSecret: fleet.payloadSecret,
+    token: await addTenant({ name: 'hostile' }),
+    count: runs,
+    quick,
+    note,
+    addTenant,
+    othersEnded: othersEnded.signal,
+  };
+  const results: AttackResult[] = [];
+  const windows: { readonly name: string; readonly begunMs: number }[] = [];
+  const background = Promise.all(
+    chosen.filter(({ inBackground }) => inBackground).map((each) => each.run(target)),
+  );
+  // An error is thrown below, once the others have ended.
+  background.catch(() => undefined);
+  try {
+    for (const each of chosen.filter(({ inBackground }) => !inBackground)) {
+      windows.push({ name: each.name, begunMs: performance.now() });
+      const result = await each.run(target);
+      results.push(result);
+      note(`${each.name}: ${pairs({ ...result.facts, ...result.faults }).join(' ')}`);
+    }
+  } finally {
+    othersEnded.abort();
+  }
+  results.push(...(await background));
+  /** What all tenants may store, and as much for the sources that payloads leave with `default`. */
+  const budgetBytes = () =>
+    tenants.reduce(
+      (sum, { limits }) => sum + (limits?.source_bytes ?? defaultSourceBytes),
+      defaultSourceBytes,
+    );
+  return { results, windows, budgetBytes };
 }
 
-/** Names of what the corpus would write. */
-const hostileNames = /^(?:evil|passwd|motd|smuggled|target\.txt|exfil|escape|outer|etc|context)$/;
+function addressOf({ apis: [api] }: Fleet) {
+  if (!api) throw new Error('there is no API');
+  return { url: api.url, port: Number(new URL(api.url).port) };
+}
 
-type Places = Awaited<ReturnType<typeof places>>;
-
-/** What is there now, was not before, and is not of a source that may be stored. */
-function difference(before: Places, after: Places, digests: readonly string[]): string[] {
-  const stored = new Set(
-    digests.flatMap((digest) =>
-      ['tar', 'json'].map((type) => `sources/${digest.slice('sha256:'.length)}.${type}`),
-    ),
-  );
-  return (Object.keys(before) as (keyof Places)[]).flatMap((place) =>
-    after[place]
-      .filter((path) => !before[place].includes(path) && !(place === 'blobs' && stored.has(path)))
-      .map((path) => `${place}: ${path}`),
-  );
+function sums(rows: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const row of rows) {
+    for (const [key, value] of Object.entries(row)) total[key] = (total[key] ?? 0) + value;
+  }
+  return total;
 }

@@ -1,0 +1,34 @@
+import type { Fleet } from '@slipway/simulator';
+import type { NewTenant } from './attack.js';
+
+/** Bytes of sources that a tenant may store, where an attack says nothing else. */
+export const defaultSourceBytes = 256 * 1024 * 1024;
+
+/** All that a token of a tenant other than `default` can have. */
+const scopes = [
+  'jobs:read',
+  'jobs:write',
+  'templates:write',
+  'webhooks:read',
+  'webhooks:write',
+  'tokens:admin',
+];
+
+/** Makes a tenant that may push anywhere. Resolves with a token for it. */
+export async function createTenant({
+  fleet,
+  name,
+  limits,
+}: NewTenant & { readonly fleet: Fleet }): Promise<string> {
+  const made = await fleet.calls.call(`/v1/tenants/${name}`, {
+    method: 'PUT',
+    json: { images: ['*'], limits: { source_bytes: defaultSourceBytes, ...limits } },
+  });
+  if (made.status >= 300) throw new Error(`the tenant ${name} was answered with ${made.status}`);
+  const answer = await fleet.calls.call('/v1/tokens', {
+    method: 'POST',
+    json: { tenant: name, description: 'chaos', scopes },
+  });
+  if (answer.status !== 201) throw new Error(`a token for ${name} was answered with ${answer.status}`);
+  return (answer.body as { token: string }).token;
+}

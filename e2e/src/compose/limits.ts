@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { bytes, type ComposeModel, root } from './model.js';
+
+/** What `docker-compose.yml` bounds the memory of a service by. */
+export interface MemoryLimits {
+  /** `NODE_OPTIONS`, which bound the heap. */
+  readonly nodeOptions: string;
+  /** `mem_limit`, in bytes. */
+  readonly memoryBytes: number;
+}
+
+/** Reads the limits of a service from `docker-compose.yml`. Rejects when it has none. */
+export async function memoryLimits(service: 'api' | 'worker'): Promise<MemoryLimits> {
+  const text = await readFile(join(root, 'docker-compose.yml'), 'utf8');
+  const { services } = parse(text, { merge: true }) as Pick<ComposeModel, 'services'>;
+  const { environment, mem_limit } = services[service] ?? {};
+  const nodeOptions = environment?.NODE_OPTIONS ?? '';
+  if (!nodeOptions.includes('--max-old-space-size=')) throw new Error(`${service} has no limit of its heap`);
+  return { nodeOptions, memoryBytes: bytes(mem_limit) };
+}
