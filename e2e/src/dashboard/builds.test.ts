@@ -145,6 +145,24 @@ describe('the page of a job', () => {
     const { height: then } = await box();
     await expect.poll(async () => (await box()).height).toBeGreaterThan(then);
     await expect.poll(async () => (await box()).left).toBeLessThan(10);
+
+    // The wheel turns in the frame in which the viewer scrolls: the browser adds both, and says so once.
+    await page.evaluate(`{
+      const scrollTo = Element.prototype.scrollTo;
+      let turned = false;
+      Element.prototype.scrollTo = function (...given) {
+        if (this.ariaLabel !== 'Log') return scrollTo.apply(this, given);
+        if (turned) return;
+        const before = this.scrollTop;
+        scrollTo.apply(this, given);
+        if (this.scrollTop === before) return;
+        turned = true;
+        queueMicrotask(() => { this.scrollTop -= before; });
+        addEventListener('scroll', () => { Element.prototype.scrollTo = scrollTo; }, { capture: true, once: true });
+      };
+    }`);
+    await page.getByRole('button', { name: 'Follow', pressed: false }).waitFor();
+    expect((await box()).top).toBe(0);
     expect((await stack.call(`/v1/jobs/${job.id}/cancel`, { method: 'POST' })).status).toBe(202);
     await page.getByRole('heading', { name: 'The job was canceled' }).waitFor();
     expect(errors).toEqual([]);
