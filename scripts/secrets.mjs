@@ -1,4 +1,4 @@
-// Writes the secrets that docker-compose.yml reads into ./secrets. What is there already is kept.
+// Writes the secrets that docker-compose.yml reads into ./secrets. What is there already is kept, but for the rights of Redis' users.
 // Usage: node scripts/secrets.mjs [folder]
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,8 @@ for (const [name, make] of Object.entries(contents)) {
     process.stdout.write(`written: ${path}\n`);
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
-    process.stdout.write(`kept: ${path}\n`);
+    const updated = name === 'redis-users.acl' && updateRedisUsers(path);
+    process.stdout.write(`${updated ? 'updated' : 'kept'}: ${path}\n`);
   }
 }
 
@@ -38,6 +39,23 @@ function redisUsers() {
   return readFileSync(join(root, 'docs', 'redis-users.acl'), 'utf8')
     .trim()
     .replace('>PASSWORD', `#${hash}`);
+}
+
+/**
+ * Corrects a file that an older version wrote: with `user default off` alone Redis drops transactions while it loads its append-only file.
+ * Returns whether something was wrong. The file keeps its inode, since compose mounts it.
+ */
+function updateRedisUsers(path) {
+  const text = readFileSync(path, 'utf8');
+  const [, keys = '~{slipway}:*'] = /^user slipway .*?(~\S+)/m.exec(text) ?? [];
+  const updated = text
+    .replace(/^user default off[ \t]*$/m, `user default off ${keys} +@write`)
+    .replace(/^user slipway (?!.*\+acl\|getuser).*$/m, (line) => `${line} +acl|getuser`);
+  if (updated === text) return false;
+  chmodSync(path, 0o644);
+  writeFileSync(path, updated);
+  chmodSync(path, 0o444);
+  return true;
 }
 
 /** A private key that builders open build secrets with: its 32 bytes in base64. They hand out the public one themselves. */

@@ -36,7 +36,7 @@ async function startStrictRedis() {
   const port = await freePort();
   const redis = await startTlsRedis({
     ...{ folder: folder.path, port, authority },
-    settings: { aclfile: aclFile, 'maxmemory-policy': 'noeviction' },
+    settings: { aclfile: aclFile },
   });
   cleanups.defer('redis', () => redis.stop());
   const url = `rediss://127.0.0.1:${port}`;
@@ -101,6 +101,16 @@ test('a job is done over TLS with the documented user, who is refused nothing th
   }
   const operator = connectAs('operator', 'operator');
   expect(await operator.acl('LOG')).toEqual([]);
+});
+
+test('the user sees what the default user may do, who may write the keys of the installation and do nothing else', async () => {
+  const user = connectAs('slipway', password);
+  const said = (await user.call('ACL', 'GETUSER', 'default')) as unknown[];
+  const field = (name: string) => said[said.indexOf(name) + 1];
+  expect(field('flags')).toEqual(['off']);
+  expect(field('passwords')).toEqual([]);
+  expect(field('commands')).toBe('-@all +@write');
+  expect(field('keys')).toBe('~{slipway}:*');
 });
 
 test('the user reaches no other keys, and nothing that runs the server', async () => {

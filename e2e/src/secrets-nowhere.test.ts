@@ -18,7 +18,6 @@ let receiver: Receiver;
 beforeAll(async () => {
   receiver = await startReceiver();
   fleet = await startFleet({
-    appendOnly: true,
     replicas: [{ slots: 2 }],
     workers: 1,
     env: {

@@ -80,6 +80,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         logFile: join(folder.path, 'logs', `${name.replace(' ', '-')}.log`),
         env: {
           REDIS_URL: part('redis').address,
+          REDIS_PASSWORD_FILE: join(folder.path, 'secrets', 'redis-password'),
           BLOB_STORE: pathToFileURL(join(folder.path, 'blobs')).href,
           PAYLOAD_SECRET_FILE: join(folder.path, 'secrets', 'payload-secret'),
           EGRESS_ALLOW: '127.0.0.0/8',

@@ -1,5 +1,11 @@
 import { connect } from 'node:net';
-import { type CertificateAuthority, findTool, type ProcessHandle, startProcess } from '@slipway/local';
+import {
+  type CertificateAuthority,
+  findTool,
+  type ProcessHandle,
+  shippedRedisArguments,
+  startProcess,
+} from '@slipway/local';
 
 interface TlsRedisOptions {
   /** Where it writes. */
@@ -10,12 +16,12 @@ interface TlsRedisOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** A Redis that speaks TLS alone, and asks for client certificates. */
+/** Starts a Redis as docker-compose.yml does, but for its users; it speaks TLS alone and asks for client certificates. */
 export async function startTlsRedis(options: TlsRedisOptions): Promise<ProcessHandle> {
   const { folder, port, authority } = options;
   const server = await authority.issue('redis');
   const settings = {
-    ...{ port: '0', 'tls-port': String(port), bind: '127.0.0.1', dir: folder, save: '' },
+    ...{ port: '0', 'tls-port': String(port), bind: '127.0.0.1', dir: folder },
     ...{ 'tls-cert-file': server.certFile, 'tls-key-file': server.keyFile },
     ...{ 'tls-ca-cert-file': authority.caFile, 'tls-auth-clients': 'yes' },
     ...options.settings,
@@ -23,7 +29,10 @@ export async function startTlsRedis(options: TlsRedisOptions): Promise<ProcessHa
   return await startProcess({
     name: 'redis',
     command: findTool('redis-server') ?? 'redis-server',
-    args: Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]),
+    args: [
+      ...(await shippedRedisArguments()),
+      ...Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]),
+    ],
     ready: () => accepts(port),
   });
 }

@@ -48,7 +48,7 @@ export async function inArena(
   try {
     const worker = { ...(chaos.quick && quickLocks), ...options.env?.worker };
     const env = { ...options.env, worker };
-    fleet = await startFleet({ appendOnly: true, seed: chaos.seed, ...options, env });
+    fleet = await startFleet({ seed: chaos.seed, ...options, env });
     const { note } = chaos;
     const ledger = new Ledger({ fleet, receiver, note });
     const random = seededRandom(String(chaos.seed));

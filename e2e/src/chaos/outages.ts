@@ -34,13 +34,17 @@ export async function breakRedis({ redis }: Fleet, { how, ms }: Outage): Promise
   }
 }
 
-/** One inline command on a connection of its own, until it is answered. */
+/** Sends one inline command over a connection of its own and waits until it is answered. */
 function command(url: string, line: string): Promise<void> {
+  const { port, username, password } = new URL(url);
   return new Promise((resolve, reject) => {
-    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1' }, () =>
-      socket.write(`${line}\r\n`),
+    const socket = connect({ port: Number(port), host: '127.0.0.1' }, () =>
+      socket.write(`AUTH ${username} ${password}\r\n${line}\r\n`),
     );
-    socket.once('data', () => {
+    let answers = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      answers += text;
+      if (answers.split('\r\n').length <= 2) return;
       socket.destroy();
       resolve();
     });

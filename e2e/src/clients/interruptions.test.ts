@@ -17,7 +17,7 @@ let payloadSecret: string;
 beforeAll(async () => {
   const faults = [{ fault: 'slow', image: `^${slow}/`, factor: 6 }] as const;
   fleet = await startFleet({
-    ...{ replicas: [{ slots: 4 }], workers: 1, durations: { meanMs, sigma: 0 }, appendOnly: true },
+    ...{ replicas: [{ slots: 4 }], workers: 1, durations: { meanMs, sigma: 0 } },
     env: { api: { SHUTDOWN_GRACE_MS: '1500' } },
   });
   await setFaults(replica().url, [...faults]);

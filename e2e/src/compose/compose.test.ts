@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -312,11 +312,28 @@ test('the secrets are written once, behind a folder that only their owner can en
   const hash = createHash('sha256')
     .update(first[2]?.trim() ?? '')
     .digest('hex');
-  expect(first[4]).toContain('user default off');
+  expect(first[4]).toContain('user default off ~{slipway}:* +@write\n');
   expect(first[4]).toContain(`user slipway on #${hash} `);
   expect(first[5]).toMatch(/^[0-9a-f]{64}\n$/);
   expect(new Set(first).size).toBe(6);
   expect((await stat(secrets)).mode & 0o777).toBe(0o700);
   await run();
   expect(await read()).toEqual(first);
+
+  // A file of an older version, with a prefix and a user of its own.
+  const users = join(secrets, 'redis-users.acl');
+  const older = (first[4] ?? '')
+    .replace(' ~{slipway}:* +@write', '')
+    .replaceAll('{slipway}', '{mine}')
+    .replace(' +acl|getuser', '')
+    .concat('user root on >root ~* &* +@all\n');
+  await chmod(users, 0o644);
+  await writeFile(users, older);
+  await run();
+  const updated = await readFile(users, 'utf8');
+  expect(updated).toContain('user default off ~{mine}:* +@write\n');
+  expect(updated).toMatch(/^user slipway .* ~\{mine\}:\* .* \+acl\|getuser$/m);
+  expect(updated).toContain('user root on >root ~* &* +@all\n');
+  await run();
+  expect(await readFile(users, 'utf8')).toBe(updated);
 });

@@ -129,13 +129,9 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
   });
 
   test('all start as in docker-compose.yml, as a user without rights, and answer their health checks', async () => {
-    const redis = stopLater(await startRedis({ dir: folder, appendOnly: true }));
-    const users = (await readFile(join(folder, 'secrets/redis-users.acl'), 'utf8')).trim().split('\n');
-    // That of everybody is switched off last, since these commands are its own.
-    for (const user of users.reverse()) {
-      const rule = user.trim().split(' ').slice(1);
-      await promisify(execFile)('redis-cli', ['-e', '-p', String(redis.port), 'acl', 'setuser', ...rule]);
-    }
+    const users = { aclFile: join(folder, 'secrets/redis-users.acl'), user: 'slipway' };
+    const password = (await readFile(join(folder, 'secrets/redis-password'), 'utf8')).trim();
+    const redis = stopLater(await startRedis({ dir: folder, users: { ...users, password } }));
     const redisUrl = `redis://slipway@127.0.0.1:${redis.port}`;
     const engine = join(folder, 'engine');
     stopLater(await startBuildkitd({ dir: engine, insecureRegistries: [registry.host] }));

@@ -4,6 +4,7 @@ export { freePort } from './free-port.js';
 export { type ProcessExit, type ProcessHandle, type ProcessOptions, startProcess } from './process.js';
 export { type RedisHandle, type RedisOptions, startRedis } from './redis.js';
 export { type RegistryHandle, type RegistryOptions, startRegistry } from './registry.js';
+export { type RedisUsers, type ShippedUsers, shippedRedisArguments, shippedUsers } from './shipped.js';
 export type {
   EngineName,
   PartFailure,

@@ -6,6 +6,7 @@ import { startBuildkitd } from './buildkitd.js';
 import { freePort, onFreePort } from './free-port.js';
 import { startRedis } from './redis.js';
 import { startRegistry } from './registry.js';
+import { shippedUsers } from './shipped.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { findTool } from './tools.js';
 
@@ -47,16 +48,33 @@ test('a temporary folder is removed with what is in it, once or twice', async ()
   expect(existsSync(own.path)).toBe(false);
 });
 
-test('Redis keeps its data from one run to the next when asked', async () => {
+test('Redis runs as it ships: it keeps its data from one run to the next, and answers nobody without the password', async () => {
   const dir = folder.path;
-  const first = await startRedis({ dir, appendOnly: true });
-  expect(await command(first.port, 'SET slipway up')).toBe('+OK');
-  expect(await command(first.port, 'CONFIG GET maxmemory-policy')).toContain('noeviction');
+  const users = await shippedUsers({ folder: dir, administrator: true });
+  const first = await startRedis({ dir, users });
+  const { username, password } = new URL(first.url);
+  const ask = (port: number, line: string) => command(port, `AUTH ${username} ${password}`, line);
+  expect(await command(first.port, 'GET {slipway}:x')).toMatch(/^-NOAUTH/);
+  // A transaction is checked against the default user while it is read from the file.
+  expect(await ask(first.port, 'MULTI\r\nSET {slipway}:x up\r\nSET {slipway}:y up\r\nEXEC')).toContain('+OK');
+  for (const [name, value] of [
+    ['maxmemory-policy', 'noeviction'],
+    ['appendonly', 'yes'],
+    ['appendfsync', 'always'],
+  ])
+    expect(await ask(first.port, `CONFIG GET ${name}`)).toContain(value);
   await first.stop();
   await first.stop();
-  const second = await startRedis({ dir, appendOnly: true });
-  expect(await command(second.port, 'GET slipway')).toContain('up');
+  expect((await shippedUsers({ folder: dir, administrator: true })).password).toBe(password);
+  const second = await startRedis({ dir, users });
+  expect(await ask(second.port, 'GET {slipway}:y')).toContain('up');
   await second.stop();
+});
+
+test('a Redis without users keeps nothing', async () => {
+  const redis = await startRedis();
+  expect(await command(redis.port, 'CONFIG GET appendonly')).toContain('no');
+  await redis.stop();
 });
 
 const hasRegistry = process.env.CI !== undefined || findTool('docker-registry') !== undefined;
@@ -82,13 +100,16 @@ describe.runIf(canRunBuildkitd)('buildkitd', () => {
   });
 });
 
-function command(port: number, line: string): Promise<string> {
+/** Sends lines over a connection of its own and returns what it is answered. */
+function command(port: number, ...lines: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(`${line}\r\n`));
-    socket.once('data', (chunk) => {
-      socket.destroy();
-      resolve(chunk.toString().trim());
+    const socket = connect({ port, host: '127.0.0.1' }, () =>
+      socket.write(`${[...lines, 'QUIT'].join('\r\n')}\r\n`),
+    );
+    let answers = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      answers += text;
     });
-    socket.once('error', reject);
+    socket.once('end', () => resolve(answers)).once('error', reject);
   });
 }

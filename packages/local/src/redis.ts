@@ -1,6 +1,7 @@
 import { onFreePort } from './free-port.js';
 import { tcpAnswers } from './probe.js';
 import { type ProcessHandle, startProcess } from './process.js';
+import { type RedisUsers, shippedRedisArguments } from './shipped.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { requireTool } from './tools.js';
 
@@ -8,38 +9,37 @@ export interface RedisOptions {
   /** Where its data lives. Left out: a temporary folder, removed when it is stopped. */
   readonly dir?: string;
   readonly port?: number;
-  /** Keeps every write in an append-only file, synced each second. Default false: nothing is kept. */
-  readonly appendOnly?: boolean;
+  /** Its users. With them it is started as docker-compose.yml starts it; without them there are none and nothing is kept. */
+  readonly users?: RedisUsers;
   readonly logFile?: string;
   /** Aborting it while this gets ready ends it. */
   readonly signal?: AbortSignal;
 }
+
+const unkept = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
 
 export interface RedisHandle extends ProcessHandle {
   readonly url: string;
   readonly port: number;
 }
 
-/** A Redis server of its own on 127.0.0.1, with `noeviction`, answering PING. */
+/** Starts a Redis server on 127.0.0.1 and waits until it answers PING, which it does once it has loaded its data. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisHandle> {
   const command = requireTool('redis-server');
   const temporary = options.dir === undefined ? await temporaryFolder() : undefined;
   const dir = options.dir ?? temporary?.path ?? '';
-  const settings = (port: number) => ({
-    port: String(port),
-    bind: '127.0.0.1',
-    dir,
-    save: '',
-    appendonly: options.appendOnly ? 'yes' : 'no',
-    'maxmemory-policy': 'noeviction',
-  });
+  const { users } = options;
+  const settings = users ? [...(await shippedRedisArguments()), '--aclfile', users.aclFile] : unkept;
+  const [request, answer] = users
+    ? [`AUTH ${users.user} ${users.password}\r\nPING\r\n`, '+OK\r\n+PONG']
+    : ['PING\r\n', '+PONG'];
   try {
     return await onFreePort(options.port, async (port) => {
       const handle = await startProcess({
         name: 'redis',
         command,
-        args: Object.entries(settings(port)).flatMap(([key, value]) => [`--${key}`, value]),
-        ready: () => tcpAnswers(port, 'PING\r\n', '+PONG'),
+        args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...settings],
+        ready: () => tcpAnswers(port, request, answer),
         ...(options.logFile && { logFile: options.logFile }),
         ...(options.signal && { signal: options.signal }),
       });
@@ -47,7 +47,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisHandl
         await handle.stop(stopOptions);
         await temporary?.remove();
       };
-      return { ...handle, stop, port, url: `redis://127.0.0.1:${port}` };
+      const credentials = users ? `${users.user}:${users.password}@` : '';
+      return { ...handle, stop, port, url: `redis://${credentials}127.0.0.1:${port}` };
     });
   } catch (error) {
     await temporary?.remove();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 /** Where everything lies in the data folder. */
 export interface Layout {
+  readonly secrets: string;
   readonly logs: string;
   readonly redis: string;
   readonly registry: string;
@@ -34,6 +35,7 @@ export async function prepareLayout(dir: string): Promise<Layout> {
   // Any 32 bytes are a private key of Curve25519 (RFC 7748).
   await secretFile({ path: buildSecretsKeyFile, make: () => randomBytes(32).toString('base64') });
   return {
+    secrets,
     logs: await folder('logs'),
     redis: await folder('redis'),
     registry: await folder('registry'),

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { onFreePort } from '../free-port.js';
 import { httpAnswers } from '../probe.js';
 import { type ProcessHandle, startProcess } from '../process.js';
+import { shippedHeap } from '../shipped.js';
 import { toolPath } from '../tools.js';
 import type { ServiceName } from './options.js';
 
@@ -22,11 +23,12 @@ export interface ServiceHandle extends ProcessHandle {
   readonly url: string;
 }
 
-/** A service of this checkout, as compiled, listening on 127.0.0.1 and ready. */
-export function startService(options: ServiceOptions): Promise<ServiceHandle> {
+/** Starts a service of this checkout, as compiled, on 127.0.0.1, with the heap that docker-compose.yml gives it, and waits until it is ready. */
+export async function startService(options: ServiceOptions): Promise<ServiceHandle> {
   const { service, name = service, env, logFile, signal } = options;
   const main = fileURLToPath(new URL(`../../../../services/${service}/dist/main.js`, import.meta.url));
-  return onFreePort(options.port, async (port) => {
+  const heap = await shippedHeap(service);
+  return await onFreePort(options.port, async (port) => {
     const url = `http://127.0.0.1:${port}`;
     const handle = await startProcess({
       name,
@@ -37,6 +39,7 @@ export function startService(options: ServiceOptions): Promise<ServiceHandle> {
         PATH: toolPath(),
         // One port for several processes would not do.
         METRICS_PORT: '',
+        NODE_OPTIONS: heap,
         BIND_HOST: '127.0.0.1',
         PORT: String(port),
         ...env,

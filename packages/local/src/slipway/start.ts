@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { startBuildkitd } from '../buildkitd.js';
 import { startRedis } from '../redis.js';
 import { startRegistry } from '../registry.js';
+import { shippedUsers } from '../shipped.js';
 import { chooseEngine, type EngineChoice } from './engine.js';
 import { type Layout, prepareLayout } from './layout.js';
 import type { ServiceName, Slipway, SlipwayOptions } from './options.js';
@@ -47,12 +48,13 @@ interface Plan {
 
 async function startAll(plan: Plan): Promise<{ url: string; registry: string }> {
   const { options, layout, parts } = plan;
+  const users = await shippedUsers({ folder: layout.secrets });
   parts.stage();
   const [redis, registry] = await all([
     parts.start({
       name: 'redis',
-      start: (common) => startRedis({ dir: layout.redis, appendOnly: true, ...common }),
-      address: (handle) => handle.url,
+      start: (common) => startRedis({ dir: layout.redis, users, ...common }),
+      address: ({ port }) => users.env(port).REDIS_URL,
     }),
     parts.start({
       name: 'registry',
@@ -70,7 +72,7 @@ async function startAll(plan: Plan): Promise<{ url: string; registry: string }> 
   parts.stage();
   const slots = options.slots ?? 2;
   const store = {
-    REDIS_URL: redis.url,
+    ...users.env(redis.port),
     BLOB_STORE: pathToFileURL(layout.blobs).href,
     EGRESS_ALLOW: ownMachine,
   };

@@ -22,8 +22,6 @@ export interface FleetOptions {
   readonly apis?: number;
   /** Default 2. */
   readonly workers?: number;
-  /** Whether Redis keeps its data over a restart. Default false. */
-  readonly appendOnly?: boolean;
   /** Of the draws of faults. Default 1. */
   readonly seed?: number;
   /** Settings besides those that are decided here. */
@@ -41,6 +39,7 @@ export interface Fleet {
   readonly replicas: readonly Member[];
   readonly apis: readonly Member[];
   readonly workers: readonly Member[];
+  /** Of an administrator. The services connect as the user of docs/redis-users.acl. */
   readonly redisUrl: string;
   readonly redisPrefix: string;
   /** `file://…` */

@@ -4,7 +4,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { startProcess, startRedis, startService, temporaryFolder } from '@slipway/local';
+import {
+  type ShippedUsers,
+  shippedUsers,
+  startProcess,
+  startRedis,
+  startService,
+  temporaryFolder,
+} from '@slipway/local';
 import { type ApiCalls, createApiCalls } from './api-calls.js';
 import { type Member, startMember } from './member.js';
 import type { Fleet, FleetOptions, ReplicaOptions } from './options.js';
@@ -38,12 +45,14 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     return started;
   };
   try {
+    const users = await shippedUsers({ folder: folder.path, administrator: true });
     const place = { folder: folder.path, payloadSecret: secret(), token: secret(), options };
     await mkdir(join(folder.path, 'logs'));
     await mkdir(join(folder.path, 'redis'));
-    const [redis] = (await stage([redisMember(place)])) as [Member];
+    const redisPort = await lastingPort();
+    const [redis] = (await stage([redisMember(place, users, redisPort)])) as [Member];
     const shared = {
-      REDIS_URL: redis.url,
+      ...users.env(redisPort),
       REDIS_PREFIX: redisPrefix,
       BLOB_STORE: pathToFileURL(join(folder.path, 'blobs')).href,
       PAYLOAD_SECRET: place.payloadSecret,
@@ -98,16 +107,15 @@ const secret = () => randomBytes(24).toString('base64url');
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
 const logFile = (place: Place, name: string) => join(place.folder, 'logs', `${name.replace(' ', '-')}.log`);
 
-async function redisMember(place: Place): Promise<Member> {
-  const port = await lastingPort();
-  return startMember({
+async function redisMember(place: Place, users: ShippedUsers, port: number): Promise<Member> {
+  return await startMember({
     name: 'redis',
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${users.user}:${users.password}@127.0.0.1:${port}`,
     start: () =>
       startRedis({
         port,
         dir: join(place.folder, 'redis'),
-        appendOnly: place.options.appendOnly ?? false,
+        users,
         logFile: logFile(place, 'redis'),
       }),
   });

@@ -1,0 +1,62 @@
+import { type Fleet, startFleet } from '@slipway/simulator';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+let fleet: Fleet;
+beforeAll(async () => {
+  // Builds that outlast the test: what is lost cannot have ended before.
+  fleet = await startFleet({
+    ...{ replicas: [{ slots: 2 }], workers: 1 },
+    durations: { meanMs: 600_000, sigma: 0 },
+  });
+});
+afterAll(() => fleet?.stop());
+
+const call = async (path: string, json?: object) => {
+  const answer = await fleet.calls.call(path, { ...(json && { method: 'POST', json }), timeoutMs: 20_000 });
+  return {
+    status: answer.status,
+    body: answer.body as { id: string; state: string; jobs: { id: string }[] },
+  };
+};
+
+/** Submits jobs and a batch, and returns the ids of all jobs that were acknowledged. */
+async function submit(round: string): Promise<string[]> {
+  const spec = (name: string) => ({
+    ...{ image: `registry.test/restart/${round}-${name}:1`, function: `${round}-${name}` },
+    source: { digest: fleet.source },
+  });
+  const alone = await Promise.all(
+    Array.from({ length: 20 }, async (_, at) => {
+      const { status, body } = await call('/v1/jobs', spec(`alone-${at}`));
+      expect(status).toBe(202);
+      return body.id;
+    }),
+  );
+  const batch = await call('/v1/batches', {
+    items: Array.from({ length: 20 }, (_, at) => spec(`batch-${at}`)),
+  });
+  expect(batch.status).toBe(202);
+  const listed = await call(`/v1/jobs?batch=${batch.body.id}&limit=100`);
+  expect(listed.body.jobs).toHaveLength(20);
+  return [...alone, ...listed.body.jobs.map(({ id }) => id)];
+}
+
+async function lost(ids: readonly string[]): Promise<string[]> {
+  const answers = await Promise.all(ids.map(async (id) => ({ id, ...(await call(`/v1/jobs/${id}`)) })));
+  return answers.flatMap(({ id, status }) => (status === 200 ? [] : [`${id} ${status}`]));
+}
+
+test.each(['SIGKILL', 'SIGTERM'] as const)(
+  'every acknowledged job outlives a restart of Redis with the shipped users and append-only file: %s',
+  { timeout: 120_000 },
+  async (signal) => {
+    const ids = await submit(signal.toLowerCase());
+    fleet.redis.kill(signal);
+    await fleet.redis.ended();
+    await fleet.redis.start();
+    await expect
+      .poll(async () => (await call('/readyz')).status, { timeout: 60_000, interval: 200 })
+      .toBe(200);
+    expect(await lost(ids)).toEqual([]);
+  },
+);
