@@ -36,7 +36,11 @@ export interface paths {
         get: operations["getJob"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Remove the record of a job that cannot be read
+         * @description For an operator, of any tenant. A job that has not ended is canceled. A record that can be read is refused: it goes with its age.
+         */
+        delete: operations["removeJob"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1109,7 +1113,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal";
             detail: string;
             remedy: string;
             errors?: {
@@ -1426,7 +1430,7 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal");
+            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal");
             detail?: string;
         };
         JobResult: {
@@ -1443,7 +1447,7 @@ export interface components {
              * @description A code of docs/errors.md
              * @enum {string}
              */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal";
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
@@ -2848,7 +2852,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3008,7 +3012,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3141,7 +3145,132 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `redis_full`: Redis has no memory left */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthorized`: A valid bearer token is required */
+            401: {
+                headers: {
+                    /** @description Bearer (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: The token does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_slow`: The headers of the request did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `record_readable`: The record can be read */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_invalid`: The request does not fit its schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers of the request are larger than allowed */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3289,7 +3418,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3430,7 +3559,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3583,7 +3712,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3710,7 +3839,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3828,7 +3957,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3989,7 +4118,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4117,7 +4246,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4247,7 +4376,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4388,7 +4517,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4551,7 +4680,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4675,7 +4804,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4803,7 +4932,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4929,7 +5058,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5088,7 +5217,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5205,7 +5334,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5330,7 +5459,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5488,7 +5617,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5604,7 +5733,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5722,7 +5851,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5883,7 +6012,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6011,7 +6140,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6124,7 +6253,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6242,7 +6371,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6394,7 +6523,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6519,7 +6648,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6635,7 +6764,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6784,7 +6913,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6945,7 +7074,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7086,7 +7215,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7216,7 +7345,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7377,7 +7506,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7498,7 +7627,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7623,7 +7752,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7764,7 +7893,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7871,7 +8000,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8010,7 +8139,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8149,7 +8278,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8254,7 +8383,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8371,7 +8500,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8498,7 +8627,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8603,7 +8732,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8721,7 +8850,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8846,7 +8975,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9004,7 +9133,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9129,7 +9258,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9254,7 +9383,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9381,7 +9510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9507,7 +9636,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9627,7 +9756,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9774,7 +9903,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9899,7 +10028,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10024,7 +10153,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10169,7 +10298,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10252,7 +10381,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal`: Something went wrong on our side */
+            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;

@@ -24,6 +24,7 @@ import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { measureCertificates, measureProcess, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { createBuildQueues, createSender } from '@slipway/shared/queues';
+import { CountedFaults } from '@slipway/shared/records';
 import { connectRedis, RedisTls, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKeys } from '@slipway/shared/signing';
@@ -105,15 +106,17 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     logger,
   });
   cleanups.defer('git', () => git.close());
+  const faults = new CountedFaults({ registry, logger });
   const builds = createBuildQueues({ redis, keys });
   const onReleased = (jobs: readonly DispatchJob[]) => void dispatch(jobs);
-  const store = new JobStore({ redis, keys, onReleased, tracing });
-  const batches = new BatchStore({ redis, keys, onReleased, tracing });
+  const store = new JobStore({ redis, keys, faults, onReleased, tracing });
+  const batches = new BatchStore({ redis, keys, faults, onReleased, tracing });
   const dispatch = createDispatcher({ store, builds, logger });
   const deliveryQueue = createSender({ queue: 'deliveries', redis, keys });
   const deliveries: DeliveryStore = new DeliveryStore({
     redis,
     keys,
+    faults,
     onMade: (ready) => void dispatchDeliveries(ready),
   });
   const dispatchDeliveries = createDeliveryDispatcher({ deliveries, queue: deliveryQueue, logger });
@@ -128,14 +131,15 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   const sealingKey = deriveKeys(config, 'callback secrets');
   const stopping = new AbortController();
   const closing = new AbortController();
-  const tenants = new TenantStore({ redis, keys });
-  const tokens = new TokenStore({ redis, keys });
+  const tenants = new TenantStore({ redis, keys, faults });
+  const tokens = new TokenStore({ redis, keys, faults });
   const payloadSecrets = new PayloadSecretStore({
     redis,
     keys,
+    faults,
     sealingKey: deriveKeys(config, 'payload secrets'),
   });
-  const webhooks = new EndpointStore({ redis, keys, sealingKey });
+  const webhooks = new EndpointStore({ redis, keys, faults, sealingKey });
   const directory = new Directory({
     tenants,
     tokens,
@@ -184,8 +188,8 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     pools: new KnownPools({ registry: replicas, now: () => performance.now() }),
     sources,
     git,
-    templates: new TemplateStore({ redis, keys }),
-    functions: new FunctionStore({ redis, keys }),
+    templates: new TemplateStore({ redis, keys, faults }),
+    functions: new FunctionStore({ redis, keys, faults }),
     uses: claims,
     webhooks,
     deliveries,

@@ -16,6 +16,7 @@ import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { measureCertificates, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { createBuildQueues, createSender } from '@slipway/shared/queues';
+import { CountedFaults } from '@slipway/shared/records';
 import { connectRedis, RedisTls, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKeys, webhookSecrets } from '@slipway/shared/signing';
@@ -87,21 +88,23 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
   const probe = connect('probe', 'request');
   const blobs = await openBlobStore(config.blobStore);
   const sources = cacheSources({ sources: createSourceReader({ blobs }) });
+  const faults = new CountedFaults({ registry: metricsRegistry, logger });
   const { quarantineAfter, queueTimeoutMs } = config;
   const builds = createBuildQueues({ redis, keys });
   const store: JobStore = new JobStore({
     redis,
     keys,
+    faults,
     quarantineAfter,
     queueTimeoutMs,
     onReleased: (jobs) => void dispatch(jobs),
   });
   const dispatch = createDispatcher({ store, builds, logger });
-  const batches = new BatchStore({ redis, keys });
+  const batches = new BatchStore({ redis, keys, faults });
   const deliveryQueue = createSender({ queue: 'deliveries', redis, keys });
-  const deliveries = new DeliveryStore({ redis, keys });
+  const deliveries = new DeliveryStore({ redis, keys, faults });
   const sealingKey = deriveKeys(config, 'callback secrets');
-  const endpoints = new EndpointStore({ redis, keys, sealingKey });
+  const endpoints = new EndpointStore({ redis, keys, faults, sealingKey });
   const registry = new ReplicaRegistry({ redis, keys });
   const discovery = new Discovery({ builders: config.builders, registry, logger });
   const subscriber = connect('subscriber');
@@ -172,7 +175,12 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
           new Resealing({
             stores: [
               endpoints,
-              new PayloadSecretStore({ redis, keys, sealingKey: deriveKeys(config, 'payload secrets') }),
+              new PayloadSecretStore({
+                redis,
+                keys,
+                faults,
+                sealingKey: deriveKeys(config, 'payload secrets'),
+              }),
             ],
             logger,
           }),

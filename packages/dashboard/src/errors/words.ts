@@ -98,5 +98,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   redis_unavailable: {"title":"Redis does not answer","remedy":"Try again in a few seconds."},
   redis_full: {"title":"Redis has no memory left","remedy":"Give Redis more memory, or keep less (`RETENTION_JOBS`, `RETENTION_DAYS`)."},
   storage_full: {"title":"The blob store has no room","remedy":"Free space in the blob store."},
+  record_unreadable: {"title":"A record in Redis cannot be read","remedy":"An operator finishes the rollout of a newer version, or removes the record (`docs/operations.md`, \"Records that cannot be read\")."},
+  record_readable: {"title":"The record can be read","remedy":"Only a record that cannot be read is removed this way. Cancel the job instead."},
   internal: {"title":"Something went wrong on our side","remedy":"Try again; if it stays, report it."},
 };

@@ -391,6 +391,18 @@ const errorTable = {
     'The blob store has no room',
     'Free space in the blob store.',
   ),
+  record_unreadable: row(
+    'operator',
+    'backoff',
+    500,
+    'A record in Redis cannot be read',
+    'An operator finishes the rollout of a newer version, or removes the record (`docs/operations.md`, "Records that cannot be read").',
+  ),
+  record_readable: user(
+    409,
+    'The record can be read',
+    'Only a record that cannot be read is removed this way. Cancel the job instead.',
+  ),
   internal: row(
     'system',
     'backoff',

@@ -10,6 +10,8 @@ export function parseEvents(
     const fields = new Map<string, string>();
     for (let at = 0; at + 1 < flat.length; at += 2) fields.set(flat[at] as string, flat[at + 1] as string);
     const [type, batchId, at] = [fields.get('type'), fields.get('batch'), Number(fields.get('at'))];
+    // A damaged entry can be told of to nobody.
+    if (!Number.isFinite(at)) return [];
     if (type === 'batch.finished') return { kind: 'batch', position, type, batchId: batchId ?? '', at };
     if (type === 'builder.circuit_opened' || type === 'builder.circuit_closed') {
       return { kind: 'builder', position, type, replica: fields.get('replica') ?? '', at };

@@ -1,4 +1,5 @@
 import type { FunctionView, JobResult, JobSpec } from '../contracts/index.js';
+import { type Fields, listField, objectField, timeField } from '../records/index.js';
 
 /** What is known of a function. Times are milliseconds since the epoch. */
 export interface FunctionRecord {
@@ -23,31 +24,28 @@ interface BuiltFunction {
   readonly baseImages: readonly string[];
 }
 
-/** Reads the fields of the hash; undefined when there is no such record. */
-export function parseFunction(
-  name: string,
-  fields: Readonly<Record<string, string>>,
-): FunctionRecord | undefined {
-  const { spec, job, updated_at } = fields;
+/** Returns the record of the fields of the hash; undefined when there is none. Throws when it cannot be read. */
+export function parseFunction(name: string, fields: Fields): FunctionRecord | undefined {
+  const { spec, job } = fields;
   if (spec === undefined) return undefined;
   return {
     name,
-    spec: withoutCallback(JSON.parse(spec) as JobSpec),
+    spec: withoutCallback(objectField<JobSpec>(fields, 'spec')),
     job,
-    updatedAt: Number(updated_at),
+    updatedAt: timeField(fields, 'updated_at'),
     built: parseBuilt(fields),
   };
 }
 
-function parseBuilt(fields: Readonly<Record<string, string>>): BuiltFunction | undefined {
-  const { built_job, built_at, built_result, built_spec, built_base_images = '[]' } = fields;
+function parseBuilt(fields: Fields): BuiltFunction | undefined {
+  const { built_job, built_result, built_spec } = fields;
   if (built_job === undefined || built_result === undefined || built_spec === undefined) return undefined;
   return {
     job: built_job,
-    at: Number(built_at),
-    result: JSON.parse(built_result) as JobResult,
-    spec: withoutCallback(JSON.parse(built_spec) as JobSpec),
-    baseImages: JSON.parse(built_base_images) as string[],
+    at: timeField(fields, 'built_at'),
+    result: objectField<JobResult>(fields, 'built_result'),
+    spec: withoutCallback(objectField<JobSpec>(fields, 'built_spec')),
+    baseImages: listField<string>(fields, 'built_base_images'),
   };
 }
 

@@ -1,4 +1,11 @@
 import type { JobSpec } from '../contracts/index.js';
+import {
+  noRecordFaults,
+  type RecordFaults,
+  readRecord,
+  readRecords,
+  schemaVersions,
+} from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import { type FunctionRecord, parseFunction } from './function-record.js';
 import { type FunctionHistory, readHistory } from './history.js';
@@ -6,6 +13,8 @@ import { type FunctionHistory, readHistory } from './history.js';
 interface FunctionStoreOptions {
   readonly redis: Redis;
   readonly keys: Keys;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
 }
 
 interface WalkOptions {
@@ -22,14 +31,23 @@ const run = 200;
 export class FunctionStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #faults: RecordFaults;
 
-  constructor({ redis, keys }: FunctionStoreOptions) {
+  constructor({ redis, keys, faults = noRecordFaults }: FunctionStoreOptions) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#faults = faults;
   }
 
   async get(tenant: string, name: string): Promise<FunctionRecord | undefined> {
-    return parseFunction(name, await this.#redis.hgetall(this.#keys.function(tenant, name)));
+    const reply = this.#redis.hgetall(this.#keys.function(tenant, name));
+    return await readRecord({
+      kind: 'function',
+      id: name,
+      reply,
+      parse: parseFunction,
+      faults: this.#faults,
+    });
   }
 
   /** Those of the names that are there, in the order given. */
@@ -44,11 +62,8 @@ export class FunctionStore {
   async #getRun(tenant: string, names: readonly string[]): Promise<FunctionRecord[]> {
     const pipeline = this.#redis.pipeline();
     for (const name of names) pipeline.hgetall(this.#keys.function(tenant, name));
-    const replies = (await pipeline.exec()) ?? [];
-    return replies.flatMap(([error, fields], at) => {
-      if (error) throw error;
-      return parseFunction(names[at] as string, fields as Record<string, string>) ?? [];
-    });
+    const replies = await pipeline.exec();
+    return readRecords({ kind: 'function', ids: names, replies, parse: parseFunction, faults: this.#faults });
   }
 
   /** How the last jobs of each ended, newest first, in the order given; all of it is asked for at once. */
@@ -81,7 +96,11 @@ export class FunctionStore {
     const { callback: _callback, ...kept } = spec;
     const replies = await this.#redis
       .multi()
-      .hset(this.#keys.function(tenant, name), 'spec', JSON.stringify(kept), 'updated_at', Date.now())
+      .hset(this.#keys.function(tenant, name), {
+        schema: schemaVersions.function,
+        spec: JSON.stringify(kept),
+        updated_at: Date.now(),
+      })
       .zadd(this.#keys.functions(tenant), 0, name)
       .exec();
     return replies?.[1]?.[1] === 1;

@@ -1,4 +1,5 @@
-import type { FunctionView, JobResult, JobState } from '../contracts/index.js';
+import { type FunctionView, type JobResult, type JobState, jobStates } from '../contracts/index.js';
+import { objectField, timeField, wordField } from '../records/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
 
 export type FunctionHistory = NonNullable<FunctionView['history']>;
@@ -51,15 +52,34 @@ export async function readHistory(options: HistoryOptions): Promise<FunctionHist
   const { redis, keys, tenant, name, limit } = options;
   const args = [keys.base, tenant, limit, mostLookedAt];
   const rows = await historyScript.run(redis, [keys.index(`function:${name}`)], args);
-  return (rows as Row[]).map(toEntry);
+  return (rows as Row[]).flatMap((row) => toEntry(row) ?? []);
 }
 
-function toEntry([job, state, createdAt, resultText, code]: Row): FunctionHistory[number] {
-  const result = resultText === '' ? undefined : (JSON.parse(resultText) as JobResult);
+/** Undefined for a job whose record cannot be read. */
+function toEntry([job, state, createdAt, resultText, code]: Row): FunctionHistory[number] | undefined {
+  const fields = { state, created_at: createdAt, result: resultText };
+  try {
+    const result = resultText === '' ? undefined : objectField<JobResult>(fields, 'result');
+    const at = timeField(fields, 'created_at');
+    return entry({ job, state: wordField(fields, 'state', jobStates), at, result, code });
+  } catch {
+    return undefined;
+  }
+}
+
+interface Entry {
+  readonly job: string;
+  readonly state: JobState;
+  readonly at: number;
+  readonly result: JobResult | undefined;
+  readonly code: string;
+}
+
+function entry({ job, state, at, result, code }: Entry): FunctionHistory[number] {
   return {
     job,
     state,
-    created_at: new Date(Number(createdAt)).toISOString(),
+    created_at: new Date(at).toISOString(),
     ...(result && { duration_ms: result.duration_ms }),
     ...(result?.digest !== undefined && { digest: result.digest }),
     ...(code !== '' && { code }),

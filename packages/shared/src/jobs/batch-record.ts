@@ -1,4 +1,12 @@
 import type { Batch, BatchOptions } from '../contracts/index.js';
+import {
+  type Fields,
+  numberField,
+  objectField,
+  optionalTimeField,
+  timeField,
+  wordField,
+} from '../records/index.js';
 import type { TraceContext } from '../tracing/index.js';
 
 /** A batch as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
@@ -27,20 +35,16 @@ export interface BatchRecord {
   readonly stopped: 'canceled' | 'job_failed' | undefined;
 }
 
-const optionalNumber = (text: string | undefined) => (text === undefined ? undefined : Number(text));
-
-/** Reads the fields of the hash; undefined when there is no such record. */
-export function parseBatchRecord(
-  id: string,
-  fields: Readonly<Record<string, string>>,
-): BatchRecord | undefined {
+/** Returns the record of the fields of the hash; undefined when there is none. Throws when it cannot be read. */
+export function parseBatchRecord(id: string, fields: Fields): BatchRecord | undefined {
   const { tenant, callback } = fields;
   if (tenant === undefined) return undefined;
-  const count = (state: keyof Batch['counts']) => Number(fields[state] ?? 0);
+  const count = (state: keyof Batch['counts']) =>
+    fields[state] === undefined ? 0 : numberField(fields, state);
   return {
     id,
     tenant,
-    total: Number(fields.total),
+    total: numberField(fields, 'total'),
     counts: {
       queued: count('queued'),
       running: count('running'),
@@ -48,17 +52,17 @@ export function parseBatchRecord(
       failed: count('failed'),
       canceled: count('canceled'),
     },
-    onFailure: fields.on_failure as BatchOptions['on_failure'],
+    onFailure: wordField(fields, 'on_failure', ['continue', 'stop']),
     maxRunning: Number(fields.max_running) || undefined,
-    labels: JSON.parse(fields.labels ?? '{}') as Record<string, string>,
-    callbackUrl: callback === undefined ? undefined : (JSON.parse(callback) as { url: string }).url,
+    labels: fields.labels === undefined ? {} : objectField<Record<string, string>>(fields, 'labels'),
+    callbackUrl: callback === undefined ? undefined : objectField<{ url: string }>(fields, 'callback').url,
     sealedCallbackSecret: fields.sealed_callback_secret,
     retryOf: fields.retry_of,
     trace: fields.trace,
-    createdAt: Number(fields.created_at),
-    startedAt: optionalNumber(fields.started_at),
-    endedBefore: Number(fields.ended_before ?? 0),
-    finishedAt: optionalNumber(fields.finished_at),
+    createdAt: timeField(fields, 'created_at'),
+    startedAt: optionalTimeField(fields, 'started_at'),
+    endedBefore: fields.ended_before === undefined ? 0 : numberField(fields, 'ended_before'),
+    finishedAt: optionalTimeField(fields, 'finished_at'),
     committed: fields.committed === '1',
     stopped: fields.stopped as BatchRecord['stopped'],
   };

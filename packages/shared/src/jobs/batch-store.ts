@@ -1,4 +1,5 @@
 import type { BatchOptions, JobState } from '../contracts/index.js';
+import { noRecordFaults, onlyReadable, type RecordFaults, readRecord } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import { noTracing, type Tracing } from '../tracing/index.js';
 import { type BatchRecord, parseBatchRecord } from './batch-record.js';
@@ -30,12 +31,14 @@ export class BatchStore {
   readonly #keys: Keys;
   readonly #transition: Transition;
   readonly #tracing: Tracing;
+  readonly #faults: RecordFaults;
 
   constructor(options: TransitionOptions) {
     this.#redis = options.redis;
     this.#keys = options.keys;
     this.#transition = createTransition(options);
     this.#tracing = options.tracing ?? noTracing;
+    this.#faults = options.faults ?? noRecordFaults;
   }
 
   /** Begins a batch. Its jobs are created next, and wait until it is committed. */
@@ -72,7 +75,8 @@ export class BatchStore {
   }
 
   async get(id: string): Promise<BatchRecord | undefined> {
-    return parseBatchRecord(id, await this.#redis.hgetall(this.#keys.batch(id)));
+    const reply = this.#redis.hgetall(this.#keys.batch(id));
+    return await readRecord({ kind: 'batch', id, reply, parse: parseBatchRecord, faults: this.#faults });
   }
 
   /** A page of a tenant's batches, newest first; `before` is the id after which it begins. */
@@ -82,9 +86,8 @@ export class BatchStore {
     const start = before === undefined ? '+' : `(${before}`;
     const ids = await this.#redis.zrevrangebylex(index, start, '-', 'LIMIT', 0, limit + 1);
     const page = ids.slice(0, limit);
-    const records = await Promise.all(page.map((id) => this.get(id)));
     return {
-      records: records.flatMap((record) => record ?? []),
+      records: await onlyReadable(page.map((id) => this.get(id))),
       next: ids.length > limit ? page.at(-1) : undefined,
     };
   }

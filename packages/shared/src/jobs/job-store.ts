@@ -8,8 +8,10 @@ import {
 } from '../contracts/index.js';
 import { type ErrorCode, SlipwayError } from '../errors/index.js';
 import { timeOfId } from '../ids/index.js';
+import { noRecordFaults, onlyReadable, type RecordFaults, readRecord } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import { noTracing, type TraceContext, type Tracing } from '../tracing/index.js';
+import { discardRecord } from './discard.js';
 import {
   buildKey,
   buildsLike,
@@ -103,10 +105,12 @@ export class JobStore {
   readonly #queueTimeoutMs: number;
   readonly #transition: Transition;
   readonly #tracing: Tracing;
+  readonly #faults: RecordFaults;
 
   constructor(options: JobStoreOptions) {
     const { redis, keys, quarantineAfter = 2, queueTimeoutMs = 24 * 3600 * 1_000 } = options;
     this.#tracing = options.tracing ?? noTracing;
+    this.#faults = options.faults ?? noRecordFaults;
     this.#redis = redis;
     this.#keys = keys;
     this.#quarantineAfter = quarantineAfter;
@@ -177,7 +181,7 @@ export class JobStore {
       throw new SlipwayError('batch_closed', `The batch ${batch} was given up before it was written.`);
     }
     if (outcome !== 'ok') throw new SlipwayError('internal', `The job id ${id} is taken.`);
-    const record = Array.isArray(fields) ? parseRecord(id, pairs(fields)) : undefined;
+    const record = Array.isArray(fields) ? await this.#recordOf(id, fields) : undefined;
     return { id, pool, priority: priority as number, dispatch: dispatch === 1, record };
   }
 
@@ -192,18 +196,42 @@ export class JobStore {
     return (await this.#transition('remove', id, endedBefore, ...indexNames(spec, tenant)))[0] !== 'wait';
   }
 
+  /**
+   * Removes a record that cannot be read, and all that leads to it, its logs in the blob store excepted. A job that has not ended
+   * is canceled first. Returns `readable` when the record can be read after all.
+   */
+  async discard(id: string): Promise<'ok' | 'missing' | 'readable'> {
+    return await discardRecord({
+      id,
+      redis: this.#redis,
+      keys: this.#keys,
+      read: () => this.get(id),
+      discard: (indexes) => this.#transition('discard', id, ...indexes),
+    });
+  }
+
   /** Notes that jobs are in the queue. */
   async dispatched(ids: readonly string[]): Promise<void> {
     if (ids.length > 0) await this.#redis.zrem(this.#keys.undispatched, ...ids);
   }
 
   async get(id: string): Promise<JobRecord | undefined> {
-    return parseRecord(id, await this.#redis.hgetall(this.#keys.job(id)));
+    const reply = this.#redis.hgetall(this.#keys.job(id));
+    return await readRecord({ kind: 'job', id, reply, parse: parseRecord, faults: this.#faults });
   }
 
-  /** Jobs in a state, those first that were submitted first. */
-  async oldest(state: JobState, limit: number): Promise<string[]> {
-    return await this.#redis.zrangebylex(this.#keys.index(`state:${state}`), '-', '+', 'LIMIT', 0, limit);
+  /** Throws `record_unreadable` when the record that a transition returned cannot be read. */
+  async #recordOf(id: string, flat: unknown): Promise<JobRecord> {
+    const reply = pairs(flat as string[]);
+    const record = await readRecord({ kind: 'job', id, reply, parse: parseRecord, faults: this.#faults });
+    if (!record) throw new SlipwayError('internal', `The record of ${id} is empty.`);
+    return record;
+  }
+
+  /** Ids of jobs in a state, in the order of their submission, those after `after`. */
+  async oldest(state: JobState, limit: number, after?: string): Promise<string[]> {
+    const start = after === undefined ? '-' : `(${after}`;
+    return await this.#redis.zrangebylex(this.#keys.index(`state:${state}`), start, '+', 'LIMIT', 0, limit);
   }
 
   /** How many records are in a state. */
@@ -235,20 +263,17 @@ export class JobStore {
 
   /** A page of jobs, newest first. */
   list(filter: JobFilter): Promise<JobPage> {
-    return listJobs({ redis: this.#redis, keys: this.#keys, filter });
+    return listJobs({ redis: this.#redis, keys: this.#keys, faults: this.#faults, filter });
   }
 
   /** What to look at before anything is done for a job; ends it when there is nothing to do any more. */
   async peek(id: string): Promise<PeekReply> {
     const reply = await this.#transition('peek', id, this.#queueTimeoutMs);
-    if (reply[0] === 'ok') {
-      return {
-        outcome: 'ready',
-        record: recordOf(id, reply[1]),
-        home: (reply[2] as string | null) ?? undefined,
-      };
-    }
-    return { outcome: notStarted(reply) };
+    if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
+    const [record] = await onlyReadable([this.#recordOf(id, reply[1])]);
+    // It may become readable: a rollout goes on, or an operator repairs it.
+    if (!record) return { outcome: 'wait' };
+    return { outcome: 'ready', record, home: (reply[2] as string | null) ?? undefined };
   }
 
   /** Begins an attempt. A record found running was held by a worker that is lost: the attempt takes it over. */
@@ -256,7 +281,11 @@ export class JobStore {
     const args = [token, worker, replica, this.#quarantineAfter, suspects ? 1 : 0];
     const reply = await this.#transition('start', id, ...args);
     if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
-    return { outcome: 'started', record: recordOf(id, reply[2]), takenOver: reply[1] === 'running' };
+    return {
+      outcome: 'started',
+      record: await this.#recordOf(id, reply[2]),
+      takenOver: reply[1] === 'running',
+    };
   }
 
   /** Notes which replica builds. False when the token is stale. */
@@ -357,12 +386,6 @@ interface CreateOptions {
 
 function notStarted([outcome]: TransitionReply): 'wait' | 'terminal' | 'missing' {
   return outcome === 'missing' || outcome === 'wait' ? outcome : 'terminal';
-}
-
-function recordOf(id: string, flat: unknown): JobRecord {
-  const record = parseRecord(id, pairs(flat as string[]));
-  if (!record) throw new SlipwayError('internal', `The record of ${id} cannot be read.`);
-  return record;
 }
 
 function pairs(flat: readonly string[]): Record<string, string> {

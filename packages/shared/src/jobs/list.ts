@@ -1,4 +1,5 @@
 import { imageRepository, type JobState, parseImageReference } from '../contracts/index.js';
+import { type RecordFaults, readRecords } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import { type JobRecord, parseRecord } from './record.js';
 
@@ -27,11 +28,18 @@ const run = 200;
 /** Records that one page may look at before it ends early with a cursor. */
 const maxLookedAt = 5_000;
 
+interface ListOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly faults: RecordFaults;
+  readonly filter: JobFilter;
+}
+
 /**
  * Walks the shortest of the indexes that the filter names, newest first, and leaves out what another
  * index of the filter does not hold.
  */
-export async function listJobs(options: { redis: Redis; keys: Keys; filter: JobFilter }): Promise<JobPage> {
+export async function listJobs(options: ListOptions): Promise<JobPage> {
   const { redis, keys, filter } = options;
   const [first, ...others] = await byLength(
     redis,
@@ -42,7 +50,7 @@ export async function listJobs(options: { redis: Redis; keys: Keys; filter: JobF
   for (let lookedAt = 0; lookedAt < maxLookedAt; lookedAt += run) {
     const start = before === undefined ? '+' : `(${before}`;
     const ids = await redis.zrevrangebylex(first as string, start, '-', 'LIMIT', 0, run);
-    for (const record of await readRecords(redis, keys, await heldByAll(redis, ids, others))) {
+    for (const record of await recordsOf(await heldByAll(redis, ids, others), options)) {
       if (records.length === filter.limit) return { records, next: records.at(-1)?.id };
       records.push(record);
     }
@@ -83,13 +91,8 @@ async function heldByAll(redis: Redis, ids: string[], indexes: string[]): Promis
   return held;
 }
 
-async function readRecords(redis: Redis, keys: Keys, ids: string[]): Promise<JobRecord[]> {
+async function recordsOf(ids: string[], { redis, keys, faults }: ListOptions): Promise<JobRecord[]> {
   const pipeline = redis.pipeline();
   for (const id of ids) pipeline.hgetall(keys.job(id));
-  const replies = (await pipeline.exec()) ?? [];
-  return replies.flatMap(([error, fields], at) => {
-    if (error) throw error;
-    // A record removed in between is simply no longer there.
-    return parseRecord(ids[at] as string, fields as Record<string, string>) ?? [];
-  });
+  return readRecords({ kind: 'job', ids, replies: await pipeline.exec(), parse: parseRecord, faults });
 }

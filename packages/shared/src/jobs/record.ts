@@ -6,7 +6,16 @@ import {
   type JobResult,
   type JobSpec,
   type JobState,
+  jobStates,
 } from '../contracts/index.js';
+import {
+  type Fields,
+  numberField,
+  objectField,
+  optionalTimeField,
+  timeField,
+  wordField,
+} from '../records/index.js';
 import { type TraceContext, traceIdOf } from '../tracing/index.js';
 
 /** A job record as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
@@ -53,31 +62,28 @@ interface PartState {
 }
 
 const iso = (ms: number) => new Date(ms).toISOString();
-const optionalNumber = (text: string | undefined) => (text === undefined ? undefined : Number(text));
-
-/** Reads the fields of the hash; undefined when there is no such record. */
-export function parseRecord(id: string, fields: Readonly<Record<string, string>>): JobRecord | undefined {
-  const { spec, state } = fields;
-  if (spec === undefined || state === undefined) return undefined;
+/** Returns the record of the fields of the hash; undefined when there is none. Throws when it cannot be read. */
+export function parseRecord(id: string, fields: Fields): JobRecord | undefined {
+  if (Object.keys(fields).length === 0) return undefined;
   return {
     id,
-    spec: JSON.parse(spec) as JobSpec,
+    spec: specOf(fields),
     tenant: fields.tenant ?? '',
     pool: fields.pool ?? defaultPool,
-    priority: Number(fields.priority),
-    state: state as JobState,
-    version: Number(fields.version),
-    createdAt: Number(fields.created_at),
-    startedAt: optionalNumber(fields.started_at),
-    finishedAt: optionalNumber(fields.finished_at),
-    retryAt: optionalNumber(fields.retry_at),
+    priority: numberField(fields, 'priority'),
+    state: wordField(fields, 'state', jobStates),
+    version: numberField(fields, 'version'),
+    createdAt: timeField(fields, 'created_at'),
+    startedAt: optionalTimeField(fields, 'started_at'),
+    finishedAt: optionalTimeField(fields, 'finished_at'),
+    retryAt: optionalTimeField(fields, 'retry_at'),
     cancelRequested: fields.cancel_requested !== undefined,
-    attempt: Number(fields.attempt),
-    spent: Number(fields.spent),
-    lost: Number(fields.lost),
+    attempt: numberField(fields, 'attempt'),
+    spent: numberField(fields, 'spent'),
+    lost: numberField(fields, 'lost'),
     attempts: attemptsOf(fields),
-    result: fields.result === undefined ? undefined : (JSON.parse(fields.result) as JobResult),
-    error: fields.error === undefined ? undefined : (JSON.parse(fields.error) as JobError),
+    result: fields.result === undefined ? undefined : objectField<JobResult>(fields, 'result'),
+    error: fields.error === undefined ? undefined : objectField<JobError>(fields, 'error'),
     sealedCallbackSecret: fields.sealed_callback_secret,
     batch: fields.batch,
     trace: fields.trace,
@@ -86,7 +92,14 @@ export function parseRecord(id: string, fields: Readonly<Record<string, string>>
   };
 }
 
-function partsOf(text: string, fields: Readonly<Record<string, string>>): PartState[] {
+/** Throws unless the spec has at least the shape that all its readers rely on. */
+function specOf(fields: Fields): JobSpec {
+  const spec = objectField<JobSpec>(fields, 'spec');
+  if (typeof spec.image !== 'string') throw new Error('spec names no image');
+  return spec;
+}
+
+function partsOf(text: string, fields: Fields): PartState[] {
   const parts = JSON.parse(text) as readonly Omit<PartState, 'state'>[];
   return parts.map(({ id, pool, platforms }) => ({
     id,
@@ -96,7 +109,7 @@ function partsOf(text: string, fields: Readonly<Record<string, string>>): PartSt
   }));
 }
 
-function attemptsOf(fields: Readonly<Record<string, string>>): Attempt[] {
+function attemptsOf(fields: Fields): Attempt[] {
   const attempts: Attempt[] = [];
   for (let number = 1; number <= Number(fields.attempt); number++) {
     const begun = fields[`start:${number}`];

@@ -1,3 +1,4 @@
+import type { RecordFaults } from '../records/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
 import type { Tracing } from '../tracing/index.js';
 import { batch } from './lua/batch.js';
@@ -64,6 +65,8 @@ export interface DispatchJob {
 export interface TransitionOptions {
   readonly redis: Redis;
   readonly keys: Keys;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
   /** Told of jobs that may go to the queue because of a change; the reconciler finds them too, seconds later. */
   readonly onReleased?: ((jobs: readonly DispatchJob[]) => void) | undefined;
   /** What jobs and batches are created in is kept with them. */

@@ -1,10 +1,24 @@
 import type { Template } from '../contracts/index.js';
+import {
+  type Fields,
+  listField,
+  noRecordFaults,
+  numberField,
+  onlyReadable,
+  type RecordFaults,
+  readPage,
+  readRecord,
+  schemaVersions,
+  timeField,
+} from '../records/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
 import type { TemplateSettings } from './template-yaml.js';
 
 interface TemplateStoreOptions {
   readonly redis: Redis;
   readonly keys: Keys;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
 }
 
 interface PutTemplate {
@@ -30,7 +44,7 @@ const putScript = defineScript(`
 local before = redis.call('HGET', KEYS[1], 'digest')
 if before ~= ARGV[2] then
   redis.call('HINCRBY', KEYS[1], 'version', 1)
-  redis.call('HSET', KEYS[1], 'digest', ARGV[2], 'handler_folder', ARGV[3], 'build_options', ARGV[4], 'updated_at', ARGV[5])
+  redis.call('HSET', KEYS[1], 'schema', ${schemaVersions.template}, 'digest', ARGV[2], 'handler_folder', ARGV[3], 'build_options', ARGV[4], 'updated_at', ARGV[5])
   redis.call('ZADD', KEYS[2], 0, ARGV[1])
 end
 return { before, redis.call('HMGET', KEYS[1], 'version', 'updated_at') }
@@ -40,10 +54,12 @@ return { before, redis.call('HMGET', KEYS[1], 'version', 'updated_at') }
 export class TemplateStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #faults: RecordFaults;
 
-  constructor({ redis, keys }: TemplateStoreOptions) {
+  constructor({ redis, keys, faults = noRecordFaults }: TemplateStoreOptions) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#faults = faults;
   }
 
   async put({ tenant, name, digest, settings }: PutTemplate): Promise<PutReply> {
@@ -68,16 +84,26 @@ export class TemplateStore {
   }
 
   async get(tenant: string, name: string): Promise<Template | undefined> {
-    return parseTemplate(name, await this.#redis.hgetall(this.#keys.template(tenant, name)));
+    const reply = this.#redis.hgetall(this.#keys.template(tenant, name));
+    return await readRecord({
+      kind: 'template',
+      id: name,
+      reply,
+      parse: parseTemplate,
+      faults: this.#faults,
+    });
   }
 
   /** A tenant's templates by name, those after `after`. */
   async list(tenant: string, { limit, after }: { limit: number; after?: string | undefined }) {
-    const start = after === undefined ? '-' : `(${after}`;
-    const names = await this.#redis.zrangebylex(this.#keys.templates(tenant), start, '+', 'LIMIT', 0, limit);
-    const templates = await Promise.all(names.map((name) => this.get(tenant, name)));
-    // One removed in between is simply no longer there.
-    return templates.filter((template) => template !== undefined);
+    const index = this.#keys.templates(tenant);
+    return await readPage({
+      limit,
+      after,
+      ids: (from, count) =>
+        this.#redis.zrangebylex(index, from === undefined ? '-' : `(${from}`, '+', 'LIMIT', 0, count),
+      read: (names) => onlyReadable(names.map((name) => this.get(tenant, name))),
+    });
   }
 
   /** False when there was none. Jobs that were accepted with it keep its files. */
@@ -92,15 +118,23 @@ export class TemplateStore {
   }
 }
 
-function parseTemplate(name: string, fields: Readonly<Record<string, string>>): Template | undefined {
-  const { digest, version, handler_folder = '', build_options = '[]', updated_at } = fields;
+function parseTemplate(name: string, fields: Fields): Template | undefined {
+  const { digest, handler_folder = '' } = fields;
   if (digest === undefined) return undefined;
   return {
     name,
-    version: Number(version),
+    version: numberField(fields, 'version'),
     digest,
     handler_folder,
-    build_options: JSON.parse(build_options) as Template['build_options'],
-    updated_at: new Date(Number(updated_at)).toISOString(),
+    build_options: optionsOf(fields),
+    updated_at: new Date(timeField(fields, 'updated_at')).toISOString(),
   };
+}
+
+function optionsOf(fields: Fields): Template['build_options'] {
+  const options = listField<Template['build_options'][number]>(fields, 'build_options');
+  if (!options.every((option) => typeof option === 'object' && option !== null)) {
+    throw new Error('build_options holds something else than options');
+  }
+  return options;
 }

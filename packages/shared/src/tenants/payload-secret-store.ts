@@ -3,6 +3,7 @@ import { Secret } from '../config/index.js';
 import type { PayloadSecretView } from '../contracts/index.js';
 import { SlipwayError } from '../errors/index.js';
 import { newId } from '../ids/index.js';
+import { noRecordFaults, type RecordFaults, schemaVersions, UnreadableRecord } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import {
   type Resealed,
@@ -29,12 +30,16 @@ interface PayloadSecretStoreOptions {
   readonly keys: Keys;
   /** What is stored is sealed with it. */
   readonly sealingKey: SealingKey;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
 }
 
 /** Every payload is checked against all of them as it streams. */
 const maxSecrets = 32;
 
 interface Stored {
+  /** Absent in records of version 1 that were written before there were versions. */
+  readonly schema?: number;
   readonly tenant: string;
   readonly managed_by: 'api' | 'file';
   readonly created_at: number;
@@ -61,6 +66,7 @@ export class PayloadSecretStore {
     const id = newId('pay');
     const secret = text ?? randomBytes(32).toString('hex');
     const stored: Stored = {
+      schema: schemaVersions.payload_secret,
       tenant,
       managed_by: managedBy,
       created_at: Date.now(),
@@ -76,9 +82,9 @@ export class PayloadSecretStore {
 
   /** Those of all tenants, or of one. */
   async list(tenant?: string): Promise<PayloadSecretRecord[]> {
-    const { redis, keys, sealingKey } = this.#options;
-    const all = Object.entries(await redis.hgetall(keys.payloadSecrets)).map(([id, text]) => {
-      const { tenant: whose, managed_by, created_at, sealed } = JSON.parse(text) as Stored;
+    const { sealingKey } = this.#options;
+    const all = (await this.#stored()).map(({ id, stored }) => {
+      const { tenant: whose, managed_by, created_at, sealed } = stored;
       const secret = opened(sealingKey, sealed, `${whose}/${id}`);
       return { id, tenant: whose, managedBy: managed_by, createdAt: created_at, secret };
     });
@@ -87,11 +93,25 @@ export class PayloadSecretStore {
       .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
+  /** All that can be read. */
+  async #stored(): Promise<{ id: string; text: string; stored: Stored }[]> {
+    const { redis, keys, faults = noRecordFaults } = this.#options;
+    return Object.entries(await redis.hgetall(keys.payloadSecrets)).flatMap(([id, text]) => {
+      const stored = parseStored(text);
+      if (stored) return { id, text, stored };
+      faults.note(
+        new UnreadableRecord({ kind: 'payload_secret', id, why: 'it is damaged or of a newer version' }),
+      );
+      return [];
+    });
+  }
+
   /** False when the tenant has none of this id. */
   async remove(tenant: string, id: string): Promise<boolean> {
     const { redis, keys } = this.#options;
     const text = await redis.hget(keys.payloadSecrets, id);
-    if (text === null || (JSON.parse(text) as Stored).tenant !== tenant) return false;
+    // One that cannot be read belongs to no tenant any more: any operator may remove it.
+    if (text === null || (parseStored(text)?.tenant ?? tenant) !== tenant) return false;
     const replies = await redis
       .multi()
       .hdel(keys.payloadSecrets, id)
@@ -104,13 +124,25 @@ export class PayloadSecretStore {
   async reseal(): Promise<Resealed> {
     const { redis, keys, sealingKey } = this.#options;
     const key = keys.payloadSecrets;
-    const fields = Object.entries(await redis.hgetall(key)).map(([id, text]): SealedField => {
-      const stored = JSON.parse(text) as Stored;
+    const fields = (await this.#stored()).map(({ id, text, stored }): SealedField => {
       const { tenant, sealed } = stored;
       const stores = (anew: string) => JSON.stringify({ ...stored, sealed: anew } satisfies Stored);
       return { key, field: id, stored: text, sealed, context: `${tenant}/${id}`, stores };
     });
     return await resealFields({ redis, sealingKey, fields });
+  }
+}
+
+/** Undefined when it is damaged, or of a newer version. */
+function parseStored(text: string): Stored | undefined {
+  try {
+    const stored = JSON.parse(text) as Partial<Stored> | null;
+    if (typeof stored?.tenant !== 'string' || typeof stored.sealed !== 'string') return undefined;
+    if (!Number.isFinite(stored.created_at) || (stored.schema ?? 1) > schemaVersions.payload_secret)
+      return undefined;
+    return stored as Stored;
+  } catch {
+    return undefined;
   }
 }
 

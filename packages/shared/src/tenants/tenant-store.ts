@@ -4,6 +4,17 @@ import {
   type TenantView,
   tenantSettingsSchema,
 } from '../contracts/index.js';
+import {
+  type Fields,
+  noRecordFaults,
+  objectField,
+  onlyReadable,
+  type RecordFaults,
+  readPage,
+  readRecord,
+  schemaVersions,
+  timeField,
+} from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 
 /** A tenant as it stands. Times are milliseconds since the epoch. */
@@ -24,6 +35,8 @@ export interface TenantUsage {
 interface TenantStoreOptions {
   readonly redis: Redis;
   readonly keys: Keys;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
 }
 
 /** What the default tenant is until somebody says otherwise. */
@@ -33,22 +46,36 @@ const defaultSettings: TenantSettings = tenantSettingsSchema.parse({ images: ['*
 export class TenantStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #faults: RecordFaults;
 
-  constructor({ redis, keys }: TenantStoreOptions) {
+  constructor({ redis, keys, faults = noRecordFaults }: TenantStoreOptions) {
+    this.#faults = faults;
     this.#redis = redis;
     this.#keys = keys;
   }
 
   /** The default tenant is always there. */
   async get(name: string): Promise<TenantRecord | undefined> {
-    return parseTenant(name, await this.#redis.hgetall(this.#keys.tenant(name)));
+    const reply = this.#redis.hgetall(this.#keys.tenant(name));
+    return await readRecord({ kind: 'tenant', id: name, reply, parse: parseTenant, faults: this.#faults });
   }
 
   /** By name, those after one of them. */
   async list({ limit, after }: { limit: number; after?: string | undefined }): Promise<TenantRecord[]> {
-    const start = after === undefined ? '-' : `(${after}`;
-    const names = await this.#redis.zrangebylex(this.#keys.tenants, start, '+', 'LIMIT', 0, limit);
-    return (await Promise.all(names.map((name) => this.get(name)))).flatMap((record) => record ?? []);
+    return await readPage({
+      limit,
+      after,
+      ids: (from, count) =>
+        this.#redis.zrangebylex(
+          this.#keys.tenants,
+          from === undefined ? '-' : `(${from}`,
+          '+',
+          'LIMIT',
+          0,
+          count,
+        ),
+      read: (names) => onlyReadable(names.map((name) => this.get(name))),
+    });
   }
 
   /** Says what a tenant is. True when it was not known before. */
@@ -61,6 +88,7 @@ export class TenantStore {
       .multi()
       .del(this.#keys.tenant(name))
       .hset(this.#keys.tenant(name), {
+        schema: schemaVersions.tenant,
         settings: JSON.stringify(settings),
         ...(settings.limits.running_jobs !== undefined && { running_jobs: settings.limits.running_jobs }),
         managed_by: managedBy,
@@ -93,8 +121,8 @@ export class TenantStore {
   }
 }
 
-function parseTenant(name: string, fields: Readonly<Record<string, string>>): TenantRecord | undefined {
-  const { settings, managed_by, updated_at } = fields;
+function parseTenant(name: string, fields: Fields): TenantRecord | undefined {
+  const { settings, managed_by } = fields;
   if (settings === undefined) {
     return name === defaultTenantName
       ? { name, settings: defaultSettings, managedBy: 'api', updatedAt: 0 }
@@ -102,9 +130,9 @@ function parseTenant(name: string, fields: Readonly<Record<string, string>>): Te
   }
   return {
     name,
-    settings: tenantSettingsSchema.parse(JSON.parse(settings)),
+    settings: tenantSettingsSchema.parse(objectField(fields, 'settings')),
     managedBy: managed_by === 'file' ? 'file' : 'api',
-    updatedAt: Number(updated_at),
+    updatedAt: timeField(fields, 'updated_at'),
   };
 }
 

@@ -2,6 +2,17 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Scope, TokenView } from '../contracts/index.js';
 import { SlipwayError } from '../errors/index.js';
 import { newId } from '../ids/index.js';
+import {
+  type Fields,
+  noRecordFaults,
+  onlyReadable,
+  optionalTimeField,
+  type RecordFaults,
+  readPage,
+  readRecord,
+  schemaVersions,
+  timeField,
+} from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 
 /** What is known of a token; not the token itself. Times are milliseconds since the epoch. */
@@ -35,12 +46,21 @@ export function tokenHash(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
+interface TokenStoreOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
+}
+
 /** API tokens: hashes of them, and what each may be used for. */
 export class TokenStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #faults: RecordFaults;
 
-  constructor({ redis, keys }: { redis: Redis; keys: Keys }) {
+  constructor({ redis, keys, faults = noRecordFaults }: TokenStoreOptions) {
+    this.#faults = faults;
     this.#redis = redis;
     this.#keys = keys;
   }
@@ -77,6 +97,7 @@ export class TokenStore {
     }
     await multi
       .hset(this.#keys.token(id), {
+        schema: schemaVersions.token,
         hash,
         tenant,
         description,
@@ -93,7 +114,7 @@ export class TokenStore {
   }
 
   async get(id: string): Promise<TokenRecord | undefined> {
-    return parseToken(id, await this.#redis.hgetall(this.#keys.token(id)));
+    return await this.#read(id, this.#redis.hgetall(this.#keys.token(id)));
   }
 
   /** The token of this text, expired or not. */
@@ -107,8 +128,12 @@ export class TokenStore {
     const fields = await this.#redis.hgetall(this.#keys.token(id));
     const [stored, given] = [Buffer.from(fields.hash ?? '', 'hex'), Buffer.from(hash, 'hex')];
     return stored.length === given.length && timingSafeEqual(stored, given)
-      ? parseToken(id, fields)
+      ? await this.#read(id, fields)
       : undefined;
+  }
+
+  async #read(id: string, reply: Promise<Fields> | Fields): Promise<TokenRecord | undefined> {
+    return await readRecord({ kind: 'token', id, reply, parse: parseToken, faults: this.#faults });
   }
 
   /** A tenant's tokens, those first that were made first. */
@@ -116,9 +141,14 @@ export class TokenStore {
     tenant: string,
     { limit, after }: { limit: number; after?: string | undefined },
   ): Promise<TokenRecord[]> {
-    const start = after === undefined ? '-' : `(${after}`;
-    const ids = await this.#redis.zrangebylex(this.#keys.tokens(tenant), start, '+', 'LIMIT', 0, limit);
-    return (await Promise.all(ids.map((id) => this.get(id)))).flatMap((record) => record ?? []);
+    const index = this.#keys.tokens(tenant);
+    return await readPage({
+      limit,
+      after,
+      ids: (from, count) =>
+        this.#redis.zrangebylex(index, from === undefined ? '-' : `(${from}`, '+', 'LIMIT', 0, count),
+      read: (ids) => onlyReadable(ids.map((id) => this.get(id))),
+    });
   }
 
   /** Revokes all of a tenant, and what is added to them meanwhile. */
@@ -155,8 +185,8 @@ export class TokenStore {
   }
 }
 
-function parseToken(id: string, fields: Readonly<Record<string, string>>): TokenRecord | undefined {
-  const { tenant, scopes, description = '', managed_by, created_at, expires_at, last_used_at } = fields;
+function parseToken(id: string, fields: Fields): TokenRecord | undefined {
+  const { tenant, scopes, description = '', managed_by, expires_at } = fields;
   if (tenant === undefined || scopes === undefined) return undefined;
   return {
     id,
@@ -164,9 +194,9 @@ function parseToken(id: string, fields: Readonly<Record<string, string>>): Token
     description,
     scopes: scopes.split(' ') as Scope[],
     managedBy: managed_by === 'file' ? 'file' : 'api',
-    createdAt: Number(created_at),
-    expiresAt: expires_at === '' || expires_at === undefined ? undefined : Number(expires_at),
-    lastUsedAt: last_used_at === undefined ? undefined : Number(last_used_at),
+    createdAt: timeField(fields, 'created_at'),
+    expiresAt: expires_at === '' ? undefined : optionalTimeField(fields, 'expires_at'),
+    lastUsedAt: optionalTimeField(fields, 'last_used_at'),
   };
 }
 

@@ -1,10 +1,20 @@
-import type {
-  DeliveryAttempt,
-  DeliveryState,
-  DeliveryView,
-  MessageType,
-  WebhookFormat,
+import {
+  type DeliveryAttempt,
+  type DeliveryState,
+  type DeliveryView,
+  deliveryStates,
+  type MessageType,
+  type WebhookFormat,
 } from '../contracts/index.js';
+import {
+  type Fields,
+  numberField,
+  objectField,
+  optionalTimeField,
+  schemaVersions,
+  timeField,
+  wordField,
+} from '../records/index.js';
 import type { TraceContext } from '../tracing/index.js';
 
 /** A message to one endpoint or callback, as it is created. */
@@ -76,6 +86,8 @@ export function deliveryFields(delivery: NewDelivery): string[] {
   const { lane, sequence, endpointId } = delivery;
   return [
     ...texts,
+    'schema',
+    String(schemaVersions.delivery),
     'sequence',
     String(sequence),
     ...(lane === laneOf(endpointId) ? [] : ['lane', lane]),
@@ -84,18 +96,12 @@ export function deliveryFields(delivery: NewDelivery): string[] {
   ];
 }
 
-const optionalNumber = (text: string | undefined) => (text === undefined ? undefined : Number(text));
-
-/** Reads the fields of the hash; undefined when there is no such delivery. */
-export function parseDelivery(
-  id: string,
-  fields: Readonly<Record<string, string>>,
-): DeliveryRecord | undefined {
-  const { state } = fields;
-  if (state === undefined) return undefined;
+/** Returns the record of the fields of the hash; undefined when there is none. Throws when it cannot be read. */
+export function parseDelivery(id: string, fields: Fields): DeliveryRecord | undefined {
+  if (fields.state === undefined) return undefined;
   return {
     id,
-    state: state as DeliveryState,
+    state: wordField(fields, 'state', deliveryStates),
     messageId: fields.message_id ?? '',
     tenant: fields.tenant ?? '',
     lane: fields.lane ?? laneOf(fields.endpoint),
@@ -104,17 +110,17 @@ export function parseDelivery(
     type: fields.type as MessageType,
     job: fields.job,
     batch: fields.batch,
-    sequence: Number(fields.sequence),
-    format: fields.format === undefined ? { type: 'standard' } : (JSON.parse(fields.format) as WebhookFormat),
+    sequence: numberField(fields, 'sequence'),
+    format: fields.format === undefined ? { type: 'standard' } : objectField<WebhookFormat>(fields, 'format'),
     body: fields.body ?? '',
     sealedSecret: fields.sealed_secret,
     sealedFor: fields.sealed_for,
     redeliveryOf: fields.redelivery_of,
     trace: fields.trace,
     reason: fields.reason,
-    createdAt: Number(fields.created_at),
-    dueAt: optionalNumber(fields.due_at),
-    finishedAt: optionalNumber(fields.finished_at),
+    createdAt: timeField(fields, 'created_at'),
+    dueAt: optionalTimeField(fields, 'due_at'),
+    finishedAt: optionalTimeField(fields, 'finished_at'),
     attempts: attemptsOf(fields),
   };
 }
@@ -128,7 +134,7 @@ export interface AttemptRecord {
   readonly response?: string | undefined;
 }
 
-function attemptsOf(fields: Readonly<Record<string, string>>): DeliveryAttempt[] {
+function attemptsOf(fields: Fields): DeliveryAttempt[] {
   const attempts: DeliveryAttempt[] = [];
   for (let number = 1; number <= Number(fields.attempts ?? 0); number++) {
     const text = fields[`attempt:${number}`];

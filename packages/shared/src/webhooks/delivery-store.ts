@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { DeliveryState, DisabledReason } from '../contracts/index.js';
+import { type Fields, noRecordFaults, type RecordFaults, readRecord } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import {
   type AttemptRecord,
@@ -54,6 +55,8 @@ export interface EndReply {
 interface DeliveryStoreOptions {
   readonly redis: Redis;
   readonly keys: Keys;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
   /** Called with deliveries that were made and may go to the queue. Without it, that is left to the caller, or to the sweep. */
   readonly onMade?: ((ready: readonly ReadyDelivery[]) => void) | undefined;
 }
@@ -76,9 +79,11 @@ export class DeliveryStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #operate: Operation;
+  readonly #faults: RecordFaults;
   readonly #onMade: (ready: readonly ReadyDelivery[]) => void;
 
-  constructor({ redis, keys, onMade = () => undefined }: DeliveryStoreOptions) {
+  constructor({ redis, keys, faults = noRecordFaults, onMade = () => undefined }: DeliveryStoreOptions) {
+    this.#faults = faults;
     this.#redis = redis;
     this.#keys = keys;
     this.#operate = createOperation({ redis, keys });
@@ -110,7 +115,7 @@ export class DeliveryStore {
     const [kind, value] = outcome;
     if (kind === 'later') return { outcome: kind, at: Number(value) };
     if (kind !== 'begun') return { outcome: kind as 'parked' | 'ended' | 'missing' };
-    const record = parseDelivery(id, fromPairs(value as string[]));
+    const record = await this.#read(id, fromPairs(value as string[]));
     if (!record) return { outcome: 'missing' };
     return { outcome: kind, record, attempt: record.attempts.length + 1 };
   }
@@ -131,13 +136,17 @@ export class DeliveryStore {
   }
 
   async get(tenant: string, id: string): Promise<DeliveryRecord | undefined> {
-    const record = parseDelivery(id, await this.#redis.hgetall(this.#keys.delivery(id)));
+    const record = await this.#read(id, this.#redis.hgetall(this.#keys.delivery(id)));
     return record?.tenant === tenant ? record : undefined;
+  }
+
+  async #read(id: string, reply: Promise<Fields> | Fields): Promise<DeliveryRecord | undefined> {
+    return await readRecord({ kind: 'delivery', id, reply, parse: parseDelivery, faults: this.#faults });
   }
 
   /** A page of a tenant's deliveries, newest first. */
   async list(filter: DeliveryFilter): Promise<DeliveryPage> {
-    return await listDeliveries({ redis: this.#redis, keys: this.#keys, filter });
+    return await listDeliveries({ redis: this.#redis, keys: this.#keys, faults: this.#faults, filter });
   }
 
   /** Sends a message again, as a new delivery, to where its endpoint is now. Undefined when the tenant has no such delivery. */

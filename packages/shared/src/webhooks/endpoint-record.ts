@@ -1,4 +1,12 @@
 import type { DisabledReason, EndpointView, WebhookEventType, WebhookFormat } from '../contracts/index.js';
+import {
+  type Fields,
+  listField,
+  numberField,
+  objectField,
+  optionalTimeField,
+  timeField,
+} from '../records/index.js';
 
 /** An endpoint as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
 export interface EndpointRecord {
@@ -24,13 +32,8 @@ export interface EndpointRecord {
   readonly previousSealedSecret: string | undefined;
 }
 
-const optionalNumber = (text: string | undefined) => (text === undefined ? undefined : Number(text));
-
-/** Reads the fields of the hash; undefined when there is no such endpoint. */
-export function parseEndpoint(
-  id: string,
-  fields: Readonly<Record<string, string>>,
-): EndpointRecord | undefined {
+/** Returns the record of the fields of the hash; undefined when there is none. Throws when it cannot be read. */
+export function parseEndpoint(id: string, fields: Fields): EndpointRecord | undefined {
   const { tenant, url, sealed_secret: sealedSecret, disabled_reason: reason } = fields;
   if (tenant === undefined || url === undefined || sealedSecret === undefined) return undefined;
   return {
@@ -38,17 +41,19 @@ export function parseEndpoint(
     tenant,
     url,
     description: fields.description ?? '',
-    events: JSON.parse(fields.events ?? '[]') as WebhookEventType[],
-    labels: JSON.parse(fields.labels ?? '{}') as Record<string, string>,
-    format: JSON.parse(fields.format ?? '{"type":"standard"}') as WebhookFormat,
-    max_in_flight: Number(fields.max_in_flight),
+    events: listField<WebhookEventType>(fields, 'events'),
+    labels: fields.labels === undefined ? {} : objectField<Record<string, string>>(fields, 'labels'),
+    format: fields.format === undefined ? { type: 'standard' } : objectField<WebhookFormat>(fields, 'format'),
+    max_in_flight: numberField(fields, 'max_in_flight'),
     enabled: fields.enabled === '1',
     disabled:
-      reason === undefined ? undefined : { reason: reason as DisabledReason, at: Number(fields.disabled_at) },
-    failingSince: optionalNumber(fields.failing_since),
-    rotatingUntil: optionalNumber(fields.rotating_until),
-    createdAt: Number(fields.created_at),
-    updatedAt: Number(fields.updated_at),
+      reason === undefined
+        ? undefined
+        : { reason: reason as DisabledReason, at: timeField(fields, 'disabled_at') },
+    failingSince: optionalTimeField(fields, 'failing_since'),
+    rotatingUntil: optionalTimeField(fields, 'rotating_until'),
+    createdAt: timeField(fields, 'created_at'),
+    updatedAt: timeField(fields, 'updated_at'),
     sealedSecret,
     previousSealedSecret: fields.previous_sealed_secret,
   };

@@ -2,6 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { Secret } from '../config/index.js';
 import type { EndpointPatch, EndpointRequest } from '../contracts/index.js';
 import { newId } from '../ids/index.js';
+import {
+  noRecordFaults,
+  type RecordFaults,
+  readPage,
+  readRecord,
+  readRecords,
+  schemaVersions,
+} from '../records/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
 import {
   type Resealed,
@@ -19,6 +27,8 @@ interface EndpointStoreOptions {
   readonly keys: Keys;
   /** Seals the secrets. */
   readonly sealingKey: SealingKey;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -43,9 +53,11 @@ export class EndpointStore {
   readonly #keys: Keys;
   readonly #sealingKey: SealingKey;
   readonly #now: () => number;
+  readonly #faults: RecordFaults;
   #cache: { readonly version: string | null; readonly endpoints: readonly EndpointRecord[] } | undefined;
 
-  constructor({ redis, keys, sealingKey, now = Date.now }: EndpointStoreOptions) {
+  constructor({ redis, keys, sealingKey, now = Date.now, faults = noRecordFaults }: EndpointStoreOptions) {
+    this.#faults = faults;
     this.#redis = redis;
     this.#keys = keys;
     this.#sealingKey = sealingKey;
@@ -60,6 +72,7 @@ export class EndpointStore {
     const max_in_flight = settings.max_in_flight ?? (oneAtATime ? 1 : usualInFlight);
     const now = this.#now();
     const fields = [
+      ['schema', String(schemaVersions.webhook)],
       ['tenant', tenant],
       ['sealed_secret', seal(this.#sealingKey, secret, id)],
       ['created_at', String(now)],
@@ -70,16 +83,28 @@ export class EndpointStore {
   }
 
   async get(tenant: string, id: string): Promise<EndpointRecord | undefined> {
-    const record = parseEndpoint(id, await this.#redis.hgetall(this.#keys.webhook(id)));
+    const reply = this.#redis.hgetall(this.#keys.webhook(id));
+    const record = await readRecord({
+      kind: 'webhook',
+      id,
+      reply,
+      parse: parseEndpoint,
+      faults: this.#faults,
+    });
     return record?.tenant === tenant ? record : undefined;
   }
 
   /** A tenant's endpoints in the order in which they were made, those after `after`. */
   async list(tenant: string, page: { limit: number; after?: string | undefined }): Promise<EndpointRecord[]> {
     const { limit, after } = page;
-    const start = after === undefined ? '-' : `(${after}`;
-    const ids = await this.#redis.zrangebylex(this.#keys.webhooks(tenant), start, '+', 'LIMIT', 0, limit);
-    return await this.#read(ids);
+    const index = this.#keys.webhooks(tenant);
+    return await readPage({
+      limit,
+      after,
+      ids: (from, count) =>
+        this.#redis.zrangebylex(index, from === undefined ? '-' : `(${from}`, '+', 'LIMIT', 0, count),
+      read: (ids) => this.#read(ids),
+    });
   }
 
   /** Undefined when there is none. Enabling forgets all failures; disabling ends what is pending. */
@@ -176,12 +201,8 @@ export class EndpointStore {
   async #read(ids: readonly string[]): Promise<EndpointRecord[]> {
     const pipeline = this.#redis.pipeline();
     for (const id of ids) pipeline.hgetall(this.#keys.webhook(id));
-    const replies = (await pipeline.exec()) ?? [];
-    return replies.flatMap(([error, fields], at) => {
-      if (error) throw error;
-      // One removed in between is simply no longer there.
-      return parseEndpoint(ids[at] as string, fields as Record<string, string>) ?? [];
-    });
+    const replies = await pipeline.exec();
+    return readRecords({ kind: 'webhook', ids, replies, parse: parseEndpoint, faults: this.#faults });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DeliveryState } from '../contracts/index.js';
+import { type RecordFaults, readRecords } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import { type DeliveryRecord, parseDelivery } from './delivery-record.js';
 
@@ -25,12 +26,15 @@ const run = 200;
 /** Ids that one page may look at before it ends early with a cursor. */
 const maxLookedAt = 5_000;
 
+interface ListOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly faults: RecordFaults;
+  readonly filter: DeliveryFilter;
+}
+
 /** Walks the shortest of the indexes that the filter names, newest first, and leaves out what another does not hold. */
-export async function listDeliveries(options: {
-  redis: Redis;
-  keys: Keys;
-  filter: DeliveryFilter;
-}): Promise<DeliveryPage> {
+export async function listDeliveries(options: ListOptions): Promise<DeliveryPage> {
   const { redis, keys, filter } = options;
   const [first, ...others] = await byLength(
     redis,
@@ -40,7 +44,7 @@ export async function listDeliveries(options: {
   let from = parseCursor(filter.before);
   for (let lookedAt = 0; lookedAt < maxLookedAt; lookedAt += run) {
     const places = await readRun(redis, first as string, from);
-    for (const record of await readRecords(redis, keys, await heldByAll(redis, places, others))) {
+    for (const record of await recordsOf(await heldByAll(redis, places, others), options)) {
       if (filter.state !== undefined && record.state !== filter.state) continue;
       const last = records.at(-1);
       if (last && records.length === filter.limit) return { records, next: formatCursor(last) };
@@ -111,13 +115,11 @@ async function heldByAll(redis: Redis, places: readonly Place[], indexes: string
   return held;
 }
 
-async function readRecords(redis: Redis, keys: Keys, ids: readonly string[]): Promise<DeliveryRecord[]> {
+async function recordsOf(
+  ids: readonly string[],
+  { redis, keys, faults }: ListOptions,
+): Promise<DeliveryRecord[]> {
   const pipeline = redis.pipeline();
   for (const id of ids) pipeline.hgetall(keys.delivery(id));
-  const replies = (await pipeline.exec()) ?? [];
-  return replies.flatMap(([error, fields], at) => {
-    if (error) throw error;
-    // One removed in between is simply no longer there.
-    return parseDelivery(ids[at] as string, fields as Record<string, string>) ?? [];
-  });
+  return readRecords({ kind: 'delivery', ids, replies: await pipeline.exec(), parse: parseDelivery, faults });
 }

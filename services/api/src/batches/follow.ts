@@ -1,6 +1,7 @@
 import type { Batch, BatchJobEvent, JobEvent } from '@slipway/shared/contracts';
 import { parseEvents } from '@slipway/shared/events';
 import { type BatchStore, type JobRecord, type JobStore, toBatch } from '@slipway/shared/jobs';
+import { onlyReadable } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { JobWatcher } from '../watch/job-watcher.js';
 import { jobEvent } from './job-event.js';
@@ -74,12 +75,10 @@ async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
 async function describe(events: readonly JobEvent[], { store }: FollowOptions): Promise<BatchPart[]> {
   const ids = [...new Set(events.map(({ jobId }) => jobId))];
   const records = new Map<string, JobRecord>();
-  for (const record of await Promise.all(ids.map((id) => store.get(id)))) {
-    if (record) records.set(record.id, record);
-  }
+  for (const record of await onlyReadable(ids.map((id) => store.get(id)))) records.set(record.id, record);
   return events.flatMap((event): BatchPart[] => {
     const record = records.get(event.jobId);
-    // One that was removed meanwhile has nothing to show.
+    // One that was removed meanwhile, or cannot be read, has nothing to show.
     return record ? [{ kind: 'job', position: event.position, job: jobEvent(event, record) }] : [];
   });
 }

@@ -9,6 +9,7 @@ import type {
 } from '@slipway/shared/contracts';
 import { parseEvents } from '@slipway/shared/events';
 import { type BatchStore, type JobStore, toBatch } from '@slipway/shared/jobs';
+import { onlyReadable } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { jobEvent } from '../batches/job-event.js';
 import type { JobWatcher } from '../watch/job-watcher.js';
@@ -90,7 +91,7 @@ async function describe(
         case 'job':
           return await describeJob(event, tenant, store);
         case 'batch': {
-          const record = await batches.get(event.batchId);
+          const [record] = await onlyReadable([batches.get(event.batchId)]);
           if (record?.tenant !== tenant) return undefined;
           return { kind: 'batch.finished', position, data: toBatch(record, Date.now()) };
         }
@@ -118,7 +119,7 @@ async function describeJob(
   tenant: string,
   store: FollowEventsDeps['store'],
 ): Promise<LivePart | undefined> {
-  const record = await store.get(event.jobId);
+  const [record] = await onlyReadable([store.get(event.jobId)]);
   if (record?.tenant !== tenant) return undefined;
   const batch = event.batchId === undefined ? {} : { batch: event.batchId };
   return { kind: 'job', position: event.position, data: { ...jobEvent(event, record), ...batch } };

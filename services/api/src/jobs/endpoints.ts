@@ -9,6 +9,7 @@ import {
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type JobRecord, toJob } from '@slipway/shared/jobs';
+import { UnreadableRecord } from '@slipway/shared/records';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { accountOf } from '../http/auth.js';
@@ -56,9 +57,13 @@ export const jobPageSchema = z
 export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
   const { store, watcher, dequeue, stopping } = deps;
   const existing = async (id: string, res: Response): Promise<JobRecord> => {
-    const record = await store.get(id);
-    // Another tenant's job is not there.
-    if (record?.tenant !== accountOf(res).name) throw new SlipwayError('not_found', `There is no job ${id}.`);
+    // Another tenant's job is not there, whether it can be read or not.
+    const own = ({ tenant }: { tenant?: string | undefined }) => tenant === accountOf(res).name;
+    const missing = new SlipwayError('not_found', `There is no job ${id}.`);
+    const record = await store.get(id).catch((error: unknown) => {
+      throw error instanceof UnreadableRecord && !own(error) ? missing : error;
+    });
+    if (!record || !own(record)) throw missing;
     return record;
   };
   return [
@@ -184,6 +189,29 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         }
         if (outcome === 'canceled') await dequeue(id);
         res.status(outcome === 'requested' ? 202 : 200).json(toJob(record));
+      },
+    ),
+    endpoint(
+      {
+        id: 'removeJob',
+        method: 'delete',
+        path: '/v1/jobs/{id}',
+        scope: 'admin',
+        tag: 'Jobs',
+        summary: 'Remove the record of a job that cannot be read',
+        description:
+          'For an operator, of any tenant. A job that has not ended is canceled. A record that can be read is refused: it goes with its age.',
+        params: path,
+        answers: { 204: { description: 'The record is gone' } },
+        errors: ['not_found', 'record_readable'],
+      },
+      async ({ params: { id }, res }) => {
+        const outcome = await store.discard(id);
+        if (outcome === 'missing') throw new SlipwayError('not_found', `There is no job ${id}.`);
+        if (outcome === 'readable')
+          throw new SlipwayError('record_readable', `The record of ${id} can be read.`);
+        await dequeue(id);
+        res.status(204).end();
       },
     ),
     endpoint(

@@ -23,6 +23,7 @@ const ofAll = [
   'redis_full',
   'headers_too_slow',
   'headers_too_large',
+  'record_unreadable',
   'internal',
 ] as const;
 const ofTokens = ['unauthorized', 'forbidden', 'too_many_failures', 'rate_limited', 'draining'] as const;

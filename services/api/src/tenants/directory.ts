@@ -4,6 +4,7 @@ import type { PayloadSecrets, Secret } from '@slipway/shared/config';
 import { defaultTenantName, type Scope } from '@slipway/shared/contracts';
 import { type Component, untilAborted } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
+import { onlyReadable } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import {
   type PayloadSecretStore,
@@ -119,7 +120,7 @@ export class Directory implements Component {
     ];
     const list = await Promise.all(
       owned.map(async ({ tenant, secret }) => {
-        const record = await tenants.get(tenant);
+        const [record] = await onlyReadable([tenants.get(tenant)]);
         if (!secret)
           logger.error(
             { tenant },

@@ -6,6 +6,7 @@ import {
   whoamiSchema,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
+import { onlyReadable } from '@slipway/shared/records';
 import { type TenantRecord, toTenant } from '@slipway/shared/tenants';
 import { z } from 'zod';
 import { principalOf } from '../http/auth.js';
@@ -33,6 +34,8 @@ const tenantPageSchema = z
 export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
   const { tenants, tokens, directory } = deps;
   const missing = (name: string) => new SlipwayError('not_found', `There is no tenant ${name}.`);
+  // A record that cannot be read may be replaced or removed.
+  const readable = async (name: string) => (await onlyReadable([tenants.get(name)]))[0];
   const show = async (record: TenantRecord) => toTenant(record, await tenants.usage(record.name));
   return [
     endpoint(
@@ -126,7 +129,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
         errors: ['request_invalid', 'json_invalid', 'media_type_unsupported', 'tenant_managed'],
       },
       async ({ params: { name }, body, res }) => {
-        const before = await tenants.get(name);
+        const before = await readable(name);
         checkUnmanaged(before);
         // Should one of this name have been removed only by half.
         if (!before) await revokeAll(name, deps);
@@ -156,7 +159,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
       },
       async ({ params: { name }, res }) => {
         if (name === defaultTenantName) throw new SlipwayError('tenant_permanent');
-        checkUnmanaged(await tenants.get(name));
+        checkUnmanaged(await readable(name));
         const known = await removeTenant(name, deps);
         directory.forget();
         if (!known) throw missing(name);

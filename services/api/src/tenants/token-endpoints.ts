@@ -8,6 +8,7 @@ import {
   tokenSchema,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
+import { UnreadableRecord } from '@slipway/shared/records';
 import { type TokenRecord, toToken } from '@slipway/shared/tenants';
 import type { Response } from 'express';
 import { z } from 'zod';
@@ -154,8 +155,12 @@ export function tokenEndpoints({ tenants, tokens, directory }: TenantEndpointsDe
         errors: ['not_found', 'request_invalid', 'tenant_managed'],
       },
       async ({ params: { id }, res }) => {
-        const { managedBy } = await existing(id, res);
-        if (managedBy === 'file') {
+        const record = await existing(id, res).catch((error: unknown) => {
+          // One that cannot be read may be one of the installation's: only an operator revokes it.
+          if (error instanceof UnreadableRecord && allows(principalOf(res).scopes, 'admin')) return undefined;
+          throw error;
+        });
+        if (record?.managedBy === 'file') {
           throw new SlipwayError('tenant_managed', `${id} comes from the tenants file.`);
         }
         const revoked = await tokens.revoke(id);

@@ -1,5 +1,6 @@
 import { type BatchStore, cancelStopped, type JobStore } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
+import { onlyReadable } from '@slipway/shared/records';
 import type { Duty } from './leader.js';
 
 interface BatchesOptions {
@@ -26,14 +27,20 @@ export class Batches implements Duty {
   }
 
   async run(): Promise<void> {
-    const { batches, store, dequeue, logger } = this.#options;
+    const { batches, logger } = this.#options;
     for (const id of await batches.drafts(draftMs)) {
       if (await batches.giveUp(id)) logger.warn({ batch_id: id }, 'given up: it was never written whole');
     }
     let left = mostJobs;
     for (const id of await batches.stopping()) {
-      left -= await cancelStopped({ id, batches, store, dequeue, most: left });
+      left -= await this.#cancel(id, left);
       if (left <= 0) return;
     }
+  }
+
+  /** Returns how many jobs it canceled. A batch whose record cannot be read holds up no other. */
+  async #cancel(id: string, most: number): Promise<number> {
+    const { batches, store, dequeue } = this.#options;
+    return (await onlyReadable([cancelStopped({ id, batches, store, dequeue, most })]))[0] ?? 0;
   }
 }

@@ -49,7 +49,7 @@ export class Leader implements Component {
         this.#leading = await this.#elected();
         if (this.#leading) await this.#work(signal);
       } catch (error) {
-        if (!signal.aborted) logger.warn({ err: error }, 'a duty of the leader failed');
+        if (!signal.aborted) logger.warn({ err: error }, 'the lease of the leader cannot be looked at');
       }
       await sleep(tickMs, undefined, { signal }).catch(() => undefined);
     }
@@ -58,11 +58,17 @@ export class Leader implements Component {
   }
 
   async #work(signal: AbortSignal): Promise<void> {
+    const { logger } = this.#options;
     for (const { name, everyMs, run } of this.#options.duties.map(bound)) {
       if (signal.aborted) return;
       if (performance.now() - (this.#doneAt.get(name) ?? Number.NEGATIVE_INFINITY) < everyMs) continue;
       this.#doneAt.set(name, performance.now());
-      await run();
+      try {
+        await run();
+      } catch (error) {
+        // The other duties do not depend on this one.
+        if (!signal.aborted) logger.warn({ err: error, duty: name }, 'a duty of the leader failed');
+      }
     }
   }
 

@@ -136,6 +136,17 @@ describe('retention', () => {
     expect(await left()).toEqual([false, true, false, false, false]);
   });
 
+  it('goes on past records that cannot be read, and leaves them', async () => {
+    const { job, run, redis, keys } = await setUp();
+    const broken = [await job('succeeded'), await job('succeeded'), await job('succeeded')];
+    const old = await job('succeeded');
+    for (const { id } of broken) await redis.hset(keys.job(id), 'spec', '{');
+    await redis.hset(keys.job((broken[1] as { id: string }).id), 'schema', '99', 'spec', '{"image":"a"}');
+    await run({}, 31);
+    expect(await redis.exists(keys.job(old.id))).toBe(0);
+    expect(await redis.exists(...broken.map(({ id }) => keys.job(id)))).toBe(3);
+  });
+
   it('goes through many in several calls', async () => {
     const { job, run, store } = await setUp();
     for (let n = 0; n < 60; n++) await Promise.all(Array.from({ length: 10 }, () => job('canceled')));

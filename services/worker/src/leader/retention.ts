@@ -4,6 +4,7 @@ import { timeOfId } from '@slipway/shared/ids';
 import type { JobRecord, JobStore } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
 import { logBlobKey } from '@slipway/shared/logs';
+import { onlyReadable } from '@slipway/shared/records';
 import type { Duty } from './leader.js';
 
 /** How long records of ended jobs are kept. */
@@ -27,6 +28,8 @@ const dayMs = 24 * 3600 * 1_000;
 /** Whatever the number, so that what has just ended can be told and looked at. */
 const leastMs = 3600 * 1_000;
 const removedAtOnce = 500;
+/** Pages of ids that one call looks at for one state. */
+const mostPages = 20;
 /** The order in which those that are too many go. */
 const states: readonly TerminalState[] = ['canceled', 'succeeded', 'failed'];
 
@@ -62,11 +65,21 @@ export class Retention implements Duty {
     const { store } = this.#options;
     if (most <= 0) return 0;
     // Ids sort by when jobs were submitted, and none ends before that.
-    const ids = (await store.oldest(state, most)).filter((id) => timeOfId(id) < endedBefore);
-    const records = await Promise.all(ids.map((id) => store.get(id)));
-    const old = records.flatMap((record) => (record && ended(record, endedBefore) ? [record] : []));
-    const removed = await Promise.all(old.map((record) => this.#remove(record, endedBefore)));
-    return removed.filter(Boolean).length;
+    let removed = 0;
+    let after: string | undefined;
+    // Records that cannot be read stay at the front: the pages after them are looked at too.
+    for (let page = 0; page < mostPages && removed < most; page++) {
+      const ids = await store.oldest(state, most - removed, after);
+      after = ids.at(-1);
+      const old = ids.filter((id) => timeOfId(id) < endedBefore);
+      const records = await onlyReadable(old.map((id) => store.get(id)));
+      const due = records.filter((record) => ended(record, endedBefore));
+      removed += (await Promise.all(due.map((record) => this.#remove(record, endedBefore)))).filter(
+        Boolean,
+      ).length;
+      if (old.length < most || records.length === old.length) break;
+    }
+    return removed;
   }
 
   /** The logs go first: whoever is stopped in between finds the record again. */

@@ -4,6 +4,7 @@ import { eventsGroup as group, parseEvents } from '@slipway/shared/events';
 import { type Component, untilAborted } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Sender } from '@slipway/shared/queues';
+import { UnreadableRecord } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { Tally } from '@slipway/shared/stats';
 import type { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
@@ -110,7 +111,10 @@ export class Notifier implements Component {
     }
   }
 
-  /** One event that cannot be told of leaves the others alone; it stays pending, and is tried again. */
+  /**
+   * One event that cannot be told of leaves the others alone; it stays pending, and is tried again, by a worker of a newer version
+   * perhaps. Only a failure that is not one record's own ends the round.
+   */
   async #tell(entries: Entries): Promise<void> {
     const { redis, keys, endpoints, deliveries, queue } = this.#options;
     const active = await endpoints.active();
@@ -125,13 +129,15 @@ export class Notifier implements Component {
     const ids = created.map(({ id }) => id);
     await queue.add(ids.map((id) => ({ id, data: { deliveryId: id } })));
     await deliveries.dispatched(ids);
-    const failed = told.find((each) => each.status === 'rejected');
+    const failed = told.find(
+      (each) => each.status === 'rejected' && !(each.reason instanceof UnreadableRecord),
+    );
     const settled = entries.filter((_entry, at) => told[at]?.status !== 'rejected');
     if (settled.length > 0) {
       await redis.xack(keys.events, group, ...settled.map(([position]) => position));
       this.#count(settled);
     }
-    if (failed) throw failed.reason;
+    if (failed?.status === 'rejected') throw failed.reason;
   }
 
   /** Every end of a job passes here once, whoever ended it; after a death of a notifier maybe twice. */

@@ -1,3 +1,5 @@
+import { schemaVersions } from '../../records/index.js';
+
 /**
  * The id is a batch's here.
  * open: 4 tenant, 5 total, 6 `continue` or `stop`, 7 how many of it may be in the queue at once or 0, 8 labels as JSON,
@@ -10,7 +12,7 @@
 export const batch = `
 if op == 'batch:open' then
   local key = base .. 'batch:' .. id
-  redis.call('HSET', key, 'tenant', ARGV[4], 'total', ARGV[5], 'on_failure', ARGV[6], 'max_running', ARGV[7], 'labels', ARGV[8],
+  redis.call('HSET', key, 'schema', ${schemaVersions.batch}, 'tenant', ARGV[4], 'total', ARGV[5], 'on_failure', ARGV[6], 'max_running', ARGV[7], 'labels', ARGV[8],
     'created_at', clock(now), 'queued', 0, 'running', 0, 'succeeded', 0, 'failed', 0, 'canceled', 0)
   if ARGV[9] ~= '' then redis.call('HSET', key, 'callback', ARGV[9]) end
   if ARGV[10] ~= '' then redis.call('HSET', key, 'sealed_callback_secret', ARGV[10]) end

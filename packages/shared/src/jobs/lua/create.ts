@@ -1,3 +1,5 @@
+import { schemaVersions } from '../../records/index.js';
+
 /**
  * create: 4 spec, 5 sealed callback secret or '', 6 tenant, 7 weight, 8 band of the priority class (0 to 2), 9 whose
  * build times to expect, 10 the image reference it pushes to or '', 11 what is built (a digest of all that goes into it),
@@ -25,7 +27,7 @@ create_job = function(job, a)
   local virtual = tonumber(redis.call('HGET', fairness, 'virtual:' .. band) or '0')
   local last = tonumber(redis.call('HGET', fairness, 'last:' .. band .. ':' .. tenant) or '0')
   local flight = tenant .. '/' .. pushes_to
-  redis.call('HSET', job.key, 'spec', a.spec, 'tenant', tenant, 'pool', pool, 'band', band, 'expected', expected, 'build_key', build_key,
+  redis.call('HSET', job.key, 'schema', ${schemaVersions.job}, 'spec', a.spec, 'tenant', tenant, 'pool', pool, 'band', band, 'expected', expected, 'build_key', build_key,
     'flight', flight, 'created_at', clock(now), 'queued_at', clock(now), 'attempt', 0, 'spent', 0, 'lost', 0)
   if a.secret ~= '' then redis.call('HSET', job.key, 'sealed_callback_secret', a.secret) end
   if a.parts ~= '' then redis.call('HSET', job.key, 'parts', a.parts, 'plan', a.plan, 'weight', weight, 'manner', manner) end
@@ -41,7 +43,8 @@ create_job = function(job, a)
     redis.call('ZADD', base .. 'index:batch:' .. batch, 0, job.id)
   end
   if func ~= '' then
-    redis.call('HSET', base .. 'function:' .. tenant .. '/' .. func, 'spec', a.spec, 'job', job.id, 'updated_at', clock(now))
+    redis.call('HSET', base .. 'function:' .. tenant .. '/' .. func, 'spec', a.spec, 'job', job.id, 'updated_at', clock(now),
+      'schema', ${schemaVersions.function})
     redis.call('ZADD', base .. 'functions:' .. tenant, 0, func)
   end
 

@@ -1,4 +1,8 @@
+import { schemaVersions } from '../../records/index.js';
+
 /**
+ * A record of a newer schema waits for a worker that reads it.
+ *
  * peek: 4 milliseconds that a job may wait. Before a worker does anything for a job: ends it when a newer job has
  * pushed to its image (`superseded`), when it has waited too long (`expired`), its batch was stopped, or it is to be canceled. Returns
  * {'ok', record, the replica that built its function last}, {'wait'} while another job builds the same image, or {'missing'} for
@@ -11,6 +15,8 @@
  * death says whose fault it is. Returns {'ok', state before, record}, {'wait'} with the record queued, or {'missing'} when it was parked.
  */
 export const start = `
+if (op == 'peek' or op == 'start') and tonumber(get(job, 'schema') or '1') ~= ${schemaVersions.job} then return { 'wait' } end
+
 if op == 'peek' then
   if state == 'queued' then
     if get(job, 'cancel_requested') then return settle_with(job, state, 'canceled', 'canceled', 'The job was canceled.') end

@@ -13,7 +13,7 @@ end
 if op == 'redeliver' then
   local again = ARGV[5]
   if redis.call('HGET', key_of(id), 'tenant') ~= ARGV[4] then return { 'missing' } end
-  local names = { 'message_id', 'tenant', 'lane', 'endpoint', 'url', 'type', 'job', 'batch', 'sequence', 'format', 'body', 'sealed_secret', 'sealed_for', 'trace' }
+  local names = { 'message_id', 'tenant', 'lane', 'endpoint', 'url', 'type', 'job', 'batch', 'sequence', 'format', 'body', 'sealed_secret', 'sealed_for', 'trace', 'schema' }
   local values = redis.call('HMGET', key_of(id), unpack(names))
   for i, name in ipairs(names) do
     if values[i] then redis.call('HSET', key_of(again), name, values[i]) end

@@ -57,6 +57,8 @@ export const rows: Readonly<Record<string, Row>> = {
   getJob: own(200, 'job'),
   listJobs: all(200),
   cancelJob: own(200, 'job'),
+  // One that can be read is not removed.
+  removeJob: forAdmin(409, { ids: { id: 'job' }, admin: [409, 'record_readable'] }),
   retryJob: own(202, 'endedJob'),
   submitBatch: {
     body: (ids) => ({ items: [build(ids)] }),

@@ -1,0 +1,20 @@
+export {
+  type Fields,
+  listField,
+  numberField,
+  objectField,
+  optionalTimeField,
+  timeField,
+  wordField,
+} from './fields.js';
+export { readPage } from './page.js';
+export {
+  CountedFaults,
+  noRecordFaults,
+  onlyReadable,
+  type RecordFaults,
+  readRecord,
+  readRecords,
+  schemaVersions,
+  UnreadableRecord,
+} from './records.js';
