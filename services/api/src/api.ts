@@ -44,6 +44,7 @@ import { apiEndpoints } from './endpoints.js';
 import { GitSources } from './git/git-sources.js';
 import { requireToken } from './http/auth.js';
 import { cors } from './http/cors.js';
+import { LargeBodies } from './http/large-bodies.js';
 import { mount } from './http/operation.js';
 import { requestIds } from './http/request-id.js';
 import { traceRequests } from './http/trace-requests.js';
@@ -247,6 +248,8 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   );
   mount(app, tracing === noTracing ? endpoints : traceRequests(endpoints, tracing), {
     store: new KeyStore({ redis, keys, sealingKey: deriveKeys(config, 'stored answers') }),
+    bodies: new LargeBodies({ blobs }),
+    git,
     logger,
   });
   app.use(notFoundHandler, problemHandler(logger));

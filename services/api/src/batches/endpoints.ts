@@ -23,7 +23,7 @@ import type { SubmitDeps } from '../jobs/submit.js';
 import { checkRoom } from '../tenants/account.js';
 import { positionSchema, resumePosition } from '../watch/position.js';
 import { batchEvents, type FollowBatchDeps } from './follow.js';
-import { parseItems } from './items.js';
+import { gitSourcesOf, parseItems } from './items.js';
 import { placeItems } from './place-items.js';
 import { resolveItems } from './resolve-items.js';
 import { retryBatch } from './retry.js';
@@ -74,6 +74,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'All of the items are accepted, or none. Once answered with 202 each job reaches exactly one terminal state.',
         body: batchRequestSchema,
         maxBodyBytes,
+        gitSources: gitSourcesOf,
         answers: {
           202: accepted('Accepted'),
           200: {
@@ -93,14 +94,17 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           ...admissionErrors,
         ],
       },
-      async ({ body: { defaults, items, dry_run, ...options }, ids, res }) => {
+      async ({ body: { defaults, items, dry_run, ...options }, git, ids, res }) => {
         const tenant = accountOf(res);
         const earlier = await earlierBatch(ids, deps);
         if (earlier) {
           accept(earlier, res);
           return;
         }
-        const specs = await resolveItems(await parseItems({ defaults, items }), tenant, deps);
+        const specs = await resolveItems(await parseItems({ defaults, items }), tenant, {
+          ...deps,
+          git,
+        });
         if (!dry_run) {
           accept(await submitBatch({ specs, options, tenant, ids }, deps), res);
           return;

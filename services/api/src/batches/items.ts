@@ -1,5 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type BatchRequest, type JobRequest, jobRequestSchema } from '@slipway/shared/contracts';
+import {
+  type BatchRequest,
+  type GitSource,
+  type JobRequest,
+  jobRequestSchema,
+} from '@slipway/shared/contracts';
 import type { FieldError } from '@slipway/shared/errors';
 import { fieldErrors } from '../http/validate.js';
 import { itemsRefused, maxItemErrors } from './resolve-items.js';
@@ -56,6 +61,15 @@ export async function parseItems({
   }
   if (errors.length > 0) throw itemsRefused(errors);
   return requests;
+}
+
+/** The git repositories that a batch names, as far as they are valid. */
+export function gitSourcesOf({ defaults, items }: Pick<BatchRequest, 'defaults' | 'items'>): GitSource[] {
+  return [defaults, ...items].flatMap(({ source }) => {
+    if (!isFields(source) || !Object.hasOwn(source, 'git')) return [];
+    const { data } = sourceSchema.safeParse(source);
+    return data && 'git' in data ? [data.git] : [];
+  });
 }
 
 function withDefaults(item: Fields, defaults: Fields): Fields {

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { Scope } from '@slipway/shared/contracts';
+import type { GitSource, Scope } from '@slipway/shared/contracts';
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { z } from 'zod';
+import { fetchAhead } from '../git/fetched-git.js';
+import type { GitSources } from '../git/git-sources.js';
 import { type Ids, newIds } from '../idempotency/ids.js';
 import { idempotencyKeyOf, type OnceDeps, once } from '../idempotency/once.js';
 import { accountOf, requireScope } from './auth.js';
-import { Turns } from './turns.js';
+import type { ArrivedBody, LargeBodies } from './large-bodies.js';
 import { validate } from './validate.js';
 
 interface Answer {
@@ -24,7 +26,11 @@ export interface BodyForm<B> {
   /** Of each part. */
   readonly types: Readonly<Record<string, string>>;
   /** `digest` is the same for the same content, however that was sent. */
-  receive(req: Request, res: Response): Promise<{ readonly body: B; readonly digest: string }>;
+  receive(
+    req: Request,
+    res: Response,
+    bodies: LargeBodies,
+  ): Promise<{ readonly body: B; readonly digest: string; readonly giveBack: () => void }>;
 }
 
 /** One route: what the server parses by and what the OpenAPI document says are the same thing. */
@@ -44,6 +50,8 @@ export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly body?: B;
   /** What a JSON body may take; a mebibyte unless said otherwise. */
   readonly maxBodyBytes?: number;
+  /** The git repositories that a body names. They are fetched while a large body is out of memory. */
+  readonly gitSources?: (body: z.output<B>) => readonly GitSource[];
   /** What may be sent in place of the JSON, as `multipart/form-data`. */
   readonly form?: BodyForm<z.output<B>>;
   /** A body that is streamed: its media types, and what it is. */
@@ -60,22 +68,28 @@ export interface Call<P, Q, B> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
+  /** Where git sources come from; what `gitSources` returned of a large body is there already. */
+  readonly git: Pick<GitSources, 'take'>;
   /** Where the ids of jobs and batches that it makes come from. */
   readonly ids: Ids;
   readonly req: Request;
   readonly res: Response;
 }
 
+/** What every operation is carried out with. */
+export interface OperationDeps extends OnceDeps {
+  readonly bodies: LargeBodies;
+  readonly git: Pick<GitSources, 'take'>;
+}
+
 /** An operation with its handler, ready to be mounted. */
 export interface Endpoint {
   readonly operation: Operation<z.ZodType, z.ZodType, z.ZodType>;
-  readonly handle: (req: Request, res: Response, idempotency: OnceDeps) => Promise<void>;
+  readonly handle: (req: Request, res: Response, deps: OperationDeps) => Promise<void>;
 }
 
 export const usualJsonBytes = 1024 * 1024;
-/** A large body takes some times its size until it is dealt with: so many at once. */
-const largeAtOnce = 2;
-/** Longer than any body takes; one that takes its turn must use it. */
+/** Longer than a small body takes. */
 const bodyMs = 60_000;
 export const formType = 'multipart/form-data';
 const nothing = z.object({});
@@ -88,7 +102,7 @@ export function endpoint<
   operation: Operation<P, Q, B>,
   handler: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<void>,
 ): Endpoint {
-  const { scope, params, query, body, form, stream, maxBodyBytes = usualJsonBytes } = operation;
+  const { scope, params, query, body, form, stream, gitSources, maxBodyBytes = usualJsonBytes } = operation;
   const onceAKey = takesIdempotencyKey(operation);
   const digests = new WeakMap<object, string>();
   const readJson = express.json({
@@ -100,43 +114,78 @@ export function endpoint<
       }
     },
   });
-  const readBody = async (req: Request, res: Response) => {
+  const parse = async (from: Request | ArrivedBody, req: Request, res: Response) => {
+    const value = await jsonBody(readJson, from, req, res);
+    const digest = digests.get(from);
+    if (digest !== undefined) digests.set(req, digest);
+    return validate(body as z.ZodType, value, 'body') as z.output<B>;
+  };
+  /** Calls back with the body, and with git sources that are fetched; both are in memory no longer than that takes. */
+  const withBody = async (
+    req: Request,
+    res: Response,
+    { bodies, git }: OperationDeps,
+    then: (body: z.output<B>, git: Pick<GitSources, 'take'>) => Promise<void>,
+  ) => {
     if (form && req.is(formType)) {
       // Before an archive is taken in for it.
       if (onceAKey) idempotencyKeyOf(req);
-      const { body: received, digest } = await form.receive(req, res);
+      const { body: received, digest, giveBack } = await form.receive(req, res, bodies);
       digests.set(req, digest);
-      return received;
+      return await then(received, git).finally(giveBack);
     }
-    if (body === undefined) return undefined;
+    if (body === undefined) return await then(undefined as z.output<B>, git);
     if (!req.is('application/json')) {
       throw new SlipwayError(
         'media_type_unsupported',
         `Send application/json${form ? ` or ${formType}` : ''}.`,
       );
     }
-    return validate(body, await jsonBody(readJson, req, res), 'body');
+    if (scope === 'none' || !bodies.isLarge(req)) return await then(await parse(req, req, res), git);
+    const large = await bodies.receive(req, res, maxBodyBytes);
+    const read = () => parse(large.read(), req, res);
+    /** Returns what has to be fetched first; undefined when the request was carried out. */
+    const attempt = async () => {
+      const value = await read();
+      const named = gitSources?.(value) ?? [];
+      if (named.length > 0) return named;
+      await then(value, git);
+      return undefined;
+    };
+    try {
+      await large.takeTurn();
+      const named = await attempt();
+      if (named === undefined) return;
+      large.giveBack();
+      const fetched = await fetchAhead(named, git, accountOf(res).name);
+      await large.takeTurn();
+      await then(await read(), fetched);
+    } finally {
+      await large.discard();
+    }
   };
   return {
     operation,
-    async handle(req, res, idempotency) {
+    async handle(req, res, deps) {
       if (scope !== 'none') requireScope(res, scope);
       if (stream) checkType(req, stream.types);
-      const call = {
+      const asked = {
         params: (params ? validate(params, req.params, 'path') : {}) as z.output<P>,
         query: (query ? validate(query, req.query, 'query') : {}) as z.output<Q>,
-        body: (await readBody(req, res)) as z.output<B>,
         req,
         res,
       };
-      if (!onceAKey) return await handler({ ...call, ids: newIds });
-      await once({
-        ...idempotency,
-        req,
-        res,
-        tenant: accountOf(res).name,
-        bodyDigest: digests.get(req),
-        work: (ids) => handler({ ...call, ids }),
+      await withBody(req, res, deps, async (received, git) => {
+        const call = { ...asked, body: received, git };
+        if (!onceAKey) return await handler({ ...call, ids: newIds });
+        await once({
+          ...deps,
+          req,
+          res,
+          tenant: accountOf(res).name,
+          bodyDigest: digests.get(req),
+          work: (ids) => handler({ ...call, ids }),
+        });
       });
     },
   };
@@ -153,17 +202,11 @@ export function takesIdempotencyKey({
 }
 
 /** Mounts endpoints, and answers 405 with `Allow` for the other methods of their paths. */
-export function mount(router: Router, endpoints: readonly Endpoint[], idempotency: OnceDeps): void {
+export function mount(router: Router, endpoints: readonly Endpoint[], deps: OperationDeps): void {
   const methods = new Map<string, string[]>();
-  const largeBodies = new Turns(largeAtOnce);
   for (const { operation, handle } of endpoints) {
     const path = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    const { maxBodyBytes = usualJsonBytes } = operation;
-    router[operation.method](path, (req: Request, res: Response) =>
-      maxBodyBytes > usualJsonBytes && isLarge(req)
-        ? largeBodies.run(() => handle(req, res, idempotency))
-        : handle(req, res, idempotency),
-    );
+    router[operation.method](path, (req: Request, res: Response) => handle(req, res, deps));
     methods.set(path, [
       ...(methods.get(path) ?? []),
       operation.method === 'get' ? 'GET, HEAD' : operation.method.toUpperCase(),
@@ -177,10 +220,6 @@ export function mount(router: Router, endpoints: readonly Endpoint[], idempotenc
   }
 }
 
-/** Or may be, because it is packed or does not say. */
-const isLarge = ({ headers }: Request) =>
-  headers['content-encoding'] !== undefined || !(Number(headers['content-length']) <= usualJsonBytes);
-
 function checkType(req: Request, types: readonly string[]): void {
   const type = req.headers['content-type'];
   // A body without a type is taken for what it should be.
@@ -188,14 +227,19 @@ function checkType(req: Request, types: readonly string[]): void {
   throw new SlipwayError('media_type_unsupported', `Send ${types.join(' or ')}, not ${type}.`);
 }
 
-async function jsonBody(readJson: RequestHandler, req: Request, res: Response): Promise<unknown> {
+async function jsonBody(
+  readJson: RequestHandler,
+  from: Request | ArrivedBody,
+  req: Request,
+  res: Response,
+): Promise<unknown> {
   const tooSlow = setTimeout(() => req.destroy(), bodyMs);
   try {
     await new Promise<void>((resolve, reject) => {
-      readJson(req, res, (error?: unknown) => (error ? reject(error) : resolve()));
+      readJson(from as Request, res, (error?: unknown) => (error ? reject(error) : resolve()));
     });
   } finally {
     clearTimeout(tooSlow);
   }
-  return req.body;
+  return from.body;
 }

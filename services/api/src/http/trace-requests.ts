@@ -15,7 +15,7 @@ export function traceRequests(endpoints: readonly Endpoint[], tracing: Tracing):
     const request = { name: `POST ${operation.path}`, kind: 'server', begins: 'alone' } as const;
     return {
       operation,
-      handle(req, res, idempotency) {
+      handle(req, res, deps) {
         const span = tracing.start({ ...request, parent: traceContextOf(req.headers) });
         // Of a request that is refused the status is known only then.
         res.once('close', () => {
@@ -32,7 +32,7 @@ export function traceRequests(endpoints: readonly Endpoint[], tracing: Tracing):
           if (statusCode >= firstServerError) span.fail(code ?? String(statusCode));
           span.end();
         });
-        return span.during(() => handle(req, res, idempotency));
+        return span.during(() => handle(req, res, deps));
       },
     };
   });

@@ -78,6 +78,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         description:
           'Once answered with 202 the job reaches exactly one terminal state, whatever process dies.',
         body: jobRequestSchema,
+        gitSources: ({ source }) => ('git' in source ? [source.git] : []),
         form: jobForm(deps),
         answers: {
           202: {
@@ -88,8 +89,8 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         },
         errors: [...resolveErrors, ...placingErrors, ...admissionErrors],
       },
-      async ({ body, ids, res }) => {
-        const record = await submitJob(body, accountOf(res), deps, ids);
+      async ({ body, git, ids, res }) => {
+        const record = await submitJob(body, accountOf(res), { ...deps, git }, ids);
         res.location(`/v1/jobs/${record.id}`).status(202).json(toJob(record));
       },
     ),

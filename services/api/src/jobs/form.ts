@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { accountOf } from '../http/auth.js';
 import { closedSignal, lingerThenClose } from '../http/connection.js';
 import { type FormPiece, readForm } from '../http/form.js';
+import { smallBodyBytes } from '../http/large-bodies.js';
 import { type BodyForm, usualJsonBytes } from '../http/operation.js';
 import { validate } from '../http/validate.js';
 import { own } from '../sources/ownership.js';
@@ -15,6 +16,11 @@ import type { SubmitDeps } from './submit.js';
 export interface JobFormDeps extends Pick<SubmitDeps, 'sources' | 'owners'> {
   /** Of an archive. */
   readonly maxPayloadBytes: number;
+}
+
+interface ReceiveFormDeps extends JobFormDeps {
+  /** Resolves when so many bytes may stay in memory. */
+  readonly keepInMemory: (bytes: number) => Promise<void>;
 }
 
 type Pieces = AsyncGenerator<FormPiece, void>;
@@ -34,10 +40,15 @@ export function jobForm(deps: JobFormDeps): BodyForm<JobRequest> {
       source: z.string().meta({ format: 'binary' }).describe('A tar, or a tar.gz'),
     }),
     types: { job: 'application/json', source: 'application/x-tar, application/gzip' },
-    async receive(req, res) {
+    async receive(req, res, bodies) {
+      let giveBack = () => {};
       try {
-        return await receiveForm(req, res, deps);
+        const keepInMemory = async (bytes: number) => {
+          if (bytes > smallBodyBytes) giveBack = await bodies.reserveMemory(res, bytes);
+        };
+        return { ...(await receiveForm(req, res, { ...deps, keepInMemory })), giveBack };
       } catch (error) {
+        giveBack();
         if (!req.complete) lingerThenClose(req, res);
         throw error;
       }
@@ -46,7 +57,11 @@ export function jobForm(deps: JobFormDeps): BodyForm<JobRequest> {
 }
 
 /** Throws what `readForm`, `checkAllowed`, `SourceStore.ingest` and `own` throw, and `json_invalid`; nothing is the tenant's then. */
-async function receiveForm(req: Request, res: Response, { sources, owners, maxPayloadBytes }: JobFormDeps) {
+async function receiveForm(
+  req: Request,
+  res: Response,
+  { sources, owners, maxPayloadBytes, keepInMemory }: ReceiveFormDeps,
+) {
   const account = accountOf(res);
   const signal = closedSignal(res);
   const pieces = readForm({
@@ -56,6 +71,7 @@ async function receiveForm(req: Request, res: Response, { sources, owners, maxPa
   });
   try {
     const text = await readJobPart(pieces);
+    await keepInMemory(text.length);
     const job = validate(jobPartSchema, parseJson(text), 'job');
     // Before an archive is taken in for it.
     checkAllowed({ ...job, priority: job.priority ?? usualPriority(account) }, account);

@@ -1,0 +1,27 @@
+import type { GitSource, JobSpec } from '@slipway/shared/contracts';
+import type { GitHeads, GitSources } from './git-sources.js';
+
+type Source = JobSpec['source'];
+type Git = Pick<GitSources, 'take'>;
+
+/** Sources may take long to fetch; so many at once for one request. */
+const atOnce = 8;
+
+/** Fetches what a request names, and returns what answers with the outcomes. What could not be fetched rejects when it is taken. */
+export async function fetchAhead(sources: readonly GitSource[], git: Git, tenant: string): Promise<Git> {
+  const heads: GitHeads = new Map();
+  const outcomes = new Map<string, Promise<Source>>();
+  const distinct = new Map(sources.map((source) => [JSON.stringify(source), source]));
+  const queue = distinct.entries();
+  const work = async () => {
+    for (const [key, source] of queue) {
+      const taken = git.take(source, heads, tenant);
+      outcomes.set(key, taken);
+      await taken.catch(() => undefined);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return {
+    take: (source, known, of) => outcomes.get(JSON.stringify(source)) ?? git.take(source, known, of),
+  };
+}
