@@ -28,6 +28,7 @@ interface BuilderDeps {
 /** Between SIGTERM and SIGKILL for an engine's processes. */
 const killGraceMs = 2_000;
 const heartbeatMs = 15_000;
+const buildkitWaitMs = 10_000;
 const engineCheckMaxAgeMs = 2_000;
 
 /** Makes the service: its work folder, its engine, its HTTP server. */
@@ -40,6 +41,7 @@ export async function createBuilder(deps: BuilderDeps): Promise<Component[]> {
     ...config,
     configDir: await workDir.folder('engine'),
     killGraceMs,
+    buildkitWaitMs,
     logger,
   });
   cleanups.defer('close the engine', () => engine.close());
@@ -64,7 +66,7 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   const ready = createReadiness({ engine, slots, drain, maxAgeMs: engineCheckMaxAgeMs, now });
   const metricsPort = config.metricsPort === config.port ? undefined : config.metricsPort;
   logger.info(settings(config, engine.name), 'starting');
-  const warnings = warningsOf({ config, engine: engine.name });
+  const warnings = warningsOf({ config, engine });
   for (const warning of warnings) logger.warn(warning);
   const app = createApp({
     ...{ engine, workDir, slots, drain, ready, warnings, metrics, tracing, logger },
@@ -90,7 +92,10 @@ function settings(config: BuilderServiceConfig, engine: string): Record<string, 
   return {
     engine,
     ...(engine === 'buildkit' && { buildkit_host: config.buildkitHost }),
-    ...(engine === 'buildah' && { engine_state_dir: config.engineStateDir ?? 'default' }),
+    ...(engine === 'buildah' && {
+      engine_state_dir: config.engineStateDir ?? 'default',
+      buildah_trusted_sources: config.buildahTrustedSources,
+    }),
     bind_host: config.bindHost ?? 'all',
     port: config.port,
     metrics_port: config.metricsPort ?? config.port,

@@ -12,7 +12,12 @@ test('needs a secret and nothing else', () => {
   const config = loadConfig({ ...least, HOME: '/home/x' });
   expect(config).toMatchObject({
     ...{ port: 8081, engine: 'auto', maxInflight: 0, insecureRegistries: [], allowedFrontends: [] },
-    ...{ bindHost: undefined, engineStateDir: undefined, buildTimeoutMs: 1_800_000 },
+    ...{
+      bindHost: undefined,
+      engineStateDir: undefined,
+      buildahTrustedSources: false,
+      buildTimeoutMs: 1_800_000,
+    },
   });
 });
 
@@ -123,6 +128,7 @@ test.each([
   ['BUILD_SECRETS_PRIVATE_KEY', 'c2hvcnQ='],
   ['BUILDER_SBOM_SCANNER', 'A B'],
   ['DISABLE_HMAC', 'off'],
+  ['BUILDAH_TRUSTED_SOURCES', 'yes'],
 ])('refuses %s=%s, by name', (name, value) => {
   expect(() => loadConfig({ ...least, [name]: value })).toThrow(name);
 });

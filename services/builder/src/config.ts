@@ -18,6 +18,8 @@ export interface BuilderServiceConfig extends CommonConfig {
   readonly buildkitHost: string;
   /** Where buildah keeps images and containers; undefined means its own default. */
   readonly engineStateDir: string | undefined;
+  /** Whether buildah may run without the fixes that keep a Dockerfile away from the machine's files. */
+  readonly buildahTrustedSources: boolean;
   /** 0 means no limit. */
   readonly maxInflight: number;
   /** Undefined where signatures are not checked. */
@@ -61,6 +63,7 @@ function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
     engine: fields.oneOf('ENGINE', ['auto', 'buildkit', 'buildah'], 'auto'),
     buildkitHost: fields.parsed('BUILDKIT_HOST', buildkitHost, 'unix:///run/buildkit/buildkitd.sock') ?? '',
     engineStateDir: fields.optional('ENGINE_STATE_DIR'),
+    buildahTrustedSources: fields.bool('BUILDAH_TRUSTED_SOURCES', false),
     maxInflight: fields.int('MAX_INFLIGHT', { default: 0 }),
     payloadSecret: isSigned ? fields.secret('PAYLOAD_SECRET') : undefined,
     previousPayloadSecrets: previousPayloadSecrets(fields),

@@ -20,11 +20,19 @@ test.each([
   ['nothing on the own machine', { buildkitHost: 'tcp://127.0.0.1:1234' }, undefined],
   ['nothing without secrets', { buildkitHost: 'tcp://buildkit:1234', keyRing: undefined }, undefined],
 ])('warns of %s', (_what, changed, warning) => {
-  const warnings = warningsOf({ config: { ...good, ...changed }, engine: 'buildkit' });
+  const warnings = warningsOf({
+    config: { ...good, ...changed },
+    engine: { name: 'buildkit', warnings: [] },
+  });
   expect(warnings).toEqual(warning === undefined ? [] : [expect.stringContaining(warning)]);
 });
 
 test('does not look at the address of BuildKit where buildah builds', () => {
   const config = { ...good, buildkitHost: 'tcp://buildkit:1234' };
-  expect(warningsOf({ config, engine: 'buildah' })).toEqual([]);
+  expect(warningsOf({ config, engine: { name: 'buildah', warnings: [] } })).toEqual([]);
+});
+
+test('passes on what the engine warns of', () => {
+  const engine = { name: 'buildah', warnings: ['buildah 1.28.2 is old'] } as const;
+  expect(warningsOf({ config: good, engine })).toEqual(['buildah 1.28.2 is old']);
 });

@@ -7,7 +7,7 @@ interface WarningOptions {
     BuilderServiceConfig,
     'payloadSecret' | 'keyRing' | 'buildkitHost' | 'insecureRegistries'
   >;
-  readonly engine: BuildEngine['name'];
+  readonly engine: Pick<BuildEngine, 'name' | 'warnings'>;
 }
 
 /** What is dangerous about how the service is set up. Said at start, and for as long as it runs in its readiness. */
@@ -18,9 +18,10 @@ export function warningsOf({ config, engine }: WarningOptions): string[] {
     ...(payloadSecret === undefined
       ? ['DISABLE_HMAC is on: signatures are not checked, so whoever reaches this port can build and push']
       : []),
-    ...(keyRing && engine === 'buildkit' && scheme === 'tcp' && !isLoopback(host)
+    ...(keyRing && engine.name === 'buildkit' && scheme === 'tcp' && !isLoopback(host)
       ? ['build secrets go to BuildKit over a network connection that is not encrypted']
       : []),
     ...(insecureRegistries.includes('*') ? ['every registry may be spoken to over plain http'] : []),
+    ...engine.warnings,
   ];
 }

@@ -6,6 +6,7 @@ import { CommandError } from '../command-error.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { onInterrupt } from '../interrupts.js';
 import { duration } from '../terminal/text.js';
+import { trustNote } from '../up/message.js';
 import { startReceiver } from './receiver.js';
 import { runDemo } from './run.js';
 import { createSteps } from './steps.js';
@@ -36,6 +37,7 @@ export async function demo(options: DemoOptions, { terminal: { out } }: CommandC
     const slipway = await steps.run('Start Redis, a registry, builder replicas, the API and workers', () =>
       start({ dir, options, signal: stop.signal }),
     );
+    for (const line of trustNote(slipway.engine)) out.line(line);
     try {
       const receiver = await startReceiver();
       try {

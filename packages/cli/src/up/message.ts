@@ -12,6 +12,14 @@ interface UpMessage {
   readonly slots: number;
 }
 
+/** What a person should know who builds with buildah on this machine. */
+export function trustNote(engine: EngineName): string[] {
+  if (engine !== 'buildah') return [];
+  return [
+    'buildah builds as root, with BUILDAH_TRUSTED_SOURCES=true: build only sources that you trust on this machine.',
+  ];
+}
+
 /** What runs, how to reach it, and what to do first. The token is named by its file, never shown. */
 export function upMessage({ slipway, folder, screen, slots }: UpMessage): string[] {
   const { url, tokenFile, registry, engine, parts } = slipway;
@@ -23,6 +31,7 @@ export function upMessage({ slipway, folder, screen, slots }: UpMessage): string
   ];
   return [
     `${screen.style('green', 'Slipway is up')}: ${capacity}.`,
+    ...trustNote(engine),
     '',
     ...table(rows),
     '',

@@ -15,9 +15,9 @@ export async function chooseEngine(wanted: EngineName | undefined): Promise<Engi
     process.getuid?.() === 0 &&
     ['buildkitd', 'buildctl', 'runc'].every((tool) => findTool(tool) !== undefined);
   if (wanted !== 'buildah' && ownDaemons) return { name: 'buildkit', ownDaemons };
+  if (wanted !== 'buildah' && (await buildkitAnswers())) return { name: 'buildkit', ownDaemons: false };
   if (wanted !== 'buildkit' && findTool('buildah') !== undefined)
     return { name: 'buildah', ownDaemons: false };
-  if (wanted !== 'buildah' && (await buildkitAnswers())) return { name: 'buildkit', ownDaemons: false };
   throw new Error(
     `${wanted ?? 'a build engine'} is missing. Install buildah (on Debian: apt-get install buildah), or buildkitd, ` +
       'buildctl (https://github.com/moby/buildkit/releases) and runc, and start this as root; or set ' +

@@ -14,7 +14,7 @@ export interface SlipwayOptions {
   readonly slots?: number;
   /** Default 2. */
   readonly workers?: number;
-  /** Default: a BuildKit daemon for each replica where one can be started, else buildah, else a BuildKit that runs already. */
+  /** Default: a BuildKit daemon for each replica where one can be started, else a BuildKit that runs already, else buildah. */
   readonly engine?: EngineName;
   /** Milliseconds that each service gets to finish what it has in hand when stopped. Default 8,000. */
   readonly graceMs?: number;

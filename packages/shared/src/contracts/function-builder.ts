@@ -4,6 +4,12 @@ import { parseImageReference } from './image-reference.js';
 /** Names and shapes of the Function Builder API (protocol.md). */
 export const configEntry = 'com.openfaas.docker.config';
 export const secretsEntry = 'com.openfaas.secrets';
+/** In each answer of a Slipway builder: one of `engineNames`. Other builders of the Function Builder API do not send it. */
+export const engineHeader = 'x-slipway-engine';
+export const engineNames = ['buildkit', 'buildah'] as const;
+export type EngineName = (typeof engineNames)[number];
+/** In a request of a worker: `required` makes a builder refuse the build unless its engine keeps builds away from the machine and from each other. */
+export const isolationHeader = 'x-slipway-isolation';
 /**
  * A build argument that BuildKit takes for itself: what `RUN --mount=type=cache` finds is apart for each value of it, so that
  * a tenant's steps see nothing that another's have left.

@@ -275,6 +275,11 @@ const errorTable = {
     'Use registry/repository:tag as in the OCI grammar.',
   ),
   source_invalid: user(422, 'The builder refused the source', 'Read the log and correct the source.'),
+  base_image_invalid: user(
+    422,
+    'The Dockerfile names something that is no image of a registry',
+    'In FROM, COPY --from and RUN --mount=from, name a stage or an image such as registry.example/app:1.',
+  ),
   frontend_not_allowed: user(
     422,
     'The Dockerfile asks for foreign frontend code',
@@ -347,6 +352,20 @@ const errorTable = {
   builder_busy: row('fleet', 'replace', 429, 'The builder has no free slot', 'Try again later.'),
   builder_unreachable: row('fleet', 'replace', 503, 'The builder cannot be reached', 'Check that it runs.'),
   builder_draining: row('fleet', 'replace', 503, 'The builder is draining', 'Try another replica.'),
+  builder_not_isolated: row(
+    'fleet',
+    'replace',
+    421,
+    'The engine of the builder does not keep builds away from its machine',
+    'Send the build to a builder that uses BuildKit.',
+  ),
+  no_isolated_builder: row(
+    'operator',
+    'never',
+    502,
+    'All builders of the pool use buildah, which builds for the tenant default alone',
+    'Add a builder with BuildKit to the pool, or let the tenant use another pool; then submit the job again.',
+  ),
   builder_protocol: row(
     'fleet',
     'backoff',

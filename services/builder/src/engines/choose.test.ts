@@ -18,9 +18,11 @@ const choose = (options: Partial<EngineOptions>) =>
     sbomScanner: undefined,
     dockerConfig: folder.path,
     engineStateDir: join(folder.path, 'state'),
+    buildahTrustedSources: true,
     childEnv: toolEnv(),
     configDir: folder.path,
     killGraceMs: 100,
+    buildkitWaitMs: 0,
     logger: createLogger({ name: 'test', level: 'info', destination: new PassThrough() }),
     ...options,
   });
@@ -39,10 +41,52 @@ test('a client that is too old is refused', async () => {
   await expect(choose({ engine: 'buildkit', childEnv })).rejects.toThrow('v0.12.3 abc is older than 0.31.1');
 });
 
+/** A folder in front of the PATH with a buildah that says a version and does nothing else. */
+async function buildahSaying(version: string): Promise<Record<string, string>> {
+  const bin = join(folder.path, `buildah-${version.replace(/\W/g, '-')}`);
+  await mkdir(bin);
+  const store = `${folder.path}\noverlay`;
+  const script = `#!/bin/sh\ncase "$*" in *--version*) echo '${version}';; *info*) echo '${store}';; esac\n`;
+  await writeFile(join(bin, 'buildah'), script);
+  await chmod(join(bin, 'buildah'), 0o755);
+  return { PATH: `${bin}:/usr/bin:/bin` };
+}
+
+describe('a buildah without the fixes that keep a Dockerfile away from the machine', () => {
+  test.each([
+    'buildah version 1.28.2 (image-spec 1.1.0-rc2, runtime-spec 1.0.2-dev)',
+    'buildah version 1.38.0 (image-spec 1.1.0, runtime-spec 1.2.0)',
+    'buildah version 1.38.1-rc1 (image-spec 1.1.0)',
+    'no version at all',
+  ])('stops the start: %s', async (said) => {
+    const childEnv = await buildahSaying(said);
+    for (const engine of ['buildah', 'auto'] as const) {
+      await expect(choose({ engine, childEnv, buildahTrustedSources: false })).rejects.toThrow(
+        /1\.38\.1.*BUILDAH_TRUSTED_SOURCES=true/s,
+      );
+    }
+    const trusted = await choose({ engine: 'buildah', childEnv });
+    expect(trusted.warnings).toEqual([expect.stringContaining('as root')]);
+  });
+
+  test.each([
+    'buildah version 1.38.1 (image-spec 1.1.0, runtime-spec 1.2.0)',
+    'buildah version 1.42.0-dev (image-spec 1.1.1)',
+    'buildah version 2.0.0',
+  ])('is none with %s', async (said) => {
+    const childEnv = await buildahSaying(said);
+    const engine = await choose({ engine: 'buildah', childEnv, buildahTrustedSources: false });
+    expect(engine.warnings).toEqual([]);
+    expect(engine.isIsolated).toBe(false);
+  });
+});
+
 describe.runIf(isTested('buildah'))('buildah', () => {
-  test('is taken where no buildkitd answers', async () => {
-    const engine = await choose({});
+  test('is taken where no buildkitd answers, which the log says', async () => {
+    const destination = new PassThrough();
+    const engine = await choose({ logger: createLogger({ name: 'test', level: 'info', destination }) });
     expect(engine.name).toBe('buildah');
+    expect(String(destination.read())).toContain('buildah builds instead');
     await engine.close();
   });
 });
@@ -57,6 +101,14 @@ describe.runIf(isTested('buildkit'))('BuildKit', () => {
     const buildkitHost = opened.settings.BUILDKIT_HOST ?? '';
     expect((await choose({ buildkitHost })).name).toBe('buildkit');
     await opened.close();
+    const starting = choose({ buildkitHost: opened.settings.BUILDKIT_HOST ?? '', buildkitWaitMs: 60_000 });
+    const again = await openEngine({
+      name: 'buildkit',
+      dir: join(folder.path, 'bk'),
+      insecureRegistries: [],
+    });
+    expect((await starting).name).toBe('buildkit');
+    await again.close();
     const engine = await choose({ engine: 'buildkit' });
     await expect(engine.check()).rejects.toMatchObject({ code: 'builder_unreachable' });
   });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@slipway/shared/logger';
 import { isRunning } from '../builds/work-dir.js';
 import { BuildahEngine } from './buildah/buildah.js';
@@ -12,14 +13,17 @@ export interface EngineOptions {
   readonly sbomScanner: string | undefined;
   readonly dockerConfig: string;
   readonly engineStateDir: string | undefined;
+  readonly buildahTrustedSources: boolean;
   readonly childEnv: Readonly<Record<string, string | undefined>>;
   readonly configDir: string;
   readonly killGraceMs: number;
+  /** How long `auto` waits for a buildkitd that is starting, where `buildctl` is installed. */
+  readonly buildkitWaitMs: number;
   readonly logger: Logger;
 }
 
 /**
- * The engine that is asked for; `auto` takes BuildKit where a buildkitd answers, else buildah. Rejects with what to
+ * Returns the engine that is asked for; `auto` takes BuildKit where a buildkitd answers in time, else buildah if it may run here. Rejects with what to
  * install when there is none. A buildkitd that is asked for by name may still be starting: it need not answer yet.
  */
 export async function chooseEngine(options: EngineOptions): Promise<BuildEngine> {
@@ -37,13 +41,15 @@ async function firstThatRuns(options: EngineOptions): Promise<BuildEngine> {
   const reasons: string[] = [];
   try {
     const engine = await openBuildkit(options);
-    await engine.check();
+    await answering(engine, options.buildkitWaitMs);
     return engine;
   } catch (error) {
     reasons.push((error as Error).message);
   }
   try {
-    return await openBuildah(options);
+    const engine = await openBuildah(options);
+    options.logger.warn({ reason: reasons[0] }, 'BuildKit cannot be used: buildah builds instead');
+    return engine;
   } catch (error) {
     reasons.push((error as Error).message);
   }
@@ -52,6 +58,19 @@ async function firstThatRuns(options: EngineOptions): Promise<BuildEngine> {
       '(https://github.com/moby/buildkit/releases), with BUILDKIT_HOST naming its address, ' +
       'or install buildah (on Debian: apt-get install buildah).',
   );
+}
+
+/** Resolves once the daemon answers; rejects with why it does not after `waitMs`. */
+async function answering(engine: BuildkitEngine, waitMs: number): Promise<void> {
+  const until = performance.now() + waitMs;
+  for (;;) {
+    try {
+      return await engine.check();
+    } catch (error) {
+      if (performance.now() >= until) throw error;
+      await sleep(250);
+    }
+  }
 }
 
 async function openBuildkit(options: EngineOptions): Promise<BuildkitEngine> {
@@ -73,6 +92,7 @@ async function openBuildkit(options: EngineOptions): Promise<BuildkitEngine> {
 async function openBuildah(options: EngineOptions): Promise<BuildahEngine> {
   const engine = new BuildahEngine({
     stateDir: options.engineStateDir,
+    trustedSources: options.buildahTrustedSources,
     insecureRegistries: options.insecureRegistries,
     dockerConfig: options.dockerConfig,
     env: engineEnvironment(options.childEnv),

@@ -1,3 +1,4 @@
+import type { EngineName } from '@slipway/shared/contracts';
 import type { SecretBytes } from '@slipway/shared/sealing';
 
 /** One image to build. Whatever comes from the request has been checked, and never becomes an option of a command. */
@@ -44,7 +45,8 @@ export interface BuildOutcome {
  * - `build` settles only when nothing of the build is running any more: no process, no container, no mount.
  * - It rejects with a coded error: `build_failed` and its like for what the user must mend, `push_*` and `registry_*`
  *   for the registry, `builder_*` when the engine itself is at fault, the signal's reason when it was aborted.
- * - Builds may run at the same time, for the same image too. Layers are cached from one build to the next.
+ * - Builds may run at the same time, for the same image too. Layers are cached from one build to the next, but a step that mounts something sees
+ *   what its own build mounts.
  * - A registry is spoken to over plain http only if it is on the allowlist; any other answers with `registry_insecure`.
  * - Base images are looked up in their registry each time, so that a cache shows nobody what they may not pull.
  * - Secrets are never in the command line; the environment of a child is an allowlist.
@@ -54,7 +56,11 @@ export interface BuildOutcome {
  * - `check` rejects with `builder_unreachable` when a build could not run now. It is cheap enough for a health check.
  */
 export interface BuildEngine {
-  readonly name: 'buildkit' | 'buildah';
+  readonly name: EngineName;
+  /** Whether a build is kept away from the machine and from other builds. If not, its sources must be trusted. */
+  readonly isIsolated: boolean;
+  /** What is dangerous about the engine. Logged at start, and shown in readiness. */
+  readonly warnings: readonly string[];
   check(): Promise<void>;
   /** Lets go of what it holds of the machine. No build may be in hand. */
   close(): Promise<void>;

@@ -1,3 +1,4 @@
+import { engineHeader } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { healthRouter, notFoundHandler, problemHandler, securityHeaders } from '@slipway/shared/http';
 import type { Registry } from '@slipway/shared/metrics';
@@ -16,9 +17,13 @@ interface AppOptions extends BuildRouteOptions {
 
 /** The HTTP face of the builder. */
 export function createApp(options: AppOptions): Express {
-  const { ready, warnings, registry, logger, keyRing } = options;
+  const { ready, warnings, registry, logger, keyRing, engine } = options;
   const app = express().disable('x-powered-by');
   app.use(securityHeaders);
+  app.use((_req, res, next) => {
+    res.set(engineHeader, engine.name);
+    next();
+  });
   app.use(healthRouter({ ready, readyAliases: ['/ready'], warnings, ...(registry && { registry }) }));
   app.post('/build', buildRoute(options));
   app.all('/build', (_req, res) => {

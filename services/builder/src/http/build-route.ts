@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { Secret } from '@slipway/shared/config';
-import type { BuilderResult } from '@slipway/shared/contracts';
+import { type BuilderResult, isolationHeader } from '@slipway/shared/contracts';
 import { errorRow, SlipwayError, toProblem } from '@slipway/shared/errors';
 import { type Answer, BufferedAnswer, StreamedAnswer } from '@slipway/shared/function-builder';
 import type { Logger } from '@slipway/shared/logger';
@@ -39,7 +39,7 @@ export interface BuildRouteOptions {
 
 /** `POST /build` of the Function Builder API. */
 export function buildRoute(options: BuildRouteOptions): RequestHandler {
-  const { slots, drain, metrics, secrets, tracing } = options;
+  const { slots, drain, metrics, secrets, tracing, engine } = options;
   const times = new ContextTimes();
   return async (req, res) => {
     res.once('finish', () => metrics.responses.inc({ status: res.statusCode }));
@@ -49,6 +49,12 @@ export function buildRoute(options: BuildRouteOptions): RequestHandler {
     }
     const signature = req.get(signatureHeader);
     if (secrets && signature === undefined) throw new SlipwayError('signature_missing');
+    if (!engine.isIsolated && req.get(isolationHeader) !== undefined) {
+      throw new SlipwayError(
+        'builder_not_isolated',
+        `This builder uses ${engine.name}, where builds reach the machine and each other.`,
+      );
+    }
     const release = slots.take();
     if (!release) {
       refuseBusy(res, slots.limit);

@@ -1,8 +1,10 @@
 import { freePort } from '@slipway/local';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { payloadOf } from '../testing/payload.js';
 import { postBuild, resultOf } from '../testing/post-build.js';
+import { ScriptedEngine } from '../testing/scripted-engine.js';
 import { goodBody as body, startScripted } from '../testing/scripted-service.js';
+import { startService } from '../testing/start-service.js';
 
 test('without signatures every payload is built, and everybody who looks is warned', async () => {
   const { url, engine, log } = await startScripted({ DISABLE_HMAC: 'true', PAYLOAD_SECRET: '' });
@@ -18,6 +20,34 @@ test('without signatures every payload is built, and everybody who looks is warn
     .split('\n')
     .find((line) => line.includes('signatures are not checked'));
   expect(JSON.parse(warning ?? '{}').level).toBe('warn');
+});
+
+test('what the engine warns of is logged, and shown for as long as it runs', async () => {
+  const engine = new ScriptedEngine();
+  engine.warnings.push('an old buildah');
+  const service = await startService({ engine });
+  onTestFinished(() => service.stop());
+  for (let round = 0; round < 2; round++) {
+    expect(await (await fetch(`${service.url}/readyz`)).json()).toMatchObject({
+      warnings: ['an old buildah'],
+    });
+  }
+  expect(service.log()).toContain('an old buildah');
+});
+
+test('every answer says which engine builds', async () => {
+  const { url } = await startScripted();
+  for (const path of ['/healthz', '/readyz', '/publickey', '/build', '/nothing']) {
+    expect((await fetch(url + path)).headers.get('x-slipway-engine')).toBe('buildah');
+  }
+});
+
+test('a build that must be kept apart is refused by an engine that cannot', async () => {
+  const { url, engine } = await startScripted();
+  const refused = await postBuild({ url, body, headers: { 'x-slipway-isolation': 'required' } });
+  expect(refused.status).toBe(421);
+  expect(await refused.json()).toMatchObject({ code: 'builder_not_isolated' });
+  expect(engine.builds).toEqual([]);
 });
 
 test('a service that is set up well warns of nothing', async () => {

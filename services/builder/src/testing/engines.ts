@@ -87,6 +87,8 @@ export async function openEngine({ name, dir, ...options }: OpenOptions): Promis
       childEnv: toolEnv(),
       configDir: dir,
       killGraceMs: 500,
+      buildkitWaitMs: 0,
+      buildahTrustedSources: true,
       logger: createLogger({ name: 'test', level: 'info', destination: new PassThrough() }),
     });
   const engine = await open({});
@@ -95,7 +97,7 @@ export async function openEngine({ name, dir, ...options }: OpenOptions): Promis
     reopen: open,
     settings:
       daemon === undefined
-        ? { ENGINE: name, ENGINE_STATE_DIR: join(dir, 'state') }
+        ? { ENGINE: name, ENGINE_STATE_DIR: join(dir, 'state'), BUILDAH_TRUSTED_SOURCES: 'true' }
         : { ENGINE: name, BUILDKIT_HOST: daemon.address },
     kill: async () => {
       daemon?.kill('SIGKILL');

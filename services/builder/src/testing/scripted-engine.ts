@@ -10,6 +10,8 @@ export interface ScriptedBuild {
 /** An engine whose builds end when the test says so, or at once when aborted. It builds nothing. */
 export class ScriptedEngine implements BuildEngine {
   readonly name = 'buildah';
+  readonly isIsolated = false;
+  readonly warnings: string[] = [];
   readonly builds: ScriptedBuild[] = [];
   /** What `check` rejects with. */
   fault: Error | undefined;

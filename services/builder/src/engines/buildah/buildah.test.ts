@@ -1,17 +1,19 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findTool, temporaryFolder } from '@slipway/local';
+import { findTool, startRegistry, temporaryFolder } from '@slipway/local';
 import { SecretBytes } from '@slipway/shared/sealing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { build, buildRequest, busyboxBase, failure, output } from '../../testing/build-request.js';
 import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
 import { mountsIn, unmountIn } from '../../testing/mounts.js';
+import { pushOnbuildBase } from '../../testing/onbuild-base.js';
 import { processesWith } from '../../testing/processes.js';
 import { ownPlatform } from '../platform.js';
 import { cgroupParentOf, ownedContainers } from './containers.js';
+import { registryPolicy } from './policy.js';
 
 const timeout = 60_000;
 
@@ -105,8 +107,60 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
       `FROM ${id}\nRUN cat /secret\n`,
       `FROM scratch\nCOPY --from=${id} /secret /\n`,
     ]) {
-      expect(await failure(opened.engine, await request(dockerfile))).toMatchObject({ code: 'build_failed' });
+      const found = await failure(opened.engine, await request(dockerfile));
+      expect(found).toMatchObject({ code: 'base_image_invalid' });
     }
+  });
+
+  describe('with an image on the disk of the builder', () => {
+    let layout: string;
+    beforeAll(async () => {
+      const what = await request(`${busyboxBase}RUN echo disk > /of-the-builder\n`);
+      await build(opened.engine, what);
+      const id = (await readFile(join(what.scratchDir, 'image'), 'utf8')).trim();
+      layout = join(folder.path, 'layout');
+      buildah(['push', id, `oci:${layout}:x`]);
+    });
+    /** Runs the real buildah on the storage of the engine. */
+    const buildah = (args: readonly string[]) => {
+      const state = join(folder.path, 'engine/state');
+      const storage = ['--root', join(state, 'storage'), '--runroot', join(state, 'run')];
+      return spawnSync(findTool('buildah') ?? '', [...storage, ...args], { encoding: 'utf8' });
+    };
+
+    test('no build begins from it, copies or mounts it', async () => {
+      const image = `oci:${layout}:x`;
+      for (const [dockerfile, buildArgs] of [
+        [`FROM ${image}\nRUN cat /of-the-builder\n`, {}],
+        ['ARG BASE\nFROM $BASE\nRUN cat /of-the-builder\n', { BASE: image }],
+        [`FROM scratch\nCOPY --from=${image} /of-the-builder /\n`, {}],
+        [`${busyboxBase}RUN --mount=from=${image},target=/x cat /x/of-the-builder\n`, {}],
+      ] as const) {
+        const found = await failure(opened.engine, await request(dockerfile, { buildArgs }));
+        expect(found).toMatchObject({ code: 'base_image_invalid', log: [] });
+      }
+    });
+
+    test('buildah refuses it by policy too, should it read a name that the check does not see', async () => {
+      const { contextDir } = await request(`FROM oci:${layout}:x\nRUN echo built\n`);
+      const policy = join(folder.path, 'policy.json');
+      await writeFile(policy, await registryPolicy({}));
+      const options = ['build', '--isolation=chroot', '--pull=always'];
+      expect(buildah([...options, contextDir])).toMatchObject({ status: 0 });
+      const refused = buildah([...options, `--signature-policy=${policy}`, contextDir]);
+      expect(refused.stderr).toContain('rejected by policy');
+      expect(refused.status).not.toBe(0);
+    });
+  });
+
+  test('a trigger of a base image copies nothing from the disk of the builder', async () => {
+    const registry = await startRegistry({ dir: join(folder.path, 'registry') });
+    onTestFinished(() => registry.stop());
+    const image = `${registry.host}/onbuild:1`;
+    await pushOnbuildBase({ image, trigger: 'COPY --from=oci:/etc / /stolen' });
+    const engine = await opened.reopen({ insecureRegistries: [registry.host] });
+    const found = await failure(engine, await request(`FROM ${image}\nRUN true\n`));
+    expect(found).toMatchObject({ code: 'base_image_invalid', log: [] });
   });
 
   test('other platforms are refused before anything is built', async () => {

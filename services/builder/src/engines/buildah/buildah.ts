@@ -12,15 +12,22 @@ import { engineError } from '../engine-error.js';
 import { FailureText, textLines } from '../failure-text.js';
 import { statusLine } from '../log-lines.js';
 import { foreignPlatforms, ownPlatform } from '../platform.js';
+import { triggersOf } from './base-images.js';
 import { cgroupParentOf, ownedContainers } from './containers.js';
+import { baseImages, checkTriggers } from './dockerfile/images.js';
+import { mayMount } from './dockerfile/layers.js';
 import { BuildahLog } from './log.js';
+import { registryPolicy } from './policy.js';
 import { registriesConf } from './registries-conf.js';
 import { secretOptions } from './secrets.js';
 import { Turns } from './turns.js';
+import { isIsolated, minimumVersion, readsHeredocs, versionOf } from './version.js';
 
 interface BuildahOptions {
   /** For images and containers; undefined means where buildah keeps them by default. */
   readonly stateDir: string | undefined;
+  /** Whether the operator trusts all who build here: then a version without the fixes of `minimumVersion` may run. */
+  readonly trustedSources: boolean;
   readonly insecureRegistries: readonly string[];
   /** The folder that holds `config.json` with the registry credentials, if there is one. */
   readonly dockerConfig: string;
@@ -35,17 +42,42 @@ const shortCommandTimeoutMs = 15_000;
 /** Builds with `buildah` on this machine, with no daemon: chroot isolation, layers cached in its storage. */
 export class BuildahEngine implements BuildEngine {
   readonly name = 'buildah';
+  /** Steps are processes of this machine, as root, whatever the version. */
+  readonly isIsolated = false;
   readonly #options: BuildahOptions;
   /** Steps of builds at the same time can look into each other, so one that has secrets runs alone. */
   readonly #turns = new Turns();
   #containersFolder: string | undefined;
+  #version: string | undefined;
+  #policy = '';
 
   constructor(options: BuildahOptions) {
     this.#options = options;
   }
 
-  /** Makes it ready for builds. `isRunning` says of a build's id whether some process still has it in hand. */
+  /** What an operator should know for as long as this version runs. */
+  get warnings(): string[] {
+    return isIsolated(this.#version)
+      ? []
+      : [
+          `BUILDAH_TRUSTED_SOURCES is on: ${named(this.#version)}, so who writes a Dockerfile can read and write all files of this machine as root`,
+        ];
+  }
+
+  /**
+   * Makes it ready for builds. `isRunning` says of a build's id whether some process still has it in hand. Rejects for a version without the fixes
+   * of `minimumVersion`, unless the operator trusts the sources.
+   */
   async prepare(isRunning: (build: string) => boolean): Promise<void> {
+    this.#version = versionOf(await this.#run(['--version']));
+    if (!isIsolated(this.#version) && !this.#options.trustedSources) {
+      throw new Error(
+        `${named(this.#version)}: who writes a Dockerfile can read and write all files of this machine as root. Install ` +
+          `buildah ${minimumVersion} or newer, or BuildKit. If you trust everybody whose sources are built here, or your ` +
+          'distribution has the fixes in an older version, set BUILDAH_TRUSTED_SOURCES=true.',
+      );
+    }
+    this.#policy = await registryPolicy(this.#options.env);
     if (this.#options.stateDir !== undefined) await mkdir(this.#options.stateDir, { recursive: true });
     const store = await this.#run(['info', '--format={{.store.GraphRoot}}\n{{.store.GraphDriverName}}']);
     const [root = '', driver = ''] = store.split('\n');
@@ -92,15 +124,14 @@ export class BuildahEngine implements BuildEngine {
         registriesFile(request),
         registriesConf(this.#options.insecureRegistries.filter((host) => host !== '*')),
       );
-      const args = [
-        ...(await this.#buildArguments(request, imageFile)),
-        ...options,
-        '--',
-        request.contextDir,
-      ];
-      const build = { ...step, stage: 'build', args } as const;
+      await writeFile(policyFile(request), this.#policy);
+      const dockerfile = await readFile(dockerfileOf(request), 'utf8');
+      const given = [...this.#buildArguments({ request, imageFile, dockerfile }), ...options];
       const isSecret = request.secrets.size > 0;
       const built = await stage('bud', async () => {
+        const layers = `--layers=${await this.#mayCache({ request, signal, dockerfile })}`;
+        const args = [...fixedArguments, layers, ...given, '--', request.contextDir];
+        const build = { ...step, stage: 'build', args } as const;
         await this.#turns.take({
           alone: isSecret,
           signal,
@@ -129,23 +160,38 @@ export class BuildahEngine implements BuildEngine {
     }
   }
 
-  async #buildArguments(request: BuildRequest, imageFile: string): Promise<string[]> {
-    const dockerfile = join(request.contextDir, 'Dockerfile');
+  /**
+   * Whether layers of earlier builds may be used, and left to later ones. Rejects with `base_image_invalid` when the Dockerfile or a
+   * trigger of a base image names an image that is none of a registry.
+   */
+  async #mayCache({ request, signal, dockerfile }: CacheQuestion): Promise<boolean> {
+    const { buildArgs } = request;
+    const bases = baseImages({ dockerfile, buildArgs, heredocs: readsHeredocs(this.#version) });
+    const triggers = await triggersOf({
+      bases,
+      pullOptions: [...this.#tlsOptions(), `--signature-policy=${policyFile(request)}`],
+      run: (args) => this.#print({ args, signal, env: environmentOf(request) }),
+    });
+    if (triggers) checkTriggers(triggers, buildArgs);
+    return triggers?.length === 0 && !mayMount(dockerfile);
+  }
+
+  #buildArguments({ request, imageFile, dockerfile }: ArgumentsOptions): string[] {
     const epoch = epochOf(request.buildArgs);
     if (epoch !== undefined && !/^\d{1,11}$/.test(epoch)) {
       throw new SlipwayError('build_failed', 'SOURCE_DATE_EPOCH is not a number of seconds since 1970.');
     }
     // buildah warns of arguments that the Dockerfile does not know, and every build has this one.
-    const knowsEpoch = (await readFile(dockerfile, 'utf8')).includes('SOURCE_DATE_EPOCH');
+    const knowsEpoch = dockerfile.includes('SOURCE_DATE_EPOCH');
     const { [cacheNamespaceArg]: _ofBuildkit, ...given } = request.buildArgs;
     const buildArgs = knowsEpoch ? given : withoutEpoch(given);
     return [
-      ...fixedArguments,
       ...this.#tlsOptions(),
       ...(epoch === undefined ? [] : [`--timestamp=${epoch}`]),
       `--cgroup-parent=${cgroupParentOf(request.id)}`,
       `--iidfile=${imageFile}`,
-      `--file=${dockerfile}`,
+      `--file=${dockerfileOf(request)}`,
+      `--signature-policy=${policyFile(request)}`,
       ...Object.entries(buildArgs).map(([key, value]) => `--build-arg=${key}=${value}`),
     ];
   }
@@ -170,7 +216,7 @@ export class BuildahEngine implements BuildEngine {
     const exit = await this.#spawn({
       args,
       signal,
-      env: { CONTAINERS_REGISTRIES_CONF: registriesFile(request), TMPDIR: request.scratchDir, ...env },
+      env: { ...environmentOf(request), ...env },
       onStdout: (chunk) => out.push(chunk),
       onStderr: (chunk) => err.push(chunk),
     });
@@ -189,6 +235,15 @@ export class BuildahEngine implements BuildEngine {
       // The build's own outcome counts more; the next start of this process tries again.
       this.#options.logger.error({ err: error }, 'working containers could not be removed');
     }
+  }
+
+  /** Runs a command to its end, for its output. */
+  async #print(
+    child: Pick<SpawnOptions, 'args' | 'signal' | 'env'>,
+  ): Promise<{ exit: ChildExit; printed: string }> {
+    const chunks: Buffer[] = [];
+    const exit = await this.#spawn({ ...child, onStdout: (chunk) => chunks.push(chunk), onStderr: () => {} });
+    return { exit, printed: Buffer.concat(chunks).toString() };
   }
 
   /** Runs a short command and returns what it printed. Rejects with `builder_unreachable` when it fails. */
@@ -234,6 +289,19 @@ export class BuildahEngine implements BuildEngine {
   }
 }
 
+interface CacheQuestion {
+  readonly request: BuildRequest;
+  readonly signal: AbortSignal;
+  /** Its text. */
+  readonly dockerfile: string;
+}
+
+interface ArgumentsOptions {
+  readonly request: BuildRequest;
+  readonly imageFile: string;
+  readonly dockerfile: string;
+}
+
 interface StepOptions {
   readonly request: BuildRequest;
   readonly signal: AbortSignal;
@@ -252,15 +320,24 @@ interface SpawnOptions {
   readonly onStderr: (chunk: Buffer) => void;
 }
 
-function registriesFile({ scratchDir }: BuildRequest): string {
-  return join(scratchDir, 'registries.conf');
-}
+const dockerfileOf = ({ contextDir }: BuildRequest) => join(contextDir, 'Dockerfile');
+const registriesFile = ({ scratchDir }: BuildRequest) => join(scratchDir, 'registries.conf');
+const policyFile = ({ scratchDir }: BuildRequest) => join(scratchDir, 'policy.json');
+
+const environmentOf = (request: BuildRequest) => ({
+  CONTAINERS_REGISTRIES_CONF: registriesFile(request),
+  TMPDIR: request.scratchDir,
+});
+
+const named = (version: string | undefined) =>
+  version === undefined
+    ? `buildah does not say its version; ${minimumVersion} is the oldest that keeps builds away from the machine`
+    : `buildah ${version} is older than ${minimumVersion}`;
 
 /** Values stand behind `--option=`, and what is no option behind `--`. */
 const fixedArguments = [
   'build',
   '--isolation=chroot',
-  '--layers',
   // Otherwise any image in the storage could be built upon, whoever pulled it.
   '--pull=always',
   '--http-proxy=false',

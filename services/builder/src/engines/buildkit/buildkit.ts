@@ -36,6 +36,8 @@ const checkTimeoutMs = 5_000;
 /** Builds through `buildctl` on a BuildKit daemon, here or elsewhere. */
 export class BuildkitEngine implements BuildEngine {
   readonly name = 'buildkit';
+  readonly isIsolated = true;
+  readonly warnings: readonly string[] = [];
   readonly #options: BuildkitOptions;
 
   constructor(options: BuildkitOptions) {
