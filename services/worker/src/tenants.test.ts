@@ -1,4 +1,9 @@
-import { cacheNamespaceArg, isTerminal, tenantSettingsSchema } from '@slipway/shared/contracts';
+import {
+  cacheNamespaceArg,
+  isTerminal,
+  sandboxHostnameArg,
+  tenantSettingsSchema,
+} from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
 import { TenantStore } from '@slipway/shared/tenants';
 import { afterEach, beforeEach, expect, inject, it } from 'vitest';
@@ -50,15 +55,54 @@ it('of a tenant no more jobs are built at once than it may have; others go by th
   expect(await waiting()).toBe(0);
 });
 
-it('a build sees the cache mounts of its tenant, whatever it says itself', async () => {
+/** The build arguments of each payload that the replica was sent. */
+const sentArguments = (): Record<string, string>[] =>
+  builder.payloads.map((payload) => {
+    const [, json = '{}'] = /"buildArgs":(\{[^}]*\})/.exec(payload.toString('latin1')) ?? [];
+    return JSON.parse(json);
+  });
+
+it('a build has the cache mounts and the layers of its tenant, whatever it says itself', async () => {
   await installation.startWorker([`${builder.url}#max=1`]);
-  const changes = { image: 'r.example/cached:1', build_args: { A: '1', [cacheNamespaceArg]: 'other' } };
-  for (const tenant of ['team', 'default']) {
+  await installation.startWorker([`${builder.url}#max=1`]);
+  const chosen = {
+    [cacheNamespaceArg]: 'other',
+    [sandboxHostnameArg]: 'other',
+    buildkit_sandbox_hostname: 'other',
+  };
+  const tenants = ['team', 'default', 'team', 'other'];
+  for (const tenant of tenants) {
     const id = newId('job');
-    await installation.create(id, { ...changes, force: true }, { tenant: { name: tenant, weight: 1 } });
+    const changes = { image: 'r.example/cached:1', build_args: { A: '1', ...chosen }, force: true };
+    await installation.create(id, changes, { tenant: { name: tenant, weight: 1 } });
     expect((await installation.ended(id)).state).toBe('succeeded');
   }
-  const [ofTeam, ofDefault] = builder.payloads.map((payload) => payload.toString('latin1'));
-  expect(ofTeam).toContain(`"buildArgs":{"A":"1","${cacheNamespaceArg}":"team"}`);
-  expect(ofDefault).toContain('"buildArgs":{"A":"1"}');
+  const sent = sentArguments();
+  const hostnames = sent.map((args) => args[sandboxHostnameArg]);
+  expect(sent).toEqual(
+    tenants.map((tenant, at) => ({
+      A: '1',
+      [cacheNamespaceArg]: tenant,
+      [sandboxHostnameArg]: hostnames[at],
+    })),
+  );
+  expect(hostnames[2]).toBe(hostnames[0]);
+  expect(new Set(hostnames).size).toBe(3);
+  for (const hostname of hostnames) expect(hostname).toMatch(/^[0-9a-f]{32}$/);
+});
+
+it('jobs wait while the isolation key cannot be opened, and the worker says so', async () => {
+  const { redis, keys } = installation;
+  await redis.hset(keys.isolation, 'key', 'sealed with something else');
+  const worker = await installation.startWorker([builder.url], {}, { ready: false });
+  const id = await installation.submit();
+  const ready = async () => {
+    const answer = await fetch(`${worker.url}/readyz`);
+    return [answer.status, ((await answer.json()) as { code?: string }).code];
+  };
+  await expect.poll(ready, { timeout: 15_000 }).toEqual([503, 'isolation_key_unreadable']);
+  expect(await installation.job(id)).toMatchObject({ state: 'queued', attempts: [] });
+  await redis.del(keys.isolation);
+  expect(await installation.ended(id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+  expect(await ready()).toEqual([200, undefined]);
 });

@@ -35,6 +35,7 @@ import { createConsumer } from './dispatch/consumer.js';
 import { Discovery } from './fleet/discovery.js';
 import { HealthDuty } from './fleet/health.js';
 import { Placement } from './fleet/placement.js';
+import { IsolationKey } from './isolation/isolation-key.js';
 import { Batches } from './leader/batches.js';
 import { Capacity } from './leader/capacity.js';
 import { DeliverySweep } from './leader/deliveries.js';
@@ -139,6 +140,10 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
   cleanups.defer('http agents', () => Promise.all([builderAgent.destroy(), webhookAgent.destroy()]));
   const tally = new Tally({ now: Date.now });
   const stopping = new AbortController();
+  const isolation = new IsolationKey({
+    ...{ redis, keys, logger },
+    sealingKey: deriveKeys(config, 'isolation key'),
+  });
   const attempts = new Attempts({
     store,
     sources,
@@ -150,6 +155,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     dispatcher: builderAgent,
     registries: config.registries,
     payloadSecret: config.payloadSecret,
+    isolation,
     workerName,
     buildTimeoutMs: config.buildTimeoutMs,
     maxAttempts: config.maxAttempts,
@@ -175,6 +181,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
           new Resealing({
             stores: [
               endpoints,
+              isolation,
               new PayloadSecretStore({
                 redis,
                 keys,
@@ -235,6 +242,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
       async ready() {
         if (stopping.signal.aborted) throw new SlipwayError('draining');
         await probe.ping();
+        await isolation.check();
       },
       ...(config.metricsPort === undefined && { registry: metrics.registry }),
     }),

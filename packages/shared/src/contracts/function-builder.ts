@@ -10,11 +10,6 @@ export const engineNames = ['buildkit', 'buildah'] as const;
 export type EngineName = (typeof engineNames)[number];
 /** In a request of a worker: `required` makes a builder refuse the build unless its engine keeps builds away from the machine and from each other. */
 export const isolationHeader = 'x-slipway-isolation';
-/**
- * A build argument that BuildKit takes for itself: what `RUN --mount=type=cache` finds is apart for each value of it, so that
- * a tenant's steps see nothing that another's have left.
- */
-export const cacheNamespaceArg = 'BUILDKIT_CACHE_MOUNT_NS';
 
 export const contextFolder = 'context';
 /** The Go SDK reads the stream with a line scanner limited to 64 KiB. */

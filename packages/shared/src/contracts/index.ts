@@ -10,6 +10,13 @@ export {
   batchSchema,
   maxBatchItems,
 } from './batch.js';
+export {
+  type ArgumentRule,
+  argumentRule,
+  cacheNamespaceArg,
+  sandboxHostnameArg,
+  withoutWorkerArguments,
+} from './build-arguments.js';
 export type {
   BatchEvent,
   BuilderEvent,
@@ -35,7 +42,6 @@ export {
   type BuilderResult,
   type BuilderStatus,
   builderConfigSchema,
-  cacheNamespaceArg,
   configEntry,
   contextFolder,
   type EngineName,

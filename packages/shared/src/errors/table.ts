@@ -154,6 +154,13 @@ const errorTable = {
     'It was sealed with a payload secret that is known no more',
     'Submit it anew, with another Idempotency-Key where one was sent; or have the operator set PAYLOAD_SECRET_PREVIOUS to that secret.',
   ),
+  isolation_key_unreadable: row(
+    'operator',
+    'backoff',
+    503,
+    'The key that keeps the layers of tenants apart cannot be opened',
+    'Set PAYLOAD_SECRET_PREVIOUS of the workers to the payload secret that they had before. If it is lost, delete the Redis key that `detail` names: the workers make another, and every RUN step is built again once.',
+  ),
   callback_secret_missing: user(
     422,
     'The callback has no secret',

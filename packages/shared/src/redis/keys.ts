@@ -59,6 +59,8 @@ export interface Keys {
   readonly tenantsFileLock: string;
   /** Hash: SHA-256 of a token, in hexadecimal digits, to its id. */
   readonly tokenHashes: string;
+  /** Hash of the sealed key that keeps the layers of tenants apart. */
+  readonly isolation: string;
   /** Hash of the payload secrets of tenants by id. */
   readonly payloadSecrets: string;
   /** The hash of a tenant's settings. */
@@ -140,6 +142,7 @@ export function redisKeys(prefix: string): Keys {
     tenantsFileLock: `${base}tenants:file-lock`,
     tokenHashes: `${base}token-hashes`,
     payloadSecrets: `${base}payload-secrets`,
+    isolation: `${base}isolation`,
     tenant: (name) => `${base}tenant:${name}`,
     token: (id) => `${base}token:${id}`,
     tokens: (tenant) => `${base}tokens:${tenant}`,

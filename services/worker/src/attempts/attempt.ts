@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { JobResult } from '@slipway/shared/contracts';
-import { SlipwayError } from '@slipway/shared/errors';
+import { codeOf, SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord, PeekReply } from '@slipway/shared/jobs';
 import { LogWriter, saveLostLog } from '@slipway/shared/logs';
 import type { Lease } from '@slipway/shared/replicas';
@@ -68,7 +68,14 @@ export class Attempts {
   async #withPeeked({ record: peeked, home }: ReadyJob, suspects: boolean): Promise<AttemptResult> {
     const { store, placement, workerName, stopping, tracing } = this.#deps;
     const phases = new Phases(tracing);
-    const prepared = peeked.parts ? undefined : await prepare(peeked, phases, this.#deps);
+    let prepared: Prepared | undefined;
+    try {
+      prepared = peeked.parts ? undefined : await prepare(peeked, phases, this.#deps);
+    } catch (error) {
+      // An operator has to act, and the job waits for that.
+      if (codeOf(error) === 'isolation_key_unreadable') return this.#comeBack();
+      throw error;
+    }
     const token = randomUUID();
     const wanted = {
       id: leaseId(peeked.id, token),

@@ -8,6 +8,7 @@ import type { Tally } from '@slipway/shared/stats';
 import type { Tracing } from '@slipway/shared/tracing';
 import type { Dispatcher } from 'undici';
 import type { Placement } from '../fleet/placement.js';
+import type { IsolationKey } from '../isolation/isolation-key.js';
 import type { RegistryConfig } from '../join/registry.js';
 import type { WorkerMetrics } from '../metrics.js';
 import type { Interruptions } from './interruptions.js';
@@ -24,6 +25,7 @@ export interface AttemptDeps {
   readonly dispatcher: Dispatcher;
   readonly registries: RegistryConfig;
   readonly payloadSecret: Secret;
+  readonly isolation: Pick<IsolationKey, 'argumentsOf'>;
   readonly workerName: string;
   readonly buildTimeoutMs: number;
   readonly maxAttempts: number;

@@ -1,8 +1,9 @@
 import type { Secret } from '@slipway/shared/config';
-import { type BuilderConfig, cacheNamespaceArg, defaultTenantName } from '@slipway/shared/contracts';
+import type { BuilderConfig, JobSpec } from '@slipway/shared/contracts';
 import { infrastructureFault, SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
 import { createPayload, type Payload, type SourceReader } from '@slipway/shared/source';
+import type { IsolationKey } from '../isolation/isolation-key.js';
 import { layersOf } from './layers.js';
 import type { Phases } from './phases.js';
 
@@ -12,21 +13,26 @@ export type Prepared =
   | { readonly ready: false; readonly failure: SlipwayError };
 
 interface PrepareDeps {
+  readonly isolation: Pick<IsolationKey, 'argumentsOf'>;
   readonly sources: SourceReader;
   readonly payloadSecret: Secret;
 }
 
-/** Assembles and signs the payload of a job. Reads the source once; sending it reads it again. */
+/**
+ * Assembles and signs the payload of a job. Reads the source once; sending it reads it again. Rejects with what
+ * `IsolationKey.argumentsOf` throws, which is no fault of the job.
+ */
 export async function prepare(
   record: JobRecord,
   phases: Phases,
-  { sources, payloadSecret }: PrepareDeps,
+  { isolation, sources, payloadSecret }: PrepareDeps,
 ): Promise<Prepared> {
+  const buildArgs = await isolation.argumentsOf(record.tenant, record.spec.build_args);
   try {
     const assembling = createPayload({
       sources,
       layers: layersOf(record.spec),
-      config: builderConfig(record),
+      config: builderConfig(record.spec, buildArgs),
       ...(record.spec.secrets && { secrets: Buffer.from(record.spec.secrets.sealed) }),
     });
     const payload = await phases.time('assemble payload', assembling);
@@ -43,20 +49,13 @@ export function asSlipwayError(error: unknown): SlipwayError {
   return infrastructureFault(error) ?? new SlipwayError('internal', undefined, { cause: error });
 }
 
-function builderConfig({ spec, tenant }: JobRecord): BuilderConfig {
-  const buildArgs = argumentsOf(spec.build_args, tenant);
+function builderConfig(spec: JobSpec, buildArgs: Readonly<Record<string, string>>): BuilderConfig {
   return {
     image: spec.image,
-    ...(Object.keys(buildArgs).length > 0 && { buildArgs }),
+    buildArgs,
     ...(spec.platforms.length > 0 && { platforms: spec.platforms }),
     ...(!spec.push && { skipPush: true }),
     ...(spec.sbom && { sbom: true }),
     ...(spec.provenance && { provenance: true }),
   };
-}
-
-/** Whose cache mounts a build sees is not for the build to say. The default tenant has those without a name. */
-function argumentsOf(given: Readonly<Record<string, string>>, tenant: string): Record<string, string> {
-  const { [cacheNamespaceArg]: _chosen, ...others } = given;
-  return tenant === defaultTenantName ? others : { ...others, [cacheNamespaceArg]: tenant };
 }

@@ -46,7 +46,12 @@ export interface Installation {
   ended(id: string): Promise<Job>;
   job(id: string): Promise<Job>;
   log(id: string, attempt?: number): Promise<string | undefined>;
-  startWorker(builders: readonly string[], changes?: Partial<WorkerConfig>): Promise<RunningWorker>;
+  /** Resolves when the worker is ready, or with `ready: false` when it answers at all. */
+  startWorker(
+    builders: readonly string[],
+    changes?: Partial<WorkerConfig>,
+    options?: { readonly ready: boolean },
+  ): Promise<RunningWorker>;
   dispose(): Promise<void>;
 }
 
@@ -117,9 +122,9 @@ export async function createInstallation(
       const log = await blobs.stream(logBlobKey(id, attempt));
       return log && Buffer.concat(await log.toArray()).toString();
     },
-    async startWorker(builders, changes = {}) {
+    async startWorker(builders, changes = {}, { ready } = { ready: true }) {
       const worker = await startWorker({
-        ...{ redisUrl, redisPrefix, folder, builders, changes, logger, tracing },
+        ...{ redisUrl, redisPrefix, folder, builders, changes, logger, tracing, ready },
       });
       workers.push(worker);
       return worker;
@@ -141,6 +146,7 @@ async function startWorker(options: {
   changes: Partial<WorkerConfig>;
   logger: Logger;
   tracing: Tracing;
+  ready: boolean;
 }): Promise<RunningWorker> {
   const port = await freePort();
   const config: WorkerConfig = {
@@ -184,7 +190,7 @@ async function startWorker(options: {
   const url = `http://127.0.0.1:${port}`;
   await expect
     .poll(() =>
-      fetch(`${url}/readyz`).then(
+      fetch(`${url}/${options.ready ? 'readyz' : 'healthz'}`).then(
         ({ ok }) => ok,
         () => false,
       ),

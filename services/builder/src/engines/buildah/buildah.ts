@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheNamespaceArg } from '@slipway/shared/contracts';
+import { withoutWorkerArguments } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
 import { epochOf, withoutEpoch } from '../../builds/epoch.js';
@@ -183,7 +183,7 @@ export class BuildahEngine implements BuildEngine {
     }
     // buildah warns of arguments that the Dockerfile does not know, and every build has this one.
     const knowsEpoch = dockerfile.includes('SOURCE_DATE_EPOCH');
-    const { [cacheNamespaceArg]: _ofBuildkit, ...given } = request.buildArgs;
+    const given = withoutWorkerArguments(request.buildArgs);
     const buildArgs = knowsEpoch ? given : withoutEpoch(given);
     return [
       ...this.#tlsOptions(),
