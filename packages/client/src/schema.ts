@@ -1113,7 +1113,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal";
             detail: string;
             remedy: string;
             errors?: {
@@ -1430,7 +1430,7 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal");
+            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal");
             detail?: string;
         };
         JobResult: {
@@ -1447,7 +1447,7 @@ export interface components {
              * @description A code of docs/errors.md
              * @enum {string}
              */
-            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "internal";
+            code: "request_invalid" | "json_invalid" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal";
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
@@ -2448,6 +2448,11 @@ export interface components {
             /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
             pools?: string[];
             /**
+             * @description Whether its jobs may give the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY; those of `default` always may
+             * @default false
+             */
+            proxy_arguments: boolean;
+            /**
              * @description `file`: by the tenants file, so not to be changed here
              * @enum {string}
              */
@@ -2496,6 +2501,11 @@ export interface components {
             images: string[];
             /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
             pools?: string[];
+            /**
+             * @description Whether its jobs may give the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY; those of `default` always may
+             * @default false
+             */
+            proxy_arguments?: boolean;
         };
         CreatedPayloadSecret: {
             id: string;
@@ -2938,7 +2948,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority */
+            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3494,7 +3504,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority */
+            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4044,7 +4054,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority */
+            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4597,7 +4607,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority */
+            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5143,7 +5153,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority */
+            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5552,7 +5562,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority */
+            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5938,7 +5948,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority */
+            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10233,7 +10243,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority */
+            /** @description `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -140,6 +140,8 @@ Examples:
       .option('--pool <pool,…>', 'where its jobs may be built, `any` for all; may be repeated', list)
       .option('--weight <number>', 'its share of the fleet against other tenants', weight)
       .addOption(new Option('--highest-priority <class>', 'of its jobs').choices(['high', 'normal', 'low']))
+      .option('--proxy-arguments', 'its jobs may give HTTP_PROXY and the like as build arguments')
+      .option('--no-proxy-arguments', 'its jobs may not give them, as is the default')
       .option('--queued-jobs <count>', 'jobs that may wait at once', limit(0))
       .option('--running-jobs <count>', 'jobs that may be built at once', limit(1))
       .option('--source-bytes <bytes>', 'of all its stored sources together', limit(0))

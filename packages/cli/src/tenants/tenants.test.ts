@@ -124,7 +124,13 @@ describe('tenants', () => {
     expect(JSON.parse(asked[3]?.body.toString() ?? '')).toMatchObject({ pools: ['arm', 'amd'] });
     expect((await slipway(['tenants', 'set', 'team-a', '--pool', 'any'], env)).exit).toBe(0);
     expect(JSON.parse(asked[5]?.body.toString() ?? '')).not.toHaveProperty('pools');
-    expect((await slipway(['tenants', 'show', 'team-a'], env)).out).toMatch(/builds in +arm\n/);
+    expect((await slipway(['tenants', 'set', 'team-a', '--proxy-arguments'], env)).exit).toBe(0);
+    expect(JSON.parse(asked[7]?.body.toString() ?? '')).toMatchObject({ proxy_arguments: true });
+    expect((await slipway(['tenants', 'set', 'team-a', '--no-proxy-arguments'], env)).exit).toBe(0);
+    expect(JSON.parse(asked[9]?.body.toString() ?? '')).toMatchObject({ proxy_arguments: false });
+    const shown = (await slipway(['tenants', 'show', 'team-a'], env)).out;
+    expect(shown).toMatch(/builds in +arm\n/);
+    expect(shown).toMatch(/proxies +refused\n/);
   });
 
   test('are made with places to push to, or from a file', async () => {

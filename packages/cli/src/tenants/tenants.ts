@@ -18,6 +18,7 @@ export function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[]
     ['  highest priority', tenant.highest_priority ?? '-'],
     ['  may push to', tenant.images.join(', ') || 'nowhere'],
     ['  builds in', tenant.pools?.join(', ') ?? 'any pool'],
+    ['  proxies', mayGiveProxies(tenant) ? 'may be given as build arguments' : 'refused'],
     ['  queued jobs', of(limits.queued_jobs, usage?.queued_jobs)],
     ['  running jobs', of(limits.running_jobs, usage?.running_jobs)],
     ['  sources', of(limits.source_bytes, usage?.source_bytes, bytes)],
@@ -25,6 +26,10 @@ export function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[]
     ['  managed by', tenant.managed_by],
   ];
 }
+
+/** Jobs of `default` always may. */
+const mayGiveProxies = ({ name, proxy_arguments }: Pick<Tenant, 'name' | 'proxy_arguments'>) =>
+  name === 'default' || proxy_arguments === true;
 
 export async function listTenants(
   options: CommonOptions,
@@ -80,6 +85,7 @@ export interface SetTenantOptions extends CommonOptions {
   readonly pool?: readonly string[];
   readonly weight?: number;
   readonly highestPriority?: 'high' | 'normal' | 'low';
+  readonly proxyArguments?: boolean;
   readonly queuedJobs?: Limit;
   readonly runningJobs?: Limit;
   readonly sourceBytes?: Limit;
@@ -119,7 +125,7 @@ interface Changes extends Omit<Partial<TenantSettings>, 'limits'> {
 }
 
 function changesOf(options: SetTenantOptions): Changes {
-  const { image, pool, weight, highestPriority } = options;
+  const { image, pool, weight, highestPriority, proxyArguments } = options;
   const limits = Object.entries({
     queued_jobs: options.queuedJobs,
     running_jobs: options.runningJobs,
@@ -131,6 +137,7 @@ function changesOf(options: SetTenantOptions): Changes {
     ...(pool !== undefined && { pools: pool.filter((name) => name !== 'any') }),
     ...(weight !== undefined && { weight }),
     ...(highestPriority !== undefined && { highest_priority: highestPriority }),
+    ...(proxyArguments !== undefined && { proxy_arguments: proxyArguments }),
     ...(limits.length > 0 && { limits: Object.fromEntries(limits) }),
   };
 }
@@ -161,6 +168,7 @@ function merged(
   return {
     ...(before?.weight !== undefined && { weight: before.weight }),
     ...(before?.highest_priority !== undefined && { highest_priority: before.highest_priority }),
+    ...(before?.proxy_arguments !== undefined && { proxy_arguments: before.proxy_arguments }),
     ...changes,
     images,
     ...(pools.length > 0 && { pools }),

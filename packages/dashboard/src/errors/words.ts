@@ -12,6 +12,8 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   forbidden: {"title":"The token does not allow this","remedy":"Use a token that does."},
   image_not_allowed: {"title":"The tenant may not push to this image","remedy":"Use an image below one of the places that `detail` names, or have the tenant allowed more."},
   priority_not_allowed: {"title":"The tenant may not submit jobs of this priority","remedy":"Use the class that `detail` names, or a lower one."},
+  build_argument_not_allowed: {"title":"The tenant may not give this build argument","remedy":"Leave it out. For a proxy, have `proxy_arguments` of the tenant set; for credentials, use a build secret of another name in a `RUN` step."},
+  build_secret_not_allowed: {"title":"The tenant may not give a build secret of this name","remedy":"Give the secret another name, and use it in a `RUN` step (`RUN --mount=type=secret,id=…`) instead of `ADD`; or name the repository as the git source of the job."},
   tenant_queue_full: {"title":"As many jobs of the tenant wait as it may have","remedy":"Try again when some have been built, or have the limit raised."},
   source_quota_exceeded: {"title":"The sources of the tenant take as many bytes as they may","remedy":"Wait until sources that nothing uses are removed, or have the limit raised."},
   tenant_managed: {"title":"The tenants file says what this is","remedy":"Change it there; the file is read again when it changes."},

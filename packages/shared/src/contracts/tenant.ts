@@ -71,6 +71,12 @@ export const tenantSettingsSchema = z
       .max(64)
       .optional()
       .describe('The pools that its jobs may go to, and the only ones that it sees; all unless given'),
+    proxy_arguments: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether its jobs may give the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY; those of `default` always may',
+      ),
   })
   .meta({ id: 'TenantSettings' });
 export type TenantSettings = z.output<typeof tenantSettingsSchema>;

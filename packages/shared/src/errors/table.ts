@@ -69,6 +69,16 @@ const errorTable = {
     'The tenant may not submit jobs of this priority',
     'Use the class that `detail` names, or a lower one.',
   ),
+  build_argument_not_allowed: user(
+    403,
+    'The tenant may not give this build argument',
+    'Leave it out. For a proxy, have `proxy_arguments` of the tenant set; for credentials, use a build secret of another name in a `RUN` step.',
+  ),
+  build_secret_not_allowed: user(
+    403,
+    'The tenant may not give a build secret of this name',
+    'Give the secret another name, and use it in a `RUN` step (`RUN --mount=type=secret,id=…`) instead of `ADD`; or name the repository as the git source of the job.',
+  ),
   tenant_queue_full: user(
     429,
     'As many jobs of the tenant wait as it may have',

@@ -48,7 +48,11 @@ describe('the source of the defaults', () => {
     const digest = `sha256:${'a'.repeat(64)}`;
     const specs = await resolveItems(
       [first, ...others].map((request) => ({ ...request, source })),
-      { name: 'team', weight: 1, settings: { highest_priority: 'high', limits: {}, images: ['*'] } },
+      {
+        name: 'team',
+        weight: 1,
+        settings: { highest_priority: 'high', proxy_arguments: false, limits: {}, images: ['*'] },
+      },
       {
         egressAllow: parseAllowlist(''),
         templates: { get: refuse },

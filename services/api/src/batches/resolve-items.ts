@@ -71,7 +71,7 @@ export async function resolveItems(
               source,
               ...(template && { template }),
               ...resolveVcs(vcs, source),
-              ...resolveSecrets(secrets),
+              ...resolveSecrets(secrets, tenant.name),
             };
           } catch (error) {
             if (!(error instanceof SlipwayError)) throw error;

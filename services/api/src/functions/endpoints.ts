@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { accountOf } from '../http/auth.js';
 import { labelQuerySchema } from '../http/label-query.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
-import { resolveErrors } from '../jobs/errors.js';
+import { notAllowedErrors, resolveErrors } from '../jobs/errors.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
 import { checkAllowed, usualPriority } from '../tenants/account.js';
 import { listFunctions } from './list.js';
@@ -133,7 +133,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
             content: { 'application/json': functionViewSchema },
           },
         },
-        errors: [...resolveErrors, 'not_found', 'image_not_allowed', 'priority_not_allowed'],
+        errors: [...resolveErrors, 'not_found', ...notAllowedErrors],
       },
       async ({ params, body, res }) => {
         const [tenant, full] = [tenantOf(res), fullName(params)];

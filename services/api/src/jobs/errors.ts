@@ -2,12 +2,19 @@ import type { ErrorCode } from '@slipway/shared/errors';
 import { callbackErrors } from './resolve/callback.js';
 import { sourceErrors } from './resolve/source.js';
 
+/** What `checkAllowed` may throw. */
+export const notAllowedErrors = [
+  'image_not_allowed',
+  'priority_not_allowed',
+  'build_argument_not_allowed',
+  'build_secret_not_allowed',
+] as const satisfies readonly ErrorCode[];
+
 /** What keeps jobs, or what they were made of, from being accepted. */
 export const admissionErrors = [
   'queue_full',
   'tenant_queue_full',
-  'image_not_allowed',
-  'priority_not_allowed',
+  ...notAllowedErrors,
 ] as const satisfies readonly ErrorCode[];
 
 /** What `choosePool` may throw. */

@@ -11,6 +11,7 @@ import { type BodyForm, usualJsonBytes } from '../http/operation.js';
 import { validate } from '../http/validate.js';
 import { own } from '../sources/ownership.js';
 import { checkAllowed, usualPriority } from '../tenants/account.js';
+import { resolveSecrets } from './resolve/secrets.js';
 import type { SubmitDeps } from './submit.js';
 
 export interface JobFormDeps extends Pick<SubmitDeps, 'sources' | 'owners'> {
@@ -56,7 +57,7 @@ export function jobForm(deps: JobFormDeps): BodyForm<JobRequest> {
   };
 }
 
-/** Throws what `readForm`, `checkAllowed`, `SourceStore.ingest` and `own` throw, and `json_invalid`; nothing is the tenant's then. */
+/** Throws what `readForm`, `checkAllowed`, `resolveSecrets`, `SourceStore.ingest` and `own` throw, and `json_invalid`; nothing is the tenant's then. */
 async function receiveForm(
   req: Request,
   res: Response,
@@ -75,6 +76,7 @@ async function receiveForm(
     const job = validate(jobPartSchema, parseJson(text), 'job');
     // Before an archive is taken in for it.
     checkAllowed({ ...job, priority: job.priority ?? usualPriority(account) }, account);
+    resolveSecrets(job.secrets, account.name);
     const { digest, bytes } = await sources.ingest(contentOf(pieces), { signal });
     // Something may stand in a part behind the end of a tar.gz, which nobody has asked for.
     while (!(await pieces.next()).done);

@@ -23,6 +23,7 @@ export async function resolveRequest(
   heads?: GitHeads,
 ): Promise<JobSpec> {
   checkCallback(rest.callback, tenant.name, deps.egressAllow);
+  const sealed = resolveSecrets(secrets, tenant.name);
   const found = await resolveSource(source, tenant, deps, heads);
   const laidOver = template === undefined ? undefined : await resolveTemplate(template, tenant.name, deps);
   const priority = rest.priority ?? usualPriority(tenant);
@@ -32,6 +33,6 @@ export async function resolveRequest(
     source: found,
     ...(laidOver && { template: laidOver }),
     ...resolveVcs(vcs, found),
-    ...resolveSecrets(secrets),
+    ...sealed,
   };
 }

@@ -85,7 +85,12 @@ describe('the requests of a tenant in a minute', () => {
     const url = 'redis://127.0.0.1:1';
     const away = connectRedis({ url, name: 'away', logger, cleanups, mode: 'request' });
     const rate = new RequestRate({ redis: away, keys: redisKeys('away') });
-    const settings = { limits: { requests_per_minute: 1 }, images: [], highest_priority: 'high' as const };
+    const settings = {
+      limits: { requests_per_minute: 1 },
+      images: [],
+      highest_priority: 'high' as const,
+      proxy_arguments: false,
+    };
     const counted = rate.count({ name: 'x', weight: 1, settings }, undefined as never);
     await expect(counted).rejects.toMatchObject({ name: 'MaxRetriesPerRequestError' });
     await cleanups.run(logger);

@@ -1,12 +1,15 @@
 import type { JobSpec, TenantSettings } from '@slipway/shared/contracts';
-import { priorityClasses } from '@slipway/shared/contracts';
+import { argumentRule, defaultTenantName, priorityClasses } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { JobStore, Tenant } from '@slipway/shared/jobs';
 import { mayPushTo, type TenantRecord } from '@slipway/shared/tenants';
 
 /** A tenant with what it may do. */
 export interface Account extends Tenant {
-  readonly settings: Pick<TenantSettings, 'highest_priority' | 'limits' | 'images' | 'pools'>;
+  readonly settings: Pick<
+    TenantSettings,
+    'highest_priority' | 'limits' | 'images' | 'pools' | 'proxy_arguments'
+  >;
 }
 
 export function toAccount({ name, settings }: TenantRecord): Account {
@@ -22,11 +25,20 @@ export function usualPriority({ settings: { highest_priority } }: Account): JobS
   return highest_priority === 'low' ? 'low' : 'normal';
 }
 
-/** Throws `image_not_allowed` or `priority_not_allowed` for a job that the tenant may not have built. */
-export function checkAllowed(
-  { image, push, priority }: Pick<JobSpec, 'image' | 'push' | 'priority'>,
-  { name, settings: { images, highest_priority } }: Account,
-): void {
+/** What is checked of a job. Of build secrets that are not resolved yet, which are a text, nothing is. */
+interface Wanted extends Pick<JobSpec, 'image' | 'push' | 'priority' | 'build_args'> {
+  readonly secrets?: { readonly names: readonly string[] } | string | undefined;
+}
+
+/**
+ * Throws `image_not_allowed`, `priority_not_allowed`, `build_argument_not_allowed` or `build_secret_not_allowed` for a job that the
+ * tenant may not have built.
+ */
+export function checkAllowed({ image, push, priority, build_args, secrets }: Wanted, account: Account): void {
+  const {
+    name,
+    settings: { images, highest_priority },
+  } = account;
   if (push && !mayPushTo(images, image)) {
     const places = images.length === 0 ? 'nowhere' : `to ${images.join(', ')}`;
     const message = `${name} may push ${places}, not to ${image}`;
@@ -38,6 +50,35 @@ export function checkAllowed(
       errors: [{ path: '/priority', message }],
     });
   }
+  checkArguments(build_args, account);
+  if (typeof secrets === 'object') checkSecrets(secrets.names, name);
+}
+
+/** Throws `build_argument_not_allowed` with every argument that the tenant may not give. */
+function checkArguments(args: JobSpec['build_args'], { name, settings }: Account): void {
+  if (name === defaultTenantName) return;
+  const errors = Object.keys(args).flatMap((argument) => {
+    const rule = argumentRule(argument);
+    if (rule !== 'fetch' && (rule !== 'proxy' || settings.proxy_arguments)) return [];
+    return [
+      { path: `/build_args/${argument}`, message: `${name} may not give the build argument ${argument}` },
+    ];
+  });
+  const [first] = errors;
+  if (first) throw new SlipwayError('build_argument_not_allowed', `${first.message}.`, { errors });
+}
+
+/** Throws `build_secret_not_allowed` with every secret that BuildKit would fetch sources with, which it then shares with other tenants. */
+export function checkSecrets(names: readonly string[], tenant: string): void {
+  if (tenant === defaultTenantName) return;
+  const errors = names
+    .filter((secret) => argumentRule(secret) === 'fetch')
+    .map((secret) => ({
+      path: '/secrets',
+      message: `${tenant} may not give a build secret named ${secret}`,
+    }));
+  const [first] = errors;
+  if (first) throw new SlipwayError('build_secret_not_allowed', `${first.message}.`, { errors });
 }
 
 interface RoomDeps {

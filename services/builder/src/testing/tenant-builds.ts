@@ -36,7 +36,7 @@ export interface TenantBuilds {
 const maxLayerBytes = 64 * 1024;
 
 /** What the worker adds to the build arguments of a tenant. The worker takes a keyed hash for the host name. */
-export const tenantArguments = (tenant: string) => ({
+const tenantArguments = (tenant: string) => ({
   [cacheNamespaceArg]: tenant,
   [sandboxHostnameArg]: hash('sha256', tenant).slice(0, 32),
 });

@@ -1,13 +1,23 @@
 import type { JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { parseSealedSecrets } from '@slipway/shared/sealing';
+import { checkSecrets } from '../../tenants/account.js';
 
-/** What is kept of sealed build secrets: as they are, and what of them may be shown. Throws `secrets_invalid`. */
-export function resolveSecrets(sealed: string | undefined): Pick<JobSpec, 'secrets'> {
+/**
+ * Returns what is kept of sealed build secrets: the sealed text, and what of it may be shown. Throws `secrets_invalid`, or
+ * `build_secret_not_allowed` as `checkSecrets` does.
+ */
+export function resolveSecrets(sealed: string | undefined, tenant: string): Pick<JobSpec, 'secrets'> {
   if (sealed === undefined) return {};
+  const secrets = parsed(sealed);
+  checkSecrets(secrets.names, tenant);
+  return { secrets };
+}
+
+function parsed(sealed: string): NonNullable<JobSpec['secrets']> {
   try {
     const { keyId, values } = parseSealedSecrets(Buffer.from(sealed));
-    return { secrets: { key_id: keyId, names: [...values.keys()], sealed } };
+    return { key_id: keyId, names: [...values.keys()], sealed };
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error;
     throw new SlipwayError(error.code, error.message, {
