@@ -1,4 +1,5 @@
 export { buildDuration } from './builds/duration.js';
+export { lieNames } from './builds/lies.js';
 export type { FaultName, FaultRules } from './faults/faults.js';
 export type { ApiAnswer, ApiCall, ApiCalls } from './fleet/api-calls.js';
 export type { Member } from './fleet/member.js';

@@ -59,6 +59,28 @@ const lines = async (answer: Response) =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as { status: string; log?: string[]; image?: string; error?: string });
 
+describe('a simulated replica that lies', () => {
+  it.each([
+    ['bad_digest', 'not a digest'],
+    ['other_image', 'somebody/else'],
+    ['bad_duration', '"duration":-1'],
+    ['nested_line', '[[[['],
+    ['endless_line', '"xxx'],
+    ['many_values', '"",""'],
+    ['huge_error', '"status":"failed"'],
+  ] as const)('says %s in one line', async (fault, part) => {
+    const simulator = await start({ faults: [{ fault, image: 'lied' }] });
+    const text = await (await post(simulator, { image: 'r.example/lied:1', stream: true })).text();
+    expect(text.split('\n')).toHaveLength(2);
+    expect(text.includes(part)).toBe(true);
+    expect(await lines(await post(simulator, { stream: true }))).toMatchObject([
+      {},
+      {},
+      { status: 'success' },
+    ]);
+  });
+});
+
 describe('a simulated replica', () => {
   it.each([
     ['last', ['context', 'com.openfaas.docker.config']],

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FaultRules } from '@slipway/simulator';
+import { type FaultRules, lieNames } from '@slipway/simulator';
 import { inArena } from '../arena.js';
 import { submitLoad, type Wish } from '../load.js';
 import type { Scenario } from '../scenario.js';
 
+/** Last words that are out of bounds, or about another build: each is refused, and the job is built elsewhere. */
+const lies = Object.fromEntries(lieNames.map((name) => [name, { expected: 'succeeded' as const }]));
+
 /** The kinds of jobs, by the fault that their image meets, and how each must end. */
-const zoo = {
+const zoo: Readonly<Record<string, Omit<Wish, 'name'>>> = {
   plain: { expected: 'succeeded' },
   reset: { expected: 'succeeded' },
   truncated: { expected: 'succeeded' },
@@ -15,7 +18,8 @@ const zoo = {
   failure: { expected: 'failed' },
   error_500: { expected: 'failed' },
   hang: { expected: 'failed', spec: { timeout: 2 } },
-} as const satisfies Record<string, Omit<Wish, 'name'>>;
+  ...lies,
+};
 /** One in so many jobs of a load is of a kind other than plain. */
 const oddEvery = 3;
 
@@ -34,6 +38,7 @@ const broken: FaultRules = [
   { fault: 'reset', image: '/reset-', times: 1 },
   { fault: 'truncated', image: '/truncated-', times: 1 },
   { fault: 'garbage', image: '/garbage-', times: 1 },
+  ...lieNames.map((fault) => ({ fault, image: `/${fault}-`, times: 1 })),
 ];
 
 export const r6: Scenario = {
@@ -70,7 +75,7 @@ export const r6: Scenario = {
 };
 
 function zooOf(count: number): Wish[] {
-  const names = Object.keys(zoo) as (keyof typeof zoo)[];
+  const names = Object.keys(zoo);
   const odd = names.filter((name) => name !== 'plain');
   return Array.from({ length: count }, (_, at) => {
     const kind = at % oddEvery === 0 ? (odd[(at / oddEvery) % odd.length] ?? 'plain') : 'plain';

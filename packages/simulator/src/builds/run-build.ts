@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultRule } from '../faults/faults.js';
 import type { Stats } from '../stats/stats.js';
 import { answerTo, endWithJson } from './answer.js';
+import { isLie, tellLie } from './lies.js';
 
 export interface RunBuildOptions {
   readonly request: IncomingMessage;
@@ -49,6 +50,12 @@ export async function runBuild(options: RunBuildOptions): Promise<void> {
       response.writeHead(200, { 'content-type': 'application/x-ndjson' });
       response.end('<html><body><h1>upstream sent too big header</h1></body></html>\n');
       return;
+  }
+
+  if (fault && isLie(fault.fault)) {
+    if (!(await sleep(1))) return stats.ended(image, 'aborted');
+    stats.ended(image, 'failed');
+    return tellLie(response, fault.fault, image);
   }
 
   const answer = answerTo(request, response);

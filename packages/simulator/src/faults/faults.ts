@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lieNames } from '../builds/lies.js';
 import { uniform } from '../random/random.js';
 
 /**
@@ -6,7 +7,8 @@ import { uniform } from '../random/random.js';
  * `busy` answers 429 though it has room; `hang` takes the build and says nothing more; `slow` takes `factor` times as long;
  * `reset` breaks the connection in the middle; `truncated` ends its stream without a terminal line; `garbage` answers
  * something else than JSON; `failed`, `failure`, `error_500` say that the build failed, in the three ways builders do;
- * `exit` ends the process in the middle; `refuse` breaks the connection and takes none for `ms`.
+ * `exit` ends the process in the middle; `refuse` breaks the connection and takes none for `ms`. The others end a stream with a
+ * line that is out of bounds or lies (builds/lies.ts).
  */
 const faultNames = [
   'busy',
@@ -20,6 +22,7 @@ const faultNames = [
   'error_500',
   'exit',
   'refuse',
+  ...lieNames,
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 

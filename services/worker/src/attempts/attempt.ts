@@ -179,8 +179,8 @@ export class Attempts {
 
   async #join(record: JobRecord, signal: AbortSignal, log: LogWriter): Promise<BuildEnd> {
     const onLog = (lines: readonly string[]) => log.append(lines);
-    const { image, digest, duration_ms } = await joinParts({ record, signal, onLog }, this.#deps);
-    return { status: 'success', image, digest, durationMs: duration_ms };
+    const { digest, duration_ms } = await joinParts({ record, signal, onLog }, this.#deps);
+    return { status: 'success', digest, durationMs: duration_ms };
   }
 
   /** The end of the job matters more than its log: an image that is there is not built again for want of room. */
@@ -246,7 +246,7 @@ const isTakeover = ({ state }: JobRecord) => state === 'running';
 
 function resultOf({ spec }: JobRecord, end: BuildEnd & { status: 'success' }): JobResult {
   return {
-    image: end.image ?? spec.image,
+    image: spec.image,
     ...(end.digest !== undefined && { digest: end.digest }),
     duration_ms: end.durationMs,
   };

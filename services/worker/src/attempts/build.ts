@@ -95,6 +95,7 @@ async function callOnce(call: BuildContext & { timeoutMs: number }, deps: Attemp
   return await trace.call(lease.url, (traceContext) =>
     callBuilder({
       url: lease.url,
+      image: call.record.spec.image,
       payload: prepared.payload,
       signature: prepared.signature,
       timeoutMs,

@@ -1,12 +1,13 @@
+import { type ImageReference, parseImageReference } from '@slipway/shared/contracts';
 import { type ErrorCode, errorCodes, SlipwayError } from '@slipway/shared/errors';
 import { classify } from '@slipway/shared/failures';
 import { z } from 'zod';
+import { answerTexts } from './bounds.js';
 
 /** How a replica says a build ended. */
 export type BuildEnd =
   | {
       readonly status: 'success';
-      readonly image: string | undefined;
       readonly digest: string | undefined;
       readonly durationMs: number;
     }
@@ -26,71 +27,60 @@ const answerSchema = z.object({
 });
 type Answer = z.infer<typeof answerSchema>;
 
-/** A line of a stream is under 64 KiB; a buffered answer is one object with the whole log. */
-const maxObjectBytes = 32 * 1024 * 1024;
+/** Lines of the log, and how much of each, that are kept to classify a failure. */
 const linesKeptForClassifying = 50;
+const unitsKeptOfLine = 8 * 1024;
+
+/** What a job's record keeps of a replica's words. */
+const maxDetailBytes = 4 * 1024;
+
+/** Longer than any build; what is beyond it would spoil every estimate. */
+const maxDurationSeconds = 7 * 24 * 3600;
+
+/** What the control plane alone decides. */
+const slipwaysOwn: readonly ErrorCode[] = [
+  'quarantined',
+  'superseded',
+  'expired',
+  'canceled',
+  'batch_stopped',
+  'worker_lost',
+  'retries_exhausted',
+  'redis_unavailable',
+  'redis_full',
+  'record_unreadable',
+];
 
 interface ReadAnswerOptions {
   readonly body: AsyncIterable<Uint8Array>;
   /** Whether the replica says that it streams one object a line. */
   readonly ndjson: boolean;
+  /** The image that was asked for. */
+  readonly image: string;
   readonly onLog: (lines: readonly string[]) => void;
 }
 
 /**
  * Reads a replica's answer: log lines go to `onLog` as they come, the terminal status is returned.
- * Throws `builder_protocol` when the answer ends without a terminal status or cannot be read.
+ * Throws `builder_protocol` when the answer ends without a terminal status, cannot be read, is out of bounds, or tells of a
+ * result that is none.
  */
-export async function readAnswer({ body, ndjson, onLog }: ReadAnswerOptions): Promise<BuildEnd> {
+export async function readAnswer({ body, ndjson, image, onLog }: ReadAnswerOptions): Promise<BuildEnd> {
   const recent: string[] = [];
-  for await (const text of ndjson ? linesOf(body) : objectsOf(body)) {
+  for await (const text of answerTexts(body, ndjson)) {
     if (text.trim() === '') continue;
     const answer = parseAnswer(text);
     const lines = [...(answer.log ?? []), ...(answer.logs ?? [])];
     if (lines.length > 0) onLog(lines);
-    recent.push(...lines.slice(-linesKeptForClassifying));
+    recent.push(...lines.slice(-linesKeptForClassifying).map((line) => line.slice(0, unitsKeptOfLine)));
     recent.splice(0, recent.length - linesKeptForClassifying);
-    const end = endOf(answer, recent);
+    const end = endOf({ answer, log: recent, image });
     if (end) return end;
   }
   throw new SlipwayError(
     'builder_protocol',
     'The builder ended its answer without saying how the build ended.',
   );
-}
-
-async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of body) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
-    if (rest.length > maxObjectBytes) {
-      throw new SlipwayError('builder_protocol', 'A line of the answer is too long.');
-    }
-  }
-  yield rest;
-}
-
-/** A buffered answer is one object, on one line or over several; some builders stream without saying so. */
-async function* objectsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  let whole = '';
-  for await (const line of linesOf(body)) {
-    whole += `${line}\n`;
-    if (whole.length > maxObjectBytes) throw new SlipwayError('builder_protocol', 'The answer is too long.');
-  }
-  if (isJson(whole)) yield whole;
-  else yield* whole.split('\n');
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function parseAnswer(text: string): Answer {
@@ -105,24 +95,71 @@ function parseAnswer(text: string): Answer {
 
 const excerpt = (text: string) => JSON.stringify(text.slice(0, 120));
 
+interface EndOptions {
+  readonly answer: Answer;
+  readonly log: readonly string[];
+  readonly image: string;
+}
+
 /** Failure is spelled `failed`, `failure`, or with its message in the status itself, as older builders do. */
-function endOf(answer: Answer, log: readonly string[]): BuildEnd | undefined {
+function endOf({ answer, log, image }: EndOptions): BuildEnd | undefined {
   const { status } = answer;
   if (status === 'in_progress') return undefined;
   if (status === 'success') {
-    return {
-      status,
-      image: answer.image ?? answer.imageName ?? undefined,
-      digest: answer.digest ?? undefined,
-      durationMs: Math.round((answer.duration ?? 0) * 1000),
-    };
+    const named = [answer.image, answer.imageName].flatMap((name) => (name ? [namedImage(name, image)] : []));
+    const digests = [
+      ...(answer.digest ? [checkDigest(answer.digest)] : []),
+      ...named.flatMap((digest) => digest ?? []),
+    ];
+    if (new Set(digests).size > 1) throw wrong('two digests', digests.join(' '), 'an image has one');
+    return { status, digest: digests[0], durationMs: Math.round(checkDuration(answer.duration ?? 0) * 1000) };
   }
   const failure = /^(?:unexpected failure|failure|failed)(?::\s*(.*))?$/s.exec(status);
   if (!failure) {
     throw new SlipwayError('builder_protocol', `The builder answered an unknown status: ${excerpt(status)}`);
   }
-  const detail = answer.error || failure[1] || 'The build failed.';
-  return { status: 'failed', code: codeFrom(answer.code) ?? codeOfFailure(detail, log), detail };
+  const said = answer.error || failure[1] || 'The build failed.';
+  const code = codeFrom(answer.code) ?? codeOfFailure(said, log);
+  return { status: 'failed', code, detail: cutToBytes(said, maxDetailBytes) };
+}
+
+const wrong = (what: string, value: string, why: string) =>
+  new SlipwayError('builder_protocol', `The builder answered the ${what} ${excerpt(value)}, ${why}.`);
+
+/** Returns the digest that the name carries, if any. Throws when it names another image than the one asked for. */
+function namedImage(text: string, asked: string): string | undefined {
+  const [named, wanted] = [parseImageReference(text), parseImageReference(asked)];
+  if (!named || !wanted || spelled(named) !== spelled(wanted)) {
+    throw wrong('image', text, `and ${asked} was asked for`);
+  }
+  return named.digest === undefined ? undefined : checkDigest(named.digest);
+}
+
+/** A reference in full, without its digest: with the registry and the tag that are meant where none is named. */
+function spelled({ domain, path, tag = 'latest' }: ImageReference): string {
+  const hub = ['', 'docker.io', 'index.docker.io'].includes(domain.toLowerCase());
+  if (!hub) return `${domain.toLowerCase()}/${path}:${tag}`;
+  return `docker.io/${path.includes('/') ? path : `library/${path}`}:${tag}`;
+}
+
+function checkDigest(text: string): string {
+  if (/^sha256:[0-9a-f]{64}$/.test(text)) return text;
+  throw wrong('digest', text, 'which is no sha256 digest');
+}
+
+function checkDuration(seconds: number): number {
+  if (seconds >= 0 && seconds <= maxDurationSeconds) return seconds;
+  throw new SlipwayError(
+    'builder_protocol',
+    `The builder answered the duration ${seconds}, which is not between 0 s and 7 days.`,
+  );
+}
+
+function cutToBytes(text: string, most: number): string {
+  if (Buffer.byteLength(text) <= most) return text;
+  const mark = '…';
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(most - Buffer.byteLength(mark)));
+  return text.slice(0, read) + mark;
 }
 
 /** Builders that send no code run BuildKit, whose message is in the error or the last line of the log. */
@@ -134,6 +171,6 @@ function codeOfFailure(detail: string, log: readonly string[]): ErrorCode {
   return 'build_failed';
 }
 
-/** A code of the table, if it is one. */
+/** A code of the table that a builder may decide, if it is one. */
 export const codeFrom = (code: string | null | undefined): ErrorCode | undefined =>
-  errorCodes.find((known) => known === code);
+  errorCodes.find((known) => known === code && !slipwaysOwn.includes(known));

@@ -10,6 +10,8 @@ const readOnMs = 1_000;
 interface CallOptions {
   /** Scheme, host and port of the replica. */
   readonly url: string;
+  /** The image that it is to build. */
+  readonly image: string;
   readonly payload: Payload;
   /** `sha256=…` over the payload. */
   readonly signature: string;
@@ -58,13 +60,14 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
     });
     return await tracing.span({ name: 'stream answer' }, async (span) => {
       span.set({ 'http.response.status_code': response.statusCode });
-      return await readResponse(response.statusCode, response.headers, response.body, onLog);
+      return await readResponse({ response, image: options.image, onLog });
     });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof SlipwayError) throw error;
     const message =
       error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error);
+    if (isNotHttp(error)) throw new SlipwayError('builder_protocol', `${url}: ${message}`, { cause: error });
     // A replica that breaks off before it has the whole payload has not begun to build.
     const sent = handedOver === payload.length;
     throw new SlipwayError(sent ? 'builder_lost' : 'builder_unreachable', `${url}: ${message}`, {
@@ -73,12 +76,18 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
   }
 }
 
-async function readResponse(
-  status: number,
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-  body: Readable,
-  onLog: (lines: readonly string[]) => void,
-): Promise<BuildEnd> {
+/** Headers without end, or bytes that are no HTTP. */
+function isNotHttp(error: unknown): boolean {
+  const { code = '' } = error as { code?: string };
+  return code === 'UND_ERR_HEADERS_OVERFLOW' || code.startsWith('HPE_');
+}
+
+interface ReadOptions extends Pick<CallOptions, 'image' | 'onLog'> {
+  readonly response: Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>;
+}
+
+async function readResponse({ response, image, onLog }: ReadOptions): Promise<BuildEnd> {
+  const { statusCode: status, headers, body } = response;
   const type = String(headers['content-type'] ?? '');
   const problem = type.startsWith('application/problem+json');
   // Older builders answer a failed build with a 500 whose JSON says so: the body is read before the status counts.
@@ -87,7 +96,7 @@ async function readResponse(
     body.on('error', () => undefined);
     try {
       const chunks = body.iterator({ destroyOnReturn: false });
-      const end = await readAnswer({ body: chunks, ndjson: type.includes('ndjson'), onLog });
+      const end = await readAnswer({ body: chunks, ndjson: type.includes('ndjson'), image, onLog });
       readOn(body);
       return end;
     } catch (error) {

@@ -1,4 +1,5 @@
 import { SlipwayError } from '@slipway/shared/errors';
+import { z } from 'zod';
 
 /** What the registry has of one part: the manifest of an image, or an index of several. */
 export interface PartManifest {
@@ -10,13 +11,14 @@ export interface PartManifest {
   readonly platforms: readonly string[];
 }
 
-interface Descriptor {
-  readonly mediaType: string;
-  readonly digest: string;
-  readonly size: number;
-  readonly platform?: object;
-  readonly annotations?: object;
-}
+/** What is copied of a part's index into the index of the whole; what a registry answers is not believed. */
+const descriptorSchema = z.looseObject({
+  mediaType: z.string().max(255),
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  size: z.int().min(0),
+});
+const indexSchema = z.looseObject({ manifests: z.array(descriptorSchema).max(1_000) });
+type Descriptor = z.infer<typeof descriptorSchema>;
 
 export const indexType = 'application/vnd.oci.image.index.v1+json';
 const indexTypes = [indexType, 'application/vnd.docker.distribution.manifest.list.v2+json'];
@@ -33,8 +35,8 @@ export function imageIndex(parts: readonly PartManifest[]): string {
 
 function entriesOf({ mediaType, digest, size, body, platforms }: PartManifest): readonly Descriptor[] {
   if (indexTypes.includes(mediaType)) {
-    const { manifests } = (body ?? {}) as { readonly manifests?: readonly Descriptor[] };
-    if (manifests) return manifests;
+    const index = indexSchema.safeParse(body);
+    if (index.success) return index.data.manifests;
   }
   const [platform] = platforms;
   if (indexTypes.includes(mediaType) || platform === undefined || platforms.length > 1) {

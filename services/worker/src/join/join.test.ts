@@ -148,6 +148,27 @@ describe('a repository', () => {
     await expect(gone.manifest('1')).rejects.toMatchObject({ code: 'registry_unreachable' });
   });
 
+  it.each([
+    ['a digest that is none', '{}', '<img src=x>'],
+    ['no digest', '{}', ''],
+    ['the digest of another manifest', '{}', `sha256:${'2'.repeat(64)}`],
+  ])('refuses what a hostile registry says: %s', async (_what, body, digest) => {
+    const asked = `sha256:${'1'.repeat(64)}`;
+    const hostile = createServer((_req, res) => {
+      res.on('error', () => undefined);
+      res.writeHead(200, { 'content-type': manifestType, 'docker-content-digest': digest }).end(body);
+    });
+    await new Promise<void>((resolve) => hostile.listen(0, '127.0.0.1', resolve));
+    try {
+      const host = `127.0.0.1:${(hostile.address() as AddressInfo).port}`;
+      const repository = await openRepository(`${host}/a/b:1`, config());
+      await expect(repository.manifest(asked)).rejects.toMatchObject({ code: 'push_failed' });
+    } finally {
+      hostile.closeAllConnections();
+      await new Promise((resolve) => hostile.close(resolve));
+    }
+  });
+
   it('is opened with the credentials of a Docker config', async () => {
     await pushImage(registry.host, 'closed/a', '1', 'amd64');
     const right = `Basic ${Buffer.from('user:pass:word').toString('base64')}`;

@@ -33,11 +33,18 @@ export async function openRepository(image: string, config: RegistryConfig): Pro
   const credentials = await credentialsFor(host, config.dockerConfig);
   if (credentials) await asked(host, () => signIn(client, credentials));
   return {
-    manifest: (name) => asked(host, () => client.getManifest(name)),
+    async manifest(name) {
+      const found = await asked(host, () => client.getManifest(name));
+      const isAsked = !name.includes(':') || found.digest === name;
+      if (isDigest(found.digest) && isAsked) return found;
+      throw new SlipwayError('push_failed', `The registry ${host} answered another manifest than ${name}.`);
+    },
     push: async (manifest, { tag, mediaType }) =>
       (await asked(host, () => client.uploadManifest(manifest, { reference: tag, mediaType }))).digest,
   };
 }
+
+const isDigest = (text: string) => /^sha256:[0-9a-f]{64}$/.test(text);
 
 /**
  * The library speaks https with all registries but those on this machine. One that is to be spoken to over plain http is

@@ -32,7 +32,6 @@ export const stream: (...lines: object[]) => Behaviour =
 
 export const success = {
   status: 'success',
-  image: 'r.example/x:1',
   digest: `sha256:${'1'.repeat(64)}`,
   duration: 0.5,
 };
