@@ -817,7 +817,7 @@ export interface paths {
         put?: never;
         /**
          * Build as a builder replica does, through the queue
-         * @description What clients of the Function Builder API send, unmodified. The payload becomes a source and a job like any other; the answer comes when it has ended, or with `Accept: application/x-ndjson` as it goes on.
+         * @description What clients of the Function Builder API send, unmodified. The payload becomes a source and a job like any other. The answer comes when the job has ended, or with `Accept: application/x-ndjson` while the job runs. A stream is always a 200: its last line says whether the build failed.
          */
         post: operations["build"];
         delete?: never;
@@ -10213,7 +10213,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It was built or has failed; `status` says which */
+            /** @description The image was built. In a stream, `status` of the last line says whether it was */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10229,7 +10229,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["BuilderResult"];
                 };
             };
             /** @description `signature_missing`: The request is not signed. `signature_invalid`: The signature does not match the body */
@@ -10240,7 +10240,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["BuilderResult"];
                 };
             };
             /** @description `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
@@ -10249,7 +10249,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["BuilderResult"];
                 };
             };
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
@@ -10258,6 +10258,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["BuilderResult"];
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10267,7 +10268,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["BuilderResult"];
                 };
             };
             /** @description `media_type_unsupported`: The content type is not one this route reads */
@@ -10276,7 +10277,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["BuilderResult"];
                 };
             };
             /** @description `request_invalid`: The request does not fit its schema. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A link leaves the archive. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `image_invalid`: The image reference is not valid. `secrets_invalid`: The sealed build secrets cannot be opened. `platform_unsupported`: No builder builds this platform. `source_not_found`: No source has this digest */
@@ -10285,7 +10286,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["BuilderResult"];
                 };
             };
             /** @description `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have. `rate_limited`: The tenant has sent as many requests as it may in a minute */
@@ -10296,7 +10297,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["BuilderResult"];
                 };
             };
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
@@ -10308,16 +10309,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
+            /** @description The build failed. `code` and `error` say why. `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description `source_busy`: A source of the same files is being removed because nobody used it. `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description The API is stopping. The job goes on; `error` names it. `source_busy`: A source of the same files is being removed because nobody used it. `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -10325,7 +10326,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["BuilderResult"];
                 };
             };
             /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
@@ -10334,7 +10335,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["BuilderResult"];
                 };
             };
         };

@@ -79,7 +79,9 @@ async function ask({ method, path }: Operation, row: Row, of: Ids, authorization
   return { status, headers, text: '' };
 }
 const bearer = (token: string) => `Bearer ${token}`;
-const codeOf = (text: string) => (text.startsWith('{"type":"urn:') ? JSON.parse(text).code : undefined);
+/** Of a problem, or of an error of `POST /build`. */
+const codeOf = (text: string) =>
+  /^{"(type":"urn:|status":"failed)/.test(text) ? JSON.parse(text).code : undefined;
 const outcome = ({ status, text }: { status: number; text: string }) =>
   codeOf(text) === undefined ? [status] : [status, codeOf(text)];
 

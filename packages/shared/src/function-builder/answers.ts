@@ -18,7 +18,13 @@ const maxLineUnits = 8 * 1024;
 /** What a buffered answer keeps of a log, in UTF-16 units. */
 const maxLogUnits = 4 * 1024 * 1024;
 
-/** One JSON object at the end, with the last lines of the log. */
+/** Codes of a server that goes away while the build could still succeed: another try may help. */
+const draining: readonly (string | undefined)[] = ['draining', 'builder_draining'];
+
+/**
+ * One JSON object at the end, with the last lines of the log. Published clients look at the HTTP status alone, so a build that failed is
+ * answered with 500 (ADR 12); one that a stopping server gave up, with 503.
+ */
 export class BufferedAnswer implements Answer {
   readonly #res: Response;
   readonly #lines: string[] = [];
@@ -41,7 +47,10 @@ export class BufferedAnswer implements Answer {
 
   end(result: BuilderResult): void {
     const log = this.#dropped === 0 ? this.#lines : [droppedNote(this.#dropped), ...this.#lines];
-    this.#res.status(200).json({ ...result, ...cutError(result), log });
+    const isDraining = draining.includes(result.code);
+    if (isDraining) this.#res.set('Retry-After', '2');
+    const failed = isDraining ? 503 : 500;
+    this.#res.status(result.status === 'failed' ? failed : 200).json({ ...result, ...cutError(result), log });
   }
 }
 

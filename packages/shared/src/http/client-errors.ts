@@ -18,7 +18,7 @@ export function answerClientErrors(server: Server): void {
       return;
     }
     const { problem, status } = refusalOf(error.code);
-    writeProblem(socket, problem, status);
+    writeProblem(socket, { error: problem, status, target: answerOf(socket)?.req?.url });
     const timer = setTimeout(() => socket.destroy(), partingMs);
     socket.once('close', () => clearTimeout(timer));
   });
@@ -43,6 +43,13 @@ function refusalOf(code: string | undefined): { problem: SlipwayError; status?: 
 
 /** Whether an answer to an earlier request is being sent over the connection. */
 function hasAnswered(socket: Duplex): boolean {
-  const { _httpMessage: answer } = socket as Duplex & { _httpMessage?: { headersSent: boolean } };
-  return answer?.headersSent ?? false;
+  return answerOf(socket)?.headersSent ?? false;
+}
+
+/** The response to the request whose body the connection brings, if its head was read. */
+function answerOf(socket: Duplex) {
+  const { _httpMessage: answer } = socket as Duplex & {
+    _httpMessage?: { readonly headersSent: boolean; readonly req?: { readonly url?: string } };
+  };
+  return answer;
 }

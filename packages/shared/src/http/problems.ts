@@ -1,19 +1,15 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { SlipwayError, toProblem } from '../errors/index.js';
 import type { Logger } from '../logger/index.js';
+import { errorAnswer } from './error-body.js';
 
-/** Sends any error as `application/problem+json` (RFC 9457). */
+/** Sends any error: as `application/problem+json` (RFC 9457), to clients of `/build` as plain JSON. */
 export function sendProblem(res: Response, error: unknown): void {
-  const problem = toProblem(error);
-  if (error instanceof SlipwayError && error.retryAfter !== undefined)
-    res.set('Retry-After', String(error.retryAfter));
-  else if (problem.status === 503) res.set('Retry-After', '2');
-  if (problem.status === 401) res.set('WWW-Authenticate', 'Bearer realm="slipway"');
-  // For who writes down what became of the request.
-  res.locals.code = problem.code;
   const requestId = res.getHeader('X-Request-Id');
-  const body = requestId === undefined ? problem : { ...problem, request_id: requestId };
-  res.status(problem.status).type('application/problem+json').send(JSON.stringify(body));
+  const { problem, headers, body } = errorAnswer({ error, target: res.req.originalUrl, requestId });
+  // For the handlers that record how the request ended.
+  res.locals.code = problem.code;
+  res.status(problem.status).set(headers).send(body);
 }
 
 /** The last error handler of an app. An answer that has only begun is cut, so that nobody takes it for whole. */

@@ -57,6 +57,13 @@ const send = (body: Buffer, { signature = signed(body), stream = false, signal }
     },
     ...(signal && { signal }),
   });
+/** Status and code of a refusal, in the form that clients of the Function Builder API read. */
+const refusalOf = async (answer: Response) => {
+  expect(answer.headers.get('content-type')).toMatch(/^application\/json\b/);
+  const body = (await answer.json()) as BuilderResult;
+  expect(body).toEqual({ status: 'failed', error: expect.any(String), code: expect.any(String), log: [] });
+  return [answer.status, body.code];
+};
 const lines = async (answer: Response) =>
   (await answer.text())
     .split('\n')
@@ -119,6 +126,21 @@ describe('POST /build', () => {
     expect((await api.call(`/v1/sources/${job.source.digest}`)).status).toBe(200);
   });
 
+  it('answers a failed build with 500 and the same body, for clients that look at the status alone', async () => {
+    const answer = send(payload());
+    const id = await waitingJob();
+    await build(id, 'failed', ['l: RUN false']);
+    expect((await answer).status).toBe(500);
+    expect((await answer).headers.get('content-type')).toMatch(/^application\/json\b/);
+    const result = (await (await answer).json()) as BuilderResult;
+    expect(result).toMatchObject({
+      status: 'failed',
+      error: 'RUN false: exit code 1',
+      code: 'build_failed',
+      log: expect.arrayContaining(['l: RUN false']),
+    });
+  });
+
   it('streams, says where the job stands, and spells a failure `failed` in its last line', async () => {
     const answer = await send(payload({}, false), { stream: true });
     expect(answer.headers.get('content-type')).toContain('application/x-ndjson');
@@ -176,7 +198,8 @@ describe('POST /build', () => {
     ] as const) {
       const body = payload({ image });
       const answer = await send(body, { signature: signed(body, 'bounded-payload') });
-      expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([status, code]);
+      expect(await refusalOf(answer)).toEqual([status, code]);
+      expect(answer.headers.has('retry-after')).toBe(status === 429);
     }
     expect(await store.count('queued')).toBe(0);
   });
@@ -234,7 +257,28 @@ describe('POST /build', () => {
   ])('refuses with %s', async (code, status, what) => {
     const { body, signature } = what() as { body: Buffer; signature?: string };
     const answer = await send(body, { signature });
-    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([status, code]);
+    expect(await refusalOf(answer)).toEqual([status, code]);
+  });
+
+  it('refuses other methods in the form that its clients read', async () => {
+    const answer = await fetch(`${api.url}/build`);
+    expect(await refusalOf(answer)).toEqual([405, 'method_not_allowed']);
+  });
+
+  it('asks clients to come back when the API stops, and says that the job goes on', async () => {
+    const own = await startApi(inject('redisUrl'), { shutdownGraceMs: 500, redisPrefix: api.prefix });
+    const body = payload();
+    const headers = { 'x-build-signature': signed(body) };
+    const answer = fetch(`${own.url}/build`, { method: 'POST', body, headers });
+    const id = await waitingJob();
+    const stopped = own.stop();
+    const { status } = await answer;
+    expect([status, (await answer).headers.get('retry-after')]).toEqual([503, '2']);
+    const said = (await (await answer).json()) as BuilderResult;
+    expect(said).toMatchObject({ status: 'failed', code: 'draining', log: expect.any(Array) });
+    expect(said.error).toContain(id);
+    await stopped;
+    await build(id, 'succeeded');
   });
 
   it('takes a body that breaks off for none', async () => {

@@ -49,16 +49,26 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
       tag: 'Function Builder API',
       summary: 'Build as a builder replica does, through the queue',
       description:
-        'What clients of the Function Builder API send, unmodified. The payload becomes a source and a job like any other; ' +
-        'the answer comes when it has ended, or with `Accept: application/x-ndjson` as it goes on.',
+        'What clients of the Function Builder API send, unmodified. The payload becomes a source and a job like any other. ' +
+        'The answer comes when the job has ended, or with `Accept: application/x-ndjson` while the job runs. ' +
+        'A stream is always a 200: its last line says whether the build failed.',
       stream: { types: tarTypes, description: 'The payload: a tar' },
       headers: { 'X-Build-Signature': 'sha256=<hex HMAC-SHA256 of the body>, in place of a token' },
       answers: {
         200: {
-          description: 'It was built or has failed; `status` says which',
+          description: 'The image was built. In a stream, `status` of the last line says whether it was',
           content: { 'application/json': builderResultSchema, 'application/x-ndjson': builderResultSchema },
         },
+        500: {
+          description: 'The build failed. `code` and `error` say why',
+          content: { 'application/json': builderResultSchema },
+        },
+        503: {
+          description: 'The API is stopping. The job goes on; `error` names it',
+          content: { 'application/json': builderResultSchema },
+        },
       },
+      errorSchema: 'BuilderResult',
       errors: [
         'signature_missing',
         'signature_invalid',

@@ -62,6 +62,8 @@ export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly answers: Readonly<Record<number, Answer>>;
   /** Codes of problem answers besides those that any route gives. */
   readonly errors: readonly ErrorCode[];
+  /** The name of the schema of errors, in plain JSON, where clients do not read problems. */
+  readonly errorSchema?: string;
 }
 
 export interface Call<P, Q, B> {

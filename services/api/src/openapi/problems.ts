@@ -18,14 +18,9 @@ export function errorsOf(operation: Operation): ErrorCode[] {
   return [...new Set(codes)];
 }
 
-const ofAll = [
-  'redis_unavailable',
-  'redis_full',
-  'headers_too_slow',
-  'headers_too_large',
-  'record_unreadable',
-  'internal',
-] as const;
+/** Refused before the path is known, so these are problems on every route. */
+const ofHeaders: readonly ErrorCode[] = ['headers_too_slow', 'headers_too_large'];
+const ofAll = ['redis_unavailable', 'redis_full', ...ofHeaders, 'record_unreadable', 'internal'] as const;
 const ofTokens = ['unauthorized', 'forbidden', 'too_many_failures', 'rate_limited', 'draining'] as const;
 const ofBodies = ['media_type_unsupported', 'body_incomplete', 'body_too_large', 'body_too_slow'] as const;
 const ofKeys = [
@@ -35,16 +30,13 @@ const ofKeys = [
   'secret_unreadable',
 ] as const;
 
-/** The responses of an operation that are problems, and 304 where there is an ETag to compare. */
+/** The responses of an operation that report errors, and 304 where there is an ETag to compare. */
 export function problemAnswers(operation: Operation): Record<string, unknown> {
   const codes = errorsOf(operation);
   const statusOf = (code: ErrorCode) => errorRow(code).status;
   const problems = [...new Set(codes.map(statusOf))].map((status) => [
     status,
-    describe(
-      status,
-      codes.filter((code) => statusOf(code) === status),
-    ),
+    describe({ operation, status, codes: codes.filter((code) => statusOf(code) === status) }),
   ]);
   return {
     ...(isCompared(operation) && { 304: { description: 'Nothing has changed since the `If-None-Match`' } }),
@@ -56,21 +48,40 @@ export function problemAnswers(operation: Operation): Record<string, unknown> {
 const isCompared = ({ method, answers }: Operation) =>
   method === 'get' && answers[200]?.content?.['application/json'] !== undefined;
 
-function describe(status: number, codes: readonly ErrorCode[]) {
+interface DescribeOptions {
+  readonly operation: Operation;
+  readonly status: number;
+  readonly codes: readonly ErrorCode[];
+}
+
+function describe({ operation, status, codes }: DescribeOptions) {
   const header = headers[status];
+  const { answers, errorSchema } = operation;
+  const own = answers[status]?.description;
+  const unread = codes.filter((code) => ofHeaders.includes(code));
+  const read = codes.filter((code) => !ofHeaders.includes(code));
+  const problem = (shown: readonly ErrorCode[]) => ({
+    $ref: '#/components/schemas/Problem',
+    properties: { status: { const: status }, code: { enum: shown } },
+  });
+  const plain = {
+    $ref: `#/components/schemas/${errorSchema}`,
+    // A build that failed has the code of its failure.
+    properties: { status: { const: 'failed' }, ...(own === undefined && { code: { enum: read } }) },
+  };
+  const errors = codes.map((code) => `\`${code}\`: ${errorRow(code).title}`);
   return {
-    description: codes.map((code) => `\`${code}\`: ${errorRow(code).title}`).join('. '),
+    description: [...(own === undefined ? [] : [own]), ...errors].join('. '),
     ...(header && {
       headers: { [header.name]: { description: header.text, schema: { type: 'string' } } },
     }),
-    content: {
-      'application/problem+json': {
-        schema: {
-          $ref: '#/components/schemas/Problem',
-          properties: { status: { const: status }, code: { enum: codes } },
-        },
-      },
-    },
+    content:
+      errorSchema === undefined
+        ? { 'application/problem+json': { schema: problem(codes) } }
+        : {
+            ...(read.length > 0 && { 'application/json': { schema: plain } }),
+            ...(unread.length > 0 && { 'application/problem+json': { schema: problem(unread) } }),
+          },
   };
 }
 

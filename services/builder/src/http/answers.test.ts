@@ -115,18 +115,34 @@ describe('the answer', () => {
     expect(log.join('').length).toBeLessThan(4 * 1024 * 1024 + 100);
   });
 
-  test('of a failed build is a 200 with status, code and error', async () => {
+  test('of a failed build is a 500 with status, code, error and log, and a stream stays a 200', async () => {
     const { url, engine, workDir } = await startScripted();
-    engine.onBuild = ({ fail }) => fail(new SlipwayError('push_failed', 'no room'));
+    engine.onBuild = ({ run, fail }) => {
+      run.onLog('l: one');
+      fail(new SlipwayError('push_failed', 'no room'));
+    };
     const response = await postBuild({ url, body });
-    expect(response.status).toBe(200);
-    expect(await resultOf(response)).toMatchObject({
-      status: 'failed',
-      code: 'push_failed',
-      error: 'no room',
-      image: 'r.io/a:1',
-    });
+    expect(response.status).toBe(500);
+    expect(response.headers.get('content-type')).toMatch(/^application\/json\b/);
+    const failed = { status: 'failed', code: 'push_failed', error: 'no room', image: 'r.io/a:1' };
+    expect(await resultOf(response)).toEqual({ ...failed, log: ['l: one'], duration: expect.any(Number) });
+    const stream = await postBuild({ url, body, headers: streamed });
+    expect(stream.status).toBe(200);
+    let last: unknown;
+    for await (const line of linesOf(stream)) last = line;
+    expect(last).toMatchObject(failed);
     expect(await leftIn(workDir)).toEqual([]);
+  });
+
+  test('of a build that a stopping builder gives up asks the client to try again', async () => {
+    const { url, engine, stop } = await startScripted({ SHUTDOWN_GRACE_MS: '200' });
+    const answer = postBuild({ url, body });
+    await vi.waitFor(() => expect(engine.builds).toHaveLength(1));
+    const stopped = stop();
+    const response = await answer;
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2']);
+    expect(await resultOf(response)).toMatchObject({ status: 'failed', code: 'builder_draining' });
+    await stopped;
   });
 
   test('shows nothing of the inside of an unexpected error, which is logged instead', async () => {

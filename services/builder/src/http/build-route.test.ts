@@ -3,7 +3,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { describe, expect, test, vi } from 'vitest';
 import { signatureOf } from '../testing/payload.js';
 import { linesOf, postBuild, resultOf, streamed } from '../testing/post-build.js';
-import { goodBody as body, leftIn, problemOf, startScripted } from '../testing/scripted-service.js';
+import { goodBody as body, leftIn, refusalOf, startScripted } from '../testing/scripted-service.js';
 
 describe('at its limit', () => {
   test('it answers 429 before it reads the body, is not ready, and recovers', async () => {
@@ -20,9 +20,16 @@ describe('at its limit', () => {
       request.once('response', resolve).once('error', reject);
     });
     expect(busy.statusCode).toBe(429);
-    expect(busy.headers).toMatchObject({ 'retry-after': '1', 'content-type': 'text/plain; charset=utf-8' });
+    expect(busy.headers).toMatchObject({
+      'retry-after': '1',
+      'content-type': 'application/json; charset=utf-8',
+    });
     const [text] = await busy.take(1).toArray();
-    expect(String(text)).toBe('Concurrent request limit exceeded. Max concurrent requests 1\n');
+    expect(JSON.parse(String(text))).toMatchObject({
+      status: 'failed',
+      code: 'builder_busy',
+      error: expect.stringContaining('Concurrent request limit exceeded. Max concurrent requests 1.'),
+    });
     request.on('error', () => {}).destroy();
 
     expect((await fetch(`${url}/ready`)).status).toBe(429);
@@ -68,7 +75,7 @@ describe('a build is stopped', () => {
     }
     for (const limit of ['0', '-1', 'soon', '1e3']) {
       const response = await postBuild({ url, body, headers: { 'X-Slipway-Timeout-Ms': limit } });
-      expect(await problemOf(response)).toEqual({ status: 422, code: 'request_invalid' });
+      expect(await refusalOf(response)).toEqual({ status: 422, code: 'request_invalid' });
     }
   });
 
@@ -80,7 +87,7 @@ describe('a build is stopped', () => {
     await vi.waitFor(async () => expect((await fetch(`${url}/ready`)).status).toBe(503));
     const refused = await postBuild({ url, body });
     expect(refused.headers.get('connection')).toBe('close');
-    expect(await problemOf(refused)).toEqual({ status: 503, code: 'builder_draining' });
+    expect(await refusalOf(refused)).toEqual({ status: 503, code: 'builder_draining' });
     engine.builds[0]?.succeed();
     expect(await resultOf(await running)).toMatchObject({ status: 'success' });
     await stopped;

@@ -56,10 +56,7 @@ export function buildRoute(options: BuildRouteOptions): RequestHandler {
       );
     }
     const release = slots.take();
-    if (!release) {
-      refuseBusy(res, slots.limit);
-      return;
-    }
+    if (!release) throw busy(slots.limit);
     const span = tracing.start({ ...requestSpan, parent: traceContextOf(req.headers) });
     try {
       await span.during(() => handle({ ...options, req, res, signature, times, span }));
@@ -77,13 +74,10 @@ const requestSpan = {
   attributes: { 'http.request.method': 'POST', 'http.route': '/build' },
 } as const;
 
-/** As pro-builder words it, for clients that look at the text. */
-function refuseBusy(res: Response, limit: number): void {
-  res
-    .status(429)
-    .set('Retry-After', '1')
-    .type('text/plain')
-    .send(`Concurrent request limit exceeded. Max concurrent requests ${limit}\n`);
+/** The words of pro-builder, for clients that look at the text. */
+function busy(limit: number): SlipwayError {
+  const detail = `Concurrent request limit exceeded. Max concurrent requests ${limit}`;
+  return new SlipwayError('builder_busy', detail, { retryAfter: 1 });
 }
 
 interface HandleOptions extends BuildRouteOptions {

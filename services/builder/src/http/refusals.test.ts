@@ -4,7 +4,13 @@ import { Secret } from '@slipway/shared/config';
 import { describe, expect, test, vi } from 'vitest';
 import { payloadOf, signatureOf, tarOf, testSecret } from '../testing/payload.js';
 import { postBuild, resultOf, streamed } from '../testing/post-build.js';
-import { goodBody as body, leftIn, problemOf, startScripted } from '../testing/scripted-service.js';
+import {
+  goodBody as body,
+  leftIn,
+  problemOf,
+  refusalOf,
+  startScripted,
+} from '../testing/scripted-service.js';
 
 describe('the signature', () => {
   test('is asked for before the body is', async () => {
@@ -31,7 +37,7 @@ describe('the signature', () => {
   ])('that is %s is refused, and nothing is kept', async (_what, signature) => {
     const { url, engine, workDir } = await startScripted();
     const response = await postBuild({ url, body, headers: { 'X-Build-Signature': signature } });
-    expect(await problemOf(response)).toEqual({ status: 401, code: 'signature_invalid' });
+    expect(await refusalOf(response)).toEqual({ status: 401, code: 'signature_invalid' });
     expect(engine.builds).toEqual([]);
     expect(await leftIn(workDir)).toEqual([]);
   });
@@ -40,7 +46,7 @@ describe('the signature', () => {
     const hostile = tarOf([{ path: '../../escaped', content: 'x' }]);
     const codeAt = async (url: string, secret: Secret) => {
       const headers = { 'X-Build-Signature': signatureOf(hostile, secret) };
-      return (await problemOf(await postBuild({ url, body: hostile, headers }))).code;
+      return (await refusalOf(await postBuild({ url, body: hostile, headers }))).code;
     };
     const { url } = await startScripted({ PAYLOAD_SECRET_PREVIOUS: ' older\noldest\n' });
     for (const secret of [testSecret, new Secret('older'), new Secret('oldest')]) {
@@ -56,11 +62,11 @@ describe('the signature', () => {
     const { url } = await startScripted();
     const hostile = tarOf([{ path: '../../escaped', content: 'x' }]);
     const headers = { 'X-Build-Signature': signatureOf(body) };
-    expect(await problemOf(await postBuild({ url, body: hostile, headers }))).toEqual({
+    expect(await refusalOf(await postBuild({ url, body: hostile, headers }))).toEqual({
       status: 401,
       code: 'signature_invalid',
     });
-    expect(await problemOf(await postBuild({ url, body: hostile }))).toEqual({
+    expect(await refusalOf(await postBuild({ url, body: hostile }))).toEqual({
       status: 422,
       code: 'source_path_unsafe',
     });
@@ -87,8 +93,8 @@ describe('refuses', () => {
     ['what is no tar', 422, 'source_corrupt', Buffer.from('hello')],
   ])('%s', async (_what, status, code, payload) => {
     const { url, engine, workDir } = await startScripted();
-    expect(await problemOf(await postBuild({ url, body: payload }))).toEqual({ status, code });
-    expect(await problemOf(await postBuild({ url, body: payload, headers: streamed }))).toEqual({
+    expect(await refusalOf(await postBuild({ url, body: payload }))).toEqual({ status, code });
+    expect(await refusalOf(await postBuild({ url, body: payload, headers: streamed }))).toEqual({
       status,
       code,
     });
@@ -99,7 +105,7 @@ describe('refuses', () => {
   test('a body that is too large, announced or not', async () => {
     const { url, workDir } = await startScripted({ MAX_SOURCE_BYTES: '4096' });
     const big = Buffer.alloc(1_000_000);
-    expect(await problemOf(await postBuild({ url, body: big }))).toEqual({
+    expect(await refusalOf(await postBuild({ url, body: big }))).toEqual({
       status: 413,
       code: 'body_too_large',
     });
@@ -109,7 +115,7 @@ describe('refuses', () => {
       body: new Blob([big]).stream(),
       duplex: 'half',
     } as RequestInit);
-    expect(await problemOf(chunked)).toEqual({ status: 413, code: 'body_too_large' });
+    expect(await refusalOf(chunked)).toEqual({ status: 413, code: 'body_too_large' });
     expect(await leftIn(workDir)).toEqual([]);
   });
 
@@ -145,7 +151,7 @@ describe('refuses', () => {
     socket.end(body.subarray(0, 700));
     await new Promise((resolve) => socket.once('close', resolve));
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-    expect(answer).toContain('"code":"body_incomplete"');
+    expect(answer).toMatch(/"status":"failed".*"code":"body_incomplete"/);
     await vi.waitFor(async () => expect(await leftIn(workDir)).toEqual([]));
     expect(engine.builds).toEqual([]);
   });
@@ -178,7 +184,7 @@ describe('refuses', () => {
     const { url } = await startScripted();
     const got = await fetch(`${url}/build`);
     expect(got.headers.get('allow')).toBe('POST');
-    expect(await problemOf(got)).toEqual({ status: 405, code: 'method_not_allowed' });
+    expect(await refusalOf(got)).toEqual({ status: 405, code: 'method_not_allowed' });
     expect(await problemOf(await fetch(`${url}/nowhere`))).toEqual({ status: 404, code: 'not_found' });
   });
 });

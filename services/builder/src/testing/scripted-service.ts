@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BuilderResult } from '@slipway/shared/contracts';
 import { expect, onTestFinished } from 'vitest';
 import { payloadOf } from './payload.js';
 import { ScriptedEngine } from './scripted-engine.js';
@@ -21,6 +22,16 @@ export async function startScripted(env: Readonly<Record<string, string>> = {}, 
 export async function leftIn(workDir: string): Promise<string[]> {
   const parts = await readdir(workDir);
   return (await Promise.all(parts.map((part) => readdir(join(workDir, part))))).flat();
+}
+
+/** The status and code of an answer of `/build` that must be a refusal, in the form that its clients read. */
+export async function refusalOf(response: Response): Promise<{ status: number; code: string }> {
+  expect(response.headers.get('content-type')).toMatch(/^application\/json\b/);
+  const body = (await response.json()) as BuilderResult;
+  expect(body).toEqual({ status: 'failed', error: expect.any(String), code: expect.any(String), log: [] });
+  const retryAfter = response.status === 429 || response.status === 503;
+  expect(Number(response.headers.get('retry-after')) > 0).toBe(retryAfter);
+  return { status: response.status, code: body.code ?? '' };
 }
 
 /** The status and code of an answer that must be a problem. */

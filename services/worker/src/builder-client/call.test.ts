@@ -15,7 +15,10 @@ const payload = {
 } as Payload;
 
 /** A replica that answers with NDJSON, and what of its connections has come and gone. */
-async function startReplica(answer: (res: ServerResponse) => void) {
+async function startReplica(
+  answer: (res: ServerResponse) => void,
+  { status = 200, type = 'application/x-ndjson' } = {},
+) {
   let opened = 0;
   let closed = () => {};
   const firstClosed = new Promise<void>((resolve) => {
@@ -23,7 +26,7 @@ async function startReplica(answer: (res: ServerResponse) => void) {
   });
   const server = createServer(async (req, res) => {
     await req.toArray();
-    res.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    res.writeHead(status, { 'content-type': type });
     answer(res);
   });
   server.on('connection', (socket) => {
@@ -57,6 +60,38 @@ async function startReplica(answer: (res: ServerResponse) => void) {
 const lastLine = '{"status":"success","image":"r.example/a:1"}\n';
 
 describe('a call of a replica', () => {
+  const json = (status: number, type = 'application/json') => ({ status, type });
+  const refusal = (code: string) => JSON.stringify({ status: 'failed', error: 'why', code, log: [] });
+
+  it.each(['build_failed', 'push_unauthorized'])(
+    'reads a build that failed with %s from a 500',
+    async (code) => {
+      const { call } = await startReplica((res) => res.end(refusal(code)), json(500));
+      expect(await call()).toEqual({ status: 'failed', code, detail: 'why' });
+    },
+  );
+
+  it.each([
+    [422, 'source_path_unsafe', 'source_path_unsafe'],
+    [400, 'body_incomplete', 'builder_lost'],
+    [401, 'signature_invalid', 'signature_rejected'],
+    [429, 'builder_busy', 'builder_busy'],
+    [503, 'builder_draining', 'builder_draining'],
+  ])('takes a %i in plain JSON (%s) for %s, with its words', async (status, code, expected) => {
+    const { call } = await startReplica((res) => res.end(refusal(code)), json(status));
+    const message = `The builder answered ${status}: why`;
+    await expect(call()).rejects.toMatchObject({ code: expected, message });
+  });
+
+  it('reads the problems of older builders', async () => {
+    const problem = JSON.stringify({ type: 'x', status: 422, code: 'image_invalid', detail: 'why' });
+    const { call } = await startReplica((res) => res.end(problem), json(422, 'application/problem+json'));
+    await expect(call()).rejects.toMatchObject({
+      code: 'image_invalid',
+      message: 'The builder answered 422: why',
+    });
+  });
+
   it('leaves a connection for the next, also when an answer ends after its last line', async () => {
     let end = () => {};
     const { call, opened } = await startReplica((res) => {

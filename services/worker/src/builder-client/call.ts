@@ -90,7 +90,7 @@ async function readResponse({ response, image, onLog }: ReadOptions): Promise<Bu
   const { statusCode: status, headers, body } = response;
   const type = String(headers['content-type'] ?? '');
   const problem = type.startsWith('application/problem+json');
-  // Older builders answer a failed build with a 500 whose JSON says so: the body is read before the status counts.
+  // A failed build may be a 500 whose JSON says so: the body is read before the status counts.
   if (status === 200 || status === 202 || (status === 500 && type.includes('json') && !problem)) {
     // The reader below sees each error. Without this listener an error after the last read would end the process.
     body.on('error', () => undefined);
@@ -105,8 +105,8 @@ async function readResponse({ response, image, onLog }: ReadOptions): Promise<Bu
     }
   }
   const text = await readText(body);
-  const { code, detail } = problem
-    ? parseProblem(text)
+  const { code, detail } = type.includes('json')
+    ? parseRefusal(text)
     : { code: undefined, detail: text.trim().slice(0, 300) };
   throw refusal(status, code, detail);
 }
@@ -131,10 +131,11 @@ function refusal(status: number, code: ErrorCode | undefined, detail: string): S
   return new SlipwayError('builder_protocol', said);
 }
 
-function parseProblem(text: string): { code: ErrorCode | undefined; detail: string } {
+/** A builder reports a refusal as `{status: "failed", error, code}` or, an older one, as a problem. */
+function parseRefusal(text: string): { code: ErrorCode | undefined; detail: string } {
   try {
-    const { code, detail } = JSON.parse(text) as { code?: string; detail?: string };
-    return { code: codeFrom(code), detail: String(detail ?? '').slice(0, 300) };
+    const { code, detail, error } = JSON.parse(text) as { code?: string; detail?: string; error?: string };
+    return { code: codeFrom(code), detail: String(detail ?? error ?? '').slice(0, 300) };
   } catch {
     return { code: undefined, detail: text.slice(0, 300) };
   }

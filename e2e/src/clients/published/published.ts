@@ -1,0 +1,58 @@
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { scratchFolder, sh } from '../../context.js';
+import { startProgram } from '../../program.js';
+import { callGoSdk } from '../go-sdk.js';
+import type { Target } from '../target.js';
+import { pythonWithRequests } from '../tools.js';
+
+interface PublishedBuild extends Target {
+  readonly image: string;
+  /** A folder with a Dockerfile. */
+  readonly context: string;
+}
+
+/** Whether a client takes the build for a success, and the text that its user sees. */
+export interface ClientReport {
+  readonly ok: boolean;
+  readonly said: string;
+}
+
+const script = (name: string) =>
+  fileURLToPath(new URL(`../../../src/clients/published/${name}`, import.meta.url));
+
+/** Clients by the rules that they were published with. None of them reads `status` of an answer that is a 200. */
+export const publishedClients: Readonly<Record<string, (build: PublishedBuild) => Promise<ClientReport>>> = {
+  'the Python example': (build) => runScript(pythonWithRequests(), script('examples.py'), 'example', build),
+  'the Python SDK': (build) => runScript(pythonWithRequests(), script('examples.py'), 'sdk', build),
+  'the Node.js example': (build) => runScript(process.execPath, script('example.mjs'), 'example', build),
+  'the function editor': (build) => runScript(process.execPath, script('example.mjs'), 'editor', build),
+  // It ends with the error of the SDK, and ignores `status` of the result.
+  'the Go example': async (build) => {
+    const { error, results } = await callGoSdk({ ...build, method: 'Build' });
+    return { ok: error === undefined, said: error ?? results[0]?.image ?? '' };
+  },
+};
+
+async function runScript(
+  program: string,
+  path: string,
+  rule: string,
+  { url, payloadSecret, ...build }: PublishedBuild,
+): Promise<ClientReport> {
+  const args = [path, rule, url, packed(build), payloadSecret];
+  const { exit, out, err } = await startProgram(program, args).ended;
+  if (exit !== 0) throw new Error(`${path} ${rule} ended with ${exit}: ${err}`);
+  return JSON.parse(out) as ClientReport;
+}
+
+/** A payload with the configuration first, as the examples and the SDK pack it. */
+function packed({ image, context }: Pick<PublishedBuild, 'image' | 'context'>): string {
+  const folder = scratchFolder();
+  writeFileSync(join(folder, 'com.openfaas.docker.config'), JSON.stringify({ image, buildArgs: {} }));
+  cpSync(context, join(folder, 'context'), { recursive: true });
+  const tar = join(scratchFolder(), 'req.tar');
+  sh('tar', ['-C', folder, '-cf', tar, 'com.openfaas.docker.config', 'context']);
+  return tar;
+}
