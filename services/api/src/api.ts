@@ -99,6 +99,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   const sources = createSourceStore({ blobs, limits: sourceLimits(config), claims });
   const git = new GitSources({
     sources,
+    owners,
     redis,
     keys,
     config: config.git,

@@ -73,6 +73,8 @@ export interface Keys {
   sourcesOf(tenant: string): string;
   /** Set of the tenants who have sent a source. */
   sourceOwners(digest: string): string;
+  /** Hash of the bytes that are reserved for sources of a tenant while they arrive. */
+  sourcesReserved(tenant: string): string;
   /** How many bytes the sources of a tenant have. */
   sourceBytes(tenant: string): string;
   job(id: string): string;
@@ -148,6 +150,7 @@ export function redisKeys(prefix: string): Keys {
     tokens: (tenant) => `${base}tokens:${tenant}`,
     sourcesOf: (tenant) => `${base}sources:of:${tenant}`,
     sourceOwners: (digest) => `${base}sources:owners:${digest}`,
+    sourcesReserved: (tenant) => `${base}sources:reserved:${tenant}`,
     sourceBytes: (tenant) => `${base}sources:bytes:${tenant}`,
     gitSource: (id) => `${base}git:${id}`,
     batch: (id) => `${base}batch:${id}`,

@@ -87,6 +87,11 @@ export class Collector implements TarSink {
     this.#current = undefined;
   }
 
+  /** Of the files so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** All entries in order, once the archive has ended, and where they are in the spool. */
   finish(): { entries: SourceEntry[]; ranges: Range[]; files: number; bytes: number } {
     if (this.#files === 0) throw new SlipwayError('source_empty');

@@ -11,6 +11,7 @@ import {
 } from './manifest.js';
 import { PayloadIntake } from './payload-intake.js';
 import type {
+  IngestOptions,
   SourceInfo,
   SourceManifest,
   SourceReader,
@@ -68,7 +69,7 @@ export function createSourceStore({
   /** Stores what of an archive the sink hands on to the collector. What stands beside it is asked for before anything is kept. */
   const take = async <T>(
     body: Readable | AsyncIterable<Uint8Array>,
-    signal: AbortSignal | undefined,
+    { signal, room }: IngestOptions,
     through: (collector: Collector) => { readonly sink: TarSink; readonly beside: () => T },
   ) => {
     const spool = new Spool({ blobs });
@@ -78,7 +79,10 @@ export function createSourceStore({
       const reader = new TarReader({ sink });
       for await (const piece of unpacked({ body, limits, signal })) {
         reader.write(piece);
-        await spool.settle();
+        if (spool.mustSpill) {
+          await room?.grow({ disk: spool.bytes, files: collector.bytes });
+          await spool.settle();
+        }
       }
       reader.end();
       const rest = beside();
@@ -86,6 +90,7 @@ export function createSourceStore({
       const manifest = formatManifest(counted);
       const digest = manifestDigest(manifest);
       const info = { digest, files: counted.files, bytes: counted.bytes };
+      await room?.admit(info);
       const isThere = async () => (await stored(digest)) !== undefined;
       if ((await claims.claim(digest, isThere)) === 'there') return { ...info, created: false, ...rest };
       try {
@@ -116,12 +121,12 @@ export function createSourceStore({
       return info;
     },
 
-    async ingest(body, { signal } = {}) {
-      return await take(body, signal, (collector) => ({ sink: collector, beside: () => ({}) }));
+    async ingest(body, options = {}) {
+      return await take(body, options, (collector) => ({ sink: collector, beside: () => ({}) }));
     },
 
-    async ingestPayload(body, { signal } = {}) {
-      return await take(body, signal, (collector) => {
+    async ingestPayload(body, options = {}) {
+      return await take(body, options, (collector) => {
         const sink = new PayloadIntake({ collector });
         return { sink, beside: () => ({ config: sink.beside.config, secrets: sink.beside.secrets }) };
       });

@@ -9,12 +9,15 @@ export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } f
 export { PayloadBeside } from './payload-beside.js';
 export { readSourceFile } from './read-file.js';
 export { type OwnedSource, SourceOwners } from './source-owners.js';
+export { quotaExceeded } from './source-room.js';
 export type {
+  IngestOptions,
   SourceEntry,
   SourceInfo,
   SourceLimits,
   SourceManifest,
   SourceReader,
+  SourceRoom,
   SourceStore,
   SourceStoreOptions,
 } from './source-store.js';

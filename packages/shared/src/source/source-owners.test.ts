@@ -47,9 +47,9 @@ it('a source is whose who has sent it, and counts once for each of them', async 
 
 it('a tenant has no more bytes than it may, and what it has stays its own', async () => {
   const owners = new SourceOwners({ redis, keys: redisKeys(`test-${randomUUID()}`) });
-  expect(await owners.add('one', source('a', 60), 100)).toEqual({ outcome: 'new' });
-  expect(await owners.add('one', source('b', 41), 100)).toEqual({ outcome: 'full', bytes: 60 });
+  expect(await owners.add('one', source('a', 60), { maxBytes: 100 })).toEqual({ outcome: 'new' });
+  expect(await owners.add('one', source('b', 41), { maxBytes: 100 })).toEqual({ outcome: 'full', bytes: 60 });
   expect(await owners.has('one', source('b', 41).digest)).toBe(false);
-  expect(await owners.add('one', source('b', 40), 100)).toEqual({ outcome: 'new' });
-  expect(await owners.add('one', source('a', 60), 1)).toEqual({ outcome: 'had' });
+  expect(await owners.add('one', source('b', 40), { maxBytes: 100 })).toEqual({ outcome: 'new' });
+  expect(await owners.add('one', source('a', 60), { maxBytes: 1 })).toEqual({ outcome: 'had' });
 });

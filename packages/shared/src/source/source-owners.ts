@@ -1,14 +1,19 @@
 import { LRUCache } from 'lru-cache';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import { ReservedRoom } from './source-room.js';
 
 /**
- * KEYS: 1 sorted set of a tenant's sources (score = bytes), 2 how many bytes they have, 3 whose the source is.
- * ARGV: 1 digest, 2 bytes, 3 tenant, 4 how many bytes it may have or ''. {'had'}, {'new'}, or {'full', bytes it has} when that were too many.
+ * KEYS: 1 sorted set of a tenant's sources (score = bytes), 2 how many bytes they have, 3 whose the source is, 4 reservations (source-room.ts).
+ * ARGV: 1 digest, 2 bytes, 3 tenant, 4 how many bytes it may have or '', 5 the reservation that the source takes the place of or ''.
+ * {'had'}, {'new'}, or {'full', bytes it has} when that were too many.
  */
 const addScript = defineScript(`
+local reserved = ARGV[5] ~= '' and redis.call('HGET', KEYS[4], ARGV[5])
+if reserved then redis.call('HDEL', KEYS[4], ARGV[5]) end
+local admitted = reserved and string.find(reserved, 'admitted')
 if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 'had' } end
 local has = tonumber(redis.call('GET', KEYS[2]) or '0')
-if ARGV[4] ~= '' and has + tonumber(ARGV[2]) > tonumber(ARGV[4]) then return { 'full', string.format('%.0f', has) } end
+if ARGV[4] ~= '' and not admitted and has + tonumber(ARGV[2]) > tonumber(ARGV[4]) then return { 'full', string.format('%.0f', has) } end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 redis.call('INCRBY', KEYS[2], ARGV[2])
 redis.call('SADD', KEYS[3], ARGV[3])
@@ -50,15 +55,23 @@ export class SourceOwners {
     this.#keys = keys;
   }
 
+  /** Room for one source that arrives, in the bytes that the tenant may have. */
+  room(tenant: string, maxBytes: number, signal?: AbortSignal): ReservedRoom {
+    return new ReservedRoom({ redis: this.#redis, keys: this.#keys, tenant, maxBytes, signal });
+  }
+
   /** Notes that a tenant has sent a source. `full`: its sources would have more bytes than they may; nothing is noted then. */
   async add(
     tenant: string,
     { digest, bytes }: OwnedSource,
-    maxBytes?: number,
+    {
+      maxBytes,
+      reservation = '',
+    }: { readonly maxBytes?: number | undefined; readonly reservation?: string } = {},
   ): Promise<{ readonly outcome: 'new' | 'had' } | { readonly outcome: 'full'; readonly bytes: number }> {
-    const { sourcesOf, sourceBytes, sourceOwners } = this.#keys;
-    const args = [digest, bytes, tenant, maxBytes ?? ''];
-    const keys = [sourcesOf(tenant), sourceBytes(tenant), sourceOwners(digest)];
+    const { sourcesOf, sourceBytes, sourceOwners, sourcesReserved } = this.#keys;
+    const args = [digest, bytes, tenant, maxBytes ?? '', reservation];
+    const keys = [sourcesOf(tenant), sourceBytes(tenant), sourceOwners(digest), sourcesReserved(tenant)];
     const [outcome, has] = (await addScript.run(this.#redis, keys, args)) as [
       'new' | 'had' | 'full',
       string?,

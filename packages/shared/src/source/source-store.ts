@@ -43,6 +43,19 @@ export interface SourceManifest {
   readonly entries: readonly SourceEntry[];
 }
 
+/** Where what arrives may take room. Both reject to refuse it. */
+export interface SourceRoom {
+  /** Before more goes to the disk: the bytes there, and the bytes of the files that have arrived. May wait. */
+  grow(bytes: { readonly disk: number; readonly files: number }): Promise<void>;
+  /** Before the source is stored under its digest. */
+  admit(info: SourceInfo): Promise<void>;
+}
+
+export interface IngestOptions {
+  readonly signal?: AbortSignal;
+  readonly room?: SourceRoom;
+}
+
 export interface SourceStore {
   /**
    * Takes in a tar or tar.gz, in constant memory. Refuses with `source_*`, `body_too_large`, or `body_incomplete` when
@@ -51,7 +64,7 @@ export interface SourceStore {
    */
   ingest(
     body: Readable | AsyncIterable<Uint8Array>,
-    options?: { signal?: AbortSignal },
+    options?: IngestOptions,
   ): Promise<SourceInfo & { created: boolean }>;
   /**
    * Takes in the context of a `POST /build` payload (protocol.md), as `ingest` does an archive, and gives what stands beside
@@ -59,7 +72,7 @@ export interface SourceStore {
    */
   ingestPayload(
     body: Readable | AsyncIterable<Uint8Array>,
-    options?: { signal?: AbortSignal },
+    options?: IngestOptions,
   ): Promise<SourceInfo & PayloadBeside & { created: boolean }>;
   /** `undefined` for a digest that is unknown or no digest. Counts as a use: what was found stays for a while. */
   find(digest: string): Promise<SourceInfo | undefined>;

@@ -50,9 +50,14 @@ export class Spool {
     return room;
   }
 
+  /** Whether there is so much in memory that `settle` writes it to the disk. */
+  get mustSpill(): boolean {
+    return this.#used >= memoryBytes;
+  }
+
   /** Spills when there is much in memory; the write goes on beside what the caller does next. */
   async settle(): Promise<void> {
-    if (this.#used >= memoryBytes) await this.#spill();
+    if (this.mustSpill) await this.#spill();
   }
 
   /** A scratch of exactly these ranges, in this order. The spool is not used afterwards, but discarded. */

@@ -57,7 +57,13 @@ describe('the source of the defaults', () => {
         egressAllow: parseAllowlist(''),
         templates: { get: refuse },
         git: { take: refuse },
-        owners: { add: async () => ({ outcome: 'new', bytes: 1 }), has: async () => true },
+        owners: {
+          add: async () => ({ outcome: 'new', bytes: 1 }),
+          has: async () => true,
+          room: (): never => {
+            throw new Error('there is no quota');
+          },
+        },
         sources: {
           find: refuse,
           async ingest() {

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { BlobStore, Scratch } from '@slipway/shared/blobs';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { SourceStore } from '@slipway/shared/source';
-import { type OwnershipDeps, own } from '../sources/ownership.js';
+import type { SourceRoom, SourceStore } from '@slipway/shared/source';
+import { type OwnershipDeps, takeOwn } from '../sources/ownership.js';
 import type { Account } from '../tenants/account.js';
 import type { PayloadSigner } from '../tenants/directory.js';
 import { Signatures } from './payload-secrets.js';
@@ -45,8 +45,8 @@ export async function receivePayload(options: ReceiveOptions): Promise<ReceivedP
     await spool(options, scratch, signatures);
     const tenant = signatures.signer(signature);
     if (!tenant) throw new SlipwayError('signature_invalid');
-    const { digest, bytes, config, secrets } = await sources.ingestPayload(readBack(scratch), { signal });
-    await own(tenant, { digest, bytes }, options);
+    const ingest = (room: SourceRoom) => sources.ingestPayload(readBack(scratch), { signal, room });
+    const { digest, config, secrets } = await takeOwn(tenant, options, ingest, signal);
     return { tenant, digest, config, secrets };
   } finally {
     await scratch.discard();

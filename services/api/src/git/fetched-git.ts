@@ -1,4 +1,5 @@
 import type { GitSource, JobSpec } from '@slipway/shared/contracts';
+import type { Account } from '../tenants/account.js';
 import type { GitHeads, GitSources } from './git-sources.js';
 
 type Source = JobSpec['source'];
@@ -8,20 +9,20 @@ type Git = Pick<GitSources, 'take'>;
 const atOnce = 8;
 
 /** Fetches what a request names, and returns what answers with the outcomes. What could not be fetched rejects when it is taken. */
-export async function fetchAhead(sources: readonly GitSource[], git: Git, tenant: string): Promise<Git> {
+export async function fetchAhead(sources: readonly GitSource[], git: Git, tenant: Account): Promise<Git> {
   const heads: GitHeads = new Map();
   const outcomes = new Map<string, Promise<Source>>();
   const distinct = new Map(sources.map((source) => [JSON.stringify(source), source]));
   const queue = distinct.entries();
   const work = async () => {
     for (const [key, source] of queue) {
-      const taken = git.take(source, heads, tenant);
+      const taken = git.take(source, tenant, heads);
       outcomes.set(key, taken);
       await taken.catch(() => undefined);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
   return {
-    take: (source, known, of) => outcomes.get(JSON.stringify(source)) ?? git.take(source, known, of),
+    take: (source, of, known) => outcomes.get(JSON.stringify(source)) ?? git.take(source, of, known),
   };
 }

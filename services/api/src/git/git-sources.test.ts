@@ -19,12 +19,13 @@ import type { GitSource } from '@slipway/shared/contracts';
 import { parseAllowlist } from '@slipway/shared/egress';
 import { createLogger } from '@slipway/shared/logger';
 import { redisKeys } from '@slipway/shared/redis';
-import { createSourceStore } from '@slipway/shared/source';
+import { createSourceStore, SourceOwners } from '@slipway/shared/source';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, inject, it } from 'vitest';
+import type { Account } from '../tenants/account.js';
 import { type GitServer, startGitServer } from '../testing/git-server.js';
 import { gitConfig } from './config.js';
-import { GitSources } from './git-sources.js';
+import { type GitHeads, GitSources } from './git-sources.js';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -51,10 +52,12 @@ async function setUp(env: Record<string, string> = {}, maxBytes = 4 * 1024 * 102
     { PATH: process.env.PATH, GIT_ALLOWED_SCHEMES: 'http', GIT_WORK_DIR: workDir, ...env },
     gitConfig,
   );
-  const git = new GitSources({
+  const keys = redisKeys(`git-test-${process.pid}-${++prefixes}`);
+  const all = new GitSources({
     sources,
+    owners: new SourceOwners({ redis, keys }),
     redis,
-    keys: redisKeys(`git-test-${process.pid}-${++prefixes}`),
+    keys,
     config,
     egressAllow: parseAllowlist(allow),
     maxBytes,
@@ -69,6 +72,16 @@ async function setUp(env: Record<string, string> = {}, maxBytes = 4 * 1024 * 102
       }),
     }),
   });
+  const tenant = {
+    name: 'default',
+    weight: 1,
+    settings: { highest_priority: 'high', limits: {} },
+  } as Account;
+  const git = {
+    take: (source: GitSource, heads?: GitHeads) => all.take(source, tenant, heads),
+    close: () => all.close(),
+    sweep: () => all.sweep(),
+  };
   cleanups.push(async () => {
     await git.close();
     redis.disconnect();

@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto';
-import { defaultTenantName, type GitSource, type JobSpec } from '@slipway/shared/contracts';
+import type { GitSource, JobSpec } from '@slipway/shared/contracts';
 import type { Allowlist } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import type { SourceStore } from '@slipway/shared/source';
+import type { SourceRoom, SourceStore } from '@slipway/shared/source';
+import { type OwnershipDeps, takeOwn } from '../sources/ownership.js';
+import type { Account } from '../tenants/account.js';
 import { checkedAddresses } from './addresses.js';
 import type { GitConfig } from './config.js';
 import { fetchRepository, findHead, type Head, type Repository, sweepRepositories } from './repository.js';
@@ -14,6 +16,7 @@ import { type RepositoryUrl, repositoryUrl } from './url.js';
 
 interface GitSourcesOptions {
   readonly sources: Pick<SourceStore, 'find' | 'ingest'>;
+  readonly owners: OwnershipDeps['owners'];
   readonly redis: Redis;
   readonly keys: Keys;
   readonly config: GitConfig;
@@ -49,16 +52,17 @@ export class GitSources {
 
   /**
    * Stores the folder as it is at what its ref stands for now; one that was stored before and still is, is not fetched again.
-   * Throws `git_*`, and what the source store refuses. `tenant` says who asks, so that one does not hold up the others.
+   * Throws `git_*`, and what the source store refuses. The source is the tenant's own then, and one tenant does not hold up the others.
    */
-  async take(git: GitSource, heads: GitHeads = new Map(), tenant = defaultTenantName): Promise<Source> {
+  async take(git: GitSource, tenant: Account, heads: GitHeads = new Map()): Promise<Source> {
     const url = repositoryUrl(git.url, this.#options.config);
     const head = await once(heads, JSON.stringify([url.href, git.ref]), () =>
-      this.#turns.run(tenant, async () => findHead(git.ref, await this.#repository(url))),
+      this.#turns.run(tenant.name, async () => findHead(git.ref, await this.#repository(url))),
     );
     const known = await this.#known(git, url, head.commit);
     if (known) return known;
-    const key = JSON.stringify([url.href, head, git.path]);
+    // Each tenant has a quota of its own.
+    const key = JSON.stringify([tenant.name, url.href, head, git.path]);
     const taking = once(this.#taking, key, () =>
       this.#take(git, url, head, tenant).finally(() => this.#taking.delete(key)),
     );
@@ -90,13 +94,13 @@ export class GitSources {
     return { digest, git: { ...git, commit } };
   }
 
-  async #take(git: GitSource, url: RepositoryUrl, head: Head, tenant: string): Promise<Source> {
+  async #take(git: GitSource, url: RepositoryUrl, head: Head, tenant: Account): Promise<Source> {
     const { redis, keys, logger } = this.#options;
     const begun = performance.now();
     const fetch = () =>
-      this.#turns.run(tenant, async () => fetchRepository(head, await this.#repository(url)));
+      this.#turns.run(tenant.name, async () => fetchRepository(head, await this.#repository(url)));
     return await this.#repositories.use(JSON.stringify([url.href, head]), fetch, async (repository) => {
-      const digest = await this.#turns.run(tenant, () => this.#store(repository, git.path));
+      const digest = await this.#turns.run(tenant.name, () => this.#store(repository, git.path, tenant));
       // What the ref stands for may have changed since it was asked; what was fetched counts.
       const { commit } = repository;
       await redis.set(keys.gitSource(folderId(url, commit, git.path)), digest, 'EX', rememberedSeconds);
@@ -108,9 +112,11 @@ export class GitSources {
     });
   }
 
-  async #store(repository: Repository, path: string | undefined): Promise<string> {
+  async #store(repository: Repository, path: string | undefined, tenant: Account): Promise<string> {
+    const { sources, owners } = this.#options;
     try {
-      return (await this.#options.sources.ingest(repository.archive(path))).digest;
+      const ingest = (room: SourceRoom) => sources.ingest(repository.archive(path), { room });
+      return (await takeOwn(tenant, { owners }, ingest)).digest;
     } catch (error) {
       if (!(error instanceof SlipwayError) || error.errors) throw error;
       // What the source store refuses, it refuses without knowing where it came from.

@@ -159,7 +159,7 @@ export function endpoint<
       const named = await attempt();
       if (named === undefined) return;
       large.giveBack();
-      const fetched = await fetchAhead(named, git, accountOf(res).name);
+      const fetched = await fetchAhead(named, git, accountOf(res));
       await large.takeTurn();
       await then(await read(), fetched);
     } finally {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type JobRequest, jobRequestSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
+import type { SourceRoom } from '@slipway/shared/source';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { accountOf } from '../http/auth.js';
@@ -9,7 +10,7 @@ import { type FormPiece, readForm } from '../http/form.js';
 import { smallBodyBytes } from '../http/large-bodies.js';
 import { type BodyForm, usualJsonBytes } from '../http/operation.js';
 import { validate } from '../http/validate.js';
-import { own } from '../sources/ownership.js';
+import { takeOwn } from '../sources/ownership.js';
 import { checkAllowed, usualPriority } from '../tenants/account.js';
 import { resolveSecrets } from './resolve/secrets.js';
 import type { SubmitDeps } from './submit.js';
@@ -57,7 +58,7 @@ export function jobForm(deps: JobFormDeps): BodyForm<JobRequest> {
   };
 }
 
-/** Throws what `readForm`, `checkAllowed`, `resolveSecrets`, `SourceStore.ingest` and `own` throw, and `json_invalid`; nothing is the tenant's then. */
+/** Throws what `readForm`, `checkAllowed`, `resolveSecrets` and `takeOwn` throw, and `json_invalid`; nothing is the tenant's then. */
 async function receiveForm(
   req: Request,
   res: Response,
@@ -77,10 +78,19 @@ async function receiveForm(
     // Before an archive is taken in for it.
     checkAllowed({ ...job, priority: job.priority ?? usualPriority(account) }, account);
     resolveSecrets(job.secrets, account.name);
-    const { digest, bytes } = await sources.ingest(contentOf(pieces), { signal });
-    // Something may stand in a part behind the end of a tar.gz, which nobody has asked for.
-    while (!(await pieces.next()).done);
-    await own(account, { digest, bytes }, { owners });
+    const ingest = (room: SourceRoom) =>
+      sources.ingest(contentOf(pieces), {
+        signal,
+        room: {
+          grow: (bytes) => room.grow(bytes),
+          async admit(info) {
+            // The rest of the form may follow the end of a tar.gz; a form that is not whole stores nothing.
+            while (!(await pieces.next()).done);
+            await room.admit(info);
+          },
+        },
+      });
+    const { digest } = await takeOwn(account, { owners }, ingest, signal);
     return {
       body: { ...job, source: { digest } },
       digest: createHash('sha256').update(text).update(digest).digest('hex'),

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { accountOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { archiveErrors } from './errors.js';
-import { findOwn, type OwnershipDeps, own } from './ownership.js';
+import { findOwn, type OwnershipDeps } from './ownership.js';
 import { archiveTypes, receiveSource } from './receive.js';
 
 const path = z.object({ digest: digestSchema });
@@ -37,9 +37,8 @@ export function sourceEndpoints(deps: SourceEndpointsDeps): Endpoint[] {
         errors: archiveErrors,
       },
       async ({ req, res }) => {
-        const { digest, files, bytes } = await receiveSource(sources, req, res);
-        // Whether another tenant has it is nobody's business.
-        const isNew = await own(accountOf(res), { digest, bytes }, deps);
+        // The answer does not tell whether another tenant has it.
+        const { digest, files, bytes, isNew } = await receiveSource(req, res, deps);
         res
           .location(`/v1/sources/${digest}`)
           .status(isNew ? 201 : 200)

@@ -1,24 +1,63 @@
-import { SlipwayError } from '@slipway/shared/errors';
-import type { SourceInfo, SourceOwners, SourceStore } from '@slipway/shared/source';
+import {
+  quotaExceeded,
+  type SourceInfo,
+  type SourceOwners,
+  type SourceRoom,
+  type SourceStore,
+} from '@slipway/shared/source';
 import type { Account } from '../tenants/account.js';
 
 export interface OwnershipDeps {
   readonly sources: Pick<SourceStore, 'find'>;
-  readonly owners: Pick<SourceOwners, 'add' | 'has'>;
+  readonly owners: Pick<SourceOwners, 'add' | 'has' | 'room'>;
 }
 
-/** Notes whose a source is that was taken in; true when the tenant did not have it before. Throws `source_quota_exceeded` when it may not have so many bytes. */
+const unlimited: SourceRoom = { grow: async () => undefined, admit: async () => undefined };
+
+/** Takes in a source that is the tenant's own from then on. Throws `source_quota_exceeded` before anything is stored, and what `ingest` throws. */
+export async function takeOwn<T extends SourceInfo>(
+  { name, settings: { limits } }: Account,
+  { owners }: Pick<OwnershipDeps, 'owners'>,
+  ingest: (room: SourceRoom) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T & { readonly isNew: boolean }> {
+  const maxBytes = limits.source_bytes;
+  const room = maxBytes === undefined ? undefined : owners.room(name, maxBytes, signal);
+  try {
+    const info = await ingest(room ?? unlimited);
+    return { ...info, isNew: await add(name, info, { maxBytes, reservation: room?.id }, owners) };
+  } finally {
+    // If this fails, the reservation ends with its lease.
+    await room?.close().catch(() => undefined);
+  }
+}
+
+/** Makes a stored source the tenant's own. Throws `source_quota_exceeded` when the tenant may not have so many bytes. */
 export async function own(
   { name, settings: { limits } }: Account,
-  { digest, bytes }: Pick<SourceInfo, 'digest' | 'bytes'>,
+  info: Pick<SourceInfo, 'digest' | 'bytes'>,
   { owners }: Pick<OwnershipDeps, 'owners'>,
+): Promise<void> {
+  await add(name, info, { maxBytes: limits.source_bytes }, owners);
+}
+
+/** Whether the tenant did not have it before. */
+async function add(
+  tenant: string,
+  { digest, bytes }: Pick<SourceInfo, 'digest' | 'bytes'>,
+  {
+    maxBytes,
+    reservation,
+  }: { readonly maxBytes: number | undefined; readonly reservation?: string | undefined },
+  owners: OwnershipDeps['owners'],
 ): Promise<boolean> {
-  const added = await owners.add(name, { digest, bytes }, limits.source_bytes);
-  if (added.outcome !== 'full') return added.outcome === 'new';
-  throw new SlipwayError(
-    'source_quota_exceeded',
-    `The sources of ${name} have ${added.bytes} bytes of ${limits.source_bytes}; this one has ${bytes}.`,
+  const added = await owners.add(
+    tenant,
+    { digest, bytes },
+    { maxBytes, ...(reservation && { reservation }) },
   );
+  if (added.outcome !== 'full') return added.outcome === 'new';
+  throw quotaExceeded({ tenant, has: added.bytes, maxBytes: maxBytes ?? 0, bytes });
 }
 
 /** A stored source of the tenant; undefined when there is none, or it is another's alone. */

@@ -1,6 +1,8 @@
-import type { SourceInfo, SourceStore } from '@slipway/shared/source';
+import type { SourceInfo, SourceRoom, SourceStore } from '@slipway/shared/source';
 import type { Request, Response } from 'express';
+import { accountOf } from '../http/auth.js';
 import { closedSignal, lingerThenClose } from '../http/connection.js';
+import { type OwnershipDeps, takeOwn } from './ownership.js';
 
 export const archiveTypes = [
   'application/octet-stream',
@@ -11,14 +13,20 @@ export const archiveTypes = [
   'application/x-www-form-urlencoded', // what curl --data-binary says when nobody told it otherwise
 ];
 
-/** Takes in the archive that is the body of a request. Throws as `SourceStore.ingest` does. */
+interface ReceiveSourceDeps extends Pick<OwnershipDeps, 'owners'> {
+  readonly sources: Pick<SourceStore, 'ingest'>;
+}
+
+/** Takes in the archive that is the body of a request, for its tenant. Throws as `takeOwn` does. */
 export async function receiveSource(
-  sources: Pick<SourceStore, 'ingest'>,
   req: Request,
   res: Response,
-): Promise<SourceInfo & { created: boolean }> {
+  { sources, owners }: ReceiveSourceDeps,
+): Promise<SourceInfo & { readonly isNew: boolean }> {
+  const signal = closedSignal(res);
   try {
-    return await sources.ingest(req, { signal: closedSignal(res) });
+    const ingest = (room: SourceRoom) => sources.ingest(req, { signal, room });
+    return await takeOwn(accountOf(res), { owners }, ingest, signal);
   } catch (error) {
     if (!req.complete) lingerThenClose(req, res);
     throw error;

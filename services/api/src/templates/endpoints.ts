@@ -8,7 +8,7 @@ import { type Endpoint, endpoint } from '../http/operation.js';
 import { admissionErrors } from '../jobs/errors.js';
 import { type RebuildDeps, rebuildTemplateUsers } from '../rebuilds/rebuild.js';
 import { archiveErrors } from '../sources/errors.js';
-import { type OwnershipDeps, own } from '../sources/ownership.js';
+import type { OwnershipDeps } from '../sources/ownership.js';
 import { archiveTypes, receiveSource } from '../sources/receive.js';
 
 interface TemplateEndpointsDeps extends RebuildDeps, OwnershipDeps {
@@ -78,9 +78,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
       async ({ params: { name }, query: { rebuild }, req, res }) => {
         const tenant = accountOf(res);
         if (rebuild === 'true') requireScope(res, 'jobs:write');
-        const info = await receiveSource(sources, req, res);
-        await own(tenant, info, deps);
-        const { digest } = info;
+        const { digest } = await receiveSource(req, res, deps);
         const settings = await readTemplate({ sources, digest });
         const put = await templates.put({ tenant: tenant.name, name, digest, settings });
         const batch = rebuild === 'true' ? await rebuildTemplateUsers(put.template, tenant, deps) : undefined;

@@ -1,10 +1,11 @@
 import { SlipwayError } from '@slipway/shared/errors';
-import { packFiles, type SourceInfo, type SourceStore } from '@slipway/shared/source';
+import { type IngestOptions, packFiles, type SourceInfo, type SourceStore } from '@slipway/shared/source';
 
 /** Stores files that came in the request itself. What is refused names the file. */
 export async function storeFiles(
   files: Readonly<Record<string, string>>,
   sources: Pick<SourceStore, 'ingest'>,
+  options?: IngestOptions,
 ): Promise<SourceInfo> {
   const paths = Object.keys(files);
   // The file that is being packed or taken in: the one at which that stops. Past the last one it is no single file.
@@ -16,7 +17,7 @@ export async function storeFiles(
     }
   };
   try {
-    return await sources.ingest(archive());
+    return await sources.ingest(archive(), options);
   } catch (error) {
     if (!(error instanceof SlipwayError) || !error.code.startsWith('source_')) throw error;
     const path = paths[at];

@@ -3,7 +3,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 import type { SourceStore } from '@slipway/shared/source';
 import type { GitHeads, GitSources } from '../../git/git-sources.js';
 import { archiveErrors } from '../../sources/errors.js';
-import { findOwn, type OwnershipDeps, own } from '../../sources/ownership.js';
+import { findOwn, type OwnershipDeps, own, takeOwn } from '../../sources/ownership.js';
 import type { Account } from '../../tenants/account.js';
 import { storeFiles } from './inline.js';
 
@@ -38,15 +38,15 @@ export async function resolveSource(
 ): Promise<JobSpec['source']> {
   const { sources, git } = deps;
   if ('git' in source) {
-    const taken = await git.take(source.git, heads, account.name);
+    const taken = await git.take(source.git, account, heads);
     const info = await sources.find(taken.digest);
     if (info) await own(account, info, deps);
     return taken;
   }
   if ('files' in source) {
-    const info = await storeFiles(source.files, sources);
-    await own(account, info, deps);
-    return { digest: info.digest };
+    const { files } = source;
+    const { digest } = await takeOwn(account, deps, (room) => storeFiles(files, sources, { room }));
+    return { digest };
   }
   if (await findOwn(account, source.digest, deps)) return source;
   throw new SlipwayError('source_not_found', `There is no source ${source.digest}.`, {
