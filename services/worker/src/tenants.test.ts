@@ -82,7 +82,7 @@ it('a build has the cache mounts and the layers of its tenant, whatever it says 
   expect(sent).toEqual(
     tenants.map((tenant, at) => ({
       A: '1',
-      [cacheNamespaceArg]: tenant,
+      ...(tenant !== 'default' && { [cacheNamespaceArg]: tenant }),
       [sandboxHostnameArg]: hostnames[at],
     })),
   );

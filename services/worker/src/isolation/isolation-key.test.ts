@@ -50,10 +50,15 @@ it('takes what a job says of it away, in any case of its letters, and keeps the 
     [cacheNamespaceArg]: 'chosen',
     Buildkit_Cache_Mount_Ns: 'chosen',
   };
+  expect(await worker.argumentsOf('team', given)).toEqual({
+    A: '1',
+    http_proxy: 'http://proxy.example',
+    [cacheNamespaceArg]: 'team',
+    [sandboxHostnameArg]: await hostname(worker, 'team'),
+  });
   expect(await worker.argumentsOf('default', given)).toEqual({
     A: '1',
     http_proxy: 'http://proxy.example',
-    [cacheNamespaceArg]: 'default',
     [sandboxHostnameArg]: await hostname(worker, 'default'),
   });
 });

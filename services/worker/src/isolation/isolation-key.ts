@@ -1,5 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { cacheNamespaceArg, sandboxHostnameArg, withoutWorkerArguments } from '@slipway/shared/contracts';
+import {
+  cacheNamespaceArg,
+  defaultTenantName,
+  sandboxHostnameArg,
+  withoutWorkerArguments,
+} from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
@@ -44,7 +49,12 @@ export class IsolationKey {
   ): Promise<Record<string, string>> {
     const key = await this.#read();
     const hostname = createHmac('sha256', key).update(tenant).digest('hex').slice(0, hostnameDigits);
-    return { ...withoutWorkerArguments(given), [cacheNamespaceArg]: tenant, [sandboxHostnameArg]: hostname };
+    return {
+      ...withoutWorkerArguments(given),
+      // BuildKit puts the namespace and a slash before each id. `default` has the empty one, which no tenant's name is.
+      ...(tenant !== defaultTenantName && { [cacheNamespaceArg]: tenant }),
+      [sandboxHostnameArg]: hostname,
+    };
   }
 
   /** Throws `isolation_key_unreadable` when no payload secret of this worker opens the stored key. */

@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto';
+import { Secret } from '@slipway/shared/config';
+import type { Job } from '@slipway/shared/contracts';
+import { SecretBytes, sealSecrets } from '@slipway/shared/sealing';
+import { formatSignature, payloadHmac } from '@slipway/shared/signing';
+import { packFiles } from '@slipway/shared/source';
+import { makeContext, sh } from '../../context.js';
+import type { Stack } from '../../stack.js';
+import { imageText } from './image-text.js';
+
+/** How a build reaches Slipway. */
+export type Door = 'job' | 'batch' | 'payload';
+export const doors: readonly Door[] = ['job', 'batch', 'payload'];
+
+interface Tenant {
+  readonly name: string;
+  readonly token: string;
+  readonly payloadSecret: Secret;
+}
+
+interface Wanted {
+  readonly tenant: Tenant;
+  /** What follows the base in the Dockerfile. */
+  readonly steps: string;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly args?: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Default: `job`. */
+  readonly door?: Door;
+}
+
+export interface Built {
+  /** The code of the refusal or of the failed job; undefined after a success. */
+  readonly code: string | undefined;
+  /** What the image holds; empty without one. */
+  readonly text: string;
+}
+
+/** A whole Slipway with one builder, which all tenants share. */
+export interface IsolationArena {
+  /** A tenant that no other attack uses. */
+  tenant(settings?: object): Promise<Tenant>;
+  /** The tenant `default`, which `API_TOKEN` and `PAYLOAD_SECRET` belong to. */
+  readonly operator: Tenant;
+  /** Builds, and waits for the end. Each build has an image of its own. */
+  build(wanted: Wanted): Promise<Built>;
+  /** How many jobs were accepted, and how many of these had no end in time. */
+  counts(): { readonly accepted: number; readonly lost: number };
+}
+
+const patienceMs = 120_000;
+const random = (what: string) => `${what}-${randomBytes(6).toString('hex')}`;
+
+/** Pushes the base image, and returns an arena over the stack. */
+export async function openArena(stack: Stack): Promise<IsolationArena> {
+  const operator: Tenant = {
+    name: 'default',
+    token: stack.token,
+    payloadSecret: new Secret(sh('cat', [`${stack.folder}/secrets/payload-secret`]).toString()),
+  };
+  const call = async (path: string, { token }: Pick<Tenant, 'token'>, method = 'GET', json?: unknown) => {
+    const answer = await stack.call(path, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(json !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+    });
+    // biome-ignore lint/suspicious/noExplicitAny: each path answers with another shape.
+    return { status: answer.status, body: (await answer.json()) as any };
+  };
+  let accepted = 0;
+  let lost = 0;
+  const ended = async (id: string, tenant: Tenant): Promise<Job | undefined> => {
+    accepted++;
+    const until = performance.now() + patienceMs;
+    while (performance.now() < until) {
+      const { body } = await call(`/v1/jobs/${id}?wait=20`, tenant);
+      if (body.finished_at !== undefined) return body;
+    }
+    lost++;
+    return undefined;
+  };
+  const base = `${stack.registry}/isolation/base:1`;
+  const context = makeContext({
+    Dockerfile: 'FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n',
+  });
+  const uploaded = await stack.call('/v1/sources', {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-tar' },
+    body: new Uint8Array(sh('tar', ['-C', context, '-c', '.'])),
+  });
+  const { digest } = (await uploaded.json()) as { digest: string };
+  const made = await call('/v1/jobs', operator, 'POST', { image: base, source: { digest } });
+  const job = made.status === 202 ? await ended(made.body.id, operator) : undefined;
+  if (job?.state !== 'succeeded')
+    throw new Error(`the base image is missing: ${JSON.stringify(job ?? made.body)}`);
+  const { public_key: publicKey } = (await (await stack.call('/publickey')).json()) as { public_key: string };
+
+  const outcomeOf = async (job: Job | undefined, image: string): Promise<Built> =>
+    job?.state === 'succeeded'
+      ? { code: undefined, text: await imageText(image) }
+      : { code: job?.error?.code ?? 'lost', text: '' };
+
+  return {
+    operator,
+    counts: () => ({ accepted, lost }),
+    async tenant(settings = {}) {
+      const name = random('tenant');
+      await call(`/v1/tenants/${name}`, operator, 'PUT', {
+        images: [`${stack.registry}/${name}/`],
+        ...settings,
+      });
+      const token = await call('/v1/tokens', operator, 'POST', {
+        ...{ tenant: name, description: 'isolation', scopes: ['jobs:write'] },
+      });
+      const secret = await call(`/v1/tenants/${name}/payload-secrets`, operator, 'POST');
+      return { name, token: token.body.token, payloadSecret: new Secret(secret.body.secret) };
+    },
+    async build({ tenant, steps, files = {}, args = {}, secrets, door = 'job' }) {
+      const image = `${stack.registry}/${tenant.name}/${random('image')}:1`;
+      const context = { ...files, Dockerfile: `FROM ${base}\n${steps}` };
+      const values = Object.entries(secrets ?? {}).map(
+        ([name, value]) => [name, new SecretBytes(Buffer.from(value))] as const,
+      );
+      const sealed = secrets && sealSecrets({ publicKey, secrets: new Map(values) }).toString();
+      if (door === 'payload') {
+        const body = Buffer.concat([
+          ...packFiles({
+            'com.openfaas.docker.config': JSON.stringify({ image, buildArgs: args }),
+            ...(sealed !== undefined && { 'com.openfaas.secrets': sealed }),
+            ...Object.fromEntries(Object.entries(context).map(([path, text]) => [`context/${path}`, text])),
+          }),
+        ]);
+        const answer = await fetch(`${stack.url}/build`, {
+          method: 'POST',
+          body: new Uint8Array(body),
+          headers: { 'x-build-signature': formatSignature(payloadHmac(tenant.payloadSecret).update(body)) },
+        });
+        const id = answer.headers.get('x-slipway-job');
+        const { code } = (await answer.json()) as { code?: string };
+        return id === null
+          ? { code: code ?? String(answer.status), text: '' }
+          : await outcomeOf(await ended(id, tenant), image);
+      }
+      const spec = {
+        image,
+        source: { files: context },
+        build_args: args,
+        ...(sealed && { secrets: sealed }),
+      };
+      const submitted =
+        door === 'job'
+          ? await call('/v1/jobs', tenant, 'POST', spec)
+          : await call('/v1/batches', tenant, 'POST', {
+              defaults: { build_args: args },
+              items: [{ ...spec, build_args: {} }],
+            });
+      if (submitted.status !== 202) return { code: submitted.body.code, text: '' };
+      const id =
+        door === 'job'
+          ? submitted.body.id
+          : (await call(`/v1/batches/${submitted.body.id}/jobs`, tenant)).body.jobs[0].id;
+      return await outcomeOf(await ended(id, tenant), image);
+    },
+  };
+}
