@@ -133,7 +133,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   const sealingKey = deriveKeys(config, 'callback secrets');
   const stopping = new AbortController();
   const closing = new AbortController();
-  const tenants = new TenantStore({ redis, keys, faults });
+  const tenants = new TenantStore({ redis, keys, faults, storedBytes: config.tenantStoredBytes });
   const tokens = new TokenStore({ redis, keys, faults });
   const payloadSecrets = new PayloadSecretStore({
     redis,
@@ -148,6 +148,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     payloadSecrets,
     apiToken: config.apiToken ?? announcedToken(),
     installation: config,
+    tenantStoredBytes: config.tenantStoredBytes,
     subscriber: connect('tenants', 'patient'),
     keys,
     logger,
@@ -265,6 +266,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
       max_source_bytes: config.maxSourceBytes,
       max_source_files: config.maxSourceFiles,
       max_queued_jobs: config.maxQueuedJobs,
+      tenant_stored_bytes: config.tenantStoredBytes,
       git_schemes: config.git.allowedSchemes,
       git_hosts: config.git.allowedHosts,
       git_credentials: [...config.git.credentials.keys()],

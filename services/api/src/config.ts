@@ -26,6 +26,8 @@ export interface ApiConfig extends CommonConfig, RedisConfig, PayloadSecrets {
   readonly maxSourceBytes: number;
   readonly maxSourceFiles: number;
   readonly maxQueuedJobs: number;
+  /** Bytes of Redis that each tenant may have whose settings do not say. */
+  readonly tenantStoredBytes: number;
   /** Addresses and networks of proxies whose `X-Forwarded-*` are believed. */
   readonly trustedProxies: readonly string[];
   /** Other origins whose pages may call the API. */
@@ -57,6 +59,7 @@ export function loadConfig(env: Env): ApiConfig {
     egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),
     publicUrl: publicUrl(fields),
     maxQueuedJobs: fields.int('MAX_QUEUED_JOBS', { default: 100_000, min: 1 }),
+    tenantStoredBytes: fields.int('TENANT_STORED_BYTES', { default: 1024 * mebibyte, min: mebibyte }),
     trustedProxies: fields.parsed('TRUSTED_PROXIES', parseProxies, ' ') ?? [],
     corsOrigins: fields.parsed('CORS_ORIGINS', parseOrigins, ' ') ?? [],
     auditMaxEntries: fields.int('AUDIT_MAX_ENTRIES', { default: 100_000, min: 100 }),

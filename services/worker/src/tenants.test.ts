@@ -45,7 +45,9 @@ it('of a tenant no more jobs are built at once than it may have; others go by th
   await expect.poll(waiting, { timeout: 15_000 }).toBe(3);
   const other = await submit('other');
   await expect.poll(async () => (await store.get(other))?.state, { timeout: 15_000 }).toBe('succeeded');
-  expect(await tenants.usage('team')).toMatchObject({ queuedJobs: 3, runningJobs: 2 });
+  expect(
+    await tenants.usage({ name: 'team', settings: tenantSettingsSchema.parse({ images: [] }) }),
+  ).toMatchObject({ queuedJobs: 3, runningJobs: 2 });
   first.release();
   second.release();
   const states = async () =>

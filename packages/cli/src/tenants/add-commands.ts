@@ -145,6 +145,7 @@ Examples:
       .option('--queued-jobs <count>', 'jobs that may wait at once', limit(0))
       .option('--running-jobs <count>', 'jobs that may be built at once', limit(1))
       .option('--source-bytes <bytes>', 'of all its stored sources together', limit(0))
+      .option('--stored-bytes <bytes>', 'of all its records together', limit(0))
       .option('--requests-per-minute <count>', 'requests to the API', limit(1))
       .option('--file <file>', 'all of it from a file, YAML or JSON, in the place of what was said before')
       .option(...json)

@@ -9,7 +9,13 @@ const time = '2026-01-02T03:04:05.000Z';
 const tenant = {
   ...{ name: 'team-a', weight: 2, highest_priority: 'high', images: ['r.example/team-a/'] },
   ...{ limits: { running_jobs: 4, queued_jobs: 100 }, managed_by: 'api', updated_at: time },
-  usage: { queued_jobs: 7, running_jobs: 3, source_bytes: 1_500 },
+  usage: {
+    queued_jobs: 7,
+    running_jobs: 3,
+    source_bytes: 1_500,
+    stored_bytes: 4_000,
+    max_stored_bytes: 1_000_000,
+  },
 };
 const token = {
   ...{ id: 'tok_1', tenant: 'team-a', description: 'CI', scopes: ['jobs:read', 'jobs:write'] },

@@ -22,6 +22,7 @@ export function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[]
     ['  queued jobs', of(limits.queued_jobs, usage?.queued_jobs)],
     ['  running jobs', of(limits.running_jobs, usage?.running_jobs)],
     ['  sources', of(limits.source_bytes, usage?.source_bytes, bytes)],
+    ['  records', of(limits.stored_bytes ?? usage?.max_stored_bytes, usage?.stored_bytes, bytes)],
     ['  requests a minute', of(limits.requests_per_minute, undefined)],
     ['  managed by', tenant.managed_by],
   ];
@@ -89,6 +90,7 @@ export interface SetTenantOptions extends CommonOptions {
   readonly queuedJobs?: Limit;
   readonly runningJobs?: Limit;
   readonly sourceBytes?: Limit;
+  readonly storedBytes?: Limit;
   readonly requestsPerMinute?: Limit;
 }
 
@@ -130,6 +132,7 @@ function changesOf(options: SetTenantOptions): Changes {
     queued_jobs: options.queuedJobs,
     running_jobs: options.runningJobs,
     source_bytes: options.sourceBytes,
+    stored_bytes: options.storedBytes,
     requests_per_minute: options.requestsPerMinute,
   }).flatMap(([limit, value]) => (value === undefined ? [] : [[limit, value] as const]));
   return {

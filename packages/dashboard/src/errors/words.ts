@@ -16,6 +16,8 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   build_secret_not_allowed: {"title":"The tenant may not give a build secret of this name","remedy":"Give the secret another name, and use it in a `RUN` step (`RUN --mount=type=secret,id=…`) instead of `ADD`; or name the repository as the git source of the job."},
   tenant_queue_full: {"title":"As many jobs of the tenant wait as it may have","remedy":"Try again when some have been built, or have the limit raised."},
   source_quota_exceeded: {"title":"The sources of the tenant take as many bytes as they may","remedy":"Wait until sources that nothing uses are removed, or have the limit raised."},
+  stored_quota_exceeded: {"title":"The tenant has no room left for records","remedy":"Wait until records of ended jobs are removed, send less with each job, forget functions that are not used, or have `stored_bytes` raised."},
+  batch_too_large: {"title":"The items of the batch with the defaults are too large together","remedy":"Submit fewer items at a time, or give only what most of them need in `defaults`."},
   tenant_managed: {"title":"The tenants file says what this is","remedy":"Change it there; the file is read again when it changes."},
   payload_secret_limit: {"title":"There are as many payload secrets as may be","remedy":"Remove one first."},
   token_limit: {"title":"The tenant has as many tokens as it may","remedy":"Revoke one first."},

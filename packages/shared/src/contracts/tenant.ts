@@ -33,6 +33,9 @@ const tenantLimitsSchema = z.strictObject({
   queued_jobs: limit.describe('Jobs that may wait at once'),
   running_jobs: z.int().min(1).optional().describe('Jobs that may be built at once; others wait their turn'),
   source_bytes: limit.describe('Bytes of all its stored sources together'),
+  stored_bytes: limit.describe(
+    'Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given',
+  ),
   requests_per_minute: z.int().min(1).optional().describe('Requests to the API'),
 });
 export type TenantLimits = z.output<typeof tenantLimitsSchema>;
@@ -89,7 +92,13 @@ export const tenantSchema = z
     ...tenantSettingsSchema.shape,
     managed_by: z.enum(['api', 'file']).describe('`file`: by the tenants file, so not to be changed here'),
     usage: z
-      .object({ queued_jobs: z.int(), running_jobs: z.int(), source_bytes: z.int() })
+      .object({
+        queued_jobs: z.int(),
+        running_jobs: z.int(),
+        source_bytes: z.int(),
+        stored_bytes: z.int().describe('Bytes of its records in Redis'),
+        max_stored_bytes: z.int().describe('What they may have, by its limit or that of the installation'),
+      })
       .optional()
       .describe('What it takes now'),
     updated_at: time,

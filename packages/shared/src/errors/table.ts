@@ -89,6 +89,16 @@ const errorTable = {
     'The sources of the tenant take as many bytes as they may',
     'Wait until sources that nothing uses are removed, or have the limit raised.',
   ),
+  stored_quota_exceeded: user(
+    413,
+    'The tenant has no room left for records',
+    'Wait until records of ended jobs are removed, send less with each job, forget functions that are not used, or have `stored_bytes` raised.',
+  ),
+  batch_too_large: user(
+    413,
+    'The items of the batch with the defaults are too large together',
+    'Submit fewer items at a time, or give only what most of them need in `defaults`.',
+  ),
   tenant_managed: user(
     409,
     'The tenants file says what this is',

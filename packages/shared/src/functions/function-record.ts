@@ -1,5 +1,6 @@
 import type { FunctionView, JobResult, JobSpec } from '../contracts/index.js';
 import { type Fields, listField, objectField, timeField } from '../records/index.js';
+import { type SharedMaps, type SharedValues, wholeSpec } from '../stored/index.js';
 
 /** What is known of a function. Times are milliseconds since the epoch. */
 export interface FunctionRecord {
@@ -7,6 +8,8 @@ export interface FunctionRecord {
   readonly name: string;
   /** What its last job was to build, or what it was said to be; without a callback. */
   readonly spec: JobSpec;
+  /** Entries of the maps of the spec that other records have too. */
+  readonly bases: SharedMaps;
   /** The job that was submitted for it last, if any was. */
   readonly job: string | undefined;
   readonly updatedAt: number;
@@ -24,27 +27,33 @@ interface BuiltFunction {
   readonly baseImages: readonly string[];
 }
 
-/** Returns the record of the fields of the hash; undefined when there is none. Throws when it cannot be read. */
-export function parseFunction(name: string, fields: Fields): FunctionRecord | undefined {
-  const { spec, job } = fields;
-  if (spec === undefined) return undefined;
+/** Returns the record of the fields of the hash, with the values that it lists; undefined when there is none. Throws when it cannot be read. */
+export function parseFunction(
+  name: string,
+  fields: Fields,
+  values: SharedValues = new Map(),
+): FunctionRecord | undefined {
+  const { shared, job } = fields;
+  if (fields.spec === undefined) return undefined;
+  const { spec, bases } = wholeSpec(objectField<JobSpec>(fields, 'spec'), shared, values);
   return {
     name,
-    spec: withoutCallback(objectField<JobSpec>(fields, 'spec')),
+    spec: withoutCallback(spec),
+    bases,
     job,
     updatedAt: timeField(fields, 'updated_at'),
-    built: parseBuilt(fields),
+    built: parseBuilt(fields, values),
   };
 }
 
-function parseBuilt(fields: Fields): BuiltFunction | undefined {
-  const { built_job, built_result, built_spec } = fields;
+function parseBuilt(fields: Fields, values: SharedValues): BuiltFunction | undefined {
+  const { built_job, built_result, built_spec, built_shared } = fields;
   if (built_job === undefined || built_result === undefined || built_spec === undefined) return undefined;
   return {
     job: built_job,
     at: timeField(fields, 'built_at'),
     result: objectField<JobResult>(fields, 'built_result'),
-    spec: withoutCallback(objectField<JobSpec>(fields, 'built_spec')),
+    spec: withoutCallback(wholeSpec(objectField<JobSpec>(fields, 'built_spec'), built_shared, values).spec),
     baseImages: listField<string>(fields, 'built_base_images'),
   };
 }

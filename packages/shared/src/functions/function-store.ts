@@ -1,12 +1,7 @@
 import type { JobSpec } from '../contracts/index.js';
-import {
-  noRecordFaults,
-  type RecordFaults,
-  readRecord,
-  readRecords,
-  schemaVersions,
-} from '../records/index.js';
-import type { Keys, Redis } from '../redis/index.js';
+import { type Fields, noRecordFaults, type RecordFaults, readRecord, readRecords } from '../records/index.js';
+import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import { readStored, storedLua, storedQuotaExceeded, storedSpec, valueBytes } from '../stored/index.js';
 import { type FunctionRecord, parseFunction } from './function-record.js';
 import { type FunctionHistory, readHistory } from './history.js';
 
@@ -16,6 +11,27 @@ interface FunctionStoreOptions {
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
 }
+
+/**
+ * KEYS: 1 the function. ARGV: 1 base of all keys, 2 `put` or `remove`, 3 tenant, 4 name; put: 5 spec as JSON, 6 the values that it lists (see stored/lua.ts),
+ * 7 bytes that it may need, 8 what its tenant may have or '', then hash and text of each value.
+ * Returns {1} when it was not known before (put) or was there (remove), {0} otherwise, or {'full', bytes that the tenant has}.
+ */
+const changeScript = defineScript(`
+local base, op, tenant, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${storedLua}
+if op == 'remove' then return { remove_function(tenant, name) } end
+note_limit(tenant, ARGV[8])
+if not has_room(tenant, tonumber(ARGV[7]), 1) then return { 'full', whole(charged(tenant)) } end
+for i = 9, #ARGV, 2 do put_shared(tenant, ARGV[i], ARGV[i + 1]) end
+set_function(tenant, name, 'spec', ARGV[5], 'shared', ARGV[6], 'updated_at', whole(now))
+return { redis.call('ZADD', base .. 'functions:' .. tenant, 0, name) }
+`);
+
+/** A record besides its texts. */
+const recordBytes = 1_000;
 
 interface WalkOptions {
   /** Only of this namespace. */
@@ -40,12 +56,14 @@ export class FunctionStore {
   }
 
   async get(tenant: string, name: string): Promise<FunctionRecord | undefined> {
-    const reply = this.#redis.hgetall(this.#keys.function(tenant, name));
+    const { replies, values } = await this.#read(tenant, [name]);
+    const [error, fields] = replies[0] ?? [null, {}];
+    if (error) throw error;
     return await readRecord({
       kind: 'function',
       id: name,
-      reply,
-      parse: parseFunction,
+      reply: fields as Fields,
+      parse: (id, found) => parseFunction(id, found, values),
       faults: this.#faults,
     });
   }
@@ -60,10 +78,19 @@ export class FunctionStore {
   }
 
   async #getRun(tenant: string, names: readonly string[]): Promise<FunctionRecord[]> {
-    const pipeline = this.#redis.pipeline();
-    for (const name of names) pipeline.hgetall(this.#keys.function(tenant, name));
-    const replies = await pipeline.exec();
-    return readRecords({ kind: 'function', ids: names, replies, parse: parseFunction, faults: this.#faults });
+    const { replies, values } = await this.#read(tenant, names);
+    return readRecords({
+      kind: 'function',
+      ids: names,
+      replies,
+      parse: (id, found) => parseFunction(id, found, values),
+      faults: this.#faults,
+    });
+  }
+
+  #read(tenant: string, names: readonly string[]) {
+    const [redis, keys] = [this.#redis, this.#keys];
+    return readStored({ redis, keys, tenant, names: names.map((name) => keys.function(tenant, name)) });
   }
 
   /** How the last jobs of each ended, newest first, in the order given; all of it is asked for at once. */
@@ -91,28 +118,32 @@ export class FunctionStore {
     }
   }
 
-  /** Says what the function is, without building it. True when it was not known before. */
-  async put(tenant: string, name: string, spec: JobSpec): Promise<boolean> {
+  /** Says what the function is, without building it. True when it was not known before. Throws `stored_quota_exceeded`. */
+  async put(tenant: string, name: string, spec: JobSpec, maxStoredBytes?: number): Promise<boolean> {
     const { callback: _callback, ...kept } = spec;
-    const replies = await this.#redis
-      .multi()
-      .hset(this.#keys.function(tenant, name), {
-        schema: schemaVersions.function,
-        spec: JSON.stringify(kept),
-        updated_at: Date.now(),
-      })
-      .zadd(this.#keys.functions(tenant), 0, name)
-      .exec();
-    return replies?.[1]?.[1] === 1;
+    const { own, shared, values } = storedSpec(kept);
+    const text = JSON.stringify(own);
+    const bytes = [...values.values()].reduce(
+      (sum, value) => sum + valueBytes(value),
+      recordBytes + Buffer.byteLength(text) + shared.length,
+    );
+    const args = [tenant, name, text, shared, bytes, maxStoredBytes ?? '', ...[...values].flat()];
+    const [outcome, used] = await this.#change('put', args);
+    if (outcome === 'full') throw storedQuotaExceeded({ tenant, used, bytes, maxStoredBytes });
+    return outcome === 1;
   }
 
   /** Forgets the function; its jobs stay. False when it was not known. */
   async remove(tenant: string, name: string): Promise<boolean> {
-    const replies = await this.#redis
-      .multi()
-      .del(this.#keys.function(tenant, name))
-      .zrem(this.#keys.functions(tenant), name)
-      .exec();
-    return replies?.[0]?.[1] === 1;
+    return (await this.#change('remove', [tenant, name]))[0] === 1;
+  }
+
+  async #change(
+    operation: 'put' | 'remove',
+    args: readonly (string | number)[],
+  ): Promise<readonly [number | 'full', string?]> {
+    const key = this.#keys.function(String(args[0]), String(args[1]));
+    const reply = await changeScript.run(this.#redis, [key], [this.#keys.base, operation, ...args]);
+    return reply as readonly [number | 'full', string?];
   }
 }

@@ -1,6 +1,7 @@
 import type { BatchOptions, JobState } from '../contracts/index.js';
 import { noRecordFaults, onlyReadable, type RecordFaults, readRecord } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
+import { storedQuotaExceeded } from '../stored/index.js';
 import { noTracing, type Tracing } from '../tracing/index.js';
 import { type BatchRecord, parseBatchRecord } from './batch-record.js';
 import type { Tenant } from './identity.js';
@@ -14,6 +15,10 @@ interface OpenBatch {
   readonly sealedCallbackSecret?: string | undefined;
   /** The batch that it repeats. */
   readonly retryOf?: string | undefined;
+  /** What the records of its jobs will take, which is reserved for them. */
+  readonly bytes?: number;
+  /** What its tenant may have in Redis; anything unless given. */
+  readonly maxStoredBytes?: number | undefined;
 }
 
 interface BatchPage {
@@ -41,10 +46,11 @@ export class BatchStore {
     this.#faults = options.faults ?? noRecordFaults;
   }
 
-  /** Begins a batch. Its jobs are created next, and wait until it is committed. */
+  /** Begins a batch. Its jobs are created next, and wait until it is committed. Throws `stored_quota_exceeded`. */
   async open(id: string, { tenant, total, options, ...rest }: OpenBatch): Promise<void> {
     const { on_failure, max_running = 0, labels, callback } = options;
-    await this.#transition(
+    const { bytes = 0, maxStoredBytes } = rest;
+    const [outcome, used] = await this.#transition(
       'batch:open',
       id,
       tenant.name,
@@ -56,7 +62,10 @@ export class BatchStore {
       rest.sealedCallbackSecret ?? '',
       rest.retryOf ?? '',
       this.#tracing.current() ?? '',
+      bytes,
+      maxStoredBytes ?? '',
     );
+    if (outcome === 'full') throw storedQuotaExceeded({ tenant: tenant.name, used, bytes, maxStoredBytes });
   }
 
   /** Accepts the batch, all of it. False when it was given up before. */

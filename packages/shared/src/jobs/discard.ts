@@ -1,6 +1,7 @@
 import type { JobSpec } from '../contracts/index.js';
-import { objectField, UnreadableRecord } from '../records/index.js';
+import { type Fields, objectField, UnreadableRecord } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
+import { readStored, type SharedValues, wholeSpec } from '../stored/index.js';
 import { indexNames } from './identity.js';
 
 interface DiscardOptions {
@@ -26,14 +27,15 @@ export async function discardRecord(options: DiscardOptions): Promise<'ok' | 'mi
   const key = keys.job(id);
   // The key may hold another type, which no script could read a state from.
   if ((await redis.type(key)) !== 'hash') await redis.del(key);
-  await discard(indexesOf(await redis.hgetall(key)));
+  const { replies, values } = await readStored({ redis, keys, names: [key] });
+  await discard(indexesOf((replies[0]?.[1] ?? {}) as Fields, values));
   return 'ok';
 }
 
-function indexesOf(fields: Readonly<Record<string, string>>): string[] {
+function indexesOf(fields: Fields, values: SharedValues): string[] {
   const { tenant = '' } = fields;
   try {
-    return indexNames(objectField<JobSpec>(fields, 'spec'), tenant);
+    return indexNames(wholeSpec(objectField<JobSpec>(fields, 'spec'), fields.shared, values).spec, tenant);
   } catch {
     return [`tenant:${tenant}`];
   }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { defaultPool, imageRepository, type JobSpec, parseImageReference } from '../contracts/index.js';
 import { newId } from '../ids/index.js';
+import { type StoredSpec, sharedOfPart } from '../stored/index.js';
 
 /** Whose job it is. */
 export interface Tenant {
@@ -16,7 +17,7 @@ export interface PartPlan {
 }
 
 /** What the record of a job says about its parts, and what their own jobs are made of; see lua/prelude.ts. */
-export function partRecords(whole: JobSpec, parts: readonly PartPlan[], tenant: Tenant) {
+export function partRecords(whole: WholeJob, parts: readonly PartPlan[], tenant: Tenant) {
   const records = parts.map((part) => ({ ...part, id: newId('job') }));
   return {
     parts: JSON.stringify(records.map(({ id, pool, platforms }) => ({ id, pool, platforms }))),
@@ -24,18 +25,33 @@ export function partRecords(whole: JobSpec, parts: readonly PartPlan[], tenant: 
   };
 }
 
+interface WholeJob {
+  readonly spec: JobSpec;
+  readonly stored: StoredSpec;
+}
+
 /** CI is told of the whole alone: a commit has one state an image. */
-function partPlan(whole: JobSpec, { pool, platforms }: PartPlan, tenant: Tenant): string[] {
-  const { function: _function, callback: _callback, vcs: _vcs, ...rest } = whole;
-  const spec: JobSpec = { ...rest, image: partImage(whole.image, pool), pool, platforms: [...platforms] };
+function partPlan(
+  { spec: whole, stored }: WholeJob,
+  { pool, platforms }: PartPlan,
+  tenant: Tenant,
+): string[] {
+  const changes = { image: partImage(whole.image, pool), pool, platforms: [...platforms] };
+  const spec: JobSpec = { ...withoutReceivers(whole), ...changes };
   return [
     pool,
-    JSON.stringify(spec),
+    JSON.stringify({ ...withoutReceivers(stored.own), ...changes }),
     buildKey(spec, pool),
     buildsLike(whole, { tenant, pool }),
     spec.push ? spec.image : '',
+    sharedOfPart(stored.shared),
     ...indexNames(spec, tenant.name),
   ];
+}
+
+function withoutReceivers<T extends object>(spec: T): Omit<T, 'function' | 'callback' | 'vcs'> {
+  const { function: _function, callback: _callback, vcs: _vcs, ...rest } = spec as T & Partial<JobSpec>;
+  return rest as Omit<T, 'function' | 'callback' | 'vcs'>;
 }
 
 /** Strings in one text that a script takes apart without decoding them: each with its length in bytes before it. */

@@ -12,5 +12,6 @@ export {
   type StartReply,
 } from './job-store.js';
 export type { JobFilter, JobPage } from './list.js';
+export { bytesOfAll, type PlanOptions, plannedRecord } from './planned-record.js';
 export { type JobRecord, toJob } from './record.js';
 export type { DispatchJob } from './transition.js';

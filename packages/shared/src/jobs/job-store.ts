@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import {
   defaultPool,
   type JobError,
@@ -8,20 +9,21 @@ import {
 } from '../contracts/index.js';
 import { type ErrorCode, SlipwayError } from '../errors/index.js';
 import { timeOfId } from '../ids/index.js';
-import { noRecordFaults, onlyReadable, type RecordFaults, readRecord } from '../records/index.js';
-import type { Keys, Redis } from '../redis/index.js';
-import { noTracing, type TraceContext, type Tracing } from '../tracing/index.js';
-import { discardRecord } from './discard.js';
 import {
-  buildKey,
-  buildsLike,
-  indexNames,
-  type PartPlan,
-  partRecords,
-  sourcesOf,
-  type Tenant,
-} from './identity.js';
+  type Fields,
+  noRecordFaults,
+  onlyReadable,
+  type RecordFaults,
+  readRecord,
+} from '../records/index.js';
+import type { Keys, Redis } from '../redis/index.js';
+import { readStored, type SharedValues, sharedValuesFrom, storedQuotaExceeded } from '../stored/index.js';
+import { noTracing, type TraceContext, type Tracing } from '../tracing/index.js';
+import { boundedDetail, boundedError } from './bounds.js';
+import { discardRecord } from './discard.js';
+import { buildKey, buildsLike, indexNames, sourcesOf } from './identity.js';
 import { type JobFilter, type JobPage, listJobs } from './list.js';
+import { type PlanOptions, plannedRecord } from './planned-record.js';
 import { type JobRecord, parseRecord } from './record.js';
 import {
   createTransition,
@@ -152,36 +154,49 @@ export class JobStore {
     options: CreateOptions,
     trace: TraceContext | undefined,
   ): Promise<Created> {
-    const { tenant, sealedCallbackSecret, batch, pool = spec.pool ?? defaultPool } = options;
-    const parts = options.parts && partRecords(spec, options.parts, tenant);
-    const [outcome, priority, dispatch, fields] = await this.#transition(
-      'create',
-      id,
-      JSON.stringify(withoutCallbackSecret(spec)),
-      sealedCallbackSecret ?? '',
-      tenant.name,
-      tenant.weight,
-      priorityClasses.indexOf(spec.priority),
-      buildsLike(spec, { tenant, pool }),
-      spec.push ? spec.image : '',
-      buildKey(spec, pool),
-      spec.force ? 'force' : spec.skip_if_unchanged ? 'skip' : 'share',
-      batch ?? '',
-      spec.function ?? '',
-      sourcesOf(spec).join(' '),
-      pool,
-      parts?.parts ?? '',
-      trace ?? '',
-      parts?.plan ?? '',
-      ...indexNames(spec, tenant.name),
-    );
+    const { tenant, sealedCallbackSecret, batch, known = new Set<string>(), maxStoredBytes } = options;
+    const { pool, stored, text, parts, indexes, bytes } = plannedRecord(spec, options);
+    const create = (values: readonly (readonly [string, string])[]) =>
+      this.#transition(
+        'create',
+        id,
+        text,
+        sealedCallbackSecret ?? '',
+        tenant.name,
+        tenant.weight,
+        priorityClasses.indexOf(spec.priority),
+        buildsLike(spec, { tenant, pool }),
+        spec.push ? spec.image : '',
+        buildKey(spec, pool),
+        spec.force ? 'force' : spec.skip_if_unchanged ? 'skip' : 'share',
+        batch ?? '',
+        spec.function ?? '',
+        sourcesOf(spec).join(' '),
+        pool,
+        parts?.parts ?? '',
+        trace ?? '',
+        parts?.plan ?? '',
+        stored.shared,
+        bytes + (sealedCallbackSecret?.length ?? 0),
+        maxStoredBytes ?? '',
+        values.length,
+        ...values.flat(),
+        ...indexes,
+      );
+    let reply = await create([...stored.values].filter(([hash]) => !known.has(hash)));
+    // Another job let go of one in between.
+    if (reply[0] === 'values_missing') reply = await create([...stored.values]);
+    const [outcome, priority, dispatch, fields, values] = reply;
+    if (outcome === 'full')
+      throw storedQuotaExceeded({ tenant: tenant.name, used: priority, bytes, maxStoredBytes });
+    for (const hash of stored.values.keys()) known.add(hash);
     if (outcome === 'source_gone')
       throw new SlipwayError('source_not_found', `The source ${priority} was removed.`);
     if (outcome === 'closed') {
       throw new SlipwayError('batch_closed', `The batch ${batch} was given up before it was written.`);
     }
     if (outcome !== 'ok') throw new SlipwayError('internal', `The job id ${id} is taken.`);
-    const record = Array.isArray(fields) ? await this.#recordOf(id, fields) : undefined;
+    const record = Array.isArray(fields) ? await this.#recordOf(id, fields, values) : undefined;
     return { id, pool, priority: priority as number, dispatch: dispatch === 1, record };
   }
 
@@ -216,14 +231,20 @@ export class JobStore {
   }
 
   async get(id: string): Promise<JobRecord | undefined> {
-    const reply = this.#redis.hgetall(this.#keys.job(id));
-    return await readRecord({ kind: 'job', id, reply, parse: parseRecord, faults: this.#faults });
+    const names = [this.#keys.job(id)];
+    const { replies, values } = await readStored({ redis: this.#redis, keys: this.#keys, names });
+    const [error, fields] = replies[0] ?? [null, {}];
+    return await this.#parsed(id, error ? Promise.reject(error) : (fields as Fields), values);
+  }
+
+  #parsed(id: string, reply: Promise<Fields> | Fields, values: SharedValues): Promise<JobRecord | undefined> {
+    const parse = (found: string, fields: Fields) => parseRecord(found, fields, values);
+    return readRecord({ kind: 'job', id, reply, parse, faults: this.#faults });
   }
 
   /** Throws `record_unreadable` when the record that a transition returned cannot be read. */
-  async #recordOf(id: string, flat: unknown): Promise<JobRecord> {
-    const reply = pairs(flat as string[]);
-    const record = await readRecord({ kind: 'job', id, reply, parse: parseRecord, faults: this.#faults });
+  async #recordOf(id: string, flat: unknown, values: unknown): Promise<JobRecord> {
+    const record = await this.#parsed(id, pairs(flat as string[]), sharedValuesFrom(values as string[]));
     if (!record) throw new SlipwayError('internal', `The record of ${id} is empty.`);
     return record;
   }
@@ -270,7 +291,7 @@ export class JobStore {
   async peek(id: string): Promise<PeekReply> {
     const reply = await this.#transition('peek', id, this.#queueTimeoutMs);
     if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
-    const [record] = await onlyReadable([this.#recordOf(id, reply[1])]);
+    const [record] = await onlyReadable([this.#recordOf(id, reply[1], reply[3])]);
     // It may become readable: a rollout goes on, or an operator repairs it.
     if (!record) return { outcome: 'wait' };
     return { outcome: 'ready', record, home: (reply[2] as string | null) ?? undefined };
@@ -283,7 +304,7 @@ export class JobStore {
     if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
     return {
       outcome: 'started',
-      record: await this.#recordOf(id, reply[2]),
+      record: await this.#recordOf(id, reply[2], reply[3]),
       takenOver: reply[1] === 'running',
     };
   }
@@ -294,7 +315,8 @@ export class JobStore {
   }
 
   /** Ends the job. False when the token is stale or the job has ended: nothing is recorded then. */
-  async finish(id: string, token: string, end: AttemptEnd): Promise<boolean> {
+  async finish(id: string, token: string, given: AttemptEnd): Promise<boolean> {
+    const end = 'error' in given ? { ...given, error: boundedError(given.error) } : given;
     const [outcome, detail, field, body, baseImages = '', cached = ''] =
       end.state === 'succeeded'
         ? [
@@ -302,8 +324,21 @@ export class JobStore {
             JSON.stringify(end.baseImages),
             JSON.stringify({ ...end.result, cached: true, duration_ms: 0 }),
           ]
-        : [end.error.code, end.error.detail, 'error', JSON.stringify(end.error)];
-    const args = [token, end.state, outcome, detail, field, body, baseImages, cached] as const;
+        : [end.error.code, end.error.detail, 'error', JSON.stringify({ ...end.error, log_tail: [] })];
+    const tail = 'error' in end && end.error.log_tail.length > 0 ? JSON.stringify(end.error.log_tail) : '';
+    const tailHash = tail === '' ? '' : hash('sha256', tail, 'base64url').slice(0, 32);
+    const args = [
+      token,
+      end.state,
+      outcome,
+      detail,
+      field,
+      body,
+      baseImages,
+      cached,
+      tailHash,
+      tail,
+    ] as const;
     return (await this.#transition('finish', id, ...args))[0] === 'ok';
   }
 
@@ -311,7 +346,7 @@ export class JobStore {
   async requeue(id: string, token: string, requeue: Requeue): Promise<boolean> {
     const { code, detail, spent, delayMs, died = false } = requeue;
     const flags = [spent ? 1 : 0, Math.round(delayMs), died ? 1 : 0, this.#quarantineAfter];
-    return (await this.#transition('requeue', id, token, code, detail, ...flags))[0] === 'ok';
+    return (await this.#transition('requeue', id, token, code, boundedDetail(detail), ...flags))[0] === 'ok';
   }
 
   /** Lets jobs that wait for their tenant go on where there is room now; a few hundred a call. */
@@ -369,19 +404,14 @@ export class JobStore {
   }
 }
 
-function withoutCallbackSecret(spec: JobSpec): JobSpec {
-  return spec.callback ? { ...spec, callback: { url: spec.callback.url } } : spec;
-}
-
-interface CreateOptions {
-  readonly tenant: Tenant;
+interface CreateOptions extends PlanOptions {
   readonly sealedCallbackSecret?: string | undefined;
   /** The batch it belongs to; it waits until that is committed. */
   readonly batch?: string | undefined;
-  /** Whose replicas build it; what the job asks for, or the default one, unless given. */
-  readonly pool?: string;
-  /** What it is built in parts of, each by a pool of its own; `pool` joins them. */
-  readonly parts?: readonly PartPlan[] | undefined;
+  /** Hashes of values that are stored because of other jobs of the batch, and are not sent again; those of this job are added. */
+  readonly known?: Set<string>;
+  /** What its tenant may have in Redis; anything unless given. */
+  readonly maxStoredBytes?: number | undefined;
 }
 
 function notStarted([outcome]: TransitionReply): 'wait' | 'terminal' | 'missing' {

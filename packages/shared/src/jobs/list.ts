@@ -1,6 +1,7 @@
 import { imageRepository, type JobState, parseImageReference } from '../contracts/index.js';
-import { type RecordFaults, readRecords } from '../records/index.js';
+import { type Fields, type RecordFaults, readRecords } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
+import { readStored } from '../stored/index.js';
 import { type JobRecord, parseRecord } from './record.js';
 
 export interface JobFilter {
@@ -91,8 +92,9 @@ async function heldByAll(redis: Redis, ids: string[], indexes: string[]): Promis
   return held;
 }
 
+/** It takes one round trip, and another where some of them share values. */
 async function recordsOf(ids: string[], { redis, keys, faults }: ListOptions): Promise<JobRecord[]> {
-  const pipeline = redis.pipeline();
-  for (const id of ids) pipeline.hgetall(keys.job(id));
-  return readRecords({ kind: 'job', ids, replies: await pipeline.exec(), parse: parseRecord, faults });
+  const { replies, values } = await readStored({ redis, keys, names: ids.map((id) => keys.job(id)) });
+  const parse = (id: string, fields: Fields) => parseRecord(id, fields, values);
+  return readRecords({ kind: 'job', ids, replies, parse, faults });
 }

@@ -16,12 +16,15 @@ import {
   timeField,
   wordField,
 } from '../records/index.js';
+import { type SharedMaps, type SharedValues, sharedValue, wholeSpec } from '../stored/index.js';
 import { type TraceContext, traceIdOf } from '../tracing/index.js';
 
 /** A job record as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
 export interface JobRecord {
   readonly id: string;
   readonly spec: JobSpec;
+  /** Entries of the maps of the spec that other jobs have too, for another job like it. */
+  readonly bases?: SharedMaps;
   readonly tenant: string;
   /** Whose replicas build it. */
   readonly pool: string;
@@ -62,12 +65,16 @@ interface PartState {
 }
 
 const iso = (ms: number) => new Date(ms).toISOString();
-/** Returns the record of the fields of the hash; undefined when there is none. Throws when it cannot be read. */
-export function parseRecord(id: string, fields: Fields): JobRecord | undefined {
+/** Returns the record of the fields of the hash, with the values that it lists; undefined when there is none. Throws when it cannot be read. */
+export function parseRecord(
+  id: string,
+  fields: Fields,
+  values: SharedValues = new Map(),
+): JobRecord | undefined {
   if (Object.keys(fields).length === 0) return undefined;
   return {
     id,
-    spec: specOf(fields),
+    ...specOf(fields, values),
     tenant: fields.tenant ?? '',
     pool: fields.pool ?? defaultPool,
     priority: numberField(fields, 'priority'),
@@ -83,7 +90,7 @@ export function parseRecord(id: string, fields: Fields): JobRecord | undefined {
     lost: numberField(fields, 'lost'),
     attempts: attemptsOf(fields),
     result: fields.result === undefined ? undefined : objectField<JobResult>(fields, 'result'),
-    error: fields.error === undefined ? undefined : objectField<JobError>(fields, 'error'),
+    error: fields.error === undefined ? undefined : errorOf(fields, values),
     sealedCallbackSecret: fields.sealed_callback_secret,
     batch: fields.batch,
     trace: fields.trace,
@@ -93,10 +100,17 @@ export function parseRecord(id: string, fields: Fields): JobRecord | undefined {
 }
 
 /** Throws unless the spec has at least the shape that all its readers rely on. */
-function specOf(fields: Fields): JobSpec {
-  const spec = objectField<JobSpec>(fields, 'spec');
-  if (typeof spec.image !== 'string') throw new Error('spec names no image');
-  return spec;
+function specOf(fields: Fields, values: SharedValues) {
+  const whole = wholeSpec(objectField<JobSpec>(fields, 'spec'), fields.shared, values);
+  if (typeof whole.spec.image !== 'string') throw new Error('spec names no image');
+  return whole;
+}
+
+/** Records of older versions have the end of the log in the error itself. */
+function errorOf(fields: Fields, values: SharedValues): JobError {
+  const error = objectField<JobError>(fields, 'error');
+  const tail = sharedValue(fields.shared, 'log_tail', values) as string[] | undefined;
+  return tail ? { ...error, log_tail: tail } : error;
 }
 
 function partsOf(text: string, fields: Fields): PartState[] {

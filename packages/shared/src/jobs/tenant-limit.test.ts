@@ -27,8 +27,10 @@ async function limited(runningJobs: number) {
   const onReleased = (jobs: readonly DispatchJob[]) => queue.push(...jobs.map(({ id }) => id));
   const store = new JobStore({ redis, keys, onReleased });
   const tenants = new TenantStore({ redis, keys });
-  const limit = (running_jobs: number | undefined) =>
-    tenants.put('team', tenantSettingsSchema.parse({ images: ['*'], limits: { running_jobs } }));
+  const settings = (running_jobs?: number) =>
+    tenantSettingsSchema.parse({ images: ['*'], limits: { running_jobs } });
+  const limit = (running_jobs: number | undefined) => tenants.put('team', settings(running_jobs));
+  const usage = () => tenants.usage({ name: 'team', settings: settings() });
   await limit(runningJobs);
   const create = async (tenant = 'team') => {
     const id = newId('job');
@@ -42,19 +44,19 @@ async function limited(runningJobs: number) {
     const options = { token, worker: 'w', replica: 'http://b', suspects: true };
     return { token, outcome: (await store.start(id, options)).outcome };
   };
-  const running = async () => (await tenants.usage('team')).runningJobs;
-  return { keys, store, tenants, queue, limit, create, start, running };
+  const running = async () => (await usage()).runningJobs;
+  return { keys, store, usage, tenants, queue, limit, create, start, running };
 }
 
 describe('a tenant that may run so many jobs at once', () => {
   it('has others wait until one of them ends, in the order of the queue', async () => {
-    const { store, tenants, queue, create, start } = await limited(2);
+    const { store, usage, queue, create, start } = await limited(2);
     const [first, second, third, fourth] = [await create(), await create(), await create(), await create()];
     const held = await start(first);
     expect([held.outcome, (await start(second)).outcome]).toEqual(['started', 'started']);
     expect((await store.peek(third)).outcome).toBe('missing');
     expect((await start(fourth)).outcome).toBe('missing');
-    expect(await tenants.usage('team')).toMatchObject({ queuedJobs: 2, runningJobs: 2 });
+    expect(await usage()).toMatchObject({ queuedJobs: 2, runningJobs: 2 });
     queue.length = 0;
     await store.finish(first, held.token, { state: 'succeeded', result });
     expect(queue).toEqual([third]);
@@ -96,13 +98,13 @@ describe('a tenant that may run so many jobs at once', () => {
   });
 
   it('cancels a job that waits for it', async () => {
-    const { store, create, start, tenants } = await limited(1);
+    const { store, create, start, usage } = await limited(1);
     await start(await create());
     const waiting = await create();
     await store.peek(waiting);
     expect(await store.cancel(waiting)).toBe('canceled');
     expect((await store.get(waiting))?.state).toBe('canceled');
-    expect(await tenants.usage('team')).toMatchObject({ queuedJobs: 0, runningJobs: 1 });
+    expect(await usage()).toMatchObject({ queuedJobs: 0, runningJobs: 1 });
   });
 
   it('never runs more, and leaves none waiting for nobody, whatever happens', async () => {

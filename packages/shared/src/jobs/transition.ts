@@ -46,12 +46,13 @@ return { run(), released }`,
 /**
  * `ok`; `exists` (create); `closed` (create): its batch takes no more jobs; `source_gone` (create): a source, `[1]`, was removed; `missing`: no such record; `terminal`: the job has ended, `[1]` says how;
  * `stale`: the token is not the current one; `requested`: the job runs and its worker is to stop it;
- * `wait`: it may not start now.
+ * `wait`: it may not start now; `values_missing` (create): values that it lists are not stored; `full` (create, batch:open): its tenant has no room, `[1]` says
+ * how many bytes it has.
  */
 export type TransitionReply =
   | readonly ['ok', ...unknown[]]
-  | readonly ['exists' | 'closed' | 'missing' | 'stale' | 'requested' | 'wait']
-  | readonly ['terminal' | 'source_gone', string];
+  | readonly ['exists' | 'closed' | 'missing' | 'stale' | 'requested' | 'wait' | 'values_missing']
+  | readonly ['terminal' | 'source_gone' | 'full', string];
 
 /** A job for the queue. */
 export interface DispatchJob {

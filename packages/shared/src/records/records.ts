@@ -8,9 +8,9 @@ import type { Fields } from './fields.js';
  * record without that field is of version 1. Raise a number when processes of the version before would misread what is written.
  */
 export const schemaVersions = {
-  job: 1,
+  job: 2,
   batch: 1,
-  function: 1,
+  function: 2,
   template: 1,
   webhook: 1,
   delivery: 1,

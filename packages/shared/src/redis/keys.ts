@@ -77,6 +77,10 @@ export interface Keys {
   sourcesReserved(tenant: string): string;
   /** How many bytes the sources of a tenant have. */
   sourceBytes(tenant: string): string;
+  /** Hash: how many bytes of Redis a tenant has; see stored/lua.ts. */
+  stored(tenant: string): string;
+  /** A value that several records of a tenant refer to, by the hash of its content. */
+  shared(tenant: string, hash: string): string;
   job(id: string): string;
   batch(id: string): string;
   /** Stream of what happened to the jobs of a batch. */
@@ -152,6 +156,8 @@ export function redisKeys(prefix: string): Keys {
     sourceOwners: (digest) => `${base}sources:owners:${digest}`,
     sourcesReserved: (tenant) => `${base}sources:reserved:${tenant}`,
     sourceBytes: (tenant) => `${base}sources:bytes:${tenant}`,
+    stored: (tenant) => `${base}stored:${tenant}`,
+    shared: (tenant, hash) => `${base}shared:${tenant}:${hash}`,
     gitSource: (id) => `${base}git:${id}`,
     batch: (id) => `${base}batch:${id}`,
     batchEvents: (id) => `${base}batch:events:${id}`,

@@ -16,6 +16,7 @@ import {
   timeField,
 } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
+import { readStoredBytes } from '../stored/index.js';
 
 /** A tenant as it stands. Times are milliseconds since the epoch. */
 export interface TenantRecord {
@@ -30,6 +31,8 @@ export interface TenantUsage {
   readonly queuedJobs: number;
   readonly runningJobs: number;
   readonly sourceBytes: number;
+  readonly storedBytes: number;
+  readonly maxStoredBytes: number;
 }
 
 interface TenantStoreOptions {
@@ -37,6 +40,8 @@ interface TenantStoreOptions {
   readonly keys: Keys;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
+  /** Bytes of Redis that a tenant may have whose settings do not say; for those who show that. */
+  readonly storedBytes?: number;
 }
 
 /** What the default tenant is until somebody says otherwise. */
@@ -47,8 +52,10 @@ export class TenantStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #faults: RecordFaults;
+  readonly #storedBytes: number;
 
-  constructor({ redis, keys, faults = noRecordFaults }: TenantStoreOptions) {
+  constructor({ redis, keys, faults = noRecordFaults, storedBytes = 0 }: TenantStoreOptions) {
+    this.#storedBytes = storedBytes;
     this.#faults = faults;
     this.#redis = redis;
     this.#keys = keys;
@@ -111,13 +118,15 @@ export class TenantStore {
     return replies?.[1]?.[1] === 1;
   }
 
-  async usage(name: string): Promise<TenantUsage> {
-    const [queuedJobs, runningJobs, bytes] = await Promise.all([
+  async usage({ name, settings }: Pick<TenantRecord, 'name' | 'settings'>): Promise<TenantUsage> {
+    const [queuedJobs, runningJobs, bytes, storedBytes] = await Promise.all([
       this.#redis.zcard(this.#keys.index(`tenant:${name}:queued`)),
       this.#redis.zcard(this.#keys.index(`tenant:${name}:running`)),
       this.#redis.get(this.#keys.sourceBytes(name)),
+      readStoredBytes({ redis: this.#redis, keys: this.#keys, tenant: name }),
     ]);
-    return { queuedJobs, runningJobs, sourceBytes: Number(bytes ?? 0) };
+    const maxStoredBytes = settings.limits.stored_bytes ?? this.#storedBytes;
+    return { queuedJobs, runningJobs, sourceBytes: Number(bytes ?? 0), storedBytes, maxStoredBytes };
   }
 }
 
@@ -150,6 +159,8 @@ export function toTenant(
         queued_jobs: usage.queuedJobs,
         running_jobs: usage.runningJobs,
         source_bytes: usage.sourceBytes,
+        stored_bytes: usage.storedBytes,
+        max_stored_bytes: usage.maxStoredBytes,
       },
     }),
     updated_at: new Date(updatedAt).toISOString(),

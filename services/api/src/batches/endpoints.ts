@@ -11,6 +11,7 @@ import {
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type BatchRecord, toBatch, toJob } from '@slipway/shared/jobs';
+import type { SharedMaps } from '@slipway/shared/stored';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { accountOf, tokenEnd } from '../http/auth.js';
@@ -48,6 +49,12 @@ const batchPageSchema = z
     next_cursor: z.string().optional().describe('Absent on the last page'),
   })
   .meta({ id: 'BatchPage' });
+
+/** What items have from the defaults, which were checked with them. */
+function basesOf({ build_args, labels }: Readonly<Record<string, unknown>>): SharedMaps {
+  return { build_args, labels } as SharedMaps;
+}
+
 export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
   const { batches, store, watcher, stopping } = deps;
   const existing = async (id: string, res: Response): Promise<BatchRecord> => {
@@ -84,6 +91,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         },
         errors: [
           'batch_invalid',
+          'batch_too_large',
           'batch_closed',
           // Of what is looked up for all of them.
           'source_not_found',
@@ -106,7 +114,8 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           git,
         });
         if (!dry_run) {
-          accept(await submitBatch({ specs, options, tenant, ids }, deps), res);
+          const bases = basesOf(defaults);
+          accept(await submitBatch({ specs, basesOf: () => bases, options, tenant, ids }, deps), res);
           return;
         }
         await deps.pools.decide((known) => placeItems(specs, tenant, known));
@@ -246,6 +255,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'not_found',
           'batch_not_retryable',
           'batch_invalid',
+          'batch_too_large',
           'batch_closed',
           'source_not_found',
           ...callbackErrors,

@@ -52,6 +52,7 @@ describe('the source of the defaults', () => {
         name: 'team',
         weight: 1,
         settings: { highest_priority: 'high', proxy_arguments: false, limits: {}, images: ['*'] },
+        maxStoredBytes: 1,
       },
       {
         egressAllow: parseAllowlist(''),

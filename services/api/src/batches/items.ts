@@ -5,7 +5,7 @@ import {
   type JobRequest,
   jobRequestSchema,
 } from '@slipway/shared/contracts';
-import type { FieldError } from '@slipway/shared/errors';
+import { type FieldError, SlipwayError } from '@slipway/shared/errors';
 import { fieldErrors } from '../http/validate.js';
 import { itemsRefused, maxItemErrors } from './resolve-items.js';
 
@@ -17,20 +17,35 @@ const { source: sourceSchema } = jobRequestSchema.shape;
 const withoutSource = jobRequestSchema.omit({ source: true });
 /** Of the defaults beside their source, as JSON: they are read again for each item. It is what a job alone may have. */
 const maxDefaultsBytes = 1024 * 1024;
+/** Of the defaults, once for each item: each gets all of them. */
+const maxMergedBytes = 160 * 1024 * 1024;
+/** What an entry of a map takes in memory besides its text. */
+const entryBytes = 64;
+
+export function batchTooLarge(maxBytes: number): SlipwayError {
+  return new SlipwayError(
+    'batch_too_large',
+    `The items, each with all that it has from the defaults, may take ${maxBytes} bytes together.`,
+  );
+}
+
 /** Fields of which an item gives some entries and the defaults the others. */
 const merged = ['build_args', 'labels'] as const;
 
-/** The items of a batch, each with the defaults. Throws `batch_invalid`, with paths that begin at `/items`. */
+/** The items of a batch, each with the defaults. Throws `batch_too_large`, or `batch_invalid` with paths that begin at `/items`. */
 export async function parseItems({
   defaults,
   items,
 }: Pick<BatchRequest, 'defaults' | 'items'>): Promise<JobRequest[]> {
   const { source, ...others } = defaults;
-  if (JSON.stringify(others).length > maxDefaultsBytes) {
+  const bytes = JSON.stringify(others).length;
+  if (bytes > maxDefaultsBytes) {
     throw itemsRefused([
       { path: '/defaults', message: `must not take more than ${maxDefaultsBytes} bytes beside their source` },
     ]);
   }
+  const entries = merged.reduce((sum, field) => sum + Object.keys(others[field] ?? {}).length, 0);
+  if (items.length * (bytes + entries * entryBytes) > maxMergedBytes) throw batchTooLarge(maxMergedBytes);
   // It may hold a whole tree of files, so it is read once, and not for each item.
   const shared = source === undefined ? undefined : sourceSchema.safeParse(source);
   const sharedErrors = shared?.error ? fieldErrors(shared.error) : [];

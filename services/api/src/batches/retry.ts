@@ -33,7 +33,11 @@ export async function retryBatch(
     throw new SlipwayError('batch_not_retryable', `No job of the batch ${batch.id} is to be repeated.`);
   }
   const specs: JobSpec[] = again.map((record) => specForRetry(record, deps.sealingKey));
-  return await submitBatch({ specs, options: optionsOf(batch, deps), tenant, retryOf: batch.id, ids }, deps);
+  const basesOf = (at: number) => again[at]?.bases;
+  return await submitBatch(
+    { specs, basesOf, options: optionsOf(batch, deps), tenant, retryOf: batch.id, ids },
+    deps,
+  );
 }
 
 /** In the order of their submission. */

@@ -1,11 +1,19 @@
 import type { BatchOptions, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { BatchRecord, BatchStore } from '@slipway/shared/jobs';
+import {
+  type BatchRecord,
+  type BatchStore,
+  bytesOfAll,
+  type PlanOptions,
+  plannedRecord,
+} from '@slipway/shared/jobs';
 import { seal } from '@slipway/shared/signing';
+import type { SharedMaps } from '@slipway/shared/stored';
 import { type Ids, newIds } from '../idempotency/ids.js';
 import { checkCallback } from '../jobs/resolve/callback.js';
 import type { SubmitDeps } from '../jobs/submit.js';
 import { type Account, checkRoom } from '../tenants/account.js';
+import { batchTooLarge } from './items.js';
 import { placeItems } from './place-items.js';
 
 export interface SubmitBatchDeps
@@ -16,11 +24,29 @@ export interface SubmitBatchDeps
 export interface BatchSubmission {
   /** The jobs, with everything looked up; see `resolveItems`. */
   readonly specs: readonly JobSpec[];
+  /** Entries of the maps of the spec at an index that other jobs have too. */
+  readonly basesOf?: (at: number) => SharedMaps | undefined;
   readonly options: BatchOptions;
   readonly tenant: Account;
   /** The batch that it repeats. */
   readonly retryOf?: string | undefined;
   readonly ids?: Ids | undefined;
+}
+
+/** Of all specs with what they share, counted for each of them: it is read, compared and hashed for each. */
+const maxSpecBytes = 160 * 1024 * 1024;
+
+/** What the records will take. Throws `batch_too_large`. */
+function bytesOfJobs(specs: readonly JobSpec[], creation: (at: number) => PlanOptions): number {
+  let specBytes = 0;
+  const planned = specs.map((spec, at) => {
+    const { bytes, stored, text } = plannedRecord(spec, creation(at));
+    specBytes += text.length;
+    for (const value of stored.values.values()) specBytes += value.length;
+    if (specBytes > maxSpecBytes) throw batchTooLarge(maxSpecBytes);
+    return { bytes, stored };
+  });
+  return bytesOfAll(planned);
 }
 
 /** So many records are written at once, so that Redis can answer others in between. */
@@ -47,15 +73,18 @@ export async function earlierBatch(
 /**
  * Accepts a batch, all of it or nothing: once this resolves each job will reach a terminal state, whatever dies. Nothing is
  * built before that; what a process leaves that dies on the way is canceled a minute later.
- * Throws `batch_invalid` when the tenant may not have some of them built or no pool builds them, and `queue_full` or `tenant_queue_full` when not all of its jobs may wait.
+ * Throws `batch_too_large`, `stored_quota_exceeded`, `batch_invalid` when the tenant may not have some of them built or no pool builds them, and `queue_full` or `tenant_queue_full` when not all of its jobs may wait.
  */
 export async function submitBatch(
-  { specs, options, tenant, retryOf, ids = newIds }: BatchSubmission,
+  { specs, basesOf = () => undefined, options, tenant, retryOf, ids = newIds }: BatchSubmission,
   { store, batches, pools, sealingKey, maxQueuedJobs, egressAllow }: SubmitBatchDeps,
 ): Promise<BatchRecord> {
   checkCallback(options.callback, tenant.name, egressAllow);
   const chosen = await pools.decide((known) => placeItems(specs, tenant, known));
   await checkRoom(specs.length, tenant, { store, maxQueuedJobs });
+  const { maxStoredBytes } = tenant;
+  const creation = (at: number) => ({ tenant, bases: basesOf(at), ...chosen[at] });
+  const bytes = bytesOfJobs(specs, creation);
   const id = ids.next('batch');
   const sealed = (secret: string | undefined, owner: string) =>
     secret === undefined ? undefined : seal(sealingKey, secret, owner);
@@ -65,18 +94,20 @@ export async function submitBatch(
     options,
     sealedCallbackSecret: sealed(options.callback?.secret, id),
     retryOf,
+    bytes,
+    maxStoredBytes,
   });
+  const known = new Set<string>();
   try {
-    for (let at = 0; at < specs.length; at += atOnce) {
+    // The first one alone brings what the others share with it.
+    for (let at = 0, count = 1; at < specs.length; at += count, count = atOnce) {
       await Promise.all(
-        specs.slice(at, at + atOnce).map(async (spec, offset) => {
+        specs.slice(at, at + count).map(async (spec, offset) => {
           const jobId = ids.next('job');
           const sealedCallbackSecret = sealed(spec.callback?.secret, jobId);
           await store.create(jobId, spec, {
-            tenant,
-            batch: id,
-            sealedCallbackSecret,
-            ...chosen[at + offset],
+            ...creation(at + offset),
+            ...{ batch: id, sealedCallbackSecret, known, maxStoredBytes },
           });
         }),
       );

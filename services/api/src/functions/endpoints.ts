@@ -133,7 +133,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
             content: { 'application/json': functionViewSchema },
           },
         },
-        errors: [...resolveErrors, 'not_found', ...notAllowedErrors],
+        errors: [...resolveErrors, 'not_found', 'stored_quota_exceeded', ...notAllowedErrors],
       },
       async ({ params, body, res }) => {
         const [tenant, full] = [tenantOf(res), fullName(params)];
@@ -147,7 +147,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         if (!(await uses.touch(spec.source.digest))) {
           throw new SlipwayError('source_not_found', `The source ${spec.source.digest} was removed.`);
         }
-        const created = await functions.put(tenant.name, full, spec);
+        const created = await functions.put(tenant.name, full, spec, tenant.maxStoredBytes);
         const record = await functions.get(tenant.name, full);
         if (!record) throw missing(full);
         res

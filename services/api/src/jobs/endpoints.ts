@@ -238,7 +238,10 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         if (!isTerminal(ended.state)) {
           throw new SlipwayError('job_not_retryable', `The job has not ended: it is ${ended.state}.`);
         }
-        const record = await resubmit(specForRetry(ended, deps.sealingKey), accountOf(res), deps, ids);
+        const record = await resubmit(specForRetry(ended, deps.sealingKey), accountOf(res), deps, {
+          ids,
+          bases: ended.bases,
+        });
         res.location(`/v1/jobs/${record.id}`).status(202).json(toJob(record));
       },
     ),

@@ -14,6 +14,7 @@ export const notAllowedErrors = [
 export const admissionErrors = [
   'queue_full',
   'tenant_queue_full',
+  'stored_quota_exceeded',
   ...notAllowedErrors,
 ] as const satisfies readonly ErrorCode[];
 

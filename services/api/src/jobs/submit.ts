@@ -2,6 +2,7 @@ import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Dispatcher, JobRecord, JobStore } from '@slipway/shared/jobs';
 import { type SealingKey, seal } from '@slipway/shared/signing';
+import type { SharedMaps } from '@slipway/shared/stored';
 import { type Ids, newIds } from '../idempotency/ids.js';
 import { type Account, checkAllowed, checkRoom, usualPriority } from '../tenants/account.js';
 import type { KnownPools } from './resolve/known-pools.js';
@@ -37,12 +38,12 @@ export async function resubmit(
   spec: JobSpec,
   tenant: Account,
   deps: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey' | 'maxQueuedJobs'>,
-  ids: Ids = newIds,
+  { ids = newIds, bases }: { readonly ids?: Ids; readonly bases?: SharedMaps | undefined } = {},
 ): Promise<JobRecord> {
   checkAllowed(spec, tenant);
   return await submitOnce(ids, deps, async (id) => {
     await checkRoom(1, tenant, deps);
-    return await submitSpec(id, spec, tenant, deps);
+    return await submitSpec(id, spec, tenant, { ...deps, bases });
   });
 }
 
@@ -57,17 +58,23 @@ async function submitOnce(
   return made ?? (await submit(id));
 }
 
-/** Throws what `choosePool` throws. */
+/** Throws what `choosePool` throws, and `stored_quota_exceeded`. */
 async function submitSpec(
   id: string,
   spec: JobSpec,
   tenant: Account,
-  { store, pools, dispatch, sealingKey }: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey'>,
+  deps: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey'> & {
+    readonly bases?: SharedMaps | undefined;
+  },
 ): Promise<JobRecord> {
+  const { store, pools, dispatch, sealingKey, bases } = deps;
   const placed = await pools.decide((known) => choosePool(spec, known, tenant.settings.pools));
   const secret = spec.callback?.secret;
   const sealedCallbackSecret = secret === undefined ? undefined : seal(sealingKey, secret, id);
-  const created = await store.create(id, spec, { tenant, ...placed, sealedCallbackSecret });
+  const created = await store.create(id, spec, {
+    ...{ tenant, ...placed, sealedCallbackSecret, bases },
+    maxStoredBytes: tenant.maxStoredBytes,
+  });
   if (created.dispatch) await dispatch([created]);
   if (!created.record) throw new SlipwayError('internal', `The record of ${id} is gone.`);
   return created.record;

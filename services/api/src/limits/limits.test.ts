@@ -91,7 +91,7 @@ describe('the requests of a tenant in a minute', () => {
       highest_priority: 'high' as const,
       proxy_arguments: false,
     };
-    const counted = rate.count({ name: 'x', weight: 1, settings }, undefined as never);
+    const counted = rate.count({ name: 'x', weight: 1, settings, maxStoredBytes: 1 }, undefined as never);
     await expect(counted).rejects.toMatchObject({ name: 'MaxRetriesPerRequestError' });
     await cleanups.run(logger);
   });

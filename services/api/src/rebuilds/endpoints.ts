@@ -36,6 +36,7 @@ export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
         'image_invalid',
         'nothing_selected',
         'batch_invalid',
+        'batch_too_large',
         'batch_closed',
         'source_not_found',
         ...callbackErrors,

@@ -9,6 +9,7 @@ import {
 import { codeOf, SlipwayError } from '@slipway/shared/errors';
 import type { FunctionRecord, FunctionStore } from '@slipway/shared/functions';
 import type { SourceStore } from '@slipway/shared/source';
+import type { SharedMaps } from '@slipway/shared/stored';
 import type { TemplateStore } from '@slipway/shared/templates';
 import { selectFunctions } from '../functions/select.js';
 import { resolveTemplate } from '../jobs/resolve/template.js';
@@ -22,6 +23,8 @@ export interface PlanDeps {
 
 interface Planned {
   readonly spec: JobSpec;
+  /** Entries of its maps that other records have too. */
+  readonly bases: SharedMaps;
   readonly shown: RebuildPlan['functions'][number];
 }
 
@@ -65,7 +68,8 @@ export async function planRebuild(request: RebuildRequest, tenant: string, deps:
       if ('code' in found) results[at] = found;
       else {
         const spec = changed(record, { request, image, template: found.template });
-        results[at] = { spec, shown: { function: record.name, image: spec.image, reasons: [...reasons] } };
+        const shown = { function: record.name, image: spec.image, reasons: [...reasons] };
+        results[at] = { spec, bases: record.bases, shown };
       }
     }
   };

@@ -32,6 +32,7 @@ export async function rebuild(
   const batch = await submitBatch(
     {
       specs: planned.map(({ spec }) => spec),
+      basesOf: (at) => planned[at]?.bases,
       options: { on_failure, max_running, callback, labels: { rebuild: labelOf(request.select), ...labels } },
       tenant,
       ids,

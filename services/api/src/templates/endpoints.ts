@@ -70,6 +70,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
           ...archiveErrors,
           // Of the rebuild.
           'batch_invalid',
+          'batch_too_large',
           'batch_closed',
           'source_not_found',
           ...admissionErrors,

@@ -10,10 +10,14 @@ export interface Account extends Tenant {
     TenantSettings,
     'highest_priority' | 'limits' | 'images' | 'pools' | 'proxy_arguments'
   >;
+  /** Bytes of Redis that it may have. */
+  readonly maxStoredBytes: number;
 }
 
-export function toAccount({ name, settings }: TenantRecord): Account {
-  return { name, weight: settings.weight, settings };
+/** `tenantStoredBytes`: what a tenant may have in Redis whose settings do not say. */
+export function toAccount({ name, settings }: TenantRecord, tenantStoredBytes: number): Account {
+  const maxStoredBytes = settings.limits.stored_bytes ?? tenantStoredBytes;
+  return { name, weight: settings.weight, settings, maxStoredBytes };
 }
 
 /** Whether it may have jobs built in a pool, and see it. */

@@ -38,6 +38,8 @@ interface DirectoryOptions {
   readonly apiToken: Secret;
   /** Those of the installation: what they sign belongs to the default tenant. */
   readonly installation: PayloadSecrets;
+  /** Bytes of Redis that a tenant may have whose settings do not say. */
+  readonly tenantStoredBytes: number;
   /** A connection of its own, that it listens on. */
   readonly subscriber: Redis;
   readonly keys: Keys;
@@ -94,7 +96,7 @@ export class Directory implements Component {
   async account(name: string): Promise<Account | undefined> {
     return await this.#held(this.#accounts, name, async () => {
       const record = await this.#options.tenants.get(name);
-      return record && toAccount(record);
+      return record && toAccount(record, this.#options.tenantStoredBytes);
     });
   }
 
@@ -110,7 +112,7 @@ export class Directory implements Component {
   /** All who may sign payloads. */
   async signers(): Promise<readonly PayloadSigner[]> {
     if (this.#signers && this.#signers.until > Date.now()) return this.#signers.list;
-    const { payloadSecrets, installation, tenants, logger } = this.#options;
+    const { payloadSecrets, installation, tenants, tenantStoredBytes, logger } = this.#options;
     const before = this.#changes;
     const { payloadSecret, previousPayloadSecrets } = installation;
     const own = [payloadSecret, ...previousPayloadSecrets];
@@ -126,7 +128,7 @@ export class Directory implements Component {
             { tenant },
             'a payload secret was kept under another PAYLOAD_SECRET, and cannot be used',
           );
-        return record && secret ? [{ account: toAccount(record), secret }] : [];
+        return record && secret ? [{ account: toAccount(record, tenantStoredBytes), secret }] : [];
       }),
     );
     const signers = { list: list.flat(), until: Date.now() + believedMs };

@@ -36,7 +36,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
   const missing = (name: string) => new SlipwayError('not_found', `There is no tenant ${name}.`);
   // A record that cannot be read may be replaced or removed.
   const readable = async (name: string) => (await onlyReadable([tenants.get(name)]))[0];
-  const show = async (record: TenantRecord) => toTenant(record, await tenants.usage(record.name));
+  const show = async (record: TenantRecord) => toTenant(record, await tenants.usage(record));
   return [
     endpoint(
       {

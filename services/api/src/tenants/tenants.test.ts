@@ -147,7 +147,10 @@ describe('tenants', () => {
     expect([made.status, made.headers.get('location')]).toEqual([201, path]);
     expect(made.body).toMatchObject({
       ...{ name, weight: 1, highest_priority: 'high', limits: { running_jobs: 2 }, managed_by: 'api' },
-      usage: { queued_jobs: 0, running_jobs: 0, source_bytes: 0 },
+      usage: {
+        ...{ queued_jobs: 0, running_jobs: 0, source_bytes: 0 },
+        ...{ stored_bytes: 0, max_stored_bytes: 1024 * 1024 * 1024 },
+      },
     });
     const changed = await say('PUT', path, { ...settings, weight: 3 });
     expect([changed.status, changed.body.weight, changed.body.limits]).toEqual([200, 3, {}]);

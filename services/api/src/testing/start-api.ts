@@ -59,6 +59,7 @@ export async function startApi(
     maxSourceBytes: 4 * 1024 * 1024,
     maxSourceFiles: 100,
     maxQueuedJobs: 100,
+    tenantStoredBytes: 1024 * 1024 * 1024,
     trustedProxies: [],
     corsOrigins: [],
     http: defaultHttpSettings,

@@ -6,7 +6,8 @@ import { schemaVersions } from '../../records/index.js';
  * 12 `skip` (not built when the image has been built from the same), `share` (not while the same is being built) or `force`,
  * 13 its batch or '', 14 the function it builds or '', 15 the digests of the sources
  * it is built from, apart by spaces, 16 its pool, 17 what it is built in parts of
- * (see prelude.ts), as JSON, or '', 18 the trace it belongs to or '', 19… indexes.
+ * (see prelude.ts), as JSON, or '', 18 the trace it belongs to or '', 19 the plan of its parts or '', 20 the values that it lists (see stored/lua.ts),
+ * 21 bytes that its record takes, 22 what its tenant may have or '', 23 how many values follow, each as hash and text, then indexes.
  *
  * Gives the job its place among those that wait for its pool, by start-time fair queueing: a tenant's tags are 1/weight apart and
  * begin at the virtual time, which is the tag of the job that last started. Within the span that a tenant's waiting
@@ -14,7 +15,8 @@ import { schemaVersions } from '../../records/index.js';
  * first and no other tenant waits longer for it. An unknown time counts as the median.
  * A build is skipped only while nothing else is, or has been, pushed to the image. A batch takes no more jobs once it was
  * committed or given up.
- * Returns {'ok', priority, whether it is to go to the queue, and its record unless it is of a batch}; lower is earlier. BullMQ takes priorities up to 2^21.
+ * Returns {'ok', priority, whether it is to go to the queue, and its record with its values unless it is of a batch}; {'values_missing'} when values that
+ * it lists are not stored and were not given, or {'full', bytes that the tenant has}. Lower is earlier. BullMQ takes priorities up to 2^21.
  */
 export const createJob = `
 create_job = function(job, a)
@@ -27,13 +29,20 @@ create_job = function(job, a)
   local virtual = tonumber(redis.call('HGET', fairness, 'virtual:' .. band) or '0')
   local last = tonumber(redis.call('HGET', fairness, 'last:' .. band .. ':' .. tenant) or '0')
   local flight = tenant .. '/' .. pushes_to
-  redis.call('HSET', job.key, 'schema', ${schemaVersions.job}, 'spec', a.spec, 'tenant', tenant, 'pool', pool, 'band', band, 'expected', expected, 'build_key', build_key,
-    'flight', flight, 'created_at', clock(now), 'queued_at', clock(now), 'attempt', 0, 'spent', 0, 'lost', 0)
+  -- Older versions read records that list no values.
+  redis.call('HSET', job.key, 'schema', a.shared == '' and 1 or ${schemaVersions.job}, 'spec', a.spec, 'tenant', tenant, 'pool', pool, 'band', band,
+    'expected', expected, 'build_key', build_key, 'flight', flight, 'stored', whole(a.stored), 'created_at', clock(now), 'queued_at', clock(now),
+    'attempt', 0, 'spent', 0, 'lost', 0)
+  charge(tenant, a.stored)
+  if a.shared ~= '' then
+    redis.call('HSET', job.key, 'shared', a.shared)
+    hold_shared(tenant, a.shared)
+  end
   if a.secret ~= '' then redis.call('HSET', job.key, 'sealed_callback_secret', a.secret) end
   if a.parts ~= '' then redis.call('HSET', job.key, 'parts', a.parts, 'plan', a.plan, 'weight', weight, 'manner', manner) end
   if func ~= '' then redis.call('HSET', job.key, 'function', func) end
   -- A key of the spec itself: in no string of it stands a quotation mark without a backslash.
-  if not string.find(a.spec, '"callback":{', 1, true) then redis.call('HSET', job.key, 'callback', 0) end
+  if not string.find(a.spec, '"callback":{', 1, true) and not string.find(a.shared, 'callback=', 1, true) then redis.call('HSET', job.key, 'callback', 0) end
   if a.trace and a.trace ~= '' then redis.call('HSET', job.key, 'trace', a.trace) end
   if a.part_of then redis.call('HSET', job.key, 'part_of', a.part_of) end
   if pushes_to ~= '' then redis.call('HSET', job.key, 'pushes_to', pushes_to) end
@@ -43,8 +52,7 @@ create_job = function(job, a)
     redis.call('ZADD', base .. 'index:batch:' .. batch, 0, job.id)
   end
   if func ~= '' then
-    redis.call('HSET', base .. 'function:' .. tenant .. '/' .. func, 'spec', a.spec, 'job', job.id, 'updated_at', clock(now),
-      'schema', ${schemaVersions.function})
+    set_function(tenant, func, 'spec', a.spec, 'shared', a.shared, 'job', job.id, 'updated_at', clock(now))
     redis.call('ZADD', base .. 'functions:' .. tenant, 0, func)
   end
 
@@ -55,6 +63,7 @@ create_job = function(job, a)
     if built[1] == build_key and (not newest or newest == built[3]) and (not flying or flying == build_key)
       and (flying or not redis.call('GET', base .. 'image:running:' .. pushes_to)) then
       redis.call('HSET', job.key, 'priority', 1, 'tag', 0, 'result', built[2], 'finished_at', clock(now))
+      grow(job.key, tenant, #built[2])
       remember_function(job, built[2], built[4])
       change(job, false, 'succeeded', 'job.succeeded')
       part_ended(job, 'succeeded')
@@ -106,13 +115,35 @@ if op == 'create' then
       return { 'source_gone', digest }
     end
   end
+  local tenant, stored, given, missing, added = ARGV[6], tonumber(ARGV[21]), {}, false, 0
+  local last = 23 + 2 * tonumber(ARGV[23])
+  for i = 24, last, 2 do given[ARGV[i]] = ARGV[i + 1] end
+  for hash in string.gmatch(ARGV[20], '=(%S+)') do
+    if redis.call('EXISTS', shared_key(tenant, hash)) == 0 then
+      if given[hash] then added = added + value_bytes(#given[hash]) else missing = true end
+    end
+  end
+  if missing then return { 'values_missing' } end
+  note_limit(tenant, ARGV[22])
+  -- A batch has reserved for all of its jobs.
+  local reserved = ARGV[13] ~= '' and tonumber(redis.call('HGET', base .. 'batch:' .. ARGV[13], 'reserved') or '0') or 0
+  local taken = math.min(reserved, stored + added)
+  if not has_room(tenant, stored + added - taken, 1) then return { 'full', whole(charged(tenant)) } end
+  if taken > 0 then
+    redis.call('HINCRBY', base .. 'batch:' .. ARGV[13], 'reserved', whole(-taken))
+    charge(tenant, -taken)
+  end
+  for hash, value in pairs(given) do
+    if string.find(ARGV[20], hash, 1, true) then put_shared(tenant, hash, value) end
+  end
   for digest in string.gmatch(ARGV[15], '%S+') do redis.call('ZADD', base .. 'sources:used', now, digest) end
   local indexes = {}
-  for i = 20, #ARGV do indexes[#indexes + 1] = ARGV[i] end
+  for i = last + 1, #ARGV do indexes[#indexes + 1] = ARGV[i] end
   local reply = create_job(job, { spec = ARGV[4], secret = ARGV[5], tenant = ARGV[6], weight = tonumber(ARGV[7]), band = tonumber(ARGV[8]),
     expected = ARGV[9], pushes_to = ARGV[10], build_key = ARGV[11], manner = ARGV[12], batch = ARGV[13], func = ARGV[14],
-    pool = ARGV[16], parts = ARGV[17], trace = ARGV[18], plan = ARGV[19], indexes = indexes })
-  if ARGV[13] == '' then reply[4] = redis.call('HGETALL', job.key) end
+    pool = ARGV[16], parts = ARGV[17], trace = ARGV[18], plan = ARGV[19],
+    shared = ARGV[20], stored = stored, indexes = indexes })
+  if ARGV[13] == '' then reply[4], reply[5] = redis.call('HGETALL', job.key), values_of(tenant, get(job, 'shared')) end
   return reply
 end
 `;

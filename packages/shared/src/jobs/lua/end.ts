@@ -2,7 +2,8 @@
  * What the holder of the token may do.
  * place: 5 replica. Another one was chosen within the attempt.
  * finish: 5 state, 6 outcome, 7 detail, 8 field (`result` or `error`), 9 its JSON, 10 the images that the stages of its Dockerfile
- * begin from, as JSON, or '', 11 the result as a job has it that did not build the image, as JSON, or ''.
+ * begin from, as JSON, or '', 11 the result as a job has it that did not build the image, as JSON, or '', 12 the hash of the end of the log or '', 13 the end of the log as JSON.
+ * The end of the log is left out where the tenant has no room for it: the log itself has it.
  * requeue: 5 outcome, 6 detail, 7 whether the attempt counts, 8 delay in ms, 9 whether the builder died over it,
  * 10 losses that quarantine. An attempt that does not count is not listed either.
  */
@@ -21,6 +22,7 @@ local function remember(job, body, base_images, cached)
     redis.call('HSET', key, 'key', get(job, 'build_key'), 'result', cached, 'job', job.id)
     redis.call('HDEL', key, 'base_images')
     if base_images then redis.call('HSET', key, 'base_images', base_images) end
+    charge_expiring(get(job, 'tenant'), key, 500 + 2 * #key + #cached + #(base_images or ''), 2592000000)
     redis.call('PEXPIRE', key, 2592000000)
   end
   remember_function(job, body, base_images)
@@ -50,7 +52,13 @@ end
 if op == 'finish' then
   local to, outcome, detail, field, body = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
   close_attempt(job, outcome, detail)
+  local tenant = get(job, 'tenant')
   redis.call('HSET', job.key, field, body)
+  grow(job.key, tenant, #body)
+  if ARGV[12] ~= '' and has_room(tenant, value_bytes(#ARGV[13]), 1.25) then
+    put_shared(tenant, ARGV[12], ARGV[13])
+    list_shared(job, 'log_tail=' .. ARGV[12])
+  end
   if to == 'succeeded' then
     -- Joining parts says nothing about building.
     if not get(job, 'parts') and get(job, 'attempt_at') then learn(job) end

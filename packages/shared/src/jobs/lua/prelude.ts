@@ -1,3 +1,5 @@
+import { storedLua } from '../../stored/index.js';
+
 /**
  * What all operations share: the arguments, the clock, and the steps that changes are made of.
  *
@@ -6,7 +8,7 @@
  * the jobs that build parts of it have not all ended (`parts`), or its tenant has as many running as it may (`tenant`).
  *
  * A job that no single pool builds has a `plan`, from which a job for each pool is made when it would go to the queue. The plan is a list (see
- * `strings_of`) with one list for each part: id, pool, spec, build key, expected, pushes_to, indexes …
+ * `strings_of`) with one list for each part: id, pool, spec, build key, expected, pushes_to, shared values, indexes …
  * When all of those have succeeded it goes there itself, to be joined. It ends when one of them ends otherwise, and they with it.
  *
  * Scripts never decode JSON: what users wrote can be any text, and an exception in the middle of a script leaves half of its writes.
@@ -18,6 +20,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- Jobs that may go to the queues from now on: {id, priority, pool}, …
 local released = {}
+
+${storedLua}
 
 local function clock(ms) return string.format('%.0f', ms) end
 local function job_of(job_id) return { id = job_id, key = base .. 'job:' .. job_id } end
@@ -43,6 +47,9 @@ local function fairness_of(pool) return base .. 'fairness' .. (pool == 'default'
 local function tenant_index(tenant, state) return base .. 'index:tenant:' .. tenant .. ':' .. state end
 local function tenant_parked(tenant) return base .. 'tenant:parked:' .. tenant end
 
+-- What the events of one job in the stream of its batch take.
+local event_bytes = 400
+
 local function batch_of(job)
   local batch = get(job, 'batch')
   return batch and { id = batch, key = base .. 'batch:' .. batch, events = base .. 'batch:events:' .. batch,
@@ -54,6 +61,10 @@ local function end_batch_if_done(batch)
   local f = redis.call('HMGET', batch.key, 'total', 'succeeded', 'failed', 'canceled', 'committed', 'finished_at')
   if f[6] or not f[5] or f[2] + f[3] + f[4] < tonumber(f[1]) then return end
   redis.call('HSET', batch.key, 'finished_at', clock(now))
+  -- Its events outlive the records of its jobs.
+  local own = redis.call('HMGET', batch.key, 'tenant', 'stored')
+  charge(own[1], -tonumber(own[2] or '0'))
+  charge_expiring(own[1], batch.key, tonumber(own[2] or '0') + event_bytes * tonumber(f[1]), 2592000000)
   redis.call('ZREM', base .. 'batches:stopping', batch.id)
   redis.call('ZREM', base .. 'batches:open', batch.id)
   redis.call('DEL', batch.parked)
@@ -124,6 +135,8 @@ end
 -- Who is building what the image reference of the job is to hold.
 local function flight_of(job) return base .. 'flight:' .. (get(job, 'flight') or '') end
 
+-- What a record of a part takes besides what its plan says.
+local part_bytes = 2500
 local create_job, part_ended, settle, cancel_queued, settle_with
 
 -- Creates a job for each part, in the queue of its pool.
@@ -136,9 +149,9 @@ local function begin_parts(job)
   redis.call('HSET', job.key, 'parked', 'parts', 'parts_left', #parts)
   for _, part in ipairs(parts) do
     local p = strings_of(part)
-    local reply = create_job(job_of(p[1]), { spec = p[3], secret = '', tenant = f[1], weight = tonumber(f[2]), band = tonumber(f[3]),
+    local reply = create_job(job_of(p[1]), { spec = p[3], shared = p[7], secret = '', tenant = f[1], weight = tonumber(f[2]), band = tonumber(f[3]),
       expected = p[5], pushes_to = p[6], build_key = p[4], manner = f[4], batch = '', func = '',
-      pool = p[2], parts = '', indexes = { unpack(p, 7) }, part_of = job.id, trace = f[5] })
+      pool = p[2], parts = '', indexes = { unpack(p, 8) }, stored = #part + part_bytes, part_of = job.id, trace = f[5] })
     if reply[3] == 1 then released[#released + 1] = { p[1], reply[2], p[2] } end
   end
 end
@@ -201,13 +214,24 @@ local function leave_running(job)
   redis.call('HDEL', job.key, 'token')
 end
 
+-- What a record lists without the log of its failure.
+local function values_of_spec(shared) return (string.gsub(shared or '', ' ?log_tail=%S+', '')) end
+
 -- How the function of a job was last built with success. One that was forgotten meanwhile stays so.
 local function remember_function(job, body, base_images)
   local name = get(job, 'function')
   local func = name and base .. 'function:' .. get(job, 'tenant') .. '/' .. name
   if not func or redis.call('EXISTS', func) == 0 then return end
-  redis.call('HSET', func, 'built_job', job.id, 'built_at', clock(now), 'built_result', body, 'built_spec', get(job, 'spec'))
-  if base_images then redis.call('HSET', func, 'built_base_images', base_images) end
+  local f = redis.call('HMGET', job.key, 'tenant', 'spec', 'shared')
+  set_function(f[1], name, 'built_job', job.id, 'built_at', clock(now), 'built_result', body, 'built_spec', f[2], 'built_shared', values_of_spec(f[3]))
+  if base_images then set_function(f[1], name, 'built_base_images', base_images) end
+end
+
+-- Lists a value in a record, which holds it from then on.
+local function list_shared(job, entry)
+  local f = redis.call('HMGET', job.key, 'tenant', 'shared')
+  redis.call('HSET', job.key, 'shared', f[2] and f[2] .. ' ' .. entry or entry)
+  hold_shared(f[1], entry)
 end
 
 -- Identical jobs end as the one that was built for them. If that one was canceled, the first of them is built for the others.
@@ -226,9 +250,12 @@ local function settle_sharers(job, to)
     else
       body = get(job, 'error')
     end
+    local log_tail = field == 'error' and string.match(get(job, 'shared') or '', 'log_tail=%S+')
     for _, sharer in ipairs(sharers) do
       local other = job_of(sharer)
       redis.call('HSET', other.key, field, body)
+      grow(other.key, get(other, 'tenant'), #body)
+      if log_tail then list_shared(other, log_tail) end
       if field == 'result' then remember_function(other, body, base_images) end
       settle(other, 'queued', to)
     end
@@ -272,7 +299,11 @@ part_ended = function(job, to)
   whole = job_of(whole)
   if get(whole, 'parked') ~= 'parts' then return end
   if to ~= 'succeeded' then
-    redis.call('HSET', whole.key, 'error', get(job, 'error'))
+    local f = redis.call('HMGET', job.key, 'error', 'shared')
+    redis.call('HSET', whole.key, 'error', f[1])
+    grow(whole.key, get(whole, 'tenant'), #f[1])
+    local log_tail = string.match(f[2] or '', 'log_tail=%S+')
+    if log_tail then list_shared(whole, log_tail) end
     return settle(whole, 'queued', to)
   end
   if redis.call('HINCRBY', whole.key, 'parts_left', -1) > 0 then return end
@@ -327,8 +358,13 @@ local function settle_stopped(job)
   return cancel_queued(job, 'canceled', 'Its batch was canceled.')
 end
 
+-- What an attempt adds to a record besides how it ended.
+local attempt_bytes = 250
+
 local function close_attempt(job, outcome, detail)
-  redis.call('HSET', job.key, 'end:' .. get(job, 'attempt'), cjson.encode({ at = now, outcome = outcome, detail = detail }))
+  local text = cjson.encode({ at = now, outcome = outcome, detail = detail })
+  redis.call('HSET', job.key, 'end:' .. get(job, 'attempt'), text)
+  grow(job.key, get(job, 'tenant'), #text + attempt_bytes)
 end
 
 local function back_to_queue(job, from, delay)

@@ -6,6 +6,15 @@
  * go on. 4… indexes besides those of its state and batch. Returns {'ok'}.
  */
 export const remove = `
+local function delete_record(job)
+  local f = redis.call('HMGET', job.key, 'tenant', 'stored', 'shared')
+  if f[1] then
+    charge(f[1], -(tonumber(f[2] or '0') or 0))
+    drop_shared(f[1], f[3])
+  end
+  redis.call('DEL', job.key, base .. 'log:' .. job.id)
+end
+
 if op == 'remove' then
   if not state then return { 'missing' } end
   local finished = get(job, 'finished_at')
@@ -14,7 +23,7 @@ if op == 'remove' then
   redis.call('ZREM', base .. 'index:state:' .. state, id)
   for i = 5, #ARGV do redis.call('ZREM', base .. 'index:' .. ARGV[i], id) end
   if batch then redis.call('ZREM', base .. 'index:batch:' .. batch, id) end
-  redis.call('DEL', job.key, base .. 'log:' .. id)
+  delete_record(job)
   return { 'ok' }
 end
 
@@ -28,7 +37,7 @@ if op == 'discard' then
   for i = 4, #ARGV do redis.call('ZREM', base .. 'index:' .. ARGV[i], id) end
   if batch then redis.call('ZREM', base .. 'index:batch:' .. batch, id) end
   redis.call('ZREM', undispatched, id)
-  redis.call('DEL', job.key, base .. 'log:' .. id)
+  delete_record(job)
   return { 'ok' }
 end
 `;

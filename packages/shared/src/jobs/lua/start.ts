@@ -5,17 +5,22 @@ import { schemaVersions } from '../../records/index.js';
  *
  * peek: 4 milliseconds that a job may wait. Before a worker does anything for a job: ends it when a newer job has
  * pushed to its image (`superseded`), when it has waited too long (`expired`), its batch was stopped, or it is to be canceled. Returns
- * {'ok', record, the replica that built its function last}, {'wait'} while another job builds the same image, or {'missing'} for
+ * {'ok', record, the replica that built its function last or nil, the values that it lists}, {'wait'} while another job builds the same image, or {'missing'} for
  * one that is parked, now or before.
  *
  * start: 4 token, 5 worker, 6 replica, 7 losses that quarantine, 8 whether the worker has room for a suspect.
  * A record found running was held by a worker that is lost: that attempt is closed and its token void.
  * Its slot is not freed: a worker that only lost touch may still be building there, and a dead one's runs out.
  * A job that has lost a worker before is a suspect, and runs only where no other suspect does, so that the next
- * death says whose fault it is. Returns {'ok', state before, record}, {'wait'} with the record queued, or {'missing'} when it was parked.
+ * death says whose fault it is. Returns {'ok', state before, record, the values that it lists}, {'wait'} with the record queued, or {'missing'} when it was parked.
  */
 export const start = `
-if (op == 'peek' or op == 'start') and tonumber(get(job, 'schema') or '1') ~= ${schemaVersions.job} then return { 'wait' } end
+local function job_values(job)
+  local f = redis.call('HMGET', job.key, 'tenant', 'shared')
+  return values_of(f[1], f[2])
+end
+
+if (op == 'peek' or op == 'start') and (tonumber(get(job, 'schema') or '1') or math.huge) > ${schemaVersions.job} then return { 'wait' } end
 
 if op == 'peek' then
   if state == 'queued' then
@@ -36,7 +41,7 @@ if op == 'peek' then
   end
   if image_busy(job) then return { 'wait' } end
   if state == 'queued' and wait_for_tenant(job) then return { 'missing' } end
-  return { 'ok', redis.call('HGETALL', job.key), redis.call('HGET', base .. 'homes', get(job, 'expected')) }
+  return { 'ok', redis.call('HGETALL', job.key), redis.call('HGET', base .. 'homes', get(job, 'expected')), job_values(job) }
 end
 
 if op == 'start' then
@@ -72,7 +77,7 @@ if op == 'start' then
   local fairness, field, tag = fairness_of(pool_of(job)), 'virtual:' .. get(job, 'band'), tonumber(get(job, 'tag'))
   if tag > tonumber(redis.call('HGET', fairness, field) or '0') then redis.call('HSET', fairness, field, tag) end
   change(job, state, 'running', 'job.started')
-  return { 'ok', state, redis.call('HGETALL', job.key) }
+  return { 'ok', state, redis.call('HGETALL', job.key), job_values(job) }
 end
 
 if op == 'cancel' then

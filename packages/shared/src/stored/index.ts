@@ -1,0 +1,14 @@
+export { storedLua } from './lua.js';
+export { readStoredBytes, storedQuotaExceeded } from './quota.js';
+export { readStored } from './read.js';
+export {
+  type SharedMaps,
+  type SharedValues,
+  type StoredSpec,
+  sharedOfPart,
+  sharedValue,
+  sharedValuesFrom,
+  storedSpec,
+  valueBytes,
+  wholeSpec,
+} from './shared-values.js';
