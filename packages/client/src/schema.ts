@@ -2287,6 +2287,11 @@ export interface components {
             /** @enum {string} */
             health: "up" | "down" | "unknown";
             /**
+             * @description buildah: it builds for the tenant default alone; unreported: it answers and names none, as builders of others; unknown: it was not asked yet, or names one that is not known. It builds for the tenant default alone until then
+             * @enum {string}
+             */
+            engine: "buildkit" | "buildah" | "unreported" | "unknown";
+            /**
              * @description open: it gets no builds for a while after repeated faults
              * @enum {string}
              */

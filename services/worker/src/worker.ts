@@ -33,6 +33,7 @@ import { Interruptions } from './attempts/interruptions.js';
 import type { WorkerConfig } from './config.js';
 import { createConsumer } from './dispatch/consumer.js';
 import { Discovery } from './fleet/discovery.js';
+import { Engines } from './fleet/engines.js';
 import { HealthDuty } from './fleet/health.js';
 import { Placement } from './fleet/placement.js';
 import { IsolationKey } from './isolation/isolation-key.js';
@@ -151,6 +152,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     redis,
     keys,
     placement,
+    registry,
     interruptions,
     dispatcher: builderAgent,
     registries: config.registries,
@@ -300,6 +302,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
         ]),
     interruptions,
     discovery,
+    new Engines({ registry, discovery, dispatcher: builderAgent, logger }),
     placement,
     leader,
     new Notifier({

@@ -35,12 +35,13 @@ export async function steer(
   return exitCodes.ok;
 }
 
-const heading = ['BUILDER', 'ADDRESS', 'STATE', 'BUILDS', 'LIMIT', 'DONE', 'REFUSED', 'FAULTS'];
+const heading = ['BUILDER', 'ADDRESS', 'ENGINE', 'STATE', 'BUILDS', 'LIMIT', 'DONE', 'REFUSED', 'FAULTS'];
 
 function rowOf(builder: Builder, screen: Screen): string[] {
   return [
     builder.id,
     shown(builder.url),
+    builder.engine,
     stateOf(builder, screen),
     String(builder.in_flight),
     builder.configured_limit === undefined ? `${builder.limit}, learned` : String(builder.limit),

@@ -16,6 +16,14 @@ interface ReplicaProps {
   readonly points: Points;
 }
 
+/** buildah gives a Dockerfile the rights of root, so that the operator's own tenant alone may build there. */
+const engineText: Readonly<Record<Builder['engine'], string>> = {
+  buildkit: 'BuildKit',
+  buildah: 'buildah, for the tenant default alone',
+  unreported: 'engine not reported',
+  unknown: 'engine not known yet',
+};
+
 /** More than this are said as a number only. */
 const mostBlocks = 64;
 
@@ -54,7 +62,7 @@ export function Replica({ builder, points }: ReplicaProps) {
       </div>
       <p className={styles.facts}>
         {builder.configured_limit === undefined ? 'Limit learned' : 'Limit configured'} · pool {builder.pool}{' '}
-        · {count(builder.builds, 'build')}
+        · {engineText[builder.engine]} · {count(builder.builds, 'build')}
         {builder.refusals > 0 && <> · {count(builder.refusals, 'refusal')} (429)</>}
         {builder.faults > 0 && <> · {count(builder.faults, 'fault')}</>}
       </p>

@@ -1,9 +1,14 @@
 import { z } from 'zod';
+import { engineNames } from './function-builder.js';
 import { platformSchema, poolNameSchema } from './pool.js';
 
 export const replicaIdSchema = z
   .string()
   .regex(/^rep_[0-9a-f]{12}$/, 'must be rep_ and 12 hexadecimal digits');
+
+/** What a replica reported as its engine. */
+export const replicaEngineSchema = z.enum([...engineNames, 'unreported', 'unknown']);
+export type ReplicaEngine = z.infer<typeof replicaEngineSchema>;
 
 /** A replica as the API shows it. */
 export const builderSchema = z
@@ -13,6 +18,10 @@ export const builderSchema = z
     pool: poolNameSchema,
     platforms: z.array(platformSchema).describe('What it builds; none means any'),
     health: z.enum(['up', 'down', 'unknown']),
+    engine: replicaEngineSchema.describe(
+      'buildah: it builds for the tenant default alone; unreported: it answers and names none, as builders of others; ' +
+        'unknown: it was not asked yet, or names one that is not known. It builds for the tenant default alone until then',
+    ),
     circuit: z
       .enum(['closed', 'open', 'probing'])
       .describe('open: it gets no builds for a while after repeated faults'),

@@ -25,7 +25,13 @@ export type {
   StreamEvent,
   WebhookEvent,
 } from './event.js';
-export { builderSchema, queueSchema, replicaIdSchema } from './fleet.js';
+export {
+  builderSchema,
+  queueSchema,
+  type ReplicaEngine,
+  replicaEngineSchema,
+  replicaIdSchema,
+} from './fleet.js';
 export {
   type FunctionSelector,
   type FunctionView,

@@ -76,7 +76,7 @@ describe('the slot ledger', () => {
     await registry.setHealth('a', 'down');
     expect((await ledger.acquire([want('late')], 60_000))[0]?.lease).toBeUndefined();
     expect(await ledger.acquire([want('nobody', { preference: [] })], 60_000)).toEqual([
-      { lease: undefined, patienceMs: 0 },
+      { lease: undefined, patienceMs: 0, noneIsolated: false },
     ]);
   });
 
@@ -116,6 +116,56 @@ describe('the slot ledger', () => {
     expect((await acquire(['b', 'a'], { home: 'b', onlyHome: true }))?.url).toBe('b');
     await registry.setHealth('a', 'down');
     expect((await acquire(['a', 'b'], only))?.url).toBe('b');
+  });
+
+  describe('for a build that needs isolation', () => {
+    const want = (id: string, rest: Partial<SlotRequest> = {}): SlotRequest => ({
+      ...{ id, preference: ['a', 'b'], suspect: false, needsIsolation: true, ...rest },
+    });
+    const reply = async ({ ledger }: Awaited<ReturnType<typeof fleet>>, rest: Partial<SlotRequest> = {}) => {
+      const [found] = await ledger.acquire([want(randomUUID(), rest)], 60_000);
+      return found?.lease ? found.lease.url : found?.noneIsolated ? 'none isolated' : undefined;
+    };
+
+    it.each(['buildkit', 'unreported'] as const)('takes a replica that is known to be %s', async (engine) => {
+      const made = await fleet({ a: 1, b: 9 });
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('a', 'buildah');
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('b', engine);
+      expect((await made.state('b')).engine).toBe(engine);
+      for (const rest of [{}, { suspect: true }, { home: 'a' }, { home: 'a', onlyHome: true }])
+        expect(await reply(made, rest)).toBe('b');
+      expect((await made.acquire(['a']))?.url).toBe('a');
+    });
+
+    it('waits while an engine is unknown, and says so when every replica has buildah', async () => {
+      const made = await fleet({ a: 1, b: 1 });
+      await made.registry.setEngine('a', 'buildah');
+      await made.registry.setEngine('b', 'unknown');
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('b', 'buildah');
+      expect(await reply(made)).toBe('none isolated');
+      expect(await reply(made, { preference: [] })).toBeUndefined();
+      expect((await made.acquire(['b']))?.url).toBe('b');
+    });
+
+    it('forgets the engine of a replica that went down, or that nobody has asked for long', async () => {
+      const made = await fleet({ a: 9 });
+      expect(await made.registry.withoutEngine(['a'])).toEqual(['a']);
+      await made.registry.setEngine('a', 'buildkit');
+      expect(await made.registry.withoutEngine(['a'])).toEqual([]);
+      expect(await reply(made, { preference: ['a'] })).toBe('a');
+      await made.registry.setHealth('a', 'down');
+      await made.registry.setHealth('a', 'up');
+      expect(await reply(made, { preference: ['a'] })).toBeUndefined();
+      await made.registry.setEngine('a', 'buildkit');
+      // As if its time were up.
+      await redis.hset(made.keys.replica('a'), 'engine_until', 1);
+      expect(await reply(made, { preference: ['a'] })).toBeUndefined();
+      expect((await made.state('a')).engine).toBe('unknown');
+      expect(await made.registry.withoutEngine(['a'])).toEqual(['a']);
+    });
   });
 
   it('never puts two suspects on one replica', async () => {

@@ -22,6 +22,8 @@ export interface SlotRequest {
   readonly home?: string | undefined;
   /** Take no other replica while that one is usable. */
   readonly onlyHome?: boolean;
+  /** Take no replica whose engine does not keep builds away from its machine, and none whose engine is unknown. */
+  readonly needsIsolation?: boolean;
 }
 
 interface LedgerOptions {
@@ -34,7 +36,12 @@ interface LedgerOptions {
 /** A slot, or how things stand where there is none. */
 export type AcquireReply =
   | { readonly lease: Lease }
-  | { readonly lease: undefined; readonly patienceMs: number };
+  | {
+      readonly lease: undefined;
+      readonly patienceMs: number;
+      /** Whether the build needs isolation and every replica that it may have is known to have none. */
+      readonly noneIsolated: boolean;
+    };
 
 const scripts = {
   acquire: defineScript(acquireLua),
@@ -65,20 +72,22 @@ export class SlotLedger {
   async acquire(requests: readonly SlotRequest[], ttlMs: number): Promise<AcquireReply[]> {
     const urls = [...new Set(requests.flatMap(({ preference }) => preference))];
     const [first] = urls;
-    if (first === undefined) return requests.map(() => ({ lease: undefined, patienceMs: 0 }));
+    if (first === undefined)
+      return requests.map(() => ({ lease: undefined, patienceMs: 0, noneIsolated: false }));
     const numbers = new Map(urls.map((url, at) => [url, at + 1]));
-    const wants = requests.flatMap(({ id, suspect, home, onlyHome, preference }) => [
+    const wants = requests.flatMap(({ id, suspect, home, onlyHome, needsIsolation, preference }) => [
       id,
       suspect ? 1 : 0,
       numbers.get(home ?? '') ?? 0,
       onlyHome ? 1 : 0,
+      needsIsolation ? 1 : 0,
       preference.map((url) => numbers.get(url)).join(','),
     ]);
     const args = [this.#keys.base, ttlMs, urls.length, ...urls, ...wants];
     const replies = await scripts.acquire.run(this.#redis, [this.#key(first)], args);
-    return (replies as [string, number][]).map(([url, number], at) =>
+    return (replies as [string, number, number?][]).map(([url, number, noneIsolated], at) =>
       url === ''
-        ? { lease: undefined, patienceMs: number }
+        ? { lease: undefined, patienceMs: number, noneIsolated: noneIsolated === 1 }
         : { lease: { id: requests[at]?.id ?? '', url, taken: number } },
     );
   }

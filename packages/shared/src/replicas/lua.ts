@@ -3,7 +3,8 @@
  *
  * A replica is a hash: `configured` (0 when nobody said), `learned` (the limit as far as it is known), `proven` (the most
  * builds that it was seen to take at once), `busy_streak` (refusals in a row), `hold_until` and `hold` (no increase
- * before), `failures` (faults in a row), `open_until` and `opens` (its circuit), `draining`, `health`.
+ * before), `failures` (faults in a row), `open_until` and `opens` (its circuit), `draining`, `health`, `engine` (what it reported) and
+ * `engine_until` (until when that counts).
  * Its leases are a sorted set, lease → expiry; those of suspects are in a second one as well.
  */
 const prelude = `
@@ -31,13 +32,14 @@ end
 
 /**
  * ARGV: 1 base, 2 milliseconds that leases live, 3 how many replicas, 4… their addresses, then for each build that wants a slot
- * five: its lease, whether the job is a suspect, the number of the replica that has its layers or 0, whether only that one will do
- * while it is usable, and the numbers of the replicas by preference, with commas between.
+ * six: its lease, whether the job is a suspect, the number of the replica that has its layers or 0, whether only that one will do
+ * while it is usable, whether it needs isolation, and the numbers of the replicas by preference, with commas between.
  *
  * Takes a slot on the first replica that has room and no more than its fair share of all builds plus one (consistent
  * hashing with bounded loads), else on the first that has room. A replica whose circuit is open is passed over; once
- * its time is up, it gets one build as a probe. A suspect never shares a replica with another suspect.
- * Returns for each {url, builds it has now}, or when there is no room {'', patience}:
+ * its time is up, it gets one build as a probe. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica
+ * with buildah, and none whose engine is unknown.
+ * Returns for each {url, builds it has now}, or when there is no room {'', patience, 1 if no replica can ever build it since all have buildah}:
  * the milliseconds for which the replica with the layers is worth waiting for, four times what building there has been found to
  * save, and at most three seconds.
  */
@@ -47,11 +49,23 @@ local replicas, patience = {}, nil
 
 for i = 1, count do
   local url = ARGV[3 + i]
-  local f = redis.call('HMGET', replica_key(url), 'configured', 'learned', 'open_until', 'draining', 'health')
+  local f = redis.call('HMGET', replica_key(url), 'configured', 'learned', 'open_until', 'draining', 'health', 'engine', 'engine_until')
   local open_until, limit = tonumber(f[3] or '0'), limit_of(f)
   if open_until > 0 then limit = open_until > now and 0 or 1 end
   if f[4] or f[5] == 'down' then limit = 0 end
-  replicas[i] = { url = url, load = live(slots_key(url)), limit = limit }
+  local engine = tonumber(f[7] or '0') > now and f[6] or 'unknown'
+  replicas[i] = { url = url, load = live(slots_key(url)), limit = limit, engine = engine }
+end
+
+local function is_isolated(r) return r.engine == 'buildkit' or r.engine == 'unreported' end
+
+local function all_share_machine(order)
+  local found = false
+  for number in string.gmatch(order, '%d+') do
+    if replicas[tonumber(number)].engine ~= 'buildah' then return false end
+    found = true
+  end
+  return found
 end
 
 local function has_suspect(r)
@@ -59,11 +73,11 @@ local function has_suspect(r)
   return r.suspects > 0
 end
 
-local function choose(suspect, home, only_home, order)
+local function choose(suspect, home, only_home, isolation, order)
   local usable, builds, capacity, home_usable = {}, 0, 0, false
   for number in string.gmatch(order, '%d+') do
     local r = replicas[tonumber(number)]
-    if r.limit > 0 and not (suspect and has_suspect(r)) then
+    if r.limit > 0 and not (suspect and has_suspect(r)) and (is_isolated(r) or not isolation) then
       usable[#usable + 1] = r
       home_usable = home_usable or r == home
       builds = builds + r.load
@@ -91,9 +105,10 @@ local function worth_waiting()
 end
 
 local replies = {}
-for i = 4 + count, #ARGV, 5 do
+for i = 4 + count, #ARGV, 6 do
   local lease, suspect, home, only_home = ARGV[i], ARGV[i + 1] == '1', replicas[tonumber(ARGV[i + 2])], ARGV[i + 3] == '1'
-  local chosen = choose(suspect, home, only_home, ARGV[i + 4])
+  local isolation, order = ARGV[i + 4] == '1', ARGV[i + 5]
+  local chosen = choose(suspect, home, only_home, isolation, order)
   if chosen then
     chosen.load = chosen.load + 1
     redis.call('ZADD', slots_key(chosen.url), now + ttl, lease)
@@ -103,10 +118,15 @@ for i = 4 + count, #ARGV, 5 do
     end
     replies[#replies + 1] = { chosen.url, chosen.load }
   else
-    replies[#replies + 1] = { '', worth_waiting() }
+    replies[#replies + 1] = { '', worth_waiting(), isolation and all_share_machine(order) and 1 or 0 }
   end
 end
 return replies
+`;
+
+/** ARGV: 1 base, 2 url, 3 engine, 4 milliseconds for which it counts. */
+export const engineLua = `${prelude}
+redis.call('HSET', replica_key(ARGV[2]), 'engine', ARGV[3], 'engine_until', now + tonumber(ARGV[4]))
 `;
 
 /** ARGV: 1 base, 2 milliseconds, 3 lease, 4 url, 5 lease, 6 url, … Renews what is still held; returns the leases that are not. */

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
-import { defaultPool, type PublicKey, publicKeySchema } from '../contracts/index.js';
-import type { Keys, Redis } from '../redis/index.js';
+import {
+  defaultPool,
+  type PublicKey,
+  publicKeySchema,
+  type ReplicaEngine,
+  replicaEngineSchema,
+} from '../contracts/index.js';
+import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import { engineLua } from './lua.js';
 
 /** A replica as the workers know it. */
 export interface ReplicaState {
@@ -16,6 +23,7 @@ export interface ReplicaState {
   readonly inFlight: number;
   readonly circuit: 'closed' | 'open' | 'probing';
   readonly health: 'up' | 'down' | 'unknown';
+  readonly engine: ReplicaEngine;
   readonly draining: boolean;
   /** Counts since the replica is known. */
   readonly builds: number;
@@ -42,6 +50,11 @@ export interface PoolState {
 /** How long a replica that no worker names any more stays known. */
 const forgottenAfterMs = 60_000;
 const defaultLimit = 4;
+/** How long a reported engine counts, and after how long it is asked for again. */
+const engineCountsMs = 60_000;
+const engineAskedMs = 10_000;
+
+const engineScript = defineScript(engineLua);
 
 /** A short name for a replica that fits into a path. */
 export const replicaId = (url: string) =>
@@ -96,8 +109,31 @@ export class ReplicaRegistry {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** Notes the outcome of a health check. A replica that is down may come back with another engine, so its engine is forgotten. */
   async setHealth(url: string, health: 'up' | 'down'): Promise<void> {
-    await this.#redis.hset(this.#keys.replica(url), 'health', health);
+    const key = this.#keys.replica(url);
+    const pipeline = this.#redis.pipeline().hset(key, 'health', health);
+    if (health === 'down') pipeline.hdel(key, 'engine', 'engine_until');
+    await checked(pipeline.exec());
+  }
+
+  /** Notes what a replica reported as its engine, which counts for a minute. */
+  async setEngine(url: string, engine: ReplicaEngine): Promise<void> {
+    await engineScript.run(
+      this.#redis,
+      [this.#keys.replica(url)],
+      [this.#keys.base, url, engine, engineCountsMs],
+    );
+  }
+
+  /** Returns the replicas of these that no worker has asked for their engine lately. */
+  async withoutEngine(urls: readonly string[]): Promise<string[]> {
+    const pipeline = this.#redis.pipeline().time();
+    for (const url of urls) pipeline.hget(this.#keys.replica(url), 'engine_until');
+    const [time, ...untils] = await checked(pipeline.exec());
+    const [seconds] = time as [string];
+    const fresh = Number(seconds) * 1_000 + engineCountsMs - engineAskedMs;
+    return urls.filter((_url, at) => Number(untils[at] ?? 0) < fresh);
   }
 
   /** Notes what a replica wants build secrets to be sealed with; undefined when it opens none. */
@@ -167,6 +203,10 @@ function stateOf(url: string, fields: Record<string, string>, inFlight: number, 
     inFlight,
     circuit: openUntil === 0 ? 'closed' : openUntil > now ? 'open' : 'probing',
     health: fields.health === 'up' || fields.health === 'down' ? fields.health : 'unknown',
+    engine:
+      number('engine_until') > now
+        ? (replicaEngineSchema.safeParse(fields.engine).data ?? 'unknown')
+        : 'unknown',
     draining: fields.draining !== undefined,
     builds: number('builds'),
     refusals: number('refusals'),

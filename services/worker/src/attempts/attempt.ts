@@ -8,7 +8,7 @@ import { baseImagesOf } from '../base-images/base-images.js';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { joinParts } from '../join/join.js';
 import { AttemptTrace, traceLostAttempt } from './attempt-trace.js';
-import { build, leaseId, repositoryOf } from './build.js';
+import { build, leaseId, needsIsolation, repositoryOf } from './build.js';
 import type { AttemptDeps, Summary } from './deps.js';
 import { Interrupted } from './interruptions.js';
 import { Phases } from './phases.js';
@@ -82,13 +82,20 @@ export class Attempts {
       pool: peeked.pool,
       repository: repositoryOf(peeked),
       suspect: isSuspect(peeked),
+      needsIsolation: needsIsolation(peeked),
       home,
       except: new Set<string>(),
     };
-    const lease = prepared?.ready
-      ? await phases.time('wait for slot', placement.acquire(wanted, slotWaitMs, stopping))
-      : undefined;
-    if (prepared?.ready && !lease) return this.#comeBack();
+    let lease: Lease | undefined;
+    if (prepared?.ready) {
+      try {
+        lease = await phases.time('wait for slot', placement.acquire(wanted, slotWaitMs, stopping));
+        if (!lease) return this.#comeBack();
+      } catch (failure) {
+        if (!(failure instanceof SlipwayError)) throw failure;
+        prepared = { ready: false, failure };
+      }
+    }
     const replica = lease?.url ?? '';
     let begun: Begun | undefined;
     try {

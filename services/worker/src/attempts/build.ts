@@ -1,4 +1,4 @@
-import { imageRepository, parseImageReference } from '@slipway/shared/contracts';
+import { defaultTenantName, imageRepository, parseImageReference } from '@slipway/shared/contracts';
 import { errorRow, SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
 import type { LogWriter } from '@slipway/shared/logs';
@@ -31,6 +31,9 @@ export function repositoryOf({ spec }: JobRecord): string {
   return reference ? imageRepository(reference) : spec.image;
 }
 
+/** Whether the source is not to be trusted with the machine of a builder: the tenant `default` is the operator's own. */
+export const needsIsolation = ({ tenant }: JobRecord) => tenant !== defaultTenantName;
+
 /** One slot a job and token: a later attempt never renews or frees the slot of an earlier one. */
 export const leaseId = (jobId: string, token: string) => `${jobId}:${token}`;
 export const jobOfLease = (id: string) => id.split(':', 1)[0] ?? '';
@@ -38,7 +41,7 @@ export const jobOfLease = (id: string) => id.split(':', 1)[0] ?? '';
 /** Calls one replica after the other until one takes the build, within the time of one attempt. */
 export async function build(context: BuildContext, deps: AttemptDeps): Promise<BuildEnd> {
   const { record, token, signal, summary } = context;
-  const { placement, store, metrics, tally } = deps;
+  const { placement, registry, store, metrics, tally } = deps;
   const timeoutMs = record.spec.timeout === undefined ? deps.buildTimeoutMs : record.spec.timeout * 1_000;
   const deadline = AbortSignal.timeout(timeoutMs);
   const both = AbortSignal.any([signal, deadline]);
@@ -63,6 +66,8 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
       if (outcome !== 'none') {
         tally.called({ replica: lease.url, outcome: outcome === 'busy' ? 'refused' : 'fault' });
       }
+      // It reported another engine before: no job of a tenant goes there until it is asked again.
+      if (error.code === 'builder_not_isolated') await registry.setEngine(lease.url, 'unknown');
       if (errorRow(error.code).retry !== 'replace') throw error;
       refusal = error;
     } finally {
@@ -75,6 +80,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
       pool: record.pool,
       repository: repositoryOf(record),
       suspect: record.lost > 0,
+      needsIsolation: needsIsolation(record),
       home: undefined,
       except: tried,
     };
@@ -98,6 +104,7 @@ async function callOnce(call: BuildContext & { timeoutMs: number }, deps: Attemp
       image: call.record.spec.image,
       payload: prepared.payload,
       signature: prepared.signature,
+      needsIsolation: needsIsolation(call.record),
       timeoutMs,
       signal,
       dispatcher: deps.dispatcher,

@@ -3,6 +3,7 @@ import type { Secret } from '@slipway/shared/config';
 import type { JobStore } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
+import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { SourceReader } from '@slipway/shared/source';
 import type { Tally } from '@slipway/shared/stats';
 import type { Tracing } from '@slipway/shared/tracing';
@@ -21,6 +22,7 @@ export interface AttemptDeps {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly placement: Placement;
+  readonly registry: Pick<ReplicaRegistry, 'setEngine'>;
   readonly interruptions: Interruptions;
   readonly dispatcher: Dispatcher;
   readonly registries: RegistryConfig;

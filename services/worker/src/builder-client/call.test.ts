@@ -47,6 +47,7 @@ async function startReplica(
       image: 'r.example/a:1',
       payload,
       signature: 'sha256=00',
+      needsIsolation: false,
       timeoutMs: 60_000,
       signal: new AbortController().signal,
       dispatcher,

@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream';
+import { isolationHeader } from '@slipway/shared/contracts';
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
 import type { Payload } from '@slipway/shared/source';
 import { type TraceContext, type Tracing, traceHeaders } from '@slipway/shared/tracing';
 import { type Dispatcher, request } from 'undici';
+import { reportedEngine } from '../fleet/health.js';
 import { type BuildEnd, codeFrom, readAnswer } from './answer.js';
 
 const readOnMs = 1_000;
@@ -15,6 +17,8 @@ interface CallOptions {
   readonly payload: Payload;
   /** `sha256=…` over the payload. */
   readonly signature: string;
+  /** Whether a builder must refuse the build unless its engine keeps builds away from the machine. */
+  readonly needsIsolation: boolean;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly dispatcher: Dispatcher;
@@ -27,7 +31,7 @@ interface CallOptions {
 /**
  * One call of one replica: `POST /build` with NDJSON (protocol.md).
  *
- * Throws `builder_busy`, `builder_draining` or `builder_unreachable` when the replica did not take the build,
+ * Throws `builder_busy`, `builder_draining`, `builder_not_isolated` or `builder_unreachable` when the replica did not take the build,
  * `builder_lost` or `builder_protocol` when it took it and failed to say how it ended, and the signal's reason
  * when that is aborted. A build that the replica ran and that failed is returned, not thrown.
  */
@@ -49,6 +53,7 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
         accept: 'application/x-ndjson',
         'x-build-signature': signature,
         'x-slipway-timeout-ms': String(timeoutMs),
+        ...(options.needsIsolation && { [isolationHeader]: 'required' }),
         ...traceHeaders(options.traceContext),
       },
       body: Readable.from(body(), { objectMode: false }),
@@ -60,6 +65,14 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
     });
     return await tracing.span({ name: 'stream answer' }, async (span) => {
       span.set({ 'http.response.status_code': response.statusCode });
+      if (
+        options.needsIsolation &&
+        reportedEngine(response.headers) === 'buildah' &&
+        response.statusCode < 300
+      ) {
+        response.body.on('error', () => undefined).destroy();
+        throw new SlipwayError('builder_not_isolated', `${url} builds with buildah.`);
+      }
       return await readResponse({ response, image: options.image, onLog });
     });
   } catch (error) {

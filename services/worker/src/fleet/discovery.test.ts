@@ -35,7 +35,9 @@ describe('discovery', () => {
       ],
     ]);
     expect(urls()).toEqual(['http://a:8081#undefined']);
+    expect([made.mayGrow('default'), made.mayGrow('arm')]).toEqual([true, false]);
     await made.refresh();
+    expect(made.mayGrow('default')).toBe(false);
     expect(urls()).toEqual(['http://a:8081#undefined', 'http://10.0.0.1:8081#2', 'http://[fd00::1]:8081#2']);
   });
 

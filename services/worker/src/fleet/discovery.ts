@@ -40,6 +40,13 @@ export class Discovery implements Component {
     return [...this.#byEntry.values()].flat();
   }
 
+  /** Whether replicas may be missing: whether a name of the pool has no address yet. */
+  mayGrow(pool: string): boolean {
+    return this.#options.builders.some(
+      (entry) => entry.pool === pool && (this.#byEntry.get(entry.url) ?? []).length === 0,
+    );
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { registry, logger, everyMs = 5_000 } = this.#options;
     while (!signal.aborted) {

@@ -1,11 +1,17 @@
-import { type PublicKey, publicKeySchema } from '@slipway/shared/contracts';
+import {
+  engineHeader,
+  engineNames,
+  type PublicKey,
+  publicKeySchema,
+  type ReplicaEngine,
+} from '@slipway/shared/contracts';
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import { type Dispatcher, request } from 'undici';
 import type { Duty } from '../leader/leader.js';
 import type { Replica } from './discovery.js';
 
 interface HealthOptions {
-  readonly registry: Pick<ReplicaRegistry, 'setHealth' | 'setPublicKey'>;
+  readonly registry: Pick<ReplicaRegistry, 'setHealth' | 'setEngine' | 'setPublicKey'>;
   readonly discovery: { replicas(): readonly Replica[] };
   readonly dispatcher: Dispatcher;
 }
@@ -18,15 +24,28 @@ const failuresUntilDown = 2;
 
 /** Whether a replica answers at all. That it is not ready (full) says nothing here: the ledger knows how full it is. */
 export async function answers(url: string, dispatcher: Dispatcher): Promise<boolean> {
+  return (await engineOf(url, dispatcher)) !== undefined;
+}
+
+/** Returns what a replica reports as its engine; undefined when it does not answer. */
+export async function engineOf(url: string, dispatcher: Dispatcher): Promise<ReplicaEngine | undefined> {
   try {
     const signal = AbortSignal.timeout(timeoutMs);
-    const { statusCode, body } = await request(`${url}/healthz`, { dispatcher, signal });
+    const { statusCode, headers, body } = await request(`${url}/healthz`, { dispatcher, signal });
     await body.dump();
-    return statusCode < 500;
+    return statusCode < 500 ? reportedEngine(headers) : undefined;
   } catch {
     // Why it does not answer does not matter: it is not usable.
-    return false;
+    return undefined;
   }
+}
+
+/** Returns what the headers of an answer say about the engine. Builders of others send no such header. */
+export function reportedEngine(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): ReplicaEngine {
+  const value = headers[engineHeader];
+  return value === undefined ? 'unreported' : (engineNames.find((name) => name === value) ?? 'unknown');
 }
 
 /** What the replica wants build secrets to be sealed with; undefined when it has no key, or says something else. */
@@ -41,7 +60,7 @@ async function publicKeyOf(url: string, dispatcher: Dispatcher): Promise<PublicK
   return parsed.success ? parsed.data : undefined;
 }
 
-/** Checks all replicas, and notes which are down, and what secrets are sealed with for them. */
+/** Checks all replicas, and notes which are down, which engine each reports, and what secrets are sealed with for them. */
 export class HealthDuty implements Duty {
   readonly name = 'health';
   readonly everyMs = 2_000;
@@ -59,10 +78,12 @@ export class HealthDuty implements Duty {
 
   async #check(url: string): Promise<void> {
     const { registry, dispatcher } = this.#options;
-    const failures = (await answers(url, dispatcher)) ? 0 : (this.#failures.get(url) ?? 0) + 1;
+    const engine = await engineOf(url, dispatcher);
+    const failures = engine === undefined ? (this.#failures.get(url) ?? 0) + 1 : 0;
     this.#failures.set(url, failures);
-    if (failures === 0) {
+    if (engine !== undefined) {
       await registry.setHealth(url, 'up');
+      await registry.setEngine(url, engine);
       await this.#learnKey(url);
     } else if (failures >= failuresUntilDown) await registry.setHealth(url, 'down');
   }

@@ -17,6 +17,7 @@ const wanted = {
   repository: 'r.example/a',
   suspect: false,
   home: undefined,
+  needsIsolation: false,
   except: new Set<string>(),
 };
 
@@ -26,11 +27,16 @@ async function placement(prefix: string, ttlMs: number) {
     connectRedis({ url: inject('redisUrl'), name, logger, cleanups, mode: 'request' });
   const redis = connect('test');
   const keys = redisKeys(prefix);
-  await new ReplicaRegistry({ redis, keys }).announce([replica]);
+  const registry = new ReplicaRegistry({ redis, keys });
+  await registry.announce([replica]);
+  let growing = false;
+  const grows = () => {
+    growing = true;
+  };
   const lost: Lease[] = [];
   const made = new Placement({
     ledger: new SlotLedger({ redis, keys }),
-    discovery: { replicas: () => [replica] },
+    discovery: { replicas: () => [replica], mayGrow: () => growing },
     ttlMs,
     onLost: (lease) => lost.push(lease),
     onCircuit: () => undefined,
@@ -40,8 +46,24 @@ async function placement(prefix: string, ttlMs: number) {
     logger,
   });
   const acquire = (id: string) => made.acquire({ id, ...wanted }, 0, new AbortController().signal);
-  return { placement: made, acquire, lost };
+  return { placement: made, acquire, lost, registry, grows };
 }
+
+describe('a build that needs isolation', () => {
+  it('is refused where the pool has none, unless replicas may be missing or have refused it', async () => {
+    const prefix = `placement-${randomUUID()}`;
+    const { placement: made, grows, registry } = await placement(prefix, 60_000);
+    await registry.setEngine(url, 'buildah');
+    const acquire = (more: object) =>
+      made.acquire({ id: 'x', ...wanted, needsIsolation: true, ...more }, 0, new AbortController().signal);
+    await expect(acquire({})).rejects.toMatchObject({ code: 'no_isolated_builder' });
+    expect(await acquire({ except: new Set(['http://other:8081']) })).toBeUndefined();
+    grows();
+    expect(await acquire({})).toBeUndefined();
+    await registry.setEngine(url, 'buildkit');
+    expect(await acquire({})).toBeDefined();
+  });
+});
 
 describe('a slot', () => {
   it('is not held any more once it could not be renewed in time', async () => {

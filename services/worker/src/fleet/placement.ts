@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SlipwayError } from '@slipway/shared/errors';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
@@ -14,7 +15,7 @@ import type { Replica } from './discovery.js';
 
 interface PlacementOptions {
   readonly ledger: SlotLedger;
-  readonly discovery: { replicas(): readonly Replica[] };
+  readonly discovery: { replicas(): readonly Replica[]; mayGrow(pool: string): boolean };
   /** How long a lease lives without being renewed, in milliseconds. */
   readonly ttlMs: number;
   /** Told of the lease that this worker could not renew in time: its build must end before somebody else has the slot. */
@@ -38,6 +39,8 @@ interface Wanted {
   readonly suspect: boolean;
   /** The replica that has the layers of the image, if one is known. */
   readonly home: string | undefined;
+  /** Whether its source is not to be trusted with the machine of the replica. */
+  readonly needsIsolation: boolean;
   /** Replicas that have refused it already. */
   readonly except: ReadonlySet<string>;
 }
@@ -82,7 +85,8 @@ export class Placement implements Component {
 
   /**
    * A slot, waited for up to `waitMs`; undefined when none came free or the signal was aborted. The replica that has
-   * the layers is waited for a while even if another has room: building without them costs more.
+   * the layers is waited for a while even if another has room: building without them costs more. Rejects with `no_isolated_builder` when the build
+   * needs isolation and all replicas of the pool are known to have none.
    */
   acquire(wanted: Wanted, waitMs: number, signal: AbortSignal): Promise<Lease | undefined> {
     return new Promise((resolve, reject) => {
@@ -144,22 +148,28 @@ export class Placement implements Component {
   }
 
   #request({ wanted, since, patienceMs }: Waiter, now: number): SlotRequest {
-    const { id, pool, repository, suspect, home, except } = wanted;
+    const { id, pool, repository, suspect, home, needsIsolation, except } = wanted;
     const urls = this.#options.discovery
       .replicas()
       .flatMap((replica) => (replica.pool !== pool || except.has(replica.url) ? [] : [replica.url]));
     const order = rendezvous(repository, urls);
     const preference =
       home !== undefined && urls.includes(home) ? [home, ...order.filter((url) => url !== home)] : order;
-    return { id, preference, suspect, home, onlyHome: now - since < patienceMs };
+    return { id, preference, suspect, home, needsIsolation, onlyHome: now - since < patienceMs };
   }
 
   /** Whether the waiter has its answer. */
   #answer(waiter: Waiter, reply: AcquireReply | undefined, asked: number): boolean {
-    const { wanted, since, waitMs, signal, patienceMs, resolve } = waiter;
+    const { wanted, since, waitMs, signal, patienceMs, resolve, reject } = waiter;
     if (reply?.lease) {
       this.#held.set(wanted.id, { lease: reply.lease, aliveUntil: asked + this.#options.ttlMs });
       resolve(reply.lease);
+      return true;
+    }
+    // Replicas that have refused may be the ones with isolation: then nothing is said about the pool.
+    const isWhole = wanted.except.size === 0 && !this.#options.discovery.mayGrow(wanted.pool);
+    if (reply?.noneIsolated && isWhole) {
+      reject(noIsolatedBuilder(wanted.pool));
       return true;
     }
     const waited = asked - since;
@@ -252,3 +262,9 @@ export class Placement implements Component {
     for (const held of this.#held.values()) if (this.#isLost(held)) this.#options.onLost(held.lease);
   }
 }
+
+const noIsolatedBuilder = (pool: string) =>
+  new SlipwayError(
+    'no_isolated_builder',
+    `All replicas of the pool ${pool} build with buildah, where who writes a Dockerfile is root: jobs of tenants other than default are not built there.`,
+  );

@@ -17,7 +17,16 @@ export interface Replica {
   readonly abandoned: () => number;
   /** What it does from now on; until told otherwise it succeeds at once. */
   next(...behaviours: Behaviour[]): void;
+  /** As when another engine builds behind the same address. */
+  setEngine(engine: string | undefined): void;
   stop(): Promise<void>;
+}
+
+interface ReplicaOptions {
+  /** What it reports as its engine; it reports none unless given. */
+  readonly engine?: string;
+  /** Whether it answers health checks; it does unless given. */
+  readonly healthy?: () => boolean;
 }
 
 const say = (res: ServerResponse, line: object) => res.write(`${JSON.stringify(line)}\n`);
@@ -59,11 +68,17 @@ export function held(): { behaviour: Behaviour; begun: Promise<void>; release: (
 }
 
 /** A server that speaks the Function Builder API and does as it is told. */
-export async function startReplica(secret: string): Promise<Replica> {
+export async function startReplica(secret: string, options: ReplicaOptions = {}): Promise<Replica> {
+  let { engine } = options;
   const payloads: Buffer[] = [];
   const queue: Behaviour[] = [];
   let abandoned = 0;
   const server = createServer((req, res) => {
+    if (engine !== undefined) res.setHeader('x-slipway-engine', engine);
+    if (req.url === '/healthz' && options.healthy !== undefined && !options.healthy()) {
+      req.socket.destroy();
+      return;
+    }
     res.on('close', () => {
       if (!res.writableEnded) abandoned++;
     });
@@ -86,6 +101,9 @@ export async function startReplica(secret: string): Promise<Replica> {
     payloads,
     abandoned: () => abandoned,
     next: (...behaviours) => queue.push(...behaviours),
+    setEngine(changed) {
+      engine = changed;
+    },
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

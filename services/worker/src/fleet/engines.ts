@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Component } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { ReplicaRegistry } from '@slipway/shared/replicas';
+import type { Dispatcher } from 'undici';
+import type { Replica } from './discovery.js';
+import { engineOf } from './health.js';
+
+interface EnginesOptions {
+  readonly registry: Pick<ReplicaRegistry, 'withoutEngine' | 'setEngine'>;
+  readonly discovery: { replicas(): readonly Replica[] };
+  readonly dispatcher: Dispatcher;
+  readonly logger: Logger;
+}
+
+const everyMs = 1_000;
+
+/**
+ * Asks the replicas of this worker for their engine where no worker has asked lately. Jobs of tenants wait until it is known. The leader's health checks
+ * ask too, but the leader may know other replicas, and there may be none.
+ */
+export class Engines implements Component {
+  readonly name = 'engines';
+  readonly #options: EnginesOptions;
+
+  constructor(options: EnginesOptions) {
+    this.#options = options;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#ask();
+      } catch (error) {
+        if (!signal.aborted)
+          this.#options.logger.warn({ err: error }, 'the engines of replicas cannot be noted');
+      }
+      await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const { registry, discovery, dispatcher } = this.#options;
+    const urls = await registry.withoutEngine(discovery.replicas().map(({ url }) => url));
+    await Promise.all(
+      urls.map(async (url) => {
+        const engine = await engineOf(url, dispatcher);
+        if (engine !== undefined) await registry.setEngine(url, engine);
+      }),
+    );
+  }
+}
