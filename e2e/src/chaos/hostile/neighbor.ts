@@ -23,7 +23,7 @@ interface NeighborOptions {
 interface Beat {
   readonly begunMs: number;
   readonly endedMs: number;
-  /** How long the API and the worker waited for a processor meanwhile. */
+  /** How long the API and the worker waited for a processor meanwhile, and how long this process was busy with something else. */
   readonly starvedMs: number;
   /** Why it did not succeed. */
   readonly problem?: string;
@@ -46,12 +46,17 @@ interface NeighborReport {
 
 /**
  * Has a tenant of its own submit a small job to both fleets at the same moments, each over new connections. The delay of a job is
- * the time that it took beyond the slowest job of the control at that time, without the time in which API and worker waited for a processor:
- * a slow machine does not count.
+ * the time that it took beyond the slowest job of the control at that time, without the time in which API and worker waited for a processor and
+ * this process was busy: a slow machine does not count.
  */
 export async function startNeighbor({ attacked, control, note }: NeighborOptions): Promise<Neighbor> {
   const stopped = new AbortController();
-  const [here, there] = await Promise.all([attacked, control].map(startBeats));
+  const own = watchStalls(stopped.signal);
+  const [here, there] = await Promise.all(
+    [attacked, control].map((fleet) =>
+      startBeats({ fleet, starvedMs: () => starvedMs(fleet) + own.stalledMs() }),
+    ),
+  );
   if (!here || !there) throw new Error('a fleet is missing');
   const submitting = (async () => {
     while (!stopped.signal.aborted) {
@@ -88,7 +93,12 @@ function delayOf({ begunMs, endedMs, starvedMs }: Beat, controls: readonly Beat[
   return Math.max(0, endedMs - begunMs - starvedMs - Math.max(...normal));
 }
 
-async function startBeats(fleet: Fleet) {
+interface BeatOptions {
+  readonly fleet: Fleet;
+  readonly starvedMs: () => number;
+}
+
+async function startBeats({ fleet, starvedMs }: BeatOptions) {
   const token = await createTenant({ fleet, name: 'neighbor' });
   // Each request has a connection of its own: a service that takes no new ones is down for others.
   const agent = new Agent({ keepAlive: false });
@@ -120,11 +130,11 @@ async function startBeats(fleet: Fleet) {
   };
   const beat = async (number: number): Promise<Beat> => {
     const begunMs = performance.now();
-    const starvedBefore = starvedMs(fleet);
+    const starvedBefore = starvedMs();
     const end = (problem?: string) => ({
       begunMs,
       endedMs: performance.now(),
-      starvedMs: Math.max(0, starvedMs(fleet) - starvedBefore),
+      starvedMs: Math.max(0, starvedMs() - starvedBefore),
       ...(problem !== undefined && { problem }),
     });
     return await build(number).then(
@@ -156,4 +166,24 @@ function waitedNs(pid: number): number {
     // The process has ended, which is a fault of its own.
     return 0;
   }
+}
+
+const tickMs = 20;
+/** Timers are late by some milliseconds on any busy machine. */
+const stallFromMs = 100;
+
+/** Adds up how long this process did not get to its timers. */
+function watchStalls(signal: AbortSignal): { stalledMs(): number } {
+  let total = 0;
+  let last = performance.now();
+  const late = () => {
+    const lateMs = performance.now() - last - tickMs;
+    return lateMs < stallFromMs ? 0 : lateMs;
+  };
+  const timer = setInterval(() => {
+    total += late();
+    last = performance.now();
+  }, tickMs);
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+  return { stalledMs: () => (signal.aborted ? total : total + late()) };
 }

@@ -2,6 +2,7 @@
 export const errorWords: Readonly<Record<string, { readonly title: string; readonly remedy: string }>> = {
   request_invalid: {"title":"The request does not fit its schema","remedy":"Correct the fields named in `errors`."},
   json_invalid: {"title":"The body is not valid JSON","remedy":"Send one JSON object, encoded as UTF-8."},
+  json_too_complex: {"title":"The JSON has more levels, items or values than this route reads","remedy":"Send fewer values in one request: split what is too large, as a batch into several."},
   body_incomplete: {"title":"The body ended before it was complete","remedy":"Send the request again, whole."},
   body_too_large: {"title":"The body is larger than allowed","remedy":"Send less, or have the limit raised."},
   body_too_slow: {"title":"The body came too slowly","remedy":"Send the request again over a faster line, or have the pace that is asked for lowered."},

@@ -35,6 +35,11 @@ const errorTable = {
   // What a request got wrong.
   request_invalid: user(422, 'The request does not fit its schema', 'Correct the fields named in `errors`.'),
   json_invalid: user(400, 'The body is not valid JSON', 'Send one JSON object, encoded as UTF-8.'),
+  json_too_complex: user(
+    422,
+    'The JSON has more levels, items or values than this route reads',
+    'Send fewer values in one request: split what is too large, as a batch into several.',
+  ),
   body_incomplete: user(400, 'The body ended before it was complete', 'Send the request again, whole.'),
   body_too_large: user(413, 'The body is larger than allowed', 'Send less, or have the limit raised.'),
   body_too_slow: user(

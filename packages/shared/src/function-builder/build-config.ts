@@ -5,6 +5,7 @@ import {
   parseImageReference,
 } from '../contracts/index.js';
 import { type FieldError, SlipwayError } from '../errors/index.js';
+import { type JsonBounds, parseJson } from '../json/index.js';
 
 /** What `com.openfaas.docker.config` asks for, checked and in one form. */
 export interface BuildConfig {
@@ -18,12 +19,17 @@ export interface BuildConfig {
   readonly provenance: boolean;
 }
 
+/** Other builders ignore keys that they do not know, so there may be some. A mebibyte is read within milliseconds. */
+const bounds: JsonBounds = { maxDepth: 32, maxTokens: 50_000, maxItems: 10_000 };
+
 /**
  * Parses the config entry. Unknown keys are ignored, and `platforms: [""]` means none. Throws `json_invalid`,
- * `image_invalid`, or `request_invalid` with the fields that do not fit.
+ * `json_too_complex`, `image_invalid`, or `request_invalid` with the fields that do not fit.
  */
 export function parseBuildConfig(content: Buffer): BuildConfig {
-  const { image, buildArgs, platforms, skipPush, sbom, provenance } = validated(parsedJson(content));
+  const { image, buildArgs, platforms, skipPush, sbom, provenance } = validated(
+    parseJson({ bytes: content, bounds, what: configEntry }),
+  );
   const push = skipPush !== true;
   if (push && parseImageReference(image)?.digest !== undefined) {
     throw new SlipwayError(
@@ -44,14 +50,6 @@ export function parseBuildConfig(content: Buffer): BuildConfig {
   const errors = [...argumentErrors(config.buildArgs), ...platformErrors(config.platforms)];
   if (errors.length > 0) throw invalid(errors);
   return config;
-}
-
-function parsedJson(content: Buffer): unknown {
-  try {
-    return JSON.parse(content.toString('utf8'));
-  } catch (error) {
-    throw new SlipwayError('json_invalid', `${configEntry} is not valid JSON.`, { cause: error });
-  }
 }
 
 function validated(value: unknown): BuilderConfig {

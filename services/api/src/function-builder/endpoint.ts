@@ -74,6 +74,7 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
         'signature_invalid',
         'request_invalid',
         'json_invalid',
+        'json_too_complex',
         ...archiveErrors,
         'image_invalid',
         'secrets_invalid',

@@ -8,7 +8,7 @@ import { closedSignal, lingerThenClose } from './connection.js';
 import { FairShare } from './fair-share.js';
 
 /** A body that has arrived whole, to be read as that of a request. */
-export type ArrivedBody = Readable & { readonly headers: IncomingHttpHeaders; body?: unknown };
+export type ArrivedBody = Readable & { readonly headers: IncomingHttpHeaders };
 
 /** A large body on the disk. */
 export interface LargeBody {

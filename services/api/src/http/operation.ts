@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { GitSource, Scope } from '@slipway/shared/contracts';
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
-import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
+import type { JsonBounds } from '@slipway/shared/json';
+import type { Request, Response, Router } from 'express';
 import { z } from 'zod';
 import { fetchAhead } from '../git/fetched-git.js';
 import type { GitSources } from '../git/git-sources.js';
 import { type Ids, newIds } from '../idempotency/ids.js';
 import { idempotencyKeyOf, type OnceDeps, once } from '../idempotency/once.js';
 import { accountOf, requireScope } from './auth.js';
+import { lingerThenClose } from './connection.js';
+import { parseJsonBytes, readJsonBytes } from './json-body.js';
+import { jsonBoundsOf } from './json-bounds.js';
 import type { ArrivedBody, LargeBodies } from './large-bodies.js';
 import { validate } from './validate.js';
 
@@ -107,20 +111,13 @@ export function endpoint<
   const { scope, params, query, body, form, stream, gitSources, maxBodyBytes = usualJsonBytes } = operation;
   const onceAKey = takesIdempotencyKey(operation);
   const digests = new WeakMap<object, string>();
-  const readJson = express.json({
-    limit: maxBodyBytes,
-    strict: true,
-    verify(req, _res, bytes) {
-      if (onceAKey && 'idempotency-key' in req.headers) {
-        digests.set(req, createHash('sha256').update(bytes).digest('hex'));
-      }
-    },
-  });
+  const bounds = body && jsonBoundsOf({ schema: body, isLarge: maxBodyBytes > usualJsonBytes });
   const parse = async (from: Request | ArrivedBody, req: Request, res: Response) => {
-    const value = await jsonBody(readJson, from, req, res);
-    const digest = digests.get(from);
-    if (digest !== undefined) digests.set(req, digest);
-    return validate(body as z.ZodType, value, 'body') as z.output<B>;
+    const bytes = bounds && (await jsonBytes({ from, req, res, maxBytes: maxBodyBytes, bounds }));
+    if (bytes && onceAKey && 'idempotency-key' in req.headers) {
+      digests.set(req, createHash('sha256').update(bytes).digest('hex'));
+    }
+    return validate(body as z.ZodType, bytes && parseJsonBytes(bytes), 'body') as z.output<B>;
   };
   /** Calls back with the body, and with git sources that are fetched; both are in memory no longer than that takes. */
   const withBody = async (
@@ -229,19 +226,22 @@ function checkType(req: Request, types: readonly string[]): void {
   throw new SlipwayError('media_type_unsupported', `Send ${types.join(' or ')}, not ${type}.`);
 }
 
-async function jsonBody(
-  readJson: RequestHandler,
-  from: Request | ArrivedBody,
-  req: Request,
-  res: Response,
-): Promise<unknown> {
+interface JsonOptions {
+  readonly from: Request | ArrivedBody;
+  readonly req: Request;
+  readonly res: Response;
+  readonly maxBytes: number;
+  readonly bounds: JsonBounds;
+}
+
+async function jsonBytes({ from, req, res, maxBytes, bounds }: JsonOptions): Promise<Buffer | undefined> {
   const tooSlow = setTimeout(() => req.destroy(), bodyMs);
   try {
-    await new Promise<void>((resolve, reject) => {
-      readJson(from as Request, res, (error?: unknown) => (error ? reject(error) : resolve()));
-    });
+    return await readJsonBytes({ body: from, maxBytes, bounds });
+  } catch (error) {
+    if (!req.complete) lingerThenClose(req, res);
+    throw error;
   } finally {
     clearTimeout(tooSlow);
   }
-  return from.body;
 }

@@ -1,7 +1,7 @@
 import { type FieldError, SlipwayError } from '@slipway/shared/errors';
 import type { z } from 'zod';
 
-/** What a schema makes of a value, or `request_invalid` (or a code that the schema names) with every field error. */
+/** What a schema makes of a value, or `request_invalid` (or a code that the schema names) with the errors of its fields. */
 export function validate<S extends z.ZodType>(
   schema: S,
   value: unknown,
@@ -20,14 +20,18 @@ export function validate<S extends z.ZodType>(
 const codeOfIssue = (issue: z.core.$ZodIssue): 'image_invalid' | undefined =>
   issue.code === 'custom' && issue.params?.code === 'image_invalid' ? 'image_invalid' : undefined;
 
-/** What is wrong with which field. */
+/** A body may have some hundred thousand unknown fields: more than some are of no use to anybody. */
+const maxErrors = 100;
+const maxShownKey = 128;
+
+/** Returns what is wrong with which field, for the first hundred. */
 export function fieldErrors({ issues }: z.core.$ZodError): FieldError[] {
-  return issues.flatMap((issue) => errorsOfIssue(issue));
+  return issues.slice(0, maxErrors).flatMap(errorsOfIssue).slice(0, maxErrors);
 }
 
 function errorsOfIssue(issue: z.core.$ZodIssue): FieldError[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
+    return issue.keys.slice(0, maxErrors).map((key) => ({
       path: pointer([...issue.path, key]),
       message: 'is not a known field',
     }));
@@ -37,4 +41,6 @@ function errorsOfIssue(issue: z.core.$ZodIssue): FieldError[] {
 
 /** JSON Pointer (RFC 6901). */
 const pointer = (path: readonly PropertyKey[]) =>
-  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  path
+    .map((part) => `/${String(part).slice(0, maxShownKey).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    .join('');

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { type JobRequest, jobRequestSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
+import { parseJson } from '@slipway/shared/json';
 import type { SourceRoom } from '@slipway/shared/source';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { accountOf } from '../http/auth.js';
 import { closedSignal, lingerThenClose } from '../http/connection.js';
 import { type FormPiece, readForm } from '../http/form.js';
+import { jsonBoundsOf } from '../http/json-bounds.js';
 import { smallBodyBytes } from '../http/large-bodies.js';
 import { type BodyForm, usualJsonBytes } from '../http/operation.js';
 import { validate } from '../http/validate.js';
@@ -28,6 +30,7 @@ interface ReceiveFormDeps extends JobFormDeps {
 type Pieces = AsyncGenerator<FormPiece, void>;
 
 const jobPartSchema = jobRequestSchema.omit({ source: true }).meta({ id: 'JobWithoutSource' });
+const bounds = jsonBoundsOf({ schema: jobPartSchema, isLarge: false });
 /** What boundaries and the headers of parts may take. */
 const framingBytes = 64 * 1024;
 const order = 'Send the part `job`, in JSON, then the part `source`, an archive, and no other.';
@@ -58,7 +61,7 @@ export function jobForm(deps: JobFormDeps): BodyForm<JobRequest> {
   };
 }
 
-/** Throws what `readForm`, `checkAllowed`, `resolveSecrets` and `takeOwn` throw, and `json_invalid`; nothing is the tenant's then. */
+/** Throws what `readForm`, `checkAllowed`, `resolveSecrets` and `takeOwn` throw, and what `parseJson` throws; nothing is the tenant's then. */
 async function receiveForm(
   req: Request,
   res: Response,
@@ -74,7 +77,7 @@ async function receiveForm(
   try {
     const text = await readJobPart(pieces);
     await keepInMemory(text.length);
-    const job = validate(jobPartSchema, parseJson(text), 'job');
+    const job = validate(jobPartSchema, parseJson({ bytes: text, bounds, what: 'The part `job`' }), 'job');
     // Before an archive is taken in for it.
     checkAllowed({ ...job, priority: job.priority ?? usualPriority(account) }, account);
     resolveSecrets(job.secrets, account.name);
@@ -129,14 +132,6 @@ async function* contentOf(pieces: Pieces): AsyncGenerator<Buffer, void> {
     const { value: piece } = await pieces.next();
     if (piece === undefined) return;
     if ('bytes' in piece) yield piece.bytes;
-  }
-}
-
-function parseJson(text: Buffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
-  } catch (cause) {
-    throw new SlipwayError('json_invalid', 'The part `job` is not valid JSON.', { cause });
   }
 }
 

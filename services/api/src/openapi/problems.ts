@@ -9,7 +9,7 @@ export function errorsOf(operation: Operation): ErrorCode[] {
   const codes: ErrorCode[] = [
     ...(scope === 'none' ? [] : ofTokens),
     ...(params || query || body ? (['request_invalid'] as const) : []),
-    ...(body ? (['json_invalid'] as const) : []),
+    ...(body ? (['json_invalid', 'json_too_complex'] as const) : []),
     ...(body || stream ? ofBodies : []),
     ...(takesIdempotencyKey(operation) ? ofKeys : []),
     ...errors,

@@ -1,3 +1,5 @@
+import { type JsonBounds, parseJson } from '@slipway/shared/json';
+
 /**
  * Which frontend a Dockerfile asks BuildKit to load, by the rules of BuildKit's own parser
  * (frontend/dockerfile/parser/directives.go, `DetectSyntax`): after a byte order mark and a shebang line, directives
@@ -39,11 +41,16 @@ function firstWord(value: string): string {
   );
 }
 
+/** A Dockerfile is as large as its author wants. One that holds more is taken for a foreign frontend. */
+const bounds: JsonBounds = { maxDepth: 32, maxTokens: 10_000, maxItems: 10_000 };
+
 /** No instruction begins with a brace, so a text that does is for a foreign frontend, whether this can read it or not. */
 function jsonDirective(text: string): string | undefined {
   if (!/^[\t\n\r ]*\{/.test(text)) return undefined;
   try {
-    const { syntax } = JSON.parse(text);
+    const { syntax } = parseJson({ bytes: Buffer.from(text), bounds, what: 'The Dockerfile' }) as {
+      syntax?: unknown;
+    };
     return typeof syntax === 'string' ? syntax : '';
   } catch {
     return '';

@@ -1,0 +1,2 @@
+export { decodeJson, parseJson, tooComplex } from './parse.js';
+export { type JsonBounds, JsonScanner } from './scanner.js';
