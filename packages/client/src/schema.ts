@@ -2988,7 +2988,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may. `stored_quota_exceeded`: The tenant has no room left for records */
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3405,6 +3405,15 @@ export interface operations {
             };
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `job_not_cancelable`: The job has already ended */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4103,7 +4112,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than allowed. `batch_too_large`: The items of the batch with the defaults are too large together. `stored_quota_exceeded`: The tenant has no room left for records */
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4520,6 +4529,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
             422: {
                 headers: {
@@ -4665,7 +4683,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than allowed. `batch_too_large`: The items of the batch with the defaults are too large together. `stored_quota_exceeded`: The tenant has no room left for records */
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5997,7 +6015,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than allowed. `batch_too_large`: The items of the batch with the defaults are too large together. `stored_quota_exceeded`: The tenant has no room left for records */
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -6508,7 +6526,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than allowed */
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -7059,7 +7077,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than allowed */
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -7211,6 +7229,15 @@ export interface operations {
             };
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7491,7 +7518,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than allowed */
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -7896,6 +7923,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
             422: {
                 headers: {
@@ -8142,6 +8178,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
             422: {
                 headers: {
@@ -8274,6 +8319,15 @@ export interface operations {
             };
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

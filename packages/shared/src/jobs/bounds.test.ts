@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boundedTail, cutText } from './bounds.js';
+import { cutText, jsonBytes } from '../text/index.js';
+import { boundedTail } from './bounds.js';
 
-const jsonBytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
 const text = fc.string({ unit: fc.constantFrom('a', 'é', '🙂', '"', '\0', '\n'), maxLength: 9_000 });
 
 describe('a text that is cut', () => {

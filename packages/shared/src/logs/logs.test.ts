@@ -4,9 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type BlobStore, openBlobStore } from '../blobs/index.js';
+import { jobSpecSchema } from '../contracts/index.js';
+import { newId } from '../ids/index.js';
+import { JobStore } from '../jobs/index.js';
 import { Cleanups } from '../lifecycle/index.js';
 import { createLogger } from '../logger/index.js';
 import { connectRedis, type Redis, redisKeys } from '../redis/index.js';
+import { readStoredBytes } from '../stored/index.js';
+import { accountFaults } from '../stored/testing.js';
 import { logBlobKey } from './blob.js';
 import { formatPosition, type LogPosition, parsePosition, readLog, saveLostLog } from './reader.js';
 import { LogWriter } from './writer.js';
@@ -104,6 +109,65 @@ describe('the log of a job', () => {
     expect(lines[100]).toBe('[850 lines left out: the log is larger than is kept]');
     expect(lines.slice(101)).toHaveLength(50);
     expect(lines.at(-1)).toBe('line 0999');
+  });
+
+  it('keeps a megabyte of it live, with a mark where lines are missing, and all of it in the blob', async () => {
+    const { write, read, keys, jobId } = newJob();
+    const log = write(1);
+    const lines = Array.from({ length: 600 }, (_unused, at) => `${at} ${'é'.repeat(4_000)}`);
+    for (let at = 0; at < lines.length; at += 50) {
+      log.append(lines.slice(at, at + 50));
+      await expect.poll(async () => (await read(1)).at(-1)?.split(' ')[0]).toBe(`1-${at + 50}`);
+    }
+    expect(await redis.memory('USAGE', keys.log(jobId), 'SAMPLES', 0)).toBeLessThan(2 * 1024 * 1024);
+    const [mark, next] = await read(1);
+    const missing = Number(next?.split('-')[1]?.split(' ')[0]) - 1;
+    expect(missing).toBeGreaterThan(400);
+    expect(mark).toBe(
+      `1-${missing} [${missing} lines are left out here; the whole log is there once the attempt has ended]`,
+    );
+    await log.close();
+    expect((await read(1)).map((line) => line.slice(line.indexOf(' ') + 1))).toEqual(lines);
+  });
+
+  it('keeps the beginning of a long line live', async () => {
+    const { write, read } = newJob();
+    const log = write(1);
+    log.append(['🙂'.repeat(500_000), 'next']);
+    await expect.poll(() => read(1)).toHaveLength(2);
+    const [long = ''] = await read(1);
+    expect(Buffer.byteLength(long)).toBeLessThan(17 * 1024);
+    expect(long.endsWith('🙂…')).toBe(true);
+    await log.close();
+    expect((await read(1))[0]?.length).toBe(1_000_000 + '1-1 '.length);
+  });
+
+  it('is charged to its tenant until it is gone, and not kept live beyond what the tenant may have', async () => {
+    const { keys, jobId: _none } = newJob();
+    const store = new JobStore({ redis, keys });
+    const tenant = { name: 'team', weight: 1 };
+    const source = { digest: `sha256:${'a'.repeat(64)}` };
+    const jobId = newId('job');
+    const spec = jobSpecSchema.parse({ image: 'r.example/a:1', source });
+    await store.create(jobId, spec, { tenant, maxStoredBytes: 200_000 });
+    const begun = { token: 't', worker: 'w', replica: 'http://b', suspects: true };
+    await store.start(jobId, begun);
+    const log = new LogWriter({ redis, keys, blobs, jobId, attempt: 1 });
+    const stored = () => readStoredBytes({ redis, keys, tenant: 'team' });
+    const before = await stored();
+    log.append(['x'.repeat(10_000)]);
+    await expect.poll(stored).toBeGreaterThan(before + 10_000);
+    log.append(Array.from({ length: 30 }, () => 'y'.repeat(10_000)));
+    await log.close();
+    expect(await stored()).toBeLessThan(250_000);
+    expect(await redis.xlen(keys.log(jobId))).toBe(1);
+    expect(await accountFaults({ redis, keys })).toEqual([]);
+    const error = { code: 'build_failed' as const, detail: '', log_tail: log.tail() };
+    await store.finish(jobId, 't', { state: 'failed', error });
+    expect(await accountFaults({ redis, keys })).toEqual([]);
+    const record = await store.get(jobId);
+    if (record) await store.remove(record, Number.MAX_SAFE_INTEGER);
+    expect(await accountFaults({ redis, keys })).toEqual([]);
   });
 
   it('is there, and empty, when nothing was said', async () => {

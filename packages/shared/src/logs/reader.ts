@@ -35,6 +35,10 @@ interface ReadLogOptions extends LogSources {
 
 const batchLines = 500;
 
+/** Stands where the live stream has lost lines. */
+const gapText = (lines: number) =>
+  `[${lines} lines are left out here; the whole log is there once the attempt has ended]`;
+
 /** The log as far as it stands now: ended attempts from their blobs, the running one from its live stream. */
 export async function* readLog(options: ReadLogOptions): AsyncGenerator<LogLine[]> {
   const { blobs, jobId, attempts, after = { attempt: 1, line: 0 } } = options;
@@ -76,6 +80,9 @@ async function* liveLines(
       line: Number(id.split('-')[1]),
       text: fields[1] ?? '',
     }));
+    const first = batch[0]?.line ?? last + 1;
+    const missing = first - last - 1;
+    if (missing > 0) batch.unshift({ attempt, line: first - 1, text: gapText(missing) });
     yield batch;
     last = batch.at(-1)?.line ?? last;
   }

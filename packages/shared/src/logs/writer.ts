@@ -1,8 +1,15 @@
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import { storedLua } from '../stored/index.js';
+import { cutText } from '../text/index.js';
 import { type LogBlobs, logBlobKey } from './blob.js';
 
-/** Entries that the live stream of a job keeps; older ones are in the blob once the attempt has ended. */
+/** Entries that the live stream of a job keeps, and their bytes; older ones are in the blob once the attempt has ended. */
 const maxLiveLines = 10_000;
+const maxLiveBytes = 1024 * 1024;
+/** What an entry takes besides its text. */
+const liveEntryBytes = 64;
+/** Of a longer line the live stream has the beginning; the blob has all of it. */
+const maxLiveLineBytes = 16 * 1024;
 const linesAtOnce = 1_000;
 const flushAfterMs = 100;
 const tailLines = 50;
@@ -14,18 +21,32 @@ const notSynced = { durable: false };
 const liveForSeconds = 24 * 3600;
 
 /**
- * Adds lines to a live log. KEYS: 1 stream. ARGV: 1 how many it keeps, 2 seconds for which it is kept, then id and text of each
- * line. Returns 1 when a later attempt writes there, whose ids are higher, and 0 otherwise.
+ * Adds lines to a live log. KEYS: 1 stream. ARGV: 1 base of all keys, 2 job id, 3 id of the oldest line that it keeps, 4 bytes that the lines which it keeps take,
+ * 5 seconds for which it is kept, then id and text of each line. The record of the job is charged for the bytes. Returns 1 when a later attempt writes there,
+ * whose ids are higher, 2 when the tenant has no room for the lines, and 0 otherwise.
  */
 const addLines = defineScript(`
-for i = 3, #ARGV, 2 do
-  local added = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], ARGV[i], 't', ARGV[i + 1])
+local base = ARGV[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${storedLua}
+redis.call('XTRIM', KEYS[1], 'MINID', ARGV[3])
+local record = base .. 'job:' .. ARGV[2]
+local f = redis.call('HMGET', record, 'tenant', 'log_bytes')
+if f[1] then
+  local more = tonumber(ARGV[4]) - tonumber(f[2] or '0')
+  if more > 0 and not has_room(f[1], more, 1.25) then return 2 end
+  redis.call('HSET', record, 'log_bytes', ARGV[4])
+  grow(record, f[1], more)
+end
+for i = 6, #ARGV, 2 do
+  local added = redis.pcall('XADD', KEYS[1], ARGV[i], 't', ARGV[i + 1])
   if type(added) == 'table' then
     if string.find(added.err, 'equal or smaller', 1, true) then return 1 end
     return added
   end
 end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
 return 0
 `);
 
@@ -57,7 +78,11 @@ export class LogWriter {
   #lines = 0;
   #bytes = 0;
   #leftOut = 0;
-  #live: { readonly id: string; readonly text: string }[] = [];
+  #live: { readonly line: number; readonly text: string }[] = [];
+  /** Bytes of each line that the live stream keeps, the first of which is `#firstLive`. */
+  readonly #liveSizes: number[] = [];
+  #liveBytes = 0;
+  #firstLive = 1;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
   #overtaken = false;
@@ -74,7 +99,7 @@ export class LogWriter {
       this.#lines++;
       this.#tail.push(text);
       if (this.#tail.length > tailLines) this.#tail.shift();
-      this.#live.push({ id: `${this.#options.attempt}-${this.#lines}`, text });
+      this.#show(text);
       const bytes = Buffer.byteLength(text) + 1;
       if (this.#leftOut > 0 || this.#bytes + bytes > this.#maxBytes) this.#leftOut++;
       else {
@@ -83,8 +108,21 @@ export class LogWriter {
       }
     }
     // While Redis is away the live lines must not pile up: the blob has them.
-    if (this.#live.length > maxLiveLines) this.#live.splice(0, this.#live.length - maxLiveLines);
+    const gone = this.#live.findIndex(({ line }) => line >= this.#firstLive);
+    if (gone > 0) this.#live.splice(0, gone);
     this.#timer ??= setTimeout(() => this.#flushLive(), flushAfterMs);
+  }
+
+  #show(given: string): void {
+    const text = cutText(given, maxLiveLineBytes);
+    const bytes = Buffer.byteLength(text) + liveEntryBytes;
+    this.#live.push({ line: this.#lines, text });
+    this.#liveSizes.push(bytes);
+    this.#liveBytes += bytes;
+    while (this.#liveBytes > maxLiveBytes || this.#liveSizes.length > maxLiveLines) {
+      this.#liveBytes -= this.#liveSizes.shift() ?? 0;
+      this.#firstLive++;
+    }
   }
 
   #keep(text: string): void {
@@ -145,12 +183,15 @@ export class LogWriter {
     this.#flushing = this.#flushing.then(() => this.#send(batch));
   }
 
-  async #send(batch: readonly { readonly id: string; readonly text: string }[]): Promise<void> {
-    const { redis, keys, jobId } = this.#options;
+  async #send(batch: readonly { readonly line: number; readonly text: string }[]): Promise<void> {
+    const { redis, keys, jobId, attempt } = this.#options;
     try {
       for (let at = 0; at < batch.length && !this.#overtaken; at += linesAtOnce) {
-        const lines = batch.slice(at, at + linesAtOnce).flatMap(({ id, text }) => [id, text]);
-        const reply = await addLines.run(redis, [keys.log(jobId)], [maxLiveLines, liveForSeconds, ...lines]);
+        const lines = batch
+          .slice(at, at + linesAtOnce)
+          .flatMap(({ line, text }) => [`${attempt}-${line}`, text]);
+        const kept = [`${attempt}-${this.#firstLive}`, this.#liveBytes, liveForSeconds];
+        const reply = await addLines.run(redis, [keys.log(jobId)], [keys.base, jobId, ...kept, ...lines]);
         this.#overtaken = reply === 1;
       }
     } catch {

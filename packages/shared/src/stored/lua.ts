@@ -44,6 +44,12 @@ local function due_field(ttl)
   return 'due:' .. whole(math.ceil((now + ttl) / 300000 / step) * step)
 end
 
+-- Bytes that were charged for leave the account after so many ms.
+local function release_later(tenant, bytes, ttl)
+  charged(tenant)
+  redis.call('HINCRBY', account_of(tenant), due_field(ttl), whole(bytes))
+end
+
 -- Charges for a key that expires, whose hash holds what was charged for it before. Called again it replaces that charge.
 local function charge_expiring(tenant, key, bytes, ttl)
   charged(tenant)

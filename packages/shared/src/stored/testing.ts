@@ -13,13 +13,19 @@ export async function accountFaults({ redis, keys }: { redis: Redis; keys: Keys 
     if ((await redis.type(name)) !== 'hash') continue;
     const [kind = '', ...rest] = name.slice(keys.base.length).split(':');
     const fields = await redis.hgetall(name);
-    if (kind === 'stored') accounts.set(rest.join(':'), Number(fields.bytes ?? 0));
-    else if (kind === 'shared') {
+    if (kind === 'stored') {
+      accounts.set(rest.join(':'), Number(fields.bytes ?? 0));
+      // Some bytes of keys that expire are noted nowhere else.
+      for (const [field, bytes] of Object.entries(fields)) {
+        if (field.startsWith('due:')) add(charges, rest.join(':'), Number(bytes));
+      }
+    } else if (kind === 'shared') {
       counts.set(name, Number(fields.count));
       add(charges, rest[0] ?? '', valueBytes(fields.value ?? ''));
     } else if (fields.stored !== undefined) {
       const tenant = fields.tenant ?? rest.join(':').split('/', 1)[0] ?? '';
-      add(charges, tenant, Number(fields.stored) + Number(fields.reserved ?? 0));
+      const own = fields.stored_due === undefined ? Number(fields.stored) : 0;
+      add(charges, tenant, own + Number(fields.reserved ?? 0));
       const lists = [fields.shared, fields.built_shared].join(' ');
       for (const [, hash = ''] of lists.matchAll(/=(\S+)/g)) add(held, keys.shared(tenant, hash), 1);
     }

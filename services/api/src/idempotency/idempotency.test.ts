@@ -308,8 +308,26 @@ describe('what is stored', () => {
     const keys = redisKeys(`keys-${randomUUID()}`);
     const store = new KeyStore({ redis, keys, sealingKey: Buffer.alloc(32) });
     await store.claim(claim, wanted);
-    await store.answer(claim, { ...answer, body: 'x'.repeat(600_000) });
+    await store.answer(claim, { ...answer, body: 'x'.repeat(50_000) });
     expect(await store.claim(claim, wanted)).toEqual({ outcome: 'claimed', seed: wanted.seed, used: true });
+  });
+
+  it('is charged to the tenant, and refused where it has no room', async () => {
+    const keys = redisKeys(`keys-${randomUUID()}`);
+    const store = new KeyStore({ redis, keys, sealingKey: Buffer.alloc(32) });
+    await redis.hset(keys.stored('default'), 'limit', 60_000);
+    const large = { ...answer, body: 'x'.repeat(40_000) };
+    const outcomes: string[] = [];
+    for (let at = 0; at < 2; at++) {
+      const each = { ...claim, key: `key-${at}` };
+      const { outcome } = await store.claim(each, wanted);
+      if (outcome === 'claimed') await store.answer(each, large);
+      outcomes.push(outcome);
+    }
+    expect(outcomes).toEqual(['claimed', 'full']);
+    const account = await redis.hgetall(keys.stored('default'));
+    const due = Object.entries(account).find(([field]) => field.startsWith('due:'));
+    expect(due?.[1]).toBe(account.bytes);
   });
 
   it('is not changed by a try that another has taken over from', async () => {

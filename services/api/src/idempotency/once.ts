@@ -45,6 +45,11 @@ export async function once(options: OnceOptions): Promise<void> {
       throw new SlipwayError('idempotency_key_in_progress', undefined, {
         retryAfter: Math.max(1, Math.min(Math.ceil(reply.leftMs / 1_000), retryAfterAtMost)),
       });
+    case 'full':
+      throw new SlipwayError(
+        'stored_quota_exceeded',
+        `The records of ${tenant} take ${reply.used} bytes, and leave no room for one of the Idempotency-Key.`,
+      );
     case 'answered':
       return replay(res, reply.answer);
     case 'claimed': {

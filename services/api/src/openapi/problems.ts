@@ -26,6 +26,7 @@ const ofBodies = ['media_type_unsupported', 'body_incomplete', 'body_too_large',
 const ofKeys = [
   'idempotency_key_invalid',
   'idempotency_key_reused',
+  'stored_quota_exceeded',
   'idempotency_key_in_progress',
   'secret_unreadable',
 ] as const;

@@ -322,6 +322,12 @@ settle = function(job, from, to)
   redis.call('HDEL', job.key, 'retry_at', 'parked', 'shares')
   redis.call('ZREM', undispatched, job.id)
   redis.call('PEXPIRE', base .. 'log:' .. job.id, 300000)
+  local log_bytes = get(job, 'log_bytes')
+  if log_bytes then
+    redis.call('HDEL', job.key, 'log_bytes')
+    redis.call('HINCRBY', job.key, 'stored', '-' .. log_bytes)
+    release_later(tenant, tonumber(log_bytes), 300000)
+  end
   local flight = flight_of(job)
   if redis.call('HGET', flight, 'job') == job.id then redis.call('DEL', flight) end
   if batch and to == 'failed' then

@@ -1,0 +1,24 @@
+const cutMark = '…';
+
+/** A text that has no more than so many bytes as JSON, cut between characters; half characters are replaced. */
+export function cutText(given: string, maxBytes: number): string {
+  // No character takes more than six bytes as JSON, nor three for each code unit otherwise.
+  if (given.length * 6 + 2 <= maxBytes) return wellFormed(given);
+  const text = wellFormed(given.slice(0, maxBytes + 1));
+  if (given.length <= maxBytes && jsonBytes(text) <= maxBytes) return text;
+  let [low, high] = [0, Math.min(text.length, maxBytes)];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (jsonBytes(text.slice(0, middle) + cutMark) <= maxBytes) low = middle;
+    else high = middle - 1;
+  }
+  return text.slice(0, low).replace(halfPair, '') + cutMark;
+}
+
+/** Bytes of a value as JSON. */
+export const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+
+/** The first half of a character of two code units, at the end. */
+const halfPair = /[\ud800-\udbff]$/;
+
+const wellFormed = (text: string) => Buffer.from(text).toString();

@@ -1,0 +1,1 @@
+export { cutText, jsonBytes } from './cut.js';
