@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Built, Door, IsolationArena } from './arena.js';
+import { startGit } from './git.js';
 
 /** What an attack has found. All must be 0. */
 export interface Findings {
@@ -185,6 +186,48 @@ const contexts: Attack = {
   },
 };
 
+/**
+ * BuildKit finds what it has fetched from git by the commit alone. One tenant fetches a repository with credentials in the URL, or keeps `.git`, whose
+ * settings name the repository; another tenant then names the same commit of another repository.
+ */
+const gitSources: Attack = {
+  name: 'git-sources',
+  async run({ arena, door }) {
+    const [victim, attacker] = [await arena.tenant(), await arena.tenant()];
+    const shared = unique('shared');
+    const [hidden, evil, good] = [
+      await startGit(unique('hidden')),
+      await startGit(shared),
+      await startGit(shared),
+    ];
+    try {
+      const add = ({ host, path, commit }: typeof evil, more = '', user = '') =>
+        `ADD ${more} git://${user}${host}${path}#${commit} /source\n`;
+      const withPassword = await arena.build({
+        tenant: victim,
+        steps: add(hidden, '', 'user:password@'),
+        door,
+      });
+      await hidden.stop();
+      const stolen = await arena.build({ tenant: attacker, steps: add(hidden), door });
+      const keep = '--keep-git-dir=true';
+      const bait = await arena.build({ tenant: attacker, steps: add(evil, keep), door });
+      const own = await arena.build({ tenant: arena.operator, steps: add(good, keep), door });
+      const plain = await arena.build({ tenant: attacker, steps: add(good), door });
+      return {
+        leaks: count(holds(stolen, hidden.content)),
+        poisoned: count(holds(own, evil.host)),
+        unproved: count(
+          ...[withPassword, bait].map(({ code }) => code !== 'source_not_allowed'),
+          ...[lacks(own, good.host), lacks(plain, good.content), good.commit !== evil.commit],
+        ),
+      };
+    } finally {
+      await Promise.all([hidden, evil, good].map((server) => server.stop()));
+    }
+  },
+};
+
 /** Every way by which tenants may reach each other on one BuildKit daemon. */
 export const attacks: readonly Attack[] = [
   secretLayer,
@@ -194,6 +237,7 @@ export const attacks: readonly Attack[] = [
   proxy,
   fetchSecrets,
   contexts,
+  gitSources,
 ];
 
 /** What a later build of `default` may find of an earlier one on buildah, which builds for `default` alone. */

@@ -41,6 +41,7 @@ async function onEngine(engine: EngineName, list: readonly Attack[], chaos: Chao
   const random = seededRandom(String(chaos.seed));
   const wanted = list.filter(({ name }) => chaos.attacks?.includes(name) ?? true);
   const total = { leaks: 0, poisoned: 0, stale: 0, unproved: 0 };
+  if (wanted.length === 0) return { ...total, accepted: 0, lost: 0 };
   const stack = await startStack({ engine, builders: 1, workers: 2 });
   try {
     const arena = await openArena(stack);

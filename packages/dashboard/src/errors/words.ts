@@ -75,6 +75,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   image_invalid: {"title":"The image reference is not valid","remedy":"Use registry/repository:tag as in the OCI grammar."},
   source_invalid: {"title":"The builder refused the source","remedy":"Read the log and correct the source."},
   base_image_invalid: {"title":"The Dockerfile names something that is no image of a registry","remedy":"In FROM, COPY --from and RUN --mount=from, name a stage or an image such as registry.example/app:1."},
+  source_not_allowed: {"title":"The Dockerfile fetches a source that BuildKit would share with other tenants","remedy":"In ADD, leave out credentials and --keep-git-dir. Clone in a RUN step with a build secret, or name the repository as the git source of the job."},
   frontend_not_allowed: {"title":"The Dockerfile asks for foreign frontend code","remedy":"Remove the `# syntax=` line or have the frontend allowlisted."},
   secrets_invalid: {"title":"The sealed build secrets cannot be opened","remedy":"Fetch the public key of the builder (GET /publickey) and seal them again."},
   secrets_key_unknown: {"title":"The build secrets are sealed for a key that the builder does not have","remedy":"Fetch the public key of the builder (GET /publickey) and seal them again."},

@@ -312,6 +312,11 @@ const errorTable = {
     'The Dockerfile names something that is no image of a registry',
     'In FROM, COPY --from and RUN --mount=from, name a stage or an image such as registry.example/app:1.',
   ),
+  source_not_allowed: user(
+    422,
+    'The Dockerfile fetches a source that BuildKit would share with other tenants',
+    'In ADD, leave out credentials and --keep-git-dir. Clone in a RUN step with a build secret, or name the repository as the git source of the job.',
+  ),
   frontend_not_allowed: user(
     422,
     'The Dockerfile asks for foreign frontend code',

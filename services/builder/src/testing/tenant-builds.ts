@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { findTool } from '@slipway/local';
-import { cacheNamespaceArg, sandboxHostnameArg } from '@slipway/shared/contracts';
+import { cacheNamespaceArg, defaultTenantName, sandboxHostnameArg } from '@slipway/shared/contracts';
 import { generateKeyPair, SecretBytes, sealSecrets } from '@slipway/shared/sealing';
 import { expect } from 'vitest';
 import { busyboxBase } from './build-request.js';
@@ -29,6 +29,10 @@ interface TenantImage {
 
 export interface TenantBuilds {
   build(build: TenantBuild): Promise<TenantImage>;
+  /** Builds what must fail. Returns the code and the message of the failure. */
+  failure(
+    build: TenantBuild,
+  ): Promise<{ readonly code: string | undefined; readonly error: string | undefined }>;
   stop(): Promise<void>;
 }
 
@@ -37,7 +41,7 @@ const maxLayerBytes = 64 * 1024;
 
 /** What the worker adds to the build arguments of a tenant. The worker takes a keyed hash for the host name. */
 const tenantArguments = (tenant: string) => ({
-  [cacheNamespaceArg]: tenant,
+  ...(tenant !== defaultTenantName && { [cacheNamespaceArg]: tenant }),
   [sandboxHostnameArg]: hash('sha256', tenant).slice(0, 32),
 });
 
@@ -46,20 +50,23 @@ export async function startTenantBuilds(name: EngineName): Promise<TenantBuilds>
   const pair = generateKeyPair();
   const services = await servicesOn(name);
   const service = await services.start({ BUILD_SECRETS_PRIVATE_KEY: pair.privateKey.reveal() });
+  const send = async ({ tenant, steps, secrets, args = {} }: TenantBuild) => {
+    const image = `${services.registry}/tenants-${randomBytes(6).toString('hex')}:1`;
+    const values = Object.entries(secrets ?? {}).map(
+      ([id, value]) => [id, new SecretBytes(Buffer.from(value))] as const,
+    );
+    const sealed = sealSecrets({ publicKey: pair.publicKey, secrets: new Map(values) });
+    const body = payloadOf({
+      image,
+      config: { buildArgs: { ...args, ...tenantArguments(tenant) } },
+      files: { Dockerfile: `${busyboxBase}${steps}`, busybox: readFileSync(findTool('busybox') ?? '') },
+      entries: secrets ? [{ path: 'com.openfaas.secrets', content: sealed }] : [],
+    });
+    return { image, result: await resultOf(await postBuild({ url: service.url, body })) };
+  };
   return {
-    async build({ tenant, steps, secrets, args = {} }) {
-      const image = `${services.registry}/tenants-${randomBytes(6).toString('hex')}:1`;
-      const values = Object.entries(secrets ?? {}).map(
-        ([id, value]) => [id, new SecretBytes(Buffer.from(value))] as const,
-      );
-      const sealed = sealSecrets({ publicKey: pair.publicKey, secrets: new Map(values) });
-      const body = payloadOf({
-        image,
-        config: { buildArgs: { ...args, ...tenantArguments(tenant) } },
-        files: { Dockerfile: `${busyboxBase}${steps}`, busybox: readFileSync(findTool('busybox') ?? '') },
-        entries: secrets ? [{ path: 'com.openfaas.secrets', content: sealed }] : [],
-      });
-      const result = await resultOf(await postBuild({ url: service.url, body }));
+    async build(wanted) {
+      const { image, result } = await send(wanted);
       expect(result, result.log?.join('\n')).toMatchObject({ status: 'success' });
       const log = result.log ?? [];
       const objects = await objectsOf(image);
@@ -71,6 +78,11 @@ export async function startTenantBuilds(name: EngineName): Promise<TenantBuilds>
           .map(({ content }) => content.toString('latin1').replaceAll('\0', ''))
           .join('\n'),
       };
+    },
+    async failure(wanted) {
+      const { result } = await send(wanted);
+      expect(result.status).toBe('failed');
+      return { code: result.code, error: result.error };
     },
     stop: () => services.stop(),
   };

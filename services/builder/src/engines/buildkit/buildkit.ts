@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SlipwayError } from '@slipway/shared/errors';
 import { epochOf } from '../../builds/epoch.js';
@@ -12,6 +12,7 @@ import { FailureText } from '../failure-text.js';
 import { insecureRegistry, isListed, isLoopback, registryOf } from '../insecure.js';
 import { foreignPlatforms } from '../platform.js';
 import { BuildkitProgress } from './progress.js';
+import { sourceDenied, sourcePolicyOf } from './source-policy.js';
 import { isRecentEnough, minimumVersion } from './version.js';
 
 interface BuildkitOptions {
@@ -86,6 +87,7 @@ export class BuildkitEngine implements BuildEngine {
         'This builder has no BUILDER_SBOM_SCANNER to make an SBOM with.',
       );
     const metadataFile = join(request.scratchDir, 'metadata.json');
+    const policyFile = await writePolicy(request);
     const said = new FailureText({ prefix: 'error: ' });
     const printed = new FailureText({ prefix: '' });
     const progress = new BuildkitProgress({ onLog, onOutput: (line) => printed.add(line) });
@@ -100,7 +102,7 @@ export class BuildkitEngine implements BuildEngine {
     try {
       for (const secret of request.secrets.values()) files.add(secret.reveal());
       exit = await this.#spawn({
-        args: buildArguments({ request, metadataFile, isInsecure, sbomScanner }),
+        args: buildArguments({ request, metadataFile, policyFile, isInsecure, sbomScanner }),
         descriptors: files.descriptors,
         signal,
         onStderr: (chunk) => events.push(chunk),
@@ -148,17 +150,19 @@ export class BuildkitEngine implements BuildEngine {
 interface ArgumentsOptions {
   readonly request: BuildRequest;
   readonly metadataFile: string;
+  readonly policyFile: string | undefined;
   readonly isInsecure: boolean;
   readonly sbomScanner: string | undefined;
 }
 
 /** Values stand behind `key=` inside one argument each, so that none can be taken for an option. */
-function buildArguments({ request, metadataFile, isInsecure, sbomScanner }: ArgumentsOptions): string[] {
+function buildArguments(options: ArgumentsOptions): string[] {
+  const { request, metadataFile, policyFile, isInsecure, sbomScanner } = options;
   const { contextDir, image, buildArgs, platforms, push, secrets, attestations } = request;
-  const options = Object.entries(buildArgs).map(([key, value]) => `build-arg:${key}=${value}`);
-  if (platforms.length > 0) options.push(`platform=${platforms.join(',')}`);
-  if (attestations.provenance) options.push('attest:provenance=mode=min');
-  if (attestations.sbom) options.push(`attest:sbom=generator=${sbomScanner}`);
+  const frontend = Object.entries(buildArgs).map(([key, value]) => `build-arg:${key}=${value}`);
+  if (platforms.length > 0) frontend.push(`platform=${platforms.join(',')}`);
+  if (attestations.provenance) frontend.push('attest:provenance=mode=min');
+  if (attestations.sbom) frontend.push(`attest:sbom=generator=${sbomScanner}`);
   // The files of buildctl's own descriptors: read as often as steps ask for them, in one place that nobody else has.
   const mounts = [...secrets.keys()].map((name, index) => `id=${name},src=/proc/self/fd/${3 + index}`);
   const output = [
@@ -173,12 +177,22 @@ function buildArguments({ request, metadataFile, isInsecure, sbomScanner }: Argu
     '--frontend=dockerfile.v0',
     `--local=context=${contextDir}`,
     `--local=dockerfile=${contextDir}`,
-    ...options.map((option) => `--opt=${option}`),
+    ...frontend.map((option) => `--opt=${option}`),
     ...mounts.map((mount) => `--secret=${mount}`),
     `--output=${output.join(',')}`,
     `--metadata-file=${metadataFile}`,
+    ...(policyFile === undefined ? [] : [`--source-policy-file=${policyFile}`]),
     '--progress=rawjson',
   ];
+}
+
+/** Writes the source policy of a build, where it has one. Returns the path of the file. */
+async function writePolicy({ buildArgs, scratchDir }: BuildRequest): Promise<string | undefined> {
+  const policy = sourcePolicyOf(buildArgs);
+  if (policy === undefined) return undefined;
+  const file = join(scratchDir, 'source-policy.json');
+  await writeFile(file, policy);
+  return file;
 }
 
 interface FailureOptions {
@@ -190,6 +204,8 @@ interface FailureOptions {
 
 function failure({ exit, said, printed, request }: FailureOptions): SlipwayError {
   if (exit.signal !== null) return new SlipwayError('builder_lost', `buildctl was ended by ${exit.signal}.`);
+  const denied = sourceDenied(said.message());
+  if (denied) return denied;
   return engineError({
     message: said.message(),
     stage: 'build',
