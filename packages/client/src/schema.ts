@@ -10365,7 +10365,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */

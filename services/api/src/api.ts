@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { Secret } from '@slipway/shared/config';
 import { SlipwayError } from '@slipway/shared/errors';
+import { UnverifiedPayloads } from '@slipway/shared/function-builder';
 import { FunctionStore } from '@slipway/shared/functions';
 import {
   healthRouter,
@@ -93,7 +94,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
       }),
     );
   const redis = connect('main', 'request');
-  const blobs = await openBlobStore(config.blobStore);
+  const blobs = await openBlobStore(config.blobStore, { minFreeBytes: config.minFreeDiskBytes });
   const claims = new SourceUses({ redis, keys });
   const owners = new SourceOwners({ redis, keys });
   const sources = createSourceStore({ blobs, limits: sourceLimits(config), claims });
@@ -205,6 +206,11 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     payloadSecrets,
     directory,
     maxPayloadBytes: config.maxSourceBytes,
+    unverified: new UnverifiedPayloads({
+      totalBytes: config.unverifiedPayloadBytes,
+      maxPayloadBytes: config.maxSourceBytes,
+      now: () => performance.now(),
+    }),
     cancelOnDisconnect: config.cancelOnDisconnect,
     closing: closing.signal,
     dispatch,
@@ -264,6 +270,8 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
       redis_prefix: config.redisPrefix,
       blob_store: config.blobStore,
       max_source_bytes: config.maxSourceBytes,
+      unverified_payload_bytes: config.unverifiedPayloadBytes,
+      min_free_disk_bytes: config.minFreeDiskBytes,
       max_source_files: config.maxSourceFiles,
       max_queued_jobs: config.maxQueuedJobs,
       tenant_stored_bytes: config.tenantStoredBytes,

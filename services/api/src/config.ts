@@ -12,10 +12,11 @@ import {
   type Secret,
 } from '@slipway/shared/config';
 import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
+import { type PayloadBounds, payloadBounds } from '@slipway/shared/function-builder';
 import { type GitConfig, gitConfig } from './git/config.js';
 import { parseOrigins } from './http/cors.js';
 
-export interface ApiConfig extends CommonConfig, RedisConfig, PayloadSecrets {
+export interface ApiConfig extends CommonConfig, RedisConfig, PayloadSecrets, PayloadBounds {
   readonly blobStore: string;
   /** Whether a client of `POST /build` that goes away takes its build with it. */
   readonly cancelOnDisconnect: boolean;
@@ -23,7 +24,6 @@ export interface ApiConfig extends CommonConfig, RedisConfig, PayloadSecrets {
   readonly apiToken: Secret | undefined;
   /** Where further tenants are written down; undefined when the API alone knows them. */
   readonly tenantsFile: string | undefined;
-  readonly maxSourceBytes: number;
   readonly maxSourceFiles: number;
   readonly maxQueuedJobs: number;
   /** Bytes of Redis that each tenant may have whose settings do not say. */
@@ -54,7 +54,7 @@ export function loadConfig(env: Env): ApiConfig {
     cancelOnDisconnect: fields.oneOf('BUILD_ON_DISCONNECT', ['cancel', 'continue'], 'cancel') === 'cancel',
     apiToken: fields.optionalSecret('API_TOKEN'),
     tenantsFile: fields.optional('TENANTS_FILE'),
-    maxSourceBytes: fields.int('MAX_SOURCE_BYTES', { default: 512 * mebibyte, min: 1 }),
+    ...payloadBounds(fields, { maxSourceBytes: 512 * mebibyte, min: 1 }),
     maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
     egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),
     publicUrl: publicUrl(fields),

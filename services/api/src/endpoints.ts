@@ -27,7 +27,7 @@ import { type WebhookEndpointsDeps, webhookEndpoints } from './webhooks/endpoint
 
 type BuildDeps = Pick<
   FunctionBuilderDeps,
-  'signers' | 'requestRate' | 'maxPayloadBytes' | 'ahead' | 'cancelOnDisconnect' | 'closing'
+  'signers' | 'requestRate' | 'maxPayloadBytes' | 'unverified' | 'ahead' | 'cancelOnDisconnect' | 'closing'
 >;
 
 export interface EndpointDeps

@@ -1,3 +1,5 @@
+import { DiskFloor, diskSpace } from '@slipway/shared/blobs';
+import { UnverifiedPayloads } from '@slipway/shared/function-builder';
 import { metricsServer } from '@slipway/shared/http';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
@@ -74,6 +76,16 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
     keyRing: config.keyRing,
     reproducible: config.reproducible,
     limits: config,
+    unverified: new UnverifiedPayloads({
+      totalBytes: config.unverifiedPayloadBytes,
+      maxPayloadBytes: config.maxSourceBytes,
+      now,
+    }),
+    floor: new DiskFloor({
+      minFreeBytes: config.minFreeDiskBytes,
+      space: () => diskSpace(config.workDir),
+      now,
+    }),
     allowedFrontends: config.allowedFrontends,
     buildTimeoutMs: config.buildTimeoutMs,
     heartbeatMs: deps.heartbeatMs,
@@ -109,6 +121,8 @@ function settings(config: BuilderServiceConfig, engine: string): Record<string, 
     docker_config: config.dockerConfig,
     build_timeout_ms: config.buildTimeoutMs,
     max_source_bytes: config.maxSourceBytes,
+    unverified_payload_bytes: config.unverifiedPayloadBytes,
+    min_free_disk_bytes: config.minFreeDiskBytes,
     max_source_files: config.maxSourceFiles,
     allowed_frontends: config.allowedFrontends,
     work_dir: config.workDir,

@@ -10,10 +10,11 @@ import {
   type Secret,
 } from '@slipway/shared/config';
 import { parseImageReference } from '@slipway/shared/contracts';
+import { type PayloadBounds, payloadBounds } from '@slipway/shared/function-builder';
 import { withChartNames } from './chart-names.js';
 import { KeyRing } from './secrets/key-ring.js';
 
-export interface BuilderServiceConfig extends CommonConfig {
+export interface BuilderServiceConfig extends CommonConfig, PayloadBounds {
   readonly engine: 'auto' | 'buildkit' | 'buildah';
   readonly buildkitHost: string;
   /** Where buildah keeps images and containers; undefined means its own default. */
@@ -37,7 +38,6 @@ export interface BuilderServiceConfig extends CommonConfig {
   /** The folder that holds the `config.json` of registry credentials. */
   readonly dockerConfig: string;
   readonly buildTimeoutMs: number;
-  readonly maxSourceBytes: number;
   readonly maxSourceFiles: number;
   /** Image references. */
   readonly allowedFrontends: readonly string[];
@@ -73,7 +73,7 @@ function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
     insecureRegistries: fields.parsed('INSECURE_REGISTRIES', registries, ' ') ?? [],
     dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),
     buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { default: 30 * 60 * 1000, min: 1 }),
-    maxSourceBytes: fields.int('MAX_SOURCE_BYTES', { default: 1024 * 1024 * 1024, min: 1024 }),
+    ...payloadBounds(fields, { maxSourceBytes: 1024 * 1024 * 1024, min: 1024 }),
     maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
     allowedFrontends: fields.parsed('ALLOWED_FRONTENDS', frontends, ' ') ?? [],
     workDir: fields.string('WORK_DIR', join(tmpdir(), 'slipway-builder')),

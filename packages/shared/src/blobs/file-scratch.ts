@@ -2,6 +2,7 @@ import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { infrastructureFault } from '../errors/index.js';
 import type { Scratch } from './blob-store.js';
+import type { DiskFloor } from './disk-floor.js';
 
 interface FileScratchOptions {
   readonly handle: FileHandle;
@@ -9,6 +10,7 @@ interface FileScratchOptions {
   readonly path: string;
   /** The store's folder, on the same file system. */
   readonly root: string;
+  readonly floor?: DiskFloor | undefined;
 }
 
 /** A temporary file that becomes a blob by rename. */
@@ -16,13 +18,15 @@ export class FileScratch implements Scratch {
   readonly #handle: FileHandle;
   readonly #path: string;
   readonly #root: string;
+  readonly #floor: DiskFloor | undefined;
   #bytes = 0;
   #ended = false;
 
-  constructor({ handle, path, root }: FileScratchOptions) {
+  constructor({ handle, path, root, floor }: FileScratchOptions) {
     this.#handle = handle;
     this.#path = path;
     this.#root = root;
+    this.#floor = floor;
   }
 
   get bytes(): number {
@@ -30,6 +34,7 @@ export class FileScratch implements Scratch {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
+    await this.#floor?.check(this.#bytes + chunk.length);
     for (let done = 0; done < chunk.length; ) {
       const { bytesWritten } = await coded(
         this.#handle.write(chunk, done, chunk.length - done, this.#bytes + done),

@@ -2,6 +2,7 @@ import { type FileHandle, mkdir, open, opendir, readdir, rm, stat } from 'node:f
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { type BlobHandle, type BlobStore, checkKey, type Scratch } from './blob-store.js';
+import type { DiskFloor } from './disk-floor.js';
 import { coded, FileScratch, readFully } from './file-scratch.js';
 import { FolderSyncs } from './folder-syncs.js';
 import { temporaryName, writerIsGone } from './temporary-names.js';
@@ -9,11 +10,17 @@ import { temporaryName, writerIsGone } from './temporary-names.js';
 const day = 24 * 60 * 60 * 1000;
 const listedAtOnce = 1_000;
 
+interface FileStoreOptions {
+  readonly directory: string;
+  /** Refuses large writes when the disk is nearly full. */
+  readonly floor?: DiskFloor | undefined;
+}
+
 /**
  * Blobs as files below one folder, the key being the path. Writers fill a file in `.tmp`, on the same file system,
  * fsync it, rename it to its key, and fsync the folder. Several processes may share the folder.
  */
-export async function openFileBlobStore({ directory }: { directory: string }): Promise<BlobStore> {
+export async function openFileBlobStore({ directory, floor }: FileStoreOptions): Promise<BlobStore> {
   const root = resolve(directory);
   const temporary = join(root, '.tmp');
   const syncs = new FolderSyncs();
@@ -27,7 +34,7 @@ export async function openFileBlobStore({ directory }: { directory: string }): P
   const scratch = async (): Promise<FileScratch> => {
     const path = join(temporary, temporaryName());
     const handle = await coded(open(path, 'wx+', 0o644));
-    return new FileScratch({ handle, path, root });
+    return new FileScratch({ handle, path, root, floor });
   };
 
   const adopt: BlobStore['adopt'] = async (blobs) => {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { BlobStore } from './blob-store.js';
+import { DiskFloor, diskSpace } from './disk-floor.js';
 import { openFileBlobStore } from './file-store.js';
 
 /**
@@ -11,9 +12,12 @@ export function blobStoreUrl(raw: string): string {
   return raw;
 }
 
-/** Opens the blob store that `url` names, making its folder where it is missing. */
-export async function openBlobStore(url: string): Promise<BlobStore> {
-  return openFileBlobStore({ directory: folderOf(url) });
+/** Opens the blob store that `url` names, making its folder where it is missing. Of its disk `minFreeBytes` stay free, see `DiskFloor`. */
+export async function openBlobStore(url: string, { minFreeBytes = 0 } = {}): Promise<BlobStore> {
+  const directory = folderOf(url);
+  const space = () => diskSpace(directory);
+  const floor = new DiskFloor({ minFreeBytes, space, now: () => performance.now() });
+  return openFileBlobStore({ directory, floor });
 }
 
 function folderOf(raw: string): string {

@@ -1,2 +1,5 @@
 export { type Answer, BufferedAnswer, StreamedAnswer } from './answers.js';
 export { type BuildConfig, parseBuildConfig } from './build-config.js';
+export { type PayloadBounds, payloadBounds } from './payload-bounds.js';
+export { unverifiedBody } from './unverified-body.js';
+export { type Arrival, UnverifiedPayloads } from './unverified-payloads.js';

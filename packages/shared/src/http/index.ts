@@ -1,3 +1,4 @@
+export { clientAddress, clientNetwork } from './client-address.js';
 export { healthRouter } from './health.js';
 export { metricsServer } from './metrics.js';
 export { notFoundHandler, problemHandler, refuseWhileDraining, sendProblem } from './problems.js';

@@ -13,9 +13,16 @@ export function formatSignature(hmac: Hmac): string {
   return `sha256=${hmac.digest('hex')}`;
 }
 
+const signaturePattern = /^sha256=([0-9a-f]{64})$/i;
+
+/** Whether a header has the form of a signature. */
+export function isSignature(header: string): boolean {
+  return signaturePattern.test(header);
+}
+
 /** Compares in constant time. False too for a header that is missing or not of the form `sha256=<64 hex digits>`. */
 export function signatureMatches(header: string | undefined, hmac: Hmac): boolean {
   const actual = hmac.digest();
-  const hex = /^sha256=([0-9a-f]{64})$/i.exec(header ?? '')?.[1];
+  const hex = signaturePattern.exec(header ?? '')?.[1];
   return hex !== undefined && timingSafeEqual(Buffer.from(hex, 'hex'), actual);
 }

@@ -1,5 +1,5 @@
+import { clientAddress, clientNetwork } from '@slipway/shared/http';
 import type { RequestHandler, Response } from 'express';
-import { clientAddress, clientNetwork } from '../http/client-address.js';
 import type { Endpoint } from '../http/operation.js';
 import { requestIdOf } from '../http/request-id.js';
 import { Tally } from '../limits/tally.js';

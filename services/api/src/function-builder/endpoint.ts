@@ -6,6 +6,7 @@ import {
   parseBuildConfig,
   StreamedAnswer,
 } from '@slipway/shared/function-builder';
+import { clientNetwork } from '@slipway/shared/http';
 import { signatureHeader } from '@slipway/shared/signing';
 import type { Request, Response } from 'express';
 import { closedSignal, lingerThenClose } from '../http/connection.js';
@@ -72,6 +73,7 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
       errors: [
         'signature_missing',
         'signature_invalid',
+        'too_many_failures',
         'request_invalid',
         'json_invalid',
         'json_too_complex',
@@ -102,7 +104,13 @@ async function receive(req: Request, res: Response, deps: FunctionBuilderDeps): 
     if (deps.stopping.aborted) throw new SlipwayError('draining');
     const signature = req.get(signatureHeader);
     if (signature === undefined) throw new SlipwayError('signature_missing');
-    return await receivePayload({ ...deps, request: req, signature, signal: closedSignal(res) });
+    return await receivePayload({
+      ...deps,
+      request: req,
+      signature,
+      network: clientNetwork(req),
+      signal: closedSignal(res),
+    });
   } catch (error) {
     if (!req.complete) lingerThenClose(req, res);
     throw error;

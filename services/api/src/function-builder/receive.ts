@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { BlobStore, Scratch } from '@slipway/shared/blobs';
 import { SlipwayError } from '@slipway/shared/errors';
+import { type UnverifiedPayloads, unverifiedBody } from '@slipway/shared/function-builder';
+import { isSignature } from '@slipway/shared/signing';
 import type { SourceRoom, SourceStore } from '@slipway/shared/source';
 import { type OwnershipDeps, takeOwn } from '../sources/ownership.js';
 import type { Account } from '../tenants/account.js';
@@ -14,12 +16,15 @@ export interface ReceiveDeps {
   /** All who may sign payloads, with the secrets they sign with. */
   readonly signers: () => Promise<readonly PayloadSigner[]>;
   readonly maxPayloadBytes: number;
+  readonly unverified: UnverifiedPayloads;
 }
 
 interface ReceiveOptions extends ReceiveDeps {
   readonly request: IncomingMessage;
   /** The value of X-Build-Signature. */
   readonly signature: string;
+  /** Where the request comes from; see `clientNetwork`. */
+  readonly network: string;
   readonly signal: AbortSignal;
 }
 
@@ -34,17 +39,16 @@ export interface ReceivedPayload {
 const pieceBytes = 256 * 1024;
 
 /**
- * Receives the body of a `POST /build`, in constant memory. Nothing of it is looked at, or kept, before its signature has been
- * found right. Rejects with `signature_invalid`, `body_too_large`, `body_incomplete`, or what the source store refuses.
+ * Receives the body of a `POST /build`, in constant memory and in the room for payloads that are not verified. Nothing of it is looked at, or kept, before its
+ * signature has been found right. Rejects with `signature_invalid`, `too_many_failures` when the network has sent many of those, `body_too_large`,
+ * `body_incomplete`, `body_too_slow`, or what the source store refuses.
  */
 export async function receivePayload(options: ReceiveOptions): Promise<ReceivedPayload> {
-  const { blobs, sources, signers, signature, signal } = options;
+  const { blobs, sources, signature, signal } = options;
+  if (!isSignature(signature)) throw new SlipwayError('signature_invalid');
   const scratch = await blobs.scratch();
   try {
-    const signatures = new Signatures(await signers());
-    await spool(options, scratch, signatures);
-    const tenant = signatures.signer(signature);
-    if (!tenant) throw new SlipwayError('signature_invalid');
+    const tenant = await spoolVerified(options, scratch);
     const ingest = (room: SourceRoom) => sources.ingestPayload(readBack(scratch), { signal, room });
     const { digest, config, secrets } = await takeOwn(tenant, options, ingest, signal);
     return { tenant, digest, config, secrets };
@@ -53,27 +57,28 @@ export async function receivePayload(options: ReceiveOptions): Promise<ReceivedP
   }
 }
 
-async function spool(
-  { request, maxPayloadBytes, signal }: ReceiveOptions,
-  scratch: Scratch,
-  signatures: Signatures,
-): Promise<void> {
-  const tooLarge = () =>
-    new SlipwayError('body_too_large', `The body is larger than ${maxPayloadBytes} bytes.`);
-  if (Number(request.headers['content-length'] ?? 0) > maxPayloadBytes) throw tooLarge();
+async function spoolVerified(options: ReceiveOptions, scratch: Scratch): Promise<Account> {
+  const { unverified, request, network, signature, signers, maxPayloadBytes, signal } = options;
+  const arrival = unverified.begin({ network, signal });
+  let verdict: 'right' | 'wrong' | undefined;
   try {
-    // A request that is refused early stays open, so that its answer can still be read.
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-      signal.throwIfAborted();
-      if (scratch.bytes + chunk.length > maxPayloadBytes) throw tooLarge();
+    const signatures = new Signatures(await signers());
+    for await (const chunk of unverifiedBody({ request, arrival, maxBytes: maxPayloadBytes })) {
       signatures.update(chunk);
       await scratch.write(chunk);
     }
-  } catch (error) {
-    if (error instanceof SlipwayError || request.complete) throw error;
-    throw new SlipwayError('body_incomplete', undefined, { cause: error });
+    const tenant = signatures.signer(signature);
+    verdict = tenant ? 'right' : 'wrong';
+    if (tenant) return tenant;
+    const retryAfter = unverified.retryAfter(network);
+    if (retryAfter > 0) throw new SlipwayError('too_many_failures', tooMany, { retryAfter });
+    throw new SlipwayError('signature_invalid');
+  } finally {
+    arrival.end(verdict);
   }
 }
+
+const tooMany = 'The signature is wrong, as many from this network were in the last minute.';
 
 async function* readBack(scratch: Scratch): AsyncGenerator<Buffer> {
   const piece = Buffer.allocUnsafe(pieceBytes);

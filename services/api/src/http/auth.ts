@@ -1,11 +1,11 @@
 import type { Scope } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
+import { clientNetwork } from '@slipway/shared/http';
 import type { RequestHandler, Response } from 'express';
 import type { FailedTokens } from '../limits/failed-tokens.js';
 import type { Account } from '../tenants/account.js';
 import type { Directory, Principal } from '../tenants/directory.js';
 import { watchToken } from '../tenants/watch-token.js';
-import { clientNetwork } from './client-address.js';
 
 interface TokenDeps {
   readonly directory: Pick<Directory, 'principal' | 'onChange'>;

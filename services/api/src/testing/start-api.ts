@@ -57,6 +57,8 @@ export async function startApi(
     apiToken: new Secret('token'),
     tenantsFile: undefined,
     maxSourceBytes: 4 * 1024 * 1024,
+    unverifiedPayloadBytes: 4 * (changes.maxSourceBytes ?? 4 * 1024 * 1024),
+    minFreeDiskBytes: 0,
     maxSourceFiles: 100,
     maxQueuedJobs: 100,
     tenantStoredBytes: 1024 * 1024 * 1024,

@@ -1,8 +1,13 @@
 import { readFile, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import type { DiskFloor } from '@slipway/shared/blobs';
 import type { Secret } from '@slipway/shared/config';
-import { type BuildConfig, parseBuildConfig } from '@slipway/shared/function-builder';
+import {
+  type BuildConfig,
+  parseBuildConfig,
+  type UnverifiedPayloads,
+} from '@slipway/shared/function-builder';
 import type { Tracing } from '@slipway/shared/tracing';
 import { checkFrontend } from '../frontend/allowlist.js';
 import { spoolVerified } from '../intake/spool.js';
@@ -13,7 +18,17 @@ export interface ReceiveLimits {
   readonly maxSourceFiles: number;
 }
 
-interface ReceiveOptions {
+/** Where payloads may take room. */
+export interface Intake {
+  readonly unverified: UnverifiedPayloads;
+  readonly floor: Pick<DiskFloor, 'check'>;
+}
+
+interface ReceiveOptions extends Intake {
+  /** Where the request comes from; see `clientNetwork`. */
+  readonly network: string;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
   readonly request: IncomingMessage;
   /** The value of X-Build-Signature. */
   readonly signature: string | undefined;
@@ -42,11 +57,11 @@ export interface ReceivedBuild {
 
 /** Receives a payload. Nothing of it is looked at before its signature has been found right. Rejects with a coded error. */
 export async function receiveBuild(options: ReceiveOptions): Promise<ReceivedBuild> {
-  const { request, signature, secrets, limits, folder, onBytes, modified, tracing } = options;
+  const { limits, folder, modified, tracing } = options;
   const file = join(folder, 'payload.tar');
   const contextDir = join(folder, 'context');
   const bytes = await tracing.span({ name: 'receive payload' }, () =>
-    spoolVerified({ request, file, signature, secrets, maxBytes: limits.maxSourceBytes, onBytes }),
+    spoolVerified({ ...options, file, maxBytes: limits.maxSourceBytes }),
   );
   const unpacked = await tracing.span({ name: 'unpack' }, () =>
     unpackPayload({

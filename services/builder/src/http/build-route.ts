@@ -3,12 +3,13 @@ import type { Secret } from '@slipway/shared/config';
 import { type BuilderResult, isolationHeader } from '@slipway/shared/contracts';
 import { errorRow, SlipwayError, toProblem } from '@slipway/shared/errors';
 import { type Answer, BufferedAnswer, StreamedAnswer } from '@slipway/shared/function-builder';
+import { clientNetwork } from '@slipway/shared/http';
 import type { Logger } from '@slipway/shared/logger';
 import { signatureHeader } from '@slipway/shared/signing';
 import { type TraceSpan, type Tracing, traceContextOf } from '@slipway/shared/tracing';
 import type { Request, RequestHandler, Response } from 'express';
 import { ContextTimes } from '../builds/epoch.js';
-import { type ReceivedBuild, type ReceiveLimits, receiveBuild } from '../builds/receive.js';
+import { type Intake, type ReceivedBuild, type ReceiveLimits, receiveBuild } from '../builds/receive.js';
 import { runBuild } from '../builds/run.js';
 import type { Slots } from '../builds/slots.js';
 import { stopSignal, timeLimit } from '../builds/stop-signals.js';
@@ -18,7 +19,7 @@ import type { BuildEngine } from '../engines/engine.js';
 import type { BuilderMetrics } from '../metrics.js';
 import type { KeyRing } from '../secrets/key-ring.js';
 
-export interface BuildRouteOptions {
+export interface BuildRouteOptions extends Intake {
   readonly engine: BuildEngine;
   readonly workDir: WorkDir;
   readonly slots: Slots;
@@ -148,12 +149,19 @@ async function handle(options: HandleOptions): Promise<void> {
 }
 
 function receive(
-  { req, signature, secrets, limits, metrics, tracing, times }: HandleOptions,
+  { req, res, signature, secrets, limits, metrics, tracing, times, unverified, floor }: HandleOptions,
   folder: string,
 ): Promise<ReceivedBuild> {
   const onBytes = (bytes: number) => metrics.receivedBytes.inc(bytes);
-  return receiveBuild({
+  const gone = new AbortController();
+  const onClose = () => gone.abort(new SlipwayError('canceled', 'The client went away.'));
+  res.once('close', onClose);
+  const received = receiveBuild({
     request: req,
+    network: clientNetwork(req),
+    signal: gone.signal,
+    unverified,
+    floor,
     signature,
     secrets,
     limits,
@@ -162,6 +170,7 @@ function receive(
     modified: times.next(),
     tracing,
   });
+  return received.finally(() => res.off('close', onClose));
 }
 
 interface EndOptions {

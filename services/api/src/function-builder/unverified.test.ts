@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, stat } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { Secret } from '@slipway/shared/config';
+import { JobStore } from '@slipway/shared/jobs';
+import { redisKeys } from '@slipway/shared/redis';
+import { formatSignature, payloadHmac } from '@slipway/shared/signing';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { archive } from '../testing/archive.js';
+import { type RunningApi, startApi } from '../testing/start-api.js';
+
+const mebibyte = 1024 * 1024;
+const maxSourceBytes = 4 * mebibyte;
+const budgetBytes = 3 * maxSourceBytes;
+let api: RunningApi;
+let redis: Redis;
+const open: Socket[] = [];
+
+beforeAll(async () => {
+  const trustedProxies = ['127.0.0.1'];
+  api = await startApi(inject('redisUrl'), {
+    ...{ maxSourceBytes, unverifiedPayloadBytes: budgetBytes, trustedProxies, maxQueuedJobs: 1_000 },
+  });
+  redis = new Redis(inject('redisUrl'));
+});
+afterEach(() => {
+  for (const socket of open.splice(0)) socket.destroy();
+});
+afterAll(async () => {
+  redis.disconnect();
+  await api.stop();
+});
+
+const wrong = `sha256=${'0'.repeat(64)}`;
+const payload = () =>
+  archive([
+    { path: 'com.openfaas.docker.config', text: JSON.stringify({ image: `r.example/a:${randomUUID()}` }) },
+    { path: 'context/Dockerfile', text: `FROM scratch\n# ${randomUUID()}\n` },
+  ]);
+const signed = (body: Buffer) => {
+  const hmac = payloadHmac(new Secret('payload'));
+  hmac.update(body);
+  return formatSignature(hmac);
+};
+
+async function send(body: Buffer, { network = '192.0.2.1', signature = signed(body) } = {}) {
+  const answer = await fetch(`${api.url}/build`, {
+    method: 'POST',
+    body: new Uint8Array(body),
+    headers: { 'x-forwarded-for': network, 'x-build-signature': signature, accept: 'application/x-ndjson' },
+  });
+  if (answer.status === 200) {
+    // The job exists.
+    await answer.body?.cancel();
+    return { status: answer.status, retryAfter: null, code: undefined };
+  }
+  const { code } = (await answer.json()) as { code: string };
+  return { status: answer.status, retryAfter: answer.headers.get('retry-after'), code };
+}
+
+/** Sends most of a payload whose signature is wrong, and no more. */
+async function begin(network: string, bytes = 3_900_000): Promise<Socket> {
+  const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+  open.push(socket);
+  socket.on('error', () => undefined);
+  await new Promise<void>((resolve) => socket.once('connect', resolve));
+  socket.write(
+    `POST /build HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${network}\r\nX-Build-Signature: ${wrong}\r\nContent-Length: ${maxSourceBytes}\r\n\r\n`,
+  );
+  socket.write(Buffer.alloc(bytes));
+  return socket;
+}
+
+const onDisk = async () => {
+  const names = await readdir(`${api.blobs}/.tmp`);
+  const sizes = await Promise.all(
+    names.map((name) => stat(`${api.blobs}/.tmp/${name}`).catch(() => undefined)),
+  );
+  return sizes.reduce((total, found) => total + (found?.size ?? 0), 0);
+};
+
+describe('payloads that are not verified yet', () => {
+  it('fill no more of the disk than their budget, and make room when they end', async () => {
+    for (let n = 0; n < 40; n++) await begin(`198.51.100.${n}`);
+    // The first one and those that found room have come as far as they do.
+    await expect.poll(onDisk, { timeout: 10_000 }).toBeGreaterThan(2 * 3_900_000 - 1);
+    // A round trip of another request later they have not grown further.
+    for (let n = 0; n < 20; n++) await api.call('/v1/me');
+    expect(await onDisk()).toBeLessThanOrEqual(budgetBytes);
+    const waiting = send(payload());
+    for (const socket of open.splice(0)) socket.destroy();
+    expect(await waiting).toMatchObject({ status: 200 });
+  });
+
+  it('wait for each other, and all are taken: none is told to come back', async () => {
+    const answers = await Promise.all(Array.from({ length: 64 }, () => send(payload())));
+    expect(answers.map(({ status }) => status)).toEqual(Array(64).fill(200));
+  });
+
+  it('are refused with a time once a network has sent many wrong ones, and right ones are still taken', async () => {
+    const network = '2001:db8:1:2::1';
+    const other = '2001:db8:1:2:ffff::9';
+    for (let n = 0; n < 30; n++) {
+      expect(await send(payload(), { network, signature: wrong })).toMatchObject({
+        code: 'signature_invalid',
+      });
+    }
+    const refused = await send(payload(), { network: other, signature: wrong });
+    expect(refused).toMatchObject({ status: 429, code: 'too_many_failures' });
+    expect(Number(refused.retryAfter)).toBeGreaterThan(0);
+    expect(await send(payload(), { network: other })).toMatchObject({ status: 200 });
+    // Its bodies that come slowly hold up no other network.
+    for (let n = 0; n < 10; n++) await begin(network);
+    expect(await send(payload(), { network: '192.0.2.7' })).toMatchObject({ status: 200 });
+    expect(await send(payload(), { network: '192.0.2.7', signature: wrong })).toMatchObject({
+      code: 'signature_invalid',
+    });
+  });
+
+  it('are not received at all with what is no signature', async () => {
+    const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+    open.push(socket);
+    const answer = new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(String(chunk))));
+    socket.write(
+      'POST /build HTTP/1.1\r\nHost: x\r\nX-Build-Signature: sha256=12\r\nContent-Length: 1000\r\n\r\n',
+    );
+    expect(await answer).toContain(' 401 ');
+  });
+
+  it('leave jobs alone: those of clients that have gone are canceled', async () => {
+    const store = new JobStore({ redis, keys: redisKeys(api.prefix) });
+    await expect.poll(() => store.count('queued'), { timeout: 10_000 }).toBe(0);
+  });
+});
