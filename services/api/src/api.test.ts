@@ -293,8 +293,12 @@ describe('the fleet', () => {
       limit: 3,
       in_flight: 0,
       circuit: 'closed',
+      engine: 'unknown',
       draining: false,
     });
+    await registry.setEngine('http://b1:8081', 'buildah');
+    const [known] = (await json<{ builders: { engine: string }[] }>(await api.call('/v1/builders'))).builders;
+    expect(known?.engine).toBe('buildah');
     const change = async (verb: string) =>
       json<{ draining: boolean }>(await api.call(`/v1/builders/${builder?.id}/${verb}`, { method: 'POST' }));
     expect((await change('drain')).draining).toBe(true);

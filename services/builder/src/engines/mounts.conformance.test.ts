@@ -75,17 +75,20 @@ describe.each(engineNames)('%s', (name) => {
     // BuildKit finds such a layer by its step, on purpose, and keeps it among the builds of one tenant.
     if (name === 'buildah')
       test('with a secret leaves nothing to a build without it', async () => {
-        const step = 'RUN --mount=type=secret,id=token,required=true cat /run/secrets/token > /out\n';
-        const files = { Dockerfile: `${busyboxBase}${step}${show}` };
+        const mount = '--mount=type=secret,id=token,required=true ';
+        const using = (flags: string) => `${busyboxBase}RUN ${flags}cat /run/secrets/token > /out\n`;
+        const files = { Dockerfile: using(mount) };
         const token = randomBytes(16).toString('hex');
         const secrets = new Map([['token', new SecretBytes(Buffer.from(token))]]);
         await build(opened.engine, await request(files, { secrets }));
-        const { code, log } = await failure(opened.engine, await request(files));
-        expect(code).toBe('build_failed');
-        expect(log.join('\n')).not.toContain(token);
+        for (const dockerfile of [using(mount), using(''), `${using(mount)}${show}`, `${using('')}${show}`]) {
+          const { code, log } = await failure(opened.engine, await request({ Dockerfile: dockerfile }));
+          expect(code, dockerfile).toBe('build_failed');
+          expect(log.join('\n')).not.toContain(token);
+        }
         const other = new Map([['token', new SecretBytes(Buffer.from('of another tenant'))]]);
-        const { log: second } = await build(opened.engine, await request(files, { secrets: other }));
-        expect(second.join('\n')).not.toContain(token);
+        const shown = await request({ Dockerfile: `${using(mount)}${show}` }, { secrets: other });
+        expect(output((await build(opened.engine, shown)).log).join('\n')).not.toContain(token);
       });
 
     test('does not cost other builds their layers', async () => {

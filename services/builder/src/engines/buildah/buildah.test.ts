@@ -153,6 +153,13 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
     });
   });
 
+  test.each(['http_proxy', 'HTTPS_PROXY'])('%s is not that of an earlier build', async (name) => {
+    for (const value of ['http://one', 'http://two']) {
+      const what = await request(`${busyboxBase}RUN echo "by $${name}"\n`, { buildArgs: { [name]: value } });
+      expect(output((await build(opened.engine, what)).log)).toContain(`by ${value}`);
+    }
+  });
+
   test('a trigger of a base image copies nothing from the disk of the builder', async () => {
     const registry = await startRegistry({ dir: join(folder.path, 'registry') });
     onTestFinished(() => registry.stop());

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withoutWorkerArguments } from '@slipway/shared/contracts';
+import { argumentRule, withoutWorkerArguments } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
 import { epochOf, withoutEpoch } from '../../builds/epoch.js';
@@ -173,7 +173,9 @@ export class BuildahEngine implements BuildEngine {
       run: (args) => this.#print({ args, signal, env: environmentOf(request) }),
     });
     if (triggers) checkTriggers(triggers, buildArgs);
-    return triggers?.length === 0 && !mayMount(dockerfile);
+    // buildah sets proxies in each step but leaves them out of what it finds a layer by.
+    const hasProxy = Object.keys(buildArgs).some((name) => argumentRule(name) === 'proxy');
+    return triggers?.length === 0 && !hasProxy && !mayMount(dockerfile);
   }
 
   #buildArguments({ request, imageFile, dockerfile }: ArgumentsOptions): string[] {
