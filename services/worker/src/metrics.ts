@@ -16,6 +16,7 @@ export type DeliveryOutcome =
 
 export interface WorkerMetrics {
   readonly registry: Registry;
+  readonly deliveriesRefused: Counter;
   readonly assembledBytes: Counter;
   readonly replaced: Counter<'code'>;
   readonly circuits: Counter<'replica' | 'change'>;
@@ -132,6 +133,11 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
       if (name !== undefined) ofFunctions.inc({ function: name, state });
     },
     delivered: (seconds) => delays.observe(seconds),
+    deliveriesRefused: new Counter({
+      name: 'slipway_webhook_deliveries_refused_total',
+      help: 'Messages that were not made because their tenant has no room for them',
+      registers,
+    }),
     assembledBytes: new Counter({
       name: 'slipway_payload_bytes_total',
       help: 'Bytes of payloads sent to replicas',

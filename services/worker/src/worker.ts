@@ -104,7 +104,19 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
   const dispatch = createDispatcher({ store, builds, logger });
   const batches = new BatchStore({ redis, keys, faults });
   const deliveryQueue = createSender({ queue: 'deliveries', redis, keys });
-  const deliveries = new DeliveryStore({ redis, keys, faults });
+  const deliveries = new DeliveryStore({
+    redis,
+    keys,
+    faults,
+    onRefused(refused) {
+      metrics.deliveriesRefused.inc(refused.length);
+      const [first] = refused;
+      logger.warn(
+        { tenant: first?.tenant, job_id: first?.job, count: refused.length },
+        'messages are not sent: the tenant has no room for them (stored_bytes)',
+      );
+    },
+  });
   const sealingKey = deriveKeys(config, 'callback secrets');
   const endpoints = new EndpointStore({ redis, keys, faults, sealingKey });
   const registry = new ReplicaRegistry({ redis, keys });

@@ -4,7 +4,8 @@ import { newId } from '../ids/index.js';
 import { Cleanups } from '../lifecycle/index.js';
 import { createLogger } from '../logger/index.js';
 import { connectRedis, type Redis } from '../redis/index.js';
-import { toDelivery } from './index.js';
+import { accountFaults } from '../stored/testing.js';
+import { DeliveryStore, type NewDelivery, toDelivery } from './index.js';
 import {
   attemptOf,
   begin,
@@ -307,5 +308,36 @@ describe('sending again', () => {
     );
     // They are under way now.
     expect(await deliveries.recover({ tenant: 'default', endpoint: endpoint.id, since })).toBe(0);
+  });
+});
+
+describe('what a tenant has no room for', () => {
+  it('is not made; the oldest that have ended make room first, and the account stays exact', async () => {
+    const refused: string[] = [];
+    const stores = newStores(redis);
+    const { keys } = stores;
+    const onRefused = (some: readonly NewDelivery[]) => refused.push(...some.map(({ id }) => id));
+    const deliveries = new DeliveryStore({ redis, keys, onRefused });
+    await redis.hset(keys.stored('default'), 'limit', 40_000);
+    const made: string[] = [];
+    for (let at = 0; at < 30; at++) {
+      const delivery = newDelivery({ body: 'x'.repeat(5_000) });
+      made.push(delivery.id);
+      // Every second one has ended when the next comes.
+      const state = at % 2 === 0 ? { state: 'failed' as const, reason: 'stale' } : {};
+      await deliveries.create([{ ...delivery, ...state }]);
+      expect(await accountFaults({ redis, keys })).toEqual([]);
+      expect(Number(await redis.hget(keys.stored('default'), 'bytes'))).toBeLessThanOrEqual(50_000);
+    }
+    expect(refused.length).toBeGreaterThan(0);
+    expect(await deliveries.get('default', made[0] ?? '')).toBeUndefined();
+    // None that was to be sent is gone for another.
+    for (const id of made.filter((each, at) => at % 2 === 1 && !refused.includes(each))) {
+      expect((await deliveries.get('default', id))?.state).toBe('pending');
+    }
+    const api = new DeliveryStore({ redis, keys });
+    await expect(api.create([newDelivery({ body: 'x'.repeat(60_000) })])).rejects.toMatchObject({
+      code: 'stored_quota_exceeded',
+    });
   });
 });

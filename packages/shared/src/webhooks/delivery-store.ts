@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { DeliveryState, DisabledReason } from '../contracts/index.js';
+import { SlipwayError } from '../errors/index.js';
 import { type Fields, noRecordFaults, type RecordFaults, readRecord } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import {
@@ -59,6 +60,8 @@ interface DeliveryStoreOptions {
   readonly faults?: RecordFaults | undefined;
   /** Called with deliveries that were made and may go to the queue. Without it, that is left to the caller, or to the sweep. */
   readonly onMade?: ((ready: readonly ReadyDelivery[]) => void) | undefined;
+  /** Receives deliveries that were not made because their tenant has no room for them. Without it, that is thrown as `stored_quota_exceeded`. */
+  readonly onRefused?: ((refused: readonly NewDelivery[]) => void) | undefined;
 }
 
 interface PruneOptions {
@@ -80,9 +83,17 @@ export class DeliveryStore {
   readonly #keys: Keys;
   readonly #operate: Operation;
   readonly #faults: RecordFaults;
+  readonly #onRefused: ((refused: readonly NewDelivery[]) => void) | undefined;
   readonly #onMade: (ready: readonly ReadyDelivery[]) => void;
 
-  constructor({ redis, keys, faults = noRecordFaults, onMade = () => undefined }: DeliveryStoreOptions) {
+  constructor({
+    redis,
+    keys,
+    faults = noRecordFaults,
+    onMade = () => undefined,
+    onRefused,
+  }: DeliveryStoreOptions) {
+    this.#onRefused = onRefused;
     this.#faults = faults;
     this.#redis = redis;
     this.#keys = keys;
@@ -107,6 +118,12 @@ export class DeliveryStore {
       ),
     );
     this.#onMade(made.flatMap(({ released }) => released));
+    const refused = deliveries.filter((_delivery, at) => made[at]?.outcome[0] === 'full');
+    const [first] = refused;
+    if (!first) return;
+    if (!this.#onRefused)
+      throw noRoom(first.tenant, made.find(({ outcome }) => outcome[0] === 'full')?.outcome[1]);
+    this.#onRefused(refused);
   }
 
   /** Takes a delivery in hand, unless its lane has no room. Its URL and format are those that its endpoint has now. */
@@ -218,6 +235,7 @@ export class DeliveryStore {
   ): Promise<{ id: string; released: ReadyDelivery[] } | undefined> {
     const again = `dlv_${randomBytes(16).toString('hex')}`;
     const { outcome, released } = await this.#operate('redeliver', id, tenant, again);
+    if (outcome[0] === 'full') throw noRoom(tenant, outcome[1]);
     return outcome[0] === 'ok' ? { id: again, released } : undefined;
   }
 
@@ -238,6 +256,12 @@ export class DeliveryStore {
     });
   }
 }
+
+const noRoom = (tenant: string, used: unknown) =>
+  new SlipwayError(
+    'stored_quota_exceeded',
+    `The records of ${tenant} take ${String(used)} bytes, and leave no room for a delivery.`,
+  );
 
 function fromPairs(flat: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {};

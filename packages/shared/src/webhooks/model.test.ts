@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Cleanups } from '../lifecycle/index.js';
 import { createLogger } from '../logger/index.js';
 import { connectRedis, type Redis } from '../redis/index.js';
+import { accountFaults } from '../stored/testing.js';
 import type { DeliveryRecord, EndpointRecord, NewDelivery } from './index.js';
 import {
   create,
@@ -200,6 +201,7 @@ async function drain({ stores, endpoint, ids }: World): Promise<void> {
   expect(records.every((record: DeliveryRecord | undefined) => record && record.state !== 'pending')).toBe(
     true,
   );
+  expect(await accountFaults({ redis, keys })).toEqual([]);
   await deliveries.wakeLanes();
   expect(await redis.exists(keys.dueDeliveries, `${keys.base}lanes`)).toBe(0);
 }

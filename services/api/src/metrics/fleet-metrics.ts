@@ -158,6 +158,16 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
     'Age of the oldest event that nobody was told of yet',
     ({ events }) => events.oldestMs / 1_000,
   );
+  one(
+    'slipway_fleet_tenants_stored_bytes',
+    'Bytes that the records of tenants take',
+    ({ stored }) => stored.bytes,
+  );
+  one(
+    'slipway_fleet_tenants_stored_share_max',
+    'How much of its budget of bytes the tenant has that is nearest to it',
+    ({ stored }) => stored.shareMax,
+  );
   one('slipway_fleet_redis_memory_used_bytes', 'Memory that Redis uses', ({ redis }) => redis.usedBytes);
   one(
     'slipway_fleet_redis_memory_limit_bytes',

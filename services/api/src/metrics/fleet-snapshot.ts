@@ -1,4 +1,4 @@
-import { defaultPool, type JobState, jobStates } from '@slipway/shared/contracts';
+import { defaultPool, defaultTenantName, type JobState, jobStates } from '@slipway/shared/contracts';
 import { eventsGroup } from '@slipway/shared/events';
 import type { JobStore } from '@slipway/shared/jobs';
 import type { Keys, Redis } from '@slipway/shared/redis';
@@ -29,6 +29,8 @@ export interface FleetSnapshot {
   readonly batches: number;
   readonly deliveries: { readonly pending: number; readonly overdueMs: number };
   readonly events: { readonly unsettled: number; readonly oldestMs: number };
+  /** Bytes of the records of tenants, and the largest share of what a tenant may have. */
+  readonly stored: { readonly bytes: number; readonly shareMax: number };
   readonly redis: { readonly usedBytes: number; readonly maxBytes: number };
 }
 
@@ -38,7 +40,7 @@ const aliveMs = 10_000;
 /** A few reads, and three for each pool, whatever waits. */
 export async function readFleet({ redis, keys, store, replicas }: SnapshotDeps): Promise<FleetSnapshot> {
   const now = Date.now();
-  const [list, known, counts, workers, batches, pending, due, events, memory] = await Promise.all([
+  const [list, known, counts, workers, batches, pending, due, events, memory, stored] = await Promise.all([
     replicas.list(),
     replicas.pools(),
     Promise.all(jobStates.map(async (state) => [state, await store.count(state)] as const)),
@@ -48,6 +50,7 @@ export async function readFleet({ redis, keys, store, replicas }: SnapshotDeps):
     redis.zrange(keys.dueDeliveries, '0', '0', 'WITHSCORES'),
     unsettledEvents({ redis, keys, now }),
     redis.info('memory'),
+    storedByTenants({ redis, keys }),
   ]);
   const names = known.length > 0 ? known.map(({ name }) => name) : [defaultPool];
   const pools = names.map(async (name) => ({
@@ -63,8 +66,27 @@ export async function readFleet({ redis, keys, store, replicas }: SnapshotDeps):
     batches,
     deliveries: { pending, overdueMs: due[1] === undefined ? 0 : Math.max(0, now - Number(due[1])) },
     events,
+    stored,
     redis: { usedBytes: sizeIn(memory, 'used_memory'), maxBytes: sizeIn(memory, 'maxmemory') },
   };
+}
+
+/** So many tenants are looked at. */
+const maxTenants = 1_000;
+
+async function storedByTenants({ redis, keys }: Pick<SnapshotDeps, 'redis' | 'keys'>) {
+  const names = await redis.zrange(keys.tenants, '0', String(maxTenants - 1));
+  const pipeline = redis.pipeline();
+  for (const name of new Set([defaultTenantName, ...names]))
+    pipeline.hmget(keys.stored(name), 'bytes', 'limit');
+  let [bytes, shareMax] = [0, 0];
+  for (const [error, values] of (await pipeline.exec()) ?? []) {
+    if (error) throw error;
+    const [used, limit] = (values as (string | null)[]).map(Number);
+    bytes += used ?? 0;
+    if (limit) shareMax = Math.max(shareMax, (used ?? 0) / limit);
+  }
+  return { bytes, shareMax };
 }
 
 const sizeIn = (info: string, field: string) =>

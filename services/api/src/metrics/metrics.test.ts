@@ -26,6 +26,7 @@ const snapshot: FleetSnapshot = {
   batches: 1,
   deliveries: { pending: 5, overdueMs: 0 },
   events: { unsettled: 1, oldestMs: 1_500 },
+  stored: { bytes: 5, shareMax: 0.5 },
   redis: { usedBytes: 1, maxBytes: 0 },
 };
 

@@ -17,6 +17,7 @@ redis.call('HDEL', key_of(id), 'token')
 redis.call('ZREM', inflight_key(lane), id)
 if attempted then
   redis.call('HSET', key_of(id), 'attempt:' .. redis.call('HINCRBY', key_of(id), 'attempts', 1), attempt)
+  grow(key_of(id), redis.call('HGET', key_of(id), 'tenant'), #attempt + attempt_bytes)
 end
 
 local function switch_off(reason)

@@ -1,3 +1,5 @@
+import { storedLua } from '../../stored/index.js';
+
 /**
  * What all operations share: the arguments, the clock, and the steps that changes are made of. Times are milliseconds by Redis' clock.
  *
@@ -17,6 +19,8 @@ local due, lanes, stopping = base .. 'deliveries:due', base .. 'lanes', base .. 
 local lane_ttl = 86400000
 -- Deliveries that may go to the queue from now on, each followed by how often it was parked.
 local released = {}
+
+${storedLua}
 
 local function clock(ms) return string.format('%.0f', ms) end
 local function key_of(delivery) return base .. 'delivery:' .. delivery end
@@ -58,6 +62,37 @@ local function settle(delivery, to, reason)
   -- Nearly all arrive, so that an index of those would find nothing faster than any other does.
   if to ~= 'delivered' then redis.call('ZADD', index('state:' .. to), f[4], delivery) end
   redis.call('ZADD', index(to == 'delivered' and 'ended:delivered' or 'ended:failed'), now, delivery)
+end
+
+-- A record besides its texts, with its entries in indexes.
+local delivery_bytes, attempt_bytes = 1500, 60
+
+-- Removes a record and all that leads to it.
+local function remove_delivery(delivery)
+  local key = key_of(delivery)
+  local f = redis.call('HMGET', key, 'state', 'tenant', 'endpoint', 'job', 'batch', 'stored')
+  redis.call('ZREM', index('ended:delivered'), delivery)
+  redis.call('ZREM', index('ended:failed'), delivery)
+  if f[1] then redis.call('ZREM', index('state:' .. f[1]), delivery) end
+  if f[2] then
+    redis.call('ZREM', index('tenant:' .. f[2]), delivery)
+    charge(f[2], -tonumber(f[6] or '0'))
+  end
+  if f[3] then redis.call('ZREM', index('endpoint:' .. f[3]), delivery) end
+  if f[4] then redis.call('ZREM', index('job:' .. f[4]), delivery) end
+  if f[5] then redis.call('ZREM', index('batch:' .. f[5]), delivery) end
+  redis.call('DEL', key)
+end
+
+-- Whether the tenant has room for so many bytes. The oldest of its deliveries make room if they have ended.
+local function room_for(tenant, bytes)
+  if has_room(tenant, bytes, 1.25) then return true end
+  for _, delivery in ipairs(redis.call('ZRANGE', index('tenant:' .. tenant), 0, 49)) do
+    local state = redis.call('HGET', key_of(delivery), 'state')
+    if state and state ~= 'pending' then remove_delivery(delivery) end
+    if has_room(tenant, bytes, 1.25) then return true end
+  end
+  return false
 end
 
 -- Writes a record whose other fields are there, and what leads to it.

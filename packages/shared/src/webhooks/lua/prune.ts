@@ -8,14 +8,8 @@ if op == 'prune' then
 
   local function drop(ended, ids)
     for _, delivery in ipairs(ids) do
-      local f = redis.call('HMGET', key_of(delivery), 'state', 'tenant', 'endpoint', 'job', 'batch')
       redis.call('ZREM', ended, delivery)
-      redis.call('ZREM', index('state:' .. f[1]), delivery)
-      redis.call('ZREM', index('tenant:' .. f[2]), delivery)
-      if f[3] then redis.call('ZREM', index('endpoint:' .. f[3]), delivery) end
-      if f[4] then redis.call('ZREM', index('job:' .. f[4]), delivery) end
-      if f[5] then redis.call('ZREM', index('batch:' .. f[5]), delivery) end
-      redis.call('DEL', key_of(delivery))
+      remove_delivery(delivery)
     end
     left, count = left - #ids, count + #ids
   end
