@@ -15,7 +15,8 @@ export const doors: readonly Door[] = ['job', 'batch', 'payload'];
 interface Tenant {
   readonly name: string;
   readonly token: string;
-  readonly payloadSecret: Secret;
+  /** Undefined: one is made for each payload, since an installation keeps only 32. */
+  readonly payloadSecret?: Secret;
 }
 
 interface Wanted {
@@ -103,6 +104,20 @@ export async function openArena(stack: Stack): Promise<IsolationArena> {
       ? { code: undefined, text: await imageText(image) }
       : { code: job?.error?.code ?? 'lost', text: '' };
 
+  const withPayloadSecret = async <T>(
+    { name, payloadSecret }: Tenant,
+    use: (secret: Secret) => Promise<T>,
+  ): Promise<T> => {
+    if (payloadSecret) return await use(payloadSecret);
+    const path = `/v1/tenants/${name}/payload-secrets`;
+    const { body: made } = await call(path, operator, 'POST');
+    try {
+      return await use(new Secret(made.secret));
+    } finally {
+      await stack.call(`${path}/${made.id}`, { method: 'DELETE' });
+    }
+  };
+
   return {
     operator,
     counts: () => ({ accepted, lost }),
@@ -115,8 +130,7 @@ export async function openArena(stack: Stack): Promise<IsolationArena> {
       const token = await call('/v1/tokens', operator, 'POST', {
         ...{ tenant: name, description: 'isolation', scopes: ['jobs:write'] },
       });
-      const secret = await call(`/v1/tenants/${name}/payload-secrets`, operator, 'POST');
-      return { name, token: token.body.token, payloadSecret: new Secret(secret.body.secret) };
+      return { name, token: token.body.token };
     },
     async build({ tenant, steps, files = {}, args = {}, secrets, door = 'job' }) {
       const image = `${stack.registry}/${tenant.name}/${random('image')}:1`;
@@ -133,11 +147,13 @@ export async function openArena(stack: Stack): Promise<IsolationArena> {
             ...Object.fromEntries(Object.entries(context).map(([path, text]) => [`context/${path}`, text])),
           }),
         ]);
-        const answer = await fetch(`${stack.url}/build`, {
-          method: 'POST',
-          body: new Uint8Array(body),
-          headers: { 'x-build-signature': formatSignature(payloadHmac(tenant.payloadSecret).update(body)) },
-        });
+        const answer = await withPayloadSecret(tenant, (secret) =>
+          fetch(`${stack.url}/build`, {
+            method: 'POST',
+            body: new Uint8Array(body),
+            headers: { 'x-build-signature': formatSignature(payloadHmac(secret).update(body)) },
+          }),
+        );
         const id = answer.headers.get('x-slipway-job');
         const { code } = (await answer.json()) as { code?: string };
         return id === null
