@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { startRegistry, temporaryFolder } from '@slipway/local';
+import { sandboxHostnameArg } from '@slipway/shared/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build, buildRequest, busyboxBase, failure } from '../../testing/build-request.js';
 import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
@@ -69,6 +71,20 @@ describe.runIf(isTested('buildkit'))('attestations', { timeout }, () => {
     expect(statements).toHaveLength(1);
     expect(statements[0].predicateType).toMatch(/^https:\/\/slsa\.dev\/provenance\//);
     expect(statements[0].subject[0].digest.sha256).toBe(subjects[0]?.replace('sha256:', ''));
+  });
+
+  test('say the host name of the steps, which is a keyed hash of the tenant, but no build arguments', async () => {
+    const hostname = randomBytes(16).toString('hex');
+    const buildArgs = { [sandboxHostnameArg]: hostname, WORD: 'given' };
+    const attestations = { sbom: false, provenance: true };
+    const steps = `${busyboxBase}ARG WORD\nRUN echo host $(busybox hostname)\n`;
+    const what = await request(steps, { attestations, buildArgs });
+    const { log } = await build(opened.engine, what);
+    expect(log.join('\n')).toContain(`host ${hostname}`);
+    const { objects, statements } = await statementsOf(what.image);
+    expect(statements[0].predicate.buildDefinition.externalParameters.request.args).toEqual({ hostname });
+    const holders = objects.filter(({ content }) => content.toString('latin1').includes(hostname));
+    expect(holders.map(({ mediaType }) => mediaType)).toEqual(['application/vnd.in-toto+json']);
   });
 
   test('say what is in it, with the scanner that is set up', async () => {
