@@ -1113,7 +1113,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "json_too_complex" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "stored_quota_exceeded" | "batch_too_large" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "source_not_allowed" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal";
+            code: "request_invalid" | "json_invalid" | "json_too_complex" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "stored_quota_exceeded" | "batch_too_large" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "source_not_allowed" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_readonly" | "redis_unauthorized" | "redis_cluster_node" | "redis_evicts" | "redis_acl_drops_writes" | "acl_unverified" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal";
             detail: string;
             remedy: string;
             errors?: {
@@ -1430,7 +1430,7 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "json_too_complex" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "stored_quota_exceeded" | "batch_too_large" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "source_not_allowed" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal");
+            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "json_too_complex" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "stored_quota_exceeded" | "batch_too_large" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "source_not_allowed" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_readonly" | "redis_unauthorized" | "redis_cluster_node" | "redis_evicts" | "redis_acl_drops_writes" | "acl_unverified" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal");
             detail?: string;
         };
         JobResult: {
@@ -1447,7 +1447,7 @@ export interface components {
              * @description A code of docs/errors.md
              * @enum {string}
              */
-            code: "request_invalid" | "json_invalid" | "json_too_complex" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "stored_quota_exceeded" | "batch_too_large" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "source_not_allowed" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal";
+            code: "request_invalid" | "json_invalid" | "json_too_complex" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "stored_quota_exceeded" | "batch_too_large" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "source_not_allowed" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "builder_busy" | "builder_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_readonly" | "redis_unauthorized" | "redis_cluster_node" | "redis_evicts" | "redis_acl_drops_writes" | "acl_unverified" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal";
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
@@ -2884,7 +2884,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -3044,7 +3044,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -3177,7 +3177,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -3302,7 +3302,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -3459,7 +3459,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -3609,7 +3609,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -3762,7 +3762,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -3889,7 +3889,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -4007,7 +4007,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -4168,7 +4168,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -4296,7 +4296,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -4426,7 +4426,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -4576,7 +4576,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -4739,7 +4739,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -4863,7 +4863,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -4991,7 +4991,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -5117,7 +5117,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -5276,7 +5276,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -5393,7 +5393,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -5518,7 +5518,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -5676,7 +5676,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -5792,7 +5792,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -5910,7 +5910,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -6071,7 +6071,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -6199,7 +6199,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -6312,7 +6312,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -6430,7 +6430,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -6582,7 +6582,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -6707,7 +6707,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -6823,7 +6823,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -6972,7 +6972,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -7133,7 +7133,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -7283,7 +7283,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -7413,7 +7413,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -7574,7 +7574,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -7695,7 +7695,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -7820,7 +7820,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -7970,7 +7970,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -8077,7 +8077,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -8225,7 +8225,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -8373,7 +8373,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -8478,7 +8478,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -8595,7 +8595,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -8722,7 +8722,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -8827,7 +8827,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -8945,7 +8945,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -9070,7 +9070,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -9228,7 +9228,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -9353,7 +9353,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -9478,7 +9478,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -9605,7 +9605,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -9731,7 +9731,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -9851,7 +9851,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -9998,7 +9998,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -10123,7 +10123,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -10248,7 +10248,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -10394,7 +10394,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description The API is stopping. The job goes on; `error` names it. `source_busy`: A source of the same files is being removed because nobody used it. `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer */
+            /** @description The API is stopping. The job goes on; `error` names it. `source_busy`: A source of the same files is being removed because nobody used it. `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -10477,7 +10477,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `redis_unavailable`: Redis does not answer */
+            /** @description `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { Secret } from '@slipway/shared/config';
 import { SlipwayError } from '@slipway/shared/errors';
@@ -11,6 +12,7 @@ import {
   noStore,
   notFoundHandler,
   problemHandler,
+  refuseWhile,
   refuseWhileDraining,
   securityHeaders,
 } from '@slipway/shared/http';
@@ -26,7 +28,7 @@ import type { Logger } from '@slipway/shared/logger';
 import { measureCertificates, measureProcess, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { createBuildQueues, createSender } from '@slipway/shared/queues';
 import { CountedFaults } from '@slipway/shared/records';
-import { connectRedis, RedisTls, redisKeys } from '@slipway/shared/redis';
+import { connectRedis, RedisGuard, RedisTls, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKeys } from '@slipway/shared/signing';
 import { createSourceStore, SourceOwners, SourceUses } from '@slipway/shared/source';
@@ -85,15 +87,18 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     redis: redisTls && new RedisTls({ files: redisTls, logger }),
   });
   const redisMetrics = new RedisMetrics({ registry });
+  const connection = (name: string, mode: 'request' | 'patient') =>
+    connectRedis({
+      ...{ url: config.redisUrl, access: config.redisAccess },
+      ...{ name: `slipway-api-${name}`, logger, cleanups, mode },
+    });
+  const main = connection('main', 'request');
+  const processName = `api-${hostname()}-${randomBytes(3).toString('hex')}`;
+  const guard = new RedisGuard({ redis: main, keys, processName, logger });
   const connect = (name: string, mode: 'request' | 'patient') =>
-    redisMetrics.watch(
-      name,
-      connectRedis({
-        ...{ url: config.redisUrl, access: config.redisAccess },
-        ...{ name: `slipway-api-${name}`, logger, cleanups, mode },
-      }),
-    );
-  const redis = connect('main', 'request');
+    redisMetrics.watch(name, guard.watch(connection(name, mode)));
+  const redis = redisMetrics.watch('main', main);
+  await guard.start();
   const blobs = await openBlobStore(config.blobStore, { minFreeBytes: config.minFreeDiskBytes });
   const claims = new SourceUses({ redis, keys });
   const owners = new SourceOwners({ redis, keys });
@@ -239,15 +244,21 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     healthRouter({
       async ready() {
         if (stopping.signal.aborted) throw new SlipwayError('draining');
-        await redis.ping();
+        await guard.ready();
       },
+      warnings: () => guard.warnings,
       ...(config.metricsPort === undefined && { registry }),
     }),
     docsRouter(openApiDocument(endpoints)),
     ...(site ? [dashboardRouter(site)] : []),
   );
   const operations = endpoints.map(({ operation }) => operation);
-  app.use(['/v1', '/build'], noStore, recordRequests({ log: audit, operations }));
+  app.use(
+    ['/v1', '/build'],
+    noStore,
+    refuseWhile(() => guard.refusal),
+    recordRequests({ log: audit, operations }),
+  );
   app.use(
     '/v1',
     refuseWhileDraining(stopping.signal),
@@ -318,6 +329,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
             onCertificate,
           }),
         ]),
+    guard,
     directory,
     audit,
     ...tenantsFile,

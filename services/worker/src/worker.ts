@@ -17,7 +17,7 @@ import type { Logger } from '@slipway/shared/logger';
 import { measureCertificates, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { createBuildQueues, createSender } from '@slipway/shared/queues';
 import { CountedFaults } from '@slipway/shared/records';
-import { connectRedis, RedisTls, redisKeys } from '@slipway/shared/redis';
+import { connectRedis, RedisGuard, RedisTls, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKeys, webhookSecrets } from '@slipway/shared/signing';
 import { cacheSources, createSourceReader, SourceOwners, SourceUses } from '@slipway/shared/source';
@@ -78,16 +78,17 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     redis: redisTls && new RedisTls({ files: redisTls, logger }),
   });
   const redisMetrics = new RedisMetrics({ registry: metricsRegistry });
-  const connect = (name: string, mode: 'request' | 'patient' = 'patient') =>
-    redisMetrics.watch(
-      name,
-      connectRedis({
-        ...{ url: config.redisUrl, access: config.redisAccess },
-        ...{ name: `slipway-worker-${name}`, logger, cleanups, mode },
-      }),
-    );
+  const connection = (name: string, mode: 'request' | 'patient' = 'patient') =>
+    connectRedis({
+      ...{ url: config.redisUrl, access: config.redisAccess },
+      ...{ name: `slipway-worker-${name}`, logger, cleanups, mode },
+    });
+  const probe = connection('probe', 'request');
+  const guard = new RedisGuard({ redis: probe, keys, processName: workerName, logger });
+  redisMetrics.watch('probe', probe);
+  const connect = (name: string) => redisMetrics.watch(name, guard.watch(connection(name)));
   const redis = connect('main');
-  const probe = connect('probe', 'request');
+  await guard.start();
   const blobs = await openBlobStore(config.blobStore);
   const sources = cacheSources({ sources: createSourceReader({ blobs }) });
   const faults = new CountedFaults({ registry: metricsRegistry, logger });
@@ -255,9 +256,10 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     healthRouter({
       async ready() {
         if (stopping.signal.aborted) throw new SlipwayError('draining');
-        await probe.ping();
+        await guard.ready();
         await isolation.check();
       },
+      warnings: () => guard.warnings,
       ...(config.metricsPort === undefined && { registry: metrics.registry }),
     }),
     notFoundHandler,
@@ -312,6 +314,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
             onCertificate,
           }),
         ]),
+    guard,
     interruptions,
     discovery,
     new Engines({ registry, discovery, dispatcher: builderAgent, logger }),

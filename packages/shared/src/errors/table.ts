@@ -433,6 +433,48 @@ const errorTable = {
   // What we got wrong, or cannot do now.
   draining: row('system', 'backoff', 503, 'This process is shutting down', 'Try again at once.'),
   redis_unavailable: row('system', 'backoff', 503, 'Redis does not answer', 'Try again in a few seconds.'),
+  redis_readonly: row(
+    'system',
+    'backoff',
+    503,
+    'Redis takes no writes: it is a replica',
+    'Promote this Redis, or point REDIS_URL at the primary. Slipway reconnects automatically.',
+  ),
+  redis_unauthorized: row(
+    'operator',
+    'backoff',
+    503,
+    'Redis refuses the user, its password or a command',
+    'Correct the user in REDIS_URL and REDIS_PASSWORD, and give the user the rights of docs/redis-users.acl.',
+  ),
+  redis_cluster_node: row(
+    'operator',
+    'backoff',
+    503,
+    'REDIS_URL names a node of a Redis Cluster',
+    'Point REDIS_URL at a Redis that is not in cluster mode.',
+  ),
+  redis_evicts: row(
+    'operator',
+    'backoff',
+    503,
+    'Redis may drop queued jobs when its memory is full',
+    'Set maxmemory-policy to noeviction in the configuration of Redis.',
+  ),
+  redis_acl_drops_writes: row(
+    'operator',
+    'never',
+    503,
+    'The next restart of Redis would lose jobs',
+    'Set `user default off ~{REDIS_PREFIX}:* +@write` and load it (ACL LOAD) before Redis restarts: docs/operations.md.',
+  ),
+  acl_unverified: row(
+    'operator',
+    'never',
+    503,
+    'Slipway may not look at what the default user of Redis may write',
+    'Give the user of the services +acl|getuser, or check the line of the default user yourself: docs/operations.md.',
+  ),
   redis_full: row(
     'operator',
     'backoff',

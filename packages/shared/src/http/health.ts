@@ -7,7 +7,7 @@ interface HealthOptions {
   /** Rejects, with a coded error, when the process should get no traffic. */
   readonly ready: () => Promise<void>;
   /** What is wrong with how the process is set up, for whoever looks at its readiness. */
-  readonly warnings?: readonly string[];
+  readonly warnings?: () => readonly string[];
   /** Left out where the metrics have a port of their own. */
   readonly registry?: Registry;
   /** Further paths that answer as /readyz does. */
@@ -15,8 +15,13 @@ interface HealthOptions {
 }
 
 /** `/healthz` (liveness), `/readyz` (fails once draining) and `/metrics`. */
-export function healthRouter({ ready, registry, readyAliases = [], warnings = [] }: HealthOptions): Router {
-  const notes = warnings.length === 0 ? {} : { warnings };
+export function healthRouter({
+  ready,
+  registry,
+  readyAliases = [],
+  warnings = () => [],
+}: HealthOptions): Router {
+  const notes = () => (warnings().length === 0 ? {} : { warnings: warnings() });
   const router = Router();
   router.get('/healthz', (_req, res) => {
     res.json({ status: 'ok' });
@@ -24,10 +29,10 @@ export function healthRouter({ ready, registry, readyAliases = [], warnings = []
   const answer: RequestHandler = async (_req, res) => {
     try {
       await ready();
-      res.json({ status: 'ready', ...notes });
+      res.json({ status: 'ready', ...notes() });
     } catch (error) {
       const { status, code, detail } = toProblem(error);
-      res.status(status === 500 ? 503 : status).json({ status: 'not_ready', code, detail, ...notes });
+      res.status(status === 500 ? 503 : status).json({ status: 'not_ready', code, detail, ...notes() });
     }
   };
   // One route each, for requests are measured by the path of their route.

@@ -42,6 +42,15 @@ export function refuseWhileDraining(signal: AbortSignal): RequestHandler {
   };
 }
 
+/** Refuses requests while there is a reason to. */
+export function refuseWhile(reason: () => SlipwayError | undefined): RequestHandler {
+  return (_req, res, next) => {
+    const error = reason();
+    if (error) sendProblem(res, error);
+    else next();
+  };
+}
+
 /** body-parser and Express report with `type` and `status`; those become codes of ours. */
 function fromExpress(error: unknown): unknown {
   const { type, status } = (error ?? {}) as { type?: unknown; status?: unknown };

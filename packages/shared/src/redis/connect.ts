@@ -1,7 +1,8 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import type { RedisAccess } from '../config/index.js';
 import type { Cleanups } from '../lifecycle/index.js';
 import type { Logger } from '../logger/index.js';
+import { FollowingRedis } from './following-redis.js';
 import { RedisTls } from './tls.js';
 
 export type { Redis };
@@ -25,9 +26,9 @@ const modes = {
   patient: { maxRetriesPerRequest: null },
 } satisfies Record<ConnectOptions['mode'], RedisOptions>;
 
-/** A connection that reconnects for ever, at most a second apart, and is closed with its owner. */
-export function connectRedis({ url, access, name, logger, cleanups, mode }: ConnectOptions): Redis {
-  const redis = new Redis(url, {
+/** Opens a connection that reconnects for ever, at most a second apart, also when its server has become a replica, and is closed with its owner. */
+export function connectRedis({ url, access, name, logger, cleanups, mode }: ConnectOptions): FollowingRedis {
+  const redis = new FollowingRedis(url, {
     ...modes[mode],
     ...credentials(access ?? {}, logger.child({ connection: name })),
     connectionName: name,

@@ -12,6 +12,8 @@ export interface Keys {
   readonly undispatched: string;
   /** Channel on which a running job's cancellation is announced. */
   readonly cancellations: string;
+  /** A key that never exists: a process tries to delete it to find out whether it can write. */
+  writeProbe(process: string): string;
   /** Channel on which a slot that came free is announced. */
   readonly freed: string;
   /** Holds the name of the worker that does what only one may do; expires with it. */
@@ -124,6 +126,7 @@ export function redisKeys(prefix: string): Keys {
     undispatched: `${base}undispatched`,
     cancellations: `${base}cancellations`,
     workers: `${base}workers`,
+    writeProbe: (process) => `${base}write-probe:${process}`,
     freed: `${base}freed`,
     leader: `${base}leader`,
     reconcilerCursor: `${base}reconciler:cursor`,

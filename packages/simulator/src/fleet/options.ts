@@ -1,3 +1,4 @@
+import type { ShippedUsers } from '@slipway/local';
 import type { FaultRules } from '../faults/faults.js';
 import type { ApiCalls } from './api-calls.js';
 import type { Member } from './member.js';
@@ -22,6 +23,8 @@ export interface FleetOptions {
   readonly apis?: number;
   /** Default 2. */
   readonly workers?: number;
+  /** Returns the port on which the services reach Redis, given its own: a proxy before it. Default: its own. */
+  readonly redisThrough?: (port: number) => Promise<number>;
   /** Of the draws of faults. Default 1. */
   readonly seed?: number;
   /** Settings besides those that are decided here. */
@@ -41,6 +44,8 @@ export interface Fleet {
   readonly workers: readonly Member[];
   /** Of an administrator. The services connect as the user of docs/redis-users.acl. */
   readonly redisUrl: string;
+  /** Its users, for a second Redis that is to have the same. */
+  readonly redisUsers: ShippedUsers;
   readonly redisPrefix: string;
   /** `file://…` */
   readonly blobStore: string;

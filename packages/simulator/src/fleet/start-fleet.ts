@@ -52,7 +52,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const redisPort = await lastingPort();
     const [redis] = (await stage([redisMember(place, users, redisPort)])) as [Member];
     const shared = {
-      ...users.env(redisPort),
+      ...users.env((await options.redisThrough?.(redisPort)) ?? redisPort),
       REDIS_PREFIX: redisPrefix,
       BLOB_STORE: pathToFileURL(join(folder.path, 'blobs')).href,
       PAYLOAD_SECRET: place.payloadSecret,
@@ -82,6 +82,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       apis,
       workers,
       redisUrl: redis.url,
+      redisUsers: users,
       redisPrefix,
       blobStore: shared.BLOB_STORE,
       payloadSecret: place.payloadSecret,

@@ -20,7 +20,15 @@ export function errorsOf(operation: Operation): ErrorCode[] {
 
 /** Refused before the path is known, so these are problems on every route. */
 const ofHeaders: readonly ErrorCode[] = ['headers_too_slow', 'headers_too_large'];
-const ofAll = ['redis_unavailable', 'redis_full', ...ofHeaders, 'record_unreadable', 'internal'] as const;
+const ofRedis = [
+  'redis_unavailable',
+  'redis_readonly',
+  'redis_unauthorized',
+  'redis_cluster_node',
+  'redis_evicts',
+  'redis_full',
+] as const;
+const ofAll = [...ofRedis, ...ofHeaders, 'record_unreadable', 'internal'] as const;
 const ofTokens = ['unauthorized', 'forbidden', 'too_many_failures', 'rate_limited', 'draining'] as const;
 const ofBodies = ['media_type_unsupported', 'body_incomplete', 'body_too_large', 'body_too_slow'] as const;
 const ofKeys = [

@@ -24,7 +24,14 @@ export function createApp(options: AppOptions): Express {
     res.set(engineHeader, engine.name);
     next();
   });
-  app.use(healthRouter({ ready, readyAliases: ['/ready'], warnings, ...(registry && { registry }) }));
+  app.use(
+    healthRouter({
+      ready,
+      readyAliases: ['/ready'],
+      warnings: () => warnings ?? [],
+      ...(registry && { registry }),
+    }),
+  );
   app.post('/build', buildRoute(options));
   app.all('/build', (_req, res) => {
     res.set('Allow', 'POST');
