@@ -1,3 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { Cleanups } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { connectRedis } from '@slipway/shared/redis';
 import { type Fleet, startFleet } from '@slipway/simulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -60,3 +67,47 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     expect(await lost(ids)).toEqual([]);
   },
 );
+
+test('a Redis that may drop queued jobs is a 503 with a code everywhere, and stops the start of a process', async () => {
+  const cleanups = new Cleanups();
+  const logger = createLogger({ name: 'test', level: 'silent' });
+  const administrator = connectRedis({
+    url: fleet.redisUrl,
+    name: 'test',
+    logger,
+    cleanups,
+    mode: 'request',
+  });
+  const codes = async () => {
+    const urls = [...fleet.apis, ...fleet.workers].map(({ url }) => `${url}/readyz`);
+    const answers = await Promise.all([...urls, `${fleet.apis[0]?.url}/v1/jobs`].map((url) => fetch(url)));
+    return await Promise.all(answers.map(async (answer) => `${answer.status} ${(await answer.json()).code}`));
+  };
+  try {
+    await administrator.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await expect.poll(codes, { timeout: 30_000 }).toEqual(Array(3).fill('503 redis_evicts'));
+    const main = fileURLToPath(new URL('../../services/worker/dist/main.js', import.meta.url));
+    const { port } = new URL(fleet.redisUrl);
+    const env = {
+      PATH: process.env.PATH,
+      PORT: '0',
+      PAYLOAD_SECRET: 'x',
+      BUILDERS: 'http://127.0.0.1:1#max=1',
+    };
+    const worker = spawn(process.execPath, [main], {
+      env: { ...env, ...fleet.redisUsers.env(Number(port)) },
+    });
+    const [said, [exit]] = await Promise.all([text(worker.stderr), once(worker, 'exit')]);
+    expect({ said, exit }).toMatchObject({
+      exit: 2,
+      said: expect.stringMatching(
+        /^worker: redis_evicts: .*allkeys-lru.* Set maxmemory-policy to noeviction/m,
+      ),
+    });
+  } finally {
+    await administrator.config('SET', 'maxmemory-policy', 'noeviction');
+    await cleanups.run(logger);
+  }
+  await expect.poll(async () => (await call('/readyz')).status, { timeout: 30_000 }).toBe(200);
+  expect((await call('/v1/jobs')).status).toBe(200);
+});
