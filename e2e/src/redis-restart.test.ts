@@ -91,6 +91,7 @@ test('a Redis that may drop queued jobs is a 503 with a code everywhere, and sto
     const env = {
       PATH: process.env.PATH,
       PORT: '0',
+      BLOB_STORE: fleet.blobStore,
       PAYLOAD_SECRET: 'x',
       BUILDERS: 'http://127.0.0.1:1#max=1',
     };
