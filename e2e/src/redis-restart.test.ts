@@ -81,7 +81,9 @@ test('a Redis that may drop queued jobs is a 503 with a code everywhere, and sto
   const codes = async () => {
     const urls = [...fleet.apis, ...fleet.workers].map(({ url }) => `${url}/readyz`);
     const answers = await Promise.all([...urls, `${fleet.apis[0]?.url}/v1/jobs`].map((url) => fetch(url)));
-    return await Promise.all(answers.map(async (answer) => `${answer.status} ${(await answer.json()).code}`));
+    return await Promise.all(
+      answers.map(async (answer) => `${answer.status} ${((await answer.json()) as { code?: string }).code}`),
+    );
   };
   try {
     await administrator.config('SET', 'maxmemory-policy', 'allkeys-lru');
