@@ -9,6 +9,8 @@ export interface MemoryLimits {
   readonly nodeOptions: string;
   /** `mem_limit`, in bytes. */
   readonly memoryBytes: number;
+  /** Settings that bound git, of the services that have them. */
+  readonly git: Readonly<Record<string, string>>;
 }
 
 /** Reads the limits of a service from `docker-compose.yml`. Rejects when it has none. */
@@ -18,5 +20,6 @@ export async function memoryLimits(service: 'api' | 'worker'): Promise<MemoryLim
   const { environment, mem_limit } = services[service] ?? {};
   const nodeOptions = environment?.NODE_OPTIONS ?? '';
   if (!nodeOptions.includes('--max-old-space-size=')) throw new Error(`${service} has no limit of its heap`);
-  return { nodeOptions, memoryBytes: bytes(mem_limit) };
+  const git = Object.entries(environment ?? {}).filter(([name]) => name.startsWith('GIT_'));
+  return { nodeOptions, memoryBytes: bytes(mem_limit), git: Object.fromEntries(git) };
 }

@@ -66,7 +66,12 @@ describe('payloads that are not verified yet', () => {
     const waiting = await grows(second, 10);
     expect(waiting.done()).toBe(false);
     expect((await grows(begin('good'), maxPayloadBytes)).done()).toBe(true);
+    const newest = begin('bad');
+    const next = await grows(newest, 10);
     first.end('wrong');
+    await next.growing;
+    expect(waiting.done()).toBe(false);
+    newest.end('right');
     await waiting.growing;
     second.end('right');
   });
@@ -93,7 +98,11 @@ describe('payloads that are not verified yet', () => {
       expect(slow.map(({ signal }) => signal.aborted)).toEqual(Array(5).fill(false));
       const quick = begin('quick');
       const growing = await grows(quick, mebibyte);
+      clock.ms += 5_000;
       vi.advanceTimersByTime(5_000);
+      expect(slow.map(({ signal }) => signal.aborted)).toEqual(Array(5).fill(false));
+      clock.ms += 6_000;
+      vi.advanceTimersByTime(1_000);
       expect(slow.map(({ signal }) => signal.reason?.code)).toEqual(Array(5).fill('body_too_slow'));
       expect(quick.signal.aborted).toBe(false);
       for (const arrival of slow) arrival.end();

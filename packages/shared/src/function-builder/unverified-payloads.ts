@@ -25,11 +25,10 @@ interface ArrivalOptions {
 
 interface Holder {
   readonly network: string;
-  readonly begunMs: number;
-  /** Time in which it waited for room. */
-  waitedMs: number;
   bytes: number;
-  waiting: { readonly bytes: number; readonly sinceMs: number; readonly go: () => void } | undefined;
+  /** Where its pace is measured from. */
+  mark: { readonly ms: number; readonly bytes: number };
+  waiting: { readonly bytes: number; readonly go: () => void; isBlocked: boolean } | undefined;
   readonly stop: (why: Error) => void;
 }
 
@@ -43,6 +42,7 @@ const minuteMs = 60_000;
 /** The pace of a payload for which others wait, and the time before it is measured. */
 const busyBytesPerSecond = 256 * 1024;
 const busyGraceMs = 10_000;
+const suspectGraceMs = 3_000;
 const lookEveryMs = 1_000;
 
 /**
@@ -75,9 +75,8 @@ export class UnverifiedPayloads {
     const ended = AbortSignal.any([signal, stopping.signal]);
     const holder: Holder = {
       network,
-      begunMs: this.#options.now(),
-      waitedMs: 0,
       bytes: 0,
+      mark: { ms: this.#options.now(), bytes: 0 },
       waiting: undefined,
       stop: (why) => stopping.abort(why),
     };
@@ -100,17 +99,15 @@ export class UnverifiedPayloads {
   }
 
   async #wait(holder: Holder, bytes: number, ended: AbortSignal): Promise<void> {
-    const sinceMs = this.#options.now();
     const leave = new AbortController();
     try {
       await new Promise<void>((resolve, reject) => {
-        holder.waiting = { bytes, sinceMs, go: resolve };
+        holder.waiting = { bytes, go: resolve, isBlocked: false };
         ended.addEventListener('abort', () => reject(ended.reason), { once: true, signal: leave.signal });
         this.#serve();
       });
     } finally {
       leave.abort();
-      holder.waitedMs += this.#options.now() - sinceMs;
       holder.waiting = undefined;
     }
   }
@@ -131,49 +128,64 @@ export class UnverifiedPayloads {
         const own = byNetwork.get(network) ?? 0;
         if (this.#isSuspect(network) || taken + more > most || own + more > most / 2) {
           blocked = true;
+          waiting.isBlocked = true;
           continue;
         }
         taken += more;
         byNetwork.set(network, own + more);
       }
+      // Its time of waiting does not count.
+      if (waiting.isBlocked) this.#setMark(holder);
       holder.bytes = waiting.bytes;
       holder.waiting = undefined;
       waiting.go();
     }
-    if (blocked) this.#looking ??= setInterval(() => this.#look(), lookEveryMs).unref();
-    else this.#stopLooking();
+    if (!blocked) this.#stopLooking();
+    else if (!this.#looking) {
+      for (const holder of this.#holders) this.#setMark(holder);
+      this.#looking = setInterval(() => this.#look(), lookEveryMs).unref();
+    }
+  }
+
+  #setMark(holder: Holder): void {
+    holder.mark = { ms: this.#options.now(), bytes: holder.bytes };
   }
 
   /** Who has a part of its own, and what all others hold. */
   #held() {
     const firsts = new Set<Holder>();
     const byNetwork = new Map<string, number>();
-    const seen = { regular: false, suspect: false };
+    let oldest: Holder | undefined;
+    let suspect: Holder | undefined;
     let common = 0;
     let suspects = 0;
     for (const holder of this.#holders) {
-      const kind = this.#isSuspect(holder.network) ? 'suspect' : 'regular';
-      if (!seen[kind]) firsts.add(holder);
-      else if (kind === 'regular') {
+      if (this.#isSuspect(holder.network)) {
+        // Who holds something goes on; else the newest, so that a right payload does not wait for all that were piled up before it.
+        const mayHold = holder.bytes > 0 || holder.waiting !== undefined;
+        if (mayHold && (!suspect || suspect.bytes === 0)) suspect = holder;
+        suspects += holder.bytes;
+      } else if (oldest) {
         common += holder.bytes;
         byNetwork.set(holder.network, (byNetwork.get(holder.network) ?? 0) + holder.bytes);
-      }
-      if (kind === 'suspect') suspects += holder.bytes;
-      seen[kind] = true;
+      } else oldest = holder;
     }
+    for (const first of [oldest, suspect]) if (first) firsts.add(first);
     return { firsts, common, suspects, byNetwork };
   }
 
   /** Ends what comes so slowly that others wait for it. */
   #look(): void {
-    for (const suspect of [false, true]) {
-      const all = [...this.#holders].filter(({ network }) => this.#isSuspect(network) === suspect);
+    const now = this.#options.now();
+    for (const isSuspect of [false, true]) {
+      const all = [...this.#holders].filter(({ network }) => this.#isSuspect(network) === isSuspect);
       if (!all.some(({ waiting }) => waiting)) continue;
       for (const holder of all) {
-        if (holder.waiting) continue;
-        const ms = this.#options.now() - holder.begunMs - holder.waitedMs;
-        if (ms < busyGraceMs || holder.bytes >= (busyBytesPerSecond * ms) / 1_000) continue;
-        holder.stop(new SlipwayError('body_too_slow', 'Others wait for the room that this body holds.'));
+        const ms = now - holder.mark.ms;
+        if (holder.waiting || holder.bytes === 0 || ms < (isSuspect ? suspectGraceMs : busyGraceMs)) continue;
+        const isSlow = holder.bytes - holder.mark.bytes < (busyBytesPerSecond * ms) / 1_000;
+        if (!isSlow) this.#setMark(holder);
+        else holder.stop(new SlipwayError('body_too_slow', 'Others wait for the room that this body holds.'));
       }
     }
   }

@@ -1,9 +1,23 @@
 import type { Attack } from '../attack.js';
 import { archives } from './archives.js';
+import { gitPacks } from './git-packs.js';
 import { payloads } from './payloads.js';
+import { refusedUploads } from './refused-uploads.js';
 import { requests } from './requests.js';
 import { slow } from './slow.js';
+import { slowBodies } from './slow-bodies.js';
 import { smallBodies } from './small-bodies.js';
+import { unverifiedPayloads } from './unverified-payloads.js';
 
 /** In this order, except for those in the background. */
-export const attacks: readonly Attack[] = [slow, archives, payloads, requests, smallBodies];
+export const attacks: readonly Attack[] = [
+  slow,
+  archives,
+  payloads,
+  requests,
+  smallBodies,
+  gitPacks,
+  refusedUploads,
+  slowBodies,
+  unverifiedPayloads,
+];
