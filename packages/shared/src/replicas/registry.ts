@@ -52,7 +52,7 @@ const forgottenAfterMs = 60_000;
 const defaultLimit = 4;
 /** How long a reported engine counts, and after how long it is asked for again. */
 const engineCountsMs = 60_000;
-const engineAskedMs = 10_000;
+const engineAskedMs = 20_000;
 
 const engineScript = defineScript(engineLua);
 

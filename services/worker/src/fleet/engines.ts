@@ -13,7 +13,9 @@ interface EnginesOptions {
   readonly logger: Logger;
 }
 
-const everyMs = 1_000;
+/** While the engine of a replica is unknown, jobs may wait for it. */
+const soonMs = 1_000;
+const everyMs = 5_000;
 
 /**
  * Asks the replicas of this worker for their engine where no worker has asked lately. Jobs of tenants wait until it is known. The leader's health checks
@@ -29,24 +31,30 @@ export class Engines implements Component {
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      let areKnown = false;
       try {
-        await this.#ask();
+        areKnown = await this.#ask();
       } catch (error) {
         if (!signal.aborted)
           this.#options.logger.warn({ err: error }, 'the engines of replicas cannot be noted');
       }
-      await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+      await sleep(areKnown ? everyMs : soonMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  async #ask(): Promise<void> {
+  /** Returns whether the engine of every replica is known now. */
+  async #ask(): Promise<boolean> {
     const { registry, discovery, dispatcher } = this.#options;
-    const urls = await registry.withoutEngine(discovery.replicas().map(({ url }) => url));
-    await Promise.all(
+    const replicas = discovery.replicas();
+    const urls = await registry.withoutEngine(replicas.map(({ url }) => url));
+    const known = await Promise.all(
       urls.map(async (url) => {
         const engine = await engineOf(url, dispatcher);
         if (engine !== undefined) await registry.setEngine(url, engine);
+        return engine !== undefined;
       }),
     );
+    // A name may have no address yet.
+    return replicas.length > 0 && known.every(Boolean);
   }
 }

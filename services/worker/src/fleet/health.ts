@@ -17,6 +17,8 @@ interface HealthOptions {
 }
 
 const timeoutMs = 2_000;
+/** How often an engine that stays the same is noted again. */
+const engineEveryMs = 10_000;
 const publicKeyEveryMs = 30_000;
 const maxKeyBytes = 4_096;
 /** One check that fails may be chance. */
@@ -66,6 +68,7 @@ export class HealthDuty implements Duty {
   readonly everyMs = 2_000;
   readonly #options: HealthOptions;
   readonly #failures = new Map<string, number>();
+  readonly #engines = new Map<string, { readonly engine: ReplicaEngine; readonly at: number }>();
   readonly #askedForKeyAt = new Map<string, number>();
 
   constructor(options: HealthOptions) {
@@ -83,9 +86,20 @@ export class HealthDuty implements Duty {
     this.#failures.set(url, failures);
     if (engine !== undefined) {
       await registry.setHealth(url, 'up');
-      await registry.setEngine(url, engine);
+      await this.#noteEngine(url, engine);
       await this.#learnKey(url);
-    } else if (failures >= failuresUntilDown) await registry.setHealth(url, 'down');
+    } else if (failures >= failuresUntilDown) {
+      this.#engines.delete(url);
+      await registry.setHealth(url, 'down');
+    }
+  }
+
+  async #noteEngine(url: string, engine: ReplicaEngine): Promise<void> {
+    const now = performance.now();
+    const noted = this.#engines.get(url);
+    if (noted?.engine === engine && now - noted.at < engineEveryMs) return;
+    await this.#options.registry.setEngine(url, engine);
+    this.#engines.set(url, { engine, at: now });
   }
 
   async #learnKey(url: string): Promise<void> {

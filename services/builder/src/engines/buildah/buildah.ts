@@ -166,13 +166,14 @@ export class BuildahEngine implements BuildEngine {
    */
   async #mayCache({ request, signal, dockerfile }: CacheQuestion): Promise<boolean> {
     const { buildArgs } = request;
-    const bases = baseImages({ dockerfile, buildArgs, heredocs: readsHeredocs(this.#version) });
+    const heredocs = readsHeredocs(this.#version);
+    const bases = baseImages({ dockerfile, buildArgs, heredocs });
     const triggers = await triggersOf({
       bases,
       pullOptions: [...this.#tlsOptions(), `--signature-policy=${policyFile(request)}`],
       run: (args) => this.#print({ args, signal, env: environmentOf(request) }),
     });
-    if (triggers) checkTriggers(triggers, buildArgs);
+    if (triggers) checkTriggers({ triggers, buildArgs, heredocs });
     // buildah sets proxies in each step but leaves them out of what it finds a layer by.
     const hasProxy = Object.keys(buildArgs).some((name) => argumentRule(name) === 'proxy');
     return triggers?.length === 0 && !hasProxy && !mayMount(dockerfile);

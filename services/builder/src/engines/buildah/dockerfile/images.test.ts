@@ -49,7 +49,13 @@ test.each(local)('%j is refused wherever an image may be named', (name) => {
   ]) {
     expect(() => read(dockerfile, { A: name }), dockerfile).toThrow(refused);
   }
-  expect(() => checkTriggers([`COPY --from=${quoted} / /`], {})).toThrow(refused);
+  for (const triggers of [
+    [`COPY --from=${quoted} / /`],
+    [`RUN true\nCOPY --from=${quoted} / /`],
+    ['COPY \\', `--from=${quoted} / /`],
+  ]) {
+    expect(() => checkTriggers({ triggers, buildArgs: {}, heredocs: true })).toThrow(refused);
+  }
 });
 
 test.each([

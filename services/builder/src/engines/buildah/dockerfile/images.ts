@@ -37,9 +37,14 @@ export function baseImages({ dockerfile, buildArgs, heredocs }: ImagesOptions): 
 }
 
 /** Throws `base_image_invalid` when a trigger of a base image (ONBUILD) names anything but an image of a registry. */
-export function checkTriggers(triggers: readonly string[], buildArgs: ImagesOptions['buildArgs']): void {
+export function checkTriggers({
+  triggers,
+  buildArgs,
+  heredocs,
+}: Omit<ImagesOptions, 'dockerfile'> & { readonly triggers: readonly string[] }): void {
   const reader = new ImageReader(buildArgs);
-  for (const trigger of triggers) reader.take(parseInstruction(trigger));
+  // As buildah does: a trigger may hold several lines, and go on in the next.
+  for (const instruction of parseInstructions(triggers.join('\n'), { heredocs })) reader.take(instruction);
 }
 
 /** Follows the variables and stages of a Dockerfile from one instruction to the next. */
