@@ -9,6 +9,7 @@ import { connectRedis } from '@slipway/shared/redis';
 import { type Fleet, startFleet } from '@slipway/simulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startReceiver } from './chaos/ledger/receiver.js';
+import { sh } from './context.js';
 import { startTlsRedis } from './tls-redis.js';
 
 const password = 'hush-hush-7c41';
@@ -100,6 +101,24 @@ test('a job is done over TLS with the documented user, who is refused nothing th
     expect((await calls.call(path, { timeoutMs: 10_000 })).status, path).toBe(200);
   }
   const operator = connectAs('operator', 'operator');
+  expect(await operator.acl('LOG')).toEqual([]);
+});
+
+test('sources that nothing refers to are removed with the documented user', async () => {
+  const operator = connectAs('operator', 'operator');
+  const { calls } = fleet;
+  const tar = sh('tar', ['-C', import.meta.dirname, '-cf', '-', 'redis-access.test.ts']);
+  const sent = await calls.call('/v1/sources', { method: 'POST', body: tar, type: 'application/x-tar' });
+  const { digest } = sent.body as { digest: string };
+  const kept = fleet.source;
+  const longAgo = Date.now() - 2 * 3_600_000;
+  await operator.zadd('{slipway}:sources:used', longAgo, digest, longAgo, kept);
+  const status = async (which: string) => (await calls.call(`/v1/sources/${which}`)).status;
+  await expect
+    .poll(() => operator.zscore('{slipway}:sources:used', digest), { timeout: 60_000, interval: 200 })
+    .toBeNull();
+  expect(await status(digest)).toBe(404);
+  expect(await status(kept)).toBe(200);
   expect(await operator.acl('LOG')).toEqual([]);
 });
 

@@ -395,6 +395,36 @@ describe('the API', () => {
     }
   });
 
+  it.each([
+    [
+      'POST',
+      '/v1/jobs',
+      '/build_args/A',
+      { image: 'a', source: { digest: 'x' }, build_args: { A: 'x\ud83d' } },
+    ],
+    ['POST', '/v1/jobs', '/source/files/a', { image: 'a', source: { files: { a: '\udc00' } } }],
+    ['POST', '/v1/jobs', '/source/files', { image: 'a', source: { files: { 'a\ud83d': 'x' } } }],
+    ['POST', '/v1/jobs', '', { '\ud83d': 1 }],
+    ['POST', '/v1/batches', '/items/1/secrets', { items: [{ image: 'a' }, { secrets: '\ud83d' }] }],
+    [
+      'POST',
+      '/v1/batches',
+      '/defaults/build_args/A',
+      { items: [], defaults: { build_args: { A: '\ud83d' } } },
+    ],
+    ['POST', '/v1/webhooks', '/description', { url: 'https://a.example', description: '\ud83d\ud83d' }],
+    ['POST', '/v1/tokens', '/description', { description: 'a\ude00', scopes: [] }],
+    ['PUT', '/v1/tenants/x', '/images/0', { images: ['\ud83d'] }],
+  ])('refuses half of a surrogate pair at the door: %s %s %s', async (method, path, at, body) => {
+    const answer = await api.call(path, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toMatchObject({ code: 'request_invalid', errors: [{ path: at }] });
+  });
+
   it('answers 503 while Redis is away, and lets a poll go when it drains', async () => {
     const away = await startApi('redis://127.0.0.1:1', {}, { tenants: [] });
     try {

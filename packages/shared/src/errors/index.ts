@@ -1,3 +1,4 @@
+export { brokenText } from './broken-text.js';
 export { infrastructureFault } from './infrastructure.js';
 export { type Problem, toProblem } from './problem.js';
 export { codeOf, type FieldError, SlipwayError } from './slipway-error.js';

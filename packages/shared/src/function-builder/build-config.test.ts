@@ -68,6 +68,15 @@ describe('refuses', () => {
     },
   );
 
+  test.each([
+    ['/buildArgs/A', { image: 'a', buildArgs: { A: 'x\ud83d' } }],
+    ['/image', { image: 'a\udc00' }],
+    ['/frob/1', { image: 'a', frob: ['x', '\ud83dy'] }],
+    ['/buildArgs', { image: 'a', buildArgs: { '\ud83d': 'x' } }],
+  ])('half of a surrogate pair at %s', (path, value) => {
+    expect(() => parse(value)).toThrow(refusal('request_invalid', path));
+  });
+
   test('a zero byte in an argument', () => {
     expect(() => parse({ image: 'a', buildArgs: { A: 'x\0y' } })).toThrow(
       refusal('request_invalid', '/buildArgs/A'),

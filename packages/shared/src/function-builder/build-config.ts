@@ -4,7 +4,7 @@ import {
   configEntry,
   parseImageReference,
 } from '../contracts/index.js';
-import { type FieldError, SlipwayError } from '../errors/index.js';
+import { brokenText, type FieldError, SlipwayError } from '../errors/index.js';
 import { type JsonBounds, parseJson } from '../json/index.js';
 
 /** What `com.openfaas.docker.config` asks for, checked and in one form. */
@@ -53,6 +53,8 @@ export function parseBuildConfig(content: Buffer): BuildConfig {
 }
 
 function validated(value: unknown): BuilderConfig {
+  const broken = brokenText(value);
+  if (broken) throw invalid([broken]);
   const result = builderConfigSchema.safeParse(value);
   if (result.success) return result.data;
   const errors = result.error.issues.map(({ path, message }) => ({

@@ -1,4 +1,4 @@
-import { type FieldError, SlipwayError } from '@slipway/shared/errors';
+import { brokenText, type FieldError, SlipwayError } from '@slipway/shared/errors';
 import type { z } from 'zod';
 
 /** What a schema makes of a value, or `request_invalid` (or a code that the schema names) with the errors of its fields. */
@@ -7,6 +7,11 @@ export function validate<S extends z.ZodType>(
   value: unknown,
   where: 'body' | 'job' | 'query' | 'path',
 ): z.output<S> {
+  const broken = brokenText(value);
+  if (broken) {
+    const detail = `${where}${broken.path}: ${broken.message}`;
+    throw new SlipwayError('request_invalid', detail, { errors: [broken] });
+  }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { issues } = result.error;

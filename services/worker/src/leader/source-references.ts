@@ -1,3 +1,4 @@
+import { defaultTenantName, jobStates } from '@slipway/shared/contracts';
 import { schemaVersions } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
 
@@ -9,12 +10,12 @@ interface ReferencesOptions {
   readonly onFound: (digests: string[]) => Promise<void>;
 }
 
-const scannedAtOnce = 1_000;
+const readAtOnce = 500;
 const digestPattern = /sha256:[0-9a-f]{64}/g;
 
 /**
- * Looks through the records of all jobs, functions and templates for digests, some at a time. Redis promises that a scan
- * meets each key that is there all the while, unless it was another server in between; false then. Any digest in a record counts, whatever it stands
+ * Looks through the records of all jobs, functions and templates for digests, some at a time. Every record that is there all the while is met,
+ * unless it was another server in between; false then. Any digest in a record counts, whatever it stands
  * for there: one too many is kept rather than one too few. False too when a record of a newer schema is met: it may refer to sources in a way
  * that this process does not know.
  */
@@ -22,17 +23,65 @@ export async function* referencesInRecords(options: ReferencesOptions): AsyncGen
   const { redis, keys, wanted, onFound } = options;
   if (wanted.size === 0) return true;
   const server = await serverId(redis);
-  let cursor = '0';
-  do {
-    const [next, names] = await redis.scan(cursor, 'MATCH', `${keys.base}*`, 'COUNT', scannedAtOnce);
-    cursor = next;
+  for await (const names of recordNames({ redis, keys, wanted })) {
     const texts = await textsOf(redis, keys, names);
     if (!texts) return false;
     const found = texts.flatMap((text) => text.match(digestPattern) ?? []);
     await onFound([...new Set(found)].filter((digest) => wanted.has(digest)));
     yield;
-  } while (cursor !== '0' && wanted.size > 0);
+    if (wanted.size === 0) break;
+  }
   return (await serverId(redis)) === server;
+}
+
+type NamesOptions = Pick<ReferencesOptions, 'redis' | 'keys' | 'wanted'>;
+
+/**
+ * Yields the keys of all records by their indexes. `SCAN` would show the keys of other installations, and docs/redis-users.acl does not allow it.
+ * A function or template refers only to sources that its tenant has sent, so the owners of the sources name deleted tenants too.
+ */
+async function* recordNames({ redis, keys, wanted }: NamesOptions): AsyncGenerator<string[], void> {
+  yield* jobNames({ redis, keys });
+  const owners = redis.pipeline();
+  for (const digest of wanted) owners.smembers(keys.sourceOwners(digest));
+  const tenants = new Set([defaultTenantName, ...(await redis.zrange(keys.tenants, '0', '-1'))]);
+  for (const names of values<string[]>(await owners.exec())) for (const name of names) tenants.add(name);
+  for (const tenant of tenants) {
+    for await (const names of pages(redis, keys.functions(tenant)))
+      yield names.map((name) => keys.function(tenant, name));
+    for await (const names of pages(redis, keys.templates(tenant)))
+      yield names.map((name) => keys.template(tenant, name));
+  }
+}
+
+/** A job is in the index of one state at any time. One transaction reads a range of ids of all states, so a job that moves is not missed. */
+async function* jobNames({ redis, keys }: Omit<NamesOptions, 'wanted'>): AsyncGenerator<string[], void> {
+  for (let after: string | undefined = '-'; after !== undefined; ) {
+    const transaction = redis.multi();
+    for (const state of jobStates) {
+      transaction.zrangebylex(keys.index(`state:${state}`), after as string, '+', 'LIMIT', 0, readAtOnce);
+    }
+    const lists = values<string[]>(await transaction.exec());
+    const ends = lists.flatMap((ids) => (ids.length === readAtOnce ? [ids.at(-1) as string] : []));
+    const upTo = ends.toSorted()[0];
+    yield lists.flat().flatMap((id) => (upTo === undefined || id <= upTo ? [keys.job(id)] : []));
+    after = upTo === undefined ? undefined : `(${upTo}`;
+  }
+}
+
+async function* pages(redis: Redis, index: string): AsyncGenerator<string[], void> {
+  for (let after: string | undefined = '-'; after !== undefined; ) {
+    const names: string[] = await redis.zrangebylex(index, after, '+', 'LIMIT', 0, readAtOnce);
+    yield names;
+    after = names.length === readAtOnce ? `(${names.at(-1)}` : undefined;
+  }
+}
+
+function values<T>(replies: [Error | null, unknown][] | null): T[] {
+  return (replies ?? []).map(([error, value]) => {
+    if (error) throw error;
+    return value as T;
+  });
 }
 
 /** The texts in records that may name sources; undefined when one of the records is of a newer schema. */
