@@ -59,7 +59,7 @@ export function loadConfig(env: Env): ApiConfig {
     egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),
     publicUrl: publicUrl(fields),
     maxQueuedJobs: fields.int('MAX_QUEUED_JOBS', { default: 100_000, min: 1 }),
-    tenantStoredBytes: fields.int('TENANT_STORED_BYTES', { default: 1024 * mebibyte, min: mebibyte }),
+    tenantStoredBytes: fields.int('TENANT_STORED_BYTES', { default: 512 * mebibyte, min: mebibyte }),
     trustedProxies: fields.parsed('TRUSTED_PROXIES', parseProxies, ' ') ?? [],
     corsOrigins: fields.parsed('CORS_ORIGINS', parseOrigins, ' ') ?? [],
     auditMaxEntries: fields.int('AUDIT_MAX_ENTRIES', { default: 100_000, min: 100 }),

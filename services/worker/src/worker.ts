@@ -38,6 +38,7 @@ import { HealthDuty } from './fleet/health.js';
 import { Placement } from './fleet/placement.js';
 import { IsolationKey } from './isolation/isolation-key.js';
 import { Batches } from './leader/batches.js';
+import { BudgetRetention } from './leader/budget-retention.js';
 import { Capacity } from './leader/capacity.js';
 import { DeliverySweep } from './leader/deliveries.js';
 import { DeliveryRetention } from './leader/delivery-retention.js';
@@ -189,6 +190,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     new Batches({ batches, store, dequeue: (id) => builds.remove(id), logger }),
     new Retention({ store, blobs, config: config.retention, now: Date.now, logger }),
     new DeliverySweep({ deliveries, queue: deliveryQueue, logger }),
+    new BudgetRetention({ redis, keys, store, blobs, deliveries, logger }),
     new DeliveryRetention({ deliveries, config: config.deliveryRetention, logger }),
     ...(config.previousPayloadSecrets.length === 0
       ? []

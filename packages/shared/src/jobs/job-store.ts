@@ -255,6 +255,12 @@ export class JobStore {
     return await this.#redis.zrangebylex(this.#keys.index(`state:${state}`), start, '+', 'LIMIT', 0, limit);
   }
 
+  /** Ids of jobs of a tenant, in the order of their submission, those after `after`. */
+  async oldestOf(tenant: string, limit: number, after?: string): Promise<string[]> {
+    const start = after === undefined ? '-' : `(${after}`;
+    return await this.#redis.zrangebylex(this.#keys.index(`tenant:${tenant}`), start, '+', 'LIMIT', 0, limit);
+  }
+
   /** How many records are in a state. */
   async count(state: JobState): Promise<number> {
     return await this.#redis.zcard(this.#keys.index(`state:${state}`));

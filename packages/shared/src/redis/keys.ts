@@ -79,6 +79,8 @@ export interface Keys {
   sourcesReserved(tenant: string): string;
   /** How many bytes the sources of a tenant have. */
   sourceBytes(tenant: string): string;
+  /** Bytes of Redis that a tenant may have whose settings do not say, as the API that started last was told. */
+  readonly tenantStoredBytes: string;
   /** Hash: how many bytes of Redis a tenant has; see stored/lua.ts. */
   stored(tenant: string): string;
   /** A value that several records of a tenant refer to, by the hash of its content. */
@@ -159,6 +161,7 @@ export function redisKeys(prefix: string): Keys {
     sourceOwners: (digest) => `${base}sources:owners:${digest}`,
     sourcesReserved: (tenant) => `${base}sources:reserved:${tenant}`,
     sourceBytes: (tenant) => `${base}sources:bytes:${tenant}`,
+    tenantStoredBytes: `${base}tenants:stored-bytes`,
     stored: (tenant) => `${base}stored:${tenant}`,
     shared: (tenant, hash) => `${base}shared:${tenant}:${hash}`,
     gitSource: (id) => `${base}git:${id}`,

@@ -70,7 +70,9 @@ end
 
 -- Whether so many bytes more are within what the tenant may have, times a factor. What the tenant's accepted jobs still write may exceed it by a quarter.
 local function has_room(tenant, bytes, factor)
-  local limit = redis.call('HGET', account_of(tenant), 'limit')
+  -- None of its jobs has noted a limit yet.
+  local limit = redis.call('HGET', account_of(tenant), 'limit') or redis.call('HGET', base .. 'tenant:' .. tenant, 'stored_bytes')
+    or redis.call('GET', base .. 'tenants:stored-bytes')
   return not limit or charged(tenant) + bytes <= tonumber(limit) * factor
 end
 

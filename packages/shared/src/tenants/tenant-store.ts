@@ -98,6 +98,7 @@ export class TenantStore {
         schema: schemaVersions.tenant,
         settings: JSON.stringify(settings),
         ...(settings.limits.running_jobs !== undefined && { running_jobs: settings.limits.running_jobs }),
+        ...(settings.limits.stored_bytes !== undefined && { stored_bytes: settings.limits.stored_bytes }),
         managed_by: managedBy,
         updated_at: Date.now(),
       })

@@ -229,6 +229,12 @@ export class DeliveryStore {
     return Number(outcome[1]);
   }
 
+  /** Removes the oldest deliveries of a tenant that ended longer ago than this; looks at `most`. Returns how many were removed. */
+  async pruneOf(tenant: string, { keptMs, most }: { keptMs: number; most: number }): Promise<number> {
+    const { outcome } = await this.#operate('prune_tenant', '', tenant, keptMs, most);
+    return Number(outcome[1]);
+  }
+
   async #redeliver(
     tenant: string,
     id: string,

@@ -137,11 +137,12 @@ export class Directory implements Component {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { subscriber, keys, logger } = this.#options;
+    const { subscriber, keys, tenantStoredBytes, logger } = this.#options;
     // What was said while the connection was away is not said again.
     subscriber.on('message', () => this.forget()).on('ready', () => this.forget());
     while (!signal.aborted) {
       try {
+        await untilAborted(subscriber.set(keys.tenantStoredBytes, tenantStoredBytes), signal);
         await untilAborted(subscriber.subscribe(keys.tenantChanges), signal);
         break;
       } catch (error) {

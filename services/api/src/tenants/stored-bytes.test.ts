@@ -24,6 +24,7 @@ beforeAll(async () => {
     {
       tenants: [
         { name: 'small', token: 'small', settings: { limits: { stored_bytes: budget } } },
+        { name: 'keys', token: 'keys', settings: { limits: { stored_bytes: mebibyte } } },
         { name: 'other', token: 'other' },
       ],
     },
@@ -123,6 +124,21 @@ describe('what the items of a batch share', () => {
 });
 
 describe('the budget of a tenant', () => {
+  it('counts what is stored for idempotency keys, also before there is any job', async () => {
+    const plan = {
+      defaults: { source: { files: { Dockerfile: 'FROM scratch\n' } } },
+      items: items(100),
+      dry_run: true,
+    };
+    const before = await storedBytes();
+    const statuses = new Set<number>();
+    for (let tries = 0; tries < 100 && !statuses.has(413); tries++) {
+      statuses.add((await as('keys').post('/v1/batches', plan, { 'idempotency-key': randomUUID() })).status);
+    }
+    expect([...statuses]).toEqual([200, 413]);
+    expect((await storedBytes()) - before).toBeLessThan(1.25 * mebibyte);
+  });
+
   it('is shown, counts what is stored, and refuses what exceeds it', async () => {
     const small = as('small');
     expect(await json(await small.get('/v1/me'))).toMatchObject({

@@ -74,22 +74,30 @@ export class Retention implements Duty {
       const old = ids.filter((id) => timeOfId(id) < endedBefore);
       const records = await onlyReadable(old.map((id) => store.get(id)));
       const due = records.filter((record) => ended(record, endedBefore));
-      removed += (await Promise.all(due.map((record) => this.#remove(record, endedBefore)))).filter(
-        Boolean,
-      ).length;
+      removed += (
+        await Promise.all(due.map((record) => removeWithLogs(record, endedBefore, this.#options)))
+      ).filter(Boolean).length;
       if (old.length < most || records.length === old.length) break;
     }
     return removed;
   }
+}
 
-  /** The logs go first: whoever is stopped in between finds the record again. */
-  async #remove(record: JobRecord, endedBefore: number): Promise<boolean> {
-    const { store, blobs } = this.#options;
-    for (let attempt = 1; attempt <= record.attempt; attempt++) {
-      await blobs.remove(logBlobKey(record.id, attempt));
-    }
-    return await store.remove(record, endedBefore);
+export interface RemoveDeps {
+  readonly store: Pick<JobStore, 'remove'>;
+  readonly blobs: Pick<BlobStore, 'remove'>;
+}
+
+/** Removes a record with its logs, unless it has ended later. The logs go first: a worker that is stopped in between finds the record again. */
+export async function removeWithLogs(
+  record: JobRecord,
+  endedBefore: number,
+  { store, blobs }: RemoveDeps,
+): Promise<boolean> {
+  for (let attempt = 1; attempt <= record.attempt; attempt++) {
+    await blobs.remove(logBlobKey(record.id, attempt));
   }
+  return await store.remove(record, endedBefore);
 }
 
 const ended = ({ finishedAt }: JobRecord, before: number) => finishedAt !== undefined && finishedAt < before;

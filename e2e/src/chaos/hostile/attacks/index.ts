@@ -7,6 +7,7 @@ import { requests } from './requests.js';
 import { slow } from './slow.js';
 import { slowBodies } from './slow-bodies.js';
 import { smallBodies } from './small-bodies.js';
+import { storedBytes } from './stored-bytes.js';
 import { unverifiedPayloads } from './unverified-payloads.js';
 
 /** In this order, except for those in the background. */
@@ -20,4 +21,5 @@ export const attacks: readonly Attack[] = [
   refusedUploads,
   slowBodies,
   unverifiedPayloads,
+  storedBytes,
 ];

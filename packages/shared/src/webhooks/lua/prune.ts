@@ -1,7 +1,20 @@
 /**
  * prune: 4 milliseconds for which delivered ones are kept, 5 the others, 6 how many ended ones are kept, 7 how many are removed at most. Returns {'ok', how many were}.
+ * prune_tenant: 4 tenant, 5 milliseconds for which those are kept that have ended, 6 how many are looked at. Returns {'ok', how many were removed}.
  */
 export const prune = `
+if op == 'prune_tenant' then
+  local count = 0
+  for _, delivery in ipairs(redis.call('ZRANGE', index('tenant:' .. ARGV[4]), 0, tonumber(ARGV[6]) - 1)) do
+    local finished = redis.call('HGET', key_of(delivery), 'finished_at')
+    if finished and tonumber(finished) < now - tonumber(ARGV[5]) then
+      remove_delivery(delivery)
+      count = count + 1
+    end
+  end
+  return { 'ok', count }
+end
+
 if op == 'prune' then
   local max, left, count = tonumber(ARGV[6]), tonumber(ARGV[7]), 0
   local delivered, failed = index('ended:delivered'), index('ended:failed')
