@@ -81,16 +81,16 @@ describe('an index of parts', () => {
     const attested = [
       {
         mediaType: manifestType,
-        digest: 'sha256:b',
+        digest: `sha256:${'b'.repeat(64)}`,
         size: 8,
         platform: { os: 'linux', architecture: 'amd64' },
       },
       {
         mediaType: manifestType,
-        digest: 'sha256:c',
+        digest: `sha256:${'c'.repeat(64)}`,
         size: 9,
         platform: { os: 'unknown', architecture: 'unknown' },
-        annotations: { 'vnd.docker.reference.digest': 'sha256:b' },
+        annotations: { 'vnd.docker.reference.digest': `sha256:${'b'.repeat(64)}` },
       },
     ];
     const index = {
@@ -113,6 +113,17 @@ describe('an index of parts', () => {
         ...attested,
       ],
     });
+  });
+
+  it('is none of entries that are not descriptors', () => {
+    for (const entry of [{ digest: 'sha256:b', mediaType: manifestType, size: 1 }, { size: 1 }, 'text']) {
+      const part = {
+        ...manifest('sha256:i', ['linux/amd64']),
+        mediaType: indexType,
+        body: { manifests: [entry] },
+      };
+      expect(() => imageIndex([part])).toThrow(/does not hold an image for each/);
+    }
   });
 
   it('is none of a part that holds one image in place of several', () => {
