@@ -46,6 +46,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   webhook_disabled: {"title":"The webhook endpoint is switched off","remedy":"Enable it first: PATCH /v1/webhooks/{id} with `{\"enabled\": true}`."},
   webhook_deleted: {"title":"The webhook endpoint of the delivery was deleted","remedy":"Create an endpoint, and fetch the record that the message tells of."},
   source_not_found: {"title":"No source has this digest","remedy":"Upload it with POST /v1/sources first."},
+  source_damaged: {"title":"The stored source is damaged","remedy":"Upload the source again with POST /v1/sources, then submit the job again. The operator checks the blob store."},
   pool_not_found: {"title":"No pool has this name","remedy":"Name one of the pools that GET /v1/queue lists, or none."},
   template_not_found: {"title":"No template has this name","remedy":"Send it with PUT /v1/templates/{name} first, or correct the name."},
   template_invalid: {"title":"The archive is not a template","remedy":"Send a folder with a Dockerfile and a template.yml at its root."},

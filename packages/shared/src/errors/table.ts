@@ -207,6 +207,13 @@ const errorTable = {
     'Create an endpoint, and fetch the record that the message tells of.',
   ),
   source_not_found: user(422, 'No source has this digest', 'Upload it with POST /v1/sources first.'),
+  source_damaged: row(
+    'operator',
+    'never',
+    500,
+    'The stored source is damaged',
+    'Upload the source again with POST /v1/sources, then submit the job again. The operator checks the blob store.',
+  ),
   pool_not_found: user(
     422,
     'No pool has this name',

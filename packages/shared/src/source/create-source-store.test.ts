@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { hash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
@@ -9,6 +9,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { SlipwayError } from '../errors/index.js';
+import { createSourceStore } from './create-source-store.js';
 import {
   archive,
   expectedDigest,
@@ -25,6 +26,43 @@ const small = archive(
   tarEntry({ path: 'b/run.sh', mode: 0o4711 }, Buffer.from('#!/bin/sh\n')),
   tarEntry({ path: 'a' }),
 );
+
+describe('a stored source that was damaged', () => {
+  const damages: Record<string, (path: string) => Promise<unknown>> = {
+    'its tar is gone': (path) => rm(`${path}.tar`),
+    'its tar is cut short': (path) => truncate(`${path}.tar`, 1024),
+    'its tar is empty': (path) => truncate(`${path}.tar`, 0),
+    'its manifest is gone': (path) => rm(`${path}.json`),
+    'its manifest is cut short': (path) => truncate(`${path}.json`, 90),
+    'its manifest is another one': (path) =>
+      writeFile(`${path}.json`, '{"version":1,"files":0,"bytes":0,"entries":[\n]}\n'),
+    'all of it is gone': async (path) => [await rm(`${path}.tar`), await rm(`${path}.json`)],
+  };
+
+  it.each(Object.entries(damages))(
+    'is not found, and healed by the next upload: %s',
+    async (_how, damage) => {
+      const { sources, directory, reopened } = await makeSourcesAgain();
+      const { digest, created } = await sources.ingest(inChunks(small));
+      expect(created).toBe(true);
+      const path = join(directory, 'sources', digest.slice(7));
+      const whole = [await readFile(`${path}.tar`), await readFile(`${path}.json`)];
+      await damage(path);
+      expect(await reopened().find(digest)).toBeUndefined();
+      expect(await sources.ingest(inChunks(small))).toMatchObject({ digest, created: true });
+      expect([await readFile(`${path}.tar`), await readFile(`${path}.json`)]).toEqual(whole);
+      expect(await reopened().find(digest)).toMatchObject({ digest });
+      expect(await sources.ingest(inChunks(small))).toMatchObject({ digest, created: false });
+    },
+  );
+});
+
+/** A store, and the same one as another process opens it. */
+async function makeSourcesAgain() {
+  const made = await makeSources();
+  const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 100, maxRatio: 100 };
+  return { ...made, reopened: () => createSourceStore({ blobs: made.blobs, limits }) };
+}
 
 describe('a source store', () => {
   it('hashes exactly the documented manifest, and stores it as it is hashed', async () => {

@@ -2,14 +2,9 @@ import type { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import type { BlobHandle, BlobStore } from '../blobs/index.js';
 import { Collector } from './collector.js';
-import {
-  formatManifest,
-  manifestDigest,
-  manifestHeadBytes,
-  parseManifest,
-  parseManifestHead,
-} from './manifest.js';
+import { formatManifest, manifestDigest, parseManifest } from './manifest.js';
 import { PayloadIntake } from './payload-intake.js';
+import { entriesLength } from './payload-plan.js';
 import type {
   IngestOptions,
   SourceInfo,
@@ -31,7 +26,7 @@ const foundAtMost = 10_000;
 
 /**
  * Sources in a blob store: `sources/<hex>.tar`, the normal form, and `sources/<hex>.json`, the canonical manifest. The manifest is
- * written last, so that its presence means that the source is there, whole.
+ * written last. A source counts as stored when its manifest has the digest and its tar the length that the manifest implies.
  */
 export function createSourceStore({
   blobs,
@@ -44,10 +39,13 @@ export function createSourceStore({
     const keys = keysOf(digest);
     const handle = keys && (await blobs.open(keys.manifest));
     if (!handle) return undefined;
-    const head = await readAndClose(handle, Math.min(manifestHeadBytes, handle.bytes));
-    const counts = parseManifestHead(head);
-    if (counts === undefined) throw new Error(`the manifest of ${digest} cannot be read`);
-    return { digest, ...counts };
+    const text = await readAndClose(handle, handle.bytes);
+    // A damaged source is as good as none: the next upload writes it again.
+    if (manifestDigest(text) !== digest) return undefined;
+    const { files, bytes, entries } = parseManifest(text);
+    const tar = await blobs.stat(keys.tar);
+    if (tar?.bytes !== entriesLength(entries) + endOfArchive.length) return undefined;
+    return { digest, files, bytes };
   };
 
   const keep = async ({ spool, ranges, manifest, keys }: Kept) => {

@@ -1,8 +1,5 @@
 import { hash } from 'node:crypto';
-import type { SourceInfo, SourceManifest } from './source-store.js';
-
-/** Enough for the first line of a manifest. */
-export const manifestHeadBytes = 128;
+import type { SourceManifest } from './source-store.js';
 
 /**
  * The canonical manifest of a source. Its SHA-256 is the source's digest, and these are the exact bytes, in UTF-8:
@@ -26,12 +23,6 @@ export function formatManifest({ files, bytes, entries }: Omit<SourceManifest, '
 
 export function manifestDigest(text: string): string {
   return `sha256:${hash('sha256', text)}`;
-}
-
-/** What the first line says. */
-export function parseManifestHead(head: string): Omit<SourceInfo, 'digest'> | undefined {
-  const match = /^\{"version":1,"files":(\d+),"bytes":(\d+),/.exec(head);
-  return match ? { files: Number(match[1]), bytes: Number(match[2]) } : undefined;
 }
 
 /** A manifest that was written by `formatManifest`. */

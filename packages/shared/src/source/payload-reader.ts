@@ -1,4 +1,5 @@
 import type { BlobHandle } from '../blobs/index.js';
+import { SlipwayError } from '../errors/index.js';
 import type { Segment, Stretch } from './payload-plan.js';
 import type { PrefixStamp } from './prefix-stamp.js';
 
@@ -60,7 +61,8 @@ export class PayloadReader {
 
   async #read(stretch: Stretch, from: number, data: Buffer): Promise<void> {
     const read = await this.#layer(stretch).tar.read(data, stretch.start + from);
-    if (read < data.length) throw new Error('a stored source is shorter than its manifest says');
+    if (read < data.length)
+      throw new SlipwayError('source_damaged', 'A stored source is shorter than its manifest says.');
   }
 
   #stamp({ stretch, from, data }: { stretch: Stretch; from: number; data: Buffer }): void {
@@ -69,7 +71,7 @@ export class PayloadReader {
     this.#header = from + this.#layer(stretch).stamp.apply(data, this.#header - from);
     const length = stretch.end - stretch.start;
     if (from + data.length === length && this.#header !== length) {
-      throw new Error('a stored source does not fit its manifest');
+      throw new SlipwayError('source_damaged', 'A stored source does not fit its manifest.');
     }
   }
 

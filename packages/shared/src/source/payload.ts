@@ -157,7 +157,7 @@ async function openLayer(sources: SourceReader, { digest, bytes, stamp }: Loaded
   if (tar === undefined) throw notFound(digest);
   if (tar.bytes === bytes) return { tar, stamp };
   await tar.close();
-  throw new Error(`the stored tar of ${digest} does not fit its manifest`);
+  throw new SlipwayError('source_damaged', `The stored tar of ${digest} does not fit its manifest.`);
 }
 
 function notFound(digest: string): SlipwayError {

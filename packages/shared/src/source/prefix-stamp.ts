@@ -1,3 +1,4 @@
+import { SlipwayError } from '../errors/index.js';
 import { blockBytes, field, padded } from './tar-format.js';
 
 /**
@@ -44,7 +45,7 @@ function octal(data: Buffer, at: number, digits: number): number {
   let value = 0;
   for (let i = at; i < at + digits; i++) {
     const digit = (data[i] as number) - 0x30;
-    if (digit < 0 || digit > 7) throw new Error('a stored source is damaged');
+    if (digit < 0 || digit > 7) throw new SlipwayError('source_damaged', 'A stored source is damaged.');
     value = value * 8 + digit;
   }
   return value;
