@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { openBlobStore } from '@slipway/shared/blobs';
+import { RedisClock } from '@slipway/shared/clock';
 import { Secret } from '@slipway/shared/config';
 import { SlipwayError } from '@slipway/shared/errors';
 import { UnverifiedPayloads } from '@slipway/shared/function-builder';
@@ -16,6 +17,7 @@ import {
   refuseWhileDraining,
   securityHeaders,
 } from '@slipway/shared/http';
+import { makeIdsBy } from '@slipway/shared/ids';
 import {
   BatchStore,
   cancelStopped,
@@ -99,6 +101,11 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     redisMetrics.watch(name, guard.watch(connection(name, mode)));
   const redis = redisMetrics.watch('main', main);
   await guard.start();
+  const clock = new RedisClock({ redis, registry, logger });
+  // Without Redis it is measured as soon as Redis is there.
+  await clock.measure().catch(() => undefined);
+  makeIdsBy(clock);
+  const now = () => clock.now();
   const blobs = await openBlobStore(config.blobStore, { minFreeBytes: config.minFreeDiskBytes });
   const claims = new SourceUses({ redis, keys });
   const owners = new SourceOwners({ redis, keys });
@@ -117,8 +124,8 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   const faults = new CountedFaults({ registry, logger });
   const builds = createBuildQueues({ redis, keys });
   const onReleased = (jobs: readonly DispatchJob[]) => void dispatch(jobs);
-  const store = new JobStore({ redis, keys, faults, onReleased, tracing });
-  const batches = new BatchStore({ redis, keys, faults, onReleased, tracing });
+  const store = new JobStore({ redis, keys, now, faults, onReleased, tracing });
+  const batches = new BatchStore({ redis, keys, now, faults, onReleased, tracing });
   const dispatch = createDispatcher({ store, builds, logger });
   const deliveryQueue = createSender({ queue: 'deliveries', redis, keys });
   const deliveries: DeliveryStore = new DeliveryStore({
@@ -128,26 +135,30 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     onMade: (ready) => void dispatchDeliveries(ready),
   });
   const dispatchDeliveries = createDeliveryDispatcher({ deliveries, queue: deliveryQueue, logger });
-  const replicas = new ReplicaRegistry({ redis, keys });
+  const replicas = new ReplicaRegistry({ redis, keys, now });
   const watcher = new JobWatcher({ reader: connect('events', 'patient'), keys, logger });
   measureFleet({
     registry,
-    read: () => readFleet({ redis, keys, store, replicas }),
+    read: () => readFleet({ redis, keys, store, replicas, now: now() }),
     now: () => performance.now(),
   });
   measureBlobStore({ registry, url: config.blobStore });
   const sealingKey = deriveKeys(config, 'callback secrets');
   const stopping = new AbortController();
   const closing = new AbortController();
-  const tenants = new TenantStore({ redis, keys, faults, storedBytes: config.tenantStoredBytes });
-  const tokens = new TokenStore({ redis, keys, faults });
+  const tenants = new TenantStore({
+    ...{ redis, keys, now, faults },
+    storedBytes: config.tenantStoredBytes,
+  });
+  const tokens = new TokenStore({ redis, keys, now, faults });
   const payloadSecrets = new PayloadSecretStore({
     redis,
     keys,
+    now,
     faults,
     sealingKey: deriveKeys(config, 'payload secrets'),
   });
-  const webhooks = new EndpointStore({ redis, keys, faults, sealingKey });
+  const webhooks = new EndpointStore({ redis, keys, now, faults, sealingKey });
   const directory = new Directory({
     tenants,
     tokens,
@@ -155,6 +166,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     apiToken: config.apiToken ?? announcedToken(),
     installation: config,
     tenantStoredBytes: config.tenantStoredBytes,
+    now,
     subscriber: connect('tenants', 'patient'),
     keys,
     logger,
@@ -177,10 +189,12 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     logger,
     maxEntries: config.auditMaxEntries,
     keptMs: config.auditDays * dayMs,
+    now,
   });
   cleanups.defer('audit', () => audit.flush());
   const requestRate = new RequestRate({ redis, keys });
   const endpoints = apiEndpoints({
+    now,
     audit,
     requestRate,
     store,
@@ -197,7 +211,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     pools: new KnownPools({ registry: replicas, now: () => performance.now() }),
     sources,
     git,
-    templates: new TemplateStore({ redis, keys, faults }),
+    templates: new TemplateStore({ redis, keys, now, faults }),
     functions: new FunctionStore({ redis, keys, faults }),
     uses: claims,
     webhooks,
@@ -246,7 +260,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
         if (stopping.signal.aborted) throw new SlipwayError('draining');
         await guard.ready();
       },
-      warnings: () => guard.warnings,
+      warnings: () => [...guard.warnings, ...clock.warnings()],
       ...(config.metricsPort === undefined && { registry }),
     }),
     docsRouter(openApiDocument(endpoints)),
@@ -330,6 +344,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
           }),
         ]),
     guard,
+    clock,
     directory,
     audit,
     ...tenantsFile,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { openBlobStore } from '@slipway/shared/blobs';
+import { RedisClock } from '@slipway/shared/clock';
 import { createEgressAgent } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import {
@@ -11,6 +12,7 @@ import {
   problemHandler,
   securityHeaders,
 } from '@slipway/shared/http';
+import { makeIdsBy } from '@slipway/shared/ids';
 import { BatchStore, createDispatcher, JobStore } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
@@ -45,6 +47,7 @@ import { DeliveryRetention } from './leader/delivery-retention.js';
 import { Leader } from './leader/leader.js';
 import { QueueDepth } from './leader/queue-depth.js';
 import { Reconciler } from './leader/reconciler.js';
+import { RemovalBudget } from './leader/removal-budget.js';
 import { Resealing } from './leader/resealing.js';
 import { Retention } from './leader/retention.js';
 import { SourceCollection } from './leader/source-collection.js';
@@ -90,6 +93,11 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
   const connect = (name: string) => redisMetrics.watch(name, guard.watch(connection(name)));
   const redis = connect('main');
   await guard.start();
+  const clock = new RedisClock({ redis: probe, registry: metricsRegistry, logger });
+  // Without Redis it is measured as soon as Redis is there.
+  await clock.measure().catch(() => undefined);
+  makeIdsBy(clock);
+  const now = () => clock.now();
   const blobs = await openBlobStore(config.blobStore);
   const sources = cacheSources({ sources: createSourceReader({ blobs }) });
   const faults = new CountedFaults({ registry: metricsRegistry, logger });
@@ -98,13 +106,14 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
   const store: JobStore = new JobStore({
     redis,
     keys,
+    now,
     faults,
     quarantineAfter,
     queueTimeoutMs,
     onReleased: (jobs) => void dispatch(jobs),
   });
   const dispatch = createDispatcher({ store, builds, logger });
-  const batches = new BatchStore({ redis, keys, faults });
+  const batches = new BatchStore({ redis, keys, now, faults });
   const deliveryQueue = createSender({ queue: 'deliveries', redis, keys });
   const deliveries = new DeliveryStore({
     redis,
@@ -120,8 +129,8 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     },
   });
   const sealingKey = deriveKeys(config, 'callback secrets');
-  const endpoints = new EndpointStore({ redis, keys, faults, sealingKey });
-  const registry = new ReplicaRegistry({ redis, keys });
+  const endpoints = new EndpointStore({ redis, keys, now, faults, sealingKey });
+  const registry = new ReplicaRegistry({ redis, keys, now });
   const discovery = new Discovery({ builders: config.builders, registry, logger });
   const subscriber = connect('subscriber');
   const interruptions = new Interruptions({ store, subscriber, keys, logger });
@@ -153,7 +162,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     connectTimeoutMs: 5_000,
   });
   cleanups.defer('http agents', () => Promise.all([builderAgent.destroy(), webhookAgent.destroy()]));
-  const tally = new Tally({ now: Date.now });
+  const tally = new Tally({ now });
   const stopping = new AbortController();
   const isolation = new IsolationKey({
     ...{ redis, keys, logger },
@@ -186,12 +195,20 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     new HealthDuty({ registry, discovery, dispatcher: builderAgent }),
     new Capacity({ registry, builds, logger }),
     new QueueDepth({ registry, store, tally }),
-    new Reconciler({ redis, keys, store, builds, metrics, logger }),
+    new Reconciler({ redis, keys, store, builds, now, metrics, logger }),
     new Batches({ batches, store, dequeue: (id) => builds.remove(id), logger }),
-    new Retention({ store, blobs, config: config.retention, now: Date.now, logger }),
+    new Retention({
+      ...{ store, blobs, now, logger },
+      config: config.retention,
+      budget: new RemovalBudget({ redis, keys, of: 'jobs' }),
+    }),
     new DeliverySweep({ deliveries, queue: deliveryQueue, logger }),
     new BudgetRetention({ redis, keys, store, blobs, deliveries, logger }),
-    new DeliveryRetention({ deliveries, config: config.deliveryRetention, logger }),
+    new DeliveryRetention({
+      ...{ deliveries, logger },
+      config: config.deliveryRetention,
+      budget: new RemovalBudget({ redis, keys, of: 'deliveries' }),
+    }),
     ...(config.previousPayloadSecrets.length === 0
       ? []
       : [
@@ -219,7 +236,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
       logger,
     }),
   ];
-  const leader = new Leader({ redis, keys, workerName, duties, logger });
+  const leader = new Leader({ redis, keys, clock, workerName, duties, logger });
   const courier = new Courier({
     deliveries,
     endpoints,
@@ -234,7 +251,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     dispatcher: webhookAgent,
     metrics,
     logger,
-    now: Date.now,
+    now,
     random: Math.random,
   });
   const pools = [...new Set(config.builders.map(({ pool }) => pool))];
@@ -249,6 +266,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     logger,
     lockDurationMs: config.lockDurationMs,
     stalledIntervalMs: config.stalledIntervalMs,
+    now,
   };
 
   const app = express();
@@ -261,7 +279,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
         await guard.ready();
         await isolation.check();
       },
-      warnings: () => guard.warnings,
+      warnings: () => [...guard.warnings, ...clock.warnings()],
       ...(config.metricsPort === undefined && { registry: metrics.registry }),
     }),
     notFoundHandler,
@@ -317,6 +335,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
           }),
         ]),
     guard,
+    clock,
     interruptions,
     discovery,
     new Engines({ registry, discovery, dispatcher: builderAgent, logger }),
@@ -335,6 +354,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
       workerName,
       tally,
       metrics,
+      now,
       logger,
     }),
     new StatsWriter({ tally, store: new StatsStore({ redis, keys }), cleanups, logger }),

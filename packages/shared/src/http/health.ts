@@ -21,7 +21,10 @@ export function healthRouter({
   readyAliases = [],
   warnings = () => [],
 }: HealthOptions): Router {
-  const notes = () => (warnings().length === 0 ? {} : { warnings: warnings() });
+  const notes = () => {
+    const all = warnings();
+    return all.length === 0 ? {} : { warnings: all };
+  };
   const router = Router();
   router.get('/healthz', (_req, res) => {
     res.json({ status: 'ok' });

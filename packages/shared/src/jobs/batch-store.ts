@@ -37,6 +37,7 @@ export class BatchStore {
   readonly #transition: Transition;
   readonly #tracing: Tracing;
   readonly #faults: RecordFaults;
+  readonly #now: () => number;
 
   constructor(options: TransitionOptions) {
     this.#redis = options.redis;
@@ -44,6 +45,7 @@ export class BatchStore {
     this.#transition = createTransition(options);
     this.#tracing = options.tracing ?? noTracing;
     this.#faults = options.faults ?? noRecordFaults;
+    this.#now = options.now ?? Date.now;
   }
 
   /** Begins a batch. Its jobs are created next, and wait until it is committed. Throws `stored_quota_exceeded`. */
@@ -117,7 +119,7 @@ export class BatchStore {
 
   /** Batches that have been written for longer than this, some of them. */
   async drafts(olderThanMs: number): Promise<string[]> {
-    const before = Date.now() - olderThanMs;
+    const before = this.#now() - olderThanMs;
     return await this.#redis.zrangebyscore(this.#keys.draftBatches, '-inf', before, 'LIMIT', 0, run);
   }
 

@@ -108,11 +108,13 @@ export class JobStore {
   readonly #transition: Transition;
   readonly #tracing: Tracing;
   readonly #faults: RecordFaults;
+  readonly #now: () => number;
 
   constructor(options: JobStoreOptions) {
     const { redis, keys, quarantineAfter = 2, queueTimeoutMs = 24 * 3600 * 1_000 } = options;
     this.#tracing = options.tracing ?? noTracing;
     this.#faults = options.faults ?? noRecordFaults;
+    this.#now = options.now ?? Date.now;
     this.#redis = redis;
     this.#keys = keys;
     this.#quarantineAfter = quarantineAfter;
@@ -283,7 +285,7 @@ export class JobStore {
     return {
       queued,
       running,
-      oldestWaitMs: oldest === undefined ? 0 : Math.max(0, Date.now() - timeOfId(oldest)),
+      oldestWaitMs: oldest === undefined ? 0 : Math.max(0, this.#now() - timeOfId(oldest)),
       meanBuildMs: mean === null ? undefined : Number(mean),
     };
   }
@@ -364,7 +366,7 @@ export class JobStore {
   async expire(): Promise<void> {
     const index = this.#keys.index('state:queued');
     const oldest = await this.#redis.zrangebylex(index, '-', '+', 'LIMIT', 0, 100);
-    const old = oldest.filter((id) => Date.now() - timeOfId(id) > this.#queueTimeoutMs);
+    const old = oldest.filter((id) => this.#now() - timeOfId(id) > this.#queueTimeoutMs);
     for (const id of old) await this.peek(id);
   }
 

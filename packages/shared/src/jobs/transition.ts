@@ -66,6 +66,8 @@ export interface DispatchJob {
 export interface TransitionOptions {
   readonly redis: Redis;
   readonly keys: Keys;
+  /** Milliseconds since the epoch, by Redis' time. The machine's unless given. */
+  readonly now?: (() => number) | undefined;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
   /** Told of jobs that may go to the queue because of a change; the reconciler finds them too, seconds later. */

@@ -22,6 +22,8 @@ export interface Keys {
   readonly workers: string;
   /** How far the reconciler's rolling check of queued jobs has come. */
   readonly reconcilerCursor: string;
+  /** How many records of a kind were removed for their age in this hour. */
+  removals(of: string): string;
   /** Sorted set of the replicas' URLs; score = when a worker last named them, in ms. */
   readonly replicas: string;
   /** Sorted set of expected build times in ms, by function or image repository. */
@@ -132,6 +134,7 @@ export function redisKeys(prefix: string): Keys {
     freed: `${base}freed`,
     leader: `${base}leader`,
     reconcilerCursor: `${base}reconciler:cursor`,
+    removals: (of) => `${base}removals:${of}`,
     replicas: `${base}replicas`,
     durations: `${base}durations`,
     stats: `${base}stats`,

@@ -64,8 +64,12 @@ export const replicaId = (url: string) =>
 export class ReplicaRegistry {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #now: () => number;
 
-  constructor({ redis, keys }: { readonly redis: Redis; readonly keys: Keys }) {
+  /** `now` is Redis' time in milliseconds since the epoch; the machine's unless given. */
+  constructor(options: { readonly redis: Redis; readonly keys: Keys; readonly now?: () => number }) {
+    const { redis, keys, now = Date.now } = options;
+    this.#now = now;
     this.#redis = redis;
     this.#keys = keys;
   }
@@ -80,7 +84,7 @@ export class ReplicaRegistry {
     for (const { url, max, pool, platforms } of replicas) {
       const key = this.#keys.replica(url);
       pipeline.hmget(key, 'pool', 'platforms');
-      pipeline.zadd(this.#keys.replicas, Date.now(), url);
+      pipeline.zadd(this.#keys.replicas, this.#now(), url);
       pipeline.hset(key, 'configured', max ?? 0, 'pool', pool, 'platforms', platforms.join(' '));
     }
     const replies = await checked(pipeline.exec());
@@ -166,7 +170,7 @@ export class ReplicaRegistry {
   }
 
   async list(): Promise<ReplicaState[]> {
-    const now = Date.now();
+    const now = this.#now();
     const urls = await this.#urls();
     const pipeline = this.#redis.pipeline();
     for (const url of urls) {
@@ -184,7 +188,7 @@ export class ReplicaRegistry {
 
   /** The one that was named last comes last. */
   async #recent(): Promise<string[]> {
-    return await this.#redis.zrangebyscore(this.#keys.replicas, Date.now() - forgottenAfterMs, '+inf');
+    return await this.#redis.zrangebyscore(this.#keys.replicas, this.#now() - forgottenAfterMs, '+inf');
   }
 }
 

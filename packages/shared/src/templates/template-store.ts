@@ -19,6 +19,8 @@ interface TemplateStoreOptions {
   readonly keys: Keys;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
+  /** Milliseconds since the epoch, by Redis' time. The machine's unless given. */
+  readonly now?: (() => number) | undefined;
 }
 
 interface PutTemplate {
@@ -55,8 +57,10 @@ export class TemplateStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #faults: RecordFaults;
+  readonly #now: () => number;
 
-  constructor({ redis, keys, faults = noRecordFaults }: TemplateStoreOptions) {
+  constructor({ redis, keys, faults = noRecordFaults, now = Date.now }: TemplateStoreOptions) {
+    this.#now = now;
     this.#redis = redis;
     this.#keys = keys;
     this.#faults = faults;
@@ -67,7 +71,7 @@ export class TemplateStore {
     const reply = await putScript.run(
       this.#redis,
       [this.#keys.template(tenant, name), this.#keys.templates(tenant)],
-      [name, digest, handler_folder, JSON.stringify(build_options), Date.now()],
+      [name, digest, handler_folder, JSON.stringify(build_options), this.#now()],
     );
     const [before, [version, updatedAt]] = reply as [string | null, [string, string]];
     return {

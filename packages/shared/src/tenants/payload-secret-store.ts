@@ -32,6 +32,8 @@ interface PayloadSecretStoreOptions {
   readonly sealingKey: SealingKey;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
+  /** Milliseconds since the epoch, by Redis' time. The machine's unless given. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** Every payload is checked against all of them as it streams. */
@@ -59,7 +61,7 @@ export class PayloadSecretStore {
     tenant: string,
     { text, managedBy = 'api' }: { text?: string; managedBy?: PayloadSecretRecord['managedBy'] } = {},
   ): Promise<PayloadSecretRecord & { readonly secret: Secret }> {
-    const { redis, keys, sealingKey } = this.#options;
+    const { redis, keys, sealingKey, now = Date.now } = this.#options;
     if ((await redis.hlen(keys.payloadSecrets)) >= maxSecrets) {
       throw new SlipwayError('payload_secret_limit', `No more than ${maxSecrets} may be kept.`);
     }
@@ -69,7 +71,7 @@ export class PayloadSecretStore {
       schema: schemaVersions.payload_secret,
       tenant,
       managed_by: managedBy,
-      created_at: Date.now(),
+      created_at: now(),
       sealed: seal(sealingKey, secret, `${tenant}/${id}`),
     };
     await redis

@@ -42,6 +42,8 @@ interface TenantStoreOptions {
   readonly faults?: RecordFaults | undefined;
   /** Bytes of Redis that a tenant may have whose settings do not say; for those who show that. */
   readonly storedBytes?: number;
+  /** Milliseconds since the epoch, by Redis' time. The machine's unless given. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** What the default tenant is until somebody says otherwise. */
@@ -53,9 +55,12 @@ export class TenantStore {
   readonly #keys: Keys;
   readonly #faults: RecordFaults;
   readonly #storedBytes: number;
+  readonly #now: () => number;
 
-  constructor({ redis, keys, faults = noRecordFaults, storedBytes = 0 }: TenantStoreOptions) {
+  constructor(options: TenantStoreOptions) {
+    const { redis, keys, faults = noRecordFaults, storedBytes = 0, now = Date.now } = options;
     this.#storedBytes = storedBytes;
+    this.#now = now;
     this.#faults = faults;
     this.#redis = redis;
     this.#keys = keys;
@@ -100,7 +105,7 @@ export class TenantStore {
         ...(settings.limits.running_jobs !== undefined && { running_jobs: settings.limits.running_jobs }),
         ...(settings.limits.stored_bytes !== undefined && { stored_bytes: settings.limits.stored_bytes }),
         managed_by: managedBy,
-        updated_at: Date.now(),
+        updated_at: this.#now(),
       })
       .zadd(this.#keys.tenants, 0, name)
       .publish(this.#keys.tenantChanges, name)

@@ -51,6 +51,8 @@ interface TokenStoreOptions {
   readonly keys: Keys;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
+  /** Milliseconds since the epoch, by Redis' time. The machine's unless given. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** API tokens: hashes of them, and what each may be used for. */
@@ -58,8 +60,10 @@ export class TokenStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #faults: RecordFaults;
+  readonly #now: () => number;
 
-  constructor({ redis, keys, faults = noRecordFaults }: TokenStoreOptions) {
+  constructor({ redis, keys, faults = noRecordFaults, now = Date.now }: TokenStoreOptions) {
+    this.#now = now;
     this.#faults = faults;
     this.#redis = redis;
     this.#keys = keys;
@@ -89,7 +93,7 @@ export class TokenStore {
     const { hash, tenant, description, scopes, expiresAt, managedBy } = token;
     const before = await this.#redis.hget(this.#keys.tokenHashes, hash);
     const id = before ?? newId('tok');
-    const createdAt = Date.now();
+    const createdAt = this.#now();
     const multi = this.#redis.multi();
     if (before !== null) {
       const owner = await this.#redis.hget(this.#keys.token(id), 'tenant');
@@ -181,7 +185,7 @@ export class TokenStore {
   /** Notes that it was used now; one that was revoked meanwhile stays gone. */
   async used(id: string): Promise<void> {
     const key = this.#keys.token(id);
-    if ((await this.#redis.exists(key)) === 1) await this.#redis.hset(key, 'last_used_at', Date.now());
+    if ((await this.#redis.exists(key)) === 1) await this.#redis.hset(key, 'last_used_at', this.#now());
   }
 }
 

@@ -219,12 +219,20 @@ describe('the log of deliveries', () => {
     await attemptOf(stores, done, ok);
     await attemptOf(stores, failed, exhausted);
     const day = 24 * 3600 * 1_000;
-    expect(await deliveries.prune({ deliveredMs: day, failedMs: day, max: 10 })).toBe(0);
-    expect(await deliveries.prune({ deliveredMs: 0, failedMs: day, max: 10 })).toBe(1);
+    expect(await deliveries.prune({ deliveredMs: day, failedMs: day, max: 10 })).toMatchObject({
+      removed: 0,
+    });
+    const none = { deliveredMs: 0, failedMs: 0, max: 10, mostOld: 0 };
+    expect(await deliveries.prune(none)).toEqual({ removed: 0, old: 0 });
+    expect(await deliveries.countEnded()).toBe(2);
+    expect(await deliveries.prune({ deliveredMs: 0, failedMs: day, max: 10 })).toEqual({
+      removed: 1,
+      old: 1,
+    });
     expect(await deliveries.get('default', done)).toBeUndefined();
     expect(await deliveries.get('default', failed)).toBeDefined();
-    expect(await deliveries.prune({ deliveredMs: day, failedMs: 0, max: 10 })).toBe(1);
-    expect(await deliveries.prune({ deliveredMs: 0, failedMs: 0, max: 0 })).toBe(0);
+    expect(await deliveries.prune({ deliveredMs: day, failedMs: 0, max: 10 })).toMatchObject({ removed: 1 });
+    expect(await deliveries.prune({ deliveredMs: 0, failedMs: 0, max: 0 })).toMatchObject({ removed: 0 });
     expect((await deliveries.list({ tenant: 'default', limit: 5 })).records.map(({ id }) => id)).toEqual([
       pending,
     ]);
@@ -248,10 +256,10 @@ describe('the log of deliveries', () => {
       await redis.zadd(keys.deliveries('ended:delivered'), Date.now() + at, id);
     }
     const day = 24 * 3600 * 1_000;
-    expect(await deliveries.prune({ deliveredMs: day, failedMs: day, max: 2 })).toBe(3);
+    expect(await deliveries.prune({ deliveredMs: day, failedMs: day, max: 2 })).toMatchObject({ removed: 3 });
     const { records } = await deliveries.list({ tenant: 'default', limit: 10 });
     expect(records.map(({ id }) => id).toSorted()).toEqual([failed, rest[3]].toSorted());
-    expect(await deliveries.prune({ deliveredMs: day, failedMs: day, max: 0 })).toBe(2);
+    expect(await deliveries.prune({ deliveredMs: day, failedMs: day, max: 0 })).toMatchObject({ removed: 2 });
   });
 });
 

@@ -70,6 +70,8 @@ interface PruneOptions {
   readonly failedMs: number;
   /** How many ended ones are kept. */
   readonly max: number;
+  /** How many are removed for their age at most. Default: as many as one step removes. */
+  readonly mostOld?: number;
 }
 
 /** One operation of the sweep or of pruning looks at so many at most. */
@@ -223,10 +225,20 @@ export class DeliveryStore {
     return (await this.#operate('wake', '', step)).released;
   }
 
-  /** Removes ended deliveries that are too old or too many, some of them. Returns how many; 0 when there are none left. */
-  async prune({ deliveredMs, failedMs, max }: PruneOptions): Promise<number> {
-    const { outcome } = await this.#operate('prune', '', deliveredMs, failedMs, max, step);
-    return Number(outcome[1]);
+  /** Removes ended deliveries that are too old or too many, some of them. Returns how many, and how many of those for their age. */
+  async prune(options: PruneOptions): Promise<{ readonly removed: number; readonly old: number }> {
+    const { deliveredMs, failedMs, max, mostOld = step } = options;
+    const most = Math.min(step, mostOld);
+    const { outcome } = await this.#operate('prune', '', deliveredMs, failedMs, max, step, most);
+    return { removed: Number(outcome[1]), old: Number(outcome[2]) };
+  }
+
+  /** How many deliveries have ended, of all tenants. */
+  async countEnded(): Promise<number> {
+    const ended = ['ended:delivered', 'ended:failed'].map((name) =>
+      this.#redis.zcard(this.#keys.deliveries(name)),
+    );
+    return (await Promise.all(ended)).reduce((sum, count) => sum + count, 0);
   }
 
   /** Removes the oldest deliveries of a tenant that ended longer ago than this; looks at `most`. Returns how many were removed. */

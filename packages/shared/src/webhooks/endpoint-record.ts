@@ -64,9 +64,9 @@ const iso = (ms: number) => new Date(ms).toISOString();
 /** The endpoint as the API shows it, without its secrets. Times in milliseconds; those that have passed are left out. */
 export function toEndpoint(
   record: EndpointRecord,
-  options: { circuitOpenUntil?: number | undefined; now?: number } = {},
+  options: { circuitOpenUntil?: number | undefined; now: number },
 ): EndpointView {
-  const { circuitOpenUntil, now = Date.now() } = options;
+  const { circuitOpenUntil, now } = options;
   const { disabled, failingSince, rotatingUntil } = record;
   return {
     id: record.id,

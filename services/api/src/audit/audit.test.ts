@@ -168,7 +168,7 @@ describe('what is kept', () => {
   };
   const openLog = (options: { maxEntries?: number; keptMs?: number } = {}) => {
     const keys = redisKeys(`audit-${createHash('sha256').update(String(Math.random())).digest('hex')}`);
-    const rest = { maxEntries: 1_000, keptMs: 60_000, ...options };
+    const rest = { maxEntries: 1_000, keptMs: 60_000, now: Date.now, ...options };
     return { keys, log: new AuditLog({ redis, keys, registry: new Registry(), logger, ...rest }) };
   };
 
@@ -220,6 +220,7 @@ describe('what is kept', () => {
     });
     const registry = new Registry();
     const log = new AuditLog({
+      now: Date.now,
       redis: away,
       keys: redisKeys('away'),
       registry,

@@ -14,6 +14,8 @@ interface AuditLogOptions {
   readonly logger: Logger;
   readonly maxEntries: number;
   readonly keptMs: number;
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
 }
 
 const trimEveryMs = 3_600_000;
@@ -102,7 +104,7 @@ export class AuditLog implements Component {
   }
 
   #oldestMs(): number {
-    return Math.max(0, Date.now() - this.#options.keptMs);
+    return Math.max(0, this.#options.now() - this.#options.keptMs);
   }
 }
 

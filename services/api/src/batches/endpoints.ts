@@ -65,7 +65,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
     }
     return record;
   };
-  const show = (record: BatchRecord) => toBatch(record, Date.now());
+  const show = (record: BatchRecord) => toBatch(record, deps.now());
   const accept = (record: BatchRecord, res: Response) =>
     res.location(`/v1/batches/${record.id}`).status(202).json(show(record));
   return [

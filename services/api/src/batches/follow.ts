@@ -7,6 +7,8 @@ import type { JobWatcher } from '../watch/job-watcher.js';
 import { jobEvent } from './job-event.js';
 
 export interface FollowBatchDeps {
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
   readonly store: Pick<JobStore, 'get'>;
   readonly batches: BatchStore;
   readonly redis: Redis;
@@ -36,7 +38,7 @@ const idleAfterMs = 15_000;
 
 /** What happens to a batch, from its beginning or from a position on, until it has ended. */
 async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
-  const { batches, redis, keys, watcher, id, signal } = options;
+  const { batches, redis, keys, watcher, id, now, signal } = options;
   let position = options.after ?? '0-0';
   let told = '';
   let toldAt = Number.NEGATIVE_INFINITY;
@@ -48,7 +50,7 @@ async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
     const record = await batches.get(id);
     if (!record) return;
     if (performance.now() - toldAt >= countsEveryMs && told !== JSON.stringify(record)) {
-      yield { kind: 'batch', batch: toBatch(record, Date.now()) };
+      yield { kind: 'batch', batch: toBatch(record, now()) };
       told = JSON.stringify(record);
       toldAt = spokenAt = performance.now();
     }
@@ -58,7 +60,7 @@ async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
     position = entries.at(-1)?.[0] ?? position;
     const more = entries.length === pageSize;
     if (record.finishedAt !== undefined && !more) {
-      yield { kind: 'finished', position, batch: toBatch(record, Date.now()) };
+      yield { kind: 'finished', position, batch: toBatch(record, now()) };
       woken.abort();
       return;
     }

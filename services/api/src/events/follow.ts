@@ -16,6 +16,8 @@ import type { JobWatcher } from '../watch/job-watcher.js';
 import { isBefore } from '../watch/position.js';
 
 export interface FollowEventsDeps {
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
   readonly store: Pick<JobStore, 'get'>;
   readonly batches: Pick<BatchStore, 'get'>;
   readonly redis: Redis;
@@ -82,7 +84,7 @@ async function isTrimmed(position: string, { redis, keys }: FollowEventsOptions)
 
 async function describe(
   events: readonly StreamEvent[],
-  { tenant, seesBuilders, store, batches }: FollowEventsOptions,
+  { tenant, seesBuilders, store, batches, now }: FollowEventsOptions,
 ): Promise<LivePart[]> {
   const parts = await Promise.all(
     events.map(async (event): Promise<LivePart | undefined> => {
@@ -93,7 +95,7 @@ async function describe(
         case 'batch': {
           const [record] = await onlyReadable([batches.get(event.batchId)]);
           if (record?.tenant !== tenant) return undefined;
-          return { kind: 'batch.finished', position, data: toBatch(record, Date.now()) };
+          return { kind: 'batch.finished', position, data: toBatch(record, now()) };
         }
         case 'builder': {
           if (!seesBuilders) return undefined;

@@ -9,6 +9,8 @@ interface SnapshotDeps {
   readonly keys: Keys;
   readonly store: Pick<JobStore, 'count' | 'queue'>;
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools'>;
+  /** Redis' time in milliseconds. */
+  readonly now: number;
 }
 
 interface PoolSnapshot {
@@ -38,8 +40,7 @@ export interface FleetSnapshot {
 const aliveMs = 10_000;
 
 /** A few reads, and three for each pool, whatever waits. */
-export async function readFleet({ redis, keys, store, replicas }: SnapshotDeps): Promise<FleetSnapshot> {
-  const now = Date.now();
+export async function readFleet({ redis, keys, store, replicas, now }: SnapshotDeps): Promise<FleetSnapshot> {
   const [list, known, counts, workers, batches, pending, due, events, memory, stored] = await Promise.all([
     replicas.list(),
     replicas.pools(),
@@ -97,7 +98,7 @@ async function unsettledEvents({
   redis,
   keys,
   now,
-}: Pick<SnapshotDeps, 'redis' | 'keys'> & { now: number }): Promise<FleetSnapshot['events']> {
+}: Pick<SnapshotDeps, 'redis' | 'keys' | 'now'>): Promise<FleetSnapshot['events']> {
   const groups = (await redis.xinfo('GROUPS', keys.events).catch(noStream)) as unknown[][];
   const fields = groups.map(
     (row) => new Map(row.flatMap((name, at) => (at % 2 === 0 ? [[String(name), row[at + 1]]] : []))),

@@ -13,7 +13,10 @@ import { type Ids, newIds } from '../idempotency/ids.js';
 import type { Account } from '../tenants/account.js';
 import { type PlanDeps, planRebuild } from './plan.js';
 
-export interface RebuildDeps extends PlanDeps, SubmitBatchDeps {}
+export interface RebuildDeps extends PlanDeps, SubmitBatchDeps {
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
+}
 
 /** Builds functions again that are selected, as one batch. Throws what `planRebuild` and `submitBatch` throw. */
 export async function rebuild(
@@ -24,7 +27,7 @@ export async function rebuild(
 ): Promise<RebuildPlan> {
   const earlier = await earlierBatch(ids, deps);
   // What was selected then is no longer known; the jobs of the batch are.
-  if (earlier) return { functions: [], left_out: [], batch: toBatch(earlier, Date.now()) };
+  if (earlier) return { functions: [], left_out: [], batch: toBatch(earlier, deps.now()) };
   const { planned, leftOut } = await planRebuild(request, tenant.name, deps);
   const plan = { functions: planned.map(({ shown }) => shown), left_out: [...leftOut] };
   if (request.dry_run) return plan;
@@ -39,7 +42,7 @@ export async function rebuild(
     },
     deps,
   );
-  return { ...plan, batch: toBatch(batch, Date.now()) };
+  return { ...plan, batch: toBatch(batch, deps.now()) };
 }
 
 /**

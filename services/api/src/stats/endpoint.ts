@@ -7,6 +7,8 @@ import { type Endpoint, endpoint } from '../http/operation.js';
 import { usesPool } from '../tenants/account.js';
 
 interface StatsDeps {
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
   readonly stats: Pick<StatsStore, 'read'>;
   readonly replicas: Pick<ReplicaRegistry, 'list'>;
 }
@@ -21,7 +23,7 @@ const statsQuerySchema = z.strictObject({
     .describe('How far back; beyond 120 a point is several minutes'),
 });
 
-export function statsEndpoint({ stats, replicas }: StatsDeps): Endpoint {
+export function statsEndpoint({ stats, replicas, now }: StatsDeps): Endpoint {
   return endpoint(
     {
       id: 'getStats',
@@ -39,7 +41,7 @@ export function statsEndpoint({ stats, replicas }: StatsDeps): Endpoint {
       errors: ['request_invalid'],
     },
     async ({ query: { minutes }, res }) => {
-      const [series, list] = await Promise.all([stats.read(minutes, Date.now()), replicas.list()]);
+      const [series, list] = await Promise.all([stats.read(minutes, now()), replicas.list()]);
       const seesReplicas = allows(principalOf(res).scopes, 'builders:read');
       res.json({
         step_seconds: series.step * 60,

@@ -33,6 +33,8 @@ export interface PayloadSigner {
 interface DirectoryOptions {
   readonly tenants: TenantStore;
   readonly tokens: TokenStore;
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
   readonly payloadSecrets: PayloadSecretStore;
   /** The token of the installation, which may do everything. */
   readonly apiToken: Secret;
@@ -86,7 +88,8 @@ export class Directory implements Component {
     }
     const { tokens } = this.#options;
     const record = await this.#held(this.#tokens, hash, () => tokens.find(text));
-    if (!record || (record.expiresAt !== undefined && record.expiresAt <= Date.now())) return undefined;
+    if (!record || (record.expiresAt !== undefined && record.expiresAt <= this.#options.now()))
+      return undefined;
     const account = await this.account(record.tenant);
     if (!account) return undefined;
     this.#note(record.id);
@@ -111,7 +114,7 @@ export class Directory implements Component {
 
   /** All who may sign payloads. */
   async signers(): Promise<readonly PayloadSigner[]> {
-    if (this.#signers && this.#signers.until > Date.now()) return this.#signers.list;
+    if (this.#signers && this.#signers.until > performance.now()) return this.#signers.list;
     const { payloadSecrets, installation, tenants, tenantStoredBytes, logger } = this.#options;
     const before = this.#changes;
     const { payloadSecret, previousPayloadSecrets } = installation;
@@ -131,7 +134,7 @@ export class Directory implements Component {
         return record && secret ? [{ account: toAccount(record, tenantStoredBytes), secret }] : [];
       }),
     );
-    const signers = { list: list.flat(), until: Date.now() + believedMs };
+    const signers = { list: list.flat(), until: performance.now() + believedMs };
     if (before === this.#changes) this.#signers = signers;
     return signers.list;
   }

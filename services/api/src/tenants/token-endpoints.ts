@@ -34,7 +34,7 @@ const tokenPageSchema = z
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-export function tokenEndpoints({ tenants, tokens, directory }: TenantEndpointsDeps): Endpoint[] {
+export function tokenEndpoints({ tenants, tokens, directory, now }: TenantEndpointsDeps): Endpoint[] {
   const missing = (id: string) => new SlipwayError('not_found', `There is no token ${id}.`);
   /** The tenant that is meant, if the caller may speak for it. */
   const tenantOf = async (given: string | undefined, res: Response): Promise<string> => {
@@ -90,7 +90,7 @@ export function tokenEndpoints({ tenants, tokens, directory }: TenantEndpointsDe
         const { description, expires_in_days: days } = body;
         const { record, text } = await tokens.create({
           ...{ tenant, description, scopes: [...new Set(body.scopes)] },
-          expiresAt: days === undefined ? undefined : Date.now() + days * dayMs,
+          expiresAt: days === undefined ? undefined : now() + days * dayMs,
         });
         directory.forget();
         try {

@@ -23,6 +23,8 @@ import { enabledEndpoint, existingEndpoint } from './existing.js';
 import { testDelivery } from './test-delivery.js';
 
 export interface DeliveryEndpointsDeps {
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
   readonly webhooks: Pick<EndpointStore, 'get'>;
   readonly deliveries: Pick<DeliveryStore, 'create' | 'get' | 'list' | 'redeliver' | 'recover'>;
   /** Of the API, where it was told. */
@@ -39,7 +41,12 @@ const accepted = {
   },
 };
 
-export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryEndpointsDeps): Endpoint[] {
+export function deliveryEndpoints({
+  webhooks,
+  deliveries,
+  publicUrl,
+  now,
+}: DeliveryEndpointsDeps): Endpoint[] {
   const existing = async (id: string, res: Response): Promise<DeliveryRecord> => {
     const record = await deliveries.get(tenantOf(res), id);
     if (!record) throw new SlipwayError('not_found', `There is no delivery ${id}.`);
@@ -71,7 +78,7 @@ export function deliveryEndpoints({ webhooks, deliveries, publicUrl }: DeliveryE
       },
       async ({ params: { id }, res }) => {
         const record = await enabledEndpoint(webhooks, tenantOf(res), id);
-        const delivery = testDelivery({ endpoint: record, publicUrl, now: Date.now() });
+        const delivery = testDelivery({ endpoint: record, publicUrl, now: now() });
         await deliveries.create([delivery]);
         accept(await existing(delivery.id, res), res);
       },

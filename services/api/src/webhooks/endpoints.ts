@@ -16,6 +16,8 @@ import {
 import { existingEndpoint, missingEndpoint } from './existing.js';
 
 export interface WebhookEndpointsDeps {
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
   readonly webhooks: Pick<
     EndpointStore,
     'create' | 'get' | 'list' | 'update' | 'remove' | 'rotate' | 'circuitOpenUntil'
@@ -29,9 +31,9 @@ const maxEndpoints = 100;
 const shown = { 200: { description: 'The endpoint', content: { 'application/json': endpointSchema } } };
 const tenantOf = (res: Response) => accountOf(res).name;
 
-export function webhookEndpoints({ webhooks, egressAllow }: WebhookEndpointsDeps): Endpoint[] {
+export function webhookEndpoints({ webhooks, egressAllow, now }: WebhookEndpointsDeps): Endpoint[] {
   const show = async (record: EndpointRecord) =>
-    toEndpoint(record, { circuitOpenUntil: await webhooks.circuitOpenUntil(record.id) });
+    toEndpoint(record, { circuitOpenUntil: await webhooks.circuitOpenUntil(record.id), now: now() });
   return [
     endpoint(
       {

@@ -13,6 +13,8 @@ interface ConsumerOptions<N extends QueueName> {
   readonly concurrency: number;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
   readonly logger: Logger;
   /** Handles one job. A number says: again, after so many milliseconds. One that throws is left to whoever looks for lost ones. */
   readonly handle: (data: QueueData<N>) => Promise<number | undefined>;
@@ -34,7 +36,7 @@ export function createConsumer<N extends QueueName>(options: ConsumerOptions<N>)
         async (job: Job, token) => {
           const delayMs = await handle(schema.parse(job.data) as QueueData<N>);
           if (delayMs === undefined) return;
-          await job.moveToDelayed(Date.now() + delayMs, token);
+          await job.moveToDelayed(options.now() + delayMs, token);
           throw new DelayedError();
         },
         {

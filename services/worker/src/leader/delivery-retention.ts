@@ -1,6 +1,7 @@
 import type { Logger } from '@slipway/shared/logger';
 import type { DeliveryStore } from '@slipway/shared/webhooks';
 import type { Duty } from './leader.js';
+import type { RemovalBudget } from './removal-budget.js';
 
 /** How long records of ended deliveries are kept. */
 export interface DeliveryRetentionConfig {
@@ -12,8 +13,10 @@ export interface DeliveryRetentionConfig {
 }
 
 interface DeliveryRetentionOptions {
-  readonly deliveries: Pick<DeliveryStore, 'prune'>;
+  readonly deliveries: Pick<DeliveryStore, 'prune' | 'countEnded'>;
   readonly config: DeliveryRetentionConfig;
+  /** What may be removed for its age. */
+  readonly budget: Pick<RemovalBudget, 'left' | 'spent'>;
   readonly logger: Logger;
 }
 
@@ -30,9 +33,12 @@ export class DeliveryRetention implements Duty {
   }
 
   async run(): Promise<void> {
-    const { deliveries, config, logger } = this.#options;
+    const { deliveries, config, budget, logger } = this.#options;
     const { days, failedDays, deliveries: max } = config;
-    const removed = await deliveries.prune({ deliveredMs: days * dayMs, failedMs: failedDays * dayMs, max });
+    const mostOld = await budget.left(await deliveries.countEnded());
+    const kept = { deliveredMs: days * dayMs, failedMs: failedDays * dayMs, max, mostOld };
+    const { removed, old } = await deliveries.prune(kept);
+    await budget.spent(old);
     if (removed > 0) logger.info({ removed }, 'removed records of ended deliveries');
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '@slipway/shared/clock';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
@@ -17,6 +18,8 @@ interface LeaderOptions {
   readonly keys: Keys;
   readonly workerName: string;
   readonly duties: readonly Duty[];
+  /** Redis' time. A worker whose machine is off takes no duties. */
+  readonly clock: Clock & { readonly isRight: boolean };
   readonly logger: Logger;
 }
 
@@ -25,7 +28,10 @@ const leaseMs = 5_000;
 /** A worker that has not been seen for so long is not there. */
 const aliveMs = 10_000;
 
-/** Holds the leader's lease if it is free, and does the duties while it has it. */
+/**
+ * Holds the leader's lease if it is free, and does the duties while it has it. Without Redis' time, or with a machine whose clock is off, it
+ * takes no lease, and lets one run out that it has.
+ */
 export class Leader implements Component {
   readonly name = 'leader';
   readonly #options: LeaderOptions;
@@ -42,11 +48,11 @@ export class Leader implements Component {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { redis, keys, workerName, logger } = this.#options;
+    const { redis, keys, workerName, clock, logger } = this.#options;
     while (!signal.aborted) {
       try {
-        await redis.zadd(keys.workers, Date.now(), workerName);
-        this.#leading = await this.#elected();
+        await redis.zadd(keys.workers, clock.now(), workerName);
+        this.#leading = clock.isRight && (await this.#elected());
         if (this.#leading) await this.#work(signal);
       } catch (error) {
         if (!signal.aborted) logger.warn({ err: error }, 'the lease of the leader cannot be looked at');
@@ -81,11 +87,11 @@ export class Leader implements Component {
   }
 
   async #resign(): Promise<void> {
-    const { redis, keys, workerName, duties, logger } = this.#options;
+    const { redis, keys, workerName, duties, clock, logger } = this.#options;
     try {
       if (redis.status !== 'ready') return;
       await redis.zrem(keys.workers, workerName);
-      const others = await redis.zcount(keys.workers, Date.now() - aliveMs, '+inf');
+      const others = await redis.zcount(keys.workers, clock.now() - aliveMs, '+inf');
       if ((await redis.get(keys.leader)) === workerName) await redis.del(keys.leader);
       if (others === 0) for (const duty of duties) await duty.stop?.();
     } catch (error) {

@@ -10,6 +10,8 @@ interface ReconcilerOptions {
   readonly keys: Keys;
   readonly store: Pick<JobStore, 'dispatched' | 'dispatchable' | 'expire' | 'wakeTenants'>;
   readonly builds: Pick<BuildQueues, 'add' | 'missing'>;
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
   readonly metrics: Pick<WorkerMetrics, 'reconciled'>;
   readonly logger: Logger;
 }
@@ -39,8 +41,8 @@ export class Reconciler implements Duty {
   }
 
   async run(): Promise<void> {
-    const { redis, keys, store } = this.#options;
-    const before = Date.now() - dispatchGraceMs;
+    const { redis, keys, store, now } = this.#options;
+    const before = now() - dispatchGraceMs;
     const late = await redis.zrangebyscore(keys.undispatched, '-inf', before, 'LIMIT', 0, pageSize);
     await this.#add(late, 'undispatched');
     await this.#add(await this.#missing(await this.#nextQueued()), 'queued');

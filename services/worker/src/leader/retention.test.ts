@@ -10,6 +10,7 @@ import { createLogger } from '@slipway/shared/logger';
 import { logBlobKey } from '@slipway/shared/logs';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { afterEach, describe, expect, inject, it } from 'vitest';
+import { RemovalBudget } from './removal-budget.js';
 import { Retention, type RetentionConfig } from './retention.js';
 
 const logger = createLogger({ name: 'test', level: 'fatal' });
@@ -21,6 +22,12 @@ const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const step of cleanups.splice(0).reverse()) await step();
 });
+
+/** For what does not go by it. */
+const noBudget: Pick<RemovalBudget, 'left' | 'spent'> = {
+  left: async () => 10_000,
+  spent: async () => undefined,
+};
 
 let prefixes = 0;
 
@@ -69,8 +76,9 @@ async function setUp() {
       }
       return { id };
     },
-    run: (config: Partial<RetentionConfig>, inDays: number) =>
+    run: (config: Partial<RetentionConfig>, inDays: number, budget = noBudget) =>
       new Retention({
+        budget,
         store,
         blobs,
         config: { days: 30, failedDays: 90, jobs: 1_000, ...config },
@@ -134,6 +142,25 @@ describe('retention', () => {
     expect(await left()).toEqual([true, true, false, true, true]);
     await run({ jobs: 1 }, 1);
     expect(await left()).toEqual([false, true, false, false, false]);
+  });
+
+  it('removes no more for their age in an hour than a share, whoever leads, and what is too many all the same', async () => {
+    const { job, run, store, redis, keys } = await setUp();
+    for (let made = 0; made < 8; made++) await job('canceled');
+    const budget = () => new RemovalBudget({ redis, keys, of: 'jobs' });
+    // As if the leader before had removed nearly all that may go in this hour.
+    expect(await budget().left(8)).toBe(1_000);
+    await budget().spent(997);
+    await run({}, 100, budget());
+    expect(await store.count('canceled')).toBe(5);
+    await run({}, 100, budget());
+    expect(await store.count('canceled')).toBe(5);
+    await run({ jobs: 4 }, 100, budget());
+    expect(await store.count('canceled')).toBe(4);
+    expect(await budget().left(8)).toBe(0);
+    // Another hour begins with a share of what there is then.
+    await redis.hset(keys.removals('jobs'), 'hour', 1);
+    expect(await budget().left(30_000)).toBe(3_000);
   });
 
   it('goes on past records that cannot be read, and leaves them', async () => {

@@ -6,6 +6,7 @@ import type { Logger } from '@slipway/shared/logger';
 import { logBlobKey } from '@slipway/shared/logs';
 import { onlyReadable } from '@slipway/shared/records';
 import type { Duty } from './leader.js';
+import type { RemovalBudget } from './removal-budget.js';
 
 /** How long records of ended jobs are kept. */
 export interface RetentionConfig {
@@ -20,6 +21,8 @@ interface RetentionOptions {
   readonly store: Pick<JobStore, 'count' | 'oldest' | 'get' | 'remove'>;
   readonly blobs: Pick<BlobStore, 'remove'>;
   readonly config: RetentionConfig;
+  /** What may be removed for its age. What is too many goes whatever the hour: no clock decides that. */
+  readonly budget: Pick<RemovalBudget, 'left' | 'spent'>;
   readonly now: () => number;
   readonly logger: Logger;
 }
@@ -45,19 +48,32 @@ export class Retention implements Duty {
 
   async run(): Promise<void> {
     const { store, config, now, logger } = this.#options;
-    let left = removedAtOnce;
-    for (const state of states) {
-      const keptMs = (state === 'failed' ? config.failedDays : config.days) * dayMs;
-      left -= await this.#removeOldest(state, now() - keptMs, left);
-    }
-    const counts = await Promise.all(states.map((state) => store.count(state)));
-    let tooMany = Math.min(left, counts.reduce((sum, count) => sum + count, 0) - config.jobs);
+    const total = (await Promise.all(states.map((state) => store.count(state)))).reduce(
+      (sum, count) => sum + count,
+      0,
+    );
+    const old = await this.#removeOld(total);
+    let left = removedAtOnce - old;
+    let tooMany = Math.min(left, total - old - config.jobs);
     for (const state of states) {
       const removed = await this.#removeOldest(state, now() - leastMs, tooMany);
       left -= removed;
       tooMany -= removed;
     }
     if (left < removedAtOnce) logger.info({ removed: removedAtOnce - left }, 'removed records of ended jobs');
+  }
+
+  /** Returns how many were removed for their age. */
+  async #removeOld(total: number): Promise<number> {
+    const { config, budget, now } = this.#options;
+    const most = Math.min(removedAtOnce, await budget.left(total));
+    let left = most;
+    for (const state of states) {
+      const keptMs = (state === 'failed' ? config.failedDays : config.days) * dayMs;
+      left -= await this.#removeOldest(state, now() - keptMs, left);
+    }
+    await budget.spent(most - left);
+    return most - left;
   }
 
   /** Removes up to so many that ended before a time, and returns how many. */

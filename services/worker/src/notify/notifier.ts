@@ -22,6 +22,8 @@ interface NotifierOptions extends FanOutDeps {
   readonly workerName: string;
   readonly tally: Pick<Tally, 'jobEnded'>;
   readonly metrics: Pick<WorkerMetrics, 'events' | 'jobEnded'>;
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
   readonly logger: Logger;
 }
 
@@ -154,11 +156,11 @@ export class Notifier implements Component {
   /** Drops old entries, and never one that is not settled yet. */
   async #trim(): Promise<void> {
     this.#trimmedAt = performance.now();
-    const { redis, keys } = this.#options;
+    const { redis, keys, now } = this.#options;
     const [count, first] = (await redis.xpending(keys.events, group)) as [number, string | null];
     const groups = (await redis.xinfo('GROUPS', keys.events)) as unknown[][];
     const reached = String(groups.find((row) => row[1] === group)?.[7] ?? '0-0');
     const unsettled = Number((count > 0 && first ? first : reached).split('-')[0]);
-    await redis.xtrim(keys.events, 'MINID', '~', Math.min(unsettled, Date.now() - keepEventsMs));
+    await redis.xtrim(keys.events, 'MINID', '~', Math.min(unsettled, now() - keepEventsMs));
   }
 }

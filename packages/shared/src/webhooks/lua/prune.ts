@@ -1,5 +1,6 @@
 /**
- * prune: 4 milliseconds for which delivered ones are kept, 5 the others, 6 how many ended ones are kept, 7 how many are removed at most. Returns {'ok', how many were}.
+ * prune: 4 milliseconds for which delivered ones are kept, 5 the others, 6 how many ended ones are kept, 7 how many are removed at most,
+ * 8 how many of those for their age. Returns {'ok', how many were, how many of those for their age}.
  * prune_tenant: 4 tenant, 5 milliseconds for which those are kept that have ended, 6 how many are looked at. Returns {'ok', how many were removed}.
  */
 export const prune = `
@@ -16,7 +17,7 @@ if op == 'prune_tenant' then
 end
 
 if op == 'prune' then
-  local max, left, count = tonumber(ARGV[6]), tonumber(ARGV[7]), 0
+  local max, left, most_old, count = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), 0
   local delivered, failed = index('ended:delivered'), index('ended:failed')
 
   local function drop(ended, ids)
@@ -27,13 +28,14 @@ if op == 'prune' then
     left, count = left - #ids, count + #ids
   end
 
-  drop(delivered, redis.call('ZRANGEBYSCORE', delivered, '-inf', now - tonumber(ARGV[4]), 'LIMIT', 0, left))
-  drop(failed, redis.call('ZRANGEBYSCORE', failed, '-inf', now - tonumber(ARGV[5]), 'LIMIT', 0, left))
+  drop(delivered, redis.call('ZRANGEBYSCORE', delivered, '-inf', now - tonumber(ARGV[4]), 'LIMIT', 0, most_old))
+  drop(failed, redis.call('ZRANGEBYSCORE', failed, '-inf', now - tonumber(ARGV[5]), 'LIMIT', 0, most_old - count))
+  local old = count
   -- Too many: those go first that arrived.
   for _, ended in ipairs({ delivered, failed }) do
     local excess = math.min(left, redis.call('ZCARD', delivered) + redis.call('ZCARD', failed) - max)
     if excess > 0 then drop(ended, redis.call('ZRANGE', ended, 0, excess - 1)) end
   end
-  return { 'ok', count }
+  return { 'ok', count, old }
 end
 `;

@@ -1,0 +1,1 @@
+export { type Clock, RedisClock } from './redis-clock.js';
