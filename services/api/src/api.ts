@@ -225,6 +225,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     payloadSecrets,
     directory,
     maxPayloadBytes: config.maxSourceBytes,
+    verified: new Map(),
     unverified: new UnverifiedPayloads({
       totalBytes: config.unverifiedPayloadBytes,
       maxPayloadBytes: config.maxSourceBytes,

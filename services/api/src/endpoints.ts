@@ -27,7 +27,14 @@ import { type WebhookEndpointsDeps, webhookEndpoints } from './webhooks/endpoint
 
 type BuildDeps = Pick<
   FunctionBuilderDeps,
-  'signers' | 'requestRate' | 'maxPayloadBytes' | 'unverified' | 'ahead' | 'cancelOnDisconnect' | 'closing'
+  | 'signers'
+  | 'requestRate'
+  | 'maxPayloadBytes'
+  | 'unverified'
+  | 'verified'
+  | 'ahead'
+  | 'cancelOnDisconnect'
+  | 'closing'
 >;
 
 export interface EndpointDeps

@@ -9,7 +9,7 @@ export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } f
 export { PayloadBeside } from './payload-beside.js';
 export { readSourceFile } from './read-file.js';
 export { type OwnedSource, SourceOwners } from './source-owners.js';
-export { quotaExceeded } from './source-room.js';
+export { quotaExceeded, type Waiting } from './source-room.js';
 export type {
   IngestOptions,
   SourceEntry,

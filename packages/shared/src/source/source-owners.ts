@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
-import { ReservedRoom } from './source-room.js';
+import { ReservedRoom, type Waiting } from './source-room.js';
 
 /**
  * KEYS: 1 sorted set of a tenant's sources (score = bytes), 2 how many bytes they have, 3 whose the source is, 4 reservations (source-room.ts).
@@ -56,8 +56,8 @@ export class SourceOwners {
   }
 
   /** Room for one source that arrives, in the bytes that the tenant may have. */
-  room(tenant: string, maxBytes: number, signal?: AbortSignal): ReservedRoom {
-    return new ReservedRoom({ redis: this.#redis, keys: this.#keys, tenant, maxBytes, signal });
+  room(tenant: string, maxBytes: number, waiting: Waiting = {}): ReservedRoom {
+    return new ReservedRoom({ redis: this.#redis, keys: this.#keys, tenant, maxBytes, ...waiting });
   }
 
   /** Notes that a tenant has sent a source. `full`: its sources would have more bytes than they may; nothing is noted then. */

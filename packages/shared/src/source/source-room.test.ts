@@ -23,7 +23,7 @@ const full = { code: 'source_quota_exceeded' };
 function setUp() {
   const keys: Keys = redisKeys(`test-${randomUUID()}`);
   const owners = new SourceOwners({ redis, keys });
-  return { keys, owners, room: (signal?: AbortSignal) => owners.room('one', maxBytes, signal) };
+  return { keys, owners, room: (signal?: AbortSignal) => owners.room('one', maxBytes, { signal }) };
 }
 const arrived = (bytes: number) => ({ disk: bytes, files: bytes });
 

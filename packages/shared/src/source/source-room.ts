@@ -74,14 +74,20 @@ const renewEveryMs = 10_000;
 const stepBytes = 8 * 1024 * 1024;
 const askAgainMs = 100;
 
-interface RoomOptions {
+/** How a source waits for room. */
+export interface Waiting {
+  /** Ends it. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether to wait where there is no room; else the source is refused. */
+  readonly mayWait?: (() => boolean) | undefined;
+}
+
+interface RoomOptions extends Waiting {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly tenant: string;
   /** What all sources of the tenant may have together. */
   readonly maxBytes: number;
-  /** Ends waiting. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** The room of one source that arrives, in the bytes that its tenant may have. `close` gives back what was not used. */
@@ -102,12 +108,12 @@ export class ReservedRoom implements SourceRoom {
 
   async grow({ disk, files }: { readonly disk: number; readonly files: number }): Promise<void> {
     if (disk <= this.#reserved) return;
-    const { maxBytes, signal } = this.#options;
+    const { maxBytes, signal, mayWait = () => true } = this.#options;
     const wanted = disk + stepBytes;
     for (;;) {
       const { outcome, has } = await this.#run('grow', wanted, files, maxBytes, leaseMs);
-      if (outcome === 'full') throw this.#full(has, files);
       if (outcome === 'ok') break;
+      if (outcome === 'full' || !mayWait()) throw this.#full(has, files);
       await sleep(askAgainMs, undefined, signal && { signal });
     }
     this.#reserved = wanted;

@@ -17,6 +17,8 @@ export interface ReceiveDeps {
   readonly signers: () => Promise<readonly PayloadSigner[]>;
   readonly maxPayloadBytes: number;
   readonly unverified: UnverifiedPayloads;
+  /** Bytes of verified payloads that are not stored yet, by tenant. */
+  readonly verified: Map<string, number>;
 }
 
 interface ReceiveOptions extends ReceiveDeps {
@@ -37,6 +39,8 @@ export interface ReceivedPayload {
 }
 
 const pieceBytes = 256 * 1024;
+/** So many of the largest payloads of one tenant may wait on the disk. */
+const waitingPayloads = 2;
 
 /**
  * Receives the body of a `POST /build`, in constant memory and in the room for payloads that are not verified. Nothing of it is looked at, or kept, before its
@@ -44,16 +48,30 @@ const pieceBytes = 256 * 1024;
  * `body_incomplete`, `body_too_slow`, or what the source store refuses.
  */
 export async function receivePayload(options: ReceiveOptions): Promise<ReceivedPayload> {
-  const { blobs, sources, signature, signal } = options;
+  const { blobs, signature } = options;
   if (!isSignature(signature)) throw new SlipwayError('signature_invalid');
   const scratch = await blobs.scratch();
   try {
     const tenant = await spoolVerified(options, scratch);
-    const ingest = (room: SourceRoom) => sources.ingestPayload(readBack(scratch), { signal, room });
-    const { digest, config, secrets } = await takeOwn(tenant, options, ingest, signal);
-    return { tenant, digest, config, secrets };
+    return await store(tenant, options, scratch);
   } finally {
     await scratch.discard();
+  }
+}
+
+/** Stores what was verified. Beyond its `source_bytes` a tenant's payloads wait for each other, and no more of them than a few. */
+async function store(tenant: Account, options: ReceiveOptions, scratch: Scratch): Promise<ReceivedPayload> {
+  const { sources, verified, maxPayloadBytes, signal } = options;
+  const held = () => verified.get(tenant.name) ?? 0;
+  verified.set(tenant.name, held() + scratch.bytes);
+  try {
+    const mayWait = () => held() <= waitingPayloads * maxPayloadBytes;
+    const ingest = (room: SourceRoom) => sources.ingestPayload(readBack(scratch), { signal, room });
+    const { digest, config, secrets } = await takeOwn(tenant, options, ingest, { signal, mayWait });
+    return { tenant, digest, config, secrets };
+  } finally {
+    verified.set(tenant.name, held() - scratch.bytes);
+    if (held() <= 0) verified.delete(tenant.name);
   }
 }
 

@@ -19,9 +19,22 @@ const open: Socket[] = [];
 
 beforeAll(async () => {
   const trustedProxies = ['127.0.0.1'];
-  api = await startApi(inject('redisUrl'), {
-    ...{ maxSourceBytes, unverifiedPayloadBytes: budgetBytes, trustedProxies, maxQueuedJobs: 1_000 },
-  });
+  api = await startApi(
+    inject('redisUrl'),
+    {
+      ...{ maxSourceBytes, unverifiedPayloadBytes: budgetBytes, trustedProxies, maxQueuedJobs: 1_000 },
+    },
+    {
+      tenants: [
+        {
+          name: 'full',
+          token: 'full',
+          payloadSecrets: ['full-payload'],
+          settings: { limits: { source_bytes: 3 * mebibyte } },
+        },
+      ],
+    },
+  );
   redis = new Redis(inject('redisUrl'));
 });
 afterEach(() => {
@@ -38,8 +51,8 @@ const payload = () =>
     { path: 'com.openfaas.docker.config', text: JSON.stringify({ image: `r.example/a:${randomUUID()}` }) },
     { path: 'context/Dockerfile', text: `FROM scratch\n# ${randomUUID()}\n` },
   ]);
-const signed = (body: Buffer) => {
-  const hmac = payloadHmac(new Secret('payload'));
+const signed = (body: Buffer, secret = 'payload') => {
+  const hmac = payloadHmac(new Secret(secret));
   hmac.update(body);
   return formatSignature(hmac);
 };
@@ -116,6 +129,30 @@ describe('payloads that are not verified yet', () => {
     expect(await send(payload(), { network: '192.0.2.7', signature: wrong })).toMatchObject({
       code: 'signature_invalid',
     });
+  });
+
+  it('wait in bounded number once they are verified, for a tenant that is over its quota', async () => {
+    const large = archive([
+      { path: 'com.openfaas.docker.config', text: JSON.stringify({ image: 'r.example/full:1' }) },
+      { path: 'context/Dockerfile', text: 'x'.repeat(3 * mebibyte) },
+    ]);
+    const signature = signed(large, 'full-payload');
+    expect(await send(large, { signature })).toMatchObject({ status: 200 });
+    // The oldest of the tenant's uploads comes to a halt.
+    const socket = connect(Number(new URL(api.url).port), '127.0.0.1').on('error', () => undefined);
+    open.push(socket);
+    const upload = archive([{ path: 'Dockerfile', text: 'y'.repeat(2 * mebibyte) }]);
+    socket.write(
+      `POST /v1/sources HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer full\r\nContent-Type: application/x-tar\r\nContent-Length: ${upload.length}\r\n\r\n`,
+    );
+    socket.write(upload.subarray(0, mebibyte));
+    await expect.poll(() => redis.exists(redisKeys(api.prefix).sourcesReserved('full'))).toBe(1);
+    const sent = Array.from({ length: 6 }, () => send(large, { signature }));
+    const refused = await Promise.race(sent);
+    expect(refused).toMatchObject({ status: 413, code: 'source_quota_exceeded' });
+    socket.destroy();
+    const answers = await Promise.all(sent);
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(2);
   });
 
   it('are not received at all with what is no signature', async () => {

@@ -93,7 +93,7 @@ async function receiveForm(
           },
         },
       });
-    const { digest } = await takeOwn(account, { owners }, ingest, signal);
+    const { digest } = await takeOwn(account, { owners }, ingest, { signal });
     return {
       body: { ...job, source: { digest } },
       digest: createHash('sha256').update(text).update(digest).digest('hex'),

@@ -4,6 +4,7 @@ import {
   type SourceOwners,
   type SourceRoom,
   type SourceStore,
+  type Waiting,
 } from '@slipway/shared/source';
 import type { Account } from '../tenants/account.js';
 
@@ -19,10 +20,10 @@ export async function takeOwn<T extends SourceInfo>(
   { name, settings: { limits } }: Account,
   { owners }: Pick<OwnershipDeps, 'owners'>,
   ingest: (room: SourceRoom) => Promise<T>,
-  signal?: AbortSignal,
+  waiting: Waiting = {},
 ): Promise<T & { readonly isNew: boolean }> {
   const maxBytes = limits.source_bytes;
-  const room = maxBytes === undefined ? undefined : owners.room(name, maxBytes, signal);
+  const room = maxBytes === undefined ? undefined : owners.room(name, maxBytes, waiting);
   try {
     const info = await ingest(room ?? unlimited);
     return { ...info, isNew: await add(name, info, { maxBytes, reservation: room?.id }, owners) };

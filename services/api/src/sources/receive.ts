@@ -26,7 +26,7 @@ export async function receiveSource(
   const signal = closedSignal(res);
   try {
     const ingest = (room: SourceRoom) => sources.ingest(req, { signal, room });
-    return await takeOwn(accountOf(res), { owners }, ingest, signal);
+    return await takeOwn(accountOf(res), { owners }, ingest, { signal });
   } catch (error) {
     if (!req.complete) lingerThenClose(req, res);
     throw error;
