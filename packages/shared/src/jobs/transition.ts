@@ -8,10 +8,12 @@ import { prelude } from './lua/prelude.js';
 import { remove } from './lua/remove.js';
 import { start } from './lua/start.js';
 import { tenants } from './lua/tenants.js';
+import { verify } from './lua/verify.js';
 
 const onlyIfNotEnded = `
 if not state then return { 'missing' } end
 if state == 'succeeded' or state == 'failed' or state == 'canceled' then return { 'terminal', state } end
+if op ~= 'peek' and op ~= 'place' then verify(job) end
 `;
 
 /**
@@ -36,6 +38,7 @@ if state == 'succeeded' or state == 'failed' or state == 'canceled' then return 
  */
 const transitionScript = defineScript(
   `${prelude}
+${verify}
 ${createJob}
 local function run()
 ${[create, batch, tenants, remove, onlyIfNotEnded, start, end].join('\n')}

@@ -137,7 +137,7 @@ local function flight_of(job) return base .. 'flight:' .. (get(job, 'flight') or
 
 -- What a record of a part takes besides what its plan says.
 local part_bytes = 2500
-local create_job, part_ended, settle, cancel_queued, settle_with
+local create_job, part_ended, settle, cancel_queued, settle_with, verify
 
 -- Creates a job for each part, in the queue of its pool.
 local function begin_parts(job)
@@ -344,6 +344,8 @@ settle = function(job, from, to)
 end
 
 settle_with = function(job, from, to, code, detail)
+  -- A look at a job writes nothing before this.
+  if op == 'peek' then verify(job) end
   -- An empty table would be encoded as an object.
   local text = cjson.encode({ code = code, detail = detail })
   redis.call('HSET', job.key, 'error', string.sub(text, 1, -2) .. ',"log_tail":[]}')

@@ -1,0 +1,40 @@
+/**
+ * What a transition checks before its first write. A script that fails keeps what it has written: a key of a wrong type, or a field that is no
+ * number, would leave half of a change. This finds them while nothing is written.
+ */
+export const verify = `
+local function expect(kind, ...)
+  for _, key in ipairs({ ... }) do
+    local found = redis.call('TYPE', key).ok
+    if found ~= 'none' and found ~= kind then error(key .. ' is a ' .. found .. ', not a ' .. kind .. '; nothing was written') end
+  end
+end
+
+local numbers = { 'queued_at', 'tag', 'priority', 'band', 'lost', 'spent', 'version', 'attempt' }
+
+verify = function(job)
+  for at, value in ipairs(redis.call('HMGET', job.key, unpack(numbers))) do
+    if not tonumber(value or nil) then error('the field ' .. numbers[at] .. ' of ' .. job.key .. ' is no number; nothing was written') end
+  end
+  local f = redis.call('HMGET', job.key, 'tenant', 'function', 'pushes_to', 'part_of', 'expected')
+  local tenant, func, image, whole = f[1], f[2], f[3], f[4]
+  if not tenant or not f[5] then error(job.key .. ' names no tenant or nothing it builds like; nothing was written') end
+  local pool, batch = pool_of(job), batch_of(job)
+  expect('stream', events, base .. 'log:' .. job.id)
+  expect('hash', account_of(tenant), fairness_of(pool), base .. 'stats', base .. 'homes', flight_of(job), base .. 'built:' .. (get(job, 'flight') or ''))
+  expect('zset', undispatched, base .. 'durations', base .. 'tenants:parked', tenant_parked(tenant), pool_index(pool, 'queued'),
+    pool_index(pool, 'running'), tenant_index(tenant, 'queued'), tenant_index(tenant, 'running'))
+  for _, state in ipairs({ 'queued', 'running', 'succeeded', 'failed', 'canceled' }) do expect('zset', base .. 'index:state:' .. state) end
+  if func then expect('hash', base .. 'function:' .. tenant .. '/' .. func) end
+  if image then expect('string', base .. 'image:running:' .. image, base .. 'image:newest:' .. image) end
+  if whole then expect('hash', base .. 'job:' .. whole) end
+  if batch then
+    expect('hash', batch.key)
+    expect('stream', batch.events)
+    expect('zset', batch.parked, base .. 'batches:open', base .. 'batches:stopping', base .. 'index:batch:' .. batch.id)
+  end
+  local sharers = base .. 'sharers:' .. job.id
+  expect('set', sharers)
+  for _, sharer in ipairs(redis.call('SMEMBERS', sharers)) do expect('hash', base .. 'job:' .. sharer) end
+end
+`;
