@@ -233,8 +233,20 @@ export class JobStore {
   }
 
   async get(id: string): Promise<JobRecord | undefined> {
+    return await this.#read(id);
+  }
+
+  /** The record without its build arguments, its secrets and the end of its log, which may be large. */
+  async getOutline(id: string): Promise<JobRecord | undefined> {
+    const record = await this.#read(id, ['labels', 'callback', 'vcs']);
+    const { build_args = {} }: Partial<JobSpec> = record?.spec ?? {};
+    return record && { ...record, spec: { ...record.spec, build_args } };
+  }
+
+  async #read(id: string, only?: readonly string[]): Promise<JobRecord | undefined> {
     const names = [this.#keys.job(id)];
-    const { replies, values } = await readStored({ redis: this.#redis, keys: this.#keys, names });
+    const options = { redis: this.#redis, keys: this.#keys, names, ...(only && { only }) };
+    const { replies, values } = await readStored(options);
     const [error, fields] = replies[0] ?? [null, {}];
     return await this.#parsed(id, error ? Promise.reject(error) : (fields as Fields), values);
   }

@@ -51,10 +51,14 @@ export async function listJobs(options: ListOptions): Promise<JobPage> {
   for (let lookedAt = 0; lookedAt < maxLookedAt; lookedAt += run) {
     const start = before === undefined ? '+' : `(${before}`;
     const ids = await redis.zrevrangebylex(first as string, start, '-', 'LIMIT', 0, run);
-    for (const record of await recordsOf(await heldByAll(redis, ids, others), options)) {
+    const held = await heldByAll(redis, ids, others);
+    const { found, upTo } = await recordsOf(held, options);
+    for (const record of found) {
       if (records.length === filter.limit) return { records, next: records.at(-1)?.id };
       records.push(record);
     }
+    // A page of large records is short.
+    if (upTo !== undefined) return { records, next: upTo };
     before = ids.at(-1);
     if (ids.length < run) return { records, next: undefined };
   }
@@ -92,9 +96,17 @@ async function heldByAll(redis: Redis, ids: string[], indexes: string[]): Promis
   return held;
 }
 
-/** It takes one round trip, and another where some of them share values. */
-async function recordsOf(ids: string[], { redis, keys, faults }: ListOptions): Promise<JobRecord[]> {
-  const { replies, values } = await readStored({ redis, keys, names: ids.map((id) => keys.job(id)) });
+/** Of the values of the records of one page. */
+const maxPageBytes = 16 * 1024 * 1024;
+
+/** The records, and the id up to which they were read where not all of them fit. It takes one round trip, and others where some of them share values. */
+async function recordsOf(
+  ids: string[],
+  { redis, keys, faults }: ListOptions,
+): Promise<{ found: JobRecord[]; upTo: string | undefined }> {
+  const names = ids.map((id) => keys.job(id));
+  const { replies, values } = await readStored({ redis, keys, names, maxBytes: maxPageBytes });
   const parse = (id: string, fields: Fields) => parseRecord(id, fields, values);
-  return readRecords({ kind: 'job', ids, replies, parse, faults });
+  const found = readRecords({ kind: 'job', ids, replies, parse, faults });
+  return { found, upTo: replies.length < ids.length ? ids[replies.length - 1] : undefined };
 }

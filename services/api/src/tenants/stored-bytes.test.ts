@@ -123,6 +123,28 @@ describe('what the items of a batch share', () => {
   });
 });
 
+describe('a page of large jobs', () => {
+  it('is short, and all pages together hold each job once', async () => {
+    const answer = await as('token').post('/v1/batches', {
+      defaults: { source: { digest }, build_args: large() },
+      items: items(40),
+    });
+    const { id } = await json<Batch>(answer);
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = cursor === undefined ? '' : `&cursor=${cursor}`;
+      const page = await as('token').get(`/v1/batches/${id}/jobs?limit=200${query}`);
+      const { jobs, next_cursor } = await json<{ jobs: Job[]; next_cursor?: string }>(page);
+      expect(jobs.length).toBeLessThan(20);
+      seen.push(...jobs.map((job) => job.id));
+      cursor = next_cursor;
+    } while (cursor !== undefined);
+    expect(new Set(seen).size).toBe(40);
+    expect(seen).toHaveLength(40);
+  });
+});
+
 describe('the budget of a tenant', () => {
   it('counts what is stored for idempotency keys, also before there is any job', async () => {
     const plan = {

@@ -10,7 +10,7 @@ import { type RemoveDeps, removeWithLogs } from './retention.js';
 interface BudgetRetentionOptions extends RemoveDeps {
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly store: Pick<JobStore, 'get' | 'remove' | 'oldestOf'>;
+  readonly store: Pick<JobStore, 'getOutline' | 'remove' | 'oldestOf'>;
   readonly deliveries: Pick<DeliveryStore, 'pruneOf'>;
   readonly logger: Logger;
 }
@@ -63,7 +63,7 @@ export class BudgetRetention implements Duty {
     let [removed, after]: [number, string | undefined] = [0, undefined];
     for (let page = 0; page < mostPages && removed < removedAtOnce; page++) {
       const ids: string[] = await store.oldestOf(tenant, removedAtOnce, after);
-      const records = await onlyReadable(ids.map((id) => store.get(id)));
+      const records = await onlyReadable(ids.map((id) => store.getOutline(id)));
       const old = records.filter(({ finishedAt = Number.POSITIVE_INFINITY }) => finishedAt < endedBefore);
       const done = await Promise.all(old.map((record) => removeWithLogs(record, endedBefore, this.#options)));
       removed += done.filter(Boolean).length;

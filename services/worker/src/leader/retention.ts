@@ -18,7 +18,7 @@ export interface RetentionConfig {
 }
 
 interface RetentionOptions {
-  readonly store: Pick<JobStore, 'count' | 'oldest' | 'get' | 'remove'>;
+  readonly store: Pick<JobStore, 'count' | 'oldest' | 'getOutline' | 'remove'>;
   readonly blobs: Pick<BlobStore, 'remove'>;
   readonly config: RetentionConfig;
   /** What may be removed for its age. What is too many goes whatever the hour: no clock decides that. */
@@ -88,7 +88,7 @@ export class Retention implements Duty {
       const ids = await store.oldest(state, most - removed, after);
       after = ids.at(-1);
       const old = ids.filter((id) => timeOfId(id) < endedBefore);
-      const records = await onlyReadable(old.map((id) => store.get(id)));
+      const records = await onlyReadable(old.map((id) => store.getOutline(id)));
       const due = records.filter((record) => ended(record, endedBefore));
       removed += (
         await Promise.all(due.map((record) => removeWithLogs(record, endedBefore, this.#options)))

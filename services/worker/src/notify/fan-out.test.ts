@@ -9,7 +9,7 @@ const nobodyAsks = (): never => {
   throw new Error('a record was read for nobody');
 };
 const deps = {
-  store: { get: nobodyAsks, list: nobodyAsks } as unknown as Pick<JobStore, 'get' | 'list'>,
+  store: { getOutline: nobodyAsks, list: nobodyAsks } as unknown as Pick<JobStore, 'getOutline' | 'list'>,
   batches: { get: nobodyAsks } as unknown as Pick<BatchStore, 'get'>,
   href: hrefFrom(undefined),
 };

@@ -17,7 +17,7 @@ import { wants } from './formats/index.js';
 import { batchMessage, builderMessage, disabledMessage, type Href, isTold, jobMessage } from './message.js';
 
 export interface FanOutDeps {
-  readonly store: Pick<JobStore, 'get' | 'list'>;
+  readonly store: Pick<JobStore, 'getOutline' | 'list'>;
   readonly batches: Pick<BatchStore, 'get'>;
   readonly href: Href;
 }
@@ -78,7 +78,7 @@ async function aboutJob(
   if (!isTold(type)) return undefined;
   const subscribed = endpoints.filter(({ events }) => events.includes(type));
   if (subscribed.length === 0 && !(isTerminal(state) && mayHaveCallback)) return undefined;
-  const record = await store.get(jobId);
+  const record = await store.getOutline(jobId);
   if (!record || record.partOf !== undefined) return undefined;
   const { tenant, spec, batch, sealedCallbackSecret } = record;
   const interested = subscribed.filter((endpoint) => isFor(endpoint, tenant, spec.labels));
