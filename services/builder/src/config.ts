@@ -10,6 +10,7 @@ import {
   type Secret,
 } from '@slipway/shared/config';
 import { parseImageReference } from '@slipway/shared/contracts';
+import { helperVariables } from '@slipway/shared/docker-config';
 import { type PayloadBounds, payloadBounds } from '@slipway/shared/function-builder';
 import { withChartNames } from './chart-names.js';
 import { KeyRing } from './secrets/key-ring.js';
@@ -42,6 +43,8 @@ export interface BuilderServiceConfig extends CommonConfig, PayloadBounds {
   /** Image references. */
   readonly allowedFrontends: readonly string[];
   readonly workDir: string;
+  /** Names and prefixes (`VAULT_*`) of variables that credential helpers get besides those of the clouds. */
+  readonly credentialHelperEnv: readonly string[];
   /** The environment that the engines' child processes are given a part of. */
   readonly childEnv: Readonly<Record<string, string | undefined>>;
 }
@@ -77,6 +80,7 @@ function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
     maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
     allowedFrontends: fields.parsed('ALLOWED_FRONTENDS', frontends, ' ') ?? [],
     workDir: fields.string('WORK_DIR', join(tmpdir(), 'slipway-builder')),
+    credentialHelperEnv: fields.parsed('CREDENTIAL_HELPER_ENV', helperVariables, ' ') ?? [],
     childEnv: { ...env },
   };
 }

@@ -4,6 +4,7 @@ import {
   type CommonConfig,
   commonConfig,
   type Env,
+  type Fields,
   type PayloadSecrets,
   previousPayloadSecrets,
   publicUrl,
@@ -12,6 +13,7 @@ import {
   redisConfig,
   type Secret,
 } from '@slipway/shared/config';
+import { helperEnvironment, helperVariables } from '@slipway/shared/docker-config';
 import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
 import { type BuilderEntry, parseBuilders } from './fleet/builders.js';
 import type { RegistryConfig } from './join/registry.js';
@@ -68,6 +70,7 @@ export function loadConfig(env: Env): WorkerConfig {
       registries: {
         insecureRegistries: fields.list('INSECURE_REGISTRIES').map((host) => host.toLowerCase()),
         dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),
+        helperEnv: helperEnv(fields, env),
       },
       concurrency: fields.int('WORKER_CONCURRENCY', { default: 100, min: 1, max: 1_000 }),
       buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { default: 30 * 60_000, min: 1 }),
@@ -91,6 +94,12 @@ export function loadConfig(env: Env): WorkerConfig {
       maxAttempts: fields.int('MAX_ATTEMPTS', { default: 4, min: 1, max: 100 }),
     };
   });
+}
+
+/** Of credential helpers: how they are found, and what they read. */
+function helperEnv(fields: Fields, env: Env): Record<string, string> {
+  const extra = fields.parsed('CREDENTIAL_HELPER_ENV', helperVariables, ' ') ?? [];
+  return helperEnvironment({ env, extra: ['PATH', 'HOME', ...extra] });
 }
 
 /** How many attempts there may be after the first. */

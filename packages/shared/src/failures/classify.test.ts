@@ -149,7 +149,71 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
     { stage: 'push' },
   ],
 
+  [
+    'registry_untrusted',
+    'failed to solve: failed to push h/x:1: failed to do request: Head "https://h/v2/x/blobs/sha256:f9": tls: failed to verify certificate: x509: certificate signed by unknown authority',
+  ],
+  [
+    'registry_untrusted',
+    'pushing image "sha256:95" to "docker://h/x:1": trying to reuse blob sha256:6f at destination: pinging container registry h: Get "https://h/v2/": x509: certificate signed by unknown authority',
+    { stage: 'push' },
+  ],
+  [
+    'credential_helper_failed',
+    'failed to solve: failed to push h/x:1: error getting credentials - err: exec: "docker-credential-ecr-login": executable file not found in $PATH, out: ``',
+  ],
+  [
+    'registry_unreachable',
+    'failed to solve: failed to push h/x:1: error getting credentials - err: exit status 1, out: `Post "https://sts/": dial tcp: lookup sts: i/o timeout`',
+  ],
+  // The push asks for a token; without the stage this could be a pull.
+  [
+    'push_unauthorized',
+    'failed to solve: failed to fetch oauth token: unexpected status from POST request to http://h/token: 401 Unauthorized',
+    { stage: 'push' },
+  ],
+  [
+    'push_failed',
+    'failed to solve: failed to fetch anonymous token: unexpected status from GET request to http://h/token?scope=repository%3Ax%2Fdenied%3Apull%2Cpush: 503 Service Unavailable',
+    { stage: 'push' },
+  ],
+  [
+    'builder_lost',
+    'failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF',
+    { stage: 'push' },
+  ],
+  // Older versions of BuildKit, which do not name the push.
+  ['push_repository_missing', 'failed to solve: unexpected status: 404 Not Found'],
+  ['push_too_large', 'failed to solve: failed to copy: unexpected status: 413 Request Entity Too Large'],
+  [
+    'push_tag_immutable',
+    "failed to solve: tag invalid: The image tag '1' already exists in the 'x' repository and cannot be overwritten because the repository is immutable.",
+  ],
+  [
+    'push_unauthorized',
+    'failed to solve: rpc error: code = Unknown desc = failed commit on ref "manifest-sha256:a5": unexpected status: 403 Forbidden',
+  ],
+  // A look for a manifest that a policy of the registry forbids says nothing about the tag.
+  [
+    'push_rejected',
+    'failed to solve: failed to push h/x:1: unexpected status from HEAD request to https://h/v2/x/manifests/1: 412 Precondition Failed',
+  ],
+  [
+    'push_unauthorized',
+    'failed to solve: failed to push docker.io/a/b:1: push access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed',
+  ],
+
   // Names that look like faults.
+  ['push_failed', 'failed to solve: failed to push h/quota-exceeded/immutable/denied:413: unknown: no space'],
+  [
+    'push_failed',
+    'pushing image "sha256:95" to "docker://h/tag-immutable/too-large:404": writing blob: initiating layer upload to /v2/tag-immutable/name-unknown/blobs/uploads/ in h:404: received unexpected HTTP status: 502 Bad Gateway',
+    { stage: 'push' },
+  ],
+  [
+    'push_repository_missing',
+    "failed to solve: failed to push h/denied/x:1: unknown: The repository with name 'quota exceeded' does not exist in the registry with id '1'",
+  ],
   [
     'push_failed',
     'failed to solve: failed to push h/denied/unauthorized:1: unexpected status from HEAD request to http://h/v2/denied/unauthorized/blobs/sha256:02: 500 Internal Server Error',

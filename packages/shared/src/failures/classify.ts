@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors/index.js';
+import { codeOfPushRefusal, type PushRefusal } from './push-refusal.js';
 
 /** What an engine said when it gave up. */
 export interface EngineFailure {
@@ -29,7 +30,9 @@ const registryTalk: readonly RegExp[] = [
   // BuildKit
   /failed to resolve source metadata for /,
   /failed to push /,
+  /failed commit on ref /,
   /failed to do request: /,
+  /error getting credentials|getting username and password/,
   /failed to authorize: /,
   /failed to fetch (anonymous|oauth) token/,
   /httpReadSeeker: /,
@@ -42,6 +45,27 @@ const registryTalk: readonly RegExp[] = [
   /^pushing image /,
 ];
 
+/** How messages of BuildKit begin when the image was built and its push failed; older versions do not name the push. */
+const pushTalk: readonly RegExp[] = [
+  /^failed to solve: (rpc error: code = \w+ desc = )?(failed to push |failed commit on ref |failed to copy: (unexpected status|failed to do request: (Post|Put|Patch)))/,
+  /^failed to solve: (rpc error: code = \w+ desc = )?unexpected status(: \d{3}| from (POST|PUT|PATCH) request)/,
+  /^failed to solve: (rpc error: code = \w+ desc = )?(name unknown|tag invalid|manifest invalid|denied|unauthorized|toomanyrequests)(: |$)/,
+];
+
+/** Parts of messages that name images, tags or addresses, whose words are not the registry's. */
+const names: readonly RegExp[] = [
+  /failed to push \S+(?=:( |$))/g,
+  /"docker:\/\/[^"]*"/g,
+  /https?:\/\/\S+?(?=[":]*(\s|$))/g,
+  /(?<=upload to )\/v2\/\S+ in [^\s:]+(:\d+)?/g,
+  /(?<=(manifest|exists|blob|repository) )(\S+ )?(to|in) \S+(?=: )/g,
+  /(?<=destination repository )\S+(?=: )/g,
+  /'[^']*'/g,
+];
+
+const statusPattern =
+  /(?:unexpected status(?: from (\w+) request to)?|StatusCode|HTTP status|status code(?: from registry)?|parsing HTTP)[:"\s]*(\d{3})\b|: (\d{3}) \(/;
+
 // Messages name images, whose paths may hold any of these words: they count behind a colon or a number alone.
 const tooMany = /429 \(?Too Many Requests|: toomanyrequests/i;
 const notAllowed =
@@ -52,18 +76,21 @@ const registryFaults: readonly Row[] = [
   { code: 'platform_unsupported', pattern: /no match for platform in manifest/ },
   { code: 'platform_unsupported', pattern: /no image found in (image index|manifest list) for architecture/ },
   { code: 'registry_insecure', pattern: /server gave HTTP response to HTTPS client/ },
+  {
+    code: 'registry_untrusted',
+    pattern: /x509: |tls: (bad certificate|certificate required|unknown certificate)/,
+  },
   { code: 'pull_rate_limited', stage: 'build', pattern: tooMany },
-  { code: 'push_failed', stage: 'push', pattern: tooMany },
   {
     code: 'registry_unreachable',
     pattern:
-      /dial tcp|no such host|connection refused|connection reset|i\/o timeout|network is unreachable|TLS handshake timeout|context deadline exceeded|x509: |\bEOF$/,
+      /dial tcp|no such host|connection refused|connection reset|broken pipe|i\/o timeout|network is unreachable|TLS handshake timeout|context deadline exceeded|\bEOF$/,
   },
-  { code: 'push_unauthorized', stage: 'push', pattern: notAllowed },
+  { code: 'credential_helper_failed', pattern: /error getting credentials|getting username and password/ },
   { code: 'pull_unauthorized', stage: 'build', pattern: notAllowed },
-  { code: 'push_failed', stage: 'push', pattern: /./ },
   {
     code: 'registry_unreachable',
+    stage: 'build',
     pattern: /\b5\d\d \(?(Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out)/i,
   },
 ];
@@ -75,6 +102,11 @@ const engineFaults: readonly Row[] = [
     pattern: /^failed to receive status: |error reading from server|transport is closing/,
   },
   { code: 'builder_lost', pattern: /^failed to solve: (rpc error: code = )?(Unavailable|Canceled)/ },
+  // What a helper prints is not the JSON that it should be; `<` is that of a web page.
+  {
+    code: 'credential_helper_failed',
+    pattern: /^failed to solve: (invalid character '[^<]' |unexpected end of JSON input)/,
+  },
   { code: 'storage_full', pattern: /no space left on device/ },
 ];
 
@@ -85,8 +117,19 @@ export function classify(failure: EngineFailure): ErrorCode {
     const cannotRun = failure.output.some((line) => line.includes('exec format error'));
     return failure.foreignPlatform && cannotRun ? 'platform_unsupported' : 'build_failed';
   }
-  const stage = /^failed to solve: failed to push /.test(message) ? 'push' : failure.stage;
-  const rows = registryTalk.some((pattern) => pattern.test(message)) ? registryFaults : engineFaults;
-  const found = rows.find((row) => (row.stage ?? stage) === stage && row.pattern.test(message));
-  return found?.code ?? 'build_failed';
+  const stage = pushTalk.some((pattern) => pattern.test(message)) ? 'push' : failure.stage;
+  const isOfRegistry = registryTalk.some((pattern) => pattern.test(message));
+  const find = (rows: readonly Row[]) =>
+    rows.find((row) => (row.stage ?? stage) === stage && row.pattern.test(message))?.code;
+  if (stage === 'build') return find(isOfRegistry ? registryFaults : engineFaults) ?? 'build_failed';
+  // An engine that ends during a push says nothing of a registry.
+  const ofEngine = isOfRegistry ? undefined : find(engineFaults);
+  return ofEngine ?? find(registryFaults) ?? codeOfPushRefusal(refusalFrom(message));
+}
+
+function refusalFrom(message: string): PushRefusal {
+  const text = names.reduce((left, name) => left.replaceAll(name, ''), message);
+  const [, method, ofRequest, inBrackets] = statusPattern.exec(text) ?? [];
+  const status = ofRequest ?? inBrackets;
+  return { status: status === undefined ? undefined : Number(status), method, text };
 }

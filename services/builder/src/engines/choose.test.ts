@@ -20,6 +20,7 @@ const choose = (options: Partial<EngineOptions>) =>
     engineStateDir: join(folder.path, 'state'),
     buildahTrustedSources: true,
     childEnv: toolEnv(),
+    credentialHelperEnv: [],
     configDir: folder.path,
     killGraceMs: 100,
     buildkitWaitMs: 0,

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { helperEnvironment } from '@slipway/shared/docker-config';
 import type { Logger } from '@slipway/shared/logger';
 import { isRunning } from '../builds/work-dir.js';
 import { BuildahEngine } from './buildah/buildah.js';
 import { BuildkitEngine } from './buildkit/buildkit.js';
 import type { BuildEngine } from './engine.js';
 import { engineEnvironment } from './environment.js';
+import { withRegistryChecks } from './registry-checks.js';
 
 export interface EngineOptions {
   readonly engine: 'auto' | 'buildkit' | 'buildah';
@@ -15,6 +17,8 @@ export interface EngineOptions {
   readonly engineStateDir: string | undefined;
   readonly buildahTrustedSources: boolean;
   readonly childEnv: Readonly<Record<string, string | undefined>>;
+  /** Variables that credential helpers get besides those of the clouds. */
+  readonly credentialHelperEnv: readonly string[];
   readonly configDir: string;
   readonly killGraceMs: number;
   /** How long `auto` waits for a buildkitd that is starting, where `buildctl` is installed. */
@@ -27,6 +31,10 @@ export interface EngineOptions {
  * install when there is none. A buildkitd that is asked for by name may still be starting: it need not answer yet.
  */
 export async function chooseEngine(options: EngineOptions): Promise<BuildEngine> {
+  return withRegistryChecks(await openEngine(options), { ...options, env: options.childEnv });
+}
+
+async function openEngine(options: EngineOptions): Promise<BuildEngine> {
   switch (options.engine) {
     case 'buildkit':
       return openBuildkit(options);
@@ -81,6 +89,7 @@ async function openBuildkit(options: EngineOptions): Promise<BuildkitEngine> {
     dockerConfig: options.dockerConfig,
     configDir: options.configDir,
     env: engineEnvironment(options.childEnv),
+    helperEnv: helperEnvironment({ env: options.childEnv, extra: options.credentialHelperEnv }),
     killGraceMs: options.killGraceMs,
   });
   const version = await engine.version();
@@ -96,6 +105,7 @@ async function openBuildah(options: EngineOptions): Promise<BuildahEngine> {
     insecureRegistries: options.insecureRegistries,
     dockerConfig: options.dockerConfig,
     env: engineEnvironment(options.childEnv),
+    helperEnv: helperEnvironment({ env: options.childEnv, extra: options.credentialHelperEnv }),
     killGraceMs: options.killGraceMs,
     logger: options.logger,
   });

@@ -53,6 +53,7 @@ export interface BuildOutcome {
  * - Build secrets are in the steps that mount them, and in no layer, no file on a disk, no error and no other build. What cannot be handed
  *   over so is refused with `secrets_unsupported`.
  * - An attestation that it cannot make is refused with `attestation_unsupported`.
+ * - A refused push has the code of the table in `@slipway/shared/failures/testing`; only what may pass is `push_failed`.
  * - `check` rejects with `builder_unreachable` when a build could not run now. It is cheap enough for a health check.
  */
 export interface BuildEngine {

@@ -51,6 +51,8 @@ interface OpenOptions {
   readonly insecureRegistries: readonly string[];
   readonly dockerConfig?: string;
   readonly sbomScanner?: string;
+  readonly childEnv?: Readonly<Record<string, string>>;
+  readonly credentialHelperEnv?: readonly string[];
 }
 
 export interface OpenedEngine {
@@ -60,6 +62,9 @@ export interface OpenedEngine {
     dockerConfig?: string;
     insecureRegistries?: readonly string[];
     sbomScanner?: string;
+    /** In place of what finds the engines' tools. */
+    childEnv?: Readonly<Record<string, string>>;
+    credentialHelperEnv?: readonly string[];
   }): Promise<BuildEngine>;
   /** Of the service's environment, what makes it use this engine. */
   readonly settings: Readonly<Record<string, string>>;
@@ -81,10 +86,11 @@ export async function openEngine({ name, dir, ...options }: OpenOptions): Promis
       buildkitHost: daemon?.address ?? '',
       dockerConfig: join(dir, 'no-credentials'),
       sbomScanner: undefined,
+      childEnv: toolEnv(),
+      credentialHelperEnv: [],
       ...options,
       ...changed,
       engineStateDir: join(dir, 'state'),
-      childEnv: toolEnv(),
       configDir: dir,
       killGraceMs: 500,
       buildkitWaitMs: 0,

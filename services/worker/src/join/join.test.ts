@@ -136,6 +136,7 @@ describe('a repository', () => {
   const config = (changes: object = {}) => ({
     insecureRegistries: [],
     dockerConfig: folder.path,
+    helperEnv: {},
     ...changes,
   });
 

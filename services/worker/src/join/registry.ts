@@ -3,12 +3,15 @@ import { parseImageReference } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { credentialsFor } from './credentials.js';
 import type { PartManifest } from './image-index.js';
+import { registryError } from './registry-error.js';
 
 export interface RegistryConfig {
   /** `host[:port]` of registries that are spoken to over plain http; `*` stands for all. */
   readonly insecureRegistries: readonly string[];
   /** The folder of a Docker config. */
   readonly dockerConfig: string;
+  /** The environment of credential helpers. */
+  readonly helperEnv: Readonly<Record<string, string>>;
 }
 
 /** The manifests of one repository. What goes wrong is thrown as an error of the table. */
@@ -30,17 +33,19 @@ export async function openRepository(image: string, config: RegistryConfig): Pro
   const host = hub ? 'docker.io' : reference.domain.toLowerCase();
   const path = hub && !reference.path.includes('/') ? `library/${reference.path}` : reference.path;
   const client = clientFor(hub ? 'registry-1.docker.io' : host, path, config);
-  const credentials = await credentialsFor(host, config.dockerConfig);
-  if (credentials) await asked(host, () => signIn(client, credentials));
+  const { dockerConfig, helperEnv } = config;
+  const credentials = await credentialsFor({ registry: host, folder: dockerConfig, helperEnv });
+  if (credentials) await asked(host, 'push', () => signIn(client, credentials));
   return {
     async manifest(name) {
-      const found = await asked(host, () => client.getManifest(name));
+      const found = await asked(host, 'read', () => client.getManifest(name));
       const isAsked = !name.includes(':') || found.digest === name;
       if (isDigest(found.digest) && isAsked) return found;
       throw new SlipwayError('push_failed', `The registry ${host} answered another manifest than ${name}.`);
     },
     push: async (manifest, { tag, mediaType }) =>
-      (await asked(host, () => client.uploadManifest(manifest, { reference: tag, mediaType }))).digest,
+      (await asked(host, 'push', () => client.uploadManifest(manifest, { reference: tag, mediaType })))
+        .digest,
   };
 }
 
@@ -74,35 +79,10 @@ async function signIn(
   }
 }
 
-async function asked<T>(host: string, request: () => Promise<T>): Promise<T> {
+async function asked<T>(host: string, action: 'read' | 'push', request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
-    throw registryError(host, error);
+    throw registryError({ host, action, error });
   }
-}
-
-/** What an error of the library means. */
-function registryError(host: string, error: unknown): SlipwayError {
-  const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string };
-  const cause = { cause: error };
-  if (statusCode === 401 || statusCode === 403) {
-    return new SlipwayError(
-      'push_unauthorized',
-      `The registry ${host} answered ${statusCode} to the worker.`,
-      cause,
-    );
-  }
-  if (statusCode !== undefined) {
-    return new SlipwayError(
-      'push_failed',
-      `The registry ${host} answered ${statusCode} to the worker.`,
-      cause,
-    );
-  }
-  if (code === 'EPROTO' || /wrong version number|packet length too long/i.test(message ?? '')) {
-    const detail = `The registry ${host} speaks plain http and is not in INSECURE_REGISTRIES of this worker.`;
-    return new SlipwayError('registry_insecure', detail, cause);
-  }
-  return new SlipwayError('registry_unreachable', `${host}: ${code ?? message ?? 'no answer'}`, cause);
 }

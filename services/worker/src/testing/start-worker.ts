@@ -167,7 +167,7 @@ async function startWorker(options: {
     webhookRetryDelaysMs: usualDelaysMs,
     webhookTokens: new WebhookTokens(),
     builders: parseBuilders(options.builders.join()),
-    registries: { insecureRegistries: [], dockerConfig: options.folder },
+    registries: { insecureRegistries: [], dockerConfig: options.folder, helperEnv: {} },
     concurrency: 20,
     quarantineAfter: 2,
     queueTimeoutMs: 60_000,

@@ -16,6 +16,7 @@ import { triggersOf } from './base-images.js';
 import { cgroupParentOf, ownedContainers } from './containers.js';
 import { baseImages, checkTriggers } from './dockerfile/images.js';
 import { mayMount } from './dockerfile/layers.js';
+import { writeHelpers } from './helpers.js';
 import { BuildahLog } from './log.js';
 import { registryPolicy } from './policy.js';
 import { registriesConf } from './registries-conf.js';
@@ -33,6 +34,8 @@ interface BuildahOptions {
   readonly dockerConfig: string;
   /** Of the child processes; see `engineEnvironment`. */
   readonly env: Readonly<Record<string, string>>;
+  /** Of credential helpers alone; see `helperEnvironment`. */
+  readonly helperEnv: Readonly<Record<string, string>>;
   readonly killGraceMs: number;
   readonly logger: Logger;
 }
@@ -85,6 +88,18 @@ export class BuildahEngine implements BuildEngine {
     await this.#removeContainers((build) => !isRunning(build));
   }
 
+  get #path(): string {
+    return this.#options.env.PATH ?? '';
+  }
+
+  #environmentOf(request: BuildRequest) {
+    return {
+      CONTAINERS_REGISTRIES_CONF: registriesFile(request),
+      TMPDIR: request.scratchDir,
+      PATH: `${helpersFolder(request)}:${this.#path}`,
+    };
+  }
+
   async check(): Promise<void> {
     await this.#run(['info', '--format={{.store.GraphRoot}}']);
   }
@@ -125,6 +140,9 @@ export class BuildahEngine implements BuildEngine {
         registriesConf(this.#options.insecureRegistries.filter((host) => host !== '*')),
       );
       await writeFile(policyFile(request), this.#policy);
+      const { dockerConfig, helperEnv } = this.#options;
+      const folder = helpersFolder(request);
+      await writeHelpers({ dockerConfig, folder, path: this.#path, env: helperEnv });
       const dockerfile = await readFile(dockerfileOf(request), 'utf8');
       const given = [...this.#buildArguments({ request, imageFile, dockerfile }), ...options];
       const isSecret = request.secrets.size > 0;
@@ -171,7 +189,7 @@ export class BuildahEngine implements BuildEngine {
     const triggers = await triggersOf({
       bases,
       pullOptions: [...this.#tlsOptions(), `--signature-policy=${policyFile(request)}`],
-      run: (args) => this.#print({ args, signal, env: environmentOf(request) }),
+      run: (args) => this.#print({ args, signal, env: this.#environmentOf(request) }),
     });
     if (triggers) checkTriggers({ triggers, buildArgs, heredocs });
     // buildah sets proxies in each step but leaves them out of what it finds a layer by.
@@ -219,7 +237,7 @@ export class BuildahEngine implements BuildEngine {
     const exit = await this.#spawn({
       args,
       signal,
-      env: { ...environmentOf(request), ...env },
+      env: { ...this.#environmentOf(request), ...env },
       onStdout: (chunk) => out.push(chunk),
       onStderr: (chunk) => err.push(chunk),
     });
@@ -327,10 +345,7 @@ const dockerfileOf = ({ contextDir }: BuildRequest) => join(contextDir, 'Dockerf
 const registriesFile = ({ scratchDir }: BuildRequest) => join(scratchDir, 'registries.conf');
 const policyFile = ({ scratchDir }: BuildRequest) => join(scratchDir, 'policy.json');
 
-const environmentOf = (request: BuildRequest) => ({
-  CONTAINERS_REGISTRIES_CONF: registriesFile(request),
-  TMPDIR: request.scratchDir,
-});
+const helpersFolder = ({ scratchDir }: BuildRequest) => join(scratchDir, 'helpers');
 
 const named = (version: string | undefined) =>
   version === undefined

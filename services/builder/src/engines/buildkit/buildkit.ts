@@ -27,6 +27,8 @@ interface BuildkitOptions {
   readonly configDir: string;
   /** Of the child processes; see `engineEnvironment`. */
   readonly env: Readonly<Record<string, string>>;
+  /** Of the credential helpers, which buildctl runs; a daemon's steps are elsewhere. See `helperEnvironment`. */
+  readonly helperEnv: Readonly<Record<string, string>>;
   readonly killGraceMs: number;
 }
 
@@ -111,7 +113,7 @@ export class BuildkitEngine implements BuildEngine {
       files.close();
     }
     events.end();
-    if (exit.code !== 0) throw failure({ exit, said, printed, request });
+    if (exit.code !== 0) throw failure({ exit, said, printed, request, isPushing: progress.isPushing });
     return { digest: request.push ? await pushedDigest(metadataFile) : undefined };
   }
 
@@ -136,7 +138,7 @@ export class BuildkitEngine implements BuildEngine {
     const { address, dockerConfig, configDir, killGraceMs } = this.#options;
     // buildctl makes the folder where it is missing, which it may not be allowed to.
     const credentials = existsSync(dockerConfig) ? dockerConfig : configDir;
-    const env = { ...this.#options.env, DOCKER_CONFIG: credentials };
+    const env = { ...this.#options.helperEnv, ...this.#options.env, DOCKER_CONFIG: credentials };
     return runChild({
       ...child,
       args: ['--addr', address, ...child.args],
@@ -200,15 +202,16 @@ interface FailureOptions {
   readonly said: FailureText;
   readonly printed: FailureText;
   readonly request: BuildRequest;
+  readonly isPushing: boolean;
 }
 
-function failure({ exit, said, printed, request }: FailureOptions): SlipwayError {
+function failure({ exit, said, printed, request, isPushing }: FailureOptions): SlipwayError {
   if (exit.signal !== null) return new SlipwayError('builder_lost', `buildctl was ended by ${exit.signal}.`);
   const denied = sourceDenied(said.message());
   if (denied) return denied;
   return engineError({
     message: said.message(),
-    stage: 'build',
+    stage: isPushing ? 'push' : 'build',
     output: printed.lines(),
     foreignPlatform: foreignPlatforms(request.platforms).length > 0,
   });

@@ -42,6 +42,13 @@ export class BuildkitProgress {
   readonly #completed = new Map<string, string>();
   readonly #outputs = new Map<string, { lines: LineSplitter; time: Date }>();
 
+  #isPushing = false;
+
+  /** Whether the push has begun: everything was built. */
+  get isPushing(): boolean {
+    return this.#isPushing;
+  }
+
   /** `onOutput` is told what steps print, bare. */
   constructor({ onLog, onOutput }: { onLog: (line: string) => void; onOutput: (line: string) => void }) {
     this.#onLog = onLog;
@@ -86,6 +93,7 @@ export class BuildkitProgress {
   }
 
   #status(item: VertexStatus): void {
+    if (item.id.startsWith('pushing ')) this.#isPushing = true;
     if (item.completed === undefined) return;
     const key = `${item.vertex} ${item.id}`;
     if (this.#completed.get(key) === item.completed) return;

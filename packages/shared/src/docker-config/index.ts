@@ -1,0 +1,2 @@
+export { type DockerConfig, readDockerConfig } from './docker-config.js';
+export { helperEnvironment, helperVariables } from './helper-environment.js';
