@@ -2855,7 +2855,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3015,7 +3015,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3148,7 +3148,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3273,7 +3273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3430,7 +3430,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3580,7 +3580,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3733,7 +3733,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3860,7 +3860,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -3978,7 +3978,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4139,7 +4139,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4267,7 +4267,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4397,7 +4397,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4547,7 +4547,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4710,7 +4710,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4834,7 +4834,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -4962,7 +4962,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5088,7 +5088,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5247,7 +5247,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5364,7 +5364,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5489,7 +5489,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5647,7 +5647,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5763,7 +5763,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5881,7 +5881,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -6042,7 +6042,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -6170,7 +6170,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -6283,7 +6283,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -6401,7 +6401,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -6553,7 +6553,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -6678,7 +6678,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -6794,7 +6794,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -6943,7 +6943,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -7104,7 +7104,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -7254,7 +7254,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -7384,7 +7384,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -7545,7 +7545,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -7666,7 +7666,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -7791,7 +7791,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -7941,7 +7941,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -8048,7 +8048,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -8196,7 +8196,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -8344,7 +8344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -8449,7 +8449,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -8566,7 +8566,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -8693,7 +8693,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -8798,7 +8798,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -8916,7 +8916,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -9041,7 +9041,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -9199,7 +9199,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -9324,7 +9324,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -9449,7 +9449,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -9576,7 +9576,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -9702,7 +9702,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -9822,7 +9822,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -9969,7 +9969,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -10094,7 +10094,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -10219,7 +10219,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -10365,7 +10365,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description `too_many_failures`: Too many requests with tokens that are not valid came from this address. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: {
                 headers: {
                     /** @description Seconds */

@@ -28,7 +28,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   idempotency_key_reused: {"title":"The Idempotency-Key came with another request before","remedy":"Use a new key for each request; repeat one only with the same method, path and body."},
   idempotency_key_in_progress: {"title":"The request with this Idempotency-Key is still being worked on","remedy":"Send it again after the seconds that `Retry-After` says."},
   rate_limited: {"title":"The tenant has sent as many requests as it may in a minute","remedy":"Send it again after the seconds that `Retry-After` says, or have the limit raised."},
-  too_many_failures: {"title":"Too many requests with tokens that are not valid came from this address","remedy":"Correct the token, and send it again after the seconds that `Retry-After` says."},
+  too_many_failures: {"title":"The token is not valid, and too many such came from this address","remedy":"Correct the token, and send it again after the seconds that `Retry-After` says."},
   not_found: {"title":"There is no such thing","remedy":"Check the id or path."},
   method_not_allowed: {"title":"The route does not take this method","remedy":"Use a method named in `Allow`."},
   job_not_cancelable: {"title":"The job has already ended","remedy":"Nothing needs to be done."},

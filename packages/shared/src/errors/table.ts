@@ -143,7 +143,7 @@ const errorTable = {
   ),
   too_many_failures: user(
     429,
-    'Too many requests with tokens that are not valid came from this address',
+    'The token is not valid, and too many such came from this address',
     'Correct the token, and send it again after the seconds that `Retry-After` says.',
   ),
   not_found: user(404, 'There is no such thing', 'Check the id or path.'),

@@ -6,6 +6,7 @@ import type { FailedTokens } from '../limits/failed-tokens.js';
 import type { Account } from '../tenants/account.js';
 import type { Directory, Principal } from '../tenants/directory.js';
 import { watchToken } from '../tenants/watch-token.js';
+import { closedSignal } from './connection.js';
 
 interface TokenDeps {
   readonly directory: Pick<Directory, 'principal' | 'onChange'>;
@@ -17,11 +18,11 @@ export function requireToken({ directory, failedTokens }: TokenDeps): RequestHan
   return async (req, res, next) => {
     const [, given] = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '') ?? [];
     if (given === undefined) throw new SlipwayError('unauthorized');
-    const network = () => clientNetwork(req);
-    failedTokens.check(network, given);
-    const principal = await directory.principal(given);
-    failedTokens.seen(network, given, principal !== undefined);
-    if (!principal) throw new SlipwayError('unauthorized', 'The bearer token is not valid.');
+    const principal = await failedTokens.check({
+      network: () => clientNetwork(req),
+      signal: () => closedSignal(res),
+      lookUp: () => directory.principal(given),
+    });
     res.locals.principal = principal;
     res.locals.tokenEnd = () => watchToken({ directory, token: given, res });
     next();

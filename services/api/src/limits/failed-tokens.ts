@@ -1,32 +1,55 @@
 import { SlipwayError } from '@slipway/shared/errors';
-import { tokenHash } from '@slipway/shared/tenants';
-import { LRUCache } from 'lru-cache';
+import { FairShare } from '../http/fair-share.js';
 import { Tally } from './tally.js';
 
-/** So many wrong tokens an address may send a minute, to each API process. */
+/** Wrong tokens of one network in a minute, in each API process. Beyond it they are refused with another code. */
 const perMinute = 30;
 const minuteMs = 60_000;
-const knownForMs = 3_600_000;
+/** Lookups at once for networks beyond the limit: all of them together, and one network. */
+const lookUps = { total: 16, perTenant: 4 };
+
+interface TokenCheck<T> {
+  /** Where the request came from; only called when that matters. */
+  readonly network: () => string;
+  /** Aborted when the client goes away; only called when the token has to wait. */
+  readonly signal: () => AbortSignal;
+  /** Resolves with what the token stands for; undefined for a wrong token. */
+  readonly lookUp: () => Promise<T | undefined>;
+}
 
 /**
- * Bounds how fast tokens can be guessed. Once too many from an address were wrong, none is looked at that was not found right before: whoever works behind the
- * same proxy goes on, and who guesses does not learn whether one was right.
+ * Counts wrong tokens by network. A token is looked up first, so that a right token is never refused because of wrong tokens from its address, as
+ * behind one proxy. Networks beyond the limit share a few lookups at a time: they wait for each other, and Redis has time for everybody else.
  */
 export class FailedTokens {
   readonly #failures = new Tally({ limit: perMinute, windowMs: minuteMs });
-  readonly #known = new LRUCache<string, true>({ max: 10_000, ttl: knownForMs });
+  readonly #turns = new FairShare(lookUps);
 
-  /** Throws `too_many_failures` for a token that may not be looked at now. */
-  check(network: () => string, token: string): void {
-    if (this.#failures.empty) return;
+  /** Returns what a right token stands for. Throws `unauthorized` for a wrong token, and `too_many_failures` beyond the limit. */
+  async check<T>(options: TokenCheck<T>): Promise<T> {
+    const { network, lookUp } = options;
+    const isBeyond = !this.#failures.empty && this.#failures.fullForMs(network()) > 0;
+    const found = isBeyond ? await this.#inTurn(options) : await lookUp();
+    if (found !== undefined) return found;
     const waitMs = this.#failures.fullForMs(network());
-    if (waitMs === 0 || this.#known.has(tokenHash(token))) return;
-    throw new SlipwayError('too_many_failures', undefined, { retryAfter: Math.ceil(waitMs / 1_000) });
+    if (waitMs > 0) {
+      throw new SlipwayError('too_many_failures', undefined, { retryAfter: Math.ceil(waitMs / 1_000) });
+    }
+    this.#failures.add(network());
+    throw new SlipwayError('unauthorized', 'The bearer token is not valid.');
   }
 
-  /** Notes what came of looking at it. */
-  seen(network: () => string, token: string, valid: boolean): void {
-    if (valid) this.#known.set(tokenHash(token), true);
-    else this.#failures.add(network());
+  async #inTurn<T>({ network, signal, lookUp }: TokenCheck<T>): Promise<T | undefined> {
+    // Nobody sees the answer to a client that went away.
+    const giveBack = await this.#turns
+      .take({ tenant: network(), amount: 1, signal: signal() })
+      .catch((cause: unknown) => {
+        throw new SlipwayError('unauthorized', 'The client went away.', { cause });
+      });
+    try {
+      return await lookUp();
+    } finally {
+      giveBack();
+    }
   }
 }

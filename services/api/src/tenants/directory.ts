@@ -48,7 +48,8 @@ interface DirectoryOptions {
   readonly logger: Logger;
 }
 
-const apiTokenId = 'API_TOKEN';
+/** Of the token of the installation. */
+export const apiTokenId = 'API_TOKEN';
 /** In place of a token, where a payload was signed. */
 export const payloadSecretId = 'payload_secret';
 
@@ -58,16 +59,18 @@ const believedMs = 5_000;
 const notedEveryMs = 60_000;
 const retryMs = 1_000;
 
-/** What was found by a key; also that there is nothing. */
-type Held<T> = LRUCache<string, { readonly found: T | undefined }>;
-
 /** Who may do what, kept at hand: looked up once and then believed until somebody says that it has changed. */
 export class Directory implements Component {
   readonly name = 'directory';
   readonly #options: DirectoryOptions;
   readonly #apiTokenHash: string;
-  readonly #tokens: Held<TokenRecord> = new LRUCache({ max: 10_000, ttl: believedMs });
-  readonly #accounts: Held<Account> = new LRUCache({ max: 10_000, ttl: believedMs });
+  readonly #tokens = new LRUCache<string, TokenRecord>({ max: 10_000, ttl: believedMs });
+  /** Apart, so that wrong tokens push no right ones out. */
+  readonly #unknownTokens = new LRUCache<string, true>({ max: 10_000, ttl: believedMs });
+  /** Also that there is none. */
+  readonly #accounts = new LRUCache<string, { readonly found: Account | undefined }>({
+    ...{ max: 10_000, ttl: believedMs },
+  });
   readonly #noted = new LRUCache<string, true>({ max: 10_000, ttl: notedEveryMs });
   /** How many changes were heard of. What was looked up before one is not kept after it. */
   #changes = 0;
@@ -87,7 +90,7 @@ export class Directory implements Component {
       return account && { account, scopes: ['admin'], token: apiTokenId };
     }
     const { tokens } = this.#options;
-    const record = await this.#held(this.#tokens, hash, () => tokens.find(text));
+    const record = await this.#token(hash, () => tokens.find(text));
     if (!record || (record.expiresAt !== undefined && record.expiresAt <= this.#options.now()))
       return undefined;
     const account = await this.account(record.tenant);
@@ -96,19 +99,25 @@ export class Directory implements Component {
     return { account, scopes: record.scopes, token: record.id };
   }
 
-  async account(name: string): Promise<Account | undefined> {
-    return await this.#held(this.#accounts, name, async () => {
-      const record = await this.#options.tenants.get(name);
-      return record && toAccount(record, this.#options.tenantStoredBytes);
-    });
-  }
-
-  async #held<T>(cache: Held<T>, key: string, look: () => Promise<T | undefined>): Promise<T | undefined> {
-    const held = cache.get(key);
-    if (held) return held.found;
+  async #token(hash: string, look: () => Promise<TokenRecord | undefined>): Promise<TokenRecord | undefined> {
+    if (this.#unknownTokens.has(hash)) return undefined;
+    const held = this.#tokens.get(hash);
+    if (held) return held;
     const before = this.#changes;
     const found = await look();
-    if (before === this.#changes) cache.set(key, { found });
+    if (before !== this.#changes) return found;
+    if (found) this.#tokens.set(hash, found);
+    else this.#unknownTokens.set(hash, true);
+    return found;
+  }
+
+  async account(name: string): Promise<Account | undefined> {
+    const held = this.#accounts.get(name);
+    if (held) return held.found;
+    const before = this.#changes;
+    const record = await this.#options.tenants.get(name);
+    const found = record && toAccount(record, this.#options.tenantStoredBytes);
+    if (before === this.#changes) this.#accounts.set(name, { found });
     return found;
   }
 
@@ -162,6 +171,7 @@ export class Directory implements Component {
   forget(): void {
     this.#changes++;
     this.#tokens.clear();
+    this.#unknownTokens.clear();
     this.#accounts.clear();
     this.#signers = undefined;
     for (const listener of this.#listeners) listener();

@@ -9,6 +9,7 @@ import { slowBodies } from './slow-bodies.js';
 import { smallBodies } from './small-bodies.js';
 import { storedBytes } from './stored-bytes.js';
 import { unverifiedPayloads } from './unverified-payloads.js';
+import { wrongTokens } from './wrong-tokens.js';
 
 /** In this order, except for those in the background. */
 export const attacks: readonly Attack[] = [
@@ -21,5 +22,6 @@ export const attacks: readonly Attack[] = [
   refusedUploads,
   slowBodies,
   unverifiedPayloads,
+  wrongTokens,
   storedBytes,
 ];
