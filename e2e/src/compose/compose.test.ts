@@ -281,6 +281,9 @@ test('the health check of the images passes for what answers with 200, with TLS 
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     expect([await check(port, env), await check(port, env, '/readyz')]).toEqual([0, 1]);
+    // The port of its own goes first.
+    const own = { ...env, HEALTH_PORT: String(port) };
+    expect([await check(1, own), await check(1, own, '/readyz')]).toEqual([0, 1]);
     server.close();
   }
   expect(await check(await freePort(), {})).toBe(1);

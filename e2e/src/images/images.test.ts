@@ -150,7 +150,10 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
       containers[target] = stopLater(
         await startContainer({
           ...{ name: target, folder: bundle, rootfs: rootfs(target), config: configs[target], service },
-          env: { ...env[target], PORT: String(ports[target]), BIND_HOST: '127.0.0.1' },
+          env: {
+            ...env[target],
+            ...{ PORT: String(ports[target]), HEALTH_PORT: String(await freePort()), BIND_HOST: '127.0.0.1' },
+          },
           mounts: [
             ...(service.secrets ?? []).map(({ source, target: path }) => ({
               source: join(folder, 'secrets', source),

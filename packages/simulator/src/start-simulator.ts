@@ -36,6 +36,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     port: 0,
     bindHost: '127.0.0.1',
     metricsPort: undefined,
+    healthPort: undefined,
     http: defaultHttpSettings,
     payloadSecret: new Secret(options.payloadSecret),
     maxInflight: options.maxInflight ?? 0,

@@ -8,6 +8,7 @@ import { UnverifiedPayloads } from '@slipway/shared/function-builder';
 import { FunctionStore } from '@slipway/shared/functions';
 import {
   healthRouter,
+  healthServer,
   httpServer,
   metricsServer,
   noStore,
@@ -248,6 +249,15 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   const site = readSite(dashboardFolder());
   if (!site) logger.warn('the dashboard was not built and is not served; build it with `pnpm build`');
 
+  const health = (metrics?: Registry) =>
+    healthRouter({
+      async ready() {
+        if (stopping.signal.aborted) throw new SlipwayError('draining');
+        await guard.ready();
+      },
+      warnings: () => [...guard.warnings, ...clock.warnings()],
+      ...(metrics && { registry: metrics }),
+    });
   const app = express();
   app.disable('x-powered-by').set('query parser', 'simple');
   app.set('trust proxy', [...config.trustedProxies]);
@@ -256,14 +266,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     securityHeaders,
     measureRequests(registry),
     ...(config.corsOrigins.length === 0 ? [] : [cors({ origins: config.corsOrigins })]),
-    healthRouter({
-      async ready() {
-        if (stopping.signal.aborted) throw new SlipwayError('draining');
-        await guard.ready();
-      },
-      warnings: () => [...guard.warnings, ...clock.warnings()],
-      ...(config.metricsPort === undefined && { registry }),
-    }),
+    health(config.metricsPort === undefined ? registry : undefined),
     docsRouter(openApiDocument(endpoints)),
     ...(site ? [dashboardRouter(site)] : []),
   );
@@ -326,6 +329,8 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
       logger,
       settings: config.http,
       onCertificate,
+      isProxy: (address) =>
+        (app.get('trust proxy fn') as (address: string, hop: number) => boolean)(address, 0),
       onStop() {
         stopping.abort();
         setTimeout(() => closing.abort(), config.shutdownGraceMs * closingShare).unref();
@@ -339,6 +344,18 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
             port: config.metricsPort,
             host: config.bindHost,
             registry,
+            logger,
+            settings: config.http,
+            onCertificate,
+          }),
+        ]),
+    ...(config.healthPort === undefined
+      ? []
+      : [
+          healthServer({
+            port: config.healthPort,
+            host: config.bindHost,
+            router: health(),
             logger,
             settings: config.http,
             onCertificate,

@@ -1,6 +1,6 @@
 import { DiskFloor, diskSpace } from '@slipway/shared/blobs';
 import { UnverifiedPayloads } from '@slipway/shared/function-builder';
-import { metricsServer } from '@slipway/shared/http';
+import { healthRouter, healthServer, metricsServer } from '@slipway/shared/http';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { noTracing, type Tracing } from '@slipway/shared/tracing';
@@ -95,8 +95,14 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   const { port, shutdownGraceMs } = config;
   const onListening = deps.onListening && { onListening: deps.onListening };
   const server = drainingServer({ ...listen, app, drain, slots, port, shutdownGraceMs, ...onListening });
-  if (metricsPort === undefined) return [server];
-  return [server, metricsServer({ ...listen, registry, port: metricsPort })];
+  const health = healthRouter({ ready, readyAliases: ['/ready'], warnings: () => warnings });
+  return [
+    server,
+    ...(metricsPort === undefined ? [] : [metricsServer({ ...listen, registry, port: metricsPort })]),
+    ...(config.healthPort === undefined
+      ? []
+      : [healthServer({ ...listen, router: health, port: config.healthPort })]),
+  ];
 }
 
 /** What the service runs with, by allowlist. */

@@ -6,6 +6,7 @@ import { createEgressAgent } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import {
   healthRouter,
+  healthServer,
   httpServer,
   metricsServer,
   notFoundHandler,
@@ -269,10 +270,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     now,
   };
 
-  const app = express();
-  app.disable('x-powered-by');
-  app.use(
-    securityHeaders,
+  const health = (shown?: Registry) =>
     healthRouter({
       async ready() {
         if (stopping.signal.aborted) throw new SlipwayError('draining');
@@ -280,8 +278,13 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
         await isolation.check();
       },
       warnings: () => [...guard.warnings, ...clock.warnings()],
-      ...(config.metricsPort === undefined && { registry: metrics.registry }),
-    }),
+      ...(shown && { registry: shown }),
+    });
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(
+    securityHeaders,
+    health(config.metricsPort === undefined ? metrics.registry : undefined),
     notFoundHandler,
     problemHandler(logger),
   );
@@ -329,6 +332,18 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
             port: config.metricsPort,
             host: config.bindHost,
             registry: metrics.registry,
+            logger,
+            settings: config.http,
+            onCertificate,
+          }),
+        ]),
+    ...(config.healthPort === undefined
+      ? []
+      : [
+          healthServer({
+            port: config.healthPort,
+            host: config.bindHost,
+            router: health(),
             logger,
             settings: config.http,
             onCertificate,

@@ -39,6 +39,7 @@ export async function startService(options: ServiceOptions): Promise<ServiceHand
         PATH: toolPath(),
         // One port for several processes would not do.
         METRICS_PORT: '',
+        HEALTH_PORT: '',
         NODE_OPTIONS: heap,
         BIND_HOST: '127.0.0.1',
         PORT: String(port),

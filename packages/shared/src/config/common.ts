@@ -13,6 +13,8 @@ export interface CommonConfig {
   readonly bindHost: string | undefined;
   /** A port of its own for /metrics; unset means the service's port. */
   readonly metricsPort: number | undefined;
+  /** A port of its own for health checks, beside the service's; unset means none. */
+  readonly healthPort: number | undefined;
   /** Undefined where there are no traces. */
   readonly tracing?: TracingConfig | undefined;
   readonly http: HttpSettings;
@@ -28,6 +30,7 @@ export function commonConfig(
     port: fields.port('PORT', defaults.port),
     bindHost: fields.optional('BIND_HOST'),
     metricsPort: fields.optionalInt('METRICS_PORT', { max: 65535 }),
+    healthPort: fields.optionalInt('HEALTH_PORT', { max: 65535 }),
     tracing: tracingConfig(fields),
     http: httpSettings(fields),
   };

@@ -18,6 +18,7 @@ describe('the environment', () => {
       shutdownGraceMs: 25_000,
       port: 8080,
       metricsPort: undefined,
+      healthPort: undefined,
       http: defaultHttpSettings,
     });
     expect(read({}, redisConfig)).toEqual({ redisUrl: 'redis://127.0.0.1:6379', redisPrefix: 'slipway' });

@@ -12,7 +12,10 @@ import { defaultHttpSettings, type HttpSettings } from './settings.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 
-async function start(settings: Partial<HttpSettings>) {
+async function start(
+  settings: Partial<HttpSettings>,
+  options: { readonly isProxy?: (address: string) => boolean } = {},
+) {
   const app = express();
   const received: number[] = [];
   app.post('/bytes', async (req, res) => {
@@ -39,6 +42,7 @@ async function start(settings: Partial<HttpSettings>) {
     running = httpServer({
       ...{ name: 'test', app, port: 0, host: '127.0.0.1', logger, onListening: resolve },
       settings: { ...defaultHttpSettings, ...settings },
+      ...options,
     }).run(stop.signal);
   });
   onTestFinished(async () => {
@@ -113,6 +117,44 @@ describe('a server asks of who sends', () => {
     await expect(request(url)).rejects.toThrow();
     first.destroy();
     await expect.poll(() => request(url).then((answer) => answer.statusCode, String)).toBe(404);
+  });
+});
+
+describe('connections of one network', () => {
+  const open = async (port: number, count: number, localAddress: string) => {
+    const sockets = Array.from({ length: count }, () => connect({ port, host: '127.0.0.1', localAddress }));
+    const closed = sockets.map((socket) =>
+      once(
+        socket.on('error', () => undefined),
+        'close',
+      ),
+    );
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    for (const socket of sockets) socket.resume();
+    return { sockets, closed, left: () => sockets.filter((socket) => !socket.closed).length };
+  };
+
+  it('are closed beyond its cap, and take none of what other networks have', async () => {
+    const { port, url } = await start({ maxConnectionsPerNetwork: 3, headersTimeoutMs: 60_000 });
+    const idle = await open(port, 10, '127.0.0.2');
+    await expect.poll(idle.left).toBe(3);
+    expect((await request(url)).statusCode).toBe(404);
+    // What is closed makes room.
+    for (const socket of idle.sockets) socket.destroy();
+    await Promise.all(idle.closed);
+    await expect.poll(async () => (await open(port, 1, '127.0.0.2')).left()).toBe(1);
+  });
+
+  it('are not capped when it is that of a trusted proxy', async () => {
+    const isProxy = (address: string) => address === '127.0.0.3';
+    const { port } = await start({ maxConnectionsPerNetwork: 3, headersTimeoutMs: 60_000 }, { isProxy });
+    const proxy = await open(port, 10, '127.0.0.3');
+    const other = await open(port, 10, '127.0.0.2');
+    await expect.poll(other.left).toBe(3);
+    expect(proxy.left()).toBe(10);
   });
 });
 

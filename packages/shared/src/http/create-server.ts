@@ -5,6 +5,7 @@ import type { Logger } from '../logger/index.js';
 import { BodyPace } from './body-pace.js';
 import { Certificate } from './certificate.js';
 import { answerClientErrors } from './client-errors.js';
+import { capConnections } from './connection-cap.js';
 import { endWithProblem } from './raw-problem.js';
 import type { HttpSettings } from './settings.js';
 
@@ -13,6 +14,7 @@ interface BoundedServerOptions {
   readonly settings: HttpSettings;
   readonly logger: Logger;
   readonly onCertificate?: ((pem: string) => void) | undefined;
+  readonly isProxy?: ((address: string) => boolean) | undefined;
 }
 
 const certificateCheckMs = 5_000;
@@ -21,7 +23,7 @@ const listenersAtMost = 20;
 
 /** A server that no client keeps busy for long with little: see `HttpSettings`. `close` ends what goes on beside it. */
 export async function createBoundedServer(given: BoundedServerOptions) {
-  const { listener, settings, logger, onCertificate } = given;
+  const { listener, settings, logger, onCertificate, isProxy } = given;
   const pace = new BodyPace({
     minBytesPerSecond: settings.minBodyBytesPerSecond,
     graceMs: settings.bodyGraceMs,
@@ -67,6 +69,7 @@ export async function createBoundedServer(given: BoundedServerOptions) {
     server = tls;
   } else server = createServer(options, front);
   server.maxConnections = settings.maxConnections;
+  capConnections({ server, perNetwork: settings.maxConnectionsPerNetwork, isProxy, logger });
   server.on('checkExpectation', (_req, res) =>
     endWithProblem(res, new SlipwayError('request_invalid', 'There is no such expectation.'), 417),
   );

@@ -1,5 +1,6 @@
 export { clientAddress, clientNetwork } from './client-address.js';
 export { healthRouter } from './health.js';
+export { healthServer } from './health-server.js';
 export { metricsServer } from './metrics.js';
 export {
   notFoundHandler,

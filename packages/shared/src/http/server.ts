@@ -26,6 +26,8 @@ interface HttpServerOptions {
   readonly lingerMs?: number;
   /** Told, with TLS, the certificate in PEM that clients are shown from now on. */
   readonly onCertificate?: (pem: string) => void;
+  /** Whether an address is of a trusted proxy, which many clients are behind. */
+  readonly isProxy?: (address: string) => boolean;
   /** Time-outs, bounds and TLS; the usual ones when left out. */
   readonly settings?: HttpSettings;
 }
@@ -40,8 +42,9 @@ export function httpServer(options: HttpServerOptions): Component {
     name,
     async run(signal) {
       const { settings = defaultHttpSettings } = options;
-      const { onCertificate } = options;
-      const { server, close } = await createBoundedServer({ listener: app, settings, logger, onCertificate });
+      const { onCertificate, isProxy } = options;
+      const bounded = { listener: app, settings, logger, onCertificate, isProxy };
+      const { server, close } = await createBoundedServer(bounded);
       const unused = unusedConnections(server);
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);

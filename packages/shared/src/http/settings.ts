@@ -9,6 +9,8 @@ export interface HttpSettings {
   readonly keepAliveTimeoutMs: number;
   /** Open at once; further ones are closed as they come. */
   readonly maxConnections: number;
+  /** Of one network: an address of IPv4, a /64 of IPv6. Further ones are closed as they come. */
+  readonly maxConnectionsPerNetwork: number;
   /** The pace that a body must keep while it is waited for; 0 asks for none. */
   readonly minBodyBytesPerSecond: number;
   /** Over how long the pace is taken: a line may stall for shorter. */
@@ -30,6 +32,7 @@ export const defaultHttpSettings: HttpSettings = {
   // Longer than what proxies keep their connections for, mostly a minute, so that none sends into one that is being closed.
   keepAliveTimeoutMs: 65_000,
   maxConnections: 4_096,
+  maxConnectionsPerNetwork: 1_024,
   minBodyBytesPerSecond: 1_024,
   bodyGraceMs: 15_000,
   tls: undefined,
@@ -46,6 +49,9 @@ export function httpSettings(fields: Fields): HttpSettings {
       ...{ default: usual.keepAliveTimeoutMs, min: 1 },
     }),
     maxConnections: fields.int('HTTP_MAX_CONNECTIONS', { default: usual.maxConnections, min: 1 }),
+    maxConnectionsPerNetwork: fields.int('HTTP_MAX_CONNECTIONS_PER_NETWORK', {
+      ...{ default: usual.maxConnectionsPerNetwork, min: 1 },
+    }),
     minBodyBytesPerSecond: fields.int('HTTP_MIN_BODY_BYTES_PER_SECOND', {
       default: usual.minBodyBytesPerSecond,
     }),

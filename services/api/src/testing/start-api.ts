@@ -48,6 +48,7 @@ export async function startApi(
     port,
     bindHost: '127.0.0.1',
     metricsPort: undefined,
+    healthPort: undefined,
     redisUrl,
     redisPrefix: `api-test-${port}-${Date.now()}`,
     blobStore: `file://${blobs}`,

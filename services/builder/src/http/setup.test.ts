@@ -55,6 +55,16 @@ test('a service that is set up well warns of nothing', async () => {
   expect(await (await fetch(`${url}/ready`)).json()).toEqual({ status: 'ready' });
 });
 
+test('health checks have a port of their own where that is asked for, and stay on the other', async () => {
+  const port = await freePort();
+  const { url } = await startScripted({ HEALTH_PORT: String(port) });
+  for (const path of ['/healthz', '/readyz', '/ready']) {
+    const answers = await Promise.all([fetch(`http://127.0.0.1:${port}${path}`), fetch(url + path)]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+  }
+  expect((await fetch(`http://127.0.0.1:${port}/build`, { method: 'POST' })).status).toBe(404);
+});
+
 test('images are reproducible where builder or request say so', async () => {
   const epochs: (string | undefined)[] = [];
   for (const env of [{}, { REPRODUCIBLE: 'true' }]) {

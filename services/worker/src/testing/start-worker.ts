@@ -155,6 +155,7 @@ async function startWorker(options: {
     port,
     bindHost: '127.0.0.1',
     metricsPort: undefined,
+    healthPort: undefined,
     http: defaultHttpSettings,
     redisUrl: options.redisUrl,
     redisPrefix: options.redisPrefix,

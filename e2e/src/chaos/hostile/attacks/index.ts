@@ -1,6 +1,7 @@
 import type { Attack } from '../attack.js';
 import { archives } from './archives.js';
 import { gitPacks } from './git-packs.js';
+import { idleConnections } from './idle-connections.js';
 import { payloads } from './payloads.js';
 import { refusedUploads } from './refused-uploads.js';
 import { requests } from './requests.js';
@@ -23,5 +24,6 @@ export const attacks: readonly Attack[] = [
   slowBodies,
   unverifiedPayloads,
   wrongTokens,
+  idleConnections,
   storedBytes,
 ];

@@ -1,0 +1,22 @@
+import { isIPv6 } from 'node:net';
+
+/** Returns an address without what only names it otherwise: IPv4 in IPv6, and the zone of a link. */
+export function plainAddress(address: string): string {
+  const mapped = address.startsWith('::ffff:') && address.includes('.');
+  return (mapped ? address.slice('::ffff:'.length) : address).replace(/%.*$/, '');
+}
+
+/** Returns what one client has of addresses: one address of IPv4, or a /64 of IPv6. */
+export function networkOf(given: string): string {
+  const address = plainAddress(given);
+  if (!isIPv6(address)) return address;
+  const [head = '', tail] = address.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
+  const groups = [...left, ...Array<string>(zeros).fill('0'), ...right];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}
