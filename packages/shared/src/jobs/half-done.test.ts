@@ -47,7 +47,11 @@ async function installation() {
 
 const result = { image: 'r.example/a:1', digest, duration_ms: 1 };
 const error = { code: 'build_failed' as const, detail: 'no', log_tail: [] };
+const created = newId('job');
+const again = newId('job');
 const operations: Record<string, (store: JobStore) => Promise<unknown>> = {
+  create: (store) => store.create(created, spec('c'), { tenant }),
+  'create what is being built': (store) => store.create(again, spec('a'), { tenant }),
   start: (store) => store.start(waiting, { token, worker: 'w', replica: 'http://b', suspects: true }),
   succeed: (store) => store.finish(running, token, { state: 'succeeded', result }),
   fail: (store) => store.finish(running, token, { state: 'failed', error }),
@@ -104,7 +108,8 @@ test.each(['queued_at', 'tag', 'lost', 'version', 'attempt', 'tenant'])(
       else await redis.hset(keys.job(id), field, 'x');
     }
     const found = await contents('');
-    for (const run of Object.values(operations)) {
+    for (const [name, run] of Object.entries(operations)) {
+      if (name.startsWith('create')) continue;
       await expect(run(store)).rejects.toThrow();
       expect(await contents('')).toEqual(found);
     }

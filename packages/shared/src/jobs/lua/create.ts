@@ -124,6 +124,9 @@ if op == 'create' then
     end
   end
   if missing then return { 'values_missing' } end
+  local indexes = {}
+  for i = last + 1, #ARGV do indexes[#indexes + 1] = ARGV[i] end
+  verify_new({ tenant = tenant, pool = ARGV[16], func = ARGV[14], image = ARGV[10], batch = ARGV[13], indexes = indexes })
   note_limit(tenant, ARGV[22])
   -- A batch has reserved for all of its jobs.
   local reserved = ARGV[13] ~= '' and tonumber(redis.call('HGET', base .. 'batch:' .. ARGV[13], 'reserved') or '0') or 0
@@ -137,8 +140,6 @@ if op == 'create' then
     if string.find(ARGV[20], hash, 1, true) then put_shared(tenant, hash, value) end
   end
   for digest in string.gmatch(ARGV[15], '%S+') do redis.call('ZADD', base .. 'sources:used', now, digest) end
-  local indexes = {}
-  for i = last + 1, #ARGV do indexes[#indexes + 1] = ARGV[i] end
   local reply = create_job(job, { spec = ARGV[4], secret = ARGV[5], tenant = ARGV[6], weight = tonumber(ARGV[7]), band = tonumber(ARGV[8]),
     expected = ARGV[9], pushes_to = ARGV[10], build_key = ARGV[11], manner = ARGV[12], batch = ARGV[13], func = ARGV[14],
     pool = ARGV[16], parts = ARGV[17], trace = ARGV[18], plan = ARGV[19],

@@ -10,6 +10,36 @@ local function expect(kind, ...)
   end
 end
 
+-- What a change of any job writes besides its record.
+local function verify_shared(tenant, pool, flight, func, image, batch)
+  expect('stream', events)
+  expect('hash', account_of(tenant), fairness_of(pool), base .. 'stats', base .. 'homes', base .. 'flight:' .. flight, base .. 'built:' .. flight)
+  expect('zset', undispatched, base .. 'durations', base .. 'tenants:parked', tenant_parked(tenant), pool_index(pool, 'queued'),
+    pool_index(pool, 'running'), tenant_index(tenant, 'queued'), tenant_index(tenant, 'running'))
+  for _, state in ipairs({ 'queued', 'running', 'succeeded', 'failed', 'canceled' }) do expect('zset', base .. 'index:state:' .. state) end
+  if func then expect('hash', base .. 'function:' .. tenant .. '/' .. func) end
+  if image then expect('string', base .. 'image:running:' .. image, base .. 'image:newest:' .. image) end
+  if batch then
+    expect('hash', base .. 'batch:' .. batch)
+    expect('stream', base .. 'batch:events:' .. batch)
+    expect('zset', base .. 'batch:parked:' .. batch, base .. 'batches:open', base .. 'batches:stopping', base .. 'index:batch:' .. batch)
+  end
+end
+
+-- Before a job is created. Values that are '' are not there.
+local function verify_new(a)
+  local function given(text) return text ~= '' and text end
+  local flight = a.tenant .. '/' .. a.image
+  verify_shared(a.tenant, a.pool, flight, given(a.func), given(a.image), given(a.batch))
+  expect('zset', base .. 'sources:used', base .. 'functions:' .. a.tenant)
+  for _, index in ipairs(a.indexes) do expect('zset', base .. 'index:' .. index) end
+  local flying = redis.call('HGET', base .. 'flight:' .. flight, 'job')
+  if flying then
+    expect('hash', base .. 'job:' .. flying)
+    expect('set', base .. 'sharers:' .. flying)
+  end
+end
+
 local numbers = { 'queued_at', 'tag', 'priority', 'band', 'lost', 'spent', 'version', 'attempt' }
 
 verify = function(job)
@@ -19,20 +49,10 @@ verify = function(job)
   local f = redis.call('HMGET', job.key, 'tenant', 'function', 'pushes_to', 'part_of', 'expected')
   local tenant, func, image, whole = f[1], f[2], f[3], f[4]
   if not tenant or not f[5] then error(job.key .. ' names no tenant or nothing it builds like; nothing was written') end
-  local pool, batch = pool_of(job), batch_of(job)
-  expect('stream', events, base .. 'log:' .. job.id)
-  expect('hash', account_of(tenant), fairness_of(pool), base .. 'stats', base .. 'homes', flight_of(job), base .. 'built:' .. (get(job, 'flight') or ''))
-  expect('zset', undispatched, base .. 'durations', base .. 'tenants:parked', tenant_parked(tenant), pool_index(pool, 'queued'),
-    pool_index(pool, 'running'), tenant_index(tenant, 'queued'), tenant_index(tenant, 'running'))
-  for _, state in ipairs({ 'queued', 'running', 'succeeded', 'failed', 'canceled' }) do expect('zset', base .. 'index:state:' .. state) end
-  if func then expect('hash', base .. 'function:' .. tenant .. '/' .. func) end
-  if image then expect('string', base .. 'image:running:' .. image, base .. 'image:newest:' .. image) end
+  local batch = get(job, 'batch')
+  verify_shared(tenant, pool_of(job), get(job, 'flight') or '', func, image, batch)
+  expect('stream', base .. 'log:' .. job.id)
   if whole then expect('hash', base .. 'job:' .. whole) end
-  if batch then
-    expect('hash', batch.key)
-    expect('stream', batch.events)
-    expect('zset', batch.parked, base .. 'batches:open', base .. 'batches:stopping', base .. 'index:batch:' .. batch.id)
-  end
   local sharers = base .. 'sharers:' .. job.id
   expect('set', sharers)
   for _, sharer in ipairs(redis.call('SMEMBERS', sharers)) do expect('hash', base .. 'job:' .. sharer) end
