@@ -32,6 +32,7 @@ export type {
 export type { LogLine } from './log.js';
 export type { PayloadSecret, Scope, Tenant, TenantSettings, Token, Whoami } from './tenants.js';
 export type { Archive, Source } from './upload.js';
+export { visible } from './visible.js';
 export type {
   Delivery,
   DeliveryPage,

@@ -23,6 +23,15 @@ describe('a screen', () => {
   });
 });
 
+test('a screen shows what has no shape, in lines and in what is written', () => {
+  const written: string[] = [];
+  const screen = createScreen({ write: (text) => written.push(text) }, {});
+  screen.line('a\u202eb');
+  screen.write('c\u200bd');
+  screen.line(JSON.stringify({ detail: '\u2067x' }));
+  expect(written).toEqual(['a\\u202eb\n', 'c\\u200bd', '{"detail":"\\u2067x"}\n']);
+});
+
 describe('text from a build', () => {
   test('keeps colours and tabs, and ends them with the line', () => {
     expect(shown(`\t${red} x`)).toBe(`\t${red} x\u001b[0m`);

@@ -1,9 +1,10 @@
 import { inspect } from 'node:util';
+import { visible } from '@slipway/client';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** One of the two streams that people read. */
+/** One of the two streams that people read. Characters without a shape that a text holds are written escaped, whoever wrote them. */
 export interface Screen {
   readonly isTty: boolean;
   /** Characters in a line. */
@@ -46,8 +47,8 @@ export function createScreen(stream: Stream, env: Env): Screen {
     get rows() {
       return stream.rows ?? 24;
     },
-    write: (text) => void stream.write(text),
-    line: (text = '') => void stream.write(`${text}\n`),
+    write: (text) => void stream.write(visible(text)),
+    line: (text = '') => void stream.write(`${visible(text)}\n`),
     style(style, text) {
       const [on, off] = inspect.colors[style] ?? [0, 0];
       return color ? `\u001b[${on}m${text}\u001b[${off}m` : text;

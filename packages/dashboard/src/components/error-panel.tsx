@@ -1,4 +1,4 @@
-import { ApiError, ConnectionError } from '@slipway/client';
+import { ApiError, ConnectionError, visible } from '@slipway/client';
 import { Button } from './button.js';
 import styles from './message.module.css';
 
@@ -27,7 +27,7 @@ export function ErrorPanel({ error, retry }: ErrorPanelProps) {
 /** Words for an error of the API or of the way to it. */
 export function describeError(error: unknown): { readonly title: string; readonly text: string } {
   if (error instanceof ApiError) {
-    const text = `${error.detail} ${error.remedy}`.trim();
+    const text = visible(`${error.detail} ${error.remedy}`.trim());
     if (error.status === 403) return { title: 'Your token does not allow this', text };
     if (error.status === 404) return { title: 'There is no such thing', text };
     return { title: `The API refused this (${error.code})`, text };

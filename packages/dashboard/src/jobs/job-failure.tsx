@@ -1,4 +1,5 @@
 import type { Job } from '@slipway/client';
+import { visible } from '@slipway/client';
 import { errorWords } from '../errors/words.js';
 import type { Step } from '../log/log-model.js';
 import styles from './jobs.module.css';
@@ -27,7 +28,7 @@ export function JobFailure({ error, step, withoutLog }: JobFailureProps) {
         <code>{error.code}</code>
       </h2>
       {step && step.name !== '' && <code className={styles.step}>{step.name}</code>}
-      <p className={styles.detail}>{step ? shortDetail(error.detail) : error.detail}</p>
+      <p className={styles.detail}>{visible(step ? shortDetail(error.detail) : error.detail)}</p>
       {words && <p className="soft">{words.remedy}</p>}
       {withoutLog && error.log_tail.length > 0 && (
         <pre className={styles.tail}>{error.log_tail.join('\n')}</pre>

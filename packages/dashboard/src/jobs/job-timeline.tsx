@@ -1,5 +1,5 @@
 import type { Job } from '@slipway/client';
-import { hasEnded } from '@slipway/client';
+import { hasEnded, visible } from '@slipway/client';
 import { Section } from '../components/page.js';
 import { formatDuration } from '../format/duration.js';
 import { useNow } from '../format/use-now.js';
@@ -77,7 +77,7 @@ export function JobTimeline({ job, exportSeconds }: JobTimelineProps) {
               {', by worker '}
               <code>{worker}</code>
               {detail !== undefined && outcome !== 'succeeded' && detail !== job.error?.detail && (
-                <span className={styles.detail}>{detail}</span>
+                <span className={styles.detail}>{visible(detail)}</span>
               )}
             </p>
           </li>

@@ -30,6 +30,10 @@ it.each([
   expect(spans(text)).toEqual(expected);
 });
 
+it('shows what has no shape', () => {
+  expect(parseAnsi('a\u202eb').spans).toEqual([{ text: 'a\\u202eb', style: {} }]);
+});
+
 it('goes on with what an earlier line has switched on', () => {
   const { end } = parseAnsi(`${esc}1;33mwarning`);
   expect(end).toEqual({ bold: true, fg: 3 });

@@ -1,3 +1,5 @@
+import { visible } from '@slipway/client';
+
 /** One of the sixteen colours of a terminal, or any other as `#rrggbb`. */
 type Colour = number | `#${string}`;
 
@@ -28,14 +30,16 @@ const anyControl = /[\x00-\x08\x0a-\x1f\x7f-\x9f]/;
 
 /** The text alone, as it is shown and searched. */
 export function withoutControls(text: string): string {
-  return anyControl.test(text) ? text.replace(controls, '') : text;
+  const seen = visible(text);
+  return anyControl.test(seen) ? seen.replace(controls, '') : seen;
 }
 
 /**
  * Cuts a line into spans of one style each. `start` is the style that the lines before left switched on; `end` what this one
  * leaves. Only text comes out: what is not a colour or a weight is dropped.
  */
-export function parseAnsi(text: string, start: TextStyle = plain): { spans: Span[]; end: TextStyle } {
+export function parseAnsi(line: string, start: TextStyle = plain): { spans: Span[]; end: TextStyle } {
+  const text = visible(line);
   const spans: Span[] = [];
   let style = start;
   let from = 0;

@@ -12,6 +12,11 @@ export function validate<S extends z.ZodType>(
     const detail = `${where}${broken.path}: ${broken.message}`;
     throw new SlipwayError('request_invalid', detail, { errors: [broken] });
   }
+  const path = prototypeIn(value);
+  if (path !== undefined) {
+    const message = 'is not a known field';
+    throw new SlipwayError('request_invalid', `${where}${path}: ${message}`, { errors: [{ path, message }] });
+  }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { issues } = result.error;
@@ -20,6 +25,17 @@ export function validate<S extends z.ZodType>(
   const [first] = errors;
   const detail = first ? `${where}${first.path}: ${first.message}` : `The ${where} is not valid.`;
   throw new SlipwayError(code, detail, { errors });
+}
+
+/** Where the key stands that schemas pass over, so that a body would be taken that the OpenAPI document forbids. */
+function prototypeIn(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const key of Object.keys(value)) {
+    if (key === '__proto__') return `/${key}`;
+    const below = prototypeIn((value as Readonly<Record<string, unknown>>)[key]);
+    if (below !== undefined) return `/${key}${below}`;
+  }
+  return undefined;
 }
 
 const codeOfIssue = (issue: z.core.$ZodIssue): 'image_invalid' | undefined =>
