@@ -16,7 +16,10 @@ export interface RedisOptions {
   readonly signal?: AbortSignal;
 }
 
-const unkept = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
+const unkept = [
+  ...['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'],
+  ...['--hash-max-listpack-value', '1024'],
+];
 
 export interface RedisHandle extends ProcessHandle {
   readonly url: string;
