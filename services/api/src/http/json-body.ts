@@ -49,7 +49,7 @@ export async function readJsonBytes({ body, maxBytes, bounds }: ReadOptions): Pr
   const tooLarge = () => new SlipwayError('body_too_large', `The body is larger than ${maxBytes} bytes.`);
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
   const sent = { bytes: 0 };
-  const whole = new Growing(unpacker ? 0 : Number(headers['content-length'] ?? 0));
+  const whole = new Gathered(unpacker ? 0 : Number(headers['content-length'] ?? 0));
   const scanner = new JsonScanner(bounds);
   for await (const piece of unpacker ? unpacked(body, unpacker(), sent) : plain(body, sent)) {
     const bytes = whole.length + piece.length;
@@ -64,29 +64,27 @@ export async function readJsonBytes({ body, maxBytes, bounds }: ReadOptions): Pr
   return whole.bytes();
 }
 
-/** Bytes one after the other. To keep pieces and join them at the end would take twice the memory. */
-class Growing {
-  #held: Buffer;
+/**
+ * Bytes one after the other. Where their number is known they are kept in one buffer: to join pieces at the end takes twice the memory. What is packed is kept
+ * in pieces, since most of a body that is refused would be copied for nothing.
+ */
+class Gathered {
+  readonly #whole: Buffer | undefined;
+  readonly #pieces: Buffer[] = [];
   length = 0;
 
-  /** `expected`: how many bytes there will be, or 0. */
   constructor(expected: number) {
-    this.#held = Buffer.allocUnsafeSlow(Math.max(expected, pieceBytes));
+    this.#whole = expected > 0 ? Buffer.allocUnsafeSlow(expected) : undefined;
   }
 
   add(piece: Buffer): void {
-    const needed = this.length + piece.length;
-    if (needed > this.#held.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#held.length));
-      this.bytes().copy(larger);
-      this.#held = larger;
-    }
-    piece.copy(this.#held, this.length);
-    this.length = needed;
+    if (this.#whole) piece.copy(this.#whole, this.length);
+    else this.#pieces.push(piece);
+    this.length += piece.length;
   }
 
   bytes(): Buffer {
-    return this.#held.subarray(0, this.length);
+    return this.#whole ? this.#whole.subarray(0, this.length) : Buffer.concat(this.#pieces, this.length);
   }
 }
 
