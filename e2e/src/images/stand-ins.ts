@@ -58,6 +58,28 @@ export async function pushBuildkitImage({ builder, folder, image }: StandInOptio
   await builder.build({ context: folder, image });
 }
 
+/** In place of `go install path@version…`: programs of the right names that do nothing. */
+const fakeGo = `#!/bin/sh
+set -e
+[ "$1" = install ]
+mkdir -p "$GOBIN"
+name=$(basename "$(echo "\${2%@*}" | sed 's#/v[0-9]*$##')")
+printf '#!/bin/sh\\nexit 1\\n' > "$GOBIN/$name"
+chmod 755 "$GOBIN/$name"
+`;
+
+/** Pushes an image that stands in for Go. It compiles nothing: compiling the helpers takes minutes, and their code comes from elsewhere. */
+export async function pushGoImage({ builder, folder, image }: StandInOptions): Promise<void> {
+  const rootfs = join(folder, 'rootfs');
+  for (const path of ['usr/bin', 'usr/local/bin', 'bin', 'tmp'])
+    await mkdir(join(rootfs, path), { recursive: true });
+  await addBusybox(rootfs);
+  await writeFile(join(rootfs, 'usr/local/bin/go'), fakeGo, { mode: 0o755 });
+  const lines = ['FROM scratch', 'COPY rootfs /', 'ENV PATH=/usr/local/bin:/usr/bin:/bin'];
+  await writeFile(join(folder, 'Dockerfile'), lines.join('\n'));
+  await builder.build({ context: folder, image });
+}
+
 /**
  * What `ldd` names, at the very paths that the program's loader looks in, and the rest of glibc:
  * other programs that are installed in the image, such as pnpm, are linked with parts that Node is not.
