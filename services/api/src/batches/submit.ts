@@ -37,7 +37,10 @@ export interface BatchSubmission {
 const maxSpecBytes = 160 * 1024 * 1024;
 
 /** What the records will take. Throws `batch_too_large`. */
-function bytesOfJobs(specs: readonly JobSpec[], creation: (at: number) => PlanOptions): number {
+function bytesOfJobs(
+  specs: readonly JobSpec[],
+  creation: (at: number) => PlanOptions,
+): { bytes: number; specBytes: number } {
   let specBytes = 0;
   const planned = specs.map((spec, at) => {
     const { bytes, stored, text } = plannedRecord(spec, creation(at));
@@ -46,9 +49,11 @@ function bytesOfJobs(specs: readonly JobSpec[], creation: (at: number) => PlanOp
     if (specBytes > maxSpecBytes) throw batchTooLarge(maxSpecBytes);
     return { bytes, stored };
   });
-  return bytesOfAll(planned);
+  return { bytes: bytesOfAll(planned), specBytes };
 }
 
+/** Of the specs of records that are written at once: each is hashed, and others wait meanwhile. */
+const maxBytesAtOnce = 4 * 1024 * 1024;
 /** So many records are written at once, so that Redis can answer others in between. */
 const atOnce = 250;
 
@@ -84,7 +89,8 @@ export async function submitBatch(
   await checkRoom(specs.length, tenant, { store, maxQueuedJobs });
   const { maxStoredBytes } = tenant;
   const creation = (at: number) => ({ tenant, bases: basesOf(at), ...chosen[at] });
-  const bytes = bytesOfJobs(specs, creation);
+  const { bytes, specBytes } = bytesOfJobs(specs, creation);
+  const most = Math.max(1, Math.min(atOnce, Math.floor((specs.length * maxBytesAtOnce) / (specBytes + 1))));
   const id = ids.next('batch');
   const sealed = (secret: string | undefined, owner: string) =>
     secret === undefined ? undefined : seal(sealingKey, secret, owner);
@@ -100,7 +106,7 @@ export async function submitBatch(
   const known = new Set<string>();
   try {
     // The first one alone brings what the others share with it.
-    for (let at = 0, count = 1; at < specs.length; at += count, count = atOnce) {
+    for (let at = 0, count = 1; at < specs.length; at += count, count = most) {
       await Promise.all(
         specs.slice(at, at + count).map(async (spec, offset) => {
           const jobId = ids.next('job');
