@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../config/index.js';
 import { cacheSources } from './cached-source-reader.js';
@@ -9,7 +11,7 @@ const treeOf = (bytes: number): Tree => new Map([['f', file('x'.repeat(bytes))]]
 const packing = { folders: true, dotted: false, metadata: {}, modeBits: 0o644 };
 
 async function make(options: { maxBytes?: number } = {}) {
-  const { sources } = await makeSources();
+  const { sources, directory } = await makeSources();
   const opened: string[] = [];
   const counting: SourceReader = {
     manifest: (digest) => sources.manifest(digest),
@@ -22,7 +24,7 @@ async function make(options: { maxBytes?: number } = {}) {
     const tree = treeOf(bytes);
     return (await sources.ingest(inChunks(pack(tree, { ...packing, order: allPaths(tree) })))).digest;
   };
-  return { sources, ingest, opened, cached: cacheSources({ sources: counting, ...options }) };
+  return { sources, directory, ingest, opened, cached: cacheSources({ sources: counting, ...options }) };
 }
 
 const signed = async (sources: SourceReader, digest: string) => {
@@ -53,6 +55,25 @@ describe('cached sources', () => {
     for (const digest of [first, second, first]) await signed(cached, digest);
     expect(opened).toEqual([first, second, first]);
   });
+
+  it.each([
+    ['a header', 10],
+    ['a file', 520],
+  ])(
+    'are not kept while %s of theirs is damaged, and read again once an upload has replaced them',
+    async (_what, at) => {
+      const { ingest, cached, sources, directory } = await make();
+      const digest = await ingest(100);
+      const expected = await signed(sources, digest);
+      const path = join(directory, 'sources', `${digest.slice(7)}.tar`);
+      const tar = await readFile(path);
+      tar.writeUInt8(tar.readUInt8(at) ^ 1, at);
+      await writeFile(path, tar);
+      await expect(signed(cached, digest)).rejects.toMatchObject({ code: 'source_damaged' });
+      await ingest(100);
+      expect(await signed(cached, digest)).toBe(expected);
+    },
+  );
 
   it('are asked for again when they were missing', async () => {
     const { ingest, cached, sources } = await make();

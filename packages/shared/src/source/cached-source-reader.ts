@@ -1,6 +1,10 @@
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { BlobHandle } from '../blobs/index.js';
+import { SlipwayError } from '../errors/index.js';
 import type { SourceManifest, SourceReader } from './source-store.js';
+import { encodeHeader, headerFields, headerLength } from './tar-encoder.js';
+import { padded } from './tar-format.js';
 
 interface CacheOptions {
   readonly sources: SourceReader;
@@ -14,8 +18,9 @@ interface CacheOptions {
 type Kept = { readonly manifest: SourceManifest; readonly tar: Buffer } | 'large';
 
 /**
- * Keeps small sources in memory, those last read: a template that hundreds of functions share, a function that is built again. What a
- * digest names never changes, so nothing kept is ever wrong; one that has been removed may be served a little longer.
+ * Keeps the small sources last read in memory: a template that hundreds of functions share, a function that is built again. The bytes
+ * are checked against the manifest before they are kept, so a damaged source is read again once an upload has replaced it. A removed
+ * source may be served a little longer.
  */
 export function cacheSources({
   sources,
@@ -48,10 +53,30 @@ async function load(digest: string, sources: SourceReader, maxBytes: number): Pr
     if (handle.bytes > maxBytes) return 'large';
     const tar = Buffer.allocUnsafeSlow(handle.bytes);
     const [manifest, read] = await Promise.all([sources.manifest(digest), handle.read(tar, 0)]);
-    return manifest && read === tar.length ? { manifest, tar } : undefined;
+    if (!manifest || read !== tar.length) return undefined;
+    if (!fits(manifest, tar)) {
+      throw new SlipwayError('source_damaged', `The stored tar of ${digest} does not fit its manifest.`);
+    }
+    return { manifest, tar };
   } finally {
     await handle.close();
   }
+}
+
+/** Whether a tar has exactly the headers and the contents that its manifest names. */
+function fits(manifest: SourceManifest, tar: Buffer): boolean {
+  let start = 0;
+  for (const entry of manifest.entries) {
+    const fields = headerFields(entry);
+    const header = Buffer.alloc(headerLength(fields));
+    encodeHeader(fields, header, 0);
+    const content = start + header.length;
+    if (!header.equals(tar.subarray(start, content))) return false;
+    const bytes = tar.subarray(content, content + fields.size);
+    if (entry.type === 'file' && hash('sha256', bytes) !== entry.sha256) return false;
+    start = content + padded(fields.size);
+  }
+  return true;
 }
 
 function opened(tar: Buffer): BlobHandle {

@@ -57,6 +57,59 @@ describe('a stored source that was damaged', () => {
   );
 });
 
+describe('a stored source with other bytes of the same length', () => {
+  const large = archive(
+    tarEntry({ path: 'b' }, Buffer.alloc(1_500_000, 'b')),
+    tarEntry({ path: 'a' }, Buffer.alloc(900_000, 'a')),
+  );
+  const uploads = { 'held in memory': small, 'larger than is held in memory': large };
+  /** The byte that another one replaces, given the length of the tar. */
+  const places: Record<string, (length: number) => number> = {
+    'in its first header': () => 3,
+    'in a file': () => 520,
+    'in the middle': (length) => length / 2 + 1,
+    'in its last byte': (length) => length - 1,
+  };
+  const cases = Object.entries(uploads).flatMap(([size, upload]) =>
+    Object.entries(places).map(([where, place]) => ({ size, upload, where, place })),
+  );
+
+  it.each(cases)('is replaced by the next upload: $size, $where', async ({ upload, place }) => {
+    const { sources, directory } = await makeSources();
+    const { digest } = await sources.ingest(inChunks(upload));
+    const path = join(directory, 'sources', `${digest.slice(7)}.tar`);
+    const whole = await readFile(path);
+    const damaged = Buffer.from(whole);
+    const at = place(whole.length);
+    damaged.writeUInt8(whole.readUInt8(at) ^ 0x21, at);
+    await writeFile(path, damaged);
+    const reading = await sources.openTar(digest);
+    onTestFinished(() => reading?.close());
+
+    expect(await sources.ingest(inChunks(upload))).toMatchObject({ digest, created: true });
+    expect((await readFile(path)).equals(whole)).toBe(true);
+    const read = Buffer.alloc(whole.length);
+    await reading?.read(read, 0);
+    expect(read.equals(damaged)).toBe(true);
+    expect(await sources.ingest(inChunks(upload))).toMatchObject({ digest, created: false });
+  });
+
+  it('is kept when an upload breaks off', async () => {
+    const { sources, kept, directory } = await makeSources();
+    const { digest } = await sources.ingest(inChunks(large));
+    const path = join(directory, 'sources', `${digest.slice(7)}.tar`);
+    const damaged = Buffer.alloc((await stat(path)).size);
+    await writeFile(path, damaged);
+    const body = async function* () {
+      yield large.subarray(0, -1024);
+      throw new Error('socket hang up');
+    };
+    await expect(sources.ingest(body())).rejects.toMatchObject({ code: 'body_incomplete' });
+    expect((await readFile(path)).equals(damaged)).toBe(true);
+    expect((await kept()).length).toBe(2);
+  });
+});
+
 /** A store, and the same one as another process opens it. */
 async function makeSourcesAgain() {
   const made = await makeSources();

@@ -26,7 +26,8 @@ const foundAtMost = 10_000;
 
 /**
  * Sources in a blob store: `sources/<hex>.tar`, the normal form, and `sources/<hex>.json`, the canonical manifest. The manifest is
- * written last. A source counts as stored when its manifest has the digest and its tar the length that the manifest implies.
+ * written last. A source counts as stored when its manifest has the digest and its tar the length that the manifest implies. An upload
+ * compares the stored tar with its own, byte for byte, and replaces it when they differ.
  */
 export function createSourceStore({
   blobs,
@@ -49,9 +50,7 @@ export function createSourceStore({
   };
 
   const keep = async ({ spool, ranges, manifest, keys }: Kept) => {
-    const end = { start: spool.bytes, end: spool.bytes + endOfArchive.length };
-    spool.append(endOfArchive);
-    const tar = await spool.finish([...ranges, end]);
+    const tar = await spool.finish(ranges);
     const text = await blobs.scratch();
     try {
       await text.write(Buffer.from(manifest));
@@ -61,6 +60,16 @@ export function createSourceStore({
       ]);
     } finally {
       await text.discard();
+    }
+  };
+
+  const holdsSame = async ({ spool, ranges, keys }: Omit<Kept, 'manifest'>) => {
+    const handle = await blobs.open(keys.tar);
+    if (!handle) return false;
+    try {
+      return await spool.equals(handle, ranges);
+    } finally {
+      await handle.close();
     }
   };
 
@@ -84,16 +93,25 @@ export function createSourceStore({
       }
       reader.end();
       const rest = beside();
-      const { ranges, ...counted } = collector.finish();
+      const { ranges: files, ...counted } = collector.finish();
       const manifest = formatManifest(counted);
       const digest = manifestDigest(manifest);
       const info = { digest, files: counted.files, bytes: counted.bytes };
       await room?.admit(info);
-      const isThere = async () => (await stored(digest)) !== undefined;
+      const keys = keysFor(digest);
+      const ranges = [...files, { start: spool.bytes, end: spool.bytes + endOfArchive.length }];
+      spool.append(endOfArchive);
+      // `claim` asks again while the source is being removed; the bytes are compared once.
+      let same: boolean | undefined;
+      const isThere = async () => {
+        if ((await stored(digest)) === undefined) return false;
+        same ??= await holdsSame({ spool, ranges, keys });
+        return same;
+      };
       if ((await claims.claim(digest, isThere)) === 'there') return { ...info, created: false, ...rest };
       try {
         signal?.throwIfAborted();
-        await keep({ spool, ranges, manifest, keys: keysFor(digest) });
+        await keep({ spool, ranges, manifest, keys });
       } catch (error) {
         await claims.release(digest);
         throw error;

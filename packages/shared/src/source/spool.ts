@@ -1,4 +1,4 @@
-import type { BlobStore, Scratch } from '../blobs/index.js';
+import type { BlobHandle, BlobStore, Scratch } from '../blobs/index.js';
 
 /** A source up to this size never touches the disk but as the finished blob. */
 const memoryBytes = 512 * 1024;
@@ -62,10 +62,7 @@ export class Spool {
 
   /** A scratch of exactly these ranges, in this order. The spool is not used afterwards, but discarded. */
   async finish(ranges: readonly Range[]): Promise<Scratch> {
-    if (this.#scratch !== undefined) {
-      await this.#spill();
-      await this.#writing;
-    }
+    await this.#complete();
     const scratch = this.#scratch;
     const parts = merged(ranges);
     const [only] = parts;
@@ -75,11 +72,33 @@ export class Spool {
     return this.#copied;
   }
 
-  /** Takes away what has not been adopted. */
+  /** Whether a blob holds exactly these ranges, in this order. Stops at the first difference; memory stays bounded. Nothing is appended afterwards. */
+  async equals(blob: Pick<BlobHandle, 'bytes' | 'read'>, ranges: readonly Range[]): Promise<boolean> {
+    await this.#complete();
+    const parts = merged(ranges);
+    if (blob.bytes !== lengthOf(parts)) return false;
+    const other = Buffer.allocUnsafe(Math.min(copyBytes, blob.bytes));
+    let at = 0;
+    for await (const chunk of this.#copy(parts)) {
+      const read = await blob.read(other.subarray(0, chunk.length), at);
+      if (!chunk.equals(other.subarray(0, read))) return false;
+      at += chunk.length;
+    }
+    return true;
+  }
+
+  /** Discards the scratch files that no blob store has adopted. */
   async discard(): Promise<void> {
     await this.#writing.catch(() => {});
     await this.#scratch?.discard();
     await this.#copied?.discard();
+  }
+
+  /** Completes the scratch file, if there is one. */
+  async #complete(): Promise<void> {
+    if (this.#scratch === undefined) return;
+    await this.#spill();
+    await this.#writing;
   }
 
   async #spill(): Promise<void> {
@@ -99,8 +118,7 @@ export class Spool {
   }
 
   async *#copy(ranges: readonly Range[]): AsyncGenerator<Buffer> {
-    const total = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
-    const out = Buffer.allocUnsafe(Math.min(copyBytes, total));
+    const out = Buffer.allocUnsafe(Math.min(copyBytes, lengthOf(ranges)));
     let filled = 0;
     let reads: Promise<unknown>[] = [];
     for (const { start, end } of ranges) {
@@ -124,6 +142,10 @@ export class Spool {
     if (this.#scratch) await this.#scratch.read(out, position);
     else this.#buffer.copy(out, 0, position, position + out.length);
   }
+}
+
+function lengthOf(ranges: readonly Range[]): number {
+  return ranges.reduce((sum, { start, end }) => sum + end - start, 0);
 }
 
 /** Ranges that follow one another, as one. */
