@@ -30,9 +30,12 @@ export async function startAnsweringRegistry({ upstream }: { upstream: string })
       key,
       value.replace('{host}', req.headers.host ?? ''),
     ]);
-    res
-      .writeHead(answer.status, Object.fromEntries(headers))
-      .end(req.method === 'HEAD' ? undefined : answer.body);
+    // A client that still sends may find the connection closed, and not read the answer.
+    req.resume().once('end', () => {
+      res
+        .writeHead(answer.status, Object.fromEntries(headers))
+        .end(req.method === 'HEAD' ? undefined : answer.body);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
