@@ -40,6 +40,8 @@ export interface WorkerConfig extends CommonConfig, RedisConfig, PayloadSecrets 
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly maxAttempts: number;
+  /** How long a job is tried whose attempts end by a fault of a registry; such attempts are not spent. */
+  readonly registryRetryMs: number;
   /** Workers or builders that may die over a job before it is quarantined. */
   readonly quarantineAfter: number;
   readonly queueTimeoutMs: number;
@@ -91,6 +93,7 @@ export function loadConfig(env: Env): WorkerConfig {
       sourceGraceMs: fields.int('SOURCE_GRACE_MS', { default: 24 * 3600 * 1_000, min: 60_000 }),
       egressAllow: fields.parsed('EGRESS_ALLOW', parseAllowlist, ' ') ?? parseAllowlist(''),
       metricsFunctions: fields.int('METRICS_FUNCTIONS', { default: 0, max: 1_000 }),
+      registryRetryMs: fields.int('REGISTRY_RETRY_MS', { default: 10 * 60_000, min: 1_000 }),
       maxAttempts: fields.int('MAX_ATTEMPTS', { default: 4, min: 1, max: 100 }),
     };
   });

@@ -92,11 +92,30 @@ describe('a worker', () => {
 
   it('gives up when every attempt failed, with the last code', async () => {
     const builder = await replica();
-    builder.next(...[1, 2, 3].map(() => failed('502', 'push_failed')));
+    builder.next(...[1, 2, 3].map(() => failed('no room', 'storage_full')));
     await installation.startWorker([builder.url]);
     const job = await installation.ended(await installation.submit());
-    expect(job).toMatchObject({ state: 'failed', error: { code: 'push_failed' } });
+    expect(job).toMatchObject({ state: 'failed', error: { code: 'storage_full' } });
     expect(job.attempts).toHaveLength(3);
+  });
+
+  it('spends no attempt on faults of a registry', async () => {
+    const builder = await replica();
+    builder.next(...[1, 2, 3].map(() => failed('failed to push r.example/x: 502', 'push_failed')));
+    await installation.startWorker([builder.url], { maxAttempts: 1 });
+    const job = await installation.ended(await installation.submit());
+    const faults = ['push_failed', 'push_failed', 'push_failed'];
+    expect(job.attempts.map(({ outcome }) => outcome)).toEqual([...faults, 'succeeded']);
+  });
+
+  it('gives a registry up after REGISTRY_RETRY_MS, with the last code', async () => {
+    const builder = await replica();
+    builder.next(...Array(20).fill(failed('dial tcp: connection refused', 'registry_unreachable')));
+    await installation.startWorker([builder.url], { maxAttempts: 1, registryRetryMs: 1_000 });
+    const job = await installation.ended(await installation.submit());
+    expect(job).toMatchObject({ state: 'failed', error: { code: 'registry_unreachable' } });
+    const [first, ...more] = job.attempts.map(({ finished_at: at }) => Date.parse(at ?? ''));
+    expect((more.at(-1) ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(1_000);
   });
 
   it('tries another replica at once when one is busy or gone, and spends no attempt', async () => {

@@ -3,7 +3,8 @@
  *
  * `status` is the HTTP status when the code is an answer to a request. `retry` says what happens to a job's
  * attempt that ended with the code: `never`; `backoff` (an attempt is spent, another follows after a delay);
- * `long_backoff` (the same, with minutes between); `replace` (placed again, no attempt spent).
+ * `long_backoff` (the same, with minutes between); `replace` (placed again, no attempt spent). An attempt that ends with a code of
+ * the fault `registry` is not spent either: its job is tried until REGISTRY_RETRY_MS have passed.
  */
 export type Fault = 'user' | 'operator' | 'registry' | 'fleet' | 'system';
 export type RetryRule = 'never' | 'backoff' | 'long_backoff' | 'replace';
@@ -364,7 +365,20 @@ const errorTable = {
     'The builder rejected our signature',
     'Give worker and builder the same payload secret.',
   ),
-  push_failed: row('registry', 'backoff', 502, 'The push failed', 'Check the registry; it is tried again.'),
+  push_failed: row(
+    'registry',
+    'backoff',
+    502,
+    'The push failed',
+    'Check the registry. Slipway tries again until REGISTRY_RETRY_MS have passed.',
+  ),
+  push_rate_limited: row(
+    'registry',
+    'long_backoff',
+    502,
+    'The registry limits pushes',
+    'Have the limit of the registry raised, or push less at a time. Slipway tries again until REGISTRY_RETRY_MS have passed.',
+  ),
   push_repository_missing: user(
     422,
     'The repository to push to does not exist',
@@ -409,7 +423,7 @@ const errorTable = {
     'backoff',
     502,
     'The registry cannot be reached',
-    'Check its address.',
+    'Check its address. Slipway tries again until REGISTRY_RETRY_MS have passed.',
   ),
   registry_insecure: row(
     'operator',

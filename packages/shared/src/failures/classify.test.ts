@@ -135,7 +135,7 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
   ],
   ['push_failed', 'failed to solve: failed to push h/x:1: unknown: no space'],
   [
-    'push_failed',
+    'push_rate_limited',
     'failed to solve: failed to push h/x:1: unexpected status from HEAD request to http://h/v2/x/blobs/sha256:f9: 429 Too Many Requests',
   ],
   [

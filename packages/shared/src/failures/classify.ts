@@ -64,7 +64,7 @@ const names: readonly RegExp[] = [
 ];
 
 const statusPattern =
-  /(?:unexpected status(?: from (\w+) request to)?|StatusCode|HTTP status|status code(?: from registry)?|parsing HTTP)[:"\s]*(\d{3})\b|: (\d{3}) \(/;
+  /(?:unexpected status(?: from (\w+) request(?: to)?)?|StatusCode|HTTP status|status code(?: from registry)?|parsing HTTP)[:"\s]*(\d{3})\b|: (\d{3}) \(/;
 
 // Messages name images, whose paths may hold any of these words: they count behind a colon or a number alone.
 const tooMany = /429 \(?Too Many Requests|: toomanyrequests/i;

@@ -20,10 +20,11 @@ interface Row {
 const rows: readonly Row[] = [
   // What passes.
   {
-    code: 'push_failed',
+    code: 'push_rate_limited',
     text: /toomanyrequests|too many requests|\b429\b/i,
-    fits: ({ status }) => status === 408 || status === 425 || status === 429 || status >= 500,
+    fits: ({ status }) => status === 429,
   },
+  { code: 'push_failed', fits: ({ status }) => status === 408 || status === 425 || status >= 500 },
   { code: 'push_failed', text: /blob[ _]upload[ _](unknown|invalid)|blob[ _]unknown|digest[ _]invalid/i },
   // What the user changes.
   {

@@ -47,8 +47,10 @@ export type AttemptEnd =
 export interface Requeue {
   readonly code: ErrorCode;
   readonly detail: string;
-  /** False when the job is placed again: the attempt is not counted and not listed. */
+  /** Whether the attempt counts against the limit of attempts. */
   readonly spent: boolean;
+  /** Whether the record keeps the attempt. As `spent` unless given. */
+  readonly listed?: boolean;
   readonly delayMs: number;
   /** The builder died over it, which counts towards quarantine. */
   readonly died?: boolean;
@@ -364,8 +366,14 @@ export class JobStore {
 
   /** Puts the job back to wait. False when the token is stale or the job has ended. */
   async requeue(id: string, token: string, requeue: Requeue): Promise<boolean> {
-    const { code, detail, spent, delayMs, died = false } = requeue;
-    const flags = [spent ? 1 : 0, Math.round(delayMs), died ? 1 : 0, this.#quarantineAfter];
+    const { code, detail, spent, listed = spent, delayMs, died = false } = requeue;
+    const flags = [
+      spent ? 1 : 0,
+      Math.round(delayMs),
+      died ? 1 : 0,
+      this.#quarantineAfter,
+      listed ? 1 : 0,
+    ] as const;
     return (await this.#transition('requeue', id, token, code, boundedDetail(detail), ...flags))[0] === 'ok';
   }
 

@@ -31,6 +31,10 @@ export interface AttemptDeps {
   readonly workerName: string;
   readonly buildTimeoutMs: number;
   readonly maxAttempts: number;
+  /** How long a job is tried whose attempts end by a fault of a registry. */
+  readonly registryRetryMs: number;
+  /** Redis' time in milliseconds. */
+  readonly now: () => number;
   /** Aborted when the worker is to stop: nothing new is begun then. */
   readonly stopping: AbortSignal;
   readonly random: () => number;

@@ -1,14 +1,33 @@
-import { type ErrorCode, errorRow } from '@slipway/shared/errors';
+import type { Attempt } from '@slipway/shared/contracts';
+import { type ErrorCode, errorCodes, errorRow } from '@slipway/shared/errors';
 
 export type Decision =
   | { readonly kind: 'fail' }
-  | { readonly kind: 'requeue'; readonly spent: boolean; readonly delayMs: number };
+  | {
+      readonly kind: 'requeue';
+      readonly spent: boolean;
+      /** Whether the record keeps the attempt. */
+      readonly listed: boolean;
+      readonly delayMs: number;
+    };
+
+/** The attempts before this one, in a row, that a registry's fault ended. */
+interface RegistryFaults {
+  readonly count: number;
+  /** Milliseconds since the first of them ended, by Redis' clock; 0 when there is none. */
+  readonly forMs: number;
+}
 
 interface RetryQuestion {
   readonly code: ErrorCode;
+  /** The error in words, which may hold what the registry asked for. */
+  readonly detail: string;
   /** Attempts spent before this one. */
   readonly spent: number;
   readonly maxAttempts: number;
+  readonly registry: RegistryFaults;
+  /** How long a job is tried while a registry's faults end its attempts. */
+  readonly registryRetryMs: number;
   /** From 0 up to, but not including, 1. */
   readonly random: () => number;
 }
@@ -19,28 +38,79 @@ const delays = {
   long_backoff: { base: 60_000, cap: 30 * 60_000 },
 } as const;
 
+/** A registry that comes back is noticed soon. */
+const registryDelayCapMs = 15_000;
+
 const replaceDelayMs = 250;
 
 /** The one place that decides whether an attempt that ended with a code is followed by another, and when. */
-export function decideRetry({ code, spent, maxAttempts, random }: RetryQuestion): Decision {
-  const { retry } = errorRow(code);
+export function decideRetry(question: RetryQuestion): Decision {
+  const { code, spent, maxAttempts, random } = question;
+  const { retry, fault } = errorRow(code);
   switch (retry) {
     case 'never':
       return { kind: 'fail' };
     case 'replace':
-      return { kind: 'requeue', spent: false, delayMs: replaceDelayMs * (1 + random()) };
-    case 'backoff':
-    case 'long_backoff': {
-      if (spent + 1 >= maxAttempts) return { kind: 'fail' };
-      const { base, cap } = delays[retry];
-      // Half fixed, half random: neither a thundering herd nor a retry at once.
       return {
         kind: 'requeue',
-        spent: true,
-        delayMs: Math.min(cap, base * 2 ** spent) * (0.5 + random() / 2),
+        spent: false,
+        listed: false,
+        delayMs: replaceDelayMs * (1 + random()),
       };
+    case 'backoff':
+    case 'long_backoff': {
+      if (fault === 'registry') return waitForRegistry(retry, question);
+      if (spent + 1 >= maxAttempts) return { kind: 'fail' };
+      return { kind: 'requeue', spent: true, listed: true, delayMs: backoffMs(retry, spent, random) };
     }
     default:
       return retry satisfies never;
   }
+}
+
+/** Half fixed, half random: neither a thundering herd nor a retry at once. */
+function backoffMs(retry: keyof typeof delays, before: number, random: () => number): number {
+  const { base, cap } = delays[retry];
+  return Math.min(cap, base * 2 ** before) * (0.5 + random() / 2);
+}
+
+function waitForRegistry(
+  retry: keyof typeof delays,
+  { detail, registry, registryRetryMs, random }: RetryQuestion,
+): Decision {
+  if (registry.forMs >= registryRetryMs) return { kind: 'fail' };
+  const asked = retryAfterMs(detail);
+  const usual = backoffMs(retry, registry.count, random);
+  const delayMs =
+    asked !== undefined
+      ? Math.max(asked, delays.backoff.base) * (1 + random() / 4)
+      : retry === 'backoff'
+        ? Math.min(registryDelayCapMs, usual)
+        : usual;
+  // The last attempt comes when the time is up, not after it.
+  const leftMs = Math.max(delays.backoff.base, registryRetryMs - registry.forMs);
+  return { kind: 'requeue', spent: false, listed: true, delayMs: Math.min(delayMs, leftMs) };
+}
+
+const unitsMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1, '': 1_000 };
+
+/** What a registry asks for in its words: `retry-after: 30`, in seconds, or a Go duration of one unit. */
+function retryAfterMs(detail: string): number | undefined {
+  const [, number, unit = ''] = /\bretry-after: ?(\d{1,7}(?:\.\d{1,9})?)([a-zµμ]*)/i.exec(detail) ?? [];
+  if (number === undefined) return undefined;
+  return Number(number) * (unitsMs[unit] ?? 0);
+}
+
+/** Returns what the attempts of a job say about faults of registries. `nowMs` is Redis' time. */
+export function registryFaults(attempts: readonly Attempt[], nowMs: number): RegistryFaults {
+  const ended = attempts.filter(({ outcome }) => outcome !== undefined);
+  const before = ended.findLastIndex(({ outcome }) => !isOfRegistry(outcome));
+  const faults = ended.slice(before + 1);
+  const since = faults[0]?.finished_at;
+  return { count: faults.length, forMs: since === undefined ? 0 : Math.max(0, nowMs - Date.parse(since)) };
+}
+
+function isOfRegistry(outcome: string | undefined): boolean {
+  const code = errorCodes.find((known) => known === outcome);
+  return code !== undefined && errorRow(code).fault === 'registry';
 }

@@ -4,7 +4,7 @@ import type { JobRecord } from '@slipway/shared/jobs';
 import { answers } from '../fleet/health.js';
 import type { AttemptDeps, Summary } from './deps.js';
 import { Interrupted } from './interruptions.js';
-import { decideRetry } from './retry.js';
+import { decideRetry, registryFaults } from './retry.js';
 
 /** What becomes of the job in the queue after an attempt. */
 export type AttemptResult = { readonly kind: 'done' } | { readonly kind: 'again'; readonly delayMs: number };
@@ -27,8 +27,10 @@ export async function settle(context: SettleContext, deps: AttemptDeps): Promise
   const { record, token } = context;
   const { code, message: detail } = failure;
   Object.assign(summary, { outcome: code, detail });
-  const { maxAttempts, random, store, dispatcher } = deps;
-  const decision = decideRetry({ code, spent: record.spent, maxAttempts, random });
+  const { maxAttempts, registryRetryMs, random, store, dispatcher } = deps;
+  const registry = registryFaults(record.attempts, deps.now());
+  const limits = { maxAttempts, registryRetryMs };
+  const decision = decideRetry({ code, detail, spent: record.spent, registry, random, ...limits });
   if (decision.kind === 'fail') {
     const error: JobError = { code, detail, log_tail: [...context.logTail] };
     await recorded(store.finish(record.id, token, { state: 'failed', error }), summary);

@@ -341,10 +341,10 @@ describe('a worker', () => {
 
   it('tries again to join while the registry has not what it needs, and gives up in the end', async () => {
     // Nothing was pushed: the digest of the scripted answer is not there.
-    await installation.startWorker(builders(), { maxAttempts: 2 });
+    await installation.startWorker(builders(), { registryRetryMs: 1_000 });
     const job = await installation.ended(await submit('joined/c'));
     expect(job).toMatchObject({ state: 'failed', error: { code: 'push_failed' } });
-    expect(job.attempts).toHaveLength(2);
+    expect(job.attempts.length).toBeGreaterThan(1);
     expect(replicas.map(({ payloads }) => payloads.length)).toEqual([1, 1]);
   });
 });

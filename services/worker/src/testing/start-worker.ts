@@ -179,6 +179,7 @@ async function startWorker(options: {
     lockDurationMs: 2_000,
     stalledIntervalMs: 500,
     maxAttempts: 3,
+    registryRetryMs: 60_000,
     metricsFunctions: 0,
     ...options.changes,
   };

@@ -273,7 +273,7 @@ export const registryAnswers: readonly RegistryAnswer[] = [
   said('nginx, 403', 'push_unauthorized', 403, nginx('403 Forbidden'), page),
 
   // What passes.
-  said('Docker Hub, rate', 'push_failed', 429, errors('TOOMANYREQUESTS', 'too many requests'), {
+  said('Docker Hub, rate', 'push_rate_limited', 429, errors('TOOMANYREQUESTS', 'too many requests'), {
     headers: { ...json, 'Retry-After': '0' },
   }),
   said('a proxy, 408', 'push_failed', 408, nginx('408 Request Time-out'), page),

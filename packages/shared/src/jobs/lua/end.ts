@@ -5,7 +5,7 @@
  * begin from, as JSON, or '', 11 the result as a job has it that did not build the image, as JSON, or '', 12 the hash of the end of the log or '', 13 the end of the log as JSON.
  * The end of the log is left out where the tenant has no room for it: the log itself has it.
  * requeue: 5 outcome, 6 detail, 7 whether the attempt counts, 8 delay in ms, 9 whether the builder died over it,
- * 10 losses that quarantine. An attempt that does not count is not listed either.
+ * 10 losses that quarantine, 11 whether the record keeps the attempt.
  */
 export const end = `
 if state ~= 'running' or get(job, 'token') ~= ARGV[4] then return { 'stale' } end
@@ -72,9 +72,9 @@ end
 
 if op == 'requeue' then
   local outcome, detail, spent, delay, died = ARGV[5], ARGV[6], ARGV[7] == '1', tonumber(ARGV[8]), ARGV[9] == '1'
-  if spent then
+  if spent then redis.call('HINCRBY', job.key, 'spent', 1) end
+  if ARGV[11] == '1' then
     close_attempt(job, outcome, detail)
-    redis.call('HINCRBY', job.key, 'spent', 1)
   else
     local number = get(job, 'attempt')
     redis.call('HDEL', job.key, 'start:' .. number, 'replica:' .. number)
