@@ -1,8 +1,8 @@
 import type { Fleet } from '@slipway/simulator';
 import type { NewTenant } from './attack.js';
 
-/** Bytes of sources that a tenant may store, where an attack says nothing else. */
-export const defaultSourceBytes = 256 * 1024 * 1024;
+/** Bytes of sources that a tenant may store unless an attack sets another limit: more than any archive of the corpus unpacks to. */
+export const defaultSourceBytes = 512 * 1024 * 1024;
 
 /** All that a token of a tenant other than `default` can have. */
 const scopes = [

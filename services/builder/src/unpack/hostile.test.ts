@@ -5,7 +5,7 @@ import { hostileArchives, hostilePayloads } from '@slipway/shared/hostile';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { postBuild } from '../testing/post-build.js';
 import { ScriptedEngine } from '../testing/scripted-engine.js';
-import { leftIn, problemOf } from '../testing/scripted-service.js';
+import { leftIn, refusalOf } from '../testing/scripted-service.js';
 import { type StartedService, startService } from '../testing/start-service.js';
 
 /** What the corpora may add to the memory of this process, which holds them all, and the tests too. */
@@ -39,7 +39,7 @@ async function expectNothingLeft(): Promise<void> {
 test.each(payloads)('a payload with $name is refused as $expected', async ({ payload, expected }) => {
   const passwd = await readFile('/etc/passwd', 'utf8');
   const response = await postBuild({ url: service.url, body: payload });
-  expect(await problemOf(response)).toEqual({ status: errorRow(expected).status, code: expected });
+  expect(await refusalOf(response)).toEqual({ status: errorRow(expected).status, code: expected });
   await expectNothingLeft();
   expect(await readFile('/etc/passwd', 'utf8')).toBe(passwd);
 });
@@ -48,7 +48,7 @@ test.each(archives)(
   'an archive in place of a payload is refused: $name ($standsFor)',
   async ({ archive }) => {
     const response = await postBuild({ url: service.url, body: archive });
-    const { status, code } = await problemOf(response);
+    const { status, code } = await refusalOf(response);
     expect({ status, isCoded: /^(?:source_|request_invalid)/.test(code) }).toEqual({
       status: 422,
       isCoded: true,

@@ -15,7 +15,7 @@ export const requests: Attack = {
       const { statuses, text, isClosed } = await sendRaw({ port, parts: bytes, patienceMs });
       const isRefused =
         isClosed && statuses.length <= 1 && statuses.every((status) => status >= 400 && status < 500);
-      const isCoded = text.includes('application/problem+json') || statuses.length === 0;
+      const isCoded = /application\/problem\+json|"code":"[a-z_]+"/.test(text) || statuses.length === 0;
       if (isRefused && isCoded && !neverSays?.test(text)) continue;
       wrong++;
       note(
