@@ -190,6 +190,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     logger,
     maxEntries: config.auditMaxEntries,
     keptMs: config.auditDays * dayMs,
+    faults,
     now,
   });
   cleanups.defer('audit', () => audit.flush());

@@ -15,6 +15,7 @@ const patterns: readonly {
   // From a script, the reply tells where in the script the command was that had no room.
   { match: (e) => e.name === 'ReplyError' && /^(?:ERR .*)?-?OOM /.test(e.message), code: 'redis_full' },
   { match: (e) => isReply(e, 'READONLY'), code: 'redis_readonly' },
+  { match: (e) => isReply(e, 'WRONGTYPE'), code: 'record_unreadable' },
   { match: (e) => isReply(e, 'WRONGPASS|NOAUTH|NOPERM'), code: 'redis_unauthorized' },
   { match: (e) => isReply(e, 'MOVED|ASK|CROSSSLOT'), code: 'redis_cluster_node' },
   {

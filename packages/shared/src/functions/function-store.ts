@@ -58,11 +58,10 @@ export class FunctionStore {
   async get(tenant: string, name: string): Promise<FunctionRecord | undefined> {
     const { replies, values } = await this.#read(tenant, [name]);
     const [error, fields] = replies[0] ?? [null, {}];
-    if (error) throw error;
     return await readRecord({
       kind: 'function',
       id: name,
-      reply: fields as Fields,
+      reply: error ? Promise.reject(error) : (fields as Fields),
       parse: (id, found) => parseFunction(id, found, values),
       faults: this.#faults,
     });

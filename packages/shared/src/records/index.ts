@@ -10,7 +10,9 @@ export {
 export { readPage } from './page.js';
 export {
   CountedFaults,
+  isWrongType,
   noRecordFaults,
+  ofTenant,
   onlyReadable,
   type RecordFaults,
   readRecord,

@@ -17,6 +17,7 @@ export const schemaVersions = {
   tenant: 1,
   token: 1,
   payload_secret: 1,
+  audit_entry: 1,
 } as const;
 export type RecordKind = keyof typeof schemaVersions;
 
@@ -132,6 +133,24 @@ export async function onlyReadable<T>(reads: readonly Promise<T | undefined>[]):
   });
 }
 
+/** Reads a record on behalf of a tenant. A record of another tenant counts as missing, and so does an unreadable one whose tenant is unknown. */
+export async function ofTenant<T extends { readonly tenant: string }>(
+  tenant: string,
+  reading: Promise<T | undefined>,
+): Promise<T | undefined> {
+  try {
+    const record = await reading;
+    return record?.tenant === tenant ? record : undefined;
+  } catch (error) {
+    if (error instanceof UnreadableRecord && error.tenant !== tenant) return undefined;
+    throw error;
+  }
+}
+
+/** Whether Redis refused a command because a key holds another type than a record has. */
+export const isWrongType = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('WRONGTYPE');
+
 function parsed<T>({ kind, parse }: ReadOptions<T>, id: string, fields: Fields): T | undefined {
   const { schema } = fields;
   const known = schemaVersions[kind];
@@ -152,6 +171,6 @@ function faultOf(
   if (error instanceof SlipwayError) return undefined;
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   const readIt = name !== 'ReplyError' && fields !== undefined && Object.keys(fields).length > 0;
-  if (!readIt && !message.startsWith('WRONGTYPE')) return undefined;
+  if (!readIt && !isWrongType(error)) return undefined;
   return new UnreadableRecord({ kind, id, why: message.slice(0, 200), tenant: fields?.tenant });
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DeliveryState, DisabledReason } from '../contracts/index.js';
 import { SlipwayError } from '../errors/index.js';
-import { type Fields, noRecordFaults, type RecordFaults, readRecord } from '../records/index.js';
+import { type Fields, noRecordFaults, ofTenant, type RecordFaults, readRecord } from '../records/index.js';
 import type { Keys, Redis } from '../redis/index.js';
 import {
   type AttemptRecord,
@@ -155,8 +155,7 @@ export class DeliveryStore {
   }
 
   async get(tenant: string, id: string): Promise<DeliveryRecord | undefined> {
-    const record = await this.#read(id, this.#redis.hgetall(this.#keys.delivery(id)));
-    return record?.tenant === tenant ? record : undefined;
+    return await ofTenant(tenant, this.#read(id, this.#redis.hgetall(this.#keys.delivery(id))));
   }
 
   async #read(id: string, reply: Promise<Fields> | Fields): Promise<DeliveryRecord | undefined> {

@@ -3,7 +3,9 @@ import { Secret } from '../config/index.js';
 import type { EndpointPatch, EndpointRequest } from '../contracts/index.js';
 import { newId } from '../ids/index.js';
 import {
+  isWrongType,
   noRecordFaults,
+  ofTenant,
   type RecordFaults,
   readPage,
   readRecord,
@@ -84,14 +86,8 @@ export class EndpointStore {
 
   async get(tenant: string, id: string): Promise<EndpointRecord | undefined> {
     const reply = this.#redis.hgetall(this.#keys.webhook(id));
-    const record = await readRecord({
-      kind: 'webhook',
-      id,
-      reply,
-      parse: parseEndpoint,
-      faults: this.#faults,
-    });
-    return record?.tenant === tenant ? record : undefined;
+    const reading = readRecord({ kind: 'webhook', id, reply, parse: parseEndpoint, faults: this.#faults });
+    return await ofTenant(tenant, reading);
   }
 
   /** A tenant's endpoints in the order in which they were made, those after `after`. */
@@ -182,7 +178,13 @@ export class EndpointStore {
     ...args: (string | number)[]
   ): Promise<boolean> {
     const argv = [this.#keys.base, operation, tenant, id, now, ...args];
-    return (await changeScript.run(this.#redis, [this.#keys.webhook(id)], argv)) === 1;
+    try {
+      return (await changeScript.run(this.#redis, [this.#keys.webhook(id)], argv)) === 1;
+    } catch (error) {
+      // A key of another type names no tenant, so it counts as missing.
+      if (isWrongType(error)) return false;
+      throw error;
+    }
   }
 
   async #existing(tenant: string, id: string): Promise<EndpointRecord> {

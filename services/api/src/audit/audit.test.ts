@@ -2,9 +2,10 @@ import { createHash, createHmac } from 'node:crypto';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { Registry } from '@slipway/shared/metrics';
+import { noRecordFaults } from '@slipway/shared/records';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { archive } from '../testing/archive.js';
 import { type RunningApi, startApi } from '../testing/start-api.js';
 import type { AuditEntryView } from './contract.js';
@@ -65,6 +66,55 @@ describe('the audit log', () => {
     const { body: again } = await call(`/v1/jobs/${job.id}/retry`, 'repeated-it', { method: 'POST' });
     expect((await entryOf('repeated-it')).records).toEqual([job.id, again.id]);
     expect(JSON.stringify(await redis.xrange(redisKeys(api.prefix).audit, '-', '+'))).not.toContain('secret');
+  });
+
+  const damages: Record<string, (fields: Record<string, string>) => object> = {
+    'its status is no number': () => ({ status: 'fine' }),
+    'its status is a fraction': () => ({ status: '200.5' }),
+    'a newer version wrote it': () => ({ schema: '2000' }),
+    'it lacks a field': () => ({ path: undefined }),
+    'it has other fields': (fields) =>
+      Object.fromEntries(
+        Object.keys(fields)
+          .map((name) => [name, undefined])
+          .concat([['x', 'y']]),
+      ),
+  };
+  it.each(Object.entries(damages))(
+    'skips and counts an entry that cannot be read: %s',
+    async (_how, damage) => {
+      const whole = {
+        ...{ request_id: 'broken', method: 'POST', path: '/v1/jobs', records: '', status: '202' },
+        address: '::1',
+      };
+      const fields = Object.entries({ ...whole, ...damage(whole) }).filter(
+        ([, value]) => value !== undefined,
+      );
+      await redis.xadd(redisKeys(api.prefix).audit, '*', ...fields.flat());
+      await call('/v1/jobs', 'after-the-broken', post(inline));
+      await entryOf('after-the-broken');
+      const { entries } = await page('limit=200');
+      expect(entries.map((entry) => entry.request_id)).not.toContain('broken');
+      expect(await (await api.call('/metrics')).text()).toMatch(
+        /slipway_unreadable_records_total\{kind="audit_entry"\} [1-9]/,
+      );
+    },
+  );
+
+  it('skips an entry whose id is no time, and is coded when the whole log is of another type', async () => {
+    const alone = await startApi(inject('redisUrl'));
+    onTestFinished(() => alone.stop());
+    const key = redisKeys(alone.prefix).audit;
+    await redis.xadd(key, '18446744073709551614-1', 'status', '200');
+    expect((await page('', alone)).entries).toEqual([]);
+    await redis.del(key);
+    await redis.set(key, 'text');
+    const answer = await alone.call('/v1/audit');
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([
+      500,
+      'record_unreadable',
+    ]);
+    await redis.del(key);
   });
 
   it('has what was refused, also reads, and no other reads', async () => {
@@ -168,7 +218,7 @@ describe('what is kept', () => {
   };
   const openLog = (options: { maxEntries?: number; keptMs?: number } = {}) => {
     const keys = redisKeys(`audit-${createHash('sha256').update(String(Math.random())).digest('hex')}`);
-    const rest = { maxEntries: 1_000, keptMs: 60_000, now: Date.now, ...options };
+    const rest = { maxEntries: 1_000, keptMs: 60_000, now: Date.now, faults: noRecordFaults, ...options };
     return { keys, log: new AuditLog({ redis, keys, registry: new Registry(), logger, ...rest }) };
   };
 
@@ -225,6 +275,7 @@ describe('what is kept', () => {
       keys: redisKeys('away'),
       registry,
       logger: told,
+      faults: noRecordFaults,
       maxEntries: 10,
       keptMs: 1,
     });

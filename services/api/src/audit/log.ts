@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { Counter, type Registry } from '@slipway/shared/metrics';
+import { type Fields, numberField, type RecordFaults, readRecords, timeField } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { AuditEntryView, AuditQuery } from './contract.js';
 
@@ -11,6 +12,8 @@ interface AuditLogOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly registry: Registry;
+  /** Receives entries that cannot be read. */
+  readonly faults: RecordFaults;
   readonly logger: Logger;
   readonly maxEntries: number;
   readonly keptMs: number;
@@ -78,8 +81,8 @@ export class AuditLog implements Component {
     for (let runs = 0; runs < maxRuns; runs++) {
       const found = await redis.xrevrange(keys.audit, end, String(first), 'COUNT', run);
       for (const [at, [id, fields]] of found.entries()) {
-        const entry = parse(id, fields);
-        if (!fits(entry, wanted)) continue;
+        const entry = this.#read(id, fields);
+        if (!entry || !fits(entry, wanted)) continue;
         entries.push(entry);
         if (entries.length === limit) {
           return { entries, next: at === found.length - 1 && found.length < run ? undefined : id };
@@ -103,6 +106,13 @@ export class AuditLog implements Component {
     }
   }
 
+  #read(id: string, list: readonly string[]): AuditEntryView | undefined {
+    const fields: Record<string, string> = {};
+    for (let at = 0; at < list.length; at += 2) fields[list[at] as string] = list[at + 1] as string;
+    const { faults } = this.#options;
+    return readRecords({ kind: 'audit_entry', ids: [id], replies: [[null, fields]], parse, faults })[0];
+  }
+
   #oldestMs(): number {
     return Math.max(0, this.#options.now() - this.#options.keptMs);
   }
@@ -124,10 +134,11 @@ function fieldsOf(entry: AuditEntry): (string | number)[] {
   }).flat();
 }
 
-function parse(id: string, list: readonly string[]): AuditEntryView {
-  const fields: Record<string, string> = {};
-  for (let at = 0; at < list.length; at += 2) fields[list[at] as string] = list[at + 1] as string;
-  const { request_id = '', method = '', path = '', records = '', status, address = '' } = fields;
+/** Throws for an entry that lacks a field, or whose status or time is none. */
+function parse(id: string, fields: Fields): AuditEntryView {
+  const text = (name: string) => fields[name] ?? fault(`the field ${name} is absent`);
+  const status = numberField(fields, 'status');
+  if (!Number.isInteger(status)) fault(`status is not a whole number: ${status}`);
   const optional = Object.fromEntries(
     (['tenant', 'token', 'operation', 'code', 'user_agent'] as const).flatMap((name) =>
       fields[name] ? [[name, fields[name]]] : [],
@@ -135,13 +146,19 @@ function parse(id: string, list: readonly string[]): AuditEntryView {
   );
   return {
     id,
-    at: new Date(Number.parseInt(id, 10)).toISOString(),
-    request_id,
-    method,
-    path,
-    records: records.split(' ').filter((record) => record !== ''),
-    status: Number(status),
-    address,
+    at: new Date(timeField({ time: id.split('-')[0] ?? '' }, 'time')).toISOString(),
+    request_id: text('request_id'),
+    method: text('method'),
+    path: text('path'),
+    records: text('records')
+      .split(' ')
+      .filter((record) => record !== ''),
+    status,
+    address: text('address'),
     ...optional,
   };
+}
+
+function fault(why: string): never {
+  throw new Error(why);
 }

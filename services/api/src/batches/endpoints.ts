@@ -11,6 +11,7 @@ import {
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type BatchRecord, toBatch, toJob } from '@slipway/shared/jobs';
+import { ofTenant } from '@slipway/shared/records';
 import type { SharedMaps } from '@slipway/shared/stored';
 import type { Response } from 'express';
 import { z } from 'zod';
@@ -58,11 +59,8 @@ function basesOf({ build_args, labels }: Readonly<Record<string, unknown>>): Sha
 export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
   const { batches, store, watcher, stopping } = deps;
   const existing = async (id: string, res: Response): Promise<BatchRecord> => {
-    const record = await batches.get(id);
-    // Another tenant's batch is not there.
-    if (record?.tenant !== accountOf(res).name) {
-      throw new SlipwayError('not_found', `There is no batch ${id}.`);
-    }
+    const record = await ofTenant(accountOf(res).name, batches.get(id));
+    if (!record) throw new SlipwayError('not_found', `There is no batch ${id}.`);
     return record;
   };
   const show = (record: BatchRecord) => toBatch(record, deps.now());

@@ -9,7 +9,7 @@ import {
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type JobRecord, toJob } from '@slipway/shared/jobs';
-import { UnreadableRecord } from '@slipway/shared/records';
+import { ofTenant } from '@slipway/shared/records';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { accountOf } from '../http/auth.js';
@@ -57,13 +57,8 @@ export const jobPageSchema = z
 export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
   const { store, watcher, dequeue, stopping } = deps;
   const existing = async (id: string, res: Response): Promise<JobRecord> => {
-    // Another tenant's job is not there, whether it can be read or not.
-    const own = ({ tenant }: { tenant?: string | undefined }) => tenant === accountOf(res).name;
-    const missing = new SlipwayError('not_found', `There is no job ${id}.`);
-    const record = await store.get(id).catch((error: unknown) => {
-      throw error instanceof UnreadableRecord && !own(error) ? missing : error;
-    });
-    if (!record || !own(record)) throw missing;
+    const record = await ofTenant(accountOf(res).name, store.get(id));
+    if (!record) throw new SlipwayError('not_found', `There is no job ${id}.`);
     return record;
   };
   return [

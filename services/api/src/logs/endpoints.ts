@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { jobIdSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { parsePosition } from '@slipway/shared/logs';
+import { ofTenant } from '@slipway/shared/records';
 import { z } from 'zod';
 import { accountOf, tokenEnd } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
@@ -55,9 +56,8 @@ export function logEndpoints(deps: FollowDeps): Endpoint[] {
         if (from !== undefined && !after) {
           throw new SlipwayError('request_invalid', 'Last-Event-ID must be <attempt>-<line>.');
         }
-        const record = await deps.store.get(id);
-        if (record?.tenant !== accountOf(res).name)
-          throw new SlipwayError('not_found', `There is no job ${id}.`);
+        const record = await ofTenant(accountOf(res).name, deps.store.get(id));
+        if (!record) throw new SlipwayError('not_found', `There is no job ${id}.`);
         const format = logFormats[type];
         res.type(type).set({
           'Cache-Control': 'no-store',

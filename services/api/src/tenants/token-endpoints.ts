@@ -8,7 +8,7 @@ import {
   tokenSchema,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { UnreadableRecord } from '@slipway/shared/records';
+import { ofTenant, UnreadableRecord } from '@slipway/shared/records';
 import { type TokenRecord, toToken } from '@slipway/shared/tenants';
 import type { Response } from 'express';
 import { z } from 'zod';
@@ -50,10 +50,10 @@ export function tokenEndpoints({ tenants, tokens, directory, now }: TenantEndpoi
     throw new SlipwayError('tenant_not_found', `${message}.`, { errors: [{ path: '/tenant', message }] });
   };
   const existing = async (id: string, res: Response): Promise<TokenRecord> => {
-    const record = await tokens.get(id);
     const { account, scopes } = principalOf(res);
-    // Another tenant's token is not there.
-    if (!record || (record.tenant !== account.name && !allows(scopes, 'admin'))) throw missing(id);
+    const reading = tokens.get(id);
+    const record = await (allows(scopes, 'admin') ? reading : ofTenant(account.name, reading));
+    if (!record) throw missing(id);
     return record;
   };
   return [
