@@ -2325,6 +2325,25 @@ export interface components {
                 /** @description Until what waits now has been built; absent while nothing is known */
                 estimated_ms?: number;
             }[];
+            /** @description Registries that jobs wait for, of those that the tenant may push to; 50 at most */
+            registries: {
+                /** @description Its host */
+                registry: string;
+                /**
+                 * @description open: it does not answer, and builds that push to it wait; probing: one build finds out; closed: it answers, and what waited is released
+                 * @enum {string}
+                 */
+                circuit: "closed" | "open" | "probing";
+                /** @description Jobs that wait for it */
+                waiting: number;
+                /** @description In a row */
+                faults: number;
+                /**
+                 * Format: date-time
+                 * @description When the circuit opened
+                 */
+                since: string;
+            }[];
         };
         Stats: {
             /** @description How long each point is. The last one is not over yet */

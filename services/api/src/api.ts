@@ -25,6 +25,7 @@ import {
   createDispatcher,
   type DispatchJob,
   JobStore,
+  listRegistries,
 } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
@@ -209,6 +210,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
       );
     },
     replicas,
+    registries: () => listRegistries({ redis, keys, now: now() }),
     stats: new StatsStore({ redis, keys }),
     pools: new KnownPools({ registry: replicas, now: () => performance.now() }),
     sources,

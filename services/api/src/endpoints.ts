@@ -1,4 +1,5 @@
 import type { FunctionStore } from '@slipway/shared/functions';
+import type { RegistryState } from '@slipway/shared/jobs';
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { SourceStore, SourceUses } from '@slipway/shared/source';
 import type { StatsStore } from '@slipway/shared/stats';
@@ -53,6 +54,7 @@ export interface EndpointDeps
   readonly functions: FunctionStore;
   readonly uses: Pick<SourceUses, 'touch'>;
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools' | 'setDraining' | 'publicKey'>;
+  readonly registries: () => Promise<readonly RegistryState[]>;
   readonly stats: Pick<StatsStore, 'read'>;
   /** Takes a job out of the queue, if it waits there. */
   readonly dequeue: (id: string) => Promise<boolean>;

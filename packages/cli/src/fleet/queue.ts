@@ -9,7 +9,7 @@ export async function queue(
   { terminal: { out }, env }: CommandContext,
 ): Promise<ExitCode> {
   const client = await connect({ options, env });
-  const { pools } = await client.queue();
+  const { pools, registries = [] } = await client.queue();
   if (options.json) {
     out.line(JSON.stringify(pools));
     return exitCodes.ok;
@@ -24,5 +24,15 @@ export async function queue(
   ]);
   for (const row of table([['POOL', 'WAITING', 'RUNNING', 'OLDEST', 'MEAN BUILD', 'DONE IN'], ...rows]))
     out.line(row);
+  const waited = registries.map(({ registry, circuit, waiting, since }) => [
+    registry,
+    circuit,
+    String(waiting),
+    since,
+  ]);
+  if (waited.length > 0) {
+    out.line('');
+    for (const row of table([['REGISTRY', 'CIRCUIT', 'WAITING', 'SINCE'], ...waited])) out.line(row);
+  }
   return exitCodes.ok;
 }

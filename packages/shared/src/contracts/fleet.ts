@@ -52,5 +52,20 @@ export const queueSchema = z
           .describe('Until what waits now has been built; absent while nothing is known'),
       }),
     ),
+    registries: z
+      .array(
+        z.object({
+          registry: z.string().describe('Its host'),
+          circuit: z
+            .enum(['closed', 'open', 'probing'])
+            .describe(
+              'open: it does not answer, and builds that push to it wait; probing: one build finds out; closed: it answers, and what waited is released',
+            ),
+          waiting: z.int().describe('Jobs that wait for it'),
+          faults: z.int().describe('In a row'),
+          since: z.iso.datetime().describe('When the circuit opened'),
+        }),
+      )
+      .describe('Registries that jobs wait for, of those that the tenant may push to; 50 at most'),
   })
   .meta({ id: 'Queue' });

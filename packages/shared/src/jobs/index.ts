@@ -8,10 +8,12 @@ export {
   type Created,
   JobStore,
   type PeekReply,
+  type RegistrySign,
   type Requeue,
   type StartReply,
 } from './job-store.js';
 export type { JobFilter, JobPage } from './list.js';
 export { bytesOfAll, type PlanOptions, plannedRecord } from './planned-record.js';
 export { type JobRecord, toJob } from './record.js';
+export { listRegistries, type RegistryState, registryOfImage } from './registries.js';
 export type { DispatchJob } from './transition.js';

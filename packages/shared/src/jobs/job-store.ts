@@ -33,6 +33,9 @@ import {
   type TransitionReply,
 } from './transition.js';
 
+/** What an attempt says about the registry that its job pushes to: `answered` also when it refused the push. */
+export type RegistrySign = 'answered' | 'fault';
+
 /** How an attempt ended for good. */
 export type AttemptEnd =
   | {
@@ -41,7 +44,11 @@ export type AttemptEnd =
       /** What the stages of its Dockerfile begin from; undefined when that was not looked at. */
       readonly baseImages?: readonly string[] | undefined;
     }
-  | { readonly state: 'failed' | 'canceled'; readonly error: JobError };
+  | {
+      readonly state: 'failed' | 'canceled';
+      readonly error: JobError;
+      readonly registry?: RegistrySign | undefined;
+    };
 
 /** Why an attempt goes back to the queue, and for how long it waits there. */
 export interface Requeue {
@@ -54,6 +61,7 @@ export interface Requeue {
   readonly delayMs: number;
   /** The builder died over it, which counts towards quarantine. */
   readonly died?: boolean;
+  readonly registry?: RegistrySign | undefined;
 }
 
 /** `wait`: not now, because another job builds the same image or another suspect runs here. */
@@ -360,19 +368,21 @@ export class JobStore {
       cached,
       tailHash,
       tail,
+      end.state === 'succeeded' ? 'answered' : (end.registry ?? ''),
     ] as const;
     return (await this.#transition('finish', id, ...args))[0] === 'ok';
   }
 
   /** Puts the job back to wait. False when the token is stale or the job has ended. */
   async requeue(id: string, token: string, requeue: Requeue): Promise<boolean> {
-    const { code, detail, spent, listed = spent, delayMs, died = false } = requeue;
+    const { code, detail, spent, listed = spent, delayMs, died = false, registry = '' } = requeue;
     const flags = [
       spent ? 1 : 0,
       Math.round(delayMs),
       died ? 1 : 0,
       this.#quarantineAfter,
       listed ? 1 : 0,
+      registry,
     ] as const;
     return (await this.#transition('requeue', id, token, code, boundedDetail(detail), ...flags))[0] === 'ok';
   }
@@ -380,6 +390,11 @@ export class JobStore {
   /** Lets jobs that wait for their tenant go on where there is room now; a few hundred a call. */
   async wakeTenants(): Promise<void> {
     await this.#transition('tenants:wake', '', 500);
+  }
+
+  /** Lets jobs that wait for a registry go on where it answers, and one where it is time to ask; a few hundred a call. */
+  async wakeRegistries(): Promise<void> {
+    await this.#transition('registries:wake', '', 500);
   }
 
   /** Ends the oldest of the waiting jobs that have waited too long. */

@@ -5,6 +5,7 @@ import { batch } from './lua/batch.js';
 import { create, createJob } from './lua/create.js';
 import { end } from './lua/end.js';
 import { prelude } from './lua/prelude.js';
+import { wakeRegistries } from './lua/registries.js';
 import { remove } from './lua/remove.js';
 import { start } from './lua/start.js';
 import { tenants } from './lua/tenants.js';
@@ -32,7 +33,7 @@ if op ~= 'peek' and op ~= 'place' then verify(job) end
  * Terminal states never change. Only the holder of the current token may finish, requeue or place.
  *
  * KEYS: 1 record (hash). The other keys are made from ARGV[1]; they share the hash tag of the declared one.
- * ARGV: 1 base of all keys, 2 operation, 3 job id (a batch's for operations of batches, none for those of tenants), then what the operation takes.
+ * ARGV: 1 base of all keys, 2 operation, 3 job id (a batch's for operations of batches, none for those of tenants and registries), then what the operation takes.
  * Returns {{outcome, …}, {{id, priority, pool}, …}}: the outcomes are listed at `TransitionReply`; the jobs are those that may go to
  * the queue from now on because of it.
  */
@@ -41,7 +42,7 @@ const transitionScript = defineScript(
 ${verify}
 ${createJob}
 local function run()
-${[create, batch, tenants, remove, onlyIfNotEnded, start, end].join('\n')}
+${[create, batch, tenants, wakeRegistries, remove, onlyIfNotEnded, start, end].join('\n')}
 end
 return { run(), released }`,
 );

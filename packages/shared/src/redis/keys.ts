@@ -12,6 +12,12 @@ export interface Keys {
   readonly undispatched: string;
   /** Channel on which a running job's cancellation is announced. */
   readonly cancellations: string;
+  /** Sorted set of the hosts of registries that jobs wait for; score = since when, in ms. See jobs/lua/registries.ts. */
+  readonly registries: string;
+  /** The hash of the circuit of a registry. */
+  registry(host: string): string;
+  /** Sorted set of the jobs that wait for a registry; score = place in the queue. */
+  registryParked(host: string): string;
   /** A key that never exists: a process tries to delete it to find out whether it can write. */
   writeProbe(process: string): string;
   /** Channel on which a slot that came free is announced. */
@@ -130,6 +136,9 @@ export function redisKeys(prefix: string): Keys {
     undispatched: `${base}undispatched`,
     cancellations: `${base}cancellations`,
     workers: `${base}workers`,
+    registries: `${base}registries`,
+    registry: (host) => `${base}registry:${host}`,
+    registryParked: (host) => `${base}registry:parked:${host}`,
     writeProbe: (process) => `${base}write-probe:${process}`,
     freed: `${base}freed`,
     leader: `${base}leader`,

@@ -1,6 +1,6 @@
 import { builderSchema, defaultPool, queueSchema, replicaIdSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { JobStore } from '@slipway/shared/jobs';
+import { type JobStore, type RegistryState, registryOfImage } from '@slipway/shared/jobs';
 import {
   fleetCapacity,
   type PoolState,
@@ -15,9 +15,10 @@ import { usesPool } from '../tenants/account.js';
 interface FleetDeps {
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools' | 'setDraining'>;
   readonly store: Pick<JobStore, 'queue'>;
+  readonly registries: () => Promise<readonly RegistryState[]>;
 }
 
-export function fleetEndpoints({ replicas, store }: FleetDeps): Endpoint[] {
+export function fleetEndpoints({ replicas, store, registries }: FleetDeps): Endpoint[] {
   return [
     endpoint(
       {
@@ -55,11 +56,18 @@ export function fleetEndpoints({ replicas, store }: FleetDeps): Endpoint[] {
         errors: [],
       },
       async ({ res }) => {
-        const [pools, list] = await Promise.all([replicas.pools(), replicas.list()]);
+        const [pools, list, waited] = await Promise.all([replicas.pools(), replicas.list(), registries()]);
         // Where jobs go while no replica was ever heard of.
         const all = pools.length > 0 ? pools : [{ name: defaultPool, platforms: [] }];
         const seen = all.filter(({ name }) => usesPool(accountOf(res), name));
-        res.json({ pools: await Promise.all(seen.map((pool) => showPool(pool, list, store))) });
+        const { images } = accountOf(res).settings;
+        const hosts = new Set(images.map(registryOfImage));
+        res.json({
+          pools: await Promise.all(seen.map((pool) => showPool(pool, list, store))),
+          registries: waited
+            .filter(({ registry }) => images.includes('*') || hosts.has(registry))
+            .map(({ since, ...state }) => ({ ...state, since: new Date(since).toISOString() })),
+        });
       },
     ),
   ];

@@ -1,3 +1,4 @@
+import type { RegistryState } from '@slipway/shared/jobs';
 import { Counter, Gauge, type Registry } from '@slipway/shared/metrics';
 import type { ReplicaState } from '@slipway/shared/replicas';
 import type { FleetSnapshot } from './fleet-snapshot.js';
@@ -135,6 +136,20 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
     'slipway_fleet_replica_faults_total',
     'Calls that did not reach it, broke off or ended in nonsense',
     ({ faults }) => faults,
+  );
+  const registryGauge = (name: string, help: string, value: (state: RegistryState) => number) =>
+    define(Gauge, { name, help, labels: ['registry'] }, ({ registries }) =>
+      registries.map((each) => [{ registry: each.registry }, value(each)]),
+    );
+  registryGauge(
+    'slipway_fleet_registry_circuit_open',
+    'Whether the circuit of a registry that jobs wait for is open, or half open for a probe; 50 registries at most',
+    ({ circuit }) => (circuit === 'closed' ? 0 : 1),
+  );
+  registryGauge(
+    'slipway_fleet_registry_jobs_waiting',
+    'Jobs that wait for a registry',
+    ({ waiting }) => waiting,
   );
   one('slipway_fleet_workers', 'Workers that are there', ({ workers }) => workers);
   one('slipway_fleet_batches', 'Batches that were accepted and have not ended', ({ batches }) => batches);

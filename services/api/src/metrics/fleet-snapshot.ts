@@ -1,6 +1,6 @@
 import { defaultPool, defaultTenantName, type JobState, jobStates } from '@slipway/shared/contracts';
 import { eventsGroup } from '@slipway/shared/events';
-import type { JobStore } from '@slipway/shared/jobs';
+import { type JobStore, listRegistries, type RegistryState } from '@slipway/shared/jobs';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { fleetCapacity, type ReplicaRegistry, type ReplicaState } from '@slipway/shared/replicas';
 
@@ -27,6 +27,7 @@ export interface FleetSnapshot {
   readonly jobs: ReadonlyMap<JobState, number>;
   readonly pools: readonly PoolSnapshot[];
   readonly replicas: readonly ReplicaState[];
+  readonly registries: readonly RegistryState[];
   readonly workers: number;
   readonly batches: number;
   readonly deliveries: { readonly pending: number; readonly overdueMs: number };
@@ -41,18 +42,20 @@ const aliveMs = 10_000;
 
 /** A few reads, and three for each pool, whatever waits. */
 export async function readFleet({ redis, keys, store, replicas, now }: SnapshotDeps): Promise<FleetSnapshot> {
-  const [list, known, counts, workers, batches, pending, due, events, memory, stored] = await Promise.all([
-    replicas.list(),
-    replicas.pools(),
-    Promise.all(jobStates.map(async (state) => [state, await store.count(state)] as const)),
-    redis.zcount(keys.workers, now - aliveMs, '+inf'),
-    redis.zcard(keys.openBatches),
-    redis.zcard(keys.deliveries('state:pending')),
-    redis.zrange(keys.dueDeliveries, '0', '0', 'WITHSCORES'),
-    unsettledEvents({ redis, keys, now }),
-    redis.info('memory'),
-    storedByTenants({ redis, keys }),
-  ]);
+  const [registries, list, known, counts, workers, batches, pending, due, events, memory, stored] =
+    await Promise.all([
+      listRegistries({ redis, keys, now }),
+      replicas.list(),
+      replicas.pools(),
+      Promise.all(jobStates.map(async (state) => [state, await store.count(state)] as const)),
+      redis.zcount(keys.workers, now - aliveMs, '+inf'),
+      redis.zcard(keys.openBatches),
+      redis.zcard(keys.deliveries('state:pending')),
+      redis.zrange(keys.dueDeliveries, '0', '0', 'WITHSCORES'),
+      unsettledEvents({ redis, keys, now }),
+      redis.info('memory'),
+      storedByTenants({ redis, keys }),
+    ]);
   const names = known.length > 0 ? known.map(({ name }) => name) : [defaultPool];
   const pools = names.map(async (name) => ({
     name,
@@ -63,6 +66,7 @@ export async function readFleet({ redis, keys, store, replicas, now }: SnapshotD
     jobs: new Map(counts),
     pools: await Promise.all(pools),
     replicas: list,
+    registries,
     workers,
     batches,
     deliveries: { pending, overdueMs: due[1] === undefined ? 0 : Math.max(0, now - Number(due[1])) },

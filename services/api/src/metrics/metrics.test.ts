@@ -22,6 +22,7 @@ const snapshot: FleetSnapshot = {
   jobs: new Map([['queued', 3]]),
   pools: [{ name: 'default', queued: 3, running: 0, oldestWaitMs: 4_000, capacity: 2 }],
   replicas: [],
+  registries: [{ registry: 'r.example', circuit: 'open', waiting: 7, faults: 3, since: 0 }],
   workers: 2,
   batches: 1,
   deliveries: { pending: 5, overdueMs: 0 },

@@ -4,6 +4,7 @@ import type { JobRecord } from '@slipway/shared/jobs';
 import { answers } from '../fleet/health.js';
 import type { AttemptDeps, Summary } from './deps.js';
 import { Interrupted } from './interruptions.js';
+import { registrySign } from './registry-sign.js';
 import { decideRetry, registryFaults } from './retry.js';
 
 /** What becomes of the job in the queue after an attempt. */
@@ -31,9 +32,10 @@ export async function settle(context: SettleContext, deps: AttemptDeps): Promise
   const registry = registryFaults(record.attempts, deps.now());
   const limits = { maxAttempts, registryRetryMs };
   const decision = decideRetry({ code, detail, spent: record.spent, registry, random, ...limits });
+  const sign = registrySign({ code, detail }, record);
   if (decision.kind === 'fail') {
     const error: JobError = { code, detail, log_tail: [...context.logTail] };
-    await recorded(store.finish(record.id, token, { state: 'failed', error }), summary);
+    await recorded(store.finish(record.id, token, { state: 'failed', error, registry: sign }), summary);
     if (summary.outcome === code)
       deps.metrics.attemptEndedJob(record.spec.function, { state: 'failed', code });
     return { kind: 'done' };
@@ -41,7 +43,10 @@ export async function settle(context: SettleContext, deps: AttemptDeps): Promise
   // A connection that breaks is chance; a replica that is gone afterwards may have died of this build.
   const replica = summary.replica;
   const died = code === 'builder_lost' && replica !== undefined && !(await answers(replica, dispatcher));
-  await recorded(store.requeue(record.id, token, { code, detail, ...decision, died }), summary);
+  await recorded(
+    store.requeue(record.id, token, { code, detail, ...decision, died, registry: sign }),
+    summary,
+  );
   return { kind: 'again', delayMs: decision.delayMs };
 }
 

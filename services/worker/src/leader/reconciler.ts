@@ -8,7 +8,7 @@ import type { Duty } from './leader.js';
 interface ReconcilerOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly store: Pick<JobStore, 'dispatched' | 'dispatchable' | 'expire' | 'wakeTenants'>;
+  readonly store: Pick<JobStore, 'dispatched' | 'dispatchable' | 'expire' | 'wakeTenants' | 'wakeRegistries'>;
   readonly builds: Pick<BuildQueues, 'add' | 'missing'>;
   /** Redis' time in milliseconds. */
   readonly now: () => number;
@@ -27,7 +27,7 @@ const pageSize = 500;
  * - *queued* records that the queue does not hold, a page at a time, round and round;
  * - *running* records that the queue does not hold: nobody would take them over otherwise.
  *
- * Jobs that wait for their tenant are let go where there is room, as after its limit was raised.
+ * Jobs that wait for their tenant are let go where there is room, as after its limit was raised; jobs that wait for a registry, when it answers.
  *
  * Adding is harmless when the queue holds the job after all, and so is a job whose record has ended.
  */
@@ -48,6 +48,7 @@ export class Reconciler implements Duty {
     await this.#add(await this.#missing(await this.#nextQueued()), 'queued');
     await store.expire();
     await store.wakeTenants();
+    await store.wakeRegistries();
     let after = '-';
     for (;;) {
       const running = await redis.zrangebylex(keys.index('state:running'), after, '+', 'LIMIT', 0, pageSize);

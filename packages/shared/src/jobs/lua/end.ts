@@ -2,10 +2,11 @@
  * What the holder of the token may do.
  * place: 5 replica. Another one was chosen within the attempt.
  * finish: 5 state, 6 outcome, 7 detail, 8 field (`result` or `error`), 9 its JSON, 10 the images that the stages of its Dockerfile
- * begin from, as JSON, or '', 11 the result as a job has it that did not build the image, as JSON, or '', 12 the hash of the end of the log or '', 13 the end of the log as JSON.
+ * begin from, as JSON, or '', 11 the result as a job has it that did not build the image, as JSON, or '', 12 the hash of the end of the log or '', 13 the end of the log as JSON,
+ * 14 what it says about the registry: `answered`, `fault` or ''.
  * The end of the log is left out where the tenant has no room for it: the log itself has it.
  * requeue: 5 outcome, 6 detail, 7 whether the attempt counts, 8 delay in ms, 9 whether the builder died over it,
- * 10 losses that quarantine, 11 whether the record keeps the attempt.
+ * 10 losses that quarantine, 11 whether the record keeps the attempt, 12 what it says about the registry.
  */
 export const end = `
 if state ~= 'running' or get(job, 'token') ~= ARGV[4] then return { 'stale' } end
@@ -67,6 +68,7 @@ if op == 'finish' then
     remember(job, body, ARGV[10] ~= '' and ARGV[10], ARGV[11])
   end
   settle(job, state, to)
+  note_registry(job, ARGV[14])
   return { 'ok' }
 end
 
@@ -82,6 +84,7 @@ if op == 'requeue' then
   local ended = died and count_loss(job, state, tonumber(ARGV[10]))
   if ended then return ended end
   back_to_queue(job, state, delay)
+  note_registry(job, ARGV[12])
   return { 'ok' }
 end
 

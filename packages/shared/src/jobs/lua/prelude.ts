@@ -1,11 +1,12 @@
 import { storedLua } from '../../stored/index.js';
+import { registryCircuits } from './registries.js';
 
 /**
  * What all operations share: the arguments, the clock, and the steps that changes are made of.
  *
  * A job is passed around as `{ id, key }`. A job that is *parked* is queued and not for the queue yet: its batch is still being
  * written or has as many in the queue as it may (`batch`), an identical job is being built, whose end will be its own (`shared`),
- * the jobs that build parts of it have not all ended (`parts`), or its tenant has as many running as it may (`tenant`).
+ * the jobs that build parts of it have not all ended (`parts`), its tenant has as many running as it may (`tenant`), or its registry does not answer (`registry`).
  *
  * A job that no single pool builds has a `plan`, from which a job for each pool is made when it would go to the queue. The plan is a list (see
  * `strings_of`) with one list for each part: id, pool, spec, build key, expected, pushes_to, shared values, indexes …
@@ -164,6 +165,7 @@ local function release(job)
   released[#released + 1] = { job.id, get(job, 'priority'), pool_of(job) }
 end
 
+${registryCircuits}
 -- Lets the next job of a batch into the queue, if there is one and as many as may be are not there yet.
 local function release_next_of(batch)
   local f = redis.call('HMGET', batch.key, 'committed', 'stopped', 'max_running', 'outstanding')
@@ -318,6 +320,7 @@ settle = function(job, from, to)
   if batch and parked then redis.call('ZREM', batch.parked, job.id) end
   local tenant = get(job, 'tenant')
   if parked == 'tenant' then redis.call('ZREM', tenant_parked(tenant), job.id) end
+  if parked == 'registry' then redis.call('ZREM', registry_parked(registry_of(job)), job.id) end
   redis.call('HSET', job.key, 'finished_at', clock(now))
   redis.call('HDEL', job.key, 'retry_at', 'parked', 'shares')
   redis.call('ZREM', undispatched, job.id)
@@ -335,7 +338,7 @@ settle = function(job, from, to)
     if f[1] == 'stop' and f[2] and not f[3] then stop_batch(batch, 'job_failed') end
   end
   change(job, from, to, 'job.' .. to)
-  if batch and (not parked or parked == 'parts' or parked == 'tenant') then redis.call('HINCRBY', batch.key, 'outstanding', -1) end
+  if batch and (not parked or parked == 'parts' or parked == 'tenant' or parked == 'registry') then redis.call('HINCRBY', batch.key, 'outstanding', -1) end
   settle_sharers(job, to)
   if to ~= 'succeeded' then cancel_parts(job) end
   part_ended(job, to)

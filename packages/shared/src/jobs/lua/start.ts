@@ -40,7 +40,7 @@ if op == 'peek' then
     if get(job, 'parked') then return { 'missing' } end
   end
   if image_busy(job) then return { 'wait' } end
-  if state == 'queued' and wait_for_tenant(job) then return { 'missing' } end
+  if state == 'queued' and (wait_for_registry(job, false) or wait_for_tenant(job)) then return { 'missing' } end
   return { 'ok', redis.call('HGETALL', job.key), redis.call('HGET', base .. 'homes', get(job, 'expected')), job_values(job) }
 end
 
@@ -60,7 +60,7 @@ if op == 'start' then
     if state == 'running' then back_to_queue(job, state, 0) end
     return { 'wait' }
   end
-  if state == 'queued' and wait_for_tenant(job) then return { 'missing' } end
+  if state == 'queued' and (wait_for_tenant(job) or wait_for_registry(job, true)) then return { 'missing' } end
   local lock = image_key(job, 'running')
   if lock then redis.call('SET', lock, id) end
   local number = redis.call('HINCRBY', job.key, 'attempt', 1)

@@ -52,6 +52,11 @@ verify = function(job)
   local batch = get(job, 'batch')
   verify_shared(tenant, pool_of(job), get(job, 'flight') or '', func, image, batch)
   expect('stream', base .. 'log:' .. job.id)
+  if image then
+    local host = registry_of(job)
+    expect('hash', circuit_key(host))
+    expect('zset', registries, registry_parked(host))
+  end
   if whole then expect('hash', base .. 'job:' .. whole) end
   local sharers = base .. 'sharers:' .. job.id
   expect('set', sharers)
