@@ -77,7 +77,7 @@ export const functionSelectorSchema = z
       ),
   })
   .refine((selector) => Object.keys(selector).length > 0, 'must name at least one thing to select by')
-  .meta({ id: 'FunctionSelector' });
+  .meta({ id: 'FunctionSelector', minProperties: 1 });
 export type FunctionSelector = z.output<typeof functionSelectorSchema>;
 
 /** The body of `POST /v1/rebuilds`. */

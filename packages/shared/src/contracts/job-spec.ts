@@ -82,6 +82,7 @@ export type GitSource = z.output<typeof gitSchema>;
 const inlineFiles = z
   .record(z.string().min(1).max(4096), z.string())
   .refine((files) => Object.keys(files).length > 0, 'must hold at least one file')
+  .meta({ minProperties: 1 })
   .describe('The files themselves, path to text');
 
 /** What a job is built from, as it is submitted. */
@@ -96,10 +97,9 @@ export const templateNameSchema = z
   .regex(/^[a-z0-9](?:[a-z0-9._-]{0,62})$/, 'must be 1 to 63 lower-case letters, digits, . _ -');
 
 const atMost = <T extends z.ZodType>(schema: T, count: number) =>
-  schema.refine(
-    (value) => Object.keys(value as object).length <= count,
-    `must hold at most ${count} entries`,
-  );
+  schema
+    .refine((value) => Object.keys(value as object).length <= count, `must hold at most ${count} entries`)
+    .meta({ maxProperties: count });
 
 export const labelsSchema = atMost(z.record(labelName, labelValue), 32);
 
@@ -132,6 +132,7 @@ const common = {
     .array(platformSchema)
     .max(16)
     .refine((list) => new Set(list).size === list.length, 'must not name a platform twice')
+    .meta({ uniqueItems: true })
     .default([])
     .describe("Empty means the builder's own"),
   pool: poolNameSchema.optional(),

@@ -116,7 +116,7 @@ export const endpointPatchSchema = z
   .strictObject(settings)
   .partial()
   .refine((patch) => Object.keys(patch).length > 0, 'must change something')
-  .meta({ id: 'WebhookPatch' });
+  .meta({ id: 'WebhookPatch', minProperties: 1 });
 export type EndpointPatch = z.output<typeof endpointPatchSchema>;
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
