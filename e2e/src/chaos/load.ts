@@ -9,6 +9,8 @@ export interface Wish {
   readonly name: string;
   readonly expected?: TerminalState;
   readonly spec?: object;
+  /** Of its image. Default `registry.test`. */
+  readonly registry?: 'registry.test' | 'other.test' | 'strict.test' | undefined;
 }
 
 interface LoadOptions {
@@ -32,7 +34,8 @@ export interface Refusal {
 
 const retryMs = 100;
 
-export const imageOf = (name: string) => `registry.test/chaos/${name}:1`;
+export const imageOf = (name: string, registry: Wish['registry'] = 'registry.test') =>
+  `${registry}/chaos/${name}:1`;
 
 /** Submits jobs until each was accepted, spread over the APIs, and writes them down in the ledger. */
 export async function submitLoad(options: LoadOptions): Promise<void> {
@@ -52,13 +55,13 @@ export async function submitLoad(options: LoadOptions): Promise<void> {
 /** Submits one job until it is accepted. Each try is for an image of its own: the last may have been taken unseen. */
 export async function submitOne(
   { arena, onRefused }: Pick<LoadOptions, 'arena' | 'onRefused'>,
-  { name, expected, spec }: Wish,
+  { name, expected, spec, registry }: Wish,
   first = 0,
 ): Promise<Job> {
   const { fleet, ledger, receiver } = arena;
   for (let tried = 0; ; tried++) {
     const api = (first + tried) % fleet.apis.length;
-    const image = imageOf(tried === 0 ? name : `${name}-again-${tried}`);
+    const image = imageOf(tried === 0 ? name : `${name}-again-${tried}`, registry);
     let answer: ApiAnswer | undefined;
     let error: Error | undefined;
     try {

@@ -11,7 +11,24 @@ import { r9 } from './r9.js';
 import { r10 } from './r10.js';
 import { r11 } from './r11.js';
 import { r12 } from './r12.js';
+import { r14 } from './r14.js';
 import { r15 } from './r15.js';
 import { r17 } from './r17.js';
 
-export const scenarios: readonly Scenario[] = [r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r15, r17];
+export const scenarios: readonly Scenario[] = [
+  r1,
+  r2,
+  r3,
+  r4,
+  r5,
+  r6,
+  r7,
+  r8,
+  r9,
+  r10,
+  r11,
+  r12,
+  r14,
+  r15,
+  r17,
+];

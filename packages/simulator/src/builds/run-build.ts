@@ -74,6 +74,9 @@ export async function runBuild(options: RunBuildOptions): Promise<void> {
       stats.ended(image, 'failed');
       response.end();
       return;
+    case 'says':
+      stats.ended(image, 'failed');
+      return answer.end({ ...failed('failed'), error: fault.error.replaceAll('{image}', image) });
     case 'failed':
     case 'failure':
       stats.ended(image, 'failed');

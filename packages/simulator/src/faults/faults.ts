@@ -7,7 +7,7 @@ import { uniform } from '../random/random.js';
  * `busy` answers 429 though it has room; `hang` takes the build and says nothing more; `slow` takes `factor` times as long;
  * `reset` breaks the connection in the middle; `truncated` ends its stream without a terminal line; `garbage` answers
  * something else than JSON; `failed`, `failure`, `error_500` say that the build failed, in the three ways builders do;
- * `exit` ends the process in the middle; `refuse` breaks the connection and takes none for `ms`. The others end a stream with a
+ * `says` fails with the message `error`, in which `{image}` stands for the image; `exit` ends the process in the middle; `refuse` breaks the connection and takes none for `ms`. The others end a stream with a
  * line that is out of bounds or lies (builds/lies.ts).
  */
 const faultNames = [
@@ -20,6 +20,7 @@ const faultNames = [
   'failed',
   'failure',
   'error_500',
+  'says',
   'exit',
   'refuse',
   ...lieNames,
@@ -40,6 +41,7 @@ const faultRuleSchema = z.strictObject({
   image: patternSchema.optional().describe('Only for images that fit; all when left out'),
   times: z.int().min(1).optional().describe('At most so often for one image'),
   factor: z.number().positive().default(3).describe('Of `slow`'),
+  error: z.string().default('the build failed').describe('Of `says`'),
   ms: z.int().positive().default(3_000).describe('Of `refuse`'),
 });
 export type FaultRule = z.infer<typeof faultRuleSchema>;
