@@ -34,9 +34,6 @@ interface Ending {
   readonly facts?: Readonly<Record<string, number>>;
 }
 
-/** Locks that let a lost worker be noticed soon. Only for quick runs: the real ones are what is promised. */
-const quickLocks = { LOCK_DURATION_MS: '3000', STALLED_INTERVAL_MS: '1000' };
-
 /** Starts a fleet, has `body` break it, starts all that is dead, waits for the last job and compares the counts. */
 export async function inArena(
   chaos: Chaos,
@@ -46,9 +43,7 @@ export async function inArena(
   const receiver = await startReceiver();
   let fleet: Fleet | undefined;
   try {
-    const worker = { ...(chaos.quick && quickLocks), ...options.env?.worker };
-    const env = { ...options.env, worker };
-    fleet = await startFleet({ seed: chaos.seed, ...options, env });
+    fleet = await startFleet({ seed: chaos.seed, ...options });
     const { note } = chaos;
     const ledger = new Ledger({ fleet, receiver, note });
     const random = seededRandom(String(chaos.seed));

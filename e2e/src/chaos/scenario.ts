@@ -8,7 +8,7 @@ export interface Chaos {
   readonly jobs: number;
   /** How often the fault is injected, in scenarios that count so. */
   readonly runs: number;
-  /** Shorter locks and outages, for a machine that has other things to do. */
+  /** Shorter outages, for a machine that has other things to do. Settings stay as they ship. */
   readonly quick: boolean;
   /** Names of the attacks to run, in scenarios that have some. All when left out. */
   readonly attacks?: readonly string[];

@@ -335,6 +335,14 @@ describe('status', () => {
   });
 });
 
+test('status says when a cancel was requested, and that the build ended first', async () => {
+  const canceled = { ...succeeded, cancel_requested: true, cancel_requested_at: '2026-07-01T10:00:02.000Z' };
+  const { env } = await serve({ 'GET /v1/jobs/job_1': json(200, canceled) });
+  const { out } = await slipway(['status', 'job_1'], env);
+  expect(out).toMatch(/cancel requested +2026-07-01T10:00:02.000Z/);
+  expect(out).toContain('succeeded');
+});
+
 test('logs prints the lines, as they are where nobody looks', async () => {
   const { env } = await serve({
     'GET /v1/jobs/job_1/logs?follow=0': log('a', '\u001b[2Jb'),

@@ -57,7 +57,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a job
-         * @description A queued job ends at once. A running one is stopped at its builder, and ends then.
+         * @description A queued job ends at once. A running job is stopped at its builder. It can still succeed or fail if its build ends first, and its image is pushed then. Wait for its end and read `state`; `cancel_requested_at` says when the cancel was requested.
          */
         post: operations["cancelJob"];
         delete?: never;
@@ -1405,7 +1405,13 @@ export interface components {
              * @description When a queued job that waits to be tried again may start
              */
             retry_at?: string;
+            /** @description Whether a cancel was requested. The job may succeed or fail all the same: `state` says how it ended */
             cancel_requested: boolean;
+            /**
+             * Format: date-time
+             * @description When a cancel was requested first
+             */
+            cancel_requested_at?: string;
             attempts: components["schemas"]["Attempt"][];
             /** @description Of its OpenTelemetry trace (W3C Trace Context); absent where tracing was off */
             trace_id?: string;
@@ -3366,7 +3372,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description It runs, and its worker has been told */
+            /** @description The job runs. The request is recorded and its worker stops the build */
             202: {
                 headers: {
                     [name: string]: unknown;

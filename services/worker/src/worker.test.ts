@@ -272,6 +272,25 @@ describe('several workers together', () => {
     expect(deaths).toHaveLength(2);
   });
 
+  it('do not blame a job for builders that die while they drain', async () => {
+    const builders = await Promise.all([1, 2, 3].map(replica));
+    let evictions = 0;
+    for (const builder of builders) {
+      builder.next(({ res }) => {
+        if (evictions === 2) res.writeHead(200).end(JSON.stringify(success));
+        else {
+          evictions++;
+          void installation.redis
+            .hset(installation.keys.replica(builder.url), 'draining', 1)
+            .then(() => builder.stop());
+        }
+      });
+    }
+    await installation.startWorker(builders.map(({ url }) => url));
+    const job = await installation.ended(await installation.submit());
+    expect(job.attempts.map(({ outcome }) => outcome)).toEqual(['builder_lost', 'builder_lost', 'succeeded']);
+  });
+
   it('keep the concurrency of the queue at what the fleet can build, and clear it when they go', async () => {
     const builder = await replica();
     const worker = await installation.startWorker([`${builder.url}#max=3`]);

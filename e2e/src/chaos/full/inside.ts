@@ -20,7 +20,7 @@ const outcome = await inArena(
     durations: { meanMs: 300, sigma: 0.5 },
     env: {
       api: { ...blobs, GIT_WORK_DIR: join(disk, 'git'), GIT_ALLOWED_SCHEMES: 'file' },
-      worker: { ...blobs, MAX_ATTEMPTS: '100', QUARANTINE_AFTER: '1000' },
+      worker: blobs,
     },
   },
   async (arena) => {

@@ -3,9 +3,6 @@ import { type Arena, inArena } from '../arena.js';
 import { submitLoad, wishes } from '../load.js';
 import type { Scenario } from '../scenario.js';
 
-/** Random deaths are nobody's fault here, however many meet the same job. */
-const patientWorkers = { QUARANTINE_AFTER: '1000', MAX_ATTEMPTS: '100' };
-
 export const r1: Scenario = {
   name: 'R1',
   about: 'kill -9 of a worker or an API every 2 to 5 s, under load',
@@ -19,7 +16,6 @@ export const r1: Scenario = {
         durations: { meanMs: 200, sigma: 0.6 },
         apis: 2,
         workers: 2,
-        env: { worker: patientWorkers },
       },
       async (arena) => {
         const load = submitLoad({

@@ -5,6 +5,7 @@ import { submitLoad, submitOne, wishes } from '../load.js';
 import type { Scenario } from '../scenario.js';
 import { holderOf, runningJob } from '../waiting.js';
 
+/** The default of QUARANTINE_AFTER. */
 const allowedDeaths = 2;
 
 export const r10: Scenario = {
@@ -28,8 +29,6 @@ export const r10: Scenario = {
           { slots: 3, faults: [...faults] },
         ],
         durations: { meanMs: 300, sigma: 0.6 },
-        // The bystanders must get by with what every job gets.
-        env: { worker: { QUARANTINE_AFTER: String(allowedDeaths) } },
       },
       async (arena) => {
         const stop = new AbortController();

@@ -34,7 +34,7 @@ export const r3: Scenario = {
 
 async function freeze(arena: Arena, run: number) {
   const { chaos, ledger, note, random, fleet } = arena;
-  const frozenMs = chaos.quick ? 8_000 : 45_000;
+  const frozenMs = 45_000;
   const submitted = await Promise.all(
     Array.from({ length: chaos.jobs }, (_, at) =>
       submitOne({ arena }, { name: `frozen-${run}-${at}`, expected: 'succeeded' }),

@@ -33,7 +33,6 @@ export const r4: Scenario = {
         replicas: [{ slots }, { slots }, { slots }],
         durations: { meanMs: 300, sigma: 0.6 },
         apis: 2,
-        env: { worker: { QUARANTINE_AFTER: '1000', MAX_ATTEMPTS: '100' } },
       },
       async (arena) => {
         const faults = { late: 0, wrong_answers: 0, never_503: 0 };

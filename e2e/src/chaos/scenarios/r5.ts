@@ -15,7 +15,6 @@ export const r5: Scenario = {
       {
         replicas: [{ slots: 4 }, { slots: 4 }, { slots: 4 }],
         durations: { meanMs: 200, sigma: 0.6 },
-        env: { worker: { QUARANTINE_AFTER: '1000', MAX_ATTEMPTS: '100' } },
       },
       async (arena) => {
         const { fleet, ledger, note, random } = arena;

@@ -31,8 +31,7 @@ const everywhere: FaultRules = [
   { fault: 'hang', image: '/hang-' },
 ];
 /**
- * Faults of a replica meet a build once on each that has them, so that its four attempts are enough. One that was on the replica
- * that dies, and then where connections are refused, has lost two: R10 has those that deserve quarantine for it.
+ * Faults of a replica meet a build once on each that has them, so that its four attempts are enough.
  */
 const broken: FaultRules = [
   { fault: 'reset', image: '/reset-', times: 1 },
@@ -58,7 +57,6 @@ export const r6: Scenario = {
           { slots: 4, faults: everywhere },
         ],
         durations: { meanMs: 150, sigma: 0.6 },
-        env: { worker: { QUARANTINE_AFTER: '1000' } },
       },
       async (arena) => {
         const { fleet, ledger, note, random } = arena;

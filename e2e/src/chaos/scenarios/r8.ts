@@ -31,7 +31,7 @@ export const r8: Scenario = {
       {
         replicas: [{ slots: 8 }, { slots: 8 }, { slots: 8 }],
         durations: { meanMs: 50, sigma: 0.6 },
-        env: { worker: { QUARANTINE_AFTER: '1000', MAX_ATTEMPTS: '100', ...retryEnv } },
+        env: { worker: retryEnv },
       },
       async (arena) => {
         const { fleet, ledger, note, random } = arena;

@@ -30,7 +30,7 @@ export function outcomeLine(job: Job): string {
   const time = took === undefined ? '' : ` in ${duration(took)}${attempts}`;
   switch (job.state) {
     case 'succeeded':
-      return `succeeded${time}`;
+      return `succeeded${time}${job.cancel_requested ? ', before the cancel took effect' : ''}`;
     case 'failed':
     case 'canceled':
       return `${job.state}${time}${reason(job)}`;

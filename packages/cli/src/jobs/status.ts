@@ -82,6 +82,7 @@ function describe(job: Job, screen: Screen): string[] {
     ['callback', job.callback?.url],
     ['created', job.created_at],
     ['started', job.started_at],
+    ['cancel requested', job.cancel_requested_at],
     ['finished', job.finished_at],
     ['tries again', job.state === 'queued' ? job.retry_at : undefined],
   ];

@@ -60,6 +60,12 @@ export function JobFacts({ job, tenant }: { job: Job; tenant: string }) {
         <Fact name="Submitted">
           <Time at={job.created_at} /> <span className="soft">with {priority} priority</span>
         </Fact>
+        {job.cancel_requested_at !== undefined && (
+          <Fact name="Cancel requested">
+            <Time at={job.cancel_requested_at} />
+            {job.state === 'succeeded' && <span className="soft"> · the build ended first</span>}
+          </Fact>
+        )}
         {job.retry_at !== undefined && (
           <Fact name="Tried again">
             <Time at={job.retry_at} />

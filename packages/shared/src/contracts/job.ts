@@ -88,7 +88,12 @@ export const jobSchema = z
     started_at: time.optional().describe('When the first attempt began'),
     finished_at: time.optional(),
     retry_at: time.optional().describe('When a queued job that waits to be tried again may start'),
-    cancel_requested: z.boolean(),
+    cancel_requested: z
+      .boolean()
+      .describe(
+        'Whether a cancel was requested. The job may succeed or fail all the same: `state` says how it ended',
+      ),
+    cancel_requested_at: time.optional().describe('When a cancel was requested first'),
     attempts: z.array(attemptSchema),
     trace_id: z
       .string()

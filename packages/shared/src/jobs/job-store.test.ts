@@ -7,7 +7,7 @@ import { Cleanups } from '../lifecycle/index.js';
 import { createLogger } from '../logger/index.js';
 import { connectRedis, type Keys, type Redis, redisKeys } from '../redis/index.js';
 import { type AttemptEnd, JobStore } from './job-store.js';
-import { toJob } from './record.js';
+import { type JobRecord, toJob } from './record.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();
@@ -163,11 +163,124 @@ describe('a job record', () => {
     expect(await store.get(id)).toMatchObject({ state: 'failed', error: { code: 'quarantined' } });
   });
 
+  it('is not quarantined for workers that died with many builds in hand', async () => {
+    const { store } = newStore();
+    const ids = Array.from({ length: 4 }, () => newId('job'));
+    for (const id of ids) await store.create(id, spec({ image: `r.example/${id}:1` }), { tenant });
+    for (const worker of ['w1', 'w2', 'w3', 'w4'])
+      for (const id of ids)
+        expect(await store.start(id, begin(randomUUID(), worker))).toMatchObject({ outcome: 'started' });
+  });
+
+  it('is quarantined after two deaths when it was the only suspect at the second, and others are not', async () => {
+    const { store } = newStore();
+    const [killer, ...others] = Array.from({ length: 4 }, () => newId('job')) as [string, ...string[]];
+    for (const id of [killer, ...others])
+      await store.create(id, spec({ image: `r.example/${id}:1` }), { tenant });
+    for (const id of [killer, ...others]) await store.start(id, begin(randomUUID(), 'w1'));
+    await store.start(killer, begin(randomUUID(), 'w2'));
+    const fresh = newId('job');
+    await store.create(fresh, spec({ image: 'r.example/fresh:1' }), { tenant });
+    await store.start(fresh, begin(randomUUID(), 'w2'));
+    expect(await store.start(killer, begin(randomUUID(), 'w3'))).toEqual({ outcome: 'terminal' });
+    expect(await store.get(killer)).toMatchObject({ state: 'failed', error: { code: 'quarantined' } });
+    for (const id of [fresh, ...others])
+      expect(await store.start(id, begin(randomUUID(), 'w3'))).toMatchObject({ outcome: 'started' });
+  });
+
+  it('is not quarantined while workers die that it never ran on', async () => {
+    const { store } = newStore();
+    const start = (id: string, worker: string) => store.start(id, begin(randomUUID(), worker));
+    const [innocent, ...strangers] = Array.from({ length: 3 }, () => newId('job')) as [string, ...string[]];
+    for (const id of [innocent, ...strangers])
+      await store.create(id, spec({ image: `r.example/${id}:1` }), { tenant });
+    await start(innocent, 'w1');
+    for (const id of strangers) await start(id, `with-${id}`);
+    expect(await start(innocent, 'w2')).toMatchObject({ outcome: 'started' });
+    for (const id of strangers) await start(id, 'w4');
+    expect(await start(innocent, 'w5')).toMatchObject({ outcome: 'started' });
+    expect(await start(innocent, 'w6')).toMatchObject({ outcome: 'started' });
+    // Each death of a stranger excuses one of its own: it has met more than those.
+    expect(await start(innocent, 'w7')).toEqual({ outcome: 'terminal' });
+    expect(await store.get(innocent)).toMatchObject({ error: { code: 'quarantined' } });
+  });
+
+  it('is quarantined after three times the limit, whatever else dies', async () => {
+    const { store } = newStore();
+    const start = (id: string, worker: string) => store.start(id, begin(randomUUID(), worker));
+    const killer = newId('job');
+    await store.create(killer, spec({ image: 'r.example/killer:1' }), { tenant });
+    await start(killer, 'w0');
+    for (let death = 1; death <= 6; death++) {
+      const stranger = newId('job');
+      await store.create(stranger, spec({ image: `r.example/${stranger}:1` }), { tenant });
+      await start(stranger, `other-${death}`);
+      await start(stranger, 'refuge');
+      const outcome = death < 6 ? 'started' : 'terminal';
+      expect(await start(killer, `w${death}`)).toMatchObject({ outcome });
+    }
+  });
+
+  it.each(['drained', 'draining', 'gone'])(
+    'does not count the death of a builder that was known to be %s',
+    async (how) => {
+      const { store, keys } = newStore();
+      const id = newId('job');
+      await store.create(id, spec(), { tenant });
+      const died = { code: 'builder_lost', detail: 'reset', spent: true, delayMs: 0, died: true } as const;
+      await redis.zadd(keys.replicas, how === 'gone' ? Date.now() - 60_000 : Date.now(), 'http://b0');
+      const known = { readiness: 'draining', readiness_until: Date.now() + 60_000 };
+      if (how === 'drained') await redis.hset(keys.replica('http://b0'), 'draining', 1);
+      if (how === 'draining') await redis.hset(keys.replica('http://b0'), known);
+      for (let death = 1; death <= 3; death++) {
+        const token = randomUUID();
+        await store.start(id, begin(token, 'w1'));
+        expect(await store.requeue(id, token, died)).toBe(true);
+        expect(await store.get(id)).toMatchObject({ state: 'queued', lost: 0 });
+      }
+    },
+  );
+
+  it('is not quarantined for a builder that died with several builds at once, as often as that is', async () => {
+    const { store } = newStore();
+    const ids = Array.from({ length: 3 }, () => newId('job'));
+    const died = { code: 'builder_lost', detail: 'reset', spent: true, delayMs: 0, died: true } as const;
+    for (const id of ids) await store.create(id, spec({ image: `r.example/${id}:1` }), { tenant });
+    for (let death = 1; death <= 3; death++) {
+      for (const id of ids) await store.start(id, { ...begin(id, 'w1'), replica: `http://b${death}` });
+      for (const id of ids) expect(await store.requeue(id, id, died)).toBe(true);
+      for (const id of ids) expect(await store.get(id)).toMatchObject({ state: 'queued', lost: 1 });
+    }
+  });
+
   it('is canceled at once while queued', async () => {
     const { store, id } = await queued();
     expect(await store.cancel(id)).toBe('canceled');
     expect(await store.get(id)).toMatchObject({ state: 'canceled', error: { code: 'canceled' } });
     expect(await store.start(id, begin('a', 'w'))).toEqual({ outcome: 'terminal' });
+  });
+
+  it('says that a cancel was requested, and when, though it succeeds all the same', async () => {
+    const { store, id, token } = await running();
+    expect(toJob((await store.get(id)) as JobRecord)).not.toHaveProperty('cancel_requested_at');
+    expect(await store.cancel(id)).toBe('requested');
+    const first = (await store.get(id))?.cancelRequestedAt;
+    expect(first).toBeGreaterThan(0);
+    await store.cancel(id);
+    expect(await store.finish(id, token, succeeded)).toBe(true);
+    const job = jobSchema.parse(toJob((await store.get(id)) as JobRecord));
+    expect(job).toMatchObject({ state: 'succeeded', cancel_requested: true });
+    expect(job.cancel_requested_at).toBe(new Date(first ?? 0).toISOString());
+  });
+
+  it.each([true, false])('ends canceled instead of going back to the queue (spent: %s)', async (spent) => {
+    const { store, id, token } = await running();
+    await store.cancel(id);
+    const again = { code: 'push_failed', detail: '502', spent, delayMs: 60_000 } as const;
+    expect(await store.requeue(id, token, again)).toBe(true);
+    const outcome = spent ? 'push_failed' : 'canceled';
+    const error = { code: 'canceled' };
+    expect(await store.get(id)).toMatchObject({ state: 'canceled', error, attempts: [{ outcome }] });
   });
 
   it('is canceled by its worker while running, or by the next one when that is lost', async () => {

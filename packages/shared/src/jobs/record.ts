@@ -37,6 +37,8 @@ export interface JobRecord {
   readonly finishedAt: number | undefined;
   readonly retryAt: number | undefined;
   readonly cancelRequested: boolean;
+  /** When a cancel was requested first. Undefined also for a request that an older version recorded. */
+  readonly cancelRequestedAt?: number | undefined;
   /** Attempts begun, those that were placed again included. */
   readonly attempt: number;
   /** Attempts that count against the limit. */
@@ -85,6 +87,7 @@ export function parseRecord(
     finishedAt: optionalTimeField(fields, 'finished_at'),
     retryAt: optionalTimeField(fields, 'retry_at'),
     cancelRequested: fields.cancel_requested !== undefined,
+    cancelRequestedAt: optionalTimeField(fields, 'cancel_requested_at'),
     attempt: numberField(fields, 'attempt'),
     spent: numberField(fields, 'spent'),
     lost: numberField(fields, 'lost'),
@@ -178,6 +181,7 @@ export function toJob(record: JobRecord): Job {
     ...(record.finishedAt !== undefined && { finished_at: iso(record.finishedAt) }),
     ...(record.retryAt !== undefined && { retry_at: iso(record.retryAt) }),
     cancel_requested: record.cancelRequested,
+    ...(record.cancelRequestedAt !== undefined && { cancel_requested_at: iso(record.cancelRequestedAt) }),
     attempts: [...record.attempts],
     ...(record.trace !== undefined && { trace_id: traceIdOf(record.trace) }),
     ...(record.result && { result: record.result }),

@@ -165,12 +165,14 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         scope: 'jobs:write',
         tag: 'Jobs',
         summary: 'Cancel a job',
-        description: 'A queued job ends at once. A running one is stopped at its builder, and ends then.',
+        description:
+          'A queued job ends at once. A running job is stopped at its builder. It can still succeed or fail if its build ends first, ' +
+          'and its image is pushed then. Wait for its end and read `state`; `cancel_requested_at` says when the cancel was requested.',
         params: path,
         answers: {
           200: { description: 'It has ended', content: { 'application/json': jobSchema } },
           202: {
-            description: 'It runs, and its worker has been told',
+            description: 'The job runs. The request is recorded and its worker stops the build',
             content: { 'application/json': jobSchema },
           },
         },

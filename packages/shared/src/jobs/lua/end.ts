@@ -12,7 +12,10 @@ export const end = `
 if state ~= 'running' or get(job, 'token') ~= ARGV[4] then return { 'stale' } end
 
 if op == 'place' then
+  expect('zset', aboard_key(places_of(job).replica), aboard_key(ARGV[5]))
+  leave(job, places_of(job).replica)
   redis.call('HSET', job.key, 'replica:' .. get(job, 'attempt'), ARGV[5])
+  board(job, ARGV[5])
   return { 'ok' }
 end
 
@@ -75,14 +78,21 @@ end
 if op == 'requeue' then
   local outcome, detail, spent, delay, died = ARGV[5], ARGV[6], ARGV[7] == '1', tonumber(ARGV[8]), ARGV[9] == '1'
   if spent then redis.call('HINCRBY', job.key, 'spent', 1) end
-  if ARGV[11] == '1' then
-    close_attempt(job, outcome, detail)
-  else
+  if ARGV[11] == '1' then close_attempt(job, outcome, detail) end
+  -- The job does not wait for another attempt that would never begin.
+  if get(job, 'cancel_requested') then
+    if ARGV[11] ~= '1' then close_attempt(job, 'canceled', 'The job was canceled.') end
+    settle_with(job, state, 'canceled', 'canceled', 'The job was canceled.')
+    note_registry(job, ARGV[12])
+    return { 'ok' }
+  end
+  local ended = died and count_loss(job, state, 'replica', tonumber(ARGV[10]))
+  if ended then return ended end
+  leave_running(job)
+  if ARGV[11] ~= '1' then
     local number = get(job, 'attempt')
     redis.call('HDEL', job.key, 'start:' .. number, 'replica:' .. number)
   end
-  local ended = died and count_loss(job, state, tonumber(ARGV[10]))
-  if ended then return ended end
   back_to_queue(job, state, delay)
   note_registry(job, ARGV[12])
   return { 'ok' }

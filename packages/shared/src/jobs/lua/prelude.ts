@@ -1,4 +1,5 @@
 import { storedLua } from '../../stored/index.js';
+import { blameLua } from './blame.js';
 import { registryCircuits } from './registries.js';
 
 /**
@@ -166,6 +167,7 @@ local function release(job)
 end
 
 ${registryCircuits}
+${blameLua}
 -- Lets the next job of a batch into the queue, if there is one and as many as may be are not there yet.
 local function release_next_of(batch)
   local f = redis.call('HMGET', batch.key, 'committed', 'stopped', 'max_running', 'outstanding')
@@ -211,6 +213,9 @@ local function release_next_of_tenant(tenant)
 end
 
 local function leave_running(job)
+  local places = places_of(job)
+  leave(job, places.worker)
+  leave(job, places.replica)
   local key = image_key(job, 'running')
   if key and redis.call('GET', key) == job.id then redis.call('DEL', key) end
   redis.call('HDEL', job.key, 'token')
@@ -279,6 +284,12 @@ local function settle_sharers(job, to)
   release_next_of(batch)
 end
 
+-- The time of the first request stays.
+local function request_cancel(job)
+  redis.call('HSET', job.key, 'cancel_requested', 1)
+  redis.call('HSETNX', job.key, 'cancel_requested_at', clock(now))
+end
+
 -- The parts of a job that has ended: what has not ended is of no use any more.
 local function cancel_parts(job)
   if not get(job, 'parts_left') then return end
@@ -289,7 +300,7 @@ local function cancel_parts(job)
     if state == 'queued' then
       cancel_queued(other, 'canceled', 'The job that it is a part of has ended.')
     elseif state == 'running' then
-      redis.call('HSET', other.key, 'cancel_requested', 1)
+      request_cancel(other)
       redis.call('PUBLISH', base .. 'cancellations', part)
     end
   end
@@ -384,12 +395,6 @@ local function back_to_queue(job, from, delay)
   if delay > 0 then redis.call('HSET', job.key, 'retry_at', clock(now + delay)) end
   change(job, from, 'queued', 'job.requeued')
   release_next_of_tenant(get(job, 'tenant'))
-end
-
--- The worker or builder died over this job; after the last time that is allowed the job ends.
-local function count_loss(job, from, max_lost)
-  if redis.call('HINCRBY', job.key, 'lost', 1) < max_lost then return nil end
-  return settle_with(job, from, 'failed', 'quarantined', 'Its worker or builder died ' .. max_lost .. ' times while it ran.')
 end
 
 local job = job_of(id)

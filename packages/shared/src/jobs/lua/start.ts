@@ -50,8 +50,11 @@ if op == 'start' then
   if state == 'running' then
     close_attempt(job, 'worker_lost', 'The worker was lost during the build.')
     redis.call('HINCRBY', job.key, 'spent', 1)
-    local ended = count_loss(job, state, max_lost)
+    local ended = count_loss(job, state, 'worker', max_lost)
     if ended then return ended end
+    local places = places_of(job)
+    leave(job, places.worker)
+    leave(job, places.replica)
   end
   if get(job, 'cancel_requested') then return settle_with(job, state, 'canceled', 'canceled', 'The job was canceled.') end
   local stopped = state == 'queued' and settle_stopped(job)
@@ -65,8 +68,10 @@ if op == 'start' then
   if lock then redis.call('SET', lock, id) end
   local number = redis.call('HINCRBY', job.key, 'attempt', 1)
   local wait = math.max(0, now - tonumber(get(job, 'queued_at')))
-  redis.call('HSET', job.key, 'token', token, 'attempt_at', clock(now), 'replica:' .. number, replica,
+  redis.call('HSET', job.key, 'token', token, 'worker', worker, 'attempt_at', clock(now), 'replica:' .. number, replica,
     'start:' .. number, cjson.encode({ at = now, worker = worker, wait = wait }))
+  board(job, worker)
+  board(job, replica)
   redis.call('HSETNX', job.key, 'started_at', clock(now))
   redis.call('HDEL', job.key, 'retry_at')
   local batch = batch_of(job)
@@ -81,7 +86,7 @@ if op == 'start' then
 end
 
 if op == 'cancel' then
-  redis.call('HSET', job.key, 'cancel_requested', 1)
+  request_cancel(job)
   if state == 'running' then return { 'requested' } end
   if not settle_stopped(job) then cancel_queued(job, 'canceled', 'The job was canceled.') end
   return { 'ok' }

@@ -57,6 +57,10 @@ verify = function(job)
     expect('hash', circuit_key(host))
     expect('zset', registries, registry_parked(host))
   end
+  local places = places_of(job)
+  expect('zset', base .. 'deaths:worker', base .. 'deaths:replica', aboard_key(places.worker), aboard_key(places.replica))
+  if op == 'start' then expect('zset', aboard_key(ARGV[5]), aboard_key(ARGV[6])) end
+  expect('hash', base .. 'death:' .. places.worker, base .. 'death:' .. places.replica)
   if whole then expect('hash', base .. 'job:' .. whole) end
   local sharers = base .. 'sharers:' .. job.id
   expect('set', sharers)
