@@ -42,6 +42,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   secret_unreadable: {"title":"It was sealed with a payload secret that is known no more","remedy":"Submit it anew, with another Idempotency-Key where one was sent; or have the operator set PAYLOAD_SECRET_PREVIOUS to that secret."},
   isolation_key_unreadable: {"title":"The key that keeps the layers of tenants apart cannot be opened","remedy":"Set PAYLOAD_SECRET_PREVIOUS of the workers to the payload secret that they had before. If it is lost, delete the Redis key that `detail` names: the workers make another, and every RUN step is built again once."},
   callback_secret_missing: {"title":"The callback has no secret","remedy":"Give it a `secret` (`whsec_` and 24 to 64 bytes in base64) by which its receiver can check who sent it."},
+  template_limit: {"title":"The tenant has as many templates as it may","remedy":"Delete one that is no longer needed: DELETE /v1/templates/{name}."},
   webhook_limit: {"title":"As many webhook endpoints are there as are allowed","remedy":"Delete one that is no longer needed."},
   webhook_disabled: {"title":"The webhook endpoint is switched off","remedy":"Enable it first: PATCH /v1/webhooks/{id} with `{\"enabled\": true}`."},
   webhook_deleted: {"title":"The webhook endpoint of the delivery was deleted","remedy":"Create an endpoint, and fetch the record that the message tells of."},

@@ -192,6 +192,11 @@ const errorTable = {
     'The callback has no secret',
     'Give it a `secret` (`whsec_` and 24 to 64 bytes in base64) by which its receiver can check who sent it.',
   ),
+  template_limit: user(
+    409,
+    'The tenant has as many templates as it may',
+    'Delete one that is no longer needed: DELETE /v1/templates/{name}.',
+  ),
   webhook_limit: user(
     409,
     'As many webhook endpoints are there as are allowed',

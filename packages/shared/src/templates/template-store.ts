@@ -1,4 +1,5 @@
 import type { Template } from '../contracts/index.js';
+import { SlipwayError } from '../errors/index.js';
 import {
   type Fields,
   listField,
@@ -38,12 +39,16 @@ interface PutReply {
   readonly changed: boolean;
 }
 
+/** Names of one tenant. */
+const maxTemplates = 1_000;
+
 /**
- * KEYS: 1 the template, 2 the tenant's templates. ARGV: 1 name, 2 digest, 3 handler folder, 4 build options as JSON, 5 ms.
- * Returns {what it had been or false, …}. The version grows with the digest only, so that sending a template again changes nothing.
+ * KEYS: 1 the template, 2 the tenant's templates. ARGV: 1 name, 2 digest, 3 handler folder, 4 build options as JSON, 5 ms, 6 names that a tenant may have.
+ * Returns {the digest before or false, …}, or false when the name is new and the tenant has that many. The version grows with the digest only, so that sending a template again changes nothing.
  */
 const putScript = defineScript(`
 local before = redis.call('HGET', KEYS[1], 'digest')
+if not before and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[6]) then return false end
 if before ~= ARGV[2] then
   redis.call('HINCRBY', KEYS[1], 'version', 1)
   redis.call('HSET', KEYS[1], 'schema', ${schemaVersions.template}, 'digest', ARGV[2], 'handler_folder', ARGV[3], 'build_options', ARGV[4], 'updated_at', ARGV[5])
@@ -66,13 +71,20 @@ export class TemplateStore {
     this.#faults = faults;
   }
 
+  /** Stores the newest version. Throws `template_limit` when the name is new and the tenant has as many as it may. */
   async put({ tenant, name, digest, settings }: PutTemplate): Promise<PutReply> {
     const { handler_folder, build_options } = settings;
     const reply = await putScript.run(
       this.#redis,
       [this.#keys.template(tenant, name), this.#keys.templates(tenant)],
-      [name, digest, handler_folder, JSON.stringify(build_options), this.#now()],
+      [name, digest, handler_folder, JSON.stringify(build_options), this.#now(), maxTemplates],
     );
+    if (reply === null) {
+      throw new SlipwayError(
+        'template_limit',
+        `Tenant ${tenant} has ${maxTemplates} templates; ${name} would be one more.`,
+      );
+    }
     const [before, [version, updatedAt]] = reply as [string | null, [string, string]];
     return {
       template: {

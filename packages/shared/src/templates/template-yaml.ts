@@ -13,6 +13,9 @@ export const maxYamlBytes = 16 * 1024;
 /** What an alias stands for is counted as often as it is used, so few are enough for anyone. */
 const maxAliases = 20;
 
+/** Bytes of build options as JSON: more than a template.yml without aliases can hold. */
+const maxOptionBytes = 2 * maxYamlBytes;
+
 /** A payload has room for 155 bytes of folders, `context/` among them. */
 const maxFolderBytes = 147;
 
@@ -59,7 +62,13 @@ function cleanFolder(given: string | null | undefined): string | undefined {
 /** Parses the template.yml of an OpenFaaS template. Throws `template_invalid`, which says what is wrong where. */
 export function parseTemplateYaml(bytes: Uint8Array): TemplateSettings {
   const result = yamlSchema.safeParse(parseYaml(bytes) ?? {});
-  if (result.success) return result.data;
+  if (result.success) {
+    const optionBytes = Buffer.byteLength(JSON.stringify(result.data.build_options));
+    if (optionBytes <= maxOptionBytes) return result.data;
+    throw invalid(
+      `template.yml: build_options take ${optionBytes} bytes as JSON, more than ${maxOptionBytes}`,
+    );
+  }
   const [issue] = result.error.issues;
   const path = issue?.path.join('.') ?? '';
   throw invalid(`template.yml: ${path === '' ? 'it' : path} ${issue?.message ?? 'is wrong'}`);

@@ -79,6 +79,11 @@ build_options:
       `a: &a [x]\n${[...'bcdefghijk'].map((n, i) => `${n}: &${n} [${`*${'abcdefghijk'[i]},`.repeat(9)}]`).join('\n')}`,
       'cannot be read',
     ],
+    [
+      'options that aliases make large',
+      `x: &a [${'p,'.repeat(1_000)}]\nbuild_options:\n${'  - {name: a, packages: *a}\n'.repeat(19)}`,
+      'build_options',
+    ],
     ['too much of it', `# ${'x'.repeat(64 * 1024)}`, 'larger than'],
   ])('is refused with %s', async (_what, yaml, says) => {
     await expect(read(yaml)).rejects.toMatchObject({
@@ -116,6 +121,22 @@ describe('the templates of a tenant', () => {
     const store = newStore();
     await Promise.all([...'0123456789abcdef'].map((digit) => put(store, 'node', digit)));
     expect((await store.get('one', 'node'))?.version).toBe(16);
+  });
+
+  it('have 1,000 names at most, also when many come at once', async () => {
+    const store = newStore();
+    const names = Array.from({ length: 1_005 }, (_, number) => `name-${number}`);
+    const puts = await Promise.allSettled(names.map((name) => put(store, name, 'a')));
+    const refused = puts.filter((each) => each.status === 'rejected').map(({ reason }) => reason);
+    expect(refused.map(({ code }) => code)).toEqual(Array.from({ length: 5 }, () => 'template_limit'));
+    expect(refused[0].message).toContain('1000');
+    expect(await store.get('one', 'name-1004')).toBeUndefined();
+    // A name that is there takes new files.
+    expect((await put(store, 'name-0', 'b')).template.version).toBe(2);
+    expect((await put(store, 'name-1004', 'a', 'two')).created).toBe(true);
+    await store.remove('one', 'name-0');
+    expect((await put(store, 'name-1004', 'a')).created).toBe(true);
+    await expect(put(store, 'name-0', 'a')).rejects.toMatchObject({ code: 'template_limit' });
   });
 
   it('are listed by name, and are nobody else’s', async () => {

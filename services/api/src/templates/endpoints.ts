@@ -67,6 +67,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         },
         errors: [
           'template_invalid',
+          'template_limit',
           ...archiveErrors,
           // Of the rebuild.
           'batch_invalid',

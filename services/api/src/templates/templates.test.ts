@@ -1,3 +1,4 @@
+import { redisKeys } from '@slipway/shared/redis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
 
@@ -58,6 +59,21 @@ describe('a template', () => {
     expect((await remove()).status).toBe(204);
     expect((await remove()).body.code).toBe('not_found');
     expect((await get(`/v1/jobs/${job.id}`)).body.template).toEqual(job.template);
+  });
+
+  it('is refused when the tenant has 1,000, unless its name is one of them', async () => {
+    await put();
+    const { tenant } = (await get('/v1/me')).body;
+    const { templates } = redisKeys(fleet.api.prefix);
+    await fleet.redis.zadd(
+      templates(tenant),
+      ...Array.from({ length: 999 }, (_, at) => [0, `t${at}`]).flat(),
+    );
+    const refused = await put('one-more');
+    expect([refused.status, refused.body.code]).toEqual([409, 'template_limit']);
+    expect((await get('/v1/templates/one-more')).status).toBe(404);
+    expect((await put('node20', newer)).status).toBe(200);
+    expect((await put('one-more', files, fleet.other)).status).toBe(201);
   });
 
   it('is nobody else’s', async () => {
