@@ -5,7 +5,7 @@ import { defineConfig } from 'vite';
 const api = process.env.SLIPWAY_URL ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react({ jsxImportSource: '#jsx' })],
   resolve: { conditions: ['slipway-source', 'module', 'browser', 'development|production'] },
   build: {
     outDir: 'dist/site',

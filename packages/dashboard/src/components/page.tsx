@@ -1,3 +1,4 @@
+import { visible } from '@slipway/client';
 import { type ReactNode, useEffect } from 'react';
 import styles from './page.module.css';
 
@@ -16,7 +17,7 @@ interface PageProps {
 /** The frame of every page: its title, what can be done on it, and its sections. */
 export function Page({ title, beside, actions, lead, children }: PageProps) {
   useEffect(() => {
-    document.title = `${title} · Slipway`;
+    document.title = visible(`${title} · Slipway`);
   }, [title]);
   return (
     <div className={styles.page}>
