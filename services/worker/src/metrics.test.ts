@@ -1,12 +1,18 @@
+import { RedisClock } from '@slipway/shared/clock';
+import { createLogger } from '@slipway/shared/logger';
 import { measureCertificates, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
+import { CountedFaults } from '@slipway/shared/records';
 import { expect, it } from 'vitest';
 import { createMetrics } from './metrics.js';
 
+const logger = createLogger({ name: 'test', level: 'silent' });
 const create = (maxFunctions = 0) => {
   const registry = new Registry();
   new RedisMetrics({ registry });
   measureCertificates({ registry });
+  new RedisClock({ redis: { time: async () => [0, 0] }, registry, logger });
+  new CountedFaults({ registry, logger });
   return createMetrics({ registry, inFlight: () => new Map(), leading: () => true, maxFunctions });
 };
 const lines = async (registry: Registry, name: string) =>

@@ -1,3 +1,4 @@
+import { RedisClock } from '@slipway/shared/clock';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import {
@@ -8,6 +9,7 @@ import {
   Registry,
 } from '@slipway/shared/metrics';
 import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
+import { CountedFaults } from '@slipway/shared/records';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { Redis } from 'ioredis';
@@ -132,6 +134,9 @@ it('docs/metrics.md lists the metrics of an API', () => {
   new RedisMetrics({ registry });
   measureProcess({ registry });
   measureCertificates({ registry });
+  const logger = createLogger({ name: 'test', level: 'silent' });
+  new RedisClock({ redis: { time: async () => [0, 0] }, registry, logger });
+  new CountedFaults({ registry, logger });
   new Counter({ name: 'slipway_audit_failures_total', help: 'Of the audit log', registers: [registry] });
   expect(registeredMetrics(registry)).toEqual(documentedMetrics('api'));
 });
