@@ -66,7 +66,7 @@ describe('a template', () => {
     const { tenant } = (await get('/v1/me')).body;
     const { templates } = redisKeys(fleet.api.prefix);
     await fleet.redis.zadd(
-      templates(tenant),
+      templates(tenant.name),
       ...Array.from({ length: 999 }, (_, at) => [0, `t${at}`]).flat(),
     );
     const refused = await put('one-more');
