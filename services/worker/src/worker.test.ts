@@ -99,13 +99,26 @@ describe('a worker', () => {
     expect(job.attempts).toHaveLength(3);
   });
 
-  it('spends no attempt on faults of a registry', async () => {
+  it('spends no attempt on faults of a registry, and says how much of the build was repeated', async () => {
     const builder = await replica();
-    builder.next(...[1, 2, 3].map(() => failed('failed to push r.example/x: 502', 'push_failed')));
+    const at = '2026-01-02T03:04:05Z';
+    const built = { status: 'in_progress', log: [`v: ${at} [1/2] FROM a`, `v: ${at} [2/2] RUN b 0.35s`] };
+    const cached = { status: 'in_progress', log: built.log.map((line) => line.replace('[', 'CACHED [')) };
+    const error = 'failed to solve: failed to push r.example/x:1: unexpected status: 502 Bad Gateway';
+    const refused = { status: 'failed', error };
+    builder.next(
+      stream(built, refused),
+      ...[1, 2].map(() => stream(cached, refused)),
+      stream(cached, success),
+    );
     await installation.startWorker([builder.url], { maxAttempts: 1 });
-    const job = await installation.ended(await installation.submit());
-    const faults = ['push_failed', 'push_failed', 'push_failed'];
-    expect(job.attempts.map(({ outcome }) => outcome)).toEqual([...faults, 'succeeded']);
+    const { attempts } = await installation.ended(await installation.submit());
+    expect(attempts.map(({ outcome, steps }) => [outcome, steps])).toEqual([
+      ['push_failed', { total: 2, cached: 0 }],
+      ['push_failed', { total: 2, cached: 2 }],
+      ['push_failed', { total: 2, cached: 2 }],
+      ['succeeded', { total: 2, cached: 2 }],
+    ]);
   });
 
   it('gives a registry up after REGISTRY_RETRY_MS, with the last code', async () => {

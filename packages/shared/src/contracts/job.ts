@@ -54,6 +54,15 @@ export const attemptSchema = z
       .optional()
       .describe('`succeeded`, or the code it ended with; absent while it runs'),
     detail: z.string().optional(),
+    steps: z
+      .object({
+        total: z.int().describe('Steps of the Dockerfile that the log shows'),
+        cached: z.int().describe('Those whose layers were there; the others ran'),
+      })
+      .optional()
+      .describe(
+        'What of the build was done: where only the push failed before, the next attempt repeats no cached step',
+      ),
   })
   .meta({ id: 'Attempt' });
 export type Attempt = z.infer<typeof attemptSchema>;

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import {
+  type Attempt,
   defaultPool,
   type JobError,
   type JobResult,
@@ -37,7 +38,9 @@ import {
 export type RegistrySign = 'answered' | 'fault';
 
 /** How an attempt ended for good. */
-export type AttemptEnd =
+export type AttemptEnd = { readonly steps?: Attempt['steps'] } & AttemptOutcome;
+
+type AttemptOutcome =
   | {
       readonly state: 'succeeded';
       readonly result: JobResult;
@@ -62,6 +65,7 @@ export interface Requeue {
   /** The builder died over it, which counts towards quarantine. */
   readonly died?: boolean;
   readonly registry?: RegistrySign | undefined;
+  readonly steps?: Attempt['steps'];
 }
 
 /** `wait`: not now, because another job builds the same image or another suspect runs here. */
@@ -369,13 +373,15 @@ export class JobStore {
       tailHash,
       tail,
       end.state === 'succeeded' ? 'answered' : (end.registry ?? ''),
+      end.steps?.total ?? '',
+      end.steps?.cached ?? '',
     ] as const;
     return (await this.#transition('finish', id, ...args))[0] === 'ok';
   }
 
   /** Puts the job back to wait. False when the token is stale or the job has ended. */
   async requeue(id: string, token: string, requeue: Requeue): Promise<boolean> {
-    const { code, detail, spent, listed = spent, delayMs, died = false, registry = '' } = requeue;
+    const { code, detail, spent, listed = spent, delayMs, died = false, registry = '', steps } = requeue;
     const flags = [
       spent ? 1 : 0,
       Math.round(delayMs),
@@ -383,6 +389,8 @@ export class JobStore {
       this.#quarantineAfter,
       listed ? 1 : 0,
       registry,
+      steps?.total ?? '',
+      steps?.cached ?? '',
     ] as const;
     return (await this.#transition('requeue', id, token, code, boundedDetail(detail), ...flags))[0] === 'ok';
   }

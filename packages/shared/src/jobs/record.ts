@@ -136,7 +136,13 @@ function attemptsOf(fields: Fields): Attempt[] {
     const end =
       ended === undefined
         ? undefined
-        : (JSON.parse(ended) as { at: number; outcome: string; detail?: string });
+        : (JSON.parse(ended) as {
+            at: number;
+            outcome: string;
+            detail?: string;
+            steps?: number;
+            cached?: number;
+          });
     const replica = fields[`replica:${number}`];
     attempts.push({
       number,
@@ -149,6 +155,7 @@ function attemptsOf(fields: Fields): Attempt[] {
         finished_at: iso(end.at),
         outcome: end.outcome as NonNullable<Attempt['outcome']>,
         ...(end.detail !== undefined && end.detail !== '' && { detail: end.detail }),
+        ...(end.steps !== undefined && { steps: { total: end.steps, cached: end.cached ?? 0 } }),
       }),
     });
   }

@@ -14,6 +14,7 @@ import { Interrupted } from './interruptions.js';
 import { Phases } from './phases.js';
 import { asSlipwayError, type Prepared, prepare } from './prepare.js';
 import { type AttemptResult, recorded, settle } from './settle.js';
+import { StepCounter } from './steps.js';
 
 /** How long a job that was let out of the queue waits here for a slot before it goes back. */
 const slotWaitMs = 4_000;
@@ -204,6 +205,7 @@ export class Attempts {
     const { record, token, prepared, lease, trace } = begun;
     const { redis, keys, blobs, store, tracing, logger } = this.#deps;
     const log = new LogWriter({ redis, keys, blobs, jobId: record.id, attempt: record.attempt });
+    const steps = new StepCounter();
     let failure: SlipwayError | Interrupted;
     try {
       if (prepared && !prepared.ready) throw prepared.failure;
@@ -211,7 +213,7 @@ export class Attempts {
       const looking = baseImagesOf(record, this.#deps);
       const end = prepared
         ? await build(
-            { record, token, prepared, lease: held(lease), signal, log, summary, trace },
+            { record, token, prepared, lease: held(lease), signal, log, steps, summary, trace },
             this.#deps,
           )
         : await tracing.span({ name: 'join parts' }, () => this.#join(record, signal, log));
@@ -221,7 +223,15 @@ export class Attempts {
         const result = resultOf(record, end);
         const baseImages = await looking;
         await tracing.span({ name: 'settle' }, () =>
-          recorded(store.finish(record.id, token, { state: 'succeeded', result, baseImages }), summary),
+          recorded(
+            store.finish(record.id, token, {
+              state: 'succeeded',
+              result,
+              baseImages,
+              steps: steps.counts(),
+            }),
+            summary,
+          ),
         );
         if (summary.outcome === 'succeeded')
           this.#countSuccess(record, prepared ? end.durationMs : undefined);
@@ -236,7 +246,7 @@ export class Attempts {
     }
     await this.#keepLog(log, record);
     return await tracing.span({ name: 'settle' }, () =>
-      settle({ record, token, failure, logTail: log.tail(), summary }, this.#deps),
+      settle({ record, token, failure, logTail: log.tail(), steps: steps.counts(), summary }, this.#deps),
     );
   }
 }

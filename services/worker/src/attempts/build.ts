@@ -9,6 +9,7 @@ import type { AttemptTrace } from './attempt-trace.js';
 import type { AttemptDeps, Summary } from './deps.js';
 import { Interrupted } from './interruptions.js';
 import type { Prepared } from './prepare.js';
+import type { StepCounter } from './steps.js';
 
 interface BuildContext {
   readonly record: JobRecord;
@@ -18,6 +19,7 @@ interface BuildContext {
   readonly lease: Lease;
   readonly signal: AbortSignal;
   readonly log: LogWriter;
+  readonly steps: StepCounter;
   readonly summary: Summary;
   readonly trace: AttemptTrace;
 }
@@ -94,7 +96,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
 }
 
 async function callOnce(call: BuildContext & { timeoutMs: number }, deps: AttemptDeps): Promise<BuildEnd> {
-  const { lease, prepared, signal, timeoutMs, log, trace } = call;
+  const { lease, prepared, signal, timeoutMs, log, steps, trace } = call;
   signal.throwIfAborted();
   if (!deps.placement.holds(lease)) throw new Interrupted('slot_lost');
   deps.metrics.assembledBytes.inc(prepared.payload.length);
@@ -108,7 +110,10 @@ async function callOnce(call: BuildContext & { timeoutMs: number }, deps: Attemp
       timeoutMs,
       signal,
       dispatcher: deps.dispatcher,
-      onLog: (lines) => log.append(lines),
+      onLog(lines) {
+        steps.read(lines);
+        log.append(lines);
+      },
       traceContext,
       tracing: deps.tracing,
     }),

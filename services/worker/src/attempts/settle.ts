@@ -1,4 +1,4 @@
-import type { JobError } from '@slipway/shared/contracts';
+import type { Attempt, JobError } from '@slipway/shared/contracts';
 import type { SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
 import { answers } from '../fleet/health.js';
@@ -15,6 +15,7 @@ interface SettleContext {
   readonly token: string;
   readonly failure: SlipwayError | Interrupted;
   readonly logTail: readonly string[];
+  readonly steps: Attempt['steps'];
   readonly summary: Summary;
 }
 
@@ -35,7 +36,10 @@ export async function settle(context: SettleContext, deps: AttemptDeps): Promise
   const sign = registrySign({ code, detail }, record);
   if (decision.kind === 'fail') {
     const error: JobError = { code, detail, log_tail: [...context.logTail] };
-    await recorded(store.finish(record.id, token, { state: 'failed', error, registry: sign }), summary);
+    await recorded(
+      store.finish(record.id, token, { state: 'failed', error, registry: sign, steps: context.steps }),
+      summary,
+    );
     if (summary.outcome === code)
       deps.metrics.attemptEndedJob(record.spec.function, { state: 'failed', code });
     return { kind: 'done' };
@@ -44,7 +48,14 @@ export async function settle(context: SettleContext, deps: AttemptDeps): Promise
   const replica = summary.replica;
   const died = code === 'builder_lost' && replica !== undefined && !(await answers(replica, dispatcher));
   await recorded(
-    store.requeue(record.id, token, { code, detail, ...decision, died, registry: sign }),
+    store.requeue(record.id, token, {
+      code,
+      detail,
+      ...decision,
+      died,
+      registry: sign,
+      steps: context.steps,
+    }),
     summary,
   );
   return { kind: 'again', delayMs: decision.delayMs };

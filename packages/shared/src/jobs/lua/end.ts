@@ -3,10 +3,11 @@
  * place: 5 replica. Another one was chosen within the attempt.
  * finish: 5 state, 6 outcome, 7 detail, 8 field (`result` or `error`), 9 its JSON, 10 the images that the stages of its Dockerfile
  * begin from, as JSON, or '', 11 the result as a job has it that did not build the image, as JSON, or '', 12 the hash of the end of the log or '', 13 the end of the log as JSON,
- * 14 what it says about the registry: `answered`, `fault` or ''.
+ * 14 what it says about the registry: `answered`, `fault` or '', 15 steps of its build and 16 those that were cached, or ''.
  * The end of the log is left out where the tenant has no room for it: the log itself has it.
  * requeue: 5 outcome, 6 detail, 7 whether the attempt counts, 8 delay in ms, 9 whether the builder died over it,
- * 10 losses that quarantine, 11 whether the record keeps the attempt, 12 what it says about the registry.
+ * 10 losses that quarantine, 11 whether the record keeps the attempt, 12 what it says about the registry,
+ * 13 steps of its build and 14 those that were cached, or ''.
  */
 export const end = `
 if state ~= 'running' or get(job, 'token') ~= ARGV[4] then return { 'stale' } end
@@ -55,7 +56,7 @@ end
 
 if op == 'finish' then
   local to, outcome, detail, field, body = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-  close_attempt(job, outcome, detail)
+  close_attempt(job, outcome, detail, ARGV[15], ARGV[16])
   local tenant = get(job, 'tenant')
   redis.call('HSET', job.key, field, body)
   grow(job.key, tenant, #body)
@@ -78,7 +79,7 @@ end
 if op == 'requeue' then
   local outcome, detail, spent, delay, died = ARGV[5], ARGV[6], ARGV[7] == '1', tonumber(ARGV[8]), ARGV[9] == '1'
   if spent then redis.call('HINCRBY', job.key, 'spent', 1) end
-  if ARGV[11] == '1' then close_attempt(job, outcome, detail) end
+  if ARGV[11] == '1' then close_attempt(job, outcome, detail, ARGV[13], ARGV[14]) end
   -- The job does not wait for another attempt that would never begin.
   if get(job, 'cancel_requested') then
     if ARGV[11] ~= '1' then close_attempt(job, 'canceled', 'The job was canceled.') end

@@ -383,8 +383,8 @@ end
 -- What an attempt adds to a record besides how it ended.
 local attempt_bytes = 250
 
-local function close_attempt(job, outcome, detail)
-  local text = cjson.encode({ at = now, outcome = outcome, detail = detail })
+local function close_attempt(job, outcome, detail, steps, cached)
+  local text = cjson.encode({ at = now, outcome = outcome, detail = detail, steps = tonumber(steps), cached = tonumber(cached) })
   redis.call('HSET', job.key, 'end:' .. get(job, 'attempt'), text)
   grow(job.key, get(job, 'tenant'), #text + attempt_bytes)
 end
