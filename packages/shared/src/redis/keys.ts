@@ -34,6 +34,8 @@ export interface Keys {
   readonly replicas: string;
   /** Sorted set of expected build times in ms, by function or image repository. */
   readonly durations: string;
+  /** Sorted set of the names of a tenant that `durations` and `homes` know; score = when each was built last, in ms. */
+  learned(tenant: string): string;
   /** Hash: `build_ms`, the running mean of build times; `ratio_home` and `ratio_away`, of builds to what was expected. */
   readonly stats: string;
   /** Hash: what was counted in a minute of the epoch; see stats/tally.ts. */
@@ -146,6 +148,7 @@ export function redisKeys(prefix: string): Keys {
     removals: (of) => `${base}removals:${of}`,
     replicas: `${base}replicas`,
     durations: `${base}durations`,
+    learned: (tenant) => `${base}learned:${tenant}`,
     stats: `${base}stats`,
     minute: (number) => `${base}minute:${number}`,
     fairness: `${base}fairness`,

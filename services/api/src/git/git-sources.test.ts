@@ -89,6 +89,8 @@ async function setUp(env: Record<string, string> = {}, maxBytes = 4 * 1024 * 102
   });
   return {
     git,
+    redis,
+    keys,
     sources,
     log,
     workDir,
@@ -220,6 +222,30 @@ describe('what is taken from git', () => {
     rmSync(join(folder, 'blobs/sources'), { recursive: true });
     expect(await git.take({ url: repository.url })).toMatchObject({ digest });
     expect(await sources.find(digest)).toBeDefined();
+  });
+
+  it('is remembered at the cost of its tenant, once, and only where the tenant has room', async () => {
+    const server = await serve();
+    const { git, redis, keys, sources, folder } = await setUp();
+    const repository = server.repository('remembered');
+    repository.commit({ 'a/Dockerfile': 'FROM a\n', 'b/Dockerfile': 'FROM b\n' });
+    const remembered = () => redis.keys(`${keys.base.replaceAll(/[{}]/g, '?')}git:*`);
+    const charged = () => redis.hget(keys.stored('default'), 'bytes');
+    await git.take({ url: repository.url, path: 'a' });
+    const bytes = Number(await charged());
+    const [key = ''] = await remembered();
+    expect(bytes).toBeGreaterThanOrEqual(Number(await redis.memory('USAGE', key)));
+    rmSync(join(folder, 'blobs/sources'), { recursive: true });
+    await git.take({ url: repository.url, path: 'a' });
+    expect(Number(await charged())).toBe(bytes);
+    const due = Object.entries(await redis.hgetall(keys.stored('default'))).filter(([field]) =>
+      /^due:/.test(field),
+    );
+    expect(due.map(([, value]) => Number(value))).toEqual([bytes]);
+    await redis.hset(keys.stored('default'), 'limit', bytes);
+    const { digest } = await git.take({ url: repository.url, path: 'b' });
+    expect(await sources.find(digest)).toBeDefined();
+    expect(await remembered()).toEqual([key]);
   });
 
   it('is fetched once for all who want it at the same time, in whatever folder', async () => {

@@ -3,8 +3,9 @@ import type { GitSource, JobSpec } from '@slipway/shared/contracts';
 import type { Allowlist } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
-import type { Keys, Redis } from '@slipway/shared/redis';
+import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
 import type { SourceRoom, SourceStore } from '@slipway/shared/source';
+import { storedLua } from '@slipway/shared/stored';
 import { type OwnershipDeps, takeOwn } from '../sources/ownership.js';
 import type { Account } from '../tenants/account.js';
 import { checkedAddresses } from './addresses.js';
@@ -34,8 +35,26 @@ type Source = JobSpec['source'];
 /** For each call of git that runs, so many may wait. */
 const waiting = 1_000;
 /** How long it is remembered which source a folder at a commit is. */
-const rememberedSeconds = 30 * 24 * 3600;
+const rememberedMs = 30 * 24 * 3600 * 1_000;
+/** Of Redis, for each folder that is remembered, besides the prefix of its key. */
+const rememberedBytes = 400;
 const dayMs = 24 * 3600 * 1_000;
+
+/**
+ * Remembers the digest of a folder, if the tenant has room for the bytes that this takes.
+ * KEYS: 1 the folder. ARGV: 1 base of all keys, 2 tenant, 3 digest, 4 ms that it is kept, 5 bytes.
+ */
+const rememberScript = defineScript(`
+local base, tenant, digest, kept, bytes = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+${storedLua}
+-- Charged until the key expires, so it expires when it was to.
+if redis.call('SET', KEYS[1], digest, 'XX', 'KEEPTTL') or not has_room(tenant, bytes, 1) then return end
+redis.call('SET', KEYS[1], digest, 'PX', kept)
+charge(tenant, bytes)
+release_later(tenant, bytes, kept)
+`);
 
 /** Sources that are folders of git repositories, fetched when they are asked for. */
 export class GitSources {
@@ -103,7 +122,9 @@ export class GitSources {
       const digest = await this.#turns.run(tenant.name, () => this.#store(repository, git.path, tenant));
       // What the ref stands for may have changed since it was asked; what was fetched counts.
       const { commit } = repository;
-      await redis.set(keys.gitSource(folderId(url, commit, git.path)), digest, 'EX', rememberedSeconds);
+      const key = keys.gitSource(folderId(url, commit, git.path));
+      const bytes = rememberedBytes + keys.base.length;
+      await rememberScript.run(redis, [key], [keys.base, tenant.name, digest, rememberedMs, bytes]);
       logger.info(
         { host: url.host, commit, digest, duration_ms: Math.round(performance.now() - begun) },
         'fetched from git',

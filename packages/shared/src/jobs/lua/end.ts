@@ -1,3 +1,6 @@
+/** Names of one tenant whose build time and replica are known; for other names the median counts. */
+const learnedNames = 5_000;
+
 /**
  * What the holder of the token may do.
  * place: 5 replica. Another one was chosen within the attempt.
@@ -33,6 +36,19 @@ local function remember(job, body, base_images, cached)
   remember_function(job, body, base_images)
 end
 
+-- Forgets the names that the tenant built longest ago, so that it chooses no more of them than it may.
+local function bound_learned(tenant, expected)
+  local learned = base .. 'learned:' .. tenant
+  redis.call('ZADD', learned, now, expected)
+  local extra = redis.call('ZCARD', learned) - ${learnedNames}
+  if extra < 1 then return end
+  local oldest = redis.call('ZPOPMIN', learned, extra)
+  for at = 1, #oldest, 2 do
+    redis.call('ZREM', base .. 'durations', oldest[at])
+    redis.call('HDEL', base .. 'homes', oldest[at])
+  end
+end
+
 -- How long it took, and where.
 local function learn(job)
   local durations, expected = base .. 'durations', get(job, 'expected')
@@ -52,6 +68,7 @@ local function learn(job)
     redis.call('HSET', base .. 'stats', field, ratio * 0.8 + math.min(5, took / math.max(before, 1)) * 0.2)
   end
   redis.call('HSET', base .. 'homes', expected, replica)
+  bound_learned(get(job, 'tenant'), expected)
 end
 
 if op == 'finish' then

@@ -14,7 +14,7 @@ end
 local function verify_shared(tenant, pool, flight, func, image, batch)
   expect('stream', events)
   expect('hash', account_of(tenant), fairness_of(pool), base .. 'stats', base .. 'homes', base .. 'flight:' .. flight, base .. 'built:' .. flight)
-  expect('zset', undispatched, base .. 'durations', base .. 'tenants:parked', tenant_parked(tenant), pool_index(pool, 'queued'),
+  expect('zset', undispatched, base .. 'durations', base .. 'learned:' .. tenant, base .. 'tenants:parked', tenant_parked(tenant), pool_index(pool, 'queued'),
     pool_index(pool, 'running'), tenant_index(tenant, 'queued'), tenant_index(tenant, 'running'))
   for _, state in ipairs({ 'queued', 'running', 'succeeded', 'failed', 'canceled' }) do expect('zset', base .. 'index:state:' .. state) end
   if func then expect('hash', base .. 'function:' .. tenant .. '/' .. func) end
