@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Secret } from '@slipway/shared/config';
+import { JobStore } from '@slipway/shared/jobs';
 import { redisKeys } from '@slipway/shared/redis';
 import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
@@ -37,6 +38,29 @@ const code = async (asked: ReturnType<FleetOfOne['say']>) => {
   const { status, body } = await asked;
   return [status, body?.code];
 };
+
+it('a tenant sees the registries that jobs wait for of those that it may push to', async () => {
+  const keys = redisKeys(fleet.api.prefix);
+  const store = new JobStore({ redis: fleet.redis, keys });
+  const why = { code: 'push_failed', detail: '', spent: false, delayMs: 0, registry: 'fault' } as const;
+  for (const registry of ['r.example', 'other.example']) {
+    for (const name of ['a', 'b', 'c']) {
+      const { id } = (await fleet.submit({ image: `${registry}/team/${name}:1` })) as { id: string };
+      await store.start(id, { token: id, worker: 'w', replica: 'http://b', suspects: true });
+      expect(await store.requeue(id, id, why)).toBe(true);
+    }
+  }
+  const { token } = await team({}, ['jobs:read']);
+  const seen = async (asked?: string) => (await say('GET', '/v1/queue', undefined, asked)).body.registries;
+  expect(await seen(token)).toEqual([
+    {
+      ...{ registry: 'r.example', waiting: 0, faults: 3, since: expect.any(String) },
+      circuit: expect.stringMatching(/^(open|probing)$/),
+    },
+  ]);
+  const all = (await seen()) as { registry: string }[];
+  expect(all.map(({ registry }) => registry).sort()).toEqual(['other.example', 'r.example']);
+});
 
 describe('the pools of a tenant', () => {
   it('are the only ones that its jobs go to, by whatever way, and that it sees', async () => {
