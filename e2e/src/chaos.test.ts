@@ -16,6 +16,7 @@ const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
   R10: { jobs: 100, runs: 0 },
   R11: { jobs: 1, runs: 50 },
   R12: { jobs: 0, runs: 0 },
+  R13: { jobs: 100, runs: 1 },
   R14: { jobs: 40, runs: 1 },
   R15: { jobs: 60, runs: 1 },
   R17: { jobs: 0, runs: 1 },

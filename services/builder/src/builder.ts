@@ -10,6 +10,7 @@ import type { BuilderServiceConfig } from './config.js';
 import { Drain } from './drain.js';
 import { chooseEngine } from './engines/choose.js';
 import type { BuildEngine } from './engines/engine.js';
+import { EngineWatch } from './engines/watch.js';
 import { createApp } from './http/app.js';
 import { drainingServer } from './http/draining-server.js';
 import { createMetrics } from './metrics.js';
@@ -31,7 +32,8 @@ interface BuilderDeps {
 const killGraceMs = 2_000;
 const heartbeatMs = 15_000;
 const buildkitWaitMs = 10_000;
-const engineCheckMaxAgeMs = 2_000;
+const engineCheckEveryMs = 5_000;
+const deadEngineCheckEveryMs = 1_000;
 
 /** Makes the service: its work folder, its engine, its HTTP server. */
 export async function createBuilder(deps: BuilderDeps): Promise<Component[]> {
@@ -62,16 +64,25 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   const { config, logger, engine, workDir, tracing = noTracing } = deps;
   const slots = new Slots({ limit: config.maxInflight });
   const drain = new Drain();
-  const metrics = createMetrics({ inFlight: () => slots.taken, limit: slots.limit });
+  const watch = new EngineWatch({
+    ...{ engine, slots, logger },
+    everyMs: engineCheckEveryMs,
+    deadEveryMs: deadEngineCheckEveryMs,
+  });
+  const metrics = createMetrics({
+    inFlight: () => slots.taken,
+    limit: slots.limit,
+    engineUp: () => watch.fault === undefined,
+  });
   const { registry, onCertificate } = metrics;
   const now = () => performance.now();
-  const ready = createReadiness({ engine, slots, drain, maxAgeMs: engineCheckMaxAgeMs, now });
+  const ready = createReadiness({ watch, slots, drain });
   const metricsPort = config.metricsPort === config.port ? undefined : config.metricsPort;
   logger.info(settings(config, engine.name), 'starting');
   const warnings = warningsOf({ config, engine });
   for (const warning of warnings) logger.warn(warning);
   const app = createApp({
-    ...{ engine, workDir, slots, drain, ready, warnings, metrics, tracing, logger },
+    ...{ engine, watch, workDir, slots, drain, ready, warnings, metrics, tracing, logger },
     secrets: config.payloadSecret && [config.payloadSecret, ...config.previousPayloadSecrets],
     keyRing: config.keyRing,
     reproducible: config.reproducible,
@@ -98,6 +109,7 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   const health = healthRouter({ ready, readyAliases: ['/ready'], warnings: () => warnings });
   return [
     server,
+    watch,
     ...(metricsPort === undefined ? [] : [metricsServer({ ...listen, registry, port: metricsPort })]),
     ...(config.healthPort === undefined
       ? []

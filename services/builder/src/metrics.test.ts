@@ -3,6 +3,6 @@ import { expect, it } from 'vitest';
 import { createMetrics } from './metrics.js';
 
 it('docs/metrics.md lists the metrics of a builder', () => {
-  const { registry } = createMetrics({ inFlight: () => 0, limit: 4 });
+  const { registry } = createMetrics({ inFlight: () => 0, limit: 4, engineUp: () => true });
   expect(registeredMetrics(registry)).toEqual(documentedMetrics('builder'));
 });

@@ -21,9 +21,11 @@ interface MetricsOptions {
   readonly inFlight: () => number;
   /** Builds at once; 0 is no limit. */
   readonly limit: number;
+  /** Whether the engine answered its last check. Asked at each scrape. */
+  readonly engineUp: () => boolean;
 }
 
-export function createMetrics({ inFlight, limit }: MetricsOptions): BuilderMetrics {
+export function createMetrics({ inFlight, limit, engineUp }: MetricsOptions): BuilderMetrics {
   const registry = new Registry();
   const registers = [registry];
   measureProcess({ registry });
@@ -40,6 +42,14 @@ export function createMetrics({ inFlight, limit }: MetricsOptions): BuilderMetri
     help: 'Builds at once that it takes; 0 is no limit',
     registers,
   }).set(limit);
+  new Gauge({
+    name: 'slipway_builder_engine_up',
+    help: 'Whether the build engine answered its last check',
+    registers,
+    collect() {
+      this.set(engineUp() ? 1 : 0);
+    },
+  });
   return {
     registry,
     onCertificate: measureCertificates({ registry }),

@@ -19,6 +19,7 @@ export interface WorkerMetrics {
   readonly deliveriesRefused: Counter;
   readonly assembledBytes: Counter;
   readonly replaced: Counter<'code'>;
+  readonly placementsRepeated: Counter<'code'>;
   readonly circuits: Counter<'replica' | 'change'>;
   readonly deliveries: Counter<'outcome'>;
   readonly endpointsDisabled: Counter<'reason'>;
@@ -119,6 +120,14 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
     labelNames: ['reason'],
     registers,
   });
+  const placementsRepeated = new Counter({
+    name: 'slipway_placements_repeated_total',
+    help: 'Jobs that went back to the queue for the fifth time or more, because no replica could build them',
+    labelNames: ['code'],
+    registers,
+  });
+  for (const code of ['builder_unreachable', 'engine_unreachable'] as const)
+    placementsRepeated.inc({ code }, 0);
   // So that the first one is an increase.
   for (const reason of ['gone', 'failing', 'failed_in_a_row'] as const) endpointsDisabled.inc({ reason }, 0);
   return {
@@ -149,6 +158,7 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
       labelNames: ['code'],
       registers,
     }),
+    placementsRepeated,
     circuits: new Counter({
       name: 'slipway_circuit_changes_total',
       help: 'Circuits of replicas that opened or closed',

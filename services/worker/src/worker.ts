@@ -195,7 +195,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
     logger,
   });
   const duties = [
-    new HealthDuty({ registry, discovery, dispatcher: builderAgent }),
+    new HealthDuty({ registry, discovery, dispatcher: builderAgent, logger }),
     new Capacity({ registry, builds, logger }),
     new QueueDepth({ registry, store, tally }),
     new Reconciler({ redis, keys, store, builds, now, metrics, logger }),

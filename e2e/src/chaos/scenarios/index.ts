@@ -11,6 +11,7 @@ import { r9 } from './r9.js';
 import { r10 } from './r10.js';
 import { r11 } from './r11.js';
 import { r12 } from './r12.js';
+import { r13 } from './r13.js';
 import { r14 } from './r14.js';
 import { r15 } from './r15.js';
 import { r17 } from './r17.js';
@@ -28,6 +29,7 @@ export const scenarios: readonly Scenario[] = [
   r10,
   r11,
   r12,
+  r13,
   r14,
   r15,
   r17,

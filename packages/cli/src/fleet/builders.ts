@@ -52,9 +52,12 @@ function rowOf(builder: Builder, screen: Screen): string[] {
 }
 
 /** The one thing that decides whether it gets builds. */
-function stateOf({ draining, health, circuit }: Builder, screen: Screen): string {
+function stateOf({ draining, health, readiness, circuit }: Builder, screen: Screen): string {
   if (draining) return screen.style('yellow', 'draining');
   if (health === 'down') return screen.style('red', 'down');
+  if (readiness === 'broken') return screen.style('red', 'broken');
+  if (readiness === 'draining') return screen.style('yellow', 'draining');
   if (circuit !== 'closed') return screen.style('red', `circuit ${circuit}`);
+  if (readiness === 'full') return screen.style('yellow', 'full');
   return health === 'up' ? screen.style('green', 'up') : 'unknown';
 }

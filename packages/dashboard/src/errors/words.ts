@@ -102,6 +102,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   credential_helper_failed: {"title":"A credential helper of the Docker config failed","remedy":"Install the helper that `credHelpers` or `credsStore` names, and give it its environment (CREDENTIAL_HELPER_ENV)."},
   builder_busy: {"title":"The builder has no free slot","remedy":"Try again later."},
   builder_unreachable: {"title":"The builder cannot be reached","remedy":"Check that it runs."},
+  engine_unreachable: {"title":"The build engine of the builder does not answer","remedy":"Read the log of the build engine (BuildKit) behind the builder, and start the engine again. Jobs go to other builders meanwhile."},
   builder_draining: {"title":"The builder is draining","remedy":"Try another replica."},
   builder_not_isolated: {"title":"The engine of the builder does not keep builds away from its machine","remedy":"Send the build to a builder that uses BuildKit."},
   no_isolated_builder: {"title":"All builders of the pool use buildah, which builds for the tenant default alone","remedy":"Add a builder with BuildKit to the pool, or let the tenant use another pool; then submit the job again."},

@@ -10,6 +10,10 @@ export const replicaIdSchema = z
 export const replicaEngineSchema = z.enum([...engineNames, 'unreported', 'unknown']);
 export type ReplicaEngine = z.infer<typeof replicaEngineSchema>;
 
+/** How ready a replica is for a build. */
+export const replicaReadinessSchema = z.enum(['ready', 'full', 'broken', 'draining', 'unknown']);
+export type ReplicaReadiness = z.infer<typeof replicaReadinessSchema>;
+
 /** A replica as the API shows it. */
 export const builderSchema = z
   .object({
@@ -18,6 +22,11 @@ export const builderSchema = z
     pool: poolNameSchema,
     platforms: z.array(platformSchema).describe('What it builds; none means any'),
     health: z.enum(['up', 'down', 'unknown']),
+    readiness: replicaReadinessSchema.describe(
+      'full: it has as many builds as it takes; broken: it answers, but cannot build, for example because its engine is dead; ' +
+        'draining: it is shutting down. A broken or draining replica gets no builds, and only broken is a fault; unknown: no worker asked lately',
+    ),
+    readiness_reason: z.string().optional().describe('Why it is not ready, in its own words'),
     engine: replicaEngineSchema.describe(
       'buildah: it builds for the tenant default alone; unreported: it answers and names none, as builders of others; ' +
         'unknown: it was not asked yet, or names one that is not known. It builds for the tenant default alone until then',
@@ -31,7 +40,9 @@ export const builderSchema = z
     in_flight: z.int(),
     builds: z.int().describe('Builds it has ended'),
     refusals: z.int().describe('429 answers'),
-    faults: z.int().describe('Calls that did not reach it, broke off or ended in nonsense'),
+    faults: z
+      .int()
+      .describe('Calls that did not reach it, broke off, ended in nonsense or in a fault of its engine'),
   })
   .meta({ id: 'Builder' });
 

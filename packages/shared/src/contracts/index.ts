@@ -29,8 +29,10 @@ export {
   builderSchema,
   queueSchema,
   type ReplicaEngine,
+  type ReplicaReadiness,
   replicaEngineSchema,
   replicaIdSchema,
+  replicaReadinessSchema,
 } from './fleet.js';
 export {
   type FunctionSelector,

@@ -104,6 +104,12 @@ export const jobSchema = z
       ),
     cancel_requested_at: time.optional().describe('When a cancel was requested first'),
     attempts: z.array(attemptSchema),
+    placements: z
+      .int()
+      .optional()
+      .describe(
+        'Times that it went back to the queue without an attempt spent, because no replica could build it; absent when none',
+      ),
     trace_id: z
       .string()
       .regex(/^[0-9a-f]{32}$/)

@@ -460,6 +460,13 @@ const errorTable = {
   ),
   builder_busy: row('fleet', 'replace', 429, 'The builder has no free slot', 'Try again later.'),
   builder_unreachable: row('fleet', 'replace', 503, 'The builder cannot be reached', 'Check that it runs.'),
+  engine_unreachable: row(
+    'fleet',
+    'replace',
+    503,
+    'The build engine of the builder does not answer',
+    'Read the log of the build engine (BuildKit) behind the builder, and start the engine again. Jobs go to other builders meanwhile.',
+  ),
   builder_draining: row('fleet', 'replace', 503, 'The builder is draining', 'Try another replica.'),
   builder_not_isolated: row(
     'fleet',

@@ -225,11 +225,11 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
 
   // The engine itself.
   [
-    'builder_unreachable',
+    'engine_unreachable',
     'listing workers for Build: failed to list workers: Unavailable: connection error: desc = "transport: Error while dialing: dial unix /x.sock: connect: no such file or directory"',
   ],
   [
-    'builder_unreachable',
+    'engine_unreachable',
     'listing workers for Build: failed to list workers: Unavailable: connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:1: connect: connection refused"',
   ],
   [
@@ -237,6 +237,15 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
     'failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF',
   ],
   ['storage_full', 'failed to solve: failed to copy files: copy file range failed: no space left on device'],
+
+  // What a Dockerfile says in the middle of a message blames no engine.
+  ...[
+    'failed to solve: failed to compute cache key: failed to calculate checksum of ref a::b: "/error reading from server": not found',
+    'failed to solve: dockerfile parse error on line 2: unknown instruction: transport is closing',
+    'failed to solve: failed to compute cache key: "/failed to list workers: ": not found',
+    'failed to solve: failed to compute cache key: "/x: no space left on device": not found',
+    'failed to solve: target stage "Unavailable" could not be found',
+  ].map((message): [string, string] => ['build_failed', message]),
 
   // A step that cannot run here, as against one that is merely broken.
   [

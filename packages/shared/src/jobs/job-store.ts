@@ -62,6 +62,8 @@ export interface Requeue {
   /** Whether the record keeps the attempt. As `spent` unless given. */
   readonly listed?: boolean;
   readonly delayMs: number;
+  /** No replica built the job, so that it is placed again. Counted in the record. */
+  readonly placed?: boolean;
   /** The builder died over it, which counts towards quarantine. */
   readonly died?: boolean;
   readonly registry?: RegistrySign | undefined;
@@ -381,7 +383,17 @@ export class JobStore {
 
   /** Puts the job back to wait. False when the token is stale or the job has ended. */
   async requeue(id: string, token: string, requeue: Requeue): Promise<boolean> {
-    const { code, detail, spent, listed = spent, delayMs, died = false, registry = '', steps } = requeue;
+    const {
+      code,
+      detail,
+      spent,
+      listed = spent,
+      delayMs,
+      died = false,
+      registry = '',
+      steps,
+      placed = false,
+    } = requeue;
     const flags = [
       spent ? 1 : 0,
       Math.round(delayMs),
@@ -391,6 +403,7 @@ export class JobStore {
       registry,
       steps?.total ?? '',
       steps?.cached ?? '',
+      placed ? 1 : 0,
     ] as const;
     return (await this.#transition('requeue', id, token, code, boundedDetail(detail), ...flags))[0] === 'ok';
   }

@@ -43,6 +43,8 @@ export interface JobRecord {
   readonly attempt: number;
   /** Attempts that count against the limit. */
   readonly spent: number;
+  /** Times that it was placed again, without an attempt spent, because no replica could build it. */
+  readonly placements: number;
   /** Workers and builders that died over it. */
   readonly lost: number;
   readonly attempts: readonly Attempt[];
@@ -90,6 +92,7 @@ export function parseRecord(
     cancelRequestedAt: optionalTimeField(fields, 'cancel_requested_at'),
     attempt: numberField(fields, 'attempt'),
     spent: numberField(fields, 'spent'),
+    placements: fields.placements === undefined ? 0 : numberField(fields, 'placements'),
     lost: numberField(fields, 'lost'),
     attempts: attemptsOf(fields),
     result: fields.result === undefined ? undefined : objectField<JobResult>(fields, 'result'),
@@ -190,6 +193,7 @@ export function toJob(record: JobRecord): Job {
     cancel_requested: record.cancelRequested,
     ...(record.cancelRequestedAt !== undefined && { cancel_requested_at: iso(record.cancelRequestedAt) }),
     attempts: [...record.attempts],
+    ...(record.placements > 0 && { placements: record.placements }),
     ...(record.trace !== undefined && { trace_id: traceIdOf(record.trace) }),
     ...(record.result && { result: record.result }),
     ...(record.error && { error: record.error }),

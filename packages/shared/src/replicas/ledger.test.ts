@@ -179,6 +179,23 @@ describe('the slot ledger', () => {
     expect(await acquire()).toBeDefined();
   });
 
+  it.each([
+    ['ready', true],
+    ['full', true],
+    ['broken', false],
+    ['draining', false],
+  ] as const)('gives a replica that is %s builds: %s', async (readiness, takes) => {
+    const { acquire, registry, keys, state } = await fleet({ a: 1 });
+    await registry.setReadiness('a', readiness, 'why');
+    expect(await state('a')).toMatchObject({ health: 'up', readiness, readinessReason: 'why' });
+    expect(fleetCapacity(await registry.list())).toBe(takes ? 1 : 0);
+    expect((await acquire())?.url).toBe(takes ? 'a' : undefined);
+    // As if nobody had asked the replica for long.
+    await redis.hset(keys.replica('a'), 'readiness_until', 1);
+    expect((await state('a')).readiness).toBe('unknown');
+    if (!takes) expect((await acquire())?.url).toBe('a');
+  });
+
   it('passes over what drains or is down', async () => {
     const { acquire, registry } = await fleet({ a: 1, b: 1 });
     expect(await registry.setDraining(replicaId('a'), true)).toBe(true);
@@ -264,6 +281,36 @@ describe('a circuit', () => {
     if (probe) await ledger.release(probe, 'fault');
     expect((await state('a')).circuit).toBe('open');
     expect(Number(await redis.hget(keys.replica('a'), 'open_until'))).toBeGreaterThan(first);
+  });
+
+  it('opens at the first answer that the engine is dead, and is probed at once when the replica is ready again', async () => {
+    const { acquire, ledger, state, registry, keys } = await fleet({ a: 4 });
+    const leases = [await acquire(), await acquire()];
+    const changes = [];
+    for (const lease of leases) changes.push(lease && (await ledger.release(lease, 'broken')));
+    expect(changes).toEqual(['opened', undefined]);
+    expect(await state('a')).toMatchObject({ circuit: 'open', faults: 2 });
+    expect(await redis.hget(keys.replica('a'), 'opens')).toBe('1');
+    await registry.setReadiness('a', 'broken');
+    expect((await state('a')).circuit).toBe('open');
+    expect(await registry.setReadiness('a', 'ready')).toBe('broken');
+    expect((await state('a')).circuit).toBe('probing');
+    expect(await acquire()).toBeDefined();
+    expect(await acquire()).toBeUndefined();
+  });
+
+  it('stays closed while a replica drains, which gets no builds all the same', async () => {
+    const { acquire, ledger, state, registry } = await fleet({ a: 4 });
+    for (let at = 0; at < 4; at++) {
+      const lease = await acquire();
+      if (lease) await ledger.release(lease, 'draining');
+      await registry.setReadiness('a', 'ready');
+    }
+    expect(await state('a')).toMatchObject({ circuit: 'closed', faults: 0 });
+    const lease = await acquire();
+    if (lease) await ledger.release(lease, 'draining');
+    expect(await acquire()).toBeUndefined();
+    expect((await state('a')).readiness).toBe('draining');
   });
 
   it('is not opened by faults with successes between them', async () => {

@@ -10,7 +10,7 @@ export interface Lease {
 }
 
 /** What a call says about the replica; see lua.ts. */
-export type ReplicaOutcome = 'ok' | 'busy' | 'fault' | 'none';
+export type ReplicaOutcome = 'ok' | 'busy' | 'fault' | 'broken' | 'draining' | 'none';
 
 /** A build that wants a slot. */
 export interface SlotRequest {

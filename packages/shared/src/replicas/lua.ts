@@ -4,7 +4,7 @@
  * A replica is a hash: `configured` (0 when nobody said), `learned` (the limit as far as it is known), `proven` (the most
  * builds that it was seen to take at once), `busy_streak` (refusals in a row), `hold_until` and `hold` (no increase
  * before), `failures` (faults in a row), `open_until` and `opens` (its circuit), `draining`, `health`, `engine` (what it reported) and
- * `engine_until` (until when that counts).
+ * `engine_until` (until when that counts), `readiness` (ready, full, broken or draining), `readiness_reason` and `readiness_until`.
  * Its leases are a sorted set, lease → expiry; those of suspects are in a second one as well.
  */
 const prelude = `
@@ -28,6 +28,11 @@ local function limit_of(fields)
   if configured > 0 and learned > configured then return configured end
   return learned
 end
+
+-- A full replica is no matter here: the ledger knows how full it is.
+local function takes_builds(readiness, readiness_until)
+  return tonumber(readiness_until or '0') <= now or (readiness ~= 'broken' and readiness ~= 'draining')
+end
 `;
 
 /**
@@ -37,7 +42,7 @@ end
  *
  * Takes a slot on the first replica that has room and no more than its fair share of all builds plus one (consistent
  * hashing with bounded loads), else on the first that has room. A replica whose circuit is open is passed over; once
- * its time is up, it gets one build as a probe. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica
+ * its time is up, it gets one build as a probe. A replica whose last health check found it broken or draining gets none. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica
  * with buildah, and none whose engine is unknown.
  * Returns for each {url, builds it has now}, or when there is no room {'', patience, 1 if no replica can ever build it since all have buildah}:
  * the milliseconds for which the replica with the layers is worth waiting for, four times what building there has been found to
@@ -49,10 +54,11 @@ local replicas, patience = {}, nil
 
 for i = 1, count do
   local url = ARGV[3 + i]
-  local f = redis.call('HMGET', replica_key(url), 'configured', 'learned', 'open_until', 'draining', 'health', 'engine', 'engine_until')
+  local f = redis.call('HMGET', replica_key(url), 'configured', 'learned', 'open_until', 'draining', 'health', 'engine', 'engine_until',
+    'readiness', 'readiness_until')
   local open_until, limit = tonumber(f[3] or '0'), limit_of(f)
   if open_until > 0 then limit = open_until > now and 0 or 1 end
-  if f[4] or f[5] == 'down' then limit = 0 end
+  if f[4] or f[5] == 'down' or not takes_builds(f[8], f[9]) then limit = 0 end
   local engine = tonumber(f[7] or '0') > now and f[6] or 'unknown'
   replicas[i] = { url = url, load = live(slots_key(url)), limit = limit, engine = engine }
 end
@@ -129,6 +135,23 @@ export const engineLua = `${prelude}
 redis.call('HSET', replica_key(ARGV[2]), 'engine', ARGV[3], 'engine_until', now + tonumber(ARGV[4]))
 `;
 
+/**
+ * ARGV: 1 base, 2 url, 3 readiness, 4 reason, 5 milliseconds for which it counts.
+ *
+ * Notes that the replica answers, and how ready it is. When a broken replica is ready again, its circuit lets a probe through at once.
+ * Returns the readiness before, or '' when none counted.
+ */
+export const readinessLua = `${prelude}
+local key, readiness = replica_key(ARGV[2]), ARGV[3]
+local f = redis.call('HMGET', key, 'readiness', 'readiness_until', 'open_until')
+local before = tonumber(f[2] or '0') > now and f[1] or ''
+redis.call('HSET', key, 'health', 'up', 'readiness', readiness, 'readiness_reason', ARGV[4], 'readiness_until', now + tonumber(ARGV[5]))
+if before == 'broken' and readiness == 'ready' and tonumber(f[3] or '0') > now then
+  redis.call('HSET', key, 'open_until', now)
+end
+return before
+`;
+
 /** ARGV: 1 base, 2 milliseconds, 3 lease, 4 url, 5 lease, 6 url, … Renews what is still held; returns the leases that are not. */
 export const renewLua = `${prelude}
 local ttl, lost = tonumber(ARGV[2]), {}
@@ -155,6 +178,8 @@ return lost
  *   time up to ten.
  * `fault`: it was not reached, broke off or spoke nonsense. After three in a row its circuit opens for two seconds,
  *   doubled each time up to a minute; a failed probe opens it again at once.
+ * `broken`: it answered that its engine is dead. Its circuit opens at once.
+ * `draining`: it takes no more builds, which is no fault. It gets none until its next health check.
  * `none`: nothing can be said (the build was stopped by us).
  * A circuit that opens or closes is told of on the event stream. Returns `opened`, `closed` or ''.
  */
@@ -205,10 +230,18 @@ if outcome == 'busy' then
   return ''
 end
 
+if outcome == 'draining' then
+  redis.call('HSET', key, 'readiness', 'draining', 'readiness_reason', '', 'readiness_until', now + 5000)
+  return ''
+end
+
 local failures = redis.call('HINCRBY', key, 'failures', 1)
 redis.call('HINCRBY', key, 'faults', 1)
-local probing = tonumber(f[8] or '0') > 0
-if failures < 3 and not probing then return '' end
+local open_until = tonumber(f[8] or '0')
+local probing = open_until > 0
+if failures < 3 and not probing and outcome ~= 'broken' then return '' end
+-- Builds that began before it opened say nothing new.
+if open_until > now then return '' end
 local opens = redis.call('HINCRBY', key, 'opens', 1)
 redis.call('HSET', key, 'open_until', now + math.min(60000, 2000 * 2 ^ (opens - 1)), 'failures', 0)
 if probing then return '' end

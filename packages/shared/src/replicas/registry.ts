@@ -4,10 +4,12 @@ import {
   type PublicKey,
   publicKeySchema,
   type ReplicaEngine,
+  type ReplicaReadiness,
   replicaEngineSchema,
+  replicaReadinessSchema,
 } from '../contracts/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
-import { engineLua } from './lua.js';
+import { engineLua, readinessLua } from './lua.js';
 
 /** A replica as the workers know it. */
 export interface ReplicaState {
@@ -23,6 +25,9 @@ export interface ReplicaState {
   readonly inFlight: number;
   readonly circuit: 'closed' | 'open' | 'probing';
   readonly health: 'up' | 'down' | 'unknown';
+  readonly readiness: ReplicaReadiness;
+  /** What the replica gave as the reason when it was not ready. */
+  readonly readinessReason: string | undefined;
   readonly engine: ReplicaEngine;
   readonly draining: boolean;
   /** Counts since the replica is known. */
@@ -54,6 +59,10 @@ const defaultLimit = 4;
 const engineCountsMs = 60_000;
 const engineAskedMs = 20_000;
 
+/** How long a readiness counts when no worker asks again. */
+const readinessCountsMs = 15_000;
+
+const readinessScript = defineScript(readinessLua);
 const engineScript = defineScript(engineLua);
 
 /** A short name for a replica that fits into a path. */
@@ -117,8 +126,20 @@ export class ReplicaRegistry {
   async setHealth(url: string, health: 'up' | 'down'): Promise<void> {
     const key = this.#keys.replica(url);
     const pipeline = this.#redis.pipeline().hset(key, 'health', health);
-    if (health === 'down') pipeline.hdel(key, 'engine', 'engine_until');
+    if (health === 'down')
+      pipeline.hdel(key, 'engine', 'engine_until', 'readiness', 'readiness_reason', 'readiness_until');
     await checked(pipeline.exec());
+  }
+
+  /** Notes that a replica answers, and how ready it is, which counts for 15 s. Returns its readiness before. */
+  async setReadiness(
+    url: string,
+    readiness: Exclude<ReplicaReadiness, 'unknown'>,
+    reason = '',
+  ): Promise<ReplicaReadiness> {
+    const args = [this.#keys.base, url, readiness, reason, readinessCountsMs];
+    const before = await readinessScript.run(this.#redis, [this.#keys.replica(url)], args);
+    return replicaReadinessSchema.safeParse(before).data ?? 'unknown';
   }
 
   /** Notes what a replica reported as its engine, which counts for a minute. */
@@ -197,6 +218,7 @@ function stateOf(url: string, fields: Record<string, string>, inFlight: number, 
   const configured = number('configured') || undefined;
   const learned = Math.floor(number('learned')) || configured || defaultLimit;
   const openUntil = number('open_until');
+  const isFresh = number('readiness_until') > now;
   return {
     id: replicaId(url),
     url,
@@ -207,6 +229,8 @@ function stateOf(url: string, fields: Record<string, string>, inFlight: number, 
     inFlight,
     circuit: openUntil === 0 ? 'closed' : openUntil > now ? 'open' : 'probing',
     health: fields.health === 'up' || fields.health === 'down' ? fields.health : 'unknown',
+    readiness: (isFresh && replicaReadinessSchema.safeParse(fields.readiness).data) || 'unknown',
+    readinessReason: (isFresh && fields.readiness_reason) || undefined,
     engine:
       number('engine_until') > now
         ? (replicaEngineSchema.safeParse(fields.engine).data ?? 'unknown')
@@ -223,7 +247,10 @@ const parsePlatforms = (text: string | null | undefined): readonly string[] => (
 /** Builds that the fleet can take at once now. */
 export const fleetCapacity = (replicas: readonly ReplicaState[]) =>
   replicas
-    .filter(({ draining, health }) => !draining && health !== 'down')
+    .filter(
+      ({ draining, health, readiness }) =>
+        !draining && health !== 'down' && readiness !== 'broken' && readiness !== 'draining',
+    )
     .reduce(
       (sum, { circuit, limit }) => sum + (circuit === 'open' ? 0 : circuit === 'probing' ? 1 : limit),
       0,

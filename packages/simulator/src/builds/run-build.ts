@@ -13,15 +13,22 @@ export interface RunBuildOptions {
   readonly durationMs: number;
   readonly fault: FaultRule | undefined;
   readonly stats: Stats;
+  readonly isEngineDead: () => boolean;
   /** Ends the process, for the fault `exit`. */
   readonly exit: () => void;
 }
+
+/** What BuildKit's client says when no daemon answers, and when the daemon dies during a build. */
+const noEngine =
+  'failed to list workers: Unavailable: connection error: desc = "transport: Error while dialing: dial unix /run/buildkit/buildkitd.sock: connect: connection refused"';
+const engineDied =
+  'failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF';
 
 const userError = 'process "/bin/sh -c npm test" did not complete successfully: exit code: 1';
 
 /** Builds nothing, for as long as a build would take, and says how it ended, or breaks as the fault says. */
 export async function runBuild(options: RunBuildOptions): Promise<void> {
-  const { request, response, image, durationMs, fault, stats, exit } = options;
+  const { request, response, image, durationMs, fault, stats, exit, isEngineDead } = options;
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const factor = fault?.fault === 'slow' ? fault.factor : 1;
@@ -59,6 +66,10 @@ export async function runBuild(options: RunBuildOptions): Promise<void> {
   }
 
   const answer = answerTo(request, response);
+  if (fault?.fault === 'engine_dead') {
+    stats.ended(image, 'failed');
+    return answer.end({ image, status: 'failed', error: noEngine, duration: seconds() });
+  }
   answer.log(logLine('[1/2] FROM scratch', 0));
   if (fault?.fault === 'reset' || fault?.fault === 'exit') {
     const stayed = await sleep(0.5);
@@ -68,6 +79,11 @@ export async function runBuild(options: RunBuildOptions): Promise<void> {
     return;
   }
   if (!(await sleep(1))) return stats.ended(image, 'aborted');
+  if (isEngineDead()) {
+    stats.fault('engine_dead');
+    stats.ended(image, 'failed');
+    return answer.end({ image, status: 'failed', error: engineDied, duration: seconds() });
+  }
   answer.log(logLine('[2/2] COPY . /', seconds()));
   switch (fault?.fault) {
     case 'truncated':

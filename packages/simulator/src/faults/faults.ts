@@ -7,7 +7,10 @@ import { uniform } from '../random/random.js';
  * `busy` answers 429 though it has room; `hang` takes the build and says nothing more; `slow` takes `factor` times as long;
  * `reset` breaks the connection in the middle; `truncated` ends its stream without a terminal line; `garbage` answers
  * something else than JSON; `failed`, `failure`, `error_500` say that the build failed, in the three ways builders do;
- * `says` fails with the message `error`, in which `{image}` stands for the image; `exit` ends the process in the middle; `refuse` breaks the connection and takes none for `ms`. The others end a stream with a
+ * `says` fails with the message `error`, in which `{image}` stands for the image;
+ * `exit` ends the process in the middle; `refuse` breaks the connection and takes none for `ms`; `engine_dead` lets the replica live and fails
+ * all its builds, those in hand too, in BuildKit's words, and `/ready` is 503 (with `reason` as Slipway's builder does it: with a code, and
+ * builds are refused). The others end a stream with a
  * line that is out of bounds or lies (builds/lies.ts).
  */
 const faultNames = [
@@ -23,6 +26,7 @@ const faultNames = [
   'says',
   'exit',
   'refuse',
+  'engine_dead',
   ...lieNames,
 ] as const;
 export type FaultName = (typeof faultNames)[number];
@@ -41,6 +45,10 @@ const faultRuleSchema = z.strictObject({
   image: patternSchema.optional().describe('Only for images that fit; all when left out'),
   times: z.int().min(1).optional().describe('At most so often for one image'),
   factor: z.number().positive().default(3).describe('Of `slow`'),
+  reason: z
+    .boolean()
+    .default(false)
+    .describe('Of `engine_dead`: whether the replica says why it is not ready'),
   error: z.string().default('the build failed').describe('Of `says`'),
   ms: z.int().positive().default(3_000).describe('Of `refuse`'),
 });
@@ -66,6 +74,11 @@ export class Faults {
   set(rules: unknown): void {
     this.#rules = faultRulesSchema.parse(rules);
     this.#struck.clear();
+  }
+
+  /** The rule by which the engine is dead now, for every build. */
+  get deadEngine(): FaultRule | undefined {
+    return this.#rules.find(({ fault }) => fault === 'engine_dead');
   }
 
   /** The rule that strikes the next build of an image: the first that fits. */

@@ -34,7 +34,11 @@ export function routes(options: RoutesOptions): Handler {
         return text(response, 200, 'OK');
       case 'GET /ready':
       case 'GET /readyz':
-        return draining() || isFull() ? text(response, 503, 'Busy') : text(response, 200, 'OK');
+        if (faults.deadEngine?.reason)
+          return endWithJson(response, 503, { status: 'not_ready', ...engineUnreachable });
+        return draining() || isFull() || faults.deadEngine
+          ? text(response, 503, 'Busy')
+          : text(response, 200, 'OK');
       case 'GET /stats':
         return endWithJson(response, 200, stats.snapshot());
       case 'DELETE /stats':
@@ -58,11 +62,15 @@ async function build(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { stats, maxInflight, draining } = options;
+  const { stats, faults, maxInflight, draining } = options;
   if (draining()) {
     stats.refused('draining');
     response.setHeader('connection', 'close');
     return text(response, 503, 'Draining');
+  }
+  if (faults.deadEngine?.reason) {
+    const { code, detail: error } = engineUnreachable;
+    return endWithJson(response, 503, { status: 'failed', error, code, log: [] });
   }
   stats.arrived();
   try {
@@ -101,8 +109,13 @@ async function admitted(
     return;
   }
   const durationMs = buildDuration(image, durations);
-  await runBuild({ request, response, image, durationMs, fault, stats, exit });
+  await runBuild({
+    ...{ request, response, image, durationMs, fault, stats, exit },
+    isEngineDead: () => faults.deadEngine !== undefined,
+  });
 }
+
+const engineUnreachable = { code: 'engine_unreachable', detail: 'BuildKit does not answer' };
 
 /** Word for word as pro-builder says it. */
 function busy(response: ServerResponse, limit: number): void {

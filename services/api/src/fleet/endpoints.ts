@@ -115,8 +115,9 @@ function drainEndpoint(verb: 'drain' | 'resume', summary: string, replicas: Flee
   );
 }
 
-const show = ({ configured, inFlight, ...state }: ReplicaState) => ({
+const show = ({ configured, inFlight, readinessReason, ...state }: ReplicaState) => ({
   ...state,
   ...(configured !== undefined && { configured_limit: configured }),
+  ...(readinessReason !== undefined && { readiness_reason: readinessReason }),
   in_flight: inFlight,
 });

@@ -103,6 +103,12 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
   replica(Gauge, 'slipway_fleet_replica_up', 'Whether its last health check succeeded', ({ health }) =>
     health === 'up' ? 1 : 0,
   );
+  replica(
+    Gauge,
+    'slipway_fleet_replica_broken',
+    'Whether it answers, but says that it cannot build, as when its engine is dead',
+    ({ readiness }) => (readiness === 'broken' ? 1 : 0),
+  );
   replica(Gauge, 'slipway_fleet_replica_draining', 'Whether it gets no more builds', ({ draining }) =>
     draining ? 1 : 0,
   );
@@ -134,7 +140,7 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
   replica(
     Counter,
     'slipway_fleet_replica_faults_total',
-    'Calls that did not reach it, broke off or ended in nonsense',
+    'Calls that did not reach it, broke off, ended in nonsense or in a fault of its engine',
     ({ faults }) => faults,
   );
   const registryGauge = (name: string, help: string, value: (state: RegistryState) => number) =>

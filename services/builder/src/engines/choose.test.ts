@@ -111,6 +111,6 @@ describe.runIf(isTested('buildkit'))('BuildKit', () => {
     expect((await starting).name).toBe('buildkit');
     await again.close();
     const engine = await choose({ engine: 'buildkit' });
-    await expect(engine.check()).rejects.toMatchObject({ code: 'builder_unreachable' });
+    await expect(engine.check()).rejects.toMatchObject({ code: 'engine_unreachable' });
   });
 });

@@ -54,7 +54,7 @@ export interface BuildOutcome {
  *   over so is refused with `secrets_unsupported`.
  * - An attestation that it cannot make is refused with `attestation_unsupported`.
  * - A refused push has the code of the table in `@slipway/shared/failures/testing`; only what may pass is `push_failed`.
- * - `check` rejects with `builder_unreachable` when a build could not run now. It is cheap enough for a health check.
+ * - `check` rejects with `engine_unreachable` when a build could not run now. It is cheap enough for a health check.
  */
 export interface BuildEngine {
   readonly name: EngineName;

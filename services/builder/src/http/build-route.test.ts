@@ -109,14 +109,48 @@ describe('a build is stopped', () => {
 describe('health and metrics', () => {
   test('it is not ready while its engine does not answer', async () => {
     const { url, engine } = await startScripted();
-    engine.fault = new SlipwayError('builder_unreachable', 'BuildKit does not answer');
+    engine.fault = new SlipwayError('engine_unreachable', 'BuildKit does not answer');
+    const isReady = async (path: string) => (await fetch(`${url}${path}`)).status === 200;
+    await vi.waitFor(async () => expect(await isReady('/ready')).toBe(false), { timeout: 20_000 });
     for (const path of ['/ready', '/readyz']) {
       const response = await fetch(`${url}${path}`);
       expect(response.status).toBe(503);
-      expect(await response.json()).toMatchObject({ code: 'builder_unreachable' });
+      expect(await response.json()).toMatchObject({ code: 'engine_unreachable' });
     }
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
-    expect(engine.checks).toBe(1);
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('slipway_builder_engine_up 0\n');
+    // Nothing is built, and the answer comes at once.
+    expect(await refusalOf(await postBuild({ url, body }))).toEqual({
+      status: 503,
+      code: 'engine_unreachable',
+    });
+    expect(engine.builds).toEqual([]);
+    engine.fault = undefined;
+    await vi.waitFor(async () => expect(await isReady('/ready')).toBe(true), { timeout: 20_000 });
+  });
+
+  test.each(['engine_unreachable', 'builder_lost'] as const)(
+    'an engine that a build found dead (%s) is known as dead before the build has its answer',
+    async (code) => {
+      const { url, engine } = await startScripted();
+      engine.onBuild = ({ fail }) => {
+        engine.fault = new SlipwayError('engine_unreachable', 'BuildKit does not answer');
+        fail(new SlipwayError(code, 'error reading from server: EOF'));
+      };
+      expect(await resultOf(await postBuild({ url, body }))).toMatchObject({ status: 'failed', code });
+      const response = await fetch(`${url}/ready`);
+      expect([response.status, await response.json()]).toEqual([
+        503,
+        expect.objectContaining({ code: 'engine_unreachable' }),
+      ]);
+    },
+  );
+
+  test('a builder whose engine works is not dead because of a build that says so', async () => {
+    const { url, engine } = await startScripted();
+    engine.onBuild = ({ fail }) => fail(new SlipwayError('builder_lost', 'buildctl was ended by SIGKILL.'));
+    await (await postBuild({ url, body })).text();
+    expect((await fetch(`${url}/ready`)).status).toBe(200);
   });
 
   test('builds, answers and bytes are counted', async () => {

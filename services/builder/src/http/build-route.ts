@@ -16,11 +16,13 @@ import { stopSignal, timeLimit } from '../builds/stop-signals.js';
 import type { WorkDir } from '../builds/work-dir.js';
 import type { Drain } from '../drain.js';
 import type { BuildEngine } from '../engines/engine.js';
+import type { EngineWatch } from '../engines/watch.js';
 import type { BuilderMetrics } from '../metrics.js';
 import type { KeyRing } from '../secrets/key-ring.js';
 
 export interface BuildRouteOptions extends Intake {
   readonly engine: BuildEngine;
+  readonly watch: Pick<EngineWatch, 'fault' | 'suspect'>;
   readonly workDir: WorkDir;
   readonly slots: Slots;
   readonly drain: Drain;
@@ -40,7 +42,7 @@ export interface BuildRouteOptions extends Intake {
 
 /** `POST /build` of the Function Builder API. */
 export function buildRoute(options: BuildRouteOptions): RequestHandler {
-  const { slots, drain, metrics, secrets, tracing, engine } = options;
+  const { slots, drain, metrics, secrets, tracing, engine, watch } = options;
   const times = new ContextTimes();
   return async (req, res) => {
     res.once('finish', () => metrics.responses.inc({ status: res.statusCode }));
@@ -56,6 +58,7 @@ export function buildRoute(options: BuildRouteOptions): RequestHandler {
         `This builder uses ${engine.name}, where builds reach the machine and each other.`,
       );
     }
+    if (watch.fault) throw watch.fault;
     const release = slots.take();
     if (!release) throw busy(slots.limit);
     const span = tracing.start({ ...requestSpan, parent: traceContextOf(req.headers) });
@@ -131,6 +134,8 @@ async function handle(options: HandleOptions): Promise<void> {
     stop.clear();
     stopTimer({ status: result.status });
     await cleanUp();
+    // Readiness says it before the client reads it.
+    if (result.code === 'engine_unreachable' || result.code === 'builder_lost') await options.watch.suspect();
     // The slot is given back in the same turn: on the last word the client may send its next build.
     answer.end(result);
     span.set({ 'http.response.status_code': res.statusCode, 'slipway.digest': result.digest });

@@ -16,7 +16,16 @@ function recordOf(outcome?: 'worker_lost' | 'succeeded'): JobRecord {
   const begun = { number: 1, worker: 'w', wait_ms: 10, started_at: at(1_000), replica };
   return {
     ...{ id: 'job_1', spec, tenant: 'default', pool: 'default', trace, state: 'running' },
-    ...{ priority: 1, version: 2, createdAt: 990, startedAt: 1_000, attempt: 1, spent: 0, lost: 0 },
+    ...{
+      priority: 1,
+      version: 2,
+      createdAt: 990,
+      startedAt: 1_000,
+      attempt: 1,
+      spent: 0,
+      placements: 0,
+      lost: 0,
+    },
     ...{ finishedAt: undefined, retryAt: undefined, cancelRequested: false },
     attempts: [{ ...begun, ...(outcome && { outcome, finished_at: at(2_000) }) }],
     ...{ result: undefined, error: undefined, sealedCallbackSecret: undefined },

@@ -24,6 +24,8 @@ interface BuildContext {
   readonly trace: AttemptTrace;
 }
 
+/** Replicas that one attempt calls at most. */
+const maxCalls = 6;
 /** How long another replica is waited for after one has refused. */
 const failoverWaitMs = 100;
 
@@ -40,7 +42,10 @@ export const needsIsolation = ({ tenant }: JobRecord) => tenant !== defaultTenan
 export const leaseId = (jobId: string, token: string) => `${jobId}:${token}`;
 export const jobOfLease = (id: string) => id.split(':', 1)[0] ?? '';
 
-/** Calls one replica after the other until one takes the build, within the time of one attempt. */
+/**
+ * Calls one replica after the other until one builds, within the time of one attempt. A failure whose fault is the fleet's is thrown, also when a
+ * replica returned it as the result of the build, and counts against that replica.
+ */
 export async function build(context: BuildContext, deps: AttemptDeps): Promise<BuildEnd> {
   const { record, token, signal, summary } = context;
   const { placement, registry, store, metrics, tally } = deps;
@@ -53,9 +58,14 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
     tried.add(lease.url);
     summary.replica = lease.url;
     let outcome: ReplicaOutcome = 'none';
+    let engineDied = false;
     let refusal: SlipwayError;
     try {
       const end = await callOnce({ ...context, lease, signal: both, timeoutMs }, deps);
+      if (end.status === 'failed' && errorRow(end.code).fault === 'fleet') {
+        engineDied = end.code === 'builder_lost';
+        throw new SlipwayError(end.code, end.detail);
+      }
       outcome = 'ok';
       tally.called({ replica: lease.url, outcome: end.status === 'success' ? 'succeeded' : 'failed' });
       return end;
@@ -64,13 +74,14 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
         throw new SlipwayError('timed_out', `The build took longer than ${timeoutMs / 1_000} s.`);
       }
       if (!(error instanceof SlipwayError)) throw error;
-      outcome = outcomeOf(error);
+      outcome = engineDied ? 'broken' : outcomeOf(error);
       if (outcome !== 'none') {
-        tally.called({ replica: lease.url, outcome: outcome === 'busy' ? 'refused' : 'fault' });
+        const isRefusal = outcome === 'busy' || outcome === 'draining';
+        tally.called({ replica: lease.url, outcome: isRefusal ? 'refused' : 'fault' });
       }
       // It reported another engine before: no job of a tenant goes there until it is asked again.
       if (error.code === 'builder_not_isolated') await registry.setEngine(lease.url, 'unknown');
-      if (errorRow(error.code).retry !== 'replace') throw error;
+      if (errorRow(error.code).retry !== 'replace' || tried.size >= maxCalls) throw error;
       refusal = error;
     } finally {
       placement.release(lease, outcome);
@@ -125,8 +136,11 @@ function outcomeOf({ code }: SlipwayError): ReplicaOutcome {
   switch (code) {
     case 'builder_busy':
       return 'busy';
-    case 'builder_unreachable':
     case 'builder_draining':
+      return 'draining';
+    case 'engine_unreachable':
+      return 'broken';
+    case 'builder_unreachable':
     case 'builder_lost':
     case 'builder_protocol':
       return 'fault';

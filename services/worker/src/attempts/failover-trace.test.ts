@@ -40,11 +40,11 @@ it('an attempt that two replicas refuse is one trace, with a failed call for eac
       ...['assemble payload', 'sign payload', 'wait for slot', 'keep log', 'settle'].map(
         (name) => `${job} > attempt > ${name}`,
       ),
-      ...['POST /build (builder_busy)', 'POST /build (builder_draining)', 'POST /build'].map(
+      ...['POST /build (builder_busy)', 'POST /build (builder_unreachable)', 'POST /build'].map(
         (name) => `${job} > attempt > ${name}`,
       ),
       `${job} > attempt > POST /build (builder_busy) > stream answer (builder_busy)`,
-      `${job} > attempt > POST /build (builder_draining) > stream answer (builder_draining)`,
+      `${job} > attempt > POST /build (builder_unreachable) > stream answer (builder_unreachable)`,
       `${job} > attempt > POST /build > stream answer`,
     ].sort(),
   );

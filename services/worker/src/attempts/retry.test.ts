@@ -7,15 +7,19 @@ import { decideRetry, registryFaults } from './retry.js';
 const anyQuestion = fc.record({
   code: fc.constantFrom(...errorCodes),
   spent: fc.nat(20),
+  placements: fc.nat(100),
   maxAttempts: fc.integer({ min: 1, max: 20 }),
   forMs: fc.nat(1_200_000),
   draw: fc.double({ min: 0, max: 0.999, noNaN: true }),
 });
 const registryRetryMs = 600_000;
 
-function delayOf(code: ErrorCode, { before = 0, draw = 0, detail = '', forMs = 0 } = {}): number {
+function delayOf(
+  code: ErrorCode,
+  { before = 0, placements = 0, draw = 0, detail = '', forMs = 0 } = {},
+): number {
   const registry = { count: before, forMs };
-  const question = { code, detail, spent: before, maxAttempts: 100, registry, registryRetryMs };
+  const question = { code, detail, spent: before, placements, maxAttempts: 100, registry, registryRetryMs };
   const decision = decideRetry({ ...question, random: () => draw });
   return decision.kind === 'requeue' ? decision.delayMs : Number.NaN;
 }
@@ -23,13 +27,14 @@ function delayOf(code: ErrorCode, { before = 0, draw = 0, detail = '', forMs = 0
 describe('the decision on a retry', () => {
   it('follows the table: a user is never retried, a placement costs nothing, the rest is bounded', () => {
     fc.assert(
-      fc.property(anyQuestion, ({ code, spent, maxAttempts, forMs, draw }) => {
+      fc.property(anyQuestion, ({ code, spent, placements, maxAttempts, forMs, draw }) => {
         const registry = { count: 3, forMs };
-        const question = { code, detail: '', spent, maxAttempts, registry, registryRetryMs };
+        const question = { code, detail: '', spent, placements, maxAttempts, registry, registryRetryMs };
         const decision = decideRetry({ ...question, random: () => draw });
         const { retry, fault } = errorRow(code);
         if (retry === 'never') expect(decision).toEqual({ kind: 'fail' });
-        else if (retry === 'replace') expect(decision).toMatchObject({ kind: 'requeue', spent: false });
+        else if (retry === 'replace' && (placements < 50 || /busy|draining/.test(code)))
+          expect(decision).toMatchObject({ kind: 'requeue', spent: false, listed: false });
         else if (fault === 'registry') {
           const again = { kind: 'requeue', spent: false, listed: true };
           expect(decision).toMatchObject(forMs < registryRetryMs ? again : { kind: 'fail' });
@@ -66,6 +71,12 @@ describe('the decision on a retry', () => {
 
   it('tries once more when the time is up', () => {
     expect(delayOf('push_rate_limited', { before: 3, forMs: registryRetryMs - 5_000 })).toBe(5_000);
+  });
+
+  it('waits longer each time a job is placed again: for a fault of the fleet, and less for a refusal', () => {
+    const delays = (code: ErrorCode) => [0, 1, 2, 20].map((placements) => delayOf(code, { placements }));
+    expect(delays('engine_unreachable')).toEqual([250, 500, 1_000, 30_000]);
+    expect(delays('builder_busy')).toEqual([250, 500, 1_000, 4_000]);
   });
 });
 

@@ -24,6 +24,8 @@ interface RetryQuestion {
   readonly detail: string;
   /** Attempts spent before this one. */
   readonly spent: number;
+  /** Times that the job was placed again before, without an attempt spent. */
+  readonly placements: number;
   readonly maxAttempts: number;
   readonly registry: RegistryFaults;
   /** How long a job is tried while a registry's faults end its attempts. */
@@ -41,22 +43,33 @@ const delays = {
 /** A registry that comes back is noticed soon. */
 const registryDelayCapMs = 15_000;
 
-const replaceDelayMs = 250;
+/** Before a job is placed again, in milliseconds: doubled each time. */
+const placementDelay = { base: 250, cap: 30_000 };
+/** A replica that refuses builds because it is full or shuts down has room again soon. */
+const refusalDelay = { base: 250, cap: 4_000 };
+/** A job that was placed again so often spends an attempt from then on, so that it ends. */
+const maxPlacements = 50;
+
+const isRefusal = (code: ErrorCode) => code === 'builder_busy' || code === 'builder_draining';
+
+/** Whether placing the job again is more than chance: somebody has to look at the fleet. */
+export const isRepeated = ({ code, placements }: Pick<RetryQuestion, 'code' | 'placements'>) =>
+  errorRow(code).retry === 'replace' && !isRefusal(code) && placements >= 4;
 
 /** The one place that decides whether an attempt that ended with a code is followed by another, and when. */
 export function decideRetry(question: RetryQuestion): Decision {
-  const { code, spent, maxAttempts, random } = question;
-  const { retry, fault } = errorRow(code);
+  const { code, spent, placements, maxAttempts, random } = question;
+  const { retry: usual, fault } = errorRow(code);
+  const isBound = placements >= maxPlacements && !isRefusal(code);
+  const retry = usual === 'replace' && isBound ? 'backoff' : usual;
   switch (retry) {
     case 'never':
       return { kind: 'fail' };
-    case 'replace':
-      return {
-        kind: 'requeue',
-        spent: false,
-        listed: false,
-        delayMs: replaceDelayMs * (1 + random()),
-      };
+    case 'replace': {
+      const { base, cap } = isRefusal(code) ? refusalDelay : placementDelay;
+      const delayMs = Math.min(cap, base * 2 ** placements) * (1 + random());
+      return { kind: 'requeue', spent: false, listed: false, delayMs };
+    }
     case 'backoff':
     case 'long_backoff': {
       if (fault === 'registry') return waitForRegistry(retry, question);

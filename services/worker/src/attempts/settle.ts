@@ -1,11 +1,11 @@
 import type { Attempt, JobError } from '@slipway/shared/contracts';
 import type { SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
-import { answers } from '../fleet/health.js';
+import { answers } from '../fleet/report.js';
 import type { AttemptDeps, Summary } from './deps.js';
 import { Interrupted } from './interruptions.js';
 import { registrySign } from './registry-sign.js';
-import { decideRetry, registryFaults } from './retry.js';
+import { decideRetry, isRepeated, registryFaults } from './retry.js';
 
 /** What becomes of the job in the queue after an attempt. */
 export type AttemptResult = { readonly kind: 'done' } | { readonly kind: 'again'; readonly delayMs: number };
@@ -32,7 +32,9 @@ export async function settle(context: SettleContext, deps: AttemptDeps): Promise
   const { maxAttempts, registryRetryMs, random, store, dispatcher } = deps;
   const registry = registryFaults(record.attempts, deps.now());
   const limits = { maxAttempts, registryRetryMs };
-  const decision = decideRetry({ code, detail, spent: record.spent, registry, random, ...limits });
+  const { spent, placements } = record;
+  const decision = decideRetry({ code, detail, spent, placements, registry, random, ...limits });
+  if (isRepeated({ code, placements })) deps.metrics.placementsRepeated.inc({ code });
   const sign = registrySign({ code, detail }, record);
   if (decision.kind === 'fail') {
     const error: JobError = { code, detail, log_tail: [...context.logTail] };
@@ -47,11 +49,13 @@ export async function settle(context: SettleContext, deps: AttemptDeps): Promise
   // A connection that breaks is chance; a replica that is gone afterwards may have died of this build.
   const replica = summary.replica;
   const died = code === 'builder_lost' && replica !== undefined && !(await answers(replica, dispatcher));
+  const placed = !decision.listed;
   await recorded(
     store.requeue(record.id, token, {
       code,
       detail,
       ...decision,
+      placed,
       died,
       registry: sign,
       steps: context.steps,

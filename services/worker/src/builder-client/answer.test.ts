@@ -54,6 +54,13 @@ describe("a builder's answer", () => {
     [{ status: 'failed', error: 'x', code: 'push_failed' }, 'push_failed', 'x'],
     [{ status: 'failed', error: 'x', code: 'made_up' }, 'build_failed', 'x'],
     [{ status: 'failed', error: rateLimited }, 'pull_rate_limited', rateLimited],
+    // The last line may be what a step of the user printed: it blames no replica.
+    [{ status: 'failed', log: ['failed to list workers: Unavailable'] }, 'build_failed', 'The build failed.'],
+    [
+      { status: 'failed', error: 'failed to list workers: Unavailable' },
+      'engine_unreachable',
+      'failed to list workers: Unavailable',
+    ],
     [{ status: 'failed', log: [pushRefused] }, 'push_unauthorized', 'The build failed.'],
   ])('%j is a failure', async (answer, code, detail) => {
     expect((await read([line(answer)])).end).toEqual({ status: 'failed', code, detail });

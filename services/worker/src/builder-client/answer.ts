@@ -1,5 +1,5 @@
 import { type ImageReference, parseImageReference } from '@slipway/shared/contracts';
-import { type ErrorCode, errorCodes, SlipwayError } from '@slipway/shared/errors';
+import { type ErrorCode, errorCodes, errorRow, SlipwayError } from '@slipway/shared/errors';
 import { classify } from '@slipway/shared/failures';
 import { z } from 'zod';
 import { answerTexts } from './bounds.js';
@@ -162,13 +162,17 @@ function cutToBytes(text: string, most: number): string {
   return text.slice(0, read) + mark;
 }
 
-/** Builders that send no code run BuildKit, whose message is in the error or the last line of the log. */
+/**
+ * Builders that send no code run BuildKit, whose message is in the error or the last line of the log. That line may be the user's own output, so it
+ * blames no replica.
+ */
 function codeOfFailure(detail: string, log: readonly string[]): ErrorCode {
-  for (const message of [detail, log.at(-1) ?? '']) {
-    const code = classify({ message, stage: 'build', output: log, foreignPlatform: false });
-    if (code !== 'build_failed') return code;
-  }
-  return 'build_failed';
+  const codeOf = (message: string) =>
+    classify({ message, stage: 'build', output: log, foreignPlatform: false });
+  const said = codeOf(detail);
+  if (said !== 'build_failed') return said;
+  const logged = codeOf(log.at(-1) ?? '');
+  return errorRow(logged).fault === 'fleet' ? 'build_failed' : logged;
 }
 
 /** A code of the table that a builder may decide, if it is one. */

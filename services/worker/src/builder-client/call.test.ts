@@ -78,6 +78,10 @@ describe('a call of a replica', () => {
     [401, 'signature_invalid', 'signature_rejected'],
     [429, 'builder_busy', 'builder_busy'],
     [503, 'builder_draining', 'builder_draining'],
+    [503, 'engine_unreachable', 'engine_unreachable'],
+    // Without a reason of a builder: a proxy, or a replica of others.
+    [503, 'draining', 'builder_unreachable'],
+    [502, 'builder_draining', 'builder_unreachable'],
   ])('takes a %i in plain JSON (%s) for %s, with its words', async (status, code, expected) => {
     const { call } = await startReplica((res) => res.end(refusal(code)), json(status));
     const message = `The builder answered ${status}: why`;

@@ -4,7 +4,7 @@ import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
 import type { Payload } from '@slipway/shared/source';
 import { type TraceContext, type Tracing, traceHeaders } from '@slipway/shared/tracing';
 import { type Dispatcher, request } from 'undici';
-import { reportedEngine } from '../fleet/health.js';
+import { reportedEngine } from '../fleet/report.js';
 import { type BuildEnd, codeFrom, readAnswer } from './answer.js';
 
 const readOnMs = 1_000;
@@ -31,7 +31,7 @@ interface CallOptions {
 /**
  * One call of one replica: `POST /build` with NDJSON (protocol.md).
  *
- * Throws `builder_busy`, `builder_draining`, `builder_not_isolated` or `builder_unreachable` when the replica did not take the build,
+ * Throws `builder_busy`, `builder_draining`, `engine_unreachable`, `builder_not_isolated` or `builder_unreachable` when the replica did not take the build,
  * `builder_lost` or `builder_protocol` when it took it and failed to say how it ended, and the signal's reason
  * when that is aborted. A build that the replica ran and that failed is returned, not thrown.
  */
@@ -137,7 +137,11 @@ function refusal(status: number, code: ErrorCode | undefined, detail: string): S
   const said =
     detail === '' ? `The builder answered ${status}.` : `The builder answered ${status}: ${detail}`;
   if (status === 429) return new SlipwayError('builder_busy', said);
-  if (status === 503 || status === 502 || status === 504) return new SlipwayError('builder_draining', said);
+  if (status === 503 && (code === 'builder_draining' || code === 'engine_unreachable'))
+    return new SlipwayError(code, said);
+  // Without a reason it may be a proxy before a replica that is gone.
+  if (status === 503 || status === 502 || status === 504)
+    return new SlipwayError('builder_unreachable', said);
   if (status === 401 || status === 403) return new SlipwayError('signature_rejected', said);
   if (status === 400 && code === 'body_incomplete') return new SlipwayError('builder_lost', said);
   if (status >= 400 && status < 500) return new SlipwayError(code ?? 'source_invalid', said);

@@ -4,7 +4,7 @@ import type { Logger } from '@slipway/shared/logger';
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { Dispatcher } from 'undici';
 import type { Replica } from './discovery.js';
-import { engineOf } from './health.js';
+import { engineOf } from './report.js';
 
 interface EnginesOptions {
   readonly registry: Pick<ReplicaRegistry, 'withoutEngine' | 'setEngine'>;

@@ -1,19 +1,19 @@
-import {
-  engineHeader,
-  engineNames,
-  type PublicKey,
-  publicKeySchema,
-  type ReplicaEngine,
-} from '@slipway/shared/contracts';
-import type { ReplicaRegistry } from '@slipway/shared/replicas';
+import { type PublicKey, publicKeySchema, type ReplicaEngine } from '@slipway/shared/contracts';
+import type { Logger } from '@slipway/shared/logger';
+import type { ReplicaRegistry, ReplicaState } from '@slipway/shared/replicas';
 import { type Dispatcher, request } from 'undici';
 import type { Duty } from '../leader/leader.js';
 import type { Replica } from './discovery.js';
+import { type ReplicaReport, reportOf } from './report.js';
 
 interface HealthOptions {
-  readonly registry: Pick<ReplicaRegistry, 'setHealth' | 'setEngine' | 'setPublicKey'>;
+  readonly registry: Pick<
+    ReplicaRegistry,
+    'list' | 'setHealth' | 'setReadiness' | 'setEngine' | 'setPublicKey'
+  >;
   readonly discovery: { replicas(): readonly Replica[] };
   readonly dispatcher: Dispatcher;
+  readonly logger: Logger;
 }
 
 const timeoutMs = 2_000;
@@ -23,32 +23,8 @@ const publicKeyEveryMs = 30_000;
 const maxKeyBytes = 4_096;
 /** One check that fails may be chance. */
 const failuresUntilDown = 2;
-
-/** Whether a replica answers at all. That it is not ready (full) says nothing here: the ledger knows how full it is. */
-export async function answers(url: string, dispatcher: Dispatcher): Promise<boolean> {
-  return (await engineOf(url, dispatcher)) !== undefined;
-}
-
-/** Returns what a replica reports as its engine; undefined when it does not answer. */
-export async function engineOf(url: string, dispatcher: Dispatcher): Promise<ReplicaEngine | undefined> {
-  try {
-    const signal = AbortSignal.timeout(timeoutMs);
-    const { statusCode, headers, body } = await request(`${url}/healthz`, { dispatcher, signal });
-    await body.dump();
-    return statusCode < 500 ? reportedEngine(headers) : undefined;
-  } catch {
-    // Why it does not answer does not matter: it is not usable.
-    return undefined;
-  }
-}
-
-/** Returns what the headers of an answer say about the engine. Builders of others send no such header. */
-export function reportedEngine(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): ReplicaEngine {
-  const value = headers[engineHeader];
-  return value === undefined ? 'unreported' : (engineNames.find((name) => name === value) ?? 'unknown');
-}
+/** The same for a replica that is not ready, gives no reason and builds nothing: its last build may just have ended. */
+const idleChecksUntilBroken = 2;
 
 /** What the replica wants build secrets to be sealed with; undefined when it has no key, or says something else. */
 async function publicKeyOf(url: string, dispatcher: Dispatcher): Promise<PublicKey | undefined> {
@@ -62,12 +38,18 @@ async function publicKeyOf(url: string, dispatcher: Dispatcher): Promise<PublicK
   return parsed.success ? parsed.data : undefined;
 }
 
-/** Checks all replicas, and notes which are down, which engine each reports, and what secrets are sealed with for them. */
+/**
+ * Checks all replicas, and notes which are down, how ready the others are, which engine each reports, and what secrets are sealed with for them.
+ *
+ * A replica that is not ready and gives no reason is full while Slipway has builds there: replicas of others are not ready while they have as many
+ * builds as they take. Without builds it is broken.
+ */
 export class HealthDuty implements Duty {
   readonly name = 'health';
   readonly everyMs = 2_000;
   readonly #options: HealthOptions;
   readonly #failures = new Map<string, number>();
+  readonly #idleChecks = new Map<string, number>();
   readonly #engines = new Map<string, { readonly engine: ReplicaEngine; readonly at: number }>();
   readonly #askedForKeyAt = new Map<string, number>();
 
@@ -76,22 +58,55 @@ export class HealthDuty implements Duty {
   }
 
   async run(): Promise<void> {
-    await Promise.all(this.#options.discovery.replicas().map(({ url }) => this.#check(url)));
+    const { registry, discovery, dispatcher } = this.#options;
+    const reports = await Promise.all(
+      discovery.replicas().map(async ({ url }) => ({ url, report: await reportOf(url, dispatcher) })),
+    );
+    const states = reports.some(({ report }) => report?.readiness === 'unexplained')
+      ? await registry.list()
+      : [];
+    await Promise.all(
+      reports.map(({ url, report }) =>
+        this.#note(
+          url,
+          report,
+          states.find((state) => state.url === url),
+        ),
+      ),
+    );
   }
 
-  async #check(url: string): Promise<void> {
-    const { registry, dispatcher } = this.#options;
-    const engine = await engineOf(url, dispatcher);
-    const failures = engine === undefined ? (this.#failures.get(url) ?? 0) + 1 : 0;
+  async #note(
+    url: string,
+    report: ReplicaReport | undefined,
+    state: ReplicaState | undefined,
+  ): Promise<void> {
+    const { registry, logger } = this.#options;
+    const failures = report === undefined ? (this.#failures.get(url) ?? 0) + 1 : 0;
     this.#failures.set(url, failures);
-    if (engine !== undefined) {
-      await registry.setHealth(url, 'up');
+    if (report !== undefined) {
+      const { engine, reason } = report;
+      const readiness = this.#readinessOf(url, report, state);
+      const before = await registry.setReadiness(url, readiness, reason);
+      if (readiness !== before && (readiness === 'broken' || before === 'broken')) {
+        logger.warn({ replica: url, readiness, before, reason }, 'readiness');
+      }
       await this.#noteEngine(url, engine);
       await this.#learnKey(url);
     } else if (failures >= failuresUntilDown) {
       this.#engines.delete(url);
       await registry.setHealth(url, 'down');
     }
+  }
+
+  #readinessOf(url: string, { readiness }: ReplicaReport, state: ReplicaState | undefined) {
+    const isIdle = readiness === 'unexplained' && (state?.inFlight ?? 0) === 0;
+    const idleChecks = isIdle ? (this.#idleChecks.get(url) ?? 0) + 1 : 0;
+    this.#idleChecks.set(url, idleChecks);
+    if (readiness !== 'unexplained') return readiness;
+    const isKnownBad = state?.circuit === 'open' || state?.readiness === 'broken';
+    const isBroken = isIdle && (isKnownBad || idleChecks >= idleChecksUntilBroken);
+    return isBroken ? 'broken' : 'full';
   }
 
   async #noteEngine(url: string, engine: ReplicaEngine): Promise<void> {

@@ -39,6 +39,7 @@ const record = (changes: Partial<JobRecord> = {}): JobRecord => ({
   cancelRequested: false,
   attempt: 1,
   spent: 1,
+  placements: 0,
   lost: 0,
   attempts: [],
   result: undefined,

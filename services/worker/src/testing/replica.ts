@@ -19,6 +19,8 @@ export interface Replica {
   next(...behaviours: Behaviour[]): void;
   /** As when another engine builds behind the same address. */
   setEngine(engine: string | undefined): void;
+  /** Kills the engine behind the replica, or starts it again. The replica itself goes on answering. */
+  setEngineDead(dead: boolean): void;
   stop(): Promise<void>;
 }
 
@@ -27,7 +29,13 @@ interface ReplicaOptions {
   readonly engine?: string;
   /** Whether it answers health checks; it does unless given. */
   readonly healthy?: () => boolean;
+  /** What `/ready` answers; unless given, 503 and no reason while the engine is dead, as builders of others do. */
+  readonly readiness?: () => { readonly status: number; readonly body?: object };
 }
+
+/** What BuildKit's client says when no daemon answers. */
+const engineDeadError =
+  'failed to list workers: Unavailable: connection error: desc = "transport: Error while dialing: dial unix /run/buildkit/buildkitd.sock: connect: connection refused"';
 
 const say = (res: ServerResponse, line: object) => res.write(`${JSON.stringify(line)}\n`);
 
@@ -73,10 +81,19 @@ export async function startReplica(secret: string, options: ReplicaOptions = {})
   const payloads: Buffer[] = [];
   const queue: Behaviour[] = [];
   let abandoned = 0;
+  let engineDead = false;
+  const readiness: NonNullable<ReplicaOptions['readiness']> =
+    options.readiness ?? (() => ({ status: engineDead ? 503 : 200 }));
   const server = createServer((req, res) => {
     if (engine !== undefined) res.setHeader('x-slipway-engine', engine);
-    if (req.url === '/healthz' && options.healthy !== undefined && !options.healthy()) {
+    const isCheck = req.url === '/healthz' || req.url === '/ready';
+    if (isCheck && options.healthy !== undefined && !options.healthy()) {
       req.socket.destroy();
+      return;
+    }
+    if (isCheck) {
+      const { status, body } = req.url === '/healthz' ? { status: 200, body: {} } : readiness();
+      res.writeHead(status, { 'content-type': 'application/json' }).end(body && JSON.stringify(body));
       return;
     }
     res.on('close', () => {
@@ -92,7 +109,8 @@ export async function startReplica(secret: string, options: ReplicaOptions = {})
         return;
       }
       payloads.push(body);
-      await (queue.shift() ?? stream(success))({ req, res, body });
+      const usual = engineDead ? stream({ status: 'failed', error: engineDeadError }) : stream(success);
+      await (queue.shift() ?? usual)({ req, res, body });
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -103,6 +121,9 @@ export async function startReplica(secret: string, options: ReplicaOptions = {})
     next: (...behaviours) => queue.push(...behaviours),
     setEngine(changed) {
       engine = changed;
+    },
+    setEngineDead(dead) {
+      engineDead = dead;
     },
     stop: () =>
       new Promise((resolve) => {

@@ -10,7 +10,7 @@ const learnedNames = 5_000;
  * The end of the log is left out where the tenant has no room for it: the log itself has it.
  * requeue: 5 outcome, 6 detail, 7 whether the attempt counts, 8 delay in ms, 9 whether the builder died over it,
  * 10 losses that quarantine, 11 whether the record keeps the attempt, 12 what it says about the registry,
- * 13 steps of its build and 14 those that were cached, or ''.
+ * 13 steps of its build and 14 those that were cached, or '', 15 whether no replica built the job, so that it is placed again.
  */
 export const end = `
 if state ~= 'running' or get(job, 'token') ~= ARGV[4] then return { 'stale' } end
@@ -109,6 +109,7 @@ if op == 'requeue' then
   leave_running(job)
   if ARGV[11] ~= '1' then
     local number = get(job, 'attempt')
+    if ARGV[15] == '1' then redis.call('HINCRBY', job.key, 'placements', 1) end
     redis.call('HDEL', job.key, 'start:' .. number, 'replica:' .. number)
   end
   back_to_queue(job, state, delay)

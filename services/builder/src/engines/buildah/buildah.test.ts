@@ -225,6 +225,6 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
     const broken = opened.reopen({}).finally(() => {
       process.env.PATH = PATH;
     });
-    await expect(broken).rejects.toMatchObject({ code: 'builder_unreachable' });
+    await expect(broken).rejects.toMatchObject({ code: 'engine_unreachable' });
   });
 });

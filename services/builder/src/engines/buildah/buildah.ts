@@ -267,7 +267,7 @@ export class BuildahEngine implements BuildEngine {
     return { exit, printed: Buffer.concat(chunks).toString() };
   }
 
-  /** Runs a short command and returns what it printed. Rejects with `builder_unreachable` when it fails. */
+  /** Runs a short command and returns what it printed. Rejects with `engine_unreachable` when it fails. */
   async #run(args: readonly string[]): Promise<string> {
     const chunks: Buffer[] = [];
     const said = new FailureText({ prefix: 'Error: ' });
@@ -281,11 +281,11 @@ export class BuildahEngine implements BuildEngine {
         onStderr: (chunk) => err.push(chunk),
       });
     } catch (error) {
-      throw new SlipwayError('builder_unreachable', `buildah does not run: ${(error as Error).message}`);
+      throw new SlipwayError('engine_unreachable', `buildah does not run: ${(error as Error).message}`);
     }
     err.end();
     if (exit.code !== 0)
-      throw new SlipwayError('builder_unreachable', `buildah does not run: ${said.message()}`);
+      throw new SlipwayError('engine_unreachable', `buildah does not run: ${said.message()}`);
     return Buffer.concat(chunks).toString().trim();
   }
 

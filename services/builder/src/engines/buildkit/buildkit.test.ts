@@ -67,8 +67,8 @@ describe.runIf(isTested('buildkit'))('BuildKit', { timeout }, () => {
     await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
     await opened.kill();
     expect(await running).toMatchObject({ code: 'builder_lost' });
-    await expect(opened.engine.check()).rejects.toMatchObject({ code: 'builder_unreachable' });
+    await expect(opened.engine.check()).rejects.toMatchObject({ code: 'engine_unreachable' });
     const next = await failure(opened.engine, await request('FROM scratch\nCOPY busybox /\n'));
-    expect(next).toMatchObject({ code: 'builder_unreachable' });
+    expect(next).toMatchObject({ code: 'engine_unreachable' });
   });
 });

@@ -67,7 +67,7 @@ export class BuildkitEngine implements BuildEngine {
     } catch (error) {
       failure = (error as Error).message;
     }
-    throw new SlipwayError('builder_unreachable', `BuildKit does not answer: ${failure}`);
+    throw new SlipwayError('engine_unreachable', `BuildKit does not answer: ${failure}`);
   }
 
   /** The daemon lives on: nothing here needs to be let go. */
