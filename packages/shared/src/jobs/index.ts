@@ -13,7 +13,7 @@ export {
   type StartReply,
 } from './job-store.js';
 export type { JobFilter, JobPage } from './list.js';
-export { bytesOfAll, type PlanOptions, plannedRecord } from './planned-record.js';
+export { bytesOfAll, type PlannedRecord, type PlanOptions, plannedRecord } from './planned-record.js';
 export { type JobRecord, toJob } from './record.js';
 export { listRegistries, type RegistryState, registryOfImage } from './registries.js';
 export type { DispatchJob } from './transition.js';

@@ -24,7 +24,7 @@ import { boundedDetail, boundedError } from './bounds.js';
 import { discardRecord } from './discard.js';
 import { buildKey, buildsLike, indexNames, sourcesOf } from './identity.js';
 import { type JobFilter, type JobPage, listJobs } from './list.js';
-import { type PlanOptions, plannedRecord } from './planned-record.js';
+import { type PlannedRecord, type PlanOptions, plannedRecord } from './planned-record.js';
 import { type JobRecord, parseRecord } from './record.js';
 import {
   createTransition,
@@ -173,7 +173,7 @@ export class JobStore {
     trace: TraceContext | undefined,
   ): Promise<Created> {
     const { tenant, sealedCallbackSecret, batch, known = new Set<string>(), maxStoredBytes } = options;
-    const { pool, stored, text, parts, indexes, bytes } = plannedRecord(spec, options);
+    const { pool, stored, text, parts, indexes, bytes } = options.planned ?? plannedRecord(spec, options);
     const create = (values: readonly (readonly [string, string])[]) =>
       this.#transition(
         'create',
@@ -469,6 +469,8 @@ export class JobStore {
 }
 
 interface CreateOptions extends PlanOptions {
+  /** What `plannedRecord` returned for the same spec and options; planned by `create` unless given. */
+  readonly planned?: PlannedRecord | undefined;
   readonly sealedCallbackSecret?: string | undefined;
   /** The batch it belongs to; it waits until that is committed. */
   readonly batch?: string | undefined;

@@ -9,6 +9,7 @@ import { createLogger } from '../logger/index.js';
 import { connectRedis, type Redis, redisKeys } from '../redis/index.js';
 import { BatchStore } from './batch-store.js';
 import { JobStore } from './job-store.js';
+import { plannedRecord } from './planned-record.js';
 import { type JobRecord, toJob } from './record.js';
 import type { DispatchJob } from './transition.js';
 
@@ -28,6 +29,16 @@ const parts = [
 ];
 const result = (image: string) => ({ image, digest: `sha256:${'1'.repeat(64)}`, duration_ms: 1 });
 const error = { code: 'build_failed' as const, detail: 'no', log_tail: ['x'] };
+
+it('a job is written as it was planned, when its plan is given', async () => {
+  const store = new JobStore({ redis, keys: redisKeys(`parts-${randomUUID()}`) });
+  const spec = jobSpecSchema.parse({ image: 'r.example/a:1', source });
+  const options = { tenant, pool: 'amd', parts };
+  const planned = plannedRecord(spec, options);
+  const id = newId('job');
+  await store.create(id, spec, { ...options, planned });
+  expect((await store.get(id))?.parts).toMatchObject(JSON.parse(planned.parts?.parts ?? ''));
+});
 
 /** An installation whose queues are a list of what was handed to them. */
 class Installation {

@@ -4,6 +4,7 @@ import {
   type BatchRecord,
   type BatchStore,
   bytesOfAll,
+  type PlannedRecord,
   type PlanOptions,
   plannedRecord,
 } from '@slipway/shared/jobs';
@@ -36,20 +37,31 @@ export interface BatchSubmission {
 /** Of all specs with what they share, counted for each of them: it is read, compared and hashed for each. */
 const maxSpecBytes = 160 * 1024 * 1024;
 
-/** What the records will take. Throws `batch_too_large`. */
-function bytesOfJobs(
-  specs: readonly JobSpec[],
-  creation: (at: number) => PlanOptions,
-): { bytes: number; specBytes: number } {
+/** Plans are kept for the first jobs whose specs take no more than this together; the other jobs are planned again when they are written. */
+const maxKeptBytes = 4 * 1024 * 1024;
+
+interface PlannedJobs {
+  /** What the records will take. */
+  readonly bytes: number;
+  readonly specBytes: number;
+  /** The plans of the first jobs. */
+  readonly plans: readonly PlannedRecord[];
+}
+
+/** Throws `batch_too_large`. */
+function planJobs(specs: readonly JobSpec[], creation: (at: number) => PlanOptions): PlannedJobs {
   let specBytes = 0;
+  const plans: PlannedRecord[] = [];
   const planned = specs.map((spec, at) => {
-    const { bytes, stored, text } = plannedRecord(spec, creation(at));
+    const plan = plannedRecord(spec, creation(at));
+    const { bytes, stored, text } = plan;
     specBytes += text.length;
     for (const value of stored.values.values()) specBytes += value.length;
     if (specBytes > maxSpecBytes) throw batchTooLarge(maxSpecBytes);
+    if (specBytes <= maxKeptBytes) plans.push(plan);
     return { bytes, stored };
   });
-  return { bytes: bytesOfAll(planned), specBytes };
+  return { bytes: bytesOfAll(planned), specBytes, plans };
 }
 
 /** Of the specs of records that are written at once: each is hashed, and others wait meanwhile. */
@@ -89,7 +101,7 @@ export async function submitBatch(
   await checkRoom(specs.length, tenant, { store, maxQueuedJobs });
   const { maxStoredBytes } = tenant;
   const creation = (at: number) => ({ tenant, bases: basesOf(at), ...chosen[at] });
-  const { bytes, specBytes } = bytesOfJobs(specs, creation);
+  const { bytes, specBytes, plans } = planJobs(specs, creation);
   const most = Math.max(1, Math.min(atOnce, Math.floor((specs.length * maxBytesAtOnce) / (specBytes + 1))));
   const id = ids.next('batch');
   const sealed = (secret: string | undefined, owner: string) =>
@@ -113,6 +125,7 @@ export async function submitBatch(
           const sealedCallbackSecret = sealed(spec.callback?.secret, jobId);
           await store.create(jobId, spec, {
             ...creation(at + offset),
+            planned: plans[at + offset],
             ...{ batch: id, sealedCallbackSecret, known, maxStoredBytes },
           });
         }),
