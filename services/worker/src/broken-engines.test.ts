@@ -76,6 +76,17 @@ describe('a replica whose engine is dead', () => {
     expect(dead.payloads.length).toBeLessThanOrEqual(fewCalls);
   });
 
+  it('sends a job that no other replica can build back to the queue, which its record counts', async () => {
+    const dead = await replica({ readiness: () => ({ status: 200 }) });
+    dead.setEngineDead(true);
+    await installation.startWorker([`${dead.url}#max=1`]);
+    const id = await installation.submit();
+    await expect.poll(async () => (await installation.job(id)).placements, { timeout: 15_000 }).toBe(2);
+    expect(await installation.job(id)).toMatchObject({ attempts: [] });
+    dead.setEngineDead(false);
+    expect(await outcomes([id])).toEqual([['succeeded']]);
+  });
+
   it('and died in the middle of a build costs that build one attempt', async () => {
     const both = [await replica(), await replica()];
     const eof =
