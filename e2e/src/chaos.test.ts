@@ -19,6 +19,7 @@ const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
   R13: { jobs: 100, runs: 1 },
   R14: { jobs: 40, runs: 1 },
   R15: { jobs: 60, runs: 1 },
+  R16: { jobs: 60, runs: 1 },
   R17: { jobs: 0, runs: 1 },
 };
 

@@ -9,6 +9,7 @@ import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { startSimulator } from '@slipway/simulator';
 import { afterEach, describe, expect, test } from 'vitest';
+import { type ClockOffset, clockOff } from './clock-off.js';
 
 const dayMs = 24 * 3600 * 1_000;
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -18,10 +19,7 @@ afterEach(async () => {
   for (const step of cleanups.splice(0).reverse()) await step();
 });
 
-const shifted = (days: number) => ({
-  NODE_OPTIONS: `--import ${new URL('shifted.mjs', import.meta.url).href}`,
-  CLOCK_AHEAD_MS: String(days * dayMs),
-});
+const shifted = (days: number) => clockOff(days > 0 ? `+${days}d` : (`${days}d` as ClockOffset));
 
 /** The digits of ULIDs: Crockford's base 32. */
 const digits = '0123456789abcdefghjkmnpqrstvwxyz';
@@ -94,7 +92,7 @@ describe.each([100, -100])('a worker whose clock is off by %i days', (days) => {
   test('deletes nothing, leads nothing, warns, and goes on building', async () => {
     const { redis, keys, store, start, ended } = await setUp();
     const [old, recent] = [await ended(40), await ended(1)];
-    const off = await start('worker', shifted(days));
+    const off = await start('worker', await shifted(days));
     expect(await text(off, '/readyz')).toContain("Redis' clock; set it right");
     expect(Math.abs((await metric(off, 'slipway_clock_offset_seconds')) - days * 86_400)).toBeLessThan(60);
 
@@ -118,7 +116,7 @@ describe.each([100, -100])('a worker whose clock is off by %i days', (days) => {
 describe.each([100, -100])('an API whose clock is off by %i days', (days) => {
   test("goes by Redis' time: tokens, ids, and what is kept", async () => {
     const { redis, keys, start } = await setUp();
-    const off = await start('api', shifted(days));
+    const off = await start('api', await shifted(days));
     expect(await text(off, '/readyz')).toContain("Redis' clock; set it right");
     const made = await call(off, '/v1/tokens', {
       ...{ description: 'CI', scopes: ['jobs:read', 'jobs:write'], expires_in_days: 30 },
@@ -131,7 +129,7 @@ describe.each([100, -100])('an API whose clock is off by %i days', (days) => {
     expect(job.status).toBe(202);
     expect(Math.abs(timeOfId(String(job.body.id)) - Date.now())).toBeLessThan(dayMs);
     await expect.poll(() => redis.xlen(keys.audit)).toBeGreaterThan(0);
-    const again = await start('api', shifted(days));
+    const again = await start('api', await shifted(days));
     expect((await call(again, '/v1/audit')).body.entries).not.toEqual([]);
   });
 });

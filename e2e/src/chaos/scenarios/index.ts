@@ -14,6 +14,7 @@ import { r12 } from './r12.js';
 import { r13 } from './r13.js';
 import { r14 } from './r14.js';
 import { r15 } from './r15.js';
+import { r16 } from './r16.js';
 import { r17 } from './r17.js';
 
 export const scenarios: readonly Scenario[] = [
@@ -32,5 +33,6 @@ export const scenarios: readonly Scenario[] = [
   r13,
   r14,
   r15,
+  r16,
   r17,
 ];

@@ -32,6 +32,8 @@ export interface FleetOptions {
     readonly api?: Readonly<Record<string, string>>;
     readonly worker?: Readonly<Record<string, string>>;
   };
+  /** Environment of one API or worker by its name (`worker 1`), asked for at each start. Default: none. */
+  readonly envOf?: (name: string) => Readonly<Record<string, string>>;
 }
 
 /** Redis, simulated replicas, APIs and workers, each a process of its own on 127.0.0.1. */

@@ -172,7 +172,11 @@ async function serviceMember(
   return startMember({
     name,
     url: `http://127.0.0.1:${port}`,
-    start: () => startService({ service, name, port, env, logFile: logFile(place, name) }),
+    start: () =>
+      startService({
+        ...{ service, name, port, logFile: logFile(place, name) },
+        env: { ...env, ...place.options.envOf?.(name) },
+      }),
   });
 }
 
