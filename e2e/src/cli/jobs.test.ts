@@ -134,7 +134,7 @@ describe('a server', () => {
 describe('slipway builders, drain, resume and queue', () => {
   test('show the fleet, and take a builder out of it and back in', async () => {
     const shown = async () => (await slipway(['builders'], env)).out;
-    await expect.poll(shown, { timeout: 10_000 }).toMatch(/^rep_\w+ +http\S+ +up +0 +2 /m);
+    await expect.poll(shown, { timeout: 10_000 }).toMatch(/^rep_\w+ +http\S+ +buildkit +up +0 +2 /m);
     const [id] = /rep_\w+/.exec(await shown()) ?? [''];
     expect(await slipway(['drain', id], env)).toMatchObject({
       exit: 0,
