@@ -1280,6 +1280,347 @@ export interface components {
             /** @description A template of the installation, over which the source is laid as its handler */
             template?: string;
         };
+        BatchRequest: {
+            /**
+             * @description `stop`: when a job has failed for good, those that have not begun are canceled
+             * @default continue
+             * @enum {string}
+             */
+            on_failure?: "continue" | "stop";
+            /** @description How many jobs of the batch run at once at most; the fleet decides unless given */
+            max_running?: number;
+            /** @default {} */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Where the end of the job is reported */
+            callback?: {
+                /** Format: uri */
+                url: string;
+                /** @description Signs this callback (Standard Webhooks); tenants other than `default` must give one; unset means the key of the installation. Never shown again */
+                secret?: string;
+            };
+            /**
+             * @description Fields of a job that items have unless they say otherwise; `build_args` and `labels` are merged
+             * @default {}
+             */
+            defaults?: {
+                [key: string]: unknown;
+            };
+            /** @description The jobs: each, with the defaults, the body of `POST /v1/jobs` */
+            items: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * @description Check everything, and submit nothing
+             * @default false
+             */
+            dry_run?: boolean;
+        };
+        BatchRetry: {
+            /**
+             * @description `failed`: what failed or was canceled
+             * @default failed
+             * @enum {string}
+             */
+            which?: "failed" | "all";
+        };
+        FunctionRequest: {
+            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            image: string;
+            /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
+            function?: string;
+            /** @default {} */
+            build_args?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Empty means the builder's own
+             * @default []
+             */
+            platforms?: string[];
+            /** @description A pool: replicas that build the same platforms */
+            pool?: string;
+            /**
+             * @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may
+             * @enum {string}
+             */
+            priority?: "high" | "normal" | "low";
+            /**
+             * @description False builds without pushing
+             * @default true
+             */
+            push?: boolean;
+            /**
+             * @description Push a bill of materials beside the image (BuildKit builders)
+             * @default false
+             */
+            sbom?: boolean;
+            /**
+             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+             * @default false
+             */
+            provenance?: boolean;
+            /** @description Seconds that one attempt may take */
+            timeout?: number;
+            /** @default {} */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+            vcs?: components["schemas"]["Vcs"];
+            /**
+             * @description When the image was last built from the same, the job succeeds at once with that result
+             * @default false
+             */
+            skip_if_unchanged?: boolean;
+            /**
+             * @description Build in any case: neither skip nor share the build of an identical job
+             * @default false
+             */
+            force?: boolean;
+            /** @description The build context, or with a template the handler */
+            source: {
+                /** @description SHA-256 of the canonical manifest of the files */
+                digest: string;
+            } | {
+                git: {
+                    /** @description Of the repository, over a scheme that the installation allows */
+                    url: string;
+                    /** @description A branch, a tag or a whole commit id; the repository's default branch unless given */
+                    ref?: string;
+                    /** @description The folder of the repository that is the source */
+                    path?: string;
+                };
+            } | {
+                /** @description The files themselves, path to text */
+                files: {
+                    [key: string]: string;
+                };
+            };
+            /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
+            secrets?: string;
+            /** @description A template of the installation, over which the source is laid as its handler */
+            template?: string;
+        };
+        RebuildRequest: {
+            select: components["schemas"]["FunctionSelector"];
+            /** @description Where the images are pushed: with {registry}, {repository}, {tag}, {namespace}, {name} and the names of `values`; as before unless given */
+            image?: string;
+            /**
+             * @description For placeholders
+             * @default {}
+             */
+            values?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Laid over the arguments of each
+             * @default {}
+             */
+            build_args?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Of the batch, and laid over the labels of each function
+             * @default {}
+             */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Where the end of the batch is reported */
+            callback?: {
+                /** Format: uri */
+                url: string;
+                /** @description Signs this callback (Standard Webhooks); tenants other than `default` must give one; unset means the key of the installation. Never shown again */
+                secret?: string;
+            };
+            /**
+             * @description The newest version of their template, or the one they were built with
+             * @default current
+             * @enum {string}
+             */
+            template?: "current" | "same";
+            /**
+             * @default low
+             * @enum {string}
+             */
+            priority?: "high" | "normal" | "low";
+            /**
+             * @description Off, because a base image may have changed under the same name
+             * @default false
+             */
+            skip_if_unchanged?: boolean;
+            max_running?: number;
+            /**
+             * @default continue
+             * @enum {string}
+             */
+            on_failure?: "continue" | "stop";
+            /** @default false */
+            dry_run?: boolean;
+        };
+        FunctionSelector: {
+            namespace?: string;
+            /** @description Of the function without its namespace; `*` stands for any characters */
+            name?: string;
+            /** @description By name */
+            functions?: string[];
+            labels?: {
+                [key: string]: string;
+            };
+            template?: string;
+            /** @description A stage begins from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
+            base_image?: string;
+        };
+        WebhookRequest: {
+            /** Format: uri */
+            url: string;
+            /** @default  */
+            description?: string;
+            /**
+             * @default [
+             *       "job.succeeded",
+             *       "job.failed",
+             *       "job.canceled",
+             *       "batch.finished"
+             *     ]
+             */
+            events?: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
+            /**
+             * @description Only jobs and batches that carry all of these
+             * @default {}
+             */
+            labels?: {
+                [key: string]: string;
+            };
+            /**
+             * @default {
+             *       "type": "standard"
+             *     }
+             */
+            format?: components["schemas"]["WebhookFormatInput"];
+            /** @description 10 unless given; 1 for the formats that set the status of a commit, so that the last one told is the last one set */
+            max_in_flight?: number;
+            /** @default true */
+            enabled?: boolean;
+            /** @description Made unless given; shown once, in the answer */
+            secret?: string;
+        };
+        WebhookFormatInput: {
+            /** @constant */
+            type: "standard";
+        } | {
+            /** @constant */
+            type: "jenkins";
+            /** @description Sent as the header `token`, which the plugin takes */
+            token?: string;
+        } | {
+            /** @constant */
+            type: "github_commit_status";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description `slipway/<function>` unless given */
+            context?: string;
+        } | {
+            /** @constant */
+            type: "github_dispatch";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description That of `vcs` unless given */
+            repo?: string;
+            /**
+             * @description For `on: repository_dispatch: types`
+             * @default slipway
+             */
+            event_type?: string;
+        } | {
+            /** @constant */
+            type: "gitlab_commit_status";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description That of `vcs` unless given */
+            project?: string;
+            /** @description `slipway/<function>` unless given */
+            name?: string;
+        } | {
+            /** @constant */
+            type: "gitlab_pipeline";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description As its host names it: owner/name, or group/subgroup/name */
+            project: string;
+            /** @description The branch or tag whose pipeline is run */
+            ref: string;
+        };
+        WebhookPatch: {
+            /** Format: uri */
+            url?: string;
+            description?: string;
+            events?: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
+            /** @description Only jobs and batches that carry all of these */
+            labels?: {
+                [key: string]: string;
+            };
+            format?: components["schemas"]["WebhookFormatInput"];
+            /** @description Requests that may be under way at once */
+            max_in_flight?: number;
+            enabled?: boolean;
+        };
+        WebhookRotation: {
+            /** @description Made unless given */
+            secret?: string;
+        };
+        WebhookRecovery: {
+            /**
+             * Format: date-time
+             * @description RFC 3339
+             */
+            since: string;
+        };
+        TenantSettings: {
+            /**
+             * @description Its share of the fleet against other tenants
+             * @default 1
+             */
+            weight?: number;
+            /**
+             * @description Jobs of a higher class are refused; those that name none get no higher one
+             * @default high
+             * @enum {string}
+             */
+            highest_priority?: "high" | "normal" | "low";
+            /** @default {} */
+            limits?: {
+                /** @description Jobs that may wait at once */
+                queued_jobs?: number;
+                /** @description Jobs that may be built at once; others wait their turn */
+                running_jobs?: number;
+                /** @description Bytes of all its stored sources together */
+                source_bytes?: number;
+                /** @description Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given */
+                stored_bytes?: number;
+                /** @description Requests to the API */
+                requests_per_minute?: number;
+            };
+            /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
+            images: string[];
+            /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
+            pools?: string[];
+            /**
+             * @description Whether its jobs may give the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY; those of `default` always may
+             * @default false
+             */
+            proxy_arguments?: boolean;
+        };
+        TokenRequest: {
+            /** @description The caller's own unless given; another needs `admin` */
+            tenant?: string;
+            description: string;
+            scopes: ("jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin")[];
+            /** @description Never, unless given */
+            expires_in_days?: number;
+        };
         Job: {
             id: string;
             /** @enum {string} */
@@ -1481,43 +1822,6 @@ export interface components {
             /** @description Bytes of all files together */
             bytes: number;
         };
-        BatchRequest: {
-            /**
-             * @description `stop`: when a job has failed for good, those that have not begun are canceled
-             * @default continue
-             * @enum {string}
-             */
-            on_failure?: "continue" | "stop";
-            /** @description How many jobs of the batch run at once at most; the fleet decides unless given */
-            max_running?: number;
-            /** @default {} */
-            labels?: {
-                [key: string]: string;
-            };
-            /** @description Where the end of the job is reported */
-            callback?: {
-                /** Format: uri */
-                url: string;
-                /** @description Signs this callback (Standard Webhooks); tenants other than `default` must give one; unset means the key of the installation. Never shown again */
-                secret?: string;
-            };
-            /**
-             * @description Fields of a job that items have unless they say otherwise; `build_args` and `labels` are merged
-             * @default {}
-             */
-            defaults?: {
-                [key: string]: unknown;
-            };
-            /** @description The jobs: each, with the defaults, the body of `POST /v1/jobs` */
-            items: {
-                [key: string]: unknown;
-            }[];
-            /**
-             * @description Check everything, and submit nothing
-             * @default false
-             */
-            dry_run?: boolean;
-        };
         BatchPlan: {
             total: number;
             items: {
@@ -1576,14 +1880,6 @@ export interface components {
             batches: components["schemas"]["Batch"][];
             /** @description Absent on the last page */
             next_cursor?: string;
-        };
-        BatchRetry: {
-            /**
-             * @description `failed`: what failed or was canceled
-             * @default failed
-             * @enum {string}
-             */
-            which?: "failed" | "all";
         };
         BatchJobEvent: {
             id: string;
@@ -1720,84 +2016,6 @@ export interface components {
                 code?: string;
             }[];
         };
-        FunctionRequest: {
-            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
-            image: string;
-            /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
-            function?: string;
-            /** @default {} */
-            build_args?: {
-                [key: string]: string;
-            };
-            /**
-             * @description Empty means the builder's own
-             * @default []
-             */
-            platforms?: string[];
-            /** @description A pool: replicas that build the same platforms */
-            pool?: string;
-            /**
-             * @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may
-             * @enum {string}
-             */
-            priority?: "high" | "normal" | "low";
-            /**
-             * @description False builds without pushing
-             * @default true
-             */
-            push?: boolean;
-            /**
-             * @description Push a bill of materials beside the image (BuildKit builders)
-             * @default false
-             */
-            sbom?: boolean;
-            /**
-             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
-             * @default false
-             */
-            provenance?: boolean;
-            /** @description Seconds that one attempt may take */
-            timeout?: number;
-            /** @default {} */
-            labels?: {
-                [key: string]: string;
-            };
-            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
-            vcs?: components["schemas"]["Vcs"];
-            /**
-             * @description When the image was last built from the same, the job succeeds at once with that result
-             * @default false
-             */
-            skip_if_unchanged?: boolean;
-            /**
-             * @description Build in any case: neither skip nor share the build of an identical job
-             * @default false
-             */
-            force?: boolean;
-            /** @description The build context, or with a template the handler */
-            source: {
-                /** @description SHA-256 of the canonical manifest of the files */
-                digest: string;
-            } | {
-                git: {
-                    /** @description Of the repository, over a scheme that the installation allows */
-                    url: string;
-                    /** @description A branch, a tag or a whole commit id; the repository's default branch unless given */
-                    ref?: string;
-                    /** @description The folder of the repository that is the source */
-                    path?: string;
-                };
-            } | {
-                /** @description The files themselves, path to text */
-                files: {
-                    [key: string]: string;
-                };
-            };
-            /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
-            secrets?: string;
-            /** @description A template of the installation, over which the source is laid as its handler */
-            template?: string;
-        };
         StoredTemplate: {
             name: string;
             /** @description Grows by one whenever its files change */
@@ -1842,76 +2060,6 @@ export interface components {
              * @description When its files last changed
              */
             updated_at: string;
-        };
-        RebuildRequest: {
-            select: components["schemas"]["FunctionSelector"];
-            /** @description Where the images are pushed: with {registry}, {repository}, {tag}, {namespace}, {name} and the names of `values`; as before unless given */
-            image?: string;
-            /**
-             * @description For placeholders
-             * @default {}
-             */
-            values?: {
-                [key: string]: string;
-            };
-            /**
-             * @description Laid over the arguments of each
-             * @default {}
-             */
-            build_args?: {
-                [key: string]: string;
-            };
-            /**
-             * @description Of the batch, and laid over the labels of each function
-             * @default {}
-             */
-            labels?: {
-                [key: string]: string;
-            };
-            /** @description Where the end of the batch is reported */
-            callback?: {
-                /** Format: uri */
-                url: string;
-                /** @description Signs this callback (Standard Webhooks); tenants other than `default` must give one; unset means the key of the installation. Never shown again */
-                secret?: string;
-            };
-            /**
-             * @description The newest version of their template, or the one they were built with
-             * @default current
-             * @enum {string}
-             */
-            template?: "current" | "same";
-            /**
-             * @default low
-             * @enum {string}
-             */
-            priority?: "high" | "normal" | "low";
-            /**
-             * @description Off, because a base image may have changed under the same name
-             * @default false
-             */
-            skip_if_unchanged?: boolean;
-            max_running?: number;
-            /**
-             * @default continue
-             * @enum {string}
-             */
-            on_failure?: "continue" | "stop";
-            /** @default false */
-            dry_run?: boolean;
-        };
-        FunctionSelector: {
-            namespace?: string;
-            /** @description Of the function without its namespace; `*` stands for any characters */
-            name?: string;
-            /** @description By name */
-            functions?: string[];
-            labels?: {
-                [key: string]: string;
-            };
-            template?: string;
-            /** @description A stage begins from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
-            base_image?: string;
         };
         RebuildPlan: {
             functions: {
@@ -1969,86 +2117,6 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
-        WebhookRequest: {
-            /** Format: uri */
-            url: string;
-            /** @default  */
-            description?: string;
-            /**
-             * @default [
-             *       "job.succeeded",
-             *       "job.failed",
-             *       "job.canceled",
-             *       "batch.finished"
-             *     ]
-             */
-            events?: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
-            /**
-             * @description Only jobs and batches that carry all of these
-             * @default {}
-             */
-            labels?: {
-                [key: string]: string;
-            };
-            /**
-             * @default {
-             *       "type": "standard"
-             *     }
-             */
-            format?: components["schemas"]["WebhookFormat"];
-            /** @description 10 unless given; 1 for the formats that set the status of a commit, so that the last one told is the last one set */
-            max_in_flight?: number;
-            /** @default true */
-            enabled?: boolean;
-            /** @description Made unless given; shown once, in the answer */
-            secret?: string;
-        };
-        WebhookFormat: {
-            /** @constant */
-            type: "standard";
-        } | {
-            /** @constant */
-            type: "jenkins";
-            /** @description Sent as the header `token`, which the plugin takes */
-            token?: string;
-        } | {
-            /** @constant */
-            type: "github_commit_status";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
-            token: string;
-            /** @description `slipway/<function>` unless given */
-            context?: string;
-        } | {
-            /** @constant */
-            type: "github_dispatch";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
-            token: string;
-            /** @description That of `vcs` unless given */
-            repo?: string;
-            /**
-             * @description For `on: repository_dispatch: types`
-             * @default slipway
-             */
-            event_type: string;
-        } | {
-            /** @constant */
-            type: "gitlab_commit_status";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
-            token: string;
-            /** @description That of `vcs` unless given */
-            project?: string;
-            /** @description `slipway/<function>` unless given */
-            name?: string;
-        } | {
-            /** @constant */
-            type: "gitlab_pipeline";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
-            token: string;
-            /** @description As its host names it: owner/name, or group/subgroup/name */
-            project: string;
-            /** @description The branch or tag whose pipeline is run */
-            ref: string;
-        };
         WebhookWithSecret: {
             id: string;
             /** Format: uri */
@@ -2103,6 +2171,52 @@ export interface components {
             updated_at: string;
             /** @description `whsec_` and base64. Keep it: it is shown in this answer alone */
             secret: string;
+        };
+        WebhookFormat: {
+            /** @constant */
+            type: "standard";
+        } | {
+            /** @constant */
+            type: "jenkins";
+            /** @description Sent as the header `token`, which the plugin takes */
+            token?: string;
+        } | {
+            /** @constant */
+            type: "github_commit_status";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description `slipway/<function>` unless given */
+            context?: string;
+        } | {
+            /** @constant */
+            type: "github_dispatch";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description That of `vcs` unless given */
+            repo?: string;
+            /**
+             * @description For `on: repository_dispatch: types`
+             * @default slipway
+             */
+            event_type: string;
+        } | {
+            /** @constant */
+            type: "gitlab_commit_status";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description That of `vcs` unless given */
+            project?: string;
+            /** @description `slipway/<function>` unless given */
+            name?: string;
+        } | {
+            /** @constant */
+            type: "gitlab_pipeline";
+            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            token: string;
+            /** @description As its host names it: owner/name, or group/subgroup/name */
+            project: string;
+            /** @description The branch or tag whose pipeline is run */
+            ref: string;
         };
         WebhookPage: {
             webhooks: components["schemas"]["Webhook"][];
@@ -2161,24 +2275,6 @@ export interface components {
              * @description RFC 3339, UTC
              */
             updated_at: string;
-        };
-        WebhookPatch: {
-            /** Format: uri */
-            url?: string;
-            description?: string;
-            events?: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
-            /** @description Only jobs and batches that carry all of these */
-            labels?: {
-                [key: string]: string;
-            };
-            format?: components["schemas"]["WebhookFormat"];
-            /** @description Requests that may be under way at once */
-            max_in_flight?: number;
-            enabled?: boolean;
-        };
-        WebhookRotation: {
-            /** @description Made unless given */
-            secret?: string;
         };
         Delivery: {
             id: string;
@@ -2280,13 +2376,6 @@ export interface components {
                 /** @description What went wrong where there was no answer, as `ECONNREFUSED` or `timed_out` */
                 error?: string;
             }[];
-        };
-        WebhookRecovery: {
-            /**
-             * Format: date-time
-             * @description RFC 3339
-             */
-            since: string;
         };
         WebhookRecovered: {
             /** @description Deliveries that were made; each message counts once */
@@ -2526,41 +2615,6 @@ export interface components {
             /** @description Absent on the last page */
             next_cursor?: string;
         };
-        TenantSettings: {
-            /**
-             * @description Its share of the fleet against other tenants
-             * @default 1
-             */
-            weight?: number;
-            /**
-             * @description Jobs of a higher class are refused; those that name none get no higher one
-             * @default high
-             * @enum {string}
-             */
-            highest_priority?: "high" | "normal" | "low";
-            /** @default {} */
-            limits?: {
-                /** @description Jobs that may wait at once */
-                queued_jobs?: number;
-                /** @description Jobs that may be built at once; others wait their turn */
-                running_jobs?: number;
-                /** @description Bytes of all its stored sources together */
-                source_bytes?: number;
-                /** @description Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given */
-                stored_bytes?: number;
-                /** @description Requests to the API */
-                requests_per_minute?: number;
-            };
-            /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
-            images: string[];
-            /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
-            pools?: string[];
-            /**
-             * @description Whether its jobs may give the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY; those of `default` always may
-             * @default false
-             */
-            proxy_arguments?: boolean;
-        };
         CreatedPayloadSecret: {
             id: string;
             tenant: string;
@@ -2591,14 +2645,6 @@ export interface components {
             created_at: string;
             /** @description False when it was kept under another PAYLOAD_SECRET of the installation: remove it, and make another */
             usable: boolean;
-        };
-        TokenRequest: {
-            /** @description The caller's own unless given; another needs `admin` */
-            tenant?: string;
-            description: string;
-            scopes: ("jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin")[];
-            /** @description Never, unless given */
-            expires_in_days?: number;
         };
         CreatedToken: {
             id: string;

@@ -7,9 +7,8 @@ import {
 import { errorCodes } from '@slipway/shared/errors';
 import { z } from 'zod';
 import { type BodyForm, type Endpoint, formType, takesIdempotencyKey } from '../http/operation.js';
+import { Components, type Json, type ToSchema } from './components.js';
 import { problemAnswers } from './problems.js';
-
-type Json = { [key: string]: unknown };
 
 const problemSchema = z
   .object({
@@ -26,8 +25,8 @@ const problemSchema = z
 
 /** The OpenAPI 3.1 document of the endpoints, made from the schemas that parse their requests. */
 export function openApiDocument(endpoints: readonly Endpoint[]): Json {
-  const components: Json = {};
-  const schema = (type: z.ZodType, io: 'input' | 'output') => convert(type, io, components);
+  const components = new Components();
+  const schema: ToSchema = (type, io) => components.schemaOf(type, io);
   const paths: Record<string, Json> = {};
   for (const { operation } of endpoints) {
     const { path, method } = operation;
@@ -46,7 +45,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
       default: { description: 'Tried again, redirects too' },
     },
   });
-  return {
+  return components.complete({
     openapi: '3.1.0',
     info: {
       title: 'Slipway',
@@ -76,9 +75,9 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
     },
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
-      schemas: { Problem: schema(problemSchema, 'output'), ...components },
+      schemas: { Problem: schema(problemSchema, 'output') },
     },
-  };
+  });
 }
 
 /** Standard Webhooks 1.0. */
@@ -95,8 +94,6 @@ const messageHeaders = Object.entries({
   description,
   schema: { type: 'string' },
 }));
-
-type ToSchema = (type: z.ZodType, io: 'input' | 'output') => Json;
 
 function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
   const { id, tag, summary, description, body, form, stream, answers } = operation;
@@ -186,29 +183,3 @@ function parameters(operation: Endpoint['operation'], schema: ToSchema): Json[] 
 
 const idempotencyKeyText =
   'Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true`';
-
-/** JSON Schema of a type; what has an id is among `$defs`, goes to the components and is referred to. */
-function convert(type: z.ZodType, io: 'input' | 'output', components: Json): Json {
-  const {
-    $schema,
-    $defs = {},
-    ...own
-  } = z.toJSONSchema(type, { io, unrepresentable: 'any' }) as Json & { $defs?: Json };
-  for (const [name, definition] of Object.entries($defs)) components[name] = relocate(definition);
-  return relocate(own) as Json;
-}
-
-function relocate(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(relocate);
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([key]) => key !== 'id' || typeof (value as Json).id !== 'string')
-      .map(([key, inner]) => [
-        key,
-        key === '$ref' && typeof inner === 'string'
-          ? inner.replace('#/$defs/', '#/components/schemas/')
-          : relocate(inner),
-      ]),
-  );
-}

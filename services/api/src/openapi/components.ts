@@ -1,0 +1,84 @@
+import { z } from 'zod';
+
+export type Json = Record<string, unknown>;
+type Io = 'input' | 'output';
+export type ToSchema = (type: z.ZodType, io: Io) => Json;
+
+interface Document {
+  readonly components: { readonly schemas: Json };
+}
+
+/**
+ * Makes JSON Schemas of types. Types with an id become components, which the schemas refer to. A component whose requests may leave out what its
+ * answers always have, as it has a default, is two: `Name` in answers and `NameInput` in requests.
+ */
+export class Components {
+  readonly #of: Record<Io, Json> = { input: {}, output: {} };
+
+  schemaOf(type: z.ZodType, io: Io): Json {
+    const converted: Json & { $defs?: Json } = z.toJSONSchema(type, { io, unrepresentable: 'any' });
+    const { $schema, $defs = {}, ...own } = converted;
+    for (const [name, definition] of Object.entries($defs)) this.#of[io][name] = relocate(definition, io);
+    return relocate(own, io) as Json;
+  }
+
+  /** Returns the document with all components that its schemas refer to. */
+  complete<D extends Document>(document: D): D {
+    const { input, output } = this.#of;
+    const apart = namesApart(input, output);
+    const inputs = Object.entries(input).map(([name, definition]) => [
+      apart.has(name) ? `${name}Input` : name,
+      definition,
+    ]);
+    const schemas = { ...document.components.schemas, ...Object.fromEntries(inputs), ...output };
+    return settle({ ...document, components: { ...document.components, schemas } }, apart) as D;
+  }
+}
+
+/** Returns the names whose definition in requests is another than in answers, or refers to one of these. */
+function namesApart(input: Json, output: Json): ReadonlySet<string> {
+  const shared = Object.keys(input).filter((name) => name in output);
+  const apart = new Set(shared.filter((name) => comparable(input[name]) !== comparable(output[name])));
+  for (let before = -1; before < apart.size; ) {
+    before = apart.size;
+    for (const name of shared) {
+      const text = JSON.stringify(input[name]);
+      if ([...apart].some((other) => text.includes(JSON.stringify(place(other, 'input'))))) apart.add(name);
+    }
+  }
+  return apart;
+}
+
+/** Text of a definition, without what differs for every type: answers have no more fields than those that are named. */
+const comparable = (definition: unknown) =>
+  JSON.stringify(definition, (key, value: unknown) =>
+    key === 'additionalProperties' && value === false ? undefined : value,
+  ).replaceAll(place('', 'input'), place('', 'output'));
+
+const place = (name: string, io: Io) => `#/components/${io}/${name}`;
+
+function relocate(value: unknown, io: Io): unknown {
+  return mapped(value, (ref) => ref.replace('#/$defs/', place('', io)));
+}
+
+function settle(value: unknown, apart: ReadonlySet<string>): unknown {
+  return mapped(value, (ref) => {
+    const [, io, name = ''] = /^#\/components\/(input|output)\/(.*)$/.exec(ref) ?? [];
+    if (io === undefined) return ref;
+    return `#/components/schemas/${name}${io === 'input' && apart.has(name) ? 'Input' : ''}`;
+  });
+}
+
+/** Copies a JSON value with its references changed, and without the ids of definitions. */
+function mapped(value: unknown, change: (ref: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((each) => mapped(each, change));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key, inner]) => key !== 'id' || typeof inner !== 'string')
+      .map(([key, inner]) => [
+        key,
+        key === '$ref' && typeof inner === 'string' ? change(inner) : mapped(inner, change),
+      ]),
+  );
+}
