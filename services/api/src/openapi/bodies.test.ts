@@ -54,11 +54,6 @@ const entries = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, at) => [`A${at}`, 'x']));
 /** Bodies whose parts are at their bounds, by what bounds them. */
 const parts: readonly (readonly [id: string, what: string, body: object])[] = [
-  [
-    'updateWebhook',
-    'a format without a field that has a default',
-    { format: { type: 'github_dispatch', token: 'bot', repo: 'acme/shop' } },
-  ],
   ['submitJob', 'no inline files', { image, source: { files: {} } }],
   ['submitJob', 'a platform twice', { image, source: { files }, platforms: ['linux/amd64', 'linux/amd64'] }],
   ['submitJob', '32 labels', { image, source: { files }, labels: entries(32) }],
