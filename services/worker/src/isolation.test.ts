@@ -88,7 +88,8 @@ describe('jobs of a tenant', () => {
     const steady = await replica({ engine: 'buildkit' });
     const busy = held();
     steady.next(busy.behaviour);
-    await home.startWorker([`${steady.url}#max=1`]);
+    // It has no place for a second job, and knows no other replica.
+    await home.startWorker([`${steady.url}#max=1`], { concurrency: 1 });
     const first = await submitOf(acme, home);
     await busy.begun;
     for (let call = 0; call < 3; call++)

@@ -57,7 +57,7 @@ describe('a registry that refuses the index of the parts', () => {
     [405, 'push_rejected'],
     [200, 'push_rejected'],
     [403, 'push_unauthorized'],
-    [429, 'push_failed'],
+    [429, 'push_rate_limited'],
     [503, 'push_failed'],
   ])('with %i: %s', async (status, code) => {
     const host = await listening(createServer((_req, res) => res.writeHead(status).end('<html></html>')));
