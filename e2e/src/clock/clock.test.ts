@@ -61,7 +61,7 @@ async function setUp() {
     cleanups.push(() => handle.stop());
     return handle;
   };
-  /** A job that ended so many days ago. */
+  /** Stores a job that ended that many days ago. */
   const ended = async (daysAgo: number) => {
     const id = idAt(Date.now() - daysAgo * dayMs);
     const spec = jobSpecSchema.parse({

@@ -27,7 +27,7 @@ export class DiskFloor {
     this.#options = options;
   }
 
-  /** Throws `storage_full` for what has so many bytes, unless it is small or enough is free. */
+  /** Throws `storage_full` unless this many bytes are few or the disk has room for them. */
   async check(bytes: number): Promise<void> {
     if (bytes <= smallBytes || this.#options.minFreeBytes === 0) return;
     const now = this.#options.now();

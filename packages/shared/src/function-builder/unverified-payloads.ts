@@ -11,7 +11,7 @@ interface UnverifiedPayloadsOptions {
 export interface Arrival {
   /** Aborted when the payload is not to be received any more: the client has gone, or others wait and it is too slow (`body_too_slow`). */
   readonly signal: AbortSignal;
-  /** Resolves when the payload may have so many bytes in all. Rejects with the reason of the signal. */
+  /** Resolves when the payload may have this many bytes in all. Rejects with the reason of the signal. */
   grow(bytes: number): Promise<void>;
   /** Gives everything back. A wrong signature counts against the network. */
   end(signature?: 'right' | 'wrong'): void;
@@ -32,7 +32,7 @@ interface Holder {
   readonly stop: (why: Error) => void;
 }
 
-/** Room is given in steps of so many bytes; the first one is small, as most payloads are. */
+/** Steps in which a payload gets room, in bytes. The first step is small, as most payloads are. */
 const firstStepBytes = 64 * 1024;
 const stepBytes = 1024 * 1024;
 /** Wrong signatures of a network in a minute; a large payload counts as several. */

@@ -70,7 +70,7 @@ return { outcome, id, whole(has) }
 /** A reservation of a process that is gone ends after so long. */
 const leaseMs = 30_000;
 const renewEveryMs = 10_000;
-/** What arrives is reserved in steps of so many bytes. */
+/** Bytes of an upload are reserved in steps of this size. */
 const stepBytes = 8 * 1024 * 1024;
 const askAgainMs = 100;
 

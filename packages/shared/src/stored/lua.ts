@@ -38,13 +38,13 @@ local function charged(tenant)
   return bytes
 end
 
--- When bytes leave the account that expire after so many ms, never too early: to five minutes, an hour or a day.
+-- Returns when bytes that expire after the given ms leave the account. Rounds up, to five minutes, an hour or a day.
 local function due_field(ttl)
   local step = ttl > 172800000 and 288 or ttl > 3600000 and 12 or 1
   return 'due:' .. whole(math.ceil((now + ttl) / 300000 / step) * step)
 end
 
--- Bytes that were charged for leave the account after so many ms.
+-- Charged bytes leave the account after the given ms.
 local function release_later(tenant, bytes, ttl)
   charged(tenant)
   redis.call('HINCRBY', account_of(tenant), due_field(ttl), whole(bytes))
@@ -68,7 +68,7 @@ local function note_limit(tenant, limit)
   if limit == '' then redis.call('HDEL', account_of(tenant), 'limit') else redis.call('HSET', account_of(tenant), 'limit', limit) end
 end
 
--- Whether so many bytes more are within what the tenant may have, times a factor. What the tenant's accepted jobs still write may exceed it by a quarter.
+-- Returns whether the account plus these bytes stays within the limit of the tenant, times a factor. What the tenant's accepted jobs still write may exceed it by a quarter.
 local function has_room(tenant, bytes, factor)
   -- None of its jobs has noted a limit yet.
   local limit = redis.call('HGET', account_of(tenant), 'limit') or redis.call('HGET', base .. 'tenant:' .. tenant, 'stored_bytes')
@@ -76,7 +76,7 @@ local function has_room(tenant, bytes, factor)
   return not limit or charged(tenant) + bytes <= tonumber(limit) * factor
 end
 
--- A record has so many bytes more.
+-- Adds bytes to the charge of a record.
 local function grow(key, tenant, bytes)
   redis.call('HINCRBY', key, 'stored', whole(bytes))
   charge(tenant, bytes)

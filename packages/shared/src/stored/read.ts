@@ -14,7 +14,7 @@ interface ReadOptions {
   readonly tenant?: string;
   /** Names of the values that are read; all unless given. A record then lists no others. */
   readonly only?: readonly string[];
-  /** Records are read until their values have so many bytes together, each counted for each record; one at least. */
+  /** Reading stops once the values of the records have this many bytes together. At least one record is read. */
   readonly maxBytes?: number;
 }
 

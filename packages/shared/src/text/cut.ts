@@ -1,6 +1,6 @@
 const cutMark = '…';
 
-/** A text that has no more than so many bytes as JSON, cut between characters; half characters are replaced. */
+/** Returns the text cut to at most that many bytes as JSON, between characters. Half characters are replaced. */
 export function cutText(given: string, maxBytes: number): string {
   // No character takes more than six bytes as JSON, nor three for each code unit otherwise.
   if (given.length * 6 + 2 <= maxBytes) return wellFormed(given);

@@ -5,7 +5,7 @@ import type { GitHeads, GitSources } from './git-sources.js';
 type Source = JobSpec['source'];
 type Git = Pick<GitSources, 'take'>;
 
-/** Sources may take long to fetch; so many at once for one request. */
+/** Sources that one request fetches at once. */
 const atOnce = 8;
 
 /** Fetches what a request names, and returns what answers with the outcomes. What could not be fetched rejects when it is taken. */

@@ -23,7 +23,7 @@ export interface JobFormDeps extends Pick<SubmitDeps, 'sources' | 'owners'> {
 }
 
 interface ReceiveFormDeps extends JobFormDeps {
-  /** Resolves when so many bytes may stay in memory. */
+  /** Resolves when that many bytes may stay in memory. */
   readonly keepInMemory: (bytes: number) => Promise<void>;
 }
 

@@ -33,7 +33,7 @@ export async function takeOwn<T extends SourceInfo>(
   }
 }
 
-/** Makes a stored source the tenant's own. Throws `source_quota_exceeded` when the tenant may not have so many bytes. */
+/** Makes a stored source the tenant's own. Throws `source_quota_exceeded` when the bytes exceed the quota of the tenant. */
 export async function own(
   { name, settings: { limits } }: Account,
   info: Pick<SourceInfo, 'digest' | 'bytes'>,

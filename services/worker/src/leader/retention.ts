@@ -76,7 +76,7 @@ export class Retention implements Duty {
     return most - left;
   }
 
-  /** Removes up to so many that ended before a time, and returns how many. */
+  /** Removes up to a number of records that ended before a time. Returns how many it removed. */
   async #removeOldest(state: TerminalState, endedBefore: number, most: number): Promise<number> {
     const { store } = this.#options;
     if (most <= 0) return 0;

@@ -20,7 +20,7 @@ interface Way {
 const source = { files: { Dockerfile: 'FROM scratch\n' } };
 const image = () => `127.0.0.1:1/stored/${randomUUID()}:1`;
 const text = (bytes: number) => randomUUID().padEnd(bytes, 'x');
-/** Build arguments of so many bytes that no other request has. */
+/** Returns build arguments of that many bytes, different for each request. */
 const args = (bytes: number) =>
   Object.fromEntries(
     Array.from({ length: Math.ceil(bytes / 32_000) }, (_item, at) => [

@@ -12,7 +12,7 @@ import { isRefusal, post } from '../post.js';
 const dockerfile = 'FROM scratch\n';
 const mebibyte = 1024 * 1024;
 const wrong = `sha256=${'0'.repeat(64)}`;
-/** After so many the network is known for them. */
+/** Wrong signatures after which the network counts as suspect. */
 const wrongSignatures = 30;
 const stalled = 40;
 const stalledBytes = 8 * mebibyte;

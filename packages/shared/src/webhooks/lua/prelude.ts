@@ -84,7 +84,7 @@ local function remove_delivery(delivery)
   redis.call('DEL', key)
 end
 
--- Whether the tenant has room for so many bytes. The oldest of its deliveries make room if they have ended.
+-- Returns whether the tenant has room for that many bytes. Its oldest ended deliveries are removed to make room.
 local function room_for(tenant, bytes)
   if has_room(tenant, bytes, 1.25) then return true end
   for _, delivery in ipairs(redis.call('ZRANGE', index('tenant:' .. tenant), 0, 49)) do
