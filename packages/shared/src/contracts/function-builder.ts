@@ -8,6 +8,10 @@ export const secretsEntry = 'com.openfaas.secrets';
 export const engineHeader = 'x-slipway-engine';
 export const engineNames = ['buildkit', 'buildah'] as const;
 export type EngineName = (typeof engineNames)[number];
+/** In each answer of a Slipway builder: a comma-separated list of `builderFeatures`. Other builders do not send it. */
+export const featuresHeader = 'x-slipway-features';
+/** `build-options`: the builder reads the optional keys of `builderConfigSchema` from `dockerfile` to `pull`. */
+export const builderFeatures = ['build-options'] as const;
 /** In a request of a worker: `required` makes a builder refuse the build unless its engine keeps builds away from the machine and from each other. */
 export const isolationHeader = 'x-slipway-isolation';
 
@@ -24,6 +28,20 @@ export const builderConfigSchema = z.object({
   /** Ours alone, as is `provenance`: attestations to push beside the image (BuildKit). */
   sbom: z.boolean().nullish(),
   provenance: z.boolean().nullish(),
+  /** Ours alone, as are all keys below: the path of the Dockerfile within the context. */
+  dockerfile: z.string().nullish(),
+  /** The stage to build. Absent means the last one. */
+  target: z.string().nullish(),
+  /** Full image references to push beside `image`. */
+  tags: z.array(z.string()).nullish(),
+  /** Labels of the image. */
+  labels: z.record(z.string(), z.string()).nullish(),
+  /** Annotations of the manifest. */
+  annotations: z.record(z.string(), z.string()).nullish(),
+  /** Whether to run every step again, without cached layers. */
+  noCache: z.boolean().nullish(),
+  /** Whether to look up base images in their registry even where the engine has them. */
+  pull: z.boolean().nullish(),
 });
 export type BuilderConfig = z.infer<typeof builderConfigSchema>;
 
