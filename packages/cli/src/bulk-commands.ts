@@ -14,7 +14,7 @@ import type { CommandContext, CommonOptions } from './command-context.js';
 import type { ExitCode } from './exit-codes.js';
 import { type ListFunctionsOptions, listFunctions, showFunction } from './functions/functions.js';
 import { type RebuildOptions, rebuild } from './functions/rebuild.js';
-import { label, list, packageArguments, repeated, seconds, truth, whole } from './parse.js';
+import { label, packageArguments, platforms, repeated, seconds, truth, whole } from './parse.js';
 import type { PublishOptions } from './publish/publish.js';
 import { tagModes } from './stack/image-name.js';
 import { listTemplates, type PushTemplateOptions, pushTemplate } from './templates/templates.js';
@@ -68,7 +68,7 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
           'a file or folder to copy beside every handler; may be repeated',
           repeated,
         )
-        .option('--platforms <os/arch,…>', 'in the place of what the functions say', list)
+        .option('--platforms <os/arch,…>', 'in the place of what the functions say', platforms)
         .option('--envsubst [true|false]', 'whether ${VAR} in the file is replaced', truth, true)
         .option('--no-envsubst', 'leave ${VAR} alone')
         .option('--no-push', 'build without pushing')

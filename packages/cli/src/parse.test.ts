@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { buildArgument, label, list, seconds, whole } from './parse.js';
+import { buildArgument, label, list, platforms, seconds, whole } from './parse.js';
 
 describe('option values', () => {
   test('build arguments add up, and one without a value comes from the environment', () => {
@@ -17,11 +17,17 @@ describe('option values', () => {
   });
 
   test('lists add up, and may be written with commas', () => {
-    expect(list('linux/arm64', list('linux/amd64, linux/386,'))).toEqual([
+    expect(list('c', list('a, b,'))).toEqual(['a', 'b', 'c']);
+  });
+
+  test('platforms add up, may be written with commas, and are in normal form', () => {
+    expect(platforms('aarch64', platforms('linux/x86_64, linux/386,'))).toEqual([
       'linux/amd64',
       'linux/386',
       'linux/arm64',
     ]);
+    expect(() => platforms('linux')).toThrow(/"linux" must be os\/arch/);
+    expect(() => platforms('x86-64', platforms('amd64'))).toThrow(/must not name a platform twice/);
   });
 
   test.each([

@@ -1,3 +1,4 @@
+import { normalPlatform, parsePlatform, platformRule, repeatedPlatform } from '@slipway/shared/platforms';
 import { InvalidArgumentError } from 'commander';
 
 /** Parsers of option values, for commander, which names the option in front of what they throw. */
@@ -47,6 +48,16 @@ export function label(text: string, before: Readonly<Record<string, string>> = {
 /** Repeated, or separated by commas. */
 export function list(text: string, before: readonly string[] = []): string[] {
   return [...before, ...text.split(',').map((item) => item.trim())].filter((item) => item !== '');
+}
+
+/** Platforms in any of Docker's spellings, repeated or separated by commas, in normal form. */
+export function platforms(text: string, before: readonly string[] = []): string[] {
+  const spelled = list(text);
+  const odd = spelled.find((platform) => parsePlatform(platform) === undefined);
+  if (odd !== undefined) throw new InvalidArgumentError(`${JSON.stringify(odd)} ${platformRule}.`);
+  const repeated = repeatedPlatform([...before, ...spelled]);
+  if (repeated !== undefined) throw new InvalidArgumentError(`It ${repeated}.`);
+  return [...before, ...spelled.map(normalPlatform)];
 }
 
 /** `90`, `90s`, `10m`, `1h30m` as seconds. */

@@ -13,7 +13,7 @@ import { queue } from './fleet/queue.js';
 import { cancel } from './jobs/cancel.js';
 import { type LogsOptions, logs } from './jobs/logs.js';
 import { type StatusOptions, status } from './jobs/status.js';
-import { buildArgument, label, list, seconds, whole } from './parse.js';
+import { buildArgument, label, platforms, seconds, whole } from './parse.js';
 import { addSecretsCommands } from './secrets/add-commands.js';
 import { addTenantCommands } from './tenants/add-commands.js';
 import { type UpOptions, up } from './up/up.js';
@@ -73,7 +73,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
         .argument('<folder>', 'the build context')
         .requiredOption('--image <reference>', 'what the image is called, with the registry it is pushed to')
         .option('--build-arg <name=value>', 'a build argument; may be repeated', buildArgument(env))
-        .option('--platform <os/arch,…>', 'the platforms to build for; may be repeated', list)
+        .option('--platform <os/arch,…>', 'the platforms to build for; may be repeated', platforms)
         .option('--no-push', 'build without pushing')
         .option(
           '--secret <name=file>',

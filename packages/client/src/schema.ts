@@ -1134,7 +1134,7 @@ export interface components {
                 [key: string]: string;
             };
             /**
-             * @description Empty means the builder's own
+             * @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own
              * @default []
              */
             platforms?: string[];
@@ -1224,7 +1224,7 @@ export interface components {
                 [key: string]: string;
             };
             /**
-             * @description Empty means the builder's own
+             * @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own
              * @default []
              */
             platforms?: string[];
@@ -1335,7 +1335,7 @@ export interface components {
                 [key: string]: string;
             };
             /**
-             * @description Empty means the builder's own
+             * @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own
              * @default []
              */
             platforms?: string[];

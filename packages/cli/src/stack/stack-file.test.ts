@@ -23,7 +23,7 @@ functions:
     handler: ./second
     image: \${REGISTRY:-registry.example}/second:\${TAG}
     namespace: dev
-    platforms: linux/amd64, linux/arm64
+    platforms: Linux/x86_64, aarch64
     build_options: [dev, native]
     build_args: { GO_VERSION: 1.20, FLAG: true, EMPTY: , QUOTED: "null" }
     build_secrets: { npmrc: ./.npmrc }
@@ -55,6 +55,15 @@ functions:
       { ...plain, name: 'first', lang: 'node', handler: './first', image: 'first' },
       { ...plain, name: 'third', lang: 'node', handler: './first', image: 'third' },
     ]);
+  });
+
+  test.each([
+    ['linux', '"linux" must be os/arch'],
+    ['amd64,linux/x86-64', 'must not name a platform twice: "amd64" and "linux/x86-64" are linux/amd64'],
+  ])('with the platforms %s is refused, and says whose they are', (platforms, message) => {
+    expect(() => parse(fn(`    platforms: ${platforms}\n`))).toThrow(
+      new RegExp(`^stack\\.yaml: the platforms of the function 'fn': .*${message}`),
+    );
   });
 
   test('keeps its references when it is told to', () => {

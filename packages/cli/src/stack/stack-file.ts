@@ -1,3 +1,4 @@
+import { normalPlatform, parsePlatform, platformRule, repeatedPlatform } from '@slipway/shared/platforms';
 import { type Document, isAlias, isMap, isScalar, isSeq, parseAllDocuments } from 'yaml';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
@@ -149,11 +150,17 @@ function fieldOf(node: Node, ...path: readonly string[]): Node {
   return found;
 }
 
-const splitPlatforms = (text: string | undefined): string[] =>
-  (text ?? '')
+function platformsOf(text: string | undefined, refuse: Refuse): string[] {
+  const spelled = (text ?? '')
     .split(',')
     .map((each) => each.trim())
     .filter((each) => each !== '');
+  const odd = spelled.find((platform) => parsePlatform(platform) === undefined);
+  if (odd !== undefined) refuse(`${JSON.stringify(odd)} ${platformRule}`);
+  const repeated = repeatedPlatform(spelled);
+  if (repeated !== undefined) refuse(`it ${repeated}`);
+  return spelled.map(normalPlatform);
+}
 
 function functionOf(name: string, value: Node, refuse: Refuse): StackFunction {
   const need = (field: string): string =>
@@ -169,7 +176,9 @@ function functionOf(name: string, value: Node, refuse: Refuse): StackFunction {
       entriesOf(fieldOf(value, 'build_args')).map(([arg, text]) => [arg, textOf(text) ?? '']),
     ),
     buildOptions: listOf(fieldOf(value, 'build_options')),
-    platforms: splitPlatforms(textOf(fieldOf(value, 'platforms'))),
+    platforms: platformsOf(textOf(fieldOf(value, 'platforms')), (message) =>
+      refuse(`the platforms of the function '${name}': ${message}`),
+    ),
     buildSecrets: Object.fromEntries(
       entriesOf(fieldOf(value, 'build_secrets')).map(([secret, path]) => [secret, textOf(path) ?? '']),
     ),

@@ -95,7 +95,7 @@ export {
   type Vcs,
 } from './job-spec.js';
 export { type LiveBuilder, type LiveJob, type LiveWebhook, liveEventSchema } from './live.js';
-export { defaultPool, normalPlatform, platformSchema, poolNameSchema } from './pool.js';
+export { defaultPool, platformSchema, platformsSchema, poolNameSchema } from './pool.js';
 export { sourceSchema } from './source.js';
 export {
   maxStatsMinutes,

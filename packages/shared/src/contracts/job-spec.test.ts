@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { jobSpecSchema } from './job-spec.js';
+import { jobRequestSchema, jobSpecSchema } from './job-spec.js';
 
 const digest = `sha256:${'0'.repeat(64)}`;
 const least = { image: 'r.example/x:1', source: { digest } };
@@ -40,7 +40,6 @@ describe('a job spec', () => {
       'build_args',
     ],
     ['a platform that is none', { platforms: ['linux'] }, 'platforms/0'],
-    ['a platform twice', { platforms: ['linux/amd64', 'linux/amd64'] }, 'platforms'],
     ['a function in upper case', { function: 'Hello' }, 'function'],
     ['a callback that is no web address', { callback: { url: 'file:///etc/passwd' } }, 'callback/url'],
     ['a callback with credentials', { callback: { url: 'https://a:b@ci.example/' } }, 'callback/url'],
@@ -53,5 +52,15 @@ describe('a job spec', () => {
     ['a label with a line break', { labels: { a: 'x\ny' } }, 'labels/a'],
   ])('refuses %s', (_what, change, path) => {
     expect(paths({ ...least, ...change })).toEqual([path]);
+  });
+
+  it.each([
+    [['linux/amd64', 'linux/amd64'], '"linux/amd64"'],
+    [['linux/x86_64', 'amd64'], '"linux/x86_64" and "amd64" are linux/amd64'],
+  ])('is not requested with a platform twice: %j', (platforms, spellings) => {
+    const issues = jobRequestSchema.safeParse({ ...least, platforms }).error?.issues;
+    expect(issues).toMatchObject([
+      { path: ['platforms'], message: `must not name a platform twice: ${spellings}` },
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseImageReference } from './image-reference.js';
-import { platformSchema, poolNameSchema } from './pool.js';
+import { platformSchema, platformsSchema, poolNameSchema } from './pool.js';
 
 const dnsLabel = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const defaultNamespace = 'openfaas-fn';
@@ -128,13 +128,11 @@ const common = {
   image: imageSchema,
   function: functionSchema.optional(),
   build_args: buildArgsSchema.default({}),
-  platforms: z
-    .array(platformSchema)
-    .max(16)
-    .refine((list) => new Set(list).size === list.length, 'must not name a platform twice')
-    .meta({ uniqueItems: true })
+  platforms: platformsSchema
     .default([])
-    .describe("Empty means the builder's own"),
+    .describe(
+      "In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own",
+    ),
   pool: poolNameSchema.optional(),
   priority: z
     .enum(priorityClasses)
@@ -202,6 +200,12 @@ export const secretsViewSchema = z.object({
 export const jobSpecSchema = z
   .strictObject({
     ...common,
+    // Records of earlier versions may name a platform in two spellings.
+    platforms: z
+      .array(platformSchema)
+      .overwrite((list) => [...new Set(list)])
+      .default([])
+      .describe("Empty means the builder's own"),
     source: z.object({
       digest: digestSchema,
       git: gitSchema.extend({ commit: z.string() }).optional().describe('Where it came from'),

@@ -1,4 +1,11 @@
 import { z } from 'zod';
+import {
+  normalPlatform,
+  parsePlatform,
+  platformPattern,
+  platformRule,
+  repeatedPlatform,
+} from '../platforms/index.js';
 
 /** Where jobs go that name no pool, and where replicas belong that name none. */
 export const defaultPool = 'default';
@@ -8,14 +15,21 @@ export const poolNameSchema = z
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, 'must be 1 to 32 lower-case letters, digits and -')
   .describe('A pool: replicas that build the same platforms');
 
-/** One platform, in the words of OCI images. */
-export const platformSchema = z
+const spelled = z
   .string()
-  .regex(/^[a-z0-9]+\/[a-z0-9_]+(?:\/[a-z0-9]+)?$/, 'must be os/arch or os/arch/variant, e.g. linux/amd64');
+  .regex(platformPattern, { error: platformRule, abort: true })
+  .refine((text) => parsePlatform(text) !== undefined, platformRule);
 
-/** The variant that an architecture has unless it says another is left out, as BuildKit does. */
-export function normalPlatform(platform: string): string {
-  if (platform.endsWith('/arm64/v8') || platform.endsWith('/amd64/v1'))
-    return platform.slice(0, -'/v8'.length);
-  return platform.endsWith('/arm') ? `${platform}/v7` : platform;
-}
+/** One platform in any spelling; the output is its normal form. */
+export const platformSchema = spelled.overwrite(normalPlatform);
+
+/** Platforms of a request in any spelling, each once; the output has their normal forms. */
+export const platformsSchema = z
+  .array(spelled)
+  .max(16)
+  .check((context) => {
+    const message = repeatedPlatform(context.value);
+    if (message) context.issues.push({ code: 'custom', message, input: context.value });
+  })
+  .overwrite((list) => list.map(normalPlatform))
+  .meta({ uniqueItems: true });

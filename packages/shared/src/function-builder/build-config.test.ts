@@ -39,6 +39,14 @@ test('a platform asked for twice is one', () => {
   ]);
 });
 
+test('platforms are in normal form', () => {
+  const platforms = ['Linux/amd64', 'aarch64', 'linux/arm'];
+  expect(parse({ image: 'a', platforms }).platforms).toEqual(['linux/amd64', 'linux/arm64', 'linux/arm/v7']);
+  expect(() => parse({ image: 'a', platforms: ['linux/x86_64', 'linux/amd64'] })).toThrow(
+    '"linux/x86_64" and "linux/amd64" are linux/amd64',
+  );
+});
+
 describe('refuses', () => {
   test('what is no JSON', () => {
     expect(() => parseBuildConfig(Buffer.from('{"image"'))).toThrow(refusal('json_invalid'));
@@ -83,7 +91,7 @@ describe('refuses', () => {
     );
   });
 
-  test.each(['linux', 'linux/amd64,linux/arm64', '--x/y', 'linux/amd64 ; x', 'Linux/amd64'])(
+  test.each(['linux', 'linux/amd64,linux/arm64', '--x/y', 'linux/amd64 ; x', 'linux/\namd64'])(
     'the platform %j',
     (name) => {
       expect(() => parse({ image: 'a', platforms: [name] })).toThrow(

@@ -6,12 +6,13 @@ import {
 } from '../contracts/index.js';
 import { brokenText, type FieldError, SlipwayError } from '../errors/index.js';
 import { type JsonBounds, parseJson } from '../json/index.js';
+import { normalPlatform, parsePlatform, platformRule, repeatedPlatform } from '../platforms/index.js';
 
 /** What `com.openfaas.docker.config` asks for, checked and in one form. */
 export interface BuildConfig {
   readonly image: string;
   readonly buildArgs: Readonly<Record<string, string>>;
-  /** None means the builder's own. */
+  /** In normal form. None means the builder's own. */
   readonly platforms: readonly string[];
   readonly push: boolean;
   /** Attestations to push beside the image; ours alone, other builders ignore them. */
@@ -23,7 +24,7 @@ export interface BuildConfig {
 const bounds: JsonBounds = { maxDepth: 32, maxTokens: 50_000, maxItems: 10_000 };
 
 /**
- * Parses the config entry. Unknown keys are ignored, and `platforms: [""]` means none. Throws `json_invalid`,
+ * Parses the config entry. Unknown keys are ignored, and `platforms: [""]` means none, and the same text twice is one platform. Throws `json_invalid`,
  * `json_too_complex`, `image_invalid`, or `request_invalid` with the fields that do not fit.
  */
 export function parseBuildConfig(content: Buffer): BuildConfig {
@@ -37,17 +38,18 @@ export function parseBuildConfig(content: Buffer): BuildConfig {
       'An image that is yet to be built cannot be named by its digest.',
     );
   }
+  const spelled = [
+    ...new Set((platforms ?? []).map((platform) => platform.trim()).filter((platform) => platform !== '')),
+  ];
   const config = {
     image,
     buildArgs: buildArgs ?? {},
-    platforms: [
-      ...new Set((platforms ?? []).map((platform) => platform.trim()).filter((platform) => platform !== '')),
-    ],
+    platforms: spelled.map(normalPlatform),
     push,
     sbom: sbom === true,
     provenance: provenance === true,
   };
-  const errors = [...argumentErrors(config.buildArgs), ...platformErrors(config.platforms)];
+  const errors = [...argumentErrors(config.buildArgs), ...platformErrors(spelled)];
   if (errors.length > 0) throw invalid(errors);
   return config;
 }
@@ -85,17 +87,14 @@ function argumentErrors(buildArgs: BuildConfig['buildArgs']): FieldError[] {
 }
 
 function platformErrors(platforms: readonly string[]): FieldError[] {
-  return platforms
-    .filter((platform) => !isPlatform(platform))
-    .map((platform) => ({
-      path: '/platforms',
-      message: `${JSON.stringify(platform)} is not of the form os/arch`,
-    }));
-}
-
-/** `os/arch[/variant]`, in lower case. */
-function isPlatform(text: string): boolean {
-  return /^[a-z0-9]{1,32}\/[a-z0-9]{1,32}(\/[a-z0-9.]{1,32})?$/.test(text);
+  const path = '/platforms';
+  const repeated = repeatedPlatform(platforms);
+  return [
+    ...platforms
+      .filter((platform) => parsePlatform(platform) === undefined)
+      .map((platform) => ({ path, message: `${JSON.stringify(platform.slice(0, 200))} ${platformRule}` })),
+    ...(repeated === undefined ? [] : [{ path, message: repeated }]),
+  ];
 }
 
 function invalid(errors: readonly FieldError[]): SlipwayError {

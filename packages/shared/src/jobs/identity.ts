@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { defaultPool, imageRepository, type JobSpec, parseImageReference } from '../contracts/index.js';
 import { newId } from '../ids/index.js';
+import { normalPlatform } from '../platforms/index.js';
 import { type StoredSpec, sharedOfPart } from '../stored/index.js';
 
 /** Whose job it is. */
@@ -84,7 +85,7 @@ export function buildKey(spec: JobSpec, pool: string): string {
   return hash(
     'sha256',
     JSON.stringify([
-      ...[source.digest, laid, args, platforms.toSorted(), push, secrets?.sealed],
+      ...[source.digest, laid, args, platforms.map(normalPlatform).sort(), push, secrets?.sealed],
       ...[sbom, provenance, ...own],
     ]),
   );

@@ -1,7 +1,9 @@
+import { normalPlatform } from '@slipway/shared/platforms';
+
 const archOfNode: Readonly<Record<string, string>> = {
   x64: 'amd64',
   arm64: 'arm64',
-  arm: 'arm',
+  arm: 'arm/v7',
   ia32: '386',
 };
 
@@ -10,8 +12,5 @@ export const ownPlatform = `linux/${archOfNode[process.arch] ?? process.arch}`;
 
 /** The platforms that are not this machine's own. */
 export function foreignPlatforms(platforms: readonly string[]): string[] {
-  // v8 is the only variant of arm64 there is, and is named or not.
-  return platforms.filter(
-    (platform) => platform.replace(/^linux\/arm64\/v8$/, 'linux/arm64') !== ownPlatform,
-  );
+  return platforms.filter((platform) => normalPlatform(platform) !== ownPlatform);
 }

@@ -41,11 +41,20 @@ describe('BUILDERS', () => {
     'http://a#pool=',
     'http://a#pool=ARM',
     'http://a#pool=arm:64',
-    'http://a#platforms=arm64',
+    'http://a#platforms=linux',
+    'http://a#platforms=linux/x86_64+linux/amd64',
     'http://a#platforms=linux/arm64,http://b',
     'http://a#pool=arm,http://a#pool=amd',
   ])('cannot be %j', (text) => {
     expect(() => parseBuilders(text)).toThrow();
+  });
+
+  it('has platforms in normal form, so that builders of a pool may spell them differently', () => {
+    const entries = parseBuilders('http://a#platforms=x86_64+armhf,http://b#platforms=linux/arm+Linux/amd64');
+    expect(entries.map(({ platforms }) => platforms)).toEqual([
+      ['linux/amd64', 'linux/arm/v7'],
+      ['linux/amd64', 'linux/arm/v7'],
+    ]);
   });
 
   it('shows no credentials in what it complains about', () => {

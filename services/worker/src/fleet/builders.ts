@@ -1,4 +1,5 @@
-import { defaultPool, platformSchema, poolNameSchema } from '@slipway/shared/contracts';
+import { defaultPool, poolNameSchema } from '@slipway/shared/contracts';
+import { normalPlatform, parsePlatform, repeatedPlatform } from '@slipway/shared/platforms';
 
 /** One entry of `BUILDERS`: an endpoint, or a name whose every address is one. */
 export interface BuilderEntry {
@@ -9,7 +10,7 @@ export interface BuilderEntry {
   readonly max: number | undefined;
   /** The pool that its replicas belong to. */
   readonly pool: string;
-  /** What they build; none means any. */
+  /** What they build, in normal form; none means any. */
   readonly platforms: readonly string[];
 }
 
@@ -66,8 +67,11 @@ function parseSettings(text: string): Pick<BuilderEntry, 'max' | 'pool' | 'platf
   if (!poolNameSchema.safeParse(pool).success) {
     throw new Error(`must name a pool with 1 to 32 lower-case letters, digits and -, not '${pool}'`);
   }
-  const platforms = [...new Set(settings.get('platforms')?.split('+'))].sort();
-  const odd = platforms.find((platform) => !platformSchema.safeParse(platform).success);
+  const spelled = settings.get('platforms')?.split('+') ?? [];
+  const odd = spelled.find((platform) => parsePlatform(platform) === undefined);
   if (odd !== undefined) throw new Error(`must name platforms like linux/arm64+linux/arm/v7, not '${odd}'`);
+  const repeated = repeatedPlatform(spelled);
+  if (repeated !== undefined) throw new Error(repeated);
+  const platforms = spelled.map(normalPlatform).sort();
   return { max: max === undefined ? undefined : Number(max), pool, platforms };
 }

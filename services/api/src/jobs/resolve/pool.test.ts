@@ -104,6 +104,7 @@ describe('the pool of a job', () => {
 
   it('takes the variant that an architecture has anyhow for the same', () => {
     expect(choose([amd, arm], ['linux/arm64/v8', 'linux/arm'])).toBe('arm');
+    expect(choose([{ name: 'old', platforms: ['linux/x86_64'] }, arm], ['linux/amd64'])).toBe('old');
     expect(choose([amd, arm], ['linux/arm/v6'])).toMatchObject({ code: 'platform_unsupported' });
   });
 });

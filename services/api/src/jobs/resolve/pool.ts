@@ -1,6 +1,7 @@
-import { defaultPool, type JobSpec, normalPlatform } from '@slipway/shared/contracts';
+import { defaultPool, type JobSpec } from '@slipway/shared/contracts';
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
 import type { PartPlan } from '@slipway/shared/jobs';
+import { normalPlatform } from '@slipway/shared/platforms';
 import type { PoolState } from '@slipway/shared/replicas';
 
 /** Where a job is built. */
