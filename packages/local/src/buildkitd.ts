@@ -10,6 +10,8 @@ export interface BuildkitdOptions {
   readonly dir: string;
   /** `host[:port]` of the registries it may speak plain http with. */
   readonly insecureRegistries?: readonly string[];
+  /** `host[:port]` that it asks first, in plain http, in place of a registry. */
+  readonly mirrors?: Readonly<Record<string, string>>;
   readonly logFile?: string;
   /** Aborting it while this gets ready ends it. */
   readonly signal?: AbortSignal;
@@ -25,12 +27,16 @@ const noHistory = '[history]\n  maxEntries = 0\n';
 
 /** A BuildKit daemon with its own state, running its steps with runc; needs root. */
 export async function startBuildkitd(options: BuildkitdOptions): Promise<BuildkitdHandle> {
-  const { dir, insecureRegistries = [] } = options;
+  const { dir, insecureRegistries = [], mirrors = {} } = options;
   const buildctl = requireTool('buildctl');
   const command = requireTool('buildkitd');
   await mkdir(dir, { recursive: true });
   const config = join(dir, 'buildkitd.toml');
-  const registries = insecureRegistries.map((host) => `[registry."${host}"]\n  http = true\n`);
+  const plain = new Set([...insecureRegistries, ...Object.values(mirrors)]);
+  const registries = [
+    ...[...plain].map((host) => `[registry."${host}"]\n  http = true\n`),
+    ...Object.entries(mirrors).map(([host, mirror]) => `[registry."${host}"]\n  mirrors = ["${mirror}"]\n`),
+  ];
   await writeFile(config, [noHistory, ...registries].join(''));
   const address = `unix://${join(dir, 'buildkitd.sock')}`;
   const handle = await startProcess({

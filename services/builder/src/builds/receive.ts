@@ -9,7 +9,7 @@ import {
   type UnverifiedPayloads,
 } from '@slipway/shared/function-builder';
 import type { Tracing } from '@slipway/shared/tracing';
-import { checkFrontend } from '../frontend/allowlist.js';
+import { mustLoadFrontend } from '../frontend/allowlist.js';
 import { spoolVerified } from '../intake/spool.js';
 import { unpackPayload } from '../unpack/unpack.js';
 
@@ -77,8 +77,11 @@ export async function receiveBuild(options: ReceiveOptions): Promise<ReceivedBui
   return { config: parseBuildConfig(unpacked.config), contextDir, sealed, bytes, files };
 }
 
-/** Throws `frontend_not_allowed` when the build would load foreign frontend code. */
-export async function checkFrontendOf(build: ReceivedBuild, allowed: readonly string[]): Promise<void> {
+/** Returns whether the build must load a frontend image. Throws `frontend_not_allowed` when that image is not allowlisted. */
+export async function mustLoadFrontendFor(
+  build: ReceivedBuild,
+  allowed: readonly string[],
+): Promise<boolean> {
   const dockerfile = await readFile(join(build.contextDir, 'Dockerfile'));
-  checkFrontend({ dockerfile, buildArgs: build.config.buildArgs, allowed });
+  return mustLoadFrontend({ dockerfile, buildArgs: build.config.buildArgs, allowed });
 }

@@ -7,7 +7,7 @@ import type { BuildEngine } from '../engines/engine.js';
 import { BuildSecrets } from '../secrets/build-secrets.js';
 import type { KeyRing } from '../secrets/key-ring.js';
 import { withEpoch } from './epoch.js';
-import { checkFrontendOf, type ReceivedBuild } from './receive.js';
+import { mustLoadFrontendFor, type ReceivedBuild } from './receive.js';
 
 interface RunOptions {
   readonly id: string;
@@ -40,13 +40,13 @@ export async function runBuild(options: RunOptions): Promise<RunResult> {
   const duration = () => Math.round(performance.now() - started) / 1000;
   let secrets: BuildSecrets | undefined;
   try {
-    await checkFrontendOf(build, allowedFrontends);
+    const loadsFrontend = await mustLoadFrontendFor(build, engine.loadsFrontends ? allowedFrontends : []);
     const opened = BuildSecrets.open({ sealed: build.sealed, keyRing });
     secrets = opened;
     const scratchDir = join(folder, 'scratch');
     await mkdir(scratchDir);
     const request = {
-      ...{ id, contextDir: build.contextDir, scratchDir, image, platforms, push },
+      ...{ id, contextDir: build.contextDir, scratchDir, image, platforms, push, loadsFrontend },
       buildArgs: options.reproducible ? withEpoch(build.config.buildArgs) : build.config.buildArgs,
       secrets: opened.values,
       attestations: { sbom, provenance },

@@ -18,6 +18,8 @@ export interface BuildRequest {
   readonly push: boolean;
   /** In the clear, by the id of `RUN --mount=type=secret,id=…`. They are not to be kept when the build has ended. */
   readonly secrets: ReadonlyMap<string, SecretBytes>;
+  /** Whether BuildKit loads the frontend image that the Dockerfile or BUILDKIT_SYNTAX names. If not, it builds with its own frontend whatever they name. */
+  readonly loadsFrontend: boolean;
   /** What is to be pushed beside the image. */
   readonly attestations: { readonly sbom: boolean; readonly provenance: boolean };
 }
@@ -60,6 +62,8 @@ export interface BuildEngine {
   readonly name: EngineName;
   /** Whether a build is kept away from the machine and from other builds. If not, its sources must be trusted. */
   readonly isIsolated: boolean;
+  /** Whether it can load a frontend image in place of its own reader of Dockerfiles. */
+  readonly loadsFrontends: boolean;
   /** What is dangerous about the engine. Logged at start, and shown in readiness. */
   readonly warnings: readonly string[];
   check(): Promise<void>;

@@ -19,6 +19,7 @@ export function withRegistryChecks(engine: BuildEngine, checks: RegistryChecks):
   return {
     name: engine.name,
     isIsolated: engine.isIsolated,
+    loadsFrontends: engine.loadsFrontends,
     warnings: engine.warnings,
     check: () => engine.check(),
     close: () => engine.close(),

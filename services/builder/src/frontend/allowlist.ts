@@ -5,42 +5,61 @@ import { syntaxOf } from './syntax.js';
 interface FrontendCheck {
   readonly dockerfile: Buffer;
   readonly buildArgs: Readonly<Record<string, string>>;
-  /** Image references, as an operator writes them. */
+  /** Image references, as an operator writes them. None for an engine that loads no frontends. */
   readonly allowed: readonly string[];
 }
 
 /**
- * Throws `frontend_not_allowed` when a build would load a frontend image that is not allowlisted. The build argument
- * BUILDKIT_SYNTAX asks for one too, and wins over the Dockerfile; both are held to the list.
+ * Returns whether BuildKit must load a frontend image for a build. It need not for a Dockerfile that names no frontend, or the stable one of
+ * Docker, which is built in. Throws `frontend_not_allowed` when the Dockerfile or the build argument BUILDKIT_SYNTAX names another
+ * frontend that is not allowlisted. BuildKit goes by the build argument when there are both.
  */
-export function checkFrontend({ dockerfile, buildArgs, allowed }: FrontendCheck): void {
+export function mustLoadFrontend({ dockerfile, buildArgs, allowed }: FrontendCheck): boolean {
   const normal = new Set(allowed.map(normalReference));
-  for (const frontend of requestedFrontends(dockerfile, buildArgs)) {
-    if (!normal.has(normalReference(frontend))) {
-      throw new SlipwayError(
-        'frontend_not_allowed',
-        `This builder does not load the frontend ${JSON.stringify(frontend.slice(0, 200))}.`,
-      );
-    }
-  }
+  const isAllowed = (frontend: string) => normal.has(normalReference(frontend));
+  const given = Object.entries(buildArgs)
+    .filter(([name]) => name.toUpperCase() === syntaxArgument)
+    .map(([name, value]) => ({ name, frontend: value.trim().split(' ')[0] ?? '' }));
+  const syntax = syntaxOf(dockerfile);
+  const refused = [...given.map(({ frontend }) => frontend), ...(syntax === undefined ? [] : [syntax])].find(
+    (frontend) => !isAllowed(frontend) && !isStable(frontend),
+  );
+  if (refused !== undefined) throw notAllowed(refused, allowed);
+  const used = given.find(({ name }) => name === syntaxArgument)?.frontend ?? syntax;
+  return used !== undefined && isAllowed(used);
 }
 
-function requestedFrontends(dockerfile: Buffer, buildArgs: FrontendCheck['buildArgs']): string[] {
-  const frontends = Object.entries(buildArgs)
-    .filter(([name]) => name.toUpperCase() === 'BUILDKIT_SYNTAX')
-    .map(([, value]) => value.trim().split(' ')[0] ?? '');
-  const syntax = syntaxOf(dockerfile);
-  return syntax === undefined ? frontends : [...frontends, syntax];
+const syntaxArgument = 'BUILDKIT_SYNTAX';
+
+function notAllowed(frontend: string, allowed: readonly string[]): SlipwayError {
+  const others = allowed.length === 0 ? '' : `, or one of ALLOWED_FRONTENDS: ${allowed.join(', ')}`;
+  return new SlipwayError(
+    'frontend_not_allowed',
+    `This builder does not load the frontend ${JSON.stringify(frontend.slice(0, 200))}. Name docker/dockerfile:1${others}.`,
+  );
 }
+
+/**
+ * Whether the text names the stable frontend of Docker in some version 1: no tag, `latest`, `1`, `1.N`, `1.N.M`, or a digest alone. Its other
+ * channels (`labs`, `master` and so on) have tags of other forms.
+ */
+function isStable(text: string): boolean {
+  const reference = parseImageReference(text);
+  if (!reference) return false;
+  const { domain, path, tag = 'latest' } = reference;
+  return isHub(domain) && path === 'docker/dockerfile' && /^(?:latest|1(?:\.\d+){0,2})$/.test(tag);
+}
+
+const isHub = (domain: string) => domain === '' || domain === 'docker.io' || domain === 'index.docker.io';
 
 /** `docker/dockerfile:1` and `docker.io/docker/dockerfile:1` are the same image. What is no reference stays as it is. */
 function normalReference(text: string): string {
   const reference = parseImageReference(text);
   if (!reference) return text;
   const { domain, path, tag, digest } = reference;
-  const isHub = domain === '' || domain === 'docker.io' || domain === 'index.docker.io';
-  const host = isHub ? 'docker.io' : domain;
-  const repository = isHub && !path.includes('/') ? `library/${path}` : path;
+  const ofHub = isHub(domain);
+  const host = ofHub ? 'docker.io' : domain;
+  const repository = ofHub && !path.includes('/') ? `library/${path}` : path;
   const version = digest === undefined ? `:${tag ?? 'latest'}` : `@${digest}`;
   return `${host}/${repository}${version}`;
 }

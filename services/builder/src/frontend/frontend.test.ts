@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkFrontend } from './allowlist.js';
+import { mustLoadFrontend } from './allowlist.js';
 import { syntaxOf } from './syntax.js';
 
 const of = (text: string) => syntaxOf(Buffer.from(text));
@@ -60,41 +60,96 @@ describe('sees none where BuildKit sees none', () => {
   });
 });
 
-describe('the allowlist', () => {
-  const check = (dockerfile: string, buildArgs: Record<string, string> = {}) =>
-    checkFrontend({
-      dockerfile: Buffer.from(dockerfile),
-      buildArgs,
-      allowed: ['docker/dockerfile:1', 'r.io:5000/fe'],
-    });
-  const refused = expect.objectContaining({ code: 'frontend_not_allowed' });
+const refused = expect.objectContaining({ code: 'frontend_not_allowed' });
+const loads = (dockerfile: string, buildArgs: Record<string, string> = {}, allowed: string[] = []) =>
+  mustLoadFrontend({ dockerfile: Buffer.from(dockerfile), buildArgs, allowed });
 
-  test('lets pass what is on it, however it is spelt', () => {
+describe('the stable frontend of Docker is built in', () => {
+  const digest = `sha256:${'0'.repeat(64)}`;
+
+  test.each([
+    ...['docker/dockerfile', 'docker/dockerfile:1', 'docker/dockerfile:1.4', 'docker/dockerfile:1.12.0'],
+    ...['docker/dockerfile:latest', 'docker.io/docker/dockerfile:1', 'index.docker.io/docker/dockerfile'],
+    ...[`docker/dockerfile@${digest}`, `docker/dockerfile:1.7@${digest}`],
+  ])('%j', (name) => {
+    for (const text of [
+      `# syntax=${name}`,
+      `//syntax=${name} x`,
+      `#!/x\n#syntax=${name}`,
+      `{"syntax":"${name}"}`,
+    ])
+      expect(loads(text)).toBe(false);
+    expect(loads('FROM scratch', { BUILDKIT_SYNTAX: ` ${name} --flag` })).toBe(false);
+    expect(loads(`# syntax=${name}`, {}, ['r.io/fe'])).toBe(false);
+  });
+
+  test.each([
+    ...[
+      'docker/dockerfile:2',
+      'docker/dockerfile:labs',
+      'docker/dockerfile:1-labs',
+      'docker/dockerfile:1.7-labs',
+    ],
+    ...[
+      'docker/dockerfile:1.7.0-rc1',
+      'docker/dockerfile:1.2.3.4',
+      'docker/dockerfile:master',
+      'docker/dockerfile:1.',
+    ],
+    ...[
+      'docker/dockerfile-upstream',
+      'library/dockerfile',
+      'dockerfile',
+      'dockerfile.v0',
+      'r.io/docker/dockerfile:1',
+    ],
+    ...[
+      'Docker.io/docker/dockerfile:1',
+      'docker.io.evil/docker/dockerfile',
+      `docker/dockerfile:labs@${digest}`,
+    ],
+    ...['docker/dockerfile:1\t--flag', 'docker/dockerfile@sha256:00', ''],
+  ])('%j is not it', (name) => {
+    expect(() => loads(`{"syntax": ${JSON.stringify(name)}}`)).toThrow(refused);
+    expect(() => loads('FROM scratch', { BUILDKIT_SYNTAX: name })).toThrow(refused);
+    expect(() => loads('FROM scratch', { buildkit_Syntax: name })).toThrow(refused);
+  });
+});
+
+describe('the allowlist', () => {
+  const allowed = ['docker/dockerfile:1', 'r.io:5000/fe'];
+  const check = (dockerfile: string, buildArgs: Record<string, string> = {}) =>
+    loads(dockerfile, buildArgs, allowed);
+
+  test('has images loaded, however they are spelt', () => {
     for (const name of [
       'docker/dockerfile:1',
       'docker.io/docker/dockerfile:1',
       'r.io:5000/fe',
       'r.io:5000/fe:latest',
     ]) {
-      check(`# syntax=${name}\n`);
-      check('FROM scratch', { BUILDKIT_SYNTAX: ` ${name} --flag` });
+      expect(check(`# syntax=${name}\n`)).toBe(true);
+      expect(check('FROM scratch', { BUILDKIT_SYNTAX: ` ${name} --flag` })).toBe(true);
     }
-    check('FROM scratch', { OTHER: 'evil/fe' });
+    expect(check('FROM scratch', { OTHER: 'evil/fe' })).toBe(false);
   });
 
-  test.each([
-    'docker/dockerfile',
-    'docker/dockerfile:2',
-    'evil.io/docker/dockerfile:1',
-    'docker/dockerfile:1\tx',
-    '',
-  ])('refuses %j', (name) => {
-    expect(() => check(`{"syntax": ${JSON.stringify(name)}}`)).toThrow(refused);
-    expect(() => check('FROM scratch', { BUILDKIT_SYNTAX: name })).toThrow(refused);
-    expect(() => check('FROM scratch', { buildkit_Syntax: name })).toThrow(refused);
-  });
+  test.each(['r.io:5000/fe:2', 'evil.io/docker/dockerfile:1', ''])(
+    'refuses %j, and names the value',
+    (name) => {
+      expect(() => check(`{"syntax": ${JSON.stringify(name)}}`)).toThrow(refused);
+      expect(() => check('FROM scratch', { BUILDKIT_SYNTAX: name })).toThrow(JSON.stringify(name));
+    },
+  );
 
   test('holds the Dockerfile to it even when the argument is on it', () => {
     expect(() => check('# syntax=evil/fe', { BUILDKIT_SYNTAX: 'docker/dockerfile:1' })).toThrow(refused);
+  });
+
+  test('the argument decides what is loaded, as BuildKit reads it', () => {
+    const stable = 'docker/dockerfile:1.7';
+    expect(check('# syntax=r.io:5000/fe', { BUILDKIT_SYNTAX: stable })).toBe(false);
+    expect(check(`# syntax=${stable}`, { BUILDKIT_SYNTAX: 'r.io:5000/fe' })).toBe(true);
+    expect(check(`# syntax=${stable}`, { Buildkit_syntax: 'r.io:5000/fe' })).toBe(false);
   });
 });

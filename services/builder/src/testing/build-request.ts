@@ -45,6 +45,7 @@ export async function buildRequest({
     buildArgs: {},
     platforms: [],
     push: true,
+    loadsFrontend: false,
     ...noExtras,
     ...more,
   };

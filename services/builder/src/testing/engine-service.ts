@@ -17,7 +17,10 @@ export interface ServicesOnEngines {
 }
 
 /** Whole services on real engines, and a registry. */
-export async function servicesOn(name: EngineName): Promise<ServicesOnEngines> {
+export async function servicesOn(
+  name: EngineName,
+  { mirrors = {} }: { readonly mirrors?: Readonly<Record<string, string>> } = {},
+): Promise<ServicesOnEngines> {
   const folder = await temporaryFolder();
   const registry = await startRegistry({ dir: join(folder.path, 'registry') });
   const stops: (() => Promise<void>)[] = [];
@@ -25,7 +28,7 @@ export async function servicesOn(name: EngineName): Promise<ServicesOnEngines> {
     registry: registry.host,
     start: async (env = {}) => {
       const dir = join(folder.path, `engine-${stops.length}`);
-      const opened = await openEngine({ name, dir, insecureRegistries: [registry.host] });
+      const opened = await openEngine({ name, dir, insecureRegistries: [registry.host], mirrors });
       stops.unshift(() => opened.close());
       const service = await startService({
         env: { ...toolEnv(), ...opened.settings, INSECURE_REGISTRIES: registry.host, ...env },

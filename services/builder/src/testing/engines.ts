@@ -49,6 +49,8 @@ interface OpenOptions {
   /** For all that the engine keeps. */
   readonly dir: string;
   readonly insecureRegistries: readonly string[];
+  /** `host[:port]` that a daemon of the engine asks first in place of a registry. */
+  readonly mirrors?: Readonly<Record<string, string>>;
   readonly dockerConfig?: string;
   readonly sbomScanner?: string;
   readonly childEnv?: Readonly<Record<string, string>>;
@@ -74,12 +76,17 @@ export interface OpenedEngine {
 }
 
 /** A real engine with a state of its own. Rejects with what to install when it is not there. */
-export async function openEngine({ name, dir, ...options }: OpenOptions): Promise<OpenedEngine> {
+export async function openEngine({
+  name,
+  dir,
+  mirrors = {},
+  ...options
+}: OpenOptions): Promise<OpenedEngine> {
   const missing = missingFor(name);
   if (missing !== undefined) throw new Error(missing);
   await mkdir(dir, { recursive: true });
   const { insecureRegistries } = options;
-  const daemon = name === 'buildkit' ? await startBuildkitd({ dir, insecureRegistries }) : undefined;
+  const daemon = name === 'buildkit' ? await startBuildkitd({ dir, insecureRegistries, mirrors }) : undefined;
   const open = (changed: Partial<typeof options>) =>
     chooseEngine({
       engine: name,

@@ -23,12 +23,16 @@ const faults: Readonly<Record<string, Fault>> = {
 
 export interface FaultyRegistry {
   readonly host: string;
+  /** The URLs that clients have asked for. */
+  readonly requests: readonly string[];
   stop(): Promise<void>;
 }
 
 /** A registry on 127.0.0.1 that fails in the way that the name of an image asks for. */
 export async function startFaultyRegistry(): Promise<FaultyRegistry> {
+  const requests: string[] = [];
   const server = createServer((req, res) => {
+    requests.push(req.url ?? '');
     req.resume();
     const name = /^\/v2\/([^/]+)\//.exec(req.url ?? '')?.[1];
     if (req.url === '/v2/') res.end('{}');
@@ -37,6 +41,7 @@ export async function startFaultyRegistry(): Promise<FaultyRegistry> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
+    requests,
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     stop: async () => {
       server.close();

@@ -11,6 +11,7 @@ export interface ScriptedBuild {
 export class ScriptedEngine implements BuildEngine {
   readonly name = 'buildah';
   readonly isIsolated = false;
+  readonly loadsFrontends = true;
   readonly warnings: string[] = [];
   readonly builds: ScriptedBuild[] = [];
   /** What `check` rejects with. */

@@ -47,6 +47,7 @@ export class BuildahEngine implements BuildEngine {
   readonly name = 'buildah';
   /** Steps are processes of this machine, as root, whatever the version. */
   readonly isIsolated = false;
+  readonly loadsFrontends = false;
   readonly #options: BuildahOptions;
   /** Steps of builds at the same time can look into each other, so one that has secrets runs alone. */
   readonly #turns = new Turns();

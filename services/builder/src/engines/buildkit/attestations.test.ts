@@ -82,7 +82,10 @@ describe.runIf(isTested('buildkit'))('attestations', { timeout }, () => {
     const { log } = await build(opened.engine, what);
     expect(log.join('\n')).toContain(`host ${hostname}`);
     const { objects, statements } = await statementsOf(what.image);
-    expect(statements[0].predicate.buildDefinition.externalParameters.request.args).toEqual({ hostname });
+    expect(statements[0].predicate.buildDefinition.externalParameters.request.args).toEqual({
+      cmdline: 'docker/dockerfile:1',
+      hostname,
+    });
     const holders = objects.filter(({ content }) => content.toString('latin1').includes(hostname));
     expect(holders.map(({ mediaType }) => mediaType)).toEqual(['application/vnd.in-toto+json']);
   });

@@ -40,6 +40,7 @@ const checkTimeoutMs = 5_000;
 export class BuildkitEngine implements BuildEngine {
   readonly name = 'buildkit';
   readonly isIsolated = true;
+  readonly loadsFrontends = true;
   readonly warnings: readonly string[] = [];
   readonly #options: BuildkitOptions;
 
@@ -160,8 +161,10 @@ interface ArgumentsOptions {
 /** Values stand behind `key=` inside one argument each, so that none can be taken for an option. */
 function buildArguments(options: ArgumentsOptions): string[] {
   const { request, metadataFile, policyFile, isInsecure, sbomScanner } = options;
-  const { contextDir, image, buildArgs, platforms, push, secrets, attestations } = request;
+  const { contextDir, image, buildArgs, platforms, push, secrets, attestations, loadsFrontend } = request;
   const frontend = Object.entries(buildArgs).map(([key, value]) => `build-arg:${key}=${value}`);
+  // With a command line BuildKit takes the frontend for one that was loaded already, and loads none (dockerfile/builder/build.go).
+  if (!loadsFrontend) frontend.push('cmdline=docker/dockerfile:1');
   if (platforms.length > 0) frontend.push(`platform=${platforms.join(',')}`);
   if (attestations.provenance) frontend.push('attest:provenance=mode=min');
   if (attestations.sbom) frontend.push(`attest:sbom=generator=${sbomScanner}`);
