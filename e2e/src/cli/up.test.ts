@@ -54,6 +54,14 @@ test('up runs until Ctrl-C, is found by the other commands, keeps what it has, a
   const built = await slipway(['build', context, '--image', `${registry}/kept:1`], env);
   expect(built).toMatchObject({ exit: 0, out: expect.stringMatching(/@sha256:[0-9a-f]{64}\n$/) });
 
+  const localhost = registry.replace('127.0.0.1', 'localhost');
+  const named = await slipway(['build', context, '--image', `${localhost}/named:1`], env);
+  expect(named).toMatchObject({
+    exit: 0,
+    out: expect.stringMatching(/^localhost:\d+\/named@sha256:[0-9a-f]{64}\n$/),
+  });
+  expect((await fetch(`http://${registry}/v2/named/tags/list`)).status).toBe(200);
+
   const second = await slipway(['up'], env);
   expect(second.exit).toBe(1);
   expect(second.err).toContain(`(process ${first.pid}) has ${data} already, at ${url}`);

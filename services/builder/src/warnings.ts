@@ -1,6 +1,6 @@
+import { isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import type { BuilderServiceConfig } from './config.js';
 import type { BuildEngine } from './engines/engine.js';
-import { isLoopback } from './engines/insecure.js';
 
 interface WarningOptions {
   readonly config: Pick<
@@ -18,7 +18,7 @@ export function warningsOf({ config, engine }: WarningOptions): string[] {
     ...(payloadSecret === undefined
       ? ['DISABLE_HMAC is on: signatures are not checked, so whoever reaches this port can build and push']
       : []),
-    ...(keyRing && engine.name === 'buildkit' && scheme === 'tcp' && !isLoopback(host)
+    ...(keyRing && engine.name === 'buildkit' && scheme === 'tcp' && !isLoopbackRegistry(host)
       ? ['build secrets go to BuildKit over a network connection that is not encrypted']
       : []),
     ...(insecureRegistries.includes('*') ? ['every registry may be spoken to over plain http'] : []),

@@ -55,6 +55,17 @@ describe.each(engineNames)('%s', (name) => {
       expect(log.some((line) => /^v: \S+ .*RUN echo hello \d+\.\d\ds$/.test(line))).toBe(true);
     });
 
+    test('a registry of this machine that is listed is pushed to and pulled from under its other name', async () => {
+      const files = { Dockerfile: `${base}RUN echo local\n` };
+      const what = await request(files);
+      const image = what.image.replace('127.0.0.1', 'localhost');
+      expect(image).toMatch(/^localhost:/);
+      const { digest } = await build(engine, { ...what, image });
+      expect((await inRegistry(what.image)).digest).toBe(digest);
+      const onTop = await request({ Dockerfile: `FROM ${image}\nRUN /bin/busybox echo again\n` });
+      expect(output((await build(engine, onTop)).log)).toContain('again');
+    });
+
     test('build arguments arrive as they are, whatever they hold', async () => {
       const value = `a,b="c" 'd' --push=false $HOME \\ e\n=f`;
       const dockerfile = `${base}ARG FIRST\nARG SECOND=default\nARG TARGETARCH\nRUN echo "$FIRST|$SECOND|$TARGETARCH"\n`;

@@ -1,8 +1,9 @@
 import { parseImageReference } from '@slipway/shared/contracts';
 import { readDockerConfig } from '@slipway/shared/docker-config';
 import { SlipwayError } from '@slipway/shared/errors';
+import { allowsPlainHttp } from '@slipway/shared/registry-hosts';
 import type { BuildEngine } from './engine.js';
-import { isListed, registryOf } from './insecure.js';
+import { registryOf } from './insecure.js';
 
 interface RegistryChecks {
   /** The folder of `config.json`. */
@@ -48,7 +49,7 @@ async function refuseWebPage(
   // Docker Hub is no proxy of anybody's; behind a proxy for egress the registry is not reached this way.
   if (path === undefined || registry === 'docker.io' || env.HTTPS_PROXY || env.https_proxy || env.HTTP_PROXY)
     return;
-  const scheme = isListed(insecureRegistries, registry) ? 'http' : 'https';
+  const scheme = allowsPlainHttp(insecureRegistries, registry) ? 'http' : 'https';
   const url = `${scheme}://${registry}/v2/${path}/manifests/${digest}`;
   const answer = await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(lookMs) }).catch(
     () => undefined,

@@ -149,9 +149,20 @@ describe('a repository', () => {
     const body = imageIndex([{ ...(await repository.manifest(digest)), platforms: ['linux/amd64'] }]);
     const pushed = await repository.push(body, { tag: 'all', mediaType: indexType });
     expect(await indexAt(registry.host, 'plain/a', 'all')).toMatchObject({ status: 200, digest: pushed });
-    const strict = await openRepository(`${named}/plain/a:1`, config());
+    const elsewhere = registry.host.replace('127.0.0.1', '0.0.0.0');
+    const strict = await openRepository(`${elsewhere}/plain/a:1`, config());
     await expect(strict.manifest('1')).rejects.toThrow();
   });
+
+  it.each(['127.0.0.1', 'localhost', '[::ffff:7f00:1]'])(
+    'on this machine is reached over plain http as %s',
+    async (name) => {
+      const { digest } = await pushImage(registry.host, 'plain/local', '1', 'amd64');
+      const host = registry.host.replace('127.0.0.1', name);
+      const repository = await openRepository(`${host}/plain/local:1`, config());
+      expect(await repository.manifest('1')).toMatchObject({ digest });
+    },
+  );
 
   it('says what went wrong', async () => {
     const repository = await openRepository(`${registry.host}/plain/none:1`, config());

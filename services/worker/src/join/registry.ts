@@ -1,6 +1,7 @@
 import { RegistryClient } from '@sigstore/oci/dist/registry.js';
 import { parseImageReference } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
+import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import { credentialsFor } from './credentials.js';
 import type { PartManifest } from './image-index.js';
 import { registryError } from './registry-error.js';
@@ -57,9 +58,10 @@ const isDigest = (text: string) => /^sha256:[0-9a-f]{64}$/.test(text);
  */
 function clientFor(host: string, path: string, { insecureRegistries }: RegistryConfig): RegistryClient {
   const options = { timeout: timeoutMs, retry: 2, proxy: undefined, noProxy: 'localhost,127.0.0.1' };
-  const insecure = insecureRegistries.includes('*') || insecureRegistries.includes(host);
-  const local = /^(localhost|127\.0\.0\.1)(:|$)/.test(host);
-  if (!insecure || local) return new RegistryClient(host, path, options);
+  const isPlain = isLoopbackRegistry(host) || allowsPlainHttp(insecureRegistries, host);
+  // The library knows these names of this machine, and no others.
+  const isKnown = /^(localhost|127\.0\.0\.1)(:|$)/.test(host);
+  if (!isPlain || isKnown) return new RegistryClient(host, path, options);
   return new RegistryClient('localhost', path, {
     ...options,
     proxy: `http://${host}`,

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { argumentRule, withoutWorkerArguments } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
+import { allowsPlainHttp, withLoopbackNames } from '@slipway/shared/registry-hosts';
 import { epochOf, withoutEpoch } from '../../builds/epoch.js';
 import { type ChildExit, runChild } from '../../process/child.js';
 import { withMemoryFolder } from '../../secrets/memory.js';
 import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engine.js';
 import { engineError } from '../engine-error.js';
 import { FailureText, textLines } from '../failure-text.js';
+import { registryOf } from '../insecure.js';
 import { statusLine } from '../log-lines.js';
 import { foreignPlatforms, ownPlatform } from '../platform.js';
 import { triggersOf } from './base-images.js';
@@ -136,10 +138,7 @@ export class BuildahEngine implements BuildEngine {
     const step = { request, signal, log };
     const imageFile = join(request.scratchDir, 'image');
     try {
-      await writeFile(
-        registriesFile(request),
-        registriesConf(this.#options.insecureRegistries.filter((host) => host !== '*')),
-      );
+      await writeFile(registriesFile(request), registriesConf(this.#plainHttp(request.image)));
       await writeFile(policyFile(request), this.#policy);
       const { dockerConfig, helperEnv } = this.#options;
       const folder = helpersFolder(request);
@@ -216,6 +215,14 @@ export class BuildahEngine implements BuildEngine {
       `--signature-policy=${policyFile(request)}`,
       ...Object.entries(buildArgs).map(([key, value]) => `--build-arg=${key}=${value}`),
     ];
+  }
+
+  /** The allowlist, and the registry of the image if the list allows it under another name. */
+  #plainHttp(image: string): string[] {
+    const { insecureRegistries } = this.#options;
+    const own = allowsPlainHttp(insecureRegistries, registryOf(image)) ? [registryOf(image)] : [];
+    const listed = withLoopbackNames(insecureRegistries).filter((host) => host !== '*');
+    return [...new Set([...listed, ...own])];
   }
 
   /** Hosts on the allowlist are in registries.conf, where there is no way to say all. */

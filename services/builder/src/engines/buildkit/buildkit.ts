@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SlipwayError } from '@slipway/shared/errors';
+import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import { epochOf } from '../../builds/epoch.js';
 import { type ChildExit, runChild } from '../../process/child.js';
 import { LineSplitter } from '../../process/lines.js';
@@ -9,7 +10,7 @@ import { MemoryFiles } from '../../secrets/memory.js';
 import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engine.js';
 import { engineError } from '../engine-error.js';
 import { FailureText } from '../failure-text.js';
-import { insecureRegistry, isListed, isLoopback, registryOf } from '../insecure.js';
+import { insecureRegistry, registryOf } from '../insecure.js';
 import { foreignPlatforms } from '../platform.js';
 import { BuildkitProgress } from './progress.js';
 import { sourceDenied, sourcePolicyOf } from './source-policy.js';
@@ -81,8 +82,8 @@ export class BuildkitEngine implements BuildEngine {
 
   async #solve(request: BuildRequest, { signal, onLog }: BuildRun): Promise<BuildOutcome> {
     const registry = registryOf(request.image);
-    const isInsecure = isListed(this.#options.insecureRegistries, registry);
-    if (request.push && !isInsecure && isLoopback(registry)) throw insecureRegistry(registry);
+    const isInsecure = allowsPlainHttp(this.#options.insecureRegistries, registry);
+    if (request.push && !isInsecure && isLoopbackRegistry(registry)) throw insecureRegistry(registry);
     const { sbomScanner } = this.#options;
     if (request.attestations.sbom && sbomScanner === undefined)
       throw new SlipwayError(
