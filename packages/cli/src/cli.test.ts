@@ -102,7 +102,7 @@ describe('the server', () => {
     const { exit, err } = await slipway(['status', '--server', url, '--token', 'hush']);
     expect(exit).toBe(3);
     expect(err).toBe(
-      `error: unreachable: ${url} cannot be reached: nothing listens there\n  What to do: Start Slipway here with \`slipway up\`, or name another server with --server or SLIPWAY_URL.\n`,
+      `error: unreachable: ${url} cannot be reached: nothing listens there (ECONNREFUSED)\n  What to do: Start Slipway here with \`slipway up\`, or name another server with --server or SLIPWAY_URL.\n`,
     );
   });
 

@@ -1,4 +1,4 @@
-import { ApiError, ConnectionError } from '@slipway/client';
+import { ApiError, ConnectionError, connectionReason, isUntrusted } from '@slipway/client';
 import { CommandError } from './command-error.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import type { Terminal } from './terminal/terminal.js';
@@ -52,15 +52,32 @@ function describe(error: unknown): Report {
     return {
       code: 'unreachable',
       message: error.message,
-      remedy: 'Start Slipway here with `slipway up`, or name another server with --server or SLIPWAY_URL.',
+      remedy: isUntrusted(error)
+        ? 'Set NODE_EXTRA_CA_CERTS to the certificate of the authority that issued it, or check --server or SLIPWAY_URL.'
+        : 'Start Slipway here with `slipway up`, or name another server with --server or SLIPWAY_URL.',
       exitCode: exitCodes.refused,
     };
   }
   if (error instanceof CommandError) {
     return { message: error.message, remedy: error.remedy, exitCode: error.exitCode };
   }
+  if (error instanceof TypeError && error.message === 'fetch failed') {
+    return {
+      message: `${placeOf(error)} cannot be reached: ${connectionReason(error)}`,
+      exitCode: exitCodes.failed,
+    };
+  }
   // An error of the system (no such file, no permission) is said in its own words.
   if (error instanceof Error && 'syscall' in error)
     return { message: error.message, exitCode: exitCodes.failed };
   throw error;
+}
+
+/** Returns which host and port did not answer, as far as the causes of an error say that. */
+function placeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'a server';
+  const { address, hostname, port } = error as { address?: string; hostname?: string; port?: number };
+  const host = address ?? hostname;
+  if (host !== undefined) return port === undefined ? host : `${host}:${port}`;
+  return placeOf(error instanceof AggregateError ? error.errors[0] : error.cause);
 }

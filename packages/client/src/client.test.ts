@@ -162,9 +162,23 @@ describe('a server that is away for a moment', () => {
     const error = await failure(client.listJobs());
     expect(error).toBeInstanceOf(ConnectionError);
     expect(error).toMatchObject({
-      message: `http://127.0.0.1:${port} cannot be reached: nothing listens there`,
+      message: `http://127.0.0.1:${port} cannot be reached: nothing listens there (ECONNREFUSED)`,
       server: `http://127.0.0.1:${port}`,
     });
+  });
+
+  test.each([
+    [
+      'http://nowhere.invalid',
+      'its name (?:is not known \\(ENOTFOUND|cannot be looked up now \\(EAI_AGAIN)\\)',
+    ],
+    // A port that `fetch` does not connect to at all.
+    ['http://127.0.0.1:6000', 'bad port'],
+  ])('that cannot be there is named with what is wrong: %s', async (url, reason) => {
+    const client = createClient({ url, token: 'tok', firstDelayMs: 1 });
+    const error = await failure(client.listJobs());
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect((error as Error).message).toMatch(new RegExp(`^${url} cannot be reached: ${reason}$`));
   });
 
   test('is reached once it listens', async () => {

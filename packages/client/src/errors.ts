@@ -36,7 +36,7 @@ export class ConnectionError extends Error {
   readonly server: string;
 
   constructor({ server, cause }: { server: string; cause: unknown }) {
-    super(`${server} cannot be reached: ${reason(cause)}`, { cause });
+    super(`${server} cannot be reached: ${connectionReason(cause)}`, { cause });
     this.server = server;
   }
 }
@@ -76,14 +76,39 @@ function parse(text: string): Problem | undefined {
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'the connection broke',
+  EPIPE: 'the connection broke',
   UND_ERR_SOCKET: 'the connection broke',
   ENOTFOUND: 'its name is not known',
   EAI_AGAIN: 'its name cannot be looked up now',
+  ETIMEDOUT: 'it does not answer',
+  UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
+  UND_ERR_HEADERS_TIMEOUT: 'it does not answer',
+  EHOSTUNREACH: 'there is no route to it',
+  ENETUNREACH: 'there is no route to it',
+  EPROTO: 'it does not speak https',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak https',
+  HPE_INVALID_CONSTANT: 'it does not speak http',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is that of another name',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
 };
 
-function reason(cause: unknown): string {
+/** What Node.js calls a certificate that nobody vouches for. */
+const untrusted = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+)$/;
+
+/** Whether a connection failed since the certificate of the server is not trusted. */
+export const isUntrusted = (error: unknown): boolean => untrusted.test(connectionCode(error) ?? '');
+
+/** Returns why `fetch` got no answer, in words and with the code of the system. `fetch` itself says no more than "fetch failed". */
+export function connectionReason(cause: unknown): string {
   const code = connectionCode(cause);
-  return (code && reasons[code]) ?? code ?? (cause instanceof Error ? cause.message : String(cause));
+  if (code === undefined) return innermost(cause);
+  const known = reasons[code] ?? (untrusted.test(code) ? 'its certificate is not trusted' : undefined);
+  return known === undefined ? code : `${known} (${code})`;
+}
+
+function innermost(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : innermost(error.cause);
 }
 
 /** The system's code for what went wrong below `fetch`, which hides it in causes. */

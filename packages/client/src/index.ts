@@ -16,7 +16,7 @@ export {
   type Queue,
   type Stats,
 } from './client.js';
-export { ApiError, ConnectionError, type FieldError } from './errors.js';
+export { ApiError, ConnectionError, connectionReason, type FieldError, isUntrusted } from './errors.js';
 export type { LiveEvent, LiveJob } from './events.js';
 export type {
   FunctionPage,

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { connectionReason } from './connection-reason.js';
+import { connectionReason } from '@slipway/client';
 
 /** What a program answered to a message that was handed on to it. */
 export interface Forwarded {

@@ -141,7 +141,10 @@ describe('forwarding', () => {
   test('to where nothing listens is answered with 502', async () => {
     const { url, received } = await receiver(new URL(`http://127.0.0.1:${await freePort()}/`));
     expect((await send(url)).status).toBe(502);
-    expect(received[0]?.forwarded).toMatchObject({ status: undefined, error: 'nothing listens there' });
+    expect(received[0]?.forwarded).toMatchObject({
+      status: undefined,
+      error: 'nothing listens there (ECONNREFUSED)',
+    });
   });
 });
 

@@ -4,7 +4,7 @@ import {
   configEntry,
   parseImageReference,
 } from '../contracts/index.js';
-import { brokenText, type FieldError, SlipwayError } from '../errors/index.js';
+import { brokenText, type FieldError, SlipwayError, shownValue } from '../errors/index.js';
 import { type JsonBounds, parseJson } from '../json/index.js';
 import { normalPlatform, parsePlatform, platformRule, repeatedPlatform } from '../platforms/index.js';
 
@@ -65,10 +65,7 @@ function validated(value: unknown): BuilderConfig {
   }));
   const image = (value as { image?: unknown } | null)?.image;
   if (typeof image === 'string' && errors.some(({ path }) => path === '/image')) {
-    throw new SlipwayError(
-      'image_invalid',
-      `${JSON.stringify(image.slice(0, 200))} is not an image reference.`,
-    );
+    throw new SlipwayError('image_invalid', `${shownValue(image)} is not an image reference.`);
   }
   throw invalid(errors);
 }
@@ -81,7 +78,7 @@ function argumentErrors(buildArgs: BuildConfig['buildArgs']): FieldError[] {
   return Object.entries(buildArgs).flatMap(([name, value]) => {
     const path = pointer(['buildArgs', name]);
     if (!/^[A-Za-z_][A-Za-z0-9_.-]{0,255}$/.test(name))
-      return [{ path, message: 'is not the name of an argument' }];
+      return [{ path, message: `${shownValue(name)} is not the name of an argument` }];
     return value.includes('\0') ? [{ path, message: 'holds a zero byte' }] : [];
   });
 }
@@ -92,7 +89,7 @@ function platformErrors(platforms: readonly string[]): FieldError[] {
   return [
     ...platforms
       .filter((platform) => parsePlatform(platform) === undefined)
-      .map((platform) => ({ path, message: `${JSON.stringify(platform.slice(0, 200))} ${platformRule}` })),
+      .map((platform) => ({ path, message: `${shownValue(platform)} ${platformRule}` })),
     ...(repeated === undefined ? [] : [{ path, message: repeated }]),
   ];
 }

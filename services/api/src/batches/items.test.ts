@@ -93,6 +93,19 @@ describe('the source of the defaults', () => {
   });
 });
 
+it.each([
+  [{ function: 'dev/hello' }, {}, 'items[1] (dev/hello)/image: "No Image" is not an image reference'],
+  [{}, { function: 'hello' }, 'items[1] (hello)/image: "No Image" is not'],
+  [{}, {}, 'items[1]/image: "No Image" is not'],
+  [{ function: 'Bad\u202e' }, {}, 'items[1] (Bad\\u202e)/image: "No Image" is not'],
+])('names the item that is wrong and its function: %j, %j', async (item, defaults, message) => {
+  const digest = `sha256:${'a'.repeat(64)}`;
+  const [first = {}, second = {}] = items(2);
+  const wrong = { ...second, source: { digest }, ...item, image: 'No Image' };
+  const refused = parseItems({ defaults, items: [{ ...first, source: { digest } }, wrong] });
+  await expect(refused).rejects.toThrow(message);
+});
+
 it('refuses defaults that take more beside their source than a job may', async () => {
   const defaults = { build_args: { A: 'x'.repeat(1024 * 1024) } };
   await expect(parseItems({ defaults, items: items(1) })).rejects.toMatchObject({

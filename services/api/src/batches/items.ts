@@ -48,7 +48,7 @@ export async function parseItems({
   if (items.length * (bytes + entries * entryBytes) > maxMergedBytes) throw batchTooLarge(maxMergedBytes);
   // It may hold a whole tree of files, so it is read once, and not for each item.
   const shared = source === undefined ? undefined : sourceSchema.safeParse(source);
-  const sharedErrors = shared?.error ? fieldErrors(shared.error) : [];
+  const sharedErrors = shared?.error ? fieldErrors(shared.error, source) : [];
   const requests: JobRequest[] = [];
   const errors: FieldError[] = [];
   let since = performance.now();
@@ -60,21 +60,23 @@ export async function parseItems({
       }
     };
     if (shared && !Object.hasOwn(item, 'source')) {
-      const result = withoutSource.safeParse(withDefaults(item, others));
-      if (result.error) refuse(fieldErrors(result.error));
+      const value = withDefaults(item, others);
+      const result = withoutSource.safeParse(value);
+      if (result.error) refuse(fieldErrors(result.error, value));
       refuse(sharedErrors, '/source');
       if (result.success && shared.success) requests.push({ ...result.data, source: shared.data });
     } else {
-      const result = jobRequestSchema.safeParse(withDefaults(item, defaults));
+      const value = withDefaults(item, defaults);
+      const result = jobRequestSchema.safeParse(value);
       if (result.success) requests.push(result.data);
-      else refuse(fieldErrors(result.error));
+      else refuse(fieldErrors(result.error, value));
     }
     if (performance.now() - since > turnMs) {
       await nextTurn();
       since = performance.now();
     }
   }
-  if (errors.length > 0) throw itemsRefused(errors);
+  if (errors.length > 0) throw itemsRefused(errors, (at) => items[at]?.function ?? defaults.function);
   return requests;
 }
 

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
-import { errorRow, type FieldError, SlipwayError } from '@slipway/shared/errors';
+import { errorRow, type FieldError, SlipwayError, shownValue } from '@slipway/shared/errors';
 import type { GitHeads } from '../git/git-sources.js';
 import { checkCallback } from '../jobs/resolve/callback.js';
 import { resolveSecrets } from '../jobs/resolve/secrets.js';
@@ -13,14 +13,26 @@ const atOnce = 8;
 /** More errors help nobody. */
 export const maxItemErrors = 100;
 
-/** `batch_invalid`, with what is wrong with each item. */
-export function itemsRefused(errors: readonly FieldError[]): SlipwayError {
+/** `batch_invalid`, with what is wrong with each item. The detail names the first item by its number and its function, if `functionOf` knows that. */
+export function itemsRefused(
+  errors: readonly FieldError[],
+  functionOf: (at: number) => unknown = () => undefined,
+): SlipwayError {
   const [first] = errors;
   return new SlipwayError(
     'batch_invalid',
-    first ? `body${first.path}: ${first.message}` : 'Items of the batch are not valid.',
+    first ? `${placeOf(first, functionOf)}: ${first.message}` : 'Items of the batch are not valid.',
     { errors: errors.slice(0, maxItemErrors) },
   );
+}
+
+/** `items[17] (ns/fn)/image`, or the path in the body. */
+function placeOf({ path }: FieldError, functionOf: (at: number) => unknown): string {
+  const [, at, below = ''] = /^\/items\/(\d+)(.*)$/s.exec(path) ?? [];
+  if (at === undefined) return `body${path}`;
+  const name = functionOf(Number(at));
+  const shown = typeof name === 'string' ? ` (${shownValue(name)?.slice(1, -1)})` : '';
+  return `items[${at}]${shown}${below}`;
 }
 
 /**
@@ -85,7 +97,10 @@ export async function resolveItems(
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
-  if (refused.length > 0) throw itemsRefused(refused.sort(([a], [b]) => a - b).map(([, each]) => each));
+  if (refused.length > 0) {
+    const inOrder = refused.sort(([a], [b]) => a - b).map(([, each]) => each);
+    throw itemsRefused(inOrder, (at) => requests[at]?.function);
+  }
   return specs;
 }
 

@@ -1,4 +1,4 @@
-import { brokenText, type FieldError, SlipwayError } from '@slipway/shared/errors';
+import { brokenText, type FieldError, mayShow, SlipwayError, shownValue } from '@slipway/shared/errors';
 import type { z } from 'zod';
 
 /** What a schema makes of a value, or `request_invalid` (or a code that the schema names) with the errors of its fields. */
@@ -20,7 +20,7 @@ export function validate<S extends z.ZodType>(
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { issues } = result.error;
-  const errors = fieldErrors(result.error);
+  const errors = fieldErrors(result.error, value);
   const code = issues.map(codeOfIssue).find((found) => found !== undefined) ?? 'request_invalid';
   const [first] = errors;
   const detail = first ? `${where}${first.path}: ${first.message}` : `The ${where} is not valid.`;
@@ -45,19 +45,45 @@ const codeOfIssue = (issue: z.core.$ZodIssue): 'image_invalid' | undefined =>
 const maxErrors = 100;
 const maxShownKey = 128;
 
-/** Returns what is wrong with which field, for the first hundred. */
-export function fieldErrors({ issues }: z.core.$ZodError): FieldError[] {
-  return issues.slice(0, maxErrors).flatMap(errorsOfIssue).slice(0, maxErrors);
+/** Returns what is wrong with which field of a value, for the first hundred, each with the wrong value itself unless it may be secret. */
+export function fieldErrors({ issues }: z.core.$ZodError, value: unknown): FieldError[] {
+  return issues
+    .slice(0, maxErrors)
+    .flatMap((issue) => errorsOfIssue(issue, value))
+    .slice(0, maxErrors);
 }
 
-function errorsOfIssue(issue: z.core.$ZodIssue): FieldError[] {
+function errorsOfIssue(issue: z.core.$ZodIssue, value: unknown): FieldError[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.slice(0, maxErrors).map((key) => ({
       path: pointer([...issue.path, key]),
       message: 'is not a known field',
     }));
   }
-  return [{ path: pointer(issue.path), message: issue.message }];
+  return [{ path: pointer(issue.path), message: withValue(issue, value) }];
+}
+
+/** Puts the wrong value, or the wrong name of an entry, in front of what is said of it; behind it where that is a sentence of its own. */
+function withValue(issue: z.core.$ZodIssue, root: unknown): string {
+  const isKey = issue.code === 'invalid_key';
+  const message = (isKey ? issue.issues[0]?.message : undefined) ?? issue.message;
+  const name = issue.path.at(-1);
+  const wrong = isKey
+    ? shownValue(name)
+    : mayShow(issue.path)
+      ? shownValue(valueAt(root, issue.path))
+      : undefined;
+  if (wrong === undefined) return message;
+  return /^[a-z]/.test(message) ? `${wrong} ${message}` : `${message}: ${wrong}`;
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value = root;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Readonly<Record<PropertyKey, unknown>>)[part];
+  }
+  return value;
 }
 
 /** JSON Pointer (RFC 6901). */

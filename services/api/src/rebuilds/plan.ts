@@ -6,7 +6,7 @@ import {
   type RebuildPlan,
   type RebuildRequest,
 } from '@slipway/shared/contracts';
-import { codeOf, SlipwayError } from '@slipway/shared/errors';
+import { codeOf, SlipwayError, shownValue } from '@slipway/shared/errors';
 import type { FunctionRecord, FunctionStore } from '@slipway/shared/functions';
 import type { SourceStore } from '@slipway/shared/source';
 import type { SharedMaps } from '@slipway/shared/stored';
@@ -87,7 +87,7 @@ function checkSelector({ select }: RebuildRequest): void {
   const { base_image } = select;
   // What is a reference fits itself.
   if (base_image !== undefined && !baseImageFits(base_image, base_image)) {
-    throw invalid('/select/base_image', 'is not an image reference');
+    throw invalid('/select/base_image', `${shownValue(base_image)} is not an image reference`);
   }
 }
 

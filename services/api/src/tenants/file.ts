@@ -91,7 +91,9 @@ function parseTenantsFile(path: string, text: string): TenantsFile['tenants'] {
   }
   const result = tenantsFileSchema.safeParse(value);
   if (!result.success) {
-    throw refuse(fieldErrors(result.error).map(({ path: at, message }) => `${at || 'it'}: ${message}`));
+    throw refuse(
+      fieldErrors(result.error, value).map(({ path: at, message }) => `${at || 'it'}: ${message}`),
+    );
   }
   const { tenants } = result.data;
   const problems: string[] = [];

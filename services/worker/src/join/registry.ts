@@ -1,6 +1,6 @@
 import { RegistryClient } from '@sigstore/oci/dist/registry.js';
 import { parseImageReference } from '@slipway/shared/contracts';
-import { SlipwayError } from '@slipway/shared/errors';
+import { SlipwayError, shownValue } from '@slipway/shared/errors';
 import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import { credentialsFor } from './credentials.js';
 import type { PartManifest } from './image-index.js';
@@ -29,7 +29,7 @@ const timeoutMs = 30_000;
 /** Opens the repository of an image reference, with the credentials there are for its registry. */
 export async function openRepository(image: string, config: RegistryConfig): Promise<Repository> {
   const reference = parseImageReference(image);
-  if (!reference) throw new SlipwayError('image_invalid', `${image} is not an image reference.`);
+  if (!reference) throw new SlipwayError('image_invalid', `${shownValue(image)} is not an image reference.`);
   const hub = reference.domain === '' || reference.domain === 'docker.io';
   const host = hub ? 'docker.io' : reference.domain.toLowerCase();
   const path = hub && !reference.path.includes('/') ? `library/${reference.path}` : reference.path;

@@ -1,0 +1,48 @@
+/** Characters of a value that an error repeats. */
+const maxShown = 200;
+
+/** Fields whose values are or may be secret, and files, whose text says nothing in an error. Every field below them is hidden as well. */
+const hidden =
+  /secret|token|password|passwd|credential|authorization|private|sealed|sha256|^(?:key|headers?|build_args|buildArgs|args|files|content)$/i;
+
+/** Control and format characters, which move the cursor or turn text around where it is shown. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** Returns whether the value of a field may be repeated in an error. */
+export function mayShow(path: readonly PropertyKey[]): boolean {
+  return !path.some((part) => typeof part === 'string' && hidden.test(part));
+}
+
+/**
+ * Returns a wrong value as an error repeats it: JSON, with at most 200 characters, nothing unprintable, and no credentials of a URL. Undefined for what is no text,
+ * number or truth value.
+ */
+export function shownValue(value: unknown): string | undefined {
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value !== 'string') return undefined;
+  const characters = Array.from(withoutCredentials(value.slice(0, 2 * maxShown + 4096)));
+  const cut = characters.length > maxShown;
+  const text = cut ? `${characters.slice(0, maxShown).join('')}…` : characters.join('');
+  return JSON.stringify(text).replace(
+    unprintable,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/**
+ * Returns a text without what may be a credential in a URL: user and password, query and fragment. What stands before an `@` counts as credential where a colon is in it, unless it is
+ * an image with a digest.
+ */
+function withoutCredentials(text: string): string {
+  const url = /^([a-z][a-z0-9+.-]*:\/*)([\s\S]*)$/i.exec(text);
+  if (url?.[1]?.includes('/')) {
+    const [, scheme = '', rest = ''] = url;
+    const [base = ''] = rest.split(/[?#]/);
+    const at = base.lastIndexOf('@');
+    const cut = base.length < rest.length ? `${rest[base.length]}***` : '';
+    return `${scheme}${at === -1 ? base : `***${base.slice(at)}`}${cut}`;
+  }
+  const at = text.lastIndexOf('@');
+  const isDigest = /^@sha\d{3}:/.test(text.slice(at));
+  return at > 0 && !isDigest && /[:]/.test(text.slice(0, at)) ? `***${text.slice(at)}` : text;
+}
