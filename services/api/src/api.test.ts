@@ -83,10 +83,10 @@ describe('a source', () => {
     ['a path with ..', 422, 'source_path_unsafe', archive([dockerfile, { path: '../x', text: 'x' }])],
     ['an absolute path', 422, 'source_path_unsafe', archive([{ path: '/etc/x', text: 'x' }])],
     [
-      'a link that leaves',
+      'a hard link that leaves',
       422,
       'source_link_unsafe',
-      archive([{ path: 'l', type: 'SymbolicLink', linkpath: '../../x' }]),
+      archive([{ path: 'l', type: 'Link', linkpath: '../../x' }]),
     ],
     ['a device', 422, 'source_entry_unsupported', archive([{ path: 'd', type: 'CharacterDevice' }])],
     ['a path twice', 422, 'source_path_duplicate', archive([dockerfile, dockerfile])],

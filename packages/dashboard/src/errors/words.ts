@@ -58,7 +58,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   source_path_unsafe: {"title":"A path leaves the archive","remedy":"Use relative paths without `..`."},
   source_path_duplicate: {"title":"A path occurs twice","remedy":"Pack each path once."},
   source_path_conflict: {"title":"A path lies below something that is not a folder","remedy":"Pack folders as folders."},
-  source_link_unsafe: {"title":"A link leaves the archive","remedy":"Let links point to something inside."},
+  source_link_unsafe: {"title":"A hard link leaves the archive, or a link has a target that cannot be used","remedy":"Pack hard links after the files that they are links to. Symbolic links may point anywhere."},
   source_entry_unsupported: {"title":"An entry is neither file, folder nor link","remedy":"Leave devices, pipes and sockets out."},
   source_too_many_files: {"title":"The archive holds too many entries","remedy":"Leave out what the build does not need."},
   source_too_large: {"title":"The files are too large together","remedy":"Leave out what the build does not need."},

@@ -260,7 +260,11 @@ const errorTable = {
     'A path lies below something that is not a folder',
     'Pack folders as folders.',
   ),
-  source_link_unsafe: user(422, 'A link leaves the archive', 'Let links point to something inside.'),
+  source_link_unsafe: user(
+    422,
+    'A hard link leaves the archive, or a link has a target that cannot be used',
+    'Pack hard links after the files that they are links to. Symbolic links may point anywhere.',
+  ),
   source_entry_unsupported: user(
     422,
     'An entry is neither file, folder nor link',

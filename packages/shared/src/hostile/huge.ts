@@ -165,18 +165,6 @@ export const hugeArchives = (): HugeArchive[] => [
       ),
   },
   {
-    name: '30,000 links, each through 39 others',
-    standsFor: 'links that take longer to follow than to send',
-    expected: 'source_link_unsafe',
-    open: () =>
-      raw(
-        repeated(39, (at) => symlink(`chain${at}`, at === 38 ? 'ok' : `chain${at + 1}`)),
-        file('ok'),
-        repeated(30_000, (at) => symlink(`l${at}`, `./././${'./'.repeat(40)}chain0`)),
-        endMark,
-      ),
-  },
-  {
     name: 'headers that describe nothing, for ever',
     standsFor: 'CVE-2022-2879: headers without end',
     expected: 'body_too_large',

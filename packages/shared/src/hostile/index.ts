@@ -10,7 +10,7 @@ export { gnuLong, pax, record } from './blocks.js';
 export { digestOf, type HostileArchive, type NormalForm } from './case.js';
 export { type HugeArchive, hugeArchives } from './huge.js';
 export { bombPack, type HostilePack, servePack } from './packs.js';
-export { contextOfPayloads, type HostilePayload, hostilePayloads } from './payloads.js';
+export { contextOfPayloads, type HostilePayload, hostilePayloads, linkedPayloads } from './payloads.js';
 
 /** Every small archive of the corpus: what tests send to whatever takes archives. No service imports this. */
 export const hostileArchives = (): HostileArchive[] => [

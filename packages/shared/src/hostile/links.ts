@@ -2,6 +2,7 @@ import { archive, entry, file, folder, gnuLong, hardLink, pax, symlink } from '.
 import { family, type HostileArchive } from './case.js';
 
 const ok = file('ok', 'fine');
+const form = { ok: 'fine' };
 const unsafe = 'source_link_unsafe';
 const conflict = 'source_path_conflict';
 const duplicate = 'source_path_duplicate';
@@ -9,10 +10,14 @@ const duplicate = 'source_path_duplicate';
 /** Links that lead out, and names that are written through links. */
 export const linkArchives = (): HostileArchive[] => [
   ...family('CVE-2026-23745: link targets that nobody looked at', [
-    ['an absolute link', unsafe, archive(ok, symlink('l', '/etc/passwd'))],
-    ['an absolute link that is never used', unsafe, archive(symlink('l', '//etc'), ok)],
-    ['a link that climbs out', unsafe, archive(ok, symlink('l', '../x'))],
-    ['a link that climbs out of its folder twice', unsafe, archive(ok, symlink('a/l', '../../x'))],
+    ['an absolute link', { ...form, l: '-> /etc/passwd' }, archive(ok, symlink('l', '/etc/passwd'))],
+    ['an absolute link with two slashes', { ...form, l: '-> //etc' }, archive(symlink('l', '//etc'), ok)],
+    ['a link that climbs out', { ...form, l: '-> ../x' }, archive(ok, symlink('l', '../x'))],
+    [
+      'a link that climbs out of its folder twice',
+      { ...form, a: '/', 'a/l': '-> ../../x' },
+      archive(ok, symlink('a/l', '../../x')),
+    ],
     [
       'a link that climbs within',
       { ok: 'fine', a: '/', 'a/l': '-> ../ok' },
@@ -21,8 +26,24 @@ export const linkArchives = (): HostileArchive[] => [
     ['a hard link to what is outside', unsafe, archive(ok, hardLink('h', '/etc/passwd'))],
     ['a hard link that climbs', unsafe, archive(ok, hardLink('h', '../ok'))],
     ['a hard link that climbs and comes back', unsafe, archive(ok, hardLink('h', 'a/../ok'))],
-    ['a long link that climbs out', unsafe, archive(ok, gnuLong('../x', 'K'), symlink('l', 'y'))],
-    ['a pax link that climbs out', unsafe, archive(ok, pax({ linkpath: '../x' }), symlink('l', 'y'))],
+    [
+      'a long link that climbs out',
+      { ...form, l: '-> ../x' },
+      archive(ok, gnuLong('../x', 'K'), symlink('l', 'y')),
+    ],
+    [
+      'a pax link that climbs out',
+      { ...form, l: '-> ../x' },
+      archive(ok, pax({ linkpath: '../x' }), symlink('l', 'y')),
+    ],
+    ['a long hard link that climbs out', unsafe, archive(ok, gnuLong('../x', 'K'), hardLink('h', 'ok'))],
+    ['a hard link to an absolute link', unsafe, archive(ok, symlink('l', '/etc/passwd'), hardLink('h', 'l'))],
+    [
+      'a hard link below an absolute link',
+      unsafe,
+      archive(ok, symlink('l', '/etc'), hardLink('h', 'l/passwd')),
+    ],
+    ['a hard link to a root that is a link', unsafe, archive(ok, symlink('l', '/'), hardLink('h', 'l/etc'))],
     [
       'a pax hard link that climbs out',
       unsafe,
@@ -50,12 +71,23 @@ export const linkArchives = (): HostileArchive[] => [
     ['a hard link through a link', unsafe, archive(file('d/x'), symlink('l', 'd'), hardLink('h', 'l/x'))],
     [
       'the chain alone',
-      unsafe,
+      {
+        ...form,
+        a: '/',
+        'a/b': '/',
+        'a/b/c': '/',
+        'a/b/c/up': '-> ../..',
+        'a/b/escape': '-> c/up/../..',
+      },
       archive(symlink('a/b/c/up', '../..'), symlink('a/b/escape', 'c/up/../..'), ok),
     ],
   ]),
   ...family('CVE-2026-29786, CVE-2026-31802: targets relative to a drive', [
-    ['a link behind a drive that climbs', unsafe, archive(ok, symlink('l', 'C:../../../target.txt'))],
+    [
+      'a link behind a drive that climbs',
+      { ...form, l: '-> C:../../../target.txt' },
+      archive(ok, symlink('l', 'C:../../../target.txt')),
+    ],
     ['a hard link behind a drive that climbs', unsafe, archive(ok, hardLink('l', 'C:../../target.txt'))],
     [
       'a link with backslashes, plain characters here',
@@ -65,6 +97,37 @@ export const linkArchives = (): HostileArchive[] => [
   ]),
   ...family('CVE-2021-32803, CVE-2021-37712: a folder that becomes a link, a file through a link', [
     ['a file below a link', conflict, archive(ok, symlink('l', 'd'), file('l/below'))],
+    ['a file below an absolute link', conflict, archive(ok, symlink('a', '/etc'), file('a/passwd'))],
+    ['a file below a link that climbs', conflict, archive(ok, symlink('a', '../..'), file('a/evil'))],
+    ['a folder below an absolute link', conflict, archive(ok, symlink('a', '/etc'), folder('a/evil'))],
+    ['a link below an absolute link', conflict, archive(ok, symlink('a', '/etc'), symlink('a/evil', 'x'))],
+    [
+      'a hard link below an absolute link',
+      conflict,
+      archive(ok, symlink('a', '/etc'), hardLink('a/h', 'ok')),
+    ],
+    [
+      'a file deep below an absolute link',
+      conflict,
+      archive(ok, symlink('a', '/'), file('a/etc/cron.d/evil')),
+    ],
+    [
+      'a file below a chain of links that leads out',
+      conflict,
+      archive(ok, symlink('a', 'b'), symlink('b', '/etc'), file('a/passwd')),
+    ],
+    ['a file in place of an absolute link', duplicate, archive(symlink('a', '/etc/passwd'), file('a'))],
+    [
+      'an absolute link in place of a folder',
+      duplicate,
+      archive(folder('a'), symlink('a', '/etc'), file('a/x')),
+    ],
+    ['an absolute link in place of a file', duplicate, archive(ok, symlink('ok', '/etc/passwd'))],
+    [
+      'a folder in place of an absolute link',
+      duplicate,
+      archive(symlink('a', '/etc'), folder('a'), file('a/x')),
+    ],
     ['a file below a link to the root', conflict, archive(ok, symlink('l', '.'), file('l/below'))],
     ['a file below a link that comes later', conflict, archive(file('l/below'), symlink('l', 'd'))],
     [
@@ -93,26 +156,38 @@ export const linkArchives = (): HostileArchive[] => [
   ...family('chains of links', [
     [
       'a chain that climbs out',
-      unsafe,
+      { ...form, d1: '/', 'd1/d2': '/', 'd1/d2/up': '-> ../..', l: '-> d1/d2/up/..' },
       archive(ok, symlink('d1/d2/up', '../..'), symlink('l', 'd1/d2/up/..')),
     ],
     [
       'the same chain, the other way round',
-      unsafe,
+      { ...form, d1: '/', 'd1/d2': '/', 'd1/d2/up': '-> ../..', l: '-> d1/d2/up/..' },
       archive(symlink('l', 'd1/d2/up/..'), symlink('d1/d2/up', '../..'), ok),
     ],
-    ['a link through a link to the root', unsafe, archive(ok, symlink('r', '.'), symlink('l', 'r/../x'))],
-    ['a link to itself', unsafe, archive(ok, symlink('l', 'l'))],
-    ['two links to each other', unsafe, archive(ok, symlink('a', 'b'), symlink('b', 'a'))],
-    ['a link into itself', unsafe, archive(ok, symlink('l', 'l/x'))],
+    [
+      'a link through a link to the root',
+      { ...form, r: '-> .', l: '-> r/../x' },
+      archive(ok, symlink('r', '.'), symlink('l', 'r/../x')),
+    ],
+    ['a link to itself', { ...form, l: '-> l' }, archive(ok, symlink('l', 'l'))],
+    [
+      'two links to each other',
+      { ...form, a: '-> b', b: '-> a' },
+      archive(ok, symlink('a', 'b'), symlink('b', 'a')),
+    ],
+    ['a link into itself', { ...form, l: '-> l/x' }, archive(ok, symlink('l', 'l/x'))],
     [
       'a chain of 50',
-      unsafe,
+      { ...form, ...Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`l${i}`, `-> l${i + 1}`])) },
       archive(ok, ...Array.from({ length: 50 }, (_, i) => symlink(`l${i}`, `l${i + 1}`))),
     ],
     [
       'forty links that double at each step',
-      unsafe,
+      {
+        ...form,
+        l0: '-> .',
+        ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`l${i + 1}`, `-> l${i}/l${i}`])),
+      },
       archive(
         ok,
         symlink('l0', '.'),
@@ -128,7 +203,12 @@ export const linkArchives = (): HostileArchive[] => [
   ...family('links that are none', [
     ['a link with a zero byte', unsafe, archive(ok, pax({ linkpath: 'a\0b' }), symlink('l', 'y'))],
     ['a link without a target', unsafe, archive(ok, symlink('l', ''))],
-    ['a link of 5,000 bytes', unsafe, archive(ok, gnuLong('x/'.repeat(2500), 'K'), symlink('l', 'y'))],
+    ['a link of 4,096 bytes', unsafe, archive(ok, gnuLong('x/'.repeat(2048), 'K'), symlink('l', 'y'))],
+    [
+      'a link of 4,095 bytes',
+      { ...form, l: `-> ${'/x'.repeat(2047)}/` },
+      archive(ok, gnuLong(`${'/x'.repeat(2047)}/`, 'K'), symlink('l', 'y')),
+    ],
     [
       'a target that is not UTF-8',
       'source_path_unsafe',

@@ -106,26 +106,6 @@ export const hostilePayloads = (): HostilePayload[] =>
         'source_path_unsafe',
         archive(config, dockerfile, file('/etc/cron.d/evil')),
       ],
-      [
-        'a Dockerfile that is a link out',
-        link,
-        archive(config, symlink('context/Dockerfile', '/etc/passwd')),
-      ],
-      [
-        'a Dockerfile that is a link to the config',
-        link,
-        archive(config, symlink('context/Dockerfile', `../${configName}`)),
-      ],
-      [
-        'a link out of the context',
-        link,
-        archive(config, dockerfile, symlink('context/l', '../../../etc/passwd')),
-      ],
-      [
-        'a link to what is beside the context',
-        link,
-        archive(config, dockerfile, symlink('context/l', `../${secretsName}`)),
-      ],
       ['a hard link to the config', link, archive(config, dockerfile, hardLink('context/l', configName))],
       [
         'a hard link to a file of the machine',
@@ -136,6 +116,32 @@ export const hostilePayloads = (): HostilePayload[] =>
         'a file through a link',
         conflict,
         archive(config, dockerfile, symlink('context/l', '.'), file('context/l/evil')),
+      ],
+      [
+        'a file through a link out of the context',
+        conflict,
+        archive(config, dockerfile, symlink('context/a', '/etc'), file('context/a/passwd')),
+      ],
+      [
+        'a file through a link to what is beside the context',
+        conflict,
+        archive(config, dockerfile, symlink('context/a', '..'), file('context/a/evil')),
+      ],
+      [
+        'a hard link through a link out of the context',
+        link,
+        archive(config, dockerfile, symlink('context/a', '/etc'), hardLink('context/h', 'context/a/passwd')),
+      ],
+      [
+        'a hard link that is absolute',
+        link,
+        archive(config, dockerfile, hardLink('context/h', '/etc/passwd')),
+      ],
+      ['a hard link that climbs', link, archive(config, dockerfile, hardLink('context/h', '../etc/passwd'))],
+      [
+        'a folder in place of a link out',
+        duplicate,
+        archive(config, dockerfile, symlink('context/d', '/etc'), folder('context/d'), file('context/d/x')),
       ],
       [
         'a file through a link to a folder of the context',
@@ -199,3 +205,30 @@ export const hostilePayloads = (): HostilePayload[] =>
       ],
     ] satisfies readonly (readonly [string, ErrorCode, Buffer])[]
   ).map(([name, expected, payload]) => ({ name, expected, payload }));
+
+/** A payload that is taken, and what its context then holds besides the Dockerfile of `contextOfPayloads`. */
+export interface LinkedPayload {
+  readonly name: string;
+  readonly payload: Buffer;
+  readonly context: NormalForm;
+}
+
+/** Payloads whose links lead out of their contexts, which harms nobody as long as nothing follows them. */
+export const linkedPayloads = (): LinkedPayload[] =>
+  [
+    { name: 'an absolute link', links: { l: '/etc/passwd' } },
+    { name: 'a link that climbs', links: { l: '../../../etc/passwd' } },
+    { name: 'links to what is beside the context', links: { c: `../${configName}`, s: `../${secretsName}` } },
+    { name: 'a link to the root, and one through it', links: { a: '/', b: 'a/etc/passwd' } },
+    { name: 'links in a circle', links: { a: 'b', b: 'a', c: 'c/c' } },
+    { name: 'a link to the processes of the machine', links: { l: '/proc/self/environ' } },
+    { name: 'rules of what is ignored that are a link out', links: { '.dockerignore': '/etc/passwd' } },
+  ].map(({ name, links }) => ({
+    name,
+    payload: archive(
+      config,
+      dockerfile,
+      ...Object.entries(links).map(([path, target]) => symlink(`context/${path}`, target)),
+    ),
+    context: Object.fromEntries(Object.entries(links).map(([path, target]) => [path, `-> ${target}`])),
+  }));

@@ -1,16 +1,15 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import { SlipwayError } from '../errors/index.js';
-import { checkLinks } from './links.js';
+import { checkLinkTarget, hardLinkTarget } from './link-target.js';
 import { NameBudget } from './names.js';
-import { byteLengthOver, normalPath, parentOf, sortKey } from './paths.js';
-import { corrupt, shown, unsafeLink, unsafePath } from './refusals.js';
+import { normalPath, parentOf, sortKey } from './paths.js';
+import { corrupt, shown, unsafeHardLink, unsafePath } from './refusals.js';
 import type { SourceEntry, SourceLimits } from './source-store.js';
 import type { Range, Spool } from './spool.js';
 import { encodeHeader, type HeaderFields, headerLength } from './tar-encoder.js';
 import { padded } from './tar-format.js';
 import type { TarEntry, TarSink } from './tar-reader.js';
 
-const maxTargetBytes = 4096;
 const emptySha256 = hash('sha256', '');
 
 interface Collected extends HeaderFields {
@@ -96,11 +95,6 @@ export class Collector implements TarSink {
   finish(): { entries: SourceEntry[]; ranges: Range[]; files: number; bytes: number } {
     if (this.#files === 0) throw new SlipwayError('source_empty');
     const sorted = [...this.#byPath.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-    if (sorted.some(({ type }) => type === 'link')) {
-      checkLinks(
-        sorted.map(({ path, type, target }) => ({ path, target: type === 'link' ? target : undefined })),
-      );
-    }
     return {
       entries: sorted.map(toSourceEntry),
       ranges: sorted.flatMap(({ header, content }) => [header, content]),
@@ -130,11 +124,7 @@ export class Collector implements TarSink {
   }
 
   #addLink(path: string, target: string): void {
-    if (target === '') throw unsafeLink(path, 'has no target');
-    if (target.includes('\0')) throw unsafeLink(path, 'holds a zero byte');
-    if (target.startsWith('/')) throw unsafeLink(path, 'is absolute');
-    if (byteLengthOver(target, maxTargetBytes))
-      throw unsafeLink(path, `is longer than ${maxTargetBytes} bytes`);
+    checkLinkTarget(path, target);
     this.#files++;
     this.#add({ path, type: 'link', executable: false, size: 0, target });
   }
@@ -142,7 +132,7 @@ export class Collector implements TarSink {
   /** A hard link is one more name of bytes that came before; here names do not share, so it becomes a copy. */
   #addCopy(path: string, target: string): void {
     const original = this.#byPath.get(hardLinkTarget(path, target));
-    if (original?.type !== 'file') throw unsafeLink(path, 'is a hard link to no file that came before it');
+    if (original?.type !== 'file') throw unsafeHardLink(path, target, 'is no file that came before it');
     const { executable, size, content, sha256 } = original;
     this.#measure(size);
     const copy = this.#add({ path, type: 'file', executable, size, target: '' });
@@ -183,14 +173,6 @@ export class Collector implements TarSink {
     };
     this.#byPath.set(fields.path, entry);
     return entry;
-  }
-}
-
-function hardLinkTarget(path: string, target: string): string {
-  try {
-    return normalPath(target);
-  } catch {
-    throw unsafeLink(path, 'leads out of the archive');
   }
 }
 

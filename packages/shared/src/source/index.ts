@@ -2,7 +2,7 @@ export { cacheSources } from './cached-source-reader.js';
 export { createSourceReader, createSourceStore, listSources, removeSource } from './create-source-store.js';
 export { describeSource } from './describe.js';
 export { packFiles } from './inline.js';
-export { checkLinks } from './links.js';
+export { checkLinkTarget, hardLinkTarget } from './link-target.js';
 export { NameBudget } from './names.js';
 export { normalPath, parentOf } from './paths.js';
 export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } from './payload.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../config/index.js';
+import { contextOfPayloads, digestOf, linkedPayloads } from '../hostile/index.js';
 import { createPayload } from './payload.js';
 import { allPaths, file, inChunks, link, makeSources, pack, type Tree, tarEntry } from './testing.js';
 
@@ -68,6 +69,10 @@ describe('the payload of a build', () => {
       ],
     ],
     [
+      'source_link_unsafe',
+      () => [configEntry(), tarEntry({ path: 'context/c', type: 'Link', linkpath: '/etc/passwd' })],
+    ],
+    [
       'source_too_many_files',
       () => [configEntry(), ...Array.from({ length: 101 }, (_unused, at) => tarEntry({ path: `f${at}` }))],
     ],
@@ -89,5 +94,11 @@ describe('the payload of a build', () => {
     expect(manifest?.entries).toContainEqual(
       expect.objectContaining({ path: 'copy', size: 2, mode: '0755' }),
     );
+  });
+
+  it.each(linkedPayloads())('may hold $name, as text', async ({ payload, context }) => {
+    const { take } = await make();
+    const { digest } = await take(payload);
+    expect(digest).toBe(digestOf({ ...contextOfPayloads, ...context }));
   });
 });

@@ -1,9 +1,10 @@
 import { contextFolder } from '../contracts/index.js';
 import { SlipwayError } from '../errors/index.js';
 import type { Collector } from './collector.js';
+import { hardLinkTarget } from './link-target.js';
 import { normalPath } from './paths.js';
 import { PayloadBeside } from './payload-beside.js';
-import { unsafeLink } from './refusals.js';
+import { unsafeHardLink } from './refusals.js';
 import type { TarEntry, TarSink } from './tar-reader.js';
 
 /** Beside the context there are few entries; a payload with many is not what it says. */
@@ -52,9 +53,9 @@ export class PayloadIntake implements TarSink {
   #enter(path: string, entry: TarEntry): void {
     const inner = { ...entry, path: path.slice(contextFolder.length + 1) };
     if (entry.type === 'hard_link') {
-      const target = normalPath(entry.target);
+      const target = hardLinkTarget(path, entry.target);
       if (!target.startsWith(`${contextFolder}/`)) {
-        throw unsafeLink(path, 'is a hard link to what is not in the context');
+        throw unsafeHardLink(path, entry.target, `is not in ${contextFolder}/`);
       }
       inner.target = target.slice(contextFolder.length + 1);
     }

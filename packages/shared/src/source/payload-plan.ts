@@ -1,5 +1,3 @@
-import { contextFolder } from '../contracts/index.js';
-import { checkLinks } from './links.js';
 import { parentOf } from './paths.js';
 import type { SourceEntry } from './source-store.js';
 import { encodeHeader, type HeaderFields, headerFields, headerLength, isPlain } from './tar-encoder.js';
@@ -24,14 +22,12 @@ interface Layer {
 /**
  * Lays sources over one another: which stretches of which tar make up the payload, in order. First the folders that the
  * layers are laid at, then each layer without what a later one shadows: a path that the later one has too, or one below
- * what the later one has and is no folder. Throws `source_link_unsafe` when links that were harmless in their own sources
- * lead out of the context together.
+ * what the later one has and is no folder. A link is never followed: a later layer's entries replace it, or lie elsewhere.
  */
 export function planLayers(layers: readonly Layer[]): Segment[] {
   const folders = foldersOf(layers);
-  // One layer alone is kept whole, and its links were checked when it came.
+  // One layer alone is kept whole.
   const owners = layers.length > 1 ? ownersOf(layers, folders) : undefined;
-  if (owners) checkLinksTogether(owners);
   const segments: Segment[] = folders.map((path) => ({ made: encode({ ...folder, path }) }));
   for (const [index, layer] of layers.entries()) {
     let start = 0;
@@ -66,7 +62,6 @@ export function entriesLength(entries: readonly SourceEntry[]): number {
 interface Owner {
   readonly layer: number;
   readonly type: SourceEntry['type'];
-  readonly target: string | undefined;
 }
 
 const folder = { type: 'folder', executable: false, size: 0, target: '' } as const;
@@ -83,14 +78,12 @@ function foldersOf(layers: readonly Layer[]): string[] {
 /** Whose entry each path of the payload is. */
 function ownersOf(layers: readonly Layer[], folders: readonly string[]): Map<string, Owner> {
   const owners = new Map<string, Owner>();
-  for (const path of folders) owners.set(path, { layer: -1, type: 'folder', target: undefined });
+  for (const path of folders) owners.set(path, { layer: -1, type: 'folder' });
   for (const [layer, { at, entries }] of [...layers.entries()].reverse()) {
     const won = entries
       .map((entry) => ({ entry, path: `${at}/${entry.path}` }))
       .filter(({ path }) => !isShadowed(path, owners));
-    for (const { entry, path } of won) {
-      owners.set(path, { layer, type: entry.type, target: entry.type === 'link' ? entry.target : undefined });
-    }
+    for (const { entry, path } of won) owners.set(path, { layer, type: entry.type });
   }
   return owners;
 }
@@ -103,13 +96,6 @@ function isShadowed(path: string, owners: ReadonlyMap<string, Owner>): boolean {
     if (owner) return owner.type !== 'folder';
   }
   return false;
-}
-
-function checkLinksTogether(owners: ReadonlyMap<string, Owner>): void {
-  const items = [...owners]
-    .filter(([path]) => path !== contextFolder)
-    .map(([path, { target }]) => ({ path: path.slice(contextFolder.length + 1), target }));
-  if (items.some(({ target }) => target !== undefined)) checkLinks(items);
 }
 
 function encode(fields: HeaderFields): Buffer {

@@ -48,8 +48,7 @@ const whenSending = { chunkBytes: 256 * 1024, ahead: 1, lent: 2 };
 /**
  * Makes the payload of a build from stored sources: the layers below `context`, then `com.openfaas.secrets` if there are any,
  * then `com.openfaas.docker.config`. Nothing is unpacked; memory does not grow with the size. Throws `source_not_found` for a
- * layer that is not stored, `source_link_unsafe` when layers together make a link that leaves the context, and a RangeError for
- * a folder outside of it.
+ * layer that is not stored, and a RangeError for a folder outside of the context.
  */
 export async function createPayload(options: PayloadOptions): Promise<Payload> {
   const { sources, config, secrets } = options;

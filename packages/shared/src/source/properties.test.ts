@@ -53,8 +53,12 @@ const node: fc.Arbitrary<TreeNode> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.constant({ type: 'folder' as const }) },
-  // Down only, and to no name that can be a link: that links stay inside has tests of its own.
-  { weight: 1, arbitrary: path.map((down) => ({ type: 'link' as const, target: `./to/${down}` })) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom('./to/', '', '/', '../', '../../../../etc/', 'a/../../'), path)
+      .map(([start, rest]) => ({ type: 'link' as const, target: start + rest })),
+  },
 );
 
 /** A tree of at least one file, without paths below what is no folder. */

@@ -23,3 +23,10 @@ export function unsafePath(name: string, reason: string): SlipwayError {
 export function unsafeLink(path: string, reason: string): SlipwayError {
   return new SlipwayError('source_link_unsafe', `The link ${shown(path)} ${reason}.`);
 }
+
+export function unsafeHardLink(path: string, target: string, reason: string): SlipwayError {
+  return new SlipwayError(
+    'source_link_unsafe',
+    `${shown(path)} is a hard link to ${shown(target)}, which ${reason}.`,
+  );
+}

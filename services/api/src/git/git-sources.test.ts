@@ -129,6 +129,21 @@ const refusal = async (work: Promise<unknown>) => {
 };
 
 describe('what is taken from git', () => {
+  it('has links as text, wherever they lead', async () => {
+    const server = await serve();
+    const { files } = await setUp();
+    const { url, commit } = server.repository('links');
+    const links = { out: '../../etc/passwd', absolute: '/etc/passwd', gone: 'nowhere', self: 'self' };
+    commit({
+      'a/Dockerfile': 'FROM a\n',
+      ...Object.fromEntries(Object.entries(links).map(([name, link]) => [`a/${name}`, { link }])),
+    });
+    expect(await files({ url, path: 'a' })).toEqual({
+      Dockerfile: 'FROM a\n',
+      ...Object.fromEntries(Object.entries(links).map(([name, target]) => [name, `-> ${target}`])),
+    });
+  });
+
   it('is the default branch, a branch, a tag of either kind, or a commit by its id, as it is there', async () => {
     const server = await serve();
     const { git, files } = await setUp();
@@ -350,13 +365,13 @@ describe('what is refused', () => {
     expect(await refusal(git.take({ url }))).toMatchObject({ code: 'git_unreachable' });
   });
 
-  it('a link that leaves the folder', async () => {
+  it('a folder with more entries than are allowed', async () => {
     const server = await serve();
     const { git, folder } = await setUp();
-    const repository = server.repository('links');
-    repository.commit({ 'a/Dockerfile': 'FROM a\n', 'a/out': { link: '../../etc/passwd' } });
+    const repository = server.repository('many');
+    repository.commit(Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`a/f${n}`, 'x'])));
     expect(await refusal(git.take({ url: repository.url, path: 'a' }))).toMatchObject({
-      code: 'source_link_unsafe',
+      code: 'source_too_many_files',
       path: '/source/git',
     });
     expect(existsSync(join(folder, 'blobs/sources'))).toBe(false);

@@ -3,7 +3,7 @@ import { Header } from 'tar';
 interface Entry {
   readonly path: string;
   readonly text?: string;
-  readonly type?: 'File' | 'Directory' | 'SymbolicLink' | 'CharacterDevice';
+  readonly type?: 'File' | 'Directory' | 'SymbolicLink' | 'Link' | 'CharacterDevice';
   readonly linkpath?: string;
 }
 

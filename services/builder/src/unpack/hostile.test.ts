@@ -1,7 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { errorRow } from '@slipway/shared/errors';
-import { hostileArchives, hostilePayloads } from '@slipway/shared/hostile';
+import { contextOfPayloads, hostileArchives, hostilePayloads, linkedPayloads } from '@slipway/shared/hostile';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { postBuild } from '../testing/post-build.js';
 import { ScriptedEngine } from '../testing/scripted-engine.js';
@@ -53,6 +53,31 @@ test.each(archives)(
       status: 422,
       isCoded: true,
     });
+    await expectNothingLeft();
+  },
+);
+
+test.each(linkedPayloads())(
+  'a payload with $name is unpacked to links as they are',
+  async ({ payload, context }) => {
+    const found: Record<string, string> = {};
+    engine.onBuild = async ({ request: { contextDir }, succeed }) => {
+      for (const name of await readdir(contextDir)) {
+        const path = join(contextDir, name);
+        found[name] = await readlink(path).then(
+          (target) => `-> ${target}`,
+          () => readFile(path, 'utf8'),
+        );
+      }
+      succeed();
+    };
+    const response = await postBuild({ url: service.url, body: payload });
+    expect({ status: response.status, found }).toEqual({
+      status: 200,
+      found: { ...contextOfPayloads, ...context },
+    });
+    engine.builds.length = 0;
+    await response.text();
     await expectNothingLeft();
   },
 );

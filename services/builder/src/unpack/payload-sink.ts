@@ -2,8 +2,15 @@ import { closeSync, constants, fchmodSync, futimesSync, mkdirSync, openSync, wri
 import { join } from 'node:path';
 import { contextFolder } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { normalPath, PayloadBeside, parentOf, type TarEntry, type TarSink } from '@slipway/shared/source';
-import { hardLinkTarget, shown, type Tree } from './tree.js';
+import {
+  hardLinkTarget,
+  normalPath,
+  PayloadBeside,
+  parentOf,
+  type TarEntry,
+  type TarSink,
+} from '@slipway/shared/source';
+import { shown, type Tree } from './tree.js';
 
 interface PayloadSinkOptions {
   readonly tree: Tree;
@@ -15,7 +22,7 @@ interface PayloadSinkOptions {
 
 /**
  * Takes the entries of a build payload: config and sealed secrets into memory, files and folders of `context/` to the disk at once,
- * links later, so that nothing can be written through one. All else is skipped.
+ * links later, so that nothing can be written through one. A link may lead anywhere: it is only written, never followed. All else is skipped.
  */
 export class PayloadSink implements TarSink {
   readonly copies: { readonly from: string; readonly to: string }[] = [];
@@ -84,11 +91,11 @@ export class PayloadSink implements TarSink {
   }
 
   #takeCopy(path: string, target: string): void {
-    const inArchive = hardLinkTarget(target);
+    const inArchive = hardLinkTarget(path, target);
     if (!inArchive.startsWith(`${contextFolder}/`)) {
       throw new SlipwayError(
         'source_link_unsafe',
-        `${shown(path)} is a hard link to what is not in the context.`,
+        `${shown(path)} is a hard link to ${shown(target)}, which is not in ${contextFolder}/.`,
       );
     }
     this.copies.push({ from: this.#tree.addCopy(path, inArchive.slice(contextFolder.length + 1)), to: path });

@@ -1,5 +1,5 @@
 import { SlipwayError } from '@slipway/shared/errors';
-import { checkLinks, NameBudget, normalPath, parentOf, type TarEntry } from '@slipway/shared/source';
+import { checkLinkTarget, NameBudget, parentOf, type TarEntry } from '@slipway/shared/source';
 
 export interface TreeLimits {
   /** Of all files together; a hard link counts as a copy. */
@@ -51,9 +51,7 @@ export class Tree {
   }
 
   addLink(path: string, target: string): void {
-    if (target === '' || target.includes('\0') || Buffer.byteLength(target) > 4095) {
-      throw new SlipwayError('source_link_unsafe', `The link ${shown(path)} has no target that can be used.`);
-    }
+    checkLinkTarget(path, target);
     this.#add(path, { type: 'link', target });
   }
 
@@ -63,20 +61,11 @@ export class Tree {
     if (original?.type !== 'file') {
       throw new SlipwayError(
         'source_link_unsafe',
-        `${shown(path)} is a hard link to no file that came before it.`,
+        `${shown(path)} is a hard link to ${shown(target)}, which is no file that came before it.`,
       );
     }
     this.addFile(path, original);
     return target;
-  }
-
-  /** Throws for a link that leads out of the folder, through whatever other links. To be called when all is added. */
-  checkLinks(): void {
-    const items = [...this.#nodes].map(([path, node]) => ({
-      path,
-      target: node.type === 'link' ? node.target : undefined,
-    }));
-    if (items.some(({ target }) => target !== undefined)) checkLinks(items);
   }
 
   #add(path: string, node: TreeNode): void {
@@ -105,19 +94,6 @@ export class Tree {
     }
     this.#names.spend(path, node.type === 'link' ? node.target : '');
     this.#nodes.set(path, node);
-  }
-}
-
-/** The path that a hard link of the archive names. */
-export function hardLinkTarget(target: string): string {
-  try {
-    return normalPath(target);
-  } catch (cause) {
-    throw new SlipwayError(
-      'source_link_unsafe',
-      `A hard link to ${shown(target)} leads out of the archive.`,
-      { cause },
-    );
   }
 }
 

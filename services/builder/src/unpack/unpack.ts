@@ -52,7 +52,6 @@ export async function unpackPayload({
   }
   const { config, secrets } = sink.beside;
   if (tree.nodes.size === 0) throw new SlipwayError('source_empty', 'There is nothing in context/.');
-  tree.checkLinks();
   const dockerfile = tree.nodes.get('Dockerfile');
   if (dockerfile?.type !== 'file') {
     throw new SlipwayError('source_invalid', 'There is no regular file context/Dockerfile.');

@@ -19,6 +19,7 @@ import { cgroupParentOf, ownedContainers } from './containers.js';
 import { baseImages, checkTriggers } from './dockerfile/images.js';
 import { mayMount } from './dockerfile/layers.js';
 import { writeHelpers } from './helpers.js';
+import { ignoreFile } from './ignore-file.js';
 import { BuildahLog } from './log.js';
 import { registryPolicy } from './policy.js';
 import { registriesConf } from './registries-conf.js';
@@ -144,7 +145,13 @@ export class BuildahEngine implements BuildEngine {
       const folder = helpersFolder(request);
       await writeHelpers({ dockerConfig, folder, path: this.#path, env: helperEnv });
       const dockerfile = await readFile(dockerfileOf(request), 'utf8');
-      const given = [...this.#buildArguments({ request, imageFile, dockerfile }), ...options];
+      const { contextDir, scratchDir } = request;
+      const ignored = await ignoreFile({ contextDir, scratchDir, dockerfile: dockerfileOf(request) });
+      const given = [
+        ...this.#buildArguments({ request, imageFile, dockerfile }),
+        `--ignorefile=${ignored}`,
+        ...options,
+      ];
       const isSecret = request.secrets.size > 0;
       const built = await stage('bud', async () => {
         const layers = `--layers=${await this.#mayCache({ request, signal, dockerfile })}`;

@@ -1,0 +1,29 @@
+import { byteLengthOver, normalPath } from './paths.js';
+import { unsafeHardLink, unsafeLink } from './refusals.js';
+
+/** As Linux has it: 4,096 bytes with the zero byte at the end. */
+const maxTargetBytes = 4095;
+
+/**
+ * Throws `source_link_unsafe` for text that no symbolic link can hold. Where the link leads does not matter: a link is stored, sent and
+ * unpacked as text, and nothing of Slipway follows it.
+ */
+export function checkLinkTarget(path: string, target: string): void {
+  if (target === '') throw unsafeLink(path, 'has no target');
+  if (target.includes('\0')) throw unsafeLink(path, 'has a target with a zero byte');
+  if (byteLengthOver(target, maxTargetBytes)) {
+    throw unsafeLink(
+      path,
+      `has a target of ${Buffer.byteLength(target)} bytes, and ${maxTargetBytes} are allowed`,
+    );
+  }
+}
+
+/** The path that a hard link names, from the root of the archive. Throws `source_link_unsafe` for one that leads out of it. */
+export function hardLinkTarget(path: string, target: string): string {
+  try {
+    return normalPath(target);
+  } catch {
+    throw unsafeHardLink(path, target, 'leads out of the archive');
+  }
+}

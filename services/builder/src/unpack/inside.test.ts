@@ -1,0 +1,53 @@
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporaryFolder } from '@slipway/local';
+import { afterAll, expect, test } from 'vitest';
+import { insideContext } from './inside.js';
+
+const folder = await temporaryFolder();
+afterAll(() => folder.remove());
+const dir = join(folder.path, 'context');
+await mkdir(join(dir, 'a/b'), { recursive: true });
+await writeFile(join(folder.path, 'beside'), 'x');
+await writeFile(join(dir, 'a/file'), 'x');
+const links = {
+  relative: 'a/file',
+  absolute: '/a/file',
+  climbing: '../../a/file',
+  'a/b/up': '../..',
+  chain: 'a/b/up/relative',
+  machine: '/etc/passwd',
+  beside: '../beside',
+  self: 'self',
+  round: 'about',
+  about: 'round',
+  gone: 'nowhere',
+};
+for (const [path, target] of Object.entries(links)) await symlink(target, join(dir, path));
+
+test.each([
+  ['a/file', 'a/file'],
+  ['./a//b/../file', 'a/file'],
+  ['relative', 'a/file'],
+  ['absolute', 'a/file'],
+  ['climbing', 'a/file'],
+  ['chain', 'a/file'],
+  ['a/b/up/a', 'a'],
+  ['../../a', 'a'],
+])('%s leads to %s', async (path, expected) => {
+  expect(await insideContext(dir, path)).toBe(join(dir, expected));
+});
+
+test.each(['machine', 'beside', 'self', 'round', 'gone', 'nothing', 'a/file/below', 'self/x'])(
+  '%s leads nowhere',
+  async (path) => {
+    expect(await insideContext(dir, path)).toBeUndefined();
+  },
+);
+
+test('a chain of forty links arrives, one of forty-one does not', async () => {
+  await symlink('a', join(dir, 'l0'));
+  for (let n = 1; n <= 40; n++) await symlink(`l${n - 1}`, join(dir, `l${n}`));
+  expect(await insideContext(dir, 'l39')).toBe(join(dir, 'a'));
+  expect(await insideContext(dir, 'l40')).toBeUndefined();
+});
