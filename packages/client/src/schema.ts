@@ -1193,7 +1193,7 @@ export interface components {
                 git: {
                     /** @description Of the repository, over a scheme that the installation allows */
                     url: string;
-                    /** @description A branch, a tag or a whole commit id; the repository's default branch unless given */
+                    /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
                     ref?: string;
                     /** @description The folder of the repository that is the source */
                     path?: string;
@@ -1387,7 +1387,7 @@ export interface components {
                 git: {
                     /** @description Of the repository, over a scheme that the installation allows */
                     url: string;
-                    /** @description A branch, a tag or a whole commit id; the repository's default branch unless given */
+                    /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
                     ref?: string;
                     /** @description The folder of the repository that is the source */
                     path?: string;
@@ -1688,7 +1688,7 @@ export interface components {
                 git?: {
                     /** @description Of the repository, over a scheme that the installation allows */
                     url: string;
-                    /** @description A branch, a tag or a whole commit id; the repository's default branch unless given */
+                    /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
                     ref?: string;
                     /** @description The folder of the repository that is the source */
                     path?: string;
@@ -1969,7 +1969,7 @@ export interface components {
                     git?: {
                         /** @description Of the repository, over a scheme that the installation allows */
                         url: string;
-                        /** @description A branch, a tag or a whole commit id; the repository's default branch unless given */
+                        /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
                         ref?: string;
                         /** @description The folder of the repository that is the source */
                         path?: string;

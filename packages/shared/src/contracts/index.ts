@@ -63,6 +63,7 @@ export {
   publicKeySchema,
   secretsEntry,
 } from './function-builder.js';
+export type { GitSource } from './git.js';
 export { type ImageReference, imageRepository, parseImageReference } from './image-reference.js';
 export {
   type Attempt,
@@ -84,7 +85,6 @@ export {
 export {
   digestSchema,
   functionSchema,
-  type GitSource,
   imageSchema,
   type JobRequest,
   type JobSpec,

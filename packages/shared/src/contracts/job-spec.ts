@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { gitSchema, innerPathSchema, takenGitSchema } from './git.js';
 import { parseImageReference } from './image-reference.js';
 import { platformSchema, platformsSchema, poolNameSchema } from './pool.js';
 
@@ -61,23 +62,6 @@ const labelName = z
 const labelValue = z
   .string()
   .regex(/^[A-Za-z0-9._/@:+-]{0,128}$/, 'must be up to 128 letters, digits, . _ / @ : + -');
-
-/** `/` and relative segments would leave the source; a folder of a repository and a handler's folder are named this way. */
-const innerPath = z
-  .string()
-  .max(255)
-  .regex(/^(?!\/)(?!.*(?:^|\/)\.\.?(?:\/|$))[^\0\\]+$/, 'must be a relative path without `.` or `..`');
-
-const gitSchema = z.strictObject({
-  url: z.string().min(1).max(2048).describe('Of the repository, over a scheme that the installation allows'),
-  ref: z
-    .string()
-    .regex(/^(?!-)(?!.*(?:\.\.|@\{|\/\/))[A-Za-z0-9._/+-]{1,255}$/, 'must be a branch, tag or commit')
-    .optional()
-    .describe("A branch, a tag or a whole commit id; the repository's default branch unless given"),
-  path: innerPath.optional().describe('The folder of the repository that is the source'),
-});
-export type GitSource = z.output<typeof gitSchema>;
 
 const inlineFiles = z
   .record(z.string().min(1).max(4096), z.string())
@@ -208,13 +192,13 @@ export const jobSpecSchema = z
       .describe("Empty means the builder's own"),
     source: z.object({
       digest: digestSchema,
-      git: gitSchema.extend({ commit: z.string() }).optional().describe('Where it came from'),
+      git: takenGitSchema.optional().describe('Where it came from'),
     }),
     template: z
       .object({
         name: templateNameSchema,
         digest: digestSchema,
-        handler_folder: innerPath.or(z.literal('')).describe('Empty: over the template itself'),
+        handler_folder: innerPathSchema.or(z.literal('')).describe('Empty: over the template itself'),
       })
       .optional()
       .describe('The version of the template that it is laid over, and where'),

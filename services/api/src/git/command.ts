@@ -100,6 +100,7 @@ export function startGit({ args, cwd, config, credential, resolve, signal }: Git
 /** Runs git to its end. */
 export async function runGit(command: GitCommand): Promise<GitExit & { stdout: string }> {
   const { stdout, ended } = startGit(command);
+  stdout.setEncoding('utf8');
   let text = '';
   for await (const chunk of stdout) if (text.length < keptBytes) text += String(chunk);
   return { ...(await ended), stdout: text };

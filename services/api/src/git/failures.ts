@@ -1,4 +1,4 @@
-import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
+import { type ErrorCode, SlipwayError, shownValue } from '@slipway/shared/errors';
 import type { GitExit } from './command.js';
 
 interface Pattern {
@@ -95,12 +95,20 @@ const unknown: Pattern = {
   field: 'url',
 };
 
-/** Returns what a failed call of git means, without anything that git wrote: that may hold secrets. */
-export function gitFailure({ code: exit, stderr }: GitExit): SlipwayError {
+/** What a call of git was about, as far as errors name it. */
+type About = Partial<Record<Pattern['field'], string | undefined>>;
+
+/** Returns what a failed call of git means, with the value that is to blame, and without anything that git wrote: that may hold secrets. */
+export function gitFailure({ code: exit, stderr }: GitExit, about: About): SlipwayError {
   // Slipway did not kill git, so the kernel did.
   const said = exit === null ? 'out of memory' : stderr;
   const { code, detail, field } = patterns.find(({ match }) => match.test(said)) ?? unknown;
-  return gitError(code, detail, field);
+  const value = about[field];
+  return gitError(
+    code,
+    value === undefined ? detail : detail.replace(/\.$/, `: ${shownValue(value)}.`),
+    field,
+  );
 }
 
 export function gitError(code: ErrorCode, detail: string, field: Pattern['field']): SlipwayError {

@@ -169,11 +169,40 @@ describe('what is taken from git', () => {
       'run.sh': '#!/bin/sh\n',
       link: '-> run.sh',
     });
-    for (const ref of ['light', 'v1.0', 'side/way', 'refs/tags/v1.0', first, first.toUpperCase()]) {
+    for (const ref of [
+      'light',
+      'v1.0',
+      'side/way',
+      'refs/tags/v1.0',
+      'refs/heads/side/way',
+      first,
+      first.toUpperCase(),
+    ]) {
       expect(await git.take({ url, ref })).toMatchObject({ git: { url, ref, commit: first } });
       expect(await files({ url, ref })).toMatchObject({ Dockerfile: 'FROM a\n' });
     }
     expect((await git.take({ url, ref: 'main' })).git).toEqual({ url, ref: 'main', commit: second });
+  });
+
+  it.each([
+    'naïve/ü',
+    'fix/#12',
+    'user@host',
+    '100%',
+    'a+b,c;d',
+    'v1@2',
+    'x=y&z',
+    '日本',
+    'refs/pull/7/head',
+    'a/-b',
+  ])('is under the ref %s', async (ref) => {
+    const server = await serve();
+    const { git } = await setUp();
+    const repository = server.repository('names');
+    const commit = repository.commit({ Dockerfile: 'FROM a\n' });
+    const name = ref.startsWith('refs/') ? ref : `refs/heads/${ref}`;
+    repository.git('push', '--quiet', `${repository.folder}/../names.git`, `HEAD:${name}`);
+    expect((await git.take({ url: repository.url, ref })).git).toMatchObject({ ref, commit });
   });
 
   it('is a folder of the repository when one is named, and the same source as an upload of it', async () => {
@@ -327,6 +356,12 @@ describe('what is refused', () => {
     const { url } = repository;
     const code = async (source: object) => (await refusal(git.take({ url, ...source }))).code;
     expect(await code({ ref: 'gone' })).toBe('git_ref_not_found');
+    const message = async (source: object) => (await refusal(git.take({ url, ...source }))).message;
+    expect(await message({ ref: 'gone' })).toBe('The repository has no branch or tag "gone".');
+    expect(await message({ ref: commit.slice(0, 7) })).toContain(
+      `no branch or tag "${commit.slice(0, 7)}"; if that is the beginning of a commit's id, give the whole id of 40 digits`,
+    );
+    expect(await message({ path: 'gone' })).toBe('There is no such folder at this commit: "gone".');
     expect(await code({ ref: commit.replace(/^./, (digit) => (digit === '0' ? '1' : '0')) })).toBe(
       'git_ref_not_found',
     );

@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { shownValue } from '@slipway/shared/errors';
 import { type GitCommand, runGit, startGit } from './command.js';
 import type { GitConfig } from './config.js';
 import { gitError, gitFailure } from './failures.js';
@@ -40,33 +41,47 @@ const watchEveryMs = 100;
 const attributes = '* -text -ident -filter !eol !working-tree-encoding -export-ignore -export-subst\n';
 
 const commitPattern = /^[0-9a-f]{40}$/i;
+/** The beginning of a commit's id, as git shows it. */
+const abbreviated = /^[0-9a-f]{4,39}$/i;
 
-/** Asks the server what a branch, a tag (in this order), a commit's id, or by default its HEAD stands for. */
+/** Asks the server what a full name, a branch, a tag (in this order), a commit's id, or by default its HEAD stands for. */
 export async function findHead(ref: string | undefined, options: RepositoryOptions): Promise<Head> {
   if (ref !== undefined && commitPattern.test(ref))
     return { commit: ref.toLowerCase(), name: ref.toLowerCase() };
   const names =
-    ref === undefined
+    ref === undefined || ref === 'HEAD'
       ? ['HEAD']
-      : [`refs/heads/${ref}`, `refs/tags/${ref}`, ...(ref.startsWith('refs/') ? [ref] : [])];
+      : [...(ref.startsWith('refs/') ? [ref] : []), `refs/heads/${ref}`, `refs/tags/${ref}`];
   return await inFolder(options, async (cwd) => {
     // A tag with a message is an object of its own; `^{}` is the commit that it stands for.
     const patterns = names.flatMap((name) => [name, `${name}^{}`]);
-    const { stdout } = await git(['ls-remote', '--quiet', '--', options.url.href, ...patterns], cwd, options);
+    const args = ['ls-remote', '--quiet', '--', options.url.href, ...patterns];
+    const { stdout } = await git(args, cwd, { ...options, ref });
     const found = new Map(stdout.split('\n').map((line) => line.split('\t').reverse() as [string, string]));
     for (const name of names) {
       const commit = found.get(`${name}^{}`) ?? found.get(name);
       if (commit !== undefined) return { commit, name };
     }
-    throw gitError('git_ref_not_found', 'The repository has no such branch or tag.', 'ref');
+    throw refNotFound(ref);
   });
+}
+
+function refNotFound(ref: string | undefined) {
+  if (ref === undefined)
+    return gitError('git_ref_not_found', 'The repository has no default branch; name one.', 'ref');
+  const none = `The repository has no branch or tag ${shownValue(ref)}`;
+  const detail = abbreviated.test(ref)
+    ? `${none}; if that is the beginning of a commit's id, give the whole id of 40 digits.`
+    : `${none}.`;
+  return gitError('git_ref_not_found', detail, 'ref');
 }
 
 /**
  * Fetches one commit and nothing of its history, without submodules and hooks, into a folder of its own, that `remove` takes away.
  * Rejects with `source_too_large` as soon as that folder has grown too large.
  */
-export async function fetchRepository({ name }: Head, options: RepositoryOptions): Promise<Repository> {
+export async function fetchRepository({ name }: Head, given: RepositoryOptions): Promise<Repository> {
+  const options = { ...given, ref: name };
   const { config, stopping } = options;
   const folder = await emptyFolder(config.workDir);
   const remove = () => rm(folder, { recursive: true, force: true });
@@ -98,7 +113,7 @@ export async function fetchRepository({ name }: Head, options: RepositoryOptions
       remove,
       async *archive(path) {
         // Of a tree and not of a commit: nothing of the commit gets into the archive.
-        const tree = path === undefined ? `${commit}^{tree}` : `${commit}:${path.replace(/\/+$/, '')}`;
+        const tree = path ? `${commit}:${path.replace(/\/+$/, '')}` : `${commit}^{tree}`;
         const timeout = AbortSignal.timeout(config.timeoutMs);
         const ended = new AbortController();
         const { stdout: tar, ended: exit } = startGit({
@@ -110,7 +125,7 @@ export async function fetchRepository({ name }: Head, options: RepositoryOptions
         try {
           for await (const chunk of tar) yield chunk as Buffer;
           const { code, stderr } = await exit.catch((error) => Promise.reject(asGitError(error, timeout)));
-          if (code !== 0) throw gitFailure({ code, stderr });
+          if (code !== 0) throw gitFailure({ code, stderr }, { url: options.url.href, path });
         } finally {
           ended.abort();
         }
@@ -135,7 +150,7 @@ export async function sweepRepositories(workDir: string, olderThanMs: number): P
 async function git(
   args: readonly string[],
   cwd: string,
-  { url, config, resolve, stopping }: RepositoryOptions,
+  { url, config, resolve, stopping, ref }: RepositoryOptions & { readonly ref?: string | undefined },
   exceeded?: AbortSignal,
 ): Promise<{ stdout: string }> {
   const header = config.credentials.get(url.host);
@@ -151,7 +166,7 @@ async function git(
   const { code, stderr, stdout } = await runGit(command).catch((error) =>
     Promise.reject(asGitError(error, timeout)),
   );
-  if (code !== 0) throw gitFailure({ code, stderr });
+  if (code !== 0) throw gitFailure({ code, stderr }, { url: url.href, ref });
   return { stdout };
 }
 

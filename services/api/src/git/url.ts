@@ -1,4 +1,4 @@
-import { SlipwayError } from '@slipway/shared/errors';
+import { SlipwayError, shownValue } from '@slipway/shared/errors';
 import type { GitConfig } from './config.js';
 
 /** A repository's URL that was found to be allowed. */
@@ -17,23 +17,24 @@ export function repositoryUrl(
   const schemes = allowedSchemes.map((scheme) => `${scheme}://`).join(', ');
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !allowedSchemes.some((scheme) => url.protocol === `${scheme}:`)) {
-    throw refused(`must begin with ${schemes}`);
+    throw refused(text, `must begin with ${schemes}`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw refused('must not carry credentials; the installation has them, by host');
+    throw refused(text, 'must not carry credentials; the installation has them, by host');
   }
-  if (url.search !== '' || url.hash !== '') throw refused('must not have a query or fragment');
+  if (url.search !== '' || url.hash !== '') throw refused(text, 'must not have a query or fragment');
   const isFile = url.protocol === 'file:';
-  if (isFile !== (url.host === '')) throw refused('must name a host');
+  if (isFile !== (url.host === '')) throw refused(text, 'must name a host');
   if (!isFile && allowedHosts.length > 0 && !allowedHosts.includes(url.host)) {
-    throw refused('names a host that this installation does not fetch from');
+    throw refused(text, 'names a host that this installation does not fetch from');
   }
   return { href: url.href, host: url.host };
 }
 
-/** The URL itself is not repeated: it may hold a password. */
-function refused(message: string): SlipwayError {
-  return new SlipwayError('git_url_invalid', `The URL of the repository ${message}.`, {
-    errors: [{ path: '/source/git/url', message }],
+/** The URL is repeated without what may be a credential. */
+function refused(url: string, message: string): SlipwayError {
+  const shown = `${shownValue(url)} ${message}`;
+  return new SlipwayError('git_url_invalid', `The URL of the repository ${shown}.`, {
+    errors: [{ path: '/source/git/url', message: shown }],
   });
 }

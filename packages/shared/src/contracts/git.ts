@@ -1,0 +1,47 @@
+import { z } from 'zod';
+
+/**
+ * The rules of `git check-ref-format --allow-onelevel`, and no `-` in front, which git would take for an option: no empty component, none that begins with `.` or ends with `.lock`, no
+ * `..` or `@{`, no `.` at the end, not `@` alone, and no space, control character or `~^:?*[\`.
+ */
+const refPattern =
+  /^(?!-)(?!@$)(?![^\0]*(?:\.\.|@\{|\.lock(?:\/|$)))(?!(?:[^\0]*\/)?[./])[^\0-\x20\x7f~^:?*[\\]+(?<![./])$/;
+
+/** Nothing outside of the folder that the path begins at, and nothing that git or a Windows program would take apart otherwise. */
+const innerPattern = /^(?!(?:[^\0]*\/)?\.\.(?:\/|$))[^\0\\]+$/;
+
+/** A path inside of a source or repository. The output has neither `.` nor empty segments, and is empty for the root. */
+export const innerPathSchema = z
+  .string()
+  .max(255)
+  .regex(innerPattern, 'must be a path inside of the source, without `..` or backslashes')
+  .overwrite((text) =>
+    text
+      .split('/')
+      .filter((segment) => segment !== '' && segment !== '.')
+      .join('/'),
+  );
+
+const fields = z.strictObject({
+  url: z.string().min(1).max(2048).describe('Of the repository, over a scheme that the installation allows'),
+  ref: z
+    .string()
+    .max(255)
+    .regex(refPattern, 'must be a branch, a tag, a full name such as refs/pull/7/head, or a whole commit id')
+    .optional()
+    .describe(
+      "A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given",
+    ),
+  path: innerPathSchema.optional().describe('The folder of the repository that is the source'),
+});
+/** Leaves out the path of the root. */
+const withoutRoot = <T extends { path?: string | undefined }>({ path, ...rest }: T): T =>
+  ({ ...rest, ...(path && { path }) }) as T;
+
+/** A folder of a git repository, as it is asked for. */
+export const gitSchema = fields.overwrite(withoutRoot);
+
+/** The folder, with the commit that it was taken at. */
+export const takenGitSchema = fields.extend({ commit: z.string() }).overwrite(withoutRoot);
+
+export type GitSource = z.output<typeof gitSchema>;
