@@ -1,24 +1,37 @@
-// Sets up what is missing, then runs every test. The last line is `N passed, N failed`.
+// Sets up what is missing, then runs tests. The last line is `N passed, N failed`. Usage: node scripts/test.mjs [unit] [e2e] [system]
 // Exit code 1 when a test failed or none ran, when a process was left behind, and, with CI set, when a test was left out.
 import { randomUUID } from 'node:crypto';
+import { parseArgs } from 'node:util';
 import { setupOrExit } from './setup/setup.mjs';
 import { endLeftovers } from './test/leftovers.mjs';
 import { runSuite } from './test/suite.mjs';
+import { runSystemSuite } from './test/system.mjs';
 
-const suites = [
-  { name: 'unit', config: 'vitest.config.ts' },
-  { name: 'e2e', config: 'e2e/vitest.config.ts' },
-];
+const suites = {
+  unit: { config: 'vitest.config.ts', engines: 'all', run: runSuite },
+  e2e: { config: 'e2e/vitest.config.ts', engines: 'all', run: runSuite },
+  system: { config: 'e2e/system.vitest.config.ts', engines: 'docker', run: runSystemSuite },
+};
+const { positionals } = parseArgs({ allowPositionals: true });
+const names = positionals.length > 0 ? positionals : ['unit', 'e2e'];
+const unknown = names.filter((name) => !Object.hasOwn(suites, name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `test: no such suite: ${unknown.join(', ')}; there are ${Object.keys(suites).join(', ')}\n`,
+  );
+  process.exit(1);
+}
 const ci = Boolean(process.env.CI) && process.env.CI !== 'false';
 const print = (line) => process.stdout.write(`${line}\n`);
 
-await setupOrExit({ engines: 'all' });
+await setupOrExit({ engines: names.some((name) => suites[name].engines === 'docker') ? 'docker' : 'all' });
 const variable = 'SLIPWAY_TEST_RUN';
 const value = randomUUID();
 const results = [];
-for (const { name, config } of suites) {
+for (const name of names) {
+  const { config, run } = suites[name];
   print(`\n== ${name}`);
-  results.push(await runSuite({ name, config, marker: { [variable]: value } }));
+  results.push(await run({ name, config, marker: { [variable]: value } }));
 }
 const passed = results.reduce((sum, result) => sum + result.passed, 0);
 const failed = results.flatMap((result) => result.failed);

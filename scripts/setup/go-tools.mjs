@@ -7,7 +7,7 @@ import { say, step } from './output.mjs';
  * Tools that are published as Go source alone, built here at a fixed version.
  * `oldest`: a program found on PATH does if it is at least of this version.
  */
-const tools = [
+export const testTools = [
   {
     module: 'github.com/moby/buildkit',
     version: 'v0.34.2',
@@ -31,8 +31,19 @@ const tools = [
   },
 ];
 
+/** What `npm run test:system` runs docker-compose.yml with. Distributions have versions that are too old. */
+export const dockerTools = [
+  {
+    module: 'github.com/docker/compose/v2',
+    version: 'v2.40.3',
+    oldest: [2, 40, 0],
+    programs: { 'docker-compose': './cmd' },
+    ldflags: '-ldflags=-s -w -X github.com/docker/compose/v2/internal.Version=v2.40.3',
+  },
+];
+
 /** Builds each tool that is missing. Without a Go toolchain they are left out, which is said. */
-export async function buildGoTools() {
+export async function buildGoTools(tools) {
   for (const tool of tools) {
     const names = Object.keys(tool.programs);
     const present = await Promise.all(names.map((name) => isPresent(name, tool.oldest)));

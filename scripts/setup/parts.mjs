@@ -42,6 +42,18 @@ const testTools = [
   { anyOf: ['chromium'], apt: 'chromium', dnf: 'chromium', apk: 'chromium' },
 ];
 
+/** What `npm run test:system` uses besides: a Docker engine, and what a rootless BuildKit is made of. */
+const dockerParts = [
+  { anyOf: ['dockerd'], apt: 'docker.io', dnf: 'moby-engine', apk: 'docker-engine', service: 'docker' },
+  { anyOf: ['docker'], apt: 'docker.io', dnf: 'docker-cli', apk: 'docker-cli' },
+  { anyOf: ['containerd'], apt: 'containerd', dnf: 'containerd', apk: 'containerd' },
+  { anyOf: ['iptables'], apt: 'iptables', dnf: 'iptables-nft', apk: 'iptables' },
+  { anyOf: ['rootlesskit'], apt: 'rootlesskit', dnf: 'rootlesskit', apk: 'rootlesskit' },
+  { anyOf: ['fuse-overlayfs'], apt: 'fuse-overlayfs', dnf: 'fuse-overlayfs', apk: 'fuse-overlayfs' },
+  { anyOf: ['newuidmap'], apt: 'uidmap', dnf: 'shadow-utils', apk: 'shadow-uidmap' },
+  { anyOf: ['setcap'], apt: 'libcap2-bin', dnf: 'libcap', apk: 'libcap-setcap' },
+];
+
 const pythonRequests = {
   anyOf: ['the requests package of python3'],
   apt: 'python3-requests',
@@ -59,17 +71,19 @@ const pythonVenv = {
 /** The parts that are not on this machine. */
 export async function missingParts({ engines }) {
   const buildkit = await usableBuildkit();
-  const wantedParts = engines === 'all' ? [...parts, ...testTools] : parts;
+  const tested = engines !== 'one';
+  const docker = engines === 'docker' ? dockerParts : [];
+  const wantedParts = tested ? [...parts, ...testTools, ...docker] : parts;
   const missing = wantedParts.filter((part) => {
     if (part.apt === 'buildah' && engines === 'one' && buildkit) return false;
     // buildkitd runs its steps with runc; buildah is content with either.
-    const wanted = part.apt === 'runc' && engines === 'all' ? ['runc'] : part.anyOf;
+    const wanted = part.apt === 'runc' && tested ? ['runc'] : part.anyOf;
     return !wanted.some((tool) => which(tool) !== undefined);
   });
   // Images are made from it with nothing beside it, so a busybox that needs shared libraries will not do.
   if (!(await hasStaticBusybox())) missing.push(staticBusybox);
-  if (engines === 'all' && (await pythonWith('requests')) === undefined) missing.push(pythonRequests);
-  if (engines === 'all' && (await pythonWith('ensurepip')) === undefined) missing.push(pythonVenv);
+  if (tested && (await pythonWith('requests')) === undefined) missing.push(pythonRequests);
+  if (tested && (await pythonWith('ensurepip')) === undefined) missing.push(pythonVenv);
   return missing;
 }
 

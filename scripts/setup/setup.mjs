@@ -2,7 +2,7 @@ import { advice } from './advice.mjs';
 import { aptInstall } from './apt.mjs';
 import { which } from './commands.mjs';
 import { buildGoClients } from './go-clients.mjs';
-import { buildGoTools } from './go-tools.mjs';
+import { buildGoTools, dockerTools, testTools } from './go-tools.mjs';
 import { SetupError, say } from './output.mjs';
 import { missingParts } from './parts.mjs';
 import { installPythonTools } from './python-tools.mjs';
@@ -11,14 +11,14 @@ import { build, installPackages, requireNode } from './workspace.mjs';
 /**
  * Makes this checkout ready to run: packages, build, and the real parts (Redis, a registry, a build engine).
  * Only what is missing is installed; run again, it changes nothing. Throws SetupError with what to do by hand.
- * `engines`: `one` for a machine that shall run Slipway, `all` for one that shall test it.
+ * `engines`: `one` for a machine that shall run Slipway, `all` for one that shall test it, `docker` for `all` and a Docker engine with compose.
  */
 async function setup({ engines }) {
   const started = Date.now();
   requireNode();
   await installParts({ engines });
-  if (engines === 'all') {
-    await buildGoTools();
+  if (engines !== 'one') {
+    await buildGoTools(engines === 'docker' ? [...testTools, ...dockerTools] : testTools);
     await buildGoClients();
     await installPythonTools();
   }

@@ -10,20 +10,23 @@ const reports = join(root, '.cache', 'test');
  * Runs one vitest configuration and reads its report.
  * Returns the number of passed tests, and what failed, was skipped or is still to do, by name.
  * A file that cannot be loaded, and a run that breaks outside any test, count as failed.
+ * `wrapper`: a command that runs the one that follows it. `onStart` receives the child process.
  */
-export async function runSuite({ name, config, marker, quiet = false }) {
+export async function runSuite({ name, config, marker, quiet = false, wrapper = [], onStart }) {
   const report = join(reports, `${name}.json`);
   const shown = quiet ? 'ignore' : 'inherit';
   mkdirSync(reports, { recursive: true });
   rmSync(report, { force: true });
-  const vitest = spawn(
-    process.execPath,
-    [
-      join(root, 'node_modules', 'vitest', 'vitest.mjs'),
-      ...['run', '--config', config, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
-    ],
-    { cwd: root, stdio: ['ignore', shown, shown], env: environment(marker) },
-  );
+  const [command, ...args] = [
+    ...[...wrapper, process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs')],
+    ...['run', '--config', config, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+  ];
+  const vitest = spawn(command, args, {
+    cwd: root,
+    stdio: ['ignore', shown, shown],
+    env: environment(marker),
+  });
+  onStart?.(vitest);
   const [code, signal] = await once(vitest, 'exit');
   if (!existsSync(report)) {
     return {

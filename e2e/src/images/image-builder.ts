@@ -13,12 +13,13 @@ interface BuildRequest {
   readonly args?: Readonly<Record<string, string>>;
   /** Secret id → file. */
   readonly secrets?: Readonly<Record<string, string>>;
-  /** Pushed under this reference. */
   readonly image: string;
+  /** A file for the image as `docker load` reads it. Without it the image is pushed. */
+  readonly archive?: string;
 }
 
 export interface ImageBuilder {
-  /** Builds and pushes an image; rejects with the end of the build's log. */
+  /** Builds an image, and pushes it under its reference or writes its archive; rejects with the end of the build's log. */
   build(request: BuildRequest): Promise<void>;
 }
 
@@ -27,7 +28,7 @@ export function createImageBuilder({ address }: { readonly address: string }): I
   const buildctl = findTool('buildctl');
   if (buildctl === undefined) throw new Error('buildctl is not installed');
   return {
-    async build({ context, dockerfile = 'Dockerfile', target, args = {}, secrets = {}, image }) {
+    async build({ context, dockerfile = 'Dockerfile', target, args = {}, secrets = {}, image, archive }) {
       const proxies = proxyVariables.flatMap((name) => {
         const value = process.env[name] ?? process.env[name.toLowerCase()];
         return value === undefined ? [] : [[name, value]];
@@ -37,6 +38,8 @@ export function createImageBuilder({ address }: { readonly address: string }): I
         ...(target === undefined ? [] : [['target', target]]),
         ...[...proxies, ...Object.entries(args)].map(([name, value]) => [`build-arg:${name}`, value]),
       ];
+      const output =
+        archive === undefined ? 'type=image,push=true,registry.insecure=true' : `type=docker,dest=${archive}`;
       await exec(
         buildctl,
         [
@@ -45,10 +48,7 @@ export function createImageBuilder({ address }: { readonly address: string }): I
           ...options.flatMap(([name, value]) => ['--opt', `${name}=${value}`]),
           ...Object.entries(secrets).flatMap(([id, file]) => ['--secret', `id=${id},src=${file}`]),
           // Uncompressed: it is read back on this machine and then thrown away.
-          ...[
-            '--output',
-            `type=image,name=${image},push=true,registry.insecure=true,compression=uncompressed`,
-          ],
+          ...['--output', `${output},name=${image},compression=uncompressed`],
         ],
         { maxBuffer: 64 * 1024 * 1024 },
       ).catch((error: Error & { stderr?: string }) => {

@@ -84,7 +84,13 @@ export async function pushGoImage({ builder, folder, image }: StandInOptions): P
  * What `ldd` names, at the very paths that the program's loader looks in, and the rest of glibc:
  * other programs that are installed in the image, such as pnpm, are linked with parts that Node is not.
  */
-async function addSharedLibraries({ program, rootfs }: { program: string; rootfs: string }): Promise<void> {
+export async function addSharedLibraries({
+  program,
+  rootfs,
+}: {
+  program: string;
+  rootfs: string;
+}): Promise<void> {
   const { stdout } = await exec('ldd', [program]);
   const paths = [...stdout.matchAll(/(?:=>\s*|^\s*)(\/\S+)/gm)].map(([, path = '']) => path);
   const glibc = dirname(paths.find((path) => path.endsWith('/libc.so.6')) ?? '');
@@ -108,7 +114,7 @@ async function addGit(rootfs: string): Promise<void> {
     await addSharedLibraries({ program, rootfs });
 }
 
-async function addBusybox(rootfs: string): Promise<void> {
+export async function addBusybox(rootfs: string): Promise<void> {
   const busybox = requireTool('busybox');
   await cp(await realpath(busybox), join(rootfs, 'bin/busybox'));
   const { stdout } = await exec(busybox, ['--list']);
@@ -132,7 +138,7 @@ export async function npmConfig(): Promise<string> {
   return parts.join('\n');
 }
 
-function requireTool(name: string): string {
+export function requireTool(name: string): string {
   const path = findTool(name);
   if (path === undefined) throw new Error(`${name} is not installed`);
   return path;
