@@ -48,7 +48,7 @@ describe.each(engineNames)('%s', (name) => {
     };
     const createdOf = ({ objects }: Awaited<ReturnType<typeof build>>) =>
       objects.flatMap(({ mediaType, content }) =>
-        mediaType.includes('config') ? [JSON.parse(content.toString()).created] : [],
+        /config|container\.image/.test(mediaType) ? [JSON.parse(content.toString()).created] : [],
       );
 
     test('gives the same digest again, on another replica with an empty cache too', async () => {

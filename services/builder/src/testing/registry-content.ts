@@ -10,13 +10,19 @@ interface Manifest {
 interface ImageConfig {
   readonly os: string;
   readonly architecture: string;
-  readonly config: { readonly Entrypoint?: string[] };
+  /** As the specification of Docker's images has it, which is more than that of OCI. */
+  readonly config: Readonly<Record<string, unknown>>;
 }
+
+/** Both formats of images and indexes: a registry turns a manifest of a type that was not asked for into another one. */
+const accept = [
+  ...['manifest', 'index'].map((kind) => `application/vnd.oci.image.${kind}.v1+json`),
+  ...['manifest', 'manifest.list'].map((kind) => `application/vnd.docker.distribution.${kind}.v2+json`),
+].join(', ');
 
 /** What a registry has under an image reference: the digest that it reports, the manifest or index, the image's config. */
 export async function inRegistry(image: string, headers: Readonly<Record<string, string>> = {}) {
   const [, host, name, tag] = /^([^/]+)\/(.+):([^:]+)$/.exec(image) ?? [];
-  const accept = ['manifest', 'index'].map((kind) => `application/vnd.oci.image.${kind}.v1+json`).join(', ');
   const url = `http://${host}/v2/${name}`;
   const answer = await fetch(`${url}/manifests/${tag}`, { headers: { Accept: accept, ...headers } });
   const manifest = (await answer.json()) as Manifest;
@@ -46,7 +52,6 @@ export interface RegistryObject extends Descriptor {
 export async function objectsOf(image: string): Promise<RegistryObject[]> {
   const [, host, name, tag = ''] = /^([^/]+)\/(.+):([^:]+)$/.exec(image) ?? [];
   const url = `http://${host}/v2/${name}`;
-  const kinds = ['manifest', 'index'].map((kind) => `application/vnd.oci.image.${kind}.v1+json`);
   const objects: RegistryObject[] = [];
   const blob = async (descriptor: Descriptor) => {
     const packed = Buffer.from(await (await fetch(`${url}/blobs/${descriptor.digest}`)).arrayBuffer());
@@ -54,7 +59,7 @@ export async function objectsOf(image: string): Promise<RegistryObject[]> {
     objects.push({ ...descriptor, content });
   };
   const manifest = async (reference: string, annotations = {}) => {
-    const answer = await fetch(`${url}/manifests/${reference}`, { headers: { Accept: kinds.join(', ') } });
+    const answer = await fetch(`${url}/manifests/${reference}`, { headers: { Accept: accept } });
     const content = Buffer.from(await answer.arrayBuffer());
     const digest = answer.headers.get('docker-content-digest') ?? '';
     objects.push({ mediaType: answer.headers.get('content-type') ?? '', digest, annotations, content });

@@ -21,6 +21,7 @@ import { mayMount } from './dockerfile/layers.js';
 import { writeHelpers } from './helpers.js';
 import { ignoreFile } from './ignore-file.js';
 import { BuildahLog } from './log.js';
+import { writeOciImage } from './oci-image.js';
 import { registryPolicy } from './policy.js';
 import { registriesConf } from './registries-conf.js';
 import { secretOptions } from './secrets.js';
@@ -171,7 +172,11 @@ export class BuildahEngine implements BuildEngine {
         return { digest: undefined };
       });
       if (!request.push) return built;
-      const image = (await readFile(imageFile, 'utf8')).trim();
+      const image = await this.#ociImage({
+        request,
+        signal,
+        image: (await readFile(imageFile, 'utf8')).trim(),
+      });
       const digestFile = join(request.scratchDir, 'digest');
       log.begin(`pushing ${request.image}`);
       const target = ['--', image, `docker://${request.image}`];
@@ -183,6 +188,25 @@ export class BuildahEngine implements BuildEngine {
     } finally {
       await this.#removeContainers((build) => build === request.id);
     }
+  }
+
+  /** Makes an image in OCI's format of one in Docker's. Returns its id. */
+  async #ociImage({ request, signal, image }: OciQuestion): Promise<string> {
+    const inspected = await this.#made({ args: ['inspect', '--type=image', '--', image], signal });
+    const folder = join(request.scratchDir, 'oci');
+    await writeOciImage({ inspected, annotations: {}, folder });
+    const policy = join(request.scratchDir, 'own-policy.json');
+    await writeFile(policy, ownImagesPolicy);
+    const args = ['pull', '--quiet', `--signature-policy=${policy}`, '--', `dir:${folder}`];
+    return (await this.#made({ args, signal })).trim();
+  }
+
+  /** Returns what a command on the machine's own images printed. */
+  async #made(child: Pick<SpawnOptions, 'args' | 'signal'>): Promise<string> {
+    const { exit, printed, said } = await this.#print(child);
+    if (exit.code !== 0)
+      throw failure({ exit, stage: 'build', said, printed: new FailureText({ prefix: '' }) });
+    return printed;
   }
 
   /**
@@ -276,32 +300,30 @@ export class BuildahEngine implements BuildEngine {
   /** Runs a command to its end, for its output. */
   async #print(
     child: Pick<SpawnOptions, 'args' | 'signal' | 'env'>,
-  ): Promise<{ exit: ChildExit; printed: string }> {
+  ): Promise<{ exit: ChildExit; printed: string; said: FailureText }> {
     const chunks: Buffer[] = [];
-    const exit = await this.#spawn({ ...child, onStdout: (chunk) => chunks.push(chunk), onStderr: () => {} });
-    return { exit, printed: Buffer.concat(chunks).toString() };
+    const said = new FailureText({ prefix: 'Error: ' });
+    const err = textLines((line) => said.add(line));
+    const exit = await this.#spawn({
+      ...child,
+      onStdout: (chunk) => chunks.push(chunk),
+      onStderr: (chunk) => err.push(chunk),
+    });
+    err.end();
+    return { exit, printed: Buffer.concat(chunks).toString(), said };
   }
 
   /** Runs a short command and returns what it printed. Rejects with `engine_unreachable` when it fails. */
   async #run(args: readonly string[]): Promise<string> {
-    const chunks: Buffer[] = [];
-    const said = new FailureText({ prefix: 'Error: ' });
-    const err = textLines((line) => said.add(line));
-    let exit: ChildExit;
-    try {
-      exit = await this.#spawn({
-        args,
-        signal: AbortSignal.timeout(shortCommandTimeoutMs),
-        onStdout: (chunk) => chunks.push(chunk),
-        onStderr: (chunk) => err.push(chunk),
-      });
-    } catch (error) {
-      throw new SlipwayError('engine_unreachable', `buildah does not run: ${(error as Error).message}`);
-    }
-    err.end();
+    const { exit, printed, said } = await this.#print({
+      args,
+      signal: AbortSignal.timeout(shortCommandTimeoutMs),
+    }).catch((error: Error) => {
+      throw new SlipwayError('engine_unreachable', `buildah does not run: ${error.message}`);
+    });
     if (exit.code !== 0)
       throw new SlipwayError('engine_unreachable', `buildah does not run: ${said.message()}`);
-    return Buffer.concat(chunks).toString().trim();
+    return printed.trim();
   }
 
   #spawn({ args, env: more, ...child }: SpawnOptions): Promise<ChildExit> {
@@ -330,6 +352,13 @@ interface CacheQuestion {
   readonly signal: AbortSignal;
   /** Its text. */
   readonly dockerfile: string;
+}
+
+interface OciQuestion {
+  readonly request: BuildRequest;
+  readonly signal: AbortSignal;
+  /** The id of an image in Docker's format. */
+  readonly image: string;
 }
 
 interface ArgumentsOptions {
@@ -367,6 +396,9 @@ const named = (version: string | undefined) =>
     ? `buildah does not say its version; ${minimumVersion} is the oldest that keeps builds away from the machine`
     : `buildah ${version} is older than ${minimumVersion}`;
 
+/** Of images that the builder wrote itself. */
+const ownImagesPolicy = JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] });
+
 /** Values stand behind `--option=`, and what is no option behind `--`. */
 const fixedArguments = [
   'build',
@@ -374,6 +406,8 @@ const fixedArguments = [
   // Otherwise any image in the storage could be built upon, whoever pulled it.
   '--pull=always',
   '--http-proxy=false',
+  // buildah leaves HEALTHCHECK, ONBUILD and SHELL out of OCI images: see `writeOciImage`.
+  '--format=docker',
 ];
 
 interface FailureOptions {
