@@ -1,9 +1,9 @@
 import { archive, entry, file, folder, gnuLong, header, pax, record, symlink } from './blocks.js';
 import { family, type HostileArchive } from './case.js';
+import { sparseArchives } from './sparse.js';
 
 const ok = file('ok', 'fine');
 const corrupt = 'source_corrupt';
-const unsupported = 'source_entry_unsupported';
 const inner = Buffer.concat([file('smuggled', 'x')]);
 
 /** Extended headers that two readers read in two ways, or that no reader should believe. */
@@ -128,39 +128,5 @@ export const headerArchives = (): HostileArchive[] => [
     ['an empty pax header', { ok: 'fine' }, archive(pax({}), ok)],
     ['an empty long name', 'source_path_unsafe', archive(entry({ path: '././@LongLink', type: 'L' }), ok)],
   ]),
-  ...family('sparse files (CVE-2019-9923, CVE-2025-58183)', [
-    ['old GNU', unsupported, archive(ok, entry({ path: 's', type: 'S', magic: 'ustar  \0' }, 'map'))],
-    [
-      'pax 0.0',
-      unsupported,
-      archive(
-        pax({
-          'GNU.sparse.size': '999999999999',
-          'GNU.sparse.numblocks': '1',
-          'GNU.sparse.offset': '0',
-          'GNU.sparse.numbytes': '1',
-        }),
-        file('s'),
-      ),
-    ],
-    [
-      'pax 0.1',
-      unsupported,
-      archive(pax({ 'GNU.sparse.name': '../evil', 'GNU.sparse.map': '0,1,99999999999,0' }), file('s')),
-    ],
-    [
-      'pax 1.0',
-      unsupported,
-      archive(
-        pax({
-          'GNU.sparse.major': '1',
-          'GNU.sparse.minor': '0',
-          'GNU.sparse.name': 'x',
-          'GNU.sparse.realsize': '1099511627776',
-        }),
-        file('s', '999999999\n'),
-      ),
-    ],
-    ['for all that follows', corrupt, archive(pax({ 'GNU.sparse.major': '1' }, 'g'), ok)],
-  ]),
+  ...sparseArchives(),
 ];

@@ -85,8 +85,9 @@ export function createSourceStore({
       const { sink, beside } = through(collector);
       const reader = new TarReader({ sink });
       for await (const piece of unpacked({ body, limits, signal })) {
-        reader.write(piece);
-        if (spool.mustSpill) {
+        for (let at = 0; at < piece.length; ) {
+          at = reader.write(piece, at);
+          if (!spool.mustSpill) continue;
           await room?.grow({ disk: spool.bytes, files: collector.bytes });
           await spool.settle();
         }

@@ -67,7 +67,68 @@ const part = fc.oneof(
       .map(([text, type]) => gnuLong(text, type)),
   },
 );
-const built = fc.array(part, { minLength: 1, maxLength: 8 }).map((parts) => archive(...parts));
+/** A sparse file with a map that is mostly right. */
+const sparse = fc
+  .record({
+    holes: fc.array(fc.tuple(fc.nat({ max: 600 }), fc.nat({ max: 600 })), { maxLength: 30 }),
+    tail: fc.nat({ max: 700 }),
+    lie: fc.constantFrom(0, 0, 0, 1, -1),
+    version: fc.constantFrom('0.0', '0.1', '1.0'),
+  })
+  .map(({ holes, tail, lie, version }) => {
+    let at = 0;
+    const map = holes.map(([hole, data]) => {
+      const piece = [at + hole, data] as const;
+      at += hole + data;
+      return piece;
+    });
+    const data = Buffer.alloc(
+      map.reduce((sum, [, length]) => sum + length, 0),
+      'd',
+    );
+    const size = String(Math.max(0, at + tail + lie));
+    const text = `${[map.length, ...map.flat()].join('\n')}\n`;
+    switch (version) {
+      case '0.0':
+        return Buffer.concat([
+          pax(
+            Buffer.concat([
+              record('GNU.sparse.size', size),
+              record('GNU.sparse.numblocks', String(map.length)),
+              ...map.flatMap(([offset, length]) => [
+                record('GNU.sparse.offset', String(offset)),
+                record('GNU.sparse.numbytes', String(length)),
+              ]),
+            ]),
+          ),
+          entry({ path: 's' }, data),
+        ]);
+      case '0.1':
+        return Buffer.concat([
+          pax({ 'GNU.sparse.size': size, 'GNU.sparse.map': map.flat().join(','), 'GNU.sparse.name': 's' }),
+          entry({ path: 'other' }, data),
+        ]);
+      default:
+        return Buffer.concat([
+          pax({
+            'GNU.sparse.major': '1',
+            'GNU.sparse.minor': '0',
+            'GNU.sparse.name': 's',
+            'GNU.sparse.realsize': size,
+          }),
+          entry(
+            { path: 'other' },
+            Buffer.concat([Buffer.from(text), Buffer.alloc(-text.length & 511), data]),
+          ),
+        ]);
+    }
+  });
+const built = fc
+  .array(fc.oneof({ weight: 6, arbitrary: part }, { weight: 1, arbitrary: sparse }), {
+    minLength: 1,
+    maxLength: 8,
+  })
+  .map((parts) => archive(...parts));
 
 const corpus = hostileArchives()
   // How much of a bomb is unpacked before it is found out goes by how it is sent.

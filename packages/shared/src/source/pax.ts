@@ -1,13 +1,16 @@
 import { corrupt } from './refusals.js';
+import { PaxSparse } from './sparse.js';
 
 /** What a pax header says that matters here; times, owners and attributes are dropped by the normal form. */
 export interface PaxRecords {
   readonly path?: Buffer;
   readonly target?: Buffer;
   readonly size?: number;
-  /** The content is a map of holes and what lies between them. */
-  readonly sparse?: true;
+  /** The file has holes. */
+  readonly sparse?: PaxSparse;
 }
+
+const sparsePrefix = 'GNU.sparse.';
 
 /**
  * Reads the records of a pax header (POSIX.1-2017: `<length> <key>=<value>\n`, the length that of the whole record).
@@ -17,13 +20,16 @@ export function parsePax(body: Buffer): PaxRecords {
   let path: Buffer | undefined;
   let target: Buffer | undefined;
   let size: Buffer | undefined;
-  let sparse = false;
+  let sparse: PaxSparse | undefined;
   for (let at = 0; at < body.length; ) {
     const { key, value, end } = recordAt(body, at);
     if (key === 'path') path = value;
     else if (key === 'linkpath') target = value;
     else if (key === 'size') size = value;
-    else if (key.startsWith('GNU.sparse.')) sparse = true;
+    else if (key.startsWith(sparsePrefix)) {
+      sparse ??= new PaxSparse();
+      sparse.take(key.slice(sparsePrefix.length), value);
+    }
     at = end;
   }
   return {

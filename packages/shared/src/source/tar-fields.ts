@@ -53,6 +53,11 @@ export function readText(data: Buffer, at: number, length: number): Buffer {
   return data.subarray(at, end === -1 || end > at + length ? at + length : end);
 }
 
+/** Whether a header is of GNU's format before pax, which has a use of its own for the fields after the magic. */
+export function isGnu(data: Buffer, at: number): boolean {
+  return data.toString('latin1', at + field.magic, at + field.magic + 6) === 'ustar ';
+}
+
 /** The path of a header, its ustar prefix before it. */
 export function readName(data: Buffer, at: number): Buffer {
   const name = readText(data, at + field.name, 100);

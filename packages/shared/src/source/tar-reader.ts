@@ -1,9 +1,11 @@
 import { SlipwayError } from '../errors/index.js';
 import { type PaxRecords, parsePax } from './pax.js';
 import { corrupt, shown } from './refusals.js';
+import { type Run, readOldGnuBlock, readOldGnuHeader, SparseMap, SparseText } from './sparse.js';
 import {
   checksumFits,
   decodeName,
+  isGnu,
   isZeroBlock,
   readLongName,
   readName,
@@ -33,11 +35,12 @@ export interface TarSink {
 const maxMetaBytes = 1024 * 1024;
 
 /**
- * A strict reader of tar: v7, ustar, pax (POSIX.1-2017) and GNU long names. Whatever two readers might take in two ways
+ * A strict reader of tar: v7, ustar, pax (POSIX.1-2017), GNU long names and sparse files (old GNU, pax 0.0, 0.1 and 1.0), whose holes
+ * the sink gets as zeros. Whatever two readers might take in two ways
  * is `source_corrupt`, as is an archive without its end mark, so that a cut one is never taken for whole; types other
  * than files, folders and links are `source_entry_unsupported`.
  *
- * It is push-driven and synchronous: `write` calls the sink. After the end mark, bytes are ignored, as every tar does.
+ * It is push-driven and synchronous: `write` calls the sink, with some zeros of a hole at a time, so that the caller can store them. After the end mark, bytes are ignored, as every tar does.
  * It exists beside the `tar` package because that one's parser drops the pax path of a name with a line break, decodes
  * long names by chunk rather than whole, cannot tell invalid UTF-8, and buffers all that follows the end mark.
  */
@@ -51,24 +54,39 @@ export class TarReader {
   /** Bytes of content, and then of padding, that the current entry still has. */
   #content = 0;
   #padding = 0;
+  /** Zeros that the current entry has before its next content, and what follows that: a sparse file. */
+  #hole = 0;
+  #runs: Run[] = [];
+  /** A sparse file whose map has not all come. */
+  #mapped: Mapped | undefined;
   #zeroBlocks = 0;
 
   constructor({ sink }: { sink: TarSink }) {
     this.#sink = sink;
   }
 
-  write(chunk: Buffer): void {
-    let at = 0;
+  /**
+   * Takes the chunk from `from` on. Returns how far it got: to the end, or less after many zeros of a hole; then the caller stores what
+   * the sink got and writes the rest.
+   */
+  write(chunk: Buffer, from = 0): number {
+    let at = from;
+    let filled = 0;
     while (at < chunk.length && this.#zeroBlocks < 2) {
-      if (this.#content > 0) at += this.#takeContent(chunk, at);
+      if (this.#hole > 0) {
+        if (filled >= zerosPerWrite) return at;
+        filled += this.#fillHole();
+      } else if (this.#content > 0) at += this.#takeContent(chunk, at);
       else if (this.#padding > 0) at += this.#skipPadding(chunk.length - at);
       else at += this.#takeBlock(chunk, at);
     }
+    return chunk.length;
   }
 
   /** Throws unless the archive came whole. */
   end(): void {
-    const between = this.#content === 0 && this.#padding === 0 && !this.#partial && !this.#meta;
+    const between =
+      this.#content === 0 && this.#hole === 0 && this.#padding === 0 && !this.#partial && !this.#meta;
     if (this.#zeroBlocks === 2 || (this.#zeroBlocks === 1 && between)) return;
     throw corrupt('It ends before its end mark: it may have been cut short.');
   }
@@ -77,8 +95,26 @@ export class TarReader {
     const piece = chunk.subarray(at, at + this.#content);
     this.#sink.content(piece);
     this.#content -= piece.length;
-    if (this.#content === 0) this.#sink.entryEnd();
+    if (this.#content === 0) this.#nextRun();
     return piece.length;
+  }
+
+  #fillHole(): number {
+    const piece = zeros.subarray(0, this.#hole);
+    this.#sink.content(piece);
+    this.#hole -= piece.length;
+    if (this.#hole === 0 && this.#content === 0) this.#nextRun();
+    return piece.length;
+  }
+
+  /** Goes on to the next hole and content of the entry, or ends it. */
+  #nextRun(): void {
+    const run = this.#runs.pop();
+    if (run === undefined) this.#sink.entryEnd();
+    else {
+      this.#hole = run.hole;
+      this.#content = run.data;
+    }
   }
 
   #skipPadding(available: number): number {
@@ -128,6 +164,9 @@ export class TarReader {
       case 'target':
         this.#describe({ target: readLongName(body) });
         break;
+      case 'map':
+        this.#takeMap(body);
+        break;
     }
   }
 
@@ -164,7 +203,11 @@ export class TarReader {
     const path = decodeName(pending.path ?? readName(data, at));
     // Archives older than ustar mark folders by a slash alone.
     const type = types[flag] === 'file' && path.endsWith('/') ? 'folder' : types[flag];
-    if (type === undefined || pending.sparse) {
+    if ((flag === 'S' && isGnu(data, at)) || pending.sparse) {
+      this.#takeSparse({ data, at, flag, pending });
+      return;
+    }
+    if (type === undefined) {
       throw new SlipwayError('source_entry_unsupported', `${shown(path)} is no plain file, folder or link.`);
     }
     const size = sizeOf(pending, readNumber(data, at + field.size, 12));
@@ -181,7 +224,83 @@ export class TarReader {
     });
     if (size === 0) this.#sink.entryEnd();
   }
+
+  #takeSparse({ data, at, flag, pending }: SparseHeader): void {
+    const path = decodeName(pending.sparse?.name ?? pending.path ?? readName(data, at));
+    if (flag === 'S' ? pending.sparse !== undefined : types[flag] !== 'file') {
+      throw corrupt(`${shown(path)} is described as a sparse file in two ways.`);
+    }
+    const stored = sizeOf(pending, readNumber(data, at + field.size, 12));
+    const executable = (readNumber(data, at + field.mode, 8) & 0o111) !== 0;
+    const file = { path, executable, stored, padding: padded(stored) - stored };
+    if (pending.sparse) {
+      const { map, realSize } = pending.sparse.describe();
+      if (map) this.#beginSparse({ ...file, realSize, map });
+      else this.#expectMap({ ...file, realSize, text: new SparseText() });
+    } else {
+      const map = new SparseMap();
+      const { realSize, extended } = readOldGnuHeader(data, at, map);
+      if (extended) this.#expectMap({ ...file, realSize, map });
+      else this.#beginSparse({ ...file, realSize, map });
+    }
+  }
+
+  #expectMap(mapped: Mapped): void {
+    if (mapped.text && mapped.stored < blockBytes) {
+      throw corrupt(`The map of the sparse file ${shown(mapped.path)} is missing.`);
+    }
+    this.#mapped = mapped;
+    this.#meta = { kind: 'map', size: blockBytes };
+  }
+
+  /** Takes a block of the map: of old GNU beside what is stored, of pax 1.0 the beginning of that. */
+  #takeMap(block: Buffer): void {
+    const mapped = this.#mapped as Mapped;
+    this.#mapped = undefined;
+    if (mapped.text) {
+      const rest = { ...mapped, stored: mapped.stored - blockBytes };
+      if (mapped.text.take(block)) this.#beginSparse({ ...rest, map: mapped.text.map });
+      else this.#expectMap(rest);
+    } else if (readOldGnuBlock(block, mapped.map)) this.#expectMap(mapped);
+    else this.#beginSparse(mapped);
+  }
+
+  #beginSparse({ path, executable, stored, padding, realSize, map }: SparseFile & { map: SparseMap }): void {
+    // The last one first: they are taken from the end.
+    this.#runs = map.runs({ realSize, stored }).reverse();
+    this.#padding = padding;
+    this.#sink.entry({ path, type: 'file', executable, size: realSize, target: '' });
+    this.#nextRun();
+  }
 }
+
+/** Of a hole, before `write` returns. */
+const zerosPerWrite = 256 * 1024;
+const zeros = Buffer.alloc(64 * 1024);
+
+interface SparseHeader {
+  readonly data: Buffer;
+  readonly at: number;
+  readonly flag: string;
+  readonly pending: Pending;
+}
+
+interface SparseFile {
+  readonly path: string;
+  readonly executable: boolean;
+  /** Bytes that the archive still has of it, and then of padding. */
+  readonly stored: number;
+  readonly padding: number;
+  /** With its holes. */
+  readonly realSize: number;
+}
+
+/** With what reads its map: of pax 1.0, or of old GNU. */
+type Mapped = SparseFile &
+  (
+    | { readonly text: SparseText; readonly map?: undefined }
+    | { readonly text?: undefined; readonly map: SparseMap }
+  );
 
 /**
  * A pax header says a size only where the header's field has no room for it. Another size than that of the field is believed by
@@ -193,7 +312,7 @@ function sizeOf({ size }: Pending, ofHeader: number): number {
 }
 
 interface Meta {
-  readonly kind: 'pax' | 'global' | 'path' | 'target';
+  readonly kind: 'pax' | 'global' | 'path' | 'target' | 'map';
   readonly size: number;
 }
 

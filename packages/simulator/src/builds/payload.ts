@@ -24,7 +24,9 @@ export async function receivePayload(request: IncomingMessage, secret: Secret): 
   for await (const chunk of request as AsyncIterable<Buffer>) {
     hmac.update(chunk);
     // A tar that cannot be read must not hide that its signature is wrong, so the rest is still hashed.
-    fault ??= attempt(() => reader.write(chunk));
+    fault ??= attempt(() => {
+      for (let at = 0; at < chunk.length; ) at = reader.write(chunk, at);
+    });
   }
   const header = request.headers[signatureHeader];
   if (typeof header !== 'string' || !signatureMatches(header, hmac)) return { kind: 'bad_signature' };

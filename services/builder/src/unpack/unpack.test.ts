@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, readlink, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -89,6 +89,25 @@ test('takes what GNU tar makes of a folder, long and foreign names included', as
     const payload = execFileSync('tar', ['cf', '-', `--format=${format}`, '-C', source, '.']);
     const { context } = await unpack(payload);
     expect(await readFile(join(context, 'link/file'), 'utf8')).toBe('content');
+  }
+});
+
+test('sparse files of GNU tar have their full size', async () => {
+  const source = join(folder.path, 'sparse');
+  await mkdir(join(source, 'context'), { recursive: true });
+  await writeFile(join(source, 'context/Dockerfile'), 'FROM scratch');
+  await writeFile(join(source, 'context/data.img'), 'end');
+  await truncate(join(source, 'context/data.img'), 3 * 2 ** 20);
+  await writeFile(join(source, 'com.openfaas.docker.config'), '{"image":"y"}');
+  for (const format of ['gnu', 'posix']) {
+    const payload = execFileSync('tar', ['-cS', `--format=${format}`, '-C', source, '.']);
+    expect(payload.length).toBeLessThan(100_000);
+    const limits = { maxBytes: 4 * 2 ** 20, maxFiles: 10 };
+    const { context } = await unpack(payload, limits);
+    const content = await readFile(join(context, 'data.img'));
+    expect(content.equals(await readFile(join(source, 'context/data.img')))).toBe(true);
+    const tooLarge = unpack(payload, { ...limits, maxBytes: 2 * 2 ** 20 });
+    await expect(tooLarge).rejects.toMatchObject({ code: 'source_too_large' });
   }
 });
 

@@ -1,6 +1,7 @@
 import { constants, createReadStream } from 'node:fs';
 import { chmod, copyFile, lutimes, mkdir, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { SlipwayError } from '@slipway/shared/errors';
 import { TarReader } from '@slipway/shared/source';
 import { PayloadSink } from './payload-sink.js';
@@ -45,7 +46,13 @@ export async function unpackPayload({
   const sink = new PayloadSink({ tree, dir, modified, maxEntries: limits.maxFiles + entriesBeside });
   try {
     const reader = new TarReader({ sink });
-    for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 })) reader.write(chunk);
+    for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 })) {
+      for (let at = 0; at < chunk.length; ) {
+        at = reader.write(chunk, at);
+        // Files with large holes: others get their turn.
+        if (at < chunk.length) await setImmediate();
+      }
+    }
     reader.end();
   } finally {
     sink.close();
