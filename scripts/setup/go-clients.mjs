@@ -4,12 +4,22 @@ import { join } from 'node:path';
 import { ownBin, root, run, which } from './commands.mjs';
 import { say, step } from './output.mjs';
 
-const program = 'openfaas-go-sdk-client';
-const source = join(root, 'e2e', 'src', 'clients', 'go');
-const stamp = join(root, '.cache', 'setup', program);
+/** Go programs of this checkout that tests run, with the folder of each. */
+const programs = {
+  // A client on the Go SDK of OpenFaaS.
+  'openfaas-go-sdk-client': ['e2e', 'src', 'clients', 'go'],
+  // Applies ignore files with Docker's own libraries.
+  'moby-ignore': ['packages', 'shared', 'src', 'source', 'ignore', 'moby'],
+};
 
-/** Builds the tests' client on the Go SDK of OpenFaaS, unless that was done for these very files. */
+/** Builds the tests' Go programs, except those that were built of these very files. */
 export async function buildGoClients() {
+  for (const [program, folder] of Object.entries(programs))
+    await buildProgram(program, join(root, ...folder));
+}
+
+async function buildProgram(program, source) {
+  const stamp = join(root, '.cache', 'setup', program);
   const hash = createHash('sha256');
   for (const name of readdirSync(source).sort()) hash.update(readFileSync(join(source, name)));
   const wanted = hash.digest('hex');

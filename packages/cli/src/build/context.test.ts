@@ -70,6 +70,78 @@ describe('a build context', () => {
     expect(paths).toContain('.dockerignore');
   });
 
+  test.each<[string, Record<string, string>, string[]]>([
+    [
+      '+',
+      { '.dockerignore': '+page.bak\n**/+page.test.ts', 'r/+page.test.ts': '', 'r/+page.ts': '' },
+      ['r', 'r/+page.ts'],
+    ],
+    ['(auth)', { '.dockerignore': '**/(auth)', '(auth)/a': '', 'auth/b': '' }, ['auth', 'auth/b']],
+    ['|', { '.dockerignore': 'foo|bar', foo: '', bar: '', 'foo|bar': '' }, ['bar', 'foo']],
+    ['a+b', { '.dockerignore': 'a+b', aab: '', 'a+b': '' }, ['aab']],
+    ['exceptions', { '.dockerignore': '*\n!**/*.py', 'x/y/a.py': '', 'x/b': '' }, ['x', 'x/y', 'x/y/a.py']],
+    [
+      'an ignore file of the Dockerfile',
+      { '.dockerignore': 'dist', 'Dockerfile.dockerignore': 'lib', 'dist/a': '', 'lib/b': '' },
+      ['dist', 'dist/a'],
+    ],
+    [
+      'an empty ignore file of the Dockerfile',
+      { '.dockerignore': 'dist', 'Dockerfile.dockerignore': '', 'dist/a': '' },
+      ['dist', 'dist/a'],
+    ],
+  ])('follows the rules of Docker for %s', async (_what, files, expected) => {
+    const paths = await pathsOf(await folderWith(files));
+    const needed = /^(Dockerfile|\.dockerignore|Dockerfile\.dockerignore)$/;
+    expect(paths.filter((path) => !needed.test(path))).toEqual(expected);
+    expect(paths).toEqual(expect.arrayContaining(Object.keys(files).filter((path) => needed.test(path))));
+  });
+
+  test('holds the Dockerfile and its ignore file in any folder, and what they are links to', async () => {
+    const folder = await folderWith({
+      '.dockerignore': 'src',
+      'infra/real': 'FROM scratch\n',
+      'infra/rules': '*\n!src\n',
+      'src/a': '',
+      other: '',
+    });
+    mkdirSync(join(folder, 'docker'));
+    symlinkSync('../infra/real', join(folder, 'docker/prod.Dockerfile'));
+    symlinkSync('../infra/rules', join(folder, 'docker/prod.Dockerfile.dockerignore'));
+    expect((await readContext(folder, 'docker/prod.Dockerfile')).paths).toEqual([
+      '.dockerignore',
+      'docker',
+      'docker/prod.Dockerfile',
+      'docker/prod.Dockerfile.dockerignore',
+      'infra',
+      'infra/real',
+      'infra/rules',
+      'src',
+      'src/a',
+    ]);
+  });
+
+  test('is refused where its ignore file is wrong, by the line', async () => {
+    const error = await readContext(await folderWith({ '.dockerignore': 'ok\n[a' })).catch(
+      (caught: unknown) => caught,
+    );
+    expect(error).toBeInstanceOf(CommandError);
+    expect(error).toMatchObject({
+      exitCode: 2,
+      message: 'ignore_file_invalid: ".dockerignore" line 2: the pattern "[a" has a [ that no ] closes.',
+    });
+  });
+
+  test.each<[string, (path: string) => void]>([
+    ['a link out of the folder', (path) => symlinkSync('/etc/passwd', path)],
+    ['a link to itself', (path) => symlinkSync('.dockerignore', path)],
+    ['a folder', (path) => mkdirSync(path)],
+  ])('has no rules where its ignore file is %s', async (_what, make) => {
+    const folder = await folderWith({ root: '' });
+    make(join(folder, '.dockerignore'));
+    expect(await pathsOf(folder)).toEqual(['.dockerignore', 'Dockerfile', 'root']);
+  });
+
   test('holds links as links, wherever they point', async () => {
     const folder = await folderWith({ 'a/secret.txt': 's' });
     symlinkSync('/etc', join(folder, 'etc'));

@@ -1,8 +1,9 @@
-import { lstat, readdir, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, realpath } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { walkContext } from '@slipway/shared/source';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
-import { readIgnoreRules } from './ignore.js';
+import { neededFiles, readRules, usage } from './ignore.js';
 
 /** What a folder holds for a build. */
 export interface BuildContext {
@@ -18,37 +19,40 @@ export interface BuildContext {
   readonly leftOut: readonly string[];
 }
 
-/** Lists the folder, without what its `.dockerignore` names. Links are listed, never followed. */
-export async function readContext(folder: string): Promise<BuildContext> {
+/** Lists the folder, without what its ignore file names. Links are listed, never followed. */
+export async function readContext(folder: string, dockerfile = 'Dockerfile'): Promise<BuildContext> {
   const root = await realFolder(folder);
-  const rules = await readIgnoreRules(root);
-  const paths: string[] = [];
+  const rules = await readRules({ folder: root, dockerfile });
+  const paths = new Set<string>();
   const leftOut: string[] = [];
+  await usage(() =>
+    walkContext({
+      folder: root,
+      rules,
+      onEntry: (path, entry, kept) => {
+        if (!kept) return;
+        if (entry.isFile() || entry.isSymbolicLink() || entry.isDirectory()) paths.add(path);
+        else leftOut.push(path);
+      },
+    }),
+  );
+  for (const path of await neededFiles({ folder: root, dockerfile })) {
+    for (let part = path; part !== '.'; part = posix.dirname(part)) paths.add(part);
+  }
+  await requireDockerfile(root, folder);
+  const sizes = await sizesOf(root, paths);
+  return { folder: root, paths: [...paths].sort(), ...sizes, leftOut: leftOut.sort() };
+}
+
+async function sizesOf(root: string, paths: Iterable<string>): Promise<{ files: number; bytes: number }> {
   let files = 0;
   let bytes = 0;
-  /** Adds what is in a folder; returns whether anything was. */
-  const visit = async (parent: string): Promise<boolean> => {
-    const entries = await readdir(join(root, parent), { withFileTypes: true });
-    const before = paths.length;
-    for (const entry of entries) {
-      const path = parent === '' ? entry.name : `${parent}/${entry.name}`;
-      const ignored = rules.ignores(path);
-      if (entry.isDirectory()) {
-        if (ignored && !rules.hasExceptions) continue;
-        // An ignored folder goes along only for what is let in below it.
-        if ((await visit(path)) || !ignored) paths.push(path);
-      } else if (ignored) continue;
-      else if (entry.isFile() || entry.isSymbolicLink()) {
-        paths.push(path);
-        files++;
-        if (entry.isFile()) bytes += (await lstat(join(root, path))).size;
-      } else leftOut.push(path);
-    }
-    return paths.length > before;
-  };
-  await visit('');
-  await requireDockerfile(root, folder);
-  return { folder: root, paths: paths.sort(), files, bytes, leftOut: leftOut.sort() };
+  for (const path of paths) {
+    const stat = await lstat(join(root, path));
+    if (!stat.isDirectory()) files++;
+    if (stat.isFile()) bytes += stat.size;
+  }
+  return { files, bytes };
 }
 
 async function realFolder(folder: string): Promise<string> {

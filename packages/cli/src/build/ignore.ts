@@ -1,26 +1,56 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import dockerignore from '@balena/dockerignore';
+import { lstat, readlink } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { ignoreFileNames, readIgnoreRules } from '@slipway/shared/source';
+import { CommandError } from '../command-error.js';
+import { exitCodes } from '../exit-codes.js';
 
-export interface IgnoreRules {
-  /** Whether a file or folder stays out; the path is relative to the context, with `/`. */
-  ignores(path: string): boolean;
-  /** Whether something in an ignored folder may still be let in again by a `!` rule. */
-  readonly hasExceptions: boolean;
+type IgnoreRules = Awaited<ReturnType<typeof readIgnoreRules>>;
+
+interface ContextFiles {
+  /** The folder of the build context, an absolute path. */
+  readonly folder: string;
+  /** The path of the Dockerfile within the context. */
+  readonly dockerfile: string;
 }
 
-/** What the builder needs whatever the rules say, as with `docker build`. */
-const always = ['Dockerfile', '.dockerignore'];
+/** Returns the rules of the context's ignore file. Throws a `CommandError` that names the line that is wrong. */
+export async function readRules(files: ContextFiles): Promise<IgnoreRules> {
+  return usage(() => readIgnoreRules(files));
+}
 
-/** The rules of the context's `.dockerignore`; none when it has no such file. */
-export async function readIgnoreRules(folder: string): Promise<IgnoreRules> {
-  const text = await readFile(join(folder, '.dockerignore'), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
-  const rules = dockerignore.default({ ignorecase: false }).add(text);
-  return {
-    ignores: (path) => !always.includes(path) && rules.ignores(path),
-    hasExceptions: /^\s*!/m.test(text),
-  };
+/** Runs work that rejects with a `CommandError` where the ignore file cannot be used. */
+export async function usage<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message: string };
+    if (code !== 'ignore_file_invalid') throw error;
+    throw new CommandError({
+      message: `${code}: ${message}`,
+      remedy: 'Correct the ignore file: https://docs.docker.com/build/concepts/context/#dockerignore-files',
+      exitCode: exitCodes.usage,
+    });
+  }
+}
+
+/** Links that lead to each other; Linux follows as many. */
+const maxLinks = 40;
+
+/**
+ * Returns what the builder needs whatever the rules say, as with `docker build`: the Dockerfile, the ignore files, and what they are links to.
+ * The builder applies the rules again, so that `COPY` does not see these files when they are ignored.
+ */
+export async function neededFiles({ folder, dockerfile }: ContextFiles): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of [dockerfile, ...ignoreFileNames(dockerfile)]) {
+    let path = name;
+    for (let links = 0; links < maxLinks && !path.startsWith('../') && !path.startsWith('/'); links++) {
+      const stat = await lstat(join(folder, path)).catch(() => undefined);
+      if (!stat) break;
+      found.push(path);
+      if (!stat.isSymbolicLink()) break;
+      path = posix.join(posix.dirname(path), await readlink(join(folder, path)));
+    }
+  }
+  return [...new Set(found)];
 }

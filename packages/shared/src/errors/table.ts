@@ -265,6 +265,11 @@ const errorTable = {
     'A hard link leaves the archive, or a link has a target that cannot be used',
     'Pack hard links after the files that they are links to. Symbolic links may point anywhere.',
   ),
+  ignore_file_invalid: user(
+    422,
+    'An ignore file cannot be used',
+    'Correct the line that the message names in `.dockerignore`, or in the ignore file of the Dockerfile.',
+  ),
   source_entry_unsupported: user(
     422,
     'An entry is neither file, folder nor link',

@@ -1,7 +1,10 @@
 export { cacheSources } from './cached-source-reader.js';
 export { createSourceReader, createSourceStore, listSources, removeSource } from './create-source-store.js';
 export { describeSource } from './describe.js';
+export { ignoreFileNames, readIgnoreRules } from './ignore/ignore-file.js';
+export { walkContext } from './ignore/walk.js';
 export { packFiles } from './inline.js';
+export { insideContext } from './inside.js';
 export { checkLinkTarget, hardLinkTarget } from './link-target.js';
 export { NameBudget } from './names.js';
 export { normalPath, parentOf } from './paths.js';

@@ -1,6 +1,6 @@
 import { lstat, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { insideContext } from '../../unpack/inside.js';
+import { insideContext } from '@slipway/shared/source';
 
 interface IgnoreFileOptions {
   readonly contextDir: string;

@@ -1,11 +1,11 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { temporaryFolder } from '@slipway/local';
 import { afterAll, expect, test } from 'vitest';
 import { insideContext } from './inside.js';
 
-const folder = await temporaryFolder();
-afterAll(() => folder.remove());
+const folder = { path: await mkdtemp(join(tmpdir(), 'slipway-inside-')) };
+afterAll(() => rm(folder.path, { recursive: true }));
 const dir = join(folder.path, 'context');
 await mkdir(join(dir, 'a/b'), { recursive: true });
 await writeFile(join(folder.path, 'beside'), 'x');
