@@ -282,3 +282,32 @@ test('a template that is sent with --rebuild builds again what it was under', as
   expect(lines[0]).toMatchObject({ type: 'template', name: 'site', version: 2 });
   expect(lines.at(-1)).toMatchObject({ type: 'batch', batch: { total: 1, counts: { succeeded: 1 } } });
 });
+
+test('functions of a published stack are found by their pinned template, and laid over a newer one', async () => {
+  const note = (at: string) =>
+    JSON.stringify({ repository: 'https://git.example/t.git', ref_name: '1.0', sha: 'a1', written_at: at });
+  write({
+    'pinned.yaml': `provider: { name: openfaas }\nfunctions:\n  page: { lang: web@1.0, handler: ./page, image: "\${REGISTRY}/bulk/page:1" }\n`,
+    'page/index.html': '<p>Hello</p>',
+    'template/web@1.0/template.yml': 'language: web\n',
+    'template/web@1.0/Dockerfile': dockerfile('COPY function /function', 'RUN test -f /function/index.html'),
+    'template/web@1.0/meta.json': note('2026-11-28T10:00:00Z'),
+  });
+  const template = join(folder, 'template', 'web@1.0');
+  copyFileSync(busybox, join(template, 'busybox'));
+  const publish = () => toTheEnd('publish', '-f', 'pinned.yaml', '--skip-unchanged');
+  expect(built(await publish())).toEqual(['page']);
+  write({ 'template/web@1.0/meta.json': note('2026-11-29T10:00:00Z') });
+  const again = await publish();
+  expect([again.exit, built(again)]).toEqual([0, []]);
+
+  const rebuilt = await toTheEnd('rebuild', '--template', 'web@1.0');
+  expect([rebuilt.exit, names(rebuilt.events)]).toEqual([0, expect.arrayContaining(['page'])]);
+
+  // The newer one makes its functions fail, so that only what is laid over it tells of it.
+  write({ 'template/web@1.0/Dockerfile': 'FROM scratch\nCOPY gone /function\n' });
+  const pushed = await toTheEnd('templates', 'push', template, '--rebuild');
+  expect([pushed.exit, names(pushed.failed)]).toEqual([1, ['page']]);
+  const list = await start(['templates', 'list']).ended;
+  expect(list.out).toMatch(/web@1\.0 .*https:\/\/git\.example\/t\.git#1\.0 \(a1\)/);
+});

@@ -1208,6 +1208,18 @@ export interface components {
             secrets?: string;
             /** @description A template of the installation, over which the source is laid as its handler */
             template?: string;
+            /** @description A template that was uploaded as a source, over which the source is laid as its handler; in the place of `template` */
+            laid_over?: {
+                /** @description What the template is called; rebuilds select by it */
+                name: string;
+                /** @description SHA-256 of the canonical manifest of the files */
+                digest: string;
+                /**
+                 * @description Where the source is laid; empty for the root
+                 * @default function
+                 */
+                handler_folder?: string | "";
+            };
         };
         Vcs: {
             /** @description As its host names it: owner/name, or group/subgroup/name */
@@ -1279,6 +1291,18 @@ export interface components {
             secrets?: string;
             /** @description A template of the installation, over which the source is laid as its handler */
             template?: string;
+            /** @description A template that was uploaded as a source, over which the source is laid as its handler; in the place of `template` */
+            laid_over?: {
+                /** @description What the template is called; rebuilds select by it */
+                name: string;
+                /** @description SHA-256 of the canonical manifest of the files */
+                digest: string;
+                /**
+                 * @description Where the source is laid; empty for the root
+                 * @default function
+                 */
+                handler_folder?: string | "";
+            };
         };
         BatchRequest: {
             /**
@@ -1402,6 +1426,18 @@ export interface components {
             secrets?: string;
             /** @description A template of the installation, over which the source is laid as its handler */
             template?: string;
+            /** @description A template that was uploaded as a source, over which the source is laid as its handler; in the place of `template` */
+            laid_over?: {
+                /** @description What the template is called; rebuilds select by it */
+                name: string;
+                /** @description SHA-256 of the canonical manifest of the files */
+                digest: string;
+                /**
+                 * @description Where the source is laid; empty for the root
+                 * @default function
+                 */
+                handler_folder?: string | "";
+            };
         };
         RebuildRequest: {
             select: components["schemas"]["FunctionSelector"];
@@ -1702,6 +1738,11 @@ export interface components {
                 digest: string;
                 /** @description Empty: over the template itself */
                 handler_folder: string | "";
+                /**
+                 * @description Its files came with the job, so that the installation needs no template of this name
+                 * @constant
+                 */
+                uploaded?: true;
             };
             /** @description Sealed, and shown to nobody */
             secrets?: {
@@ -1983,6 +2024,11 @@ export interface components {
                     digest: string;
                     /** @description Empty: over the template itself */
                     handler_folder: string | "";
+                    /**
+                     * @description Its files came with the job, so that the installation needs no template of this name
+                     * @constant
+                     */
+                    uploaded?: true;
                 };
                 /** @description Sealed, and shown to nobody */
                 secrets?: {
@@ -2029,6 +2075,15 @@ export interface components {
                 name: string;
                 packages: string[];
             }[];
+            /** @description Where `faas-cli` pulled it from, as it notes in the meta.json of the template */
+            origin?: {
+                /** @description Its URL, without credentials */
+                repository: string;
+                /** @description The branch, tag or `sha-…` that was asked for */
+                ref?: string;
+                /** @description The commit */
+                sha?: string;
+            };
             /**
              * Format: date-time
              * @description When its files last changed
@@ -2055,6 +2110,15 @@ export interface components {
                 name: string;
                 packages: string[];
             }[];
+            /** @description Where `faas-cli` pulled it from, as it notes in the meta.json of the template */
+            origin?: {
+                /** @description Its URL, without credentials */
+                repository: string;
+                /** @description The branch, tag or `sha-…` that was asked for */
+                ref?: string;
+                /** @description The commit */
+                sha?: string;
+            };
             /**
              * Format: date-time
              * @description When its files last changed

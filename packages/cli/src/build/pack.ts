@@ -43,8 +43,15 @@ async function* inChunks(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
 async function* treeBlocks(entries: ContextTree['entries']): AsyncGenerator<Uint8Array> {
   for (const [path, entry] of entries) {
     if (entry.type === 'folder') yield header({ path: `${path}/`, type: 'Directory', mode: 0o755 });
+    else if (entry.content) yield* given(path, entry.content, entry.executable);
     else yield* file(path, entry.from);
   }
+}
+
+function* given(path: string, bytes: Buffer, executable: boolean): Generator<Uint8Array> {
+  yield header({ path, type: 'File', mode: executable ? 0o755 : 0o644, size: bytes.length });
+  yield bytes;
+  yield Buffer.alloc(padding(bytes.length));
 }
 
 async function* blocks(folder: string, paths: readonly string[]): AsyncGenerator<Uint8Array> {

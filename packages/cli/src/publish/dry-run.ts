@@ -1,11 +1,13 @@
-import type { Plan, PlannedFunction } from '../stack/plan.js';
+import type { Part } from '../stack/layers.js';
+import type { Plan } from '../stack/plan.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { bytes, count, shortDigest, table } from '../terminal/text.js';
+import { sourceOf } from './upload.js';
 
 interface ShowPlan {
   readonly plan: Plan;
   /** One of each source that would be uploaded. */
-  readonly missing: readonly PlannedFunction[];
+  readonly missing: readonly Part[];
   readonly terminal: Terminal;
   readonly json: boolean;
 }
@@ -15,24 +17,27 @@ export function showPlan({ plan, missing, terminal: { out, err }, json }: ShowPl
   const lacking = new Set(missing.map(({ source }) => source.digest));
   if (json) {
     for (const fn of plan.functions) {
-      const { digest, files, bytes: size } = fn.source;
+      const shownPart = ({ source: { digest, files, bytes: size } }: Part) => ({
+        ...{ digest, files, bytes: size, upload: lacking.has(digest) },
+      });
       out.line(
         JSON.stringify({
           type: 'function',
           ...{ function: fn.function, image: fn.image, build_args: fn.buildArgs, platforms: fn.platforms },
-          source: { digest, files, bytes: size, upload: lacking.has(digest) },
+          source: shownPart(sourceOf(fn)),
+          ...(fn.layers && {
+            template: { name: fn.layers.template.name, ...shownPart(fn.layers.template) },
+          }),
         }),
       );
     }
     return;
   }
-  const rows = plan.functions.map(({ function: name, image, source }) => [
-    name,
-    image,
-    shortDigest(source.digest),
-    bytes(source.bytes),
-    lacking.has(source.digest) ? 'upload' : 'there',
-  ]);
+  const rows = plan.functions.map((fn) => {
+    const { source } = sourceOf(fn);
+    const upload = lacking.has(source.digest) ? 'upload' : 'there';
+    return [fn.function, fn.image, shortDigest(source.digest), bytes(source.bytes), upload];
+  });
   for (const row of table([['FUNCTION', 'IMAGE', 'SOURCE', 'SIZE', ''], ...rows])) out.line(row);
   const size = missing.reduce((sum, { source }) => sum + source.bytes, 0);
   err.line(

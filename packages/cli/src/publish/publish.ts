@@ -6,13 +6,14 @@ import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { keyOfServer, sealFiles } from '../secrets/seal-files.js';
 import type { TagMode } from '../stack/image-name.js';
-import { type Plan, type PlannedFunction, planStack } from '../stack/plan.js';
+import type { Part } from '../stack/layers.js';
+import { type Plan, planStack } from '../stack/plan.js';
 import { findStackFile } from '../stack/stack-path.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { bytes, count } from '../terminal/text.js';
 import { type VcsOptions, vcsOf } from '../vcs/vcs.js';
 import { showPlan } from './dry-run.js';
-import { missingSources, uploadSources } from './upload.js';
+import { missingSources, sourceOf, sourcesOf, templatesOf, uploadSources } from './upload.js';
 
 export interface PublishOptions extends CommonOptions, VcsOptions {
   readonly yaml?: string;
@@ -51,7 +52,8 @@ export async function publish(options: PublishOptions, context: CommandContext):
   try {
     const { signal } = interruption;
     sayPlan(plan, say);
-    const missing = await missingSources({ functions: plan.functions, client, signal });
+    const parts = [...sourcesOf(plan.functions), ...templatesOf(plan.functions)];
+    const missing = await missingSources({ parts, client, signal });
     if (options.dryRun) {
       const request = requestOf({ plan, options, env, vcs, digests: new Map(), sealed: new Map() });
       // The server checks the rest, as far as it can without sources that it has not got.
@@ -104,13 +106,14 @@ function stepLine({ err }: Terminal, { quiet = false, json = false }: PublishOpt
 }
 
 function sayPlan({ functions, skipped }: Plan, say: Say): void {
-  const total = functions.reduce((sum, { source }) => sum + source.bytes, 0);
+  const parts = [...functions.map(sourceOf), ...templatesOf(functions)];
+  const total = parts.reduce((sum, { source }) => sum + source.bytes, 0);
   say('stack', `${count(functions.length, 'function')}, ${bytes(total)} of sources`);
   if (skipped.length > 0) say('left out', `${skipped.join(', ')} (skip_build)`);
 }
 
 interface UploadStep {
-  readonly missing: readonly PlannedFunction[];
+  readonly missing: readonly Part[];
   readonly plan: Plan;
   readonly client: Client;
   readonly signal: AbortSignal;
@@ -119,19 +122,22 @@ interface UploadStep {
 }
 
 async function upload({ missing, plan, client, signal, terminal, say }: UploadStep) {
-  const distinct = new Set(plan.functions.map(({ source }) => source.digest)).size;
-  const there = distinct - missing.length;
+  const templates = new Set(templatesOf(plan.functions).map(({ source: { digest } }) => digest));
+  const missingTemplates = missing.filter(({ source: { digest } }) => templates.has(digest)).length;
+  const uploaded = missing.length - missingTemplates;
+  const there = sourcesOf(plan.functions).length - uploaded;
   const { err } = terminal;
   const digests = await uploadSources({
-    ...{ functions: missing, client, signal },
+    ...{ parts: missing, client, signal },
     onUploaded: (done) => {
       if (err.isTty)
         err.write(`\r\u001b[2K${done === missing.length ? '' : `uploading ${done} of ${missing.length}`}`);
     },
   });
   const sent = missing.reduce((sum, { source }) => sum + source.bytes, 0);
+  const laid = missingTemplates > 0 ? `, ${count(missingTemplates, 'template')}` : '';
   const rest = there > 0 ? `, ${there} there already` : '';
-  say('sources', `${missing.length} uploaded${missing.length > 0 ? ` (${bytes(sent)})` : ''}${rest}`);
+  say('sources', `${uploaded} uploaded${laid}${missing.length > 0 ? ` (${bytes(sent)})` : ''}${rest}`);
   return digests;
 }
 
@@ -164,6 +170,7 @@ async function sealSecretsOf(
 function requestOf({ plan, options, env, vcs, digests, sealed }: RequestOf): Omit<BatchRequest, 'dry_run'> {
   const secret = env.SLIPWAY_CALLBACK_SECRET || undefined;
   const { label = {}, timeout, callback, parallel } = options;
+  const digestOf = ({ source: { digest } }: Part) => digests.get(digest) ?? digest;
   return {
     on_failure: options.onFailure,
     ...(parallel !== undefined && { max_running: parallel }),
@@ -183,7 +190,14 @@ function requestOf({ plan, options, env, vcs, digests, sealed }: RequestOf): Omi
     items: plan.functions.map((fn) => ({
       function: fn.function,
       image: fn.image,
-      source: { digest: digests.get(fn.source.digest) ?? fn.source.digest },
+      source: { digest: digestOf(sourceOf(fn)) },
+      ...(fn.layers && {
+        laid_over: {
+          name: fn.layers.template.name,
+          digest: digestOf(fn.layers.template),
+          handler_folder: fn.layers.template.handlerFolder,
+        },
+      }),
       build_args: fn.buildArgs,
       ...(fn.platforms.length > 0 && { platforms: fn.platforms }),
       ...(sealed.has(fn.name) && { secrets: sealed.get(fn.name) }),

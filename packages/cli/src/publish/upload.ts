@@ -1,40 +1,56 @@
 import type { Client } from '@slipway/client';
 import { packTree } from '../build/pack.js';
+import type { Part } from '../stack/layers.js';
 import { mapInOrder, type PlannedFunction } from '../stack/plan.js';
 
 /** Requests under way at once. */
 const atOnce = 8;
 
 interface Upload {
-  readonly functions: readonly PlannedFunction[];
   readonly client: Client;
   readonly signal: AbortSignal;
 }
 
-/** The functions whose source the server lacks, one of each source. */
-export async function missingSources({ functions, client, signal }: Upload): Promise<PlannedFunction[]> {
-  const distinct = [...new Map(functions.map((fn) => [fn.source.digest, fn])).values()];
+/** What a function's `source` is to the server: its handler, or its whole build context. */
+export const sourceOf = (fn: PlannedFunction): Part => fn.layers?.handler ?? fn;
+
+const distinct = (parts: readonly Part[]): Part[] => [
+  ...new Map(parts.map((part) => [part.source.digest, part])).values(),
+];
+
+/** The distinct sources of these functions, without templates. */
+export const sourcesOf = (functions: readonly PlannedFunction[]): Part[] => distinct(functions.map(sourceOf));
+
+/** The distinct templates that these functions are laid over. */
+export const templatesOf = (functions: readonly PlannedFunction[]): Part[] =>
+  distinct(functions.flatMap(({ layers }) => layers?.template ?? []));
+
+/** Which of these sources and templates the server lacks. */
+export async function missingSources({
+  parts,
+  client,
+  signal,
+}: Upload & { readonly parts: readonly Part[] }): Promise<Part[]> {
+  const wanted = distinct(parts);
   const missing = await mapInOrder(
-    distinct,
+    wanted,
     async ({ source: { digest } }) => (await client.findSource({ digest, signal })) === undefined,
     atOnce,
   );
-  return distinct.filter((_, index) => missing[index]);
+  return wanted.filter((_, index) => missing[index]);
 }
 
 interface UploadAll extends Upload {
+  readonly parts: readonly Part[];
   readonly onUploaded: (count: number) => void;
 }
 
-/**
- * Uploads the sources of these functions. Returns what the server calls each, by the digest that was expected: the same,
- * unless a file has changed since it was read.
- */
+/** Uploads sources. Returns what the server calls each, by the digest that was expected: the same, unless a file has changed since it was read. */
 export async function uploadSources(options: UploadAll): Promise<Map<string, string>> {
-  const { functions, client, signal, onUploaded } = options;
+  const { parts, client, signal, onUploaded } = options;
   let uploaded = 0;
   const pairs = await mapInOrder(
-    functions,
+    parts,
     async ({ source, tree }) => {
       const archive = async function* () {
         yield* packTree((await tree()).entries);

@@ -1,6 +1,7 @@
 import type { Dirent, Stats } from 'node:fs';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pulledNote, settledNote } from '@slipway/shared/source';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 
@@ -10,6 +11,8 @@ export interface TreeFile {
   readonly from: string;
   readonly executable: boolean;
   readonly size: number;
+  /** What is sent in the place of the file's content. */
+  readonly content?: Buffer;
 }
 
 type TreeEntry = TreeFile | { readonly type: 'folder' };
@@ -35,6 +38,15 @@ export class ContextTree {
     this.folder(parentOf(path));
     if (this.#entries.get(path)?.type === 'folder') throw conflict(path);
     this.#entries.set(path, file);
+  }
+
+  /** Has the note of a pulled template sent as the server keeps it, so that both find the same digest. */
+  async settleNote(): Promise<void> {
+    const note = this.#entries.get(pulledNote.path);
+    if (note?.type !== 'file' || note.size > pulledNote.maxBytes) return;
+    if (this.#entries.get(pulledNote.beside)?.type !== 'file') return;
+    const content = settledNote(await readFile(note.from));
+    if (content) this.#entries.set(pulledNote.path, { ...note, content, size: content.length });
   }
 
   /** Lays a listing at `at`, which is `''` at the root. */

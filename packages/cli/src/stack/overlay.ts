@@ -10,7 +10,7 @@ export interface LocalTemplate extends TemplateFile {
   readonly files: Listing;
 }
 
-interface Overlay {
+export interface Overlay {
   readonly fn: Pick<StackFunction, 'name' | 'lang' | 'handler'>;
   /** Undefined for `lang: dockerfile`, whose handler is the whole context. */
   readonly template: LocalTemplate | undefined;
@@ -28,6 +28,46 @@ const leftOut = ['build', 'template'];
  * over it the handler in the template's handler folder, over that the extra paths.
  */
 export async function overlay({ fn, template, copy, folder }: Overlay): Promise<ContextTree> {
+  const handler = await readHandler({ fn, folder });
+  const tree = new ContextTree();
+  const at = template === undefined ? '' : handlerFolder(fn.lang, template);
+  try {
+    if (template) tree.lay('', template.files);
+    layHandler(tree, at, { handler, copy });
+  } catch (error) {
+    throw error instanceof CommandError ? ofFunction(fn.name, error) : error;
+  }
+  await tree.settleNote();
+  return tree;
+}
+
+/** The part of a build context that lies in the template's handler folder: the handler, and over it the extra paths. */
+export async function overlayHandler({ fn, copy, folder }: Omit<Overlay, 'template'>): Promise<ContextTree> {
+  const tree = new ContextTree();
+  layHandler(tree, '', { handler: await readHandler({ fn, folder }), copy });
+  await tree.settleNote();
+  return tree;
+}
+
+/** The files of a template alone. */
+export async function templateTree({ files }: LocalTemplate): Promise<ContextTree> {
+  const tree = new ContextTree();
+  tree.lay('', files);
+  await tree.settleNote();
+  return tree;
+}
+
+function layHandler(
+  tree: ContextTree,
+  at: string,
+  { handler, copy }: { readonly handler: Listing; readonly copy: Overlay['copy'] },
+): void {
+  tree.folder(at);
+  tree.lay(at, handler);
+  for (const { path, listing } of copy) tree.lay(inside(at, path), listing);
+}
+
+async function readHandler({ fn, folder }: Pick<Overlay, 'fn' | 'folder'>): Promise<Listing> {
   const handler = await listPath({ path: resolve(folder, fn.handler), without: leftOut }).catch((error) => {
     throw error instanceof CommandError ? ofFunction(fn.name, error) : error;
   });
@@ -37,23 +77,14 @@ export async function overlay({ fn, template, copy, folder }: Overlay): Promise<
       exitCode: exitCodes.usage,
     });
   }
-  const tree = new ContextTree();
-  const at = template === undefined ? '' : handlerFolder(fn.lang, template);
-  try {
-    tree.folder(at);
-    if (template) tree.lay('', template.files);
-    tree.lay(at, handler);
-    for (const { path, listing } of copy) tree.lay(inside(at, path), listing);
-  } catch (error) {
-    throw error instanceof CommandError ? ofFunction(fn.name, error) : error;
-  }
-  return tree;
+  return handler;
 }
 
 const ofFunction = (name: string, { message }: CommandError): CommandError =>
   new CommandError({ message: `the function '${name}': ${message}`, exitCode: exitCodes.usage });
 
-function handlerFolder(lang: string, template: LocalTemplate): string {
+/** Where the handler lies in the build context; `''` for its root. */
+export function handlerFolder(lang: string, template: LocalTemplate): string {
   const path = inside('', template.handlerFolder);
   if (path === '..' || path.startsWith('../')) {
     throw new CommandError({
@@ -70,6 +101,13 @@ function inside(at: string, path: string): string {
   return joined === '.' ? '' : joined;
 }
 
+/** Whether it names a folder in `./template`. Only the ref of a pinned template, as in `node@feature/a`, has folders of its own. */
+const isTemplateFolder = (lang: string): boolean => {
+  const [name = '', ...ref] = lang.split('@');
+  const parts = ref.length === 0 ? [name] : [`${name}@`, ...ref.join('@').split('/')];
+  return !name.includes('/') && !parts.some((part) => part === '.' || part === '..' || part === '');
+};
+
 /** The template of a language in `./template`, or undefined when there is none. */
 export async function readTemplate({
   folder,
@@ -78,8 +116,8 @@ export async function readTemplate({
   readonly folder: string;
   readonly lang: string;
 }): Promise<LocalTemplate | undefined> {
+  if (!isTemplateFolder(lang)) return undefined;
   const path = join(folder, 'template', lang);
-  if (lang.includes('/') || lang === '.' || lang === '..') return undefined;
   const text = await readFile(join(path, 'template.yml'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     throw error;

@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { buildArguments, mergeLists } from './build-arguments.js';
-import type { ContextTree } from './context-tree.js';
 import { gitFacts, imageName, type TagMode } from './image-name.js';
+import { LayerPlanner, type Layers, type Part } from './layers.js';
 import { type LocalTemplate, overlay, readExtras, readTemplate } from './overlay.js';
 import { wildcard } from './shell-pattern.js';
-import { type LocalSource, SourceDigester } from './source.js';
+import { SourceDigester } from './source.js';
 import { parseStack, type Stack, type StackFunction } from './stack-file.js';
 
 export interface PlanOptions {
@@ -26,8 +26,8 @@ export interface PlanOptions {
   readonly platforms?: readonly string[] | undefined;
 }
 
-/** One function, ready to be built. */
-export interface PlannedFunction {
+/** One function, ready to be built, and its build context. */
+export interface PlannedFunction extends Part {
   /** As the stack.yaml names it. */
   readonly name: string;
   /** `name`, or `namespace/name`. */
@@ -35,9 +35,8 @@ export interface PlannedFunction {
   readonly image: string;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly platforms: readonly string[];
-  /** Its build context, laid anew each time: those of all functions together may be large. */
-  readonly tree: () => Promise<ContextTree>;
-  readonly source: LocalSource;
+  /** The same in two parts. A context that is not split is uploaded whole. */
+  readonly layers: Layers | undefined;
   /** Names of build secrets, each with its file, relative to the folder. */
   readonly secrets: Readonly<Record<string, string>>;
 }
@@ -66,10 +65,10 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
   );
   const git = gitFacts(folder);
   const digester = new SourceDigester();
+  const planner = new LayerPlanner(digester);
   const functions = await mapInOrder(chosen, async (fn, index): Promise<PlannedFunction> => {
-    const template = templates.get(fn.lang);
-    const lay = () =>
-      overlay({ fn, template: fn.lang === 'dockerfile' ? undefined : template, copy, folder });
+    const template = fn.lang === 'dockerfile' ? undefined : templates.get(fn.lang);
+    const lay = () => overlay({ fn, template, copy, folder });
     const tree = await lay();
     if (tree.entries.get('Dockerfile')?.type !== 'file') {
       throw refusal(`the function '${fn.name}': its build context has no Dockerfile`);
@@ -86,6 +85,7 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
       platforms: options.platforms ?? fn.platforms,
       tree: lay,
       source: await digester.describe(tree),
+      layers: await planner.split({ fn, template, copy, folder }),
       secrets: fn.buildSecrets,
     };
   });

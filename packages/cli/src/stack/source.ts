@@ -33,10 +33,11 @@ export class SourceDigester {
     );
   }
 
-  #sha256(file: TreeFile): Promise<string> {
+  async #sha256(file: TreeFile): Promise<string> {
+    if (file.content) return hash('sha256', file.content, 'hex');
     const known = this.#known.get(file.from) ?? sha256Of(file);
     this.#known.set(file.from, known);
-    return known;
+    return await known;
   }
 }
 

@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path';
+import type { Template } from '@slipway/client';
 import { submitted } from '../batch/commands.js';
 import { packTree } from '../build/pack.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
@@ -30,15 +31,27 @@ export async function listTemplates(
       ...[template.name, String(template.version), shortDigest(template.digest)],
       shown(template.handler_folder),
       shown(template.build_options.map(({ name }) => name).join(' ')) || '-',
+      shown(originOf(template)) || '-',
       `${duration(Date.now() - Date.parse(template.updated_at))} ago`,
     ]);
     for (const row of table([
-      ['TEMPLATE', 'VERSION', 'FILES', 'HANDLER', 'BUILD OPTIONS', 'CHANGED'],
+      ['TEMPLATE', 'VERSION', 'FILES', 'HANDLER', 'BUILD OPTIONS', 'FROM', 'CHANGED'],
       ...rows,
     ]))
       out.line(row);
   }
   return exitCodes.ok;
+}
+
+/** The name of a folder; of `template/node@feature/a`, which `faas-cli` makes for a ref with a slash, both parts. */
+const nameOf = (folder: string): string =>
+  /\/template\/([^/@]+@[^@]+)$/.exec(folder)?.[1] ?? basename(folder);
+
+/** Where `faas-cli` had it from, as `repository#ref (commit)`. */
+function originOf({ origin }: Template): string {
+  if (!origin) return '';
+  const { repository, ref, sha } = origin;
+  return `${repository}${ref === undefined ? '' : `#${ref}`}${sha === undefined ? '' : ` (${sha.slice(0, 7)})`}`;
 }
 
 export interface PushTemplateOptions extends CommonOptions {
@@ -59,6 +72,7 @@ export async function pushTemplate(
   const tree = new ContextTree();
   const files = await listPath({ path: resolve(folder) });
   if (files.type === 'folder') tree.lay('', files);
+  await tree.settleNote();
   if (tree.entries.get('template.yml')?.type !== 'file') {
     throw new CommandError({
       message: `there is no template.yml in ${folder}`,
@@ -68,7 +82,7 @@ export async function pushTemplate(
   }
   const client = await connect({ options, env });
   const { batch, ...template } = await client.putTemplate({
-    name: options.name ?? basename(resolve(folder)),
+    name: options.name ?? nameOf(resolve(folder)),
     archive: () => packTree(tree.entries),
     rebuild: options.rebuild ?? false,
   });

@@ -67,7 +67,7 @@ export const functionSelectorSchema = z
       .describe('Of the function without its namespace; `*` stands for any characters'),
     functions: z.array(functionSchema).max(10_000).optional().describe('By name'),
     labels: labelsSchema.optional(),
-    template: z.string().max(63).optional(),
+    template: z.string().max(192).optional(),
     base_image: z
       .string()
       .max(512)

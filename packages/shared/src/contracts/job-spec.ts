@@ -76,9 +76,24 @@ const sourceInputSchema = z.union([
   z.strictObject({ files: inlineFiles }).describe('Sent along'),
 ]);
 
+/** `name`, or as `faas-cli` pins it `name@ref`: a tag, a branch or `sha-` and a commit. */
 export const templateNameSchema = z
   .string()
-  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,62})$/, 'must be 1 to 63 lower-case letters, digits, . _ -');
+  .max(192)
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{0,62}(?:@(?=.{1,128}$)[A-Za-z0-9_][A-Za-z0-9._+-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._+-]*)*)?$/,
+    'must be 1 to 63 lower-case letters, digits, . _ -, and may end in @ and up to 128 letters, digits, . _ + - /',
+  );
+
+/** Files of a template that a client has uploaded with `POST /v1/sources`. */
+const laidOverSchema = z.strictObject({
+  name: templateNameSchema.describe('What the template is called; rebuilds select by it'),
+  digest: digestSchema,
+  handler_folder: innerPathSchema
+    .or(z.literal(''))
+    .default('function')
+    .describe('Where the source is laid; empty for the root'),
+});
 
 const atMost = <T extends z.ZodType>(schema: T, count: number) =>
   schema
@@ -170,6 +185,11 @@ export const jobRequestSchema = z
     template: templateNameSchema
       .optional()
       .describe('A template of the installation, over which the source is laid as its handler'),
+    laid_over: laidOverSchema
+      .optional()
+      .describe(
+        'A template that was uploaded as a source, over which the source is laid as its handler; in the place of `template`',
+      ),
   })
   .meta({ id: 'JobRequest' });
 export type JobRequest = z.output<typeof jobRequestSchema>;
@@ -199,6 +219,10 @@ export const jobSpecSchema = z
         name: templateNameSchema,
         digest: digestSchema,
         handler_folder: innerPathSchema.or(z.literal('')).describe('Empty: over the template itself'),
+        uploaded: z
+          .literal(true)
+          .optional()
+          .describe('Its files came with the job, so that the installation needs no template of this name'),
       })
       .optional()
       .describe('The version of the template that it is laid over, and where'),

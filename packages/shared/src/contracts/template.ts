@@ -15,6 +15,14 @@ export const templateSchema = z
     build_options: z
       .array(z.object({ name: z.string(), packages: z.array(z.string()) }))
       .describe('Named sets of packages, from its template.yml'),
+    origin: z
+      .object({
+        repository: z.string().describe('Its URL, without credentials'),
+        ref: z.string().optional().describe('The branch, tag or `sha-…` that was asked for'),
+        sha: z.string().optional().describe('The commit'),
+      })
+      .optional()
+      .describe('Where `faas-cli` pulled it from, as it notes in the meta.json of the template'),
     updated_at: z.iso.datetime().describe('When its files last changed'),
   })
   .meta({ id: 'Template' });

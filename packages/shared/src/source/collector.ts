@@ -3,6 +3,7 @@ import { SlipwayError } from '../errors/index.js';
 import { checkLinkTarget, hardLinkTarget } from './link-target.js';
 import { NameBudget } from './names.js';
 import { normalPath, parentOf, sortKey } from './paths.js';
+import { pulledNote, settledNote } from './pulled-template.js';
 import { corrupt, shown, unsafeHardLink, unsafePath } from './refusals.js';
 import type { SourceEntry, SourceLimits } from './source-store.js';
 import type { Range, Spool } from './spool.js';
@@ -31,6 +32,8 @@ export class Collector implements TarSink {
   #files = 0;
   #bytes = 0;
   #current: { readonly entry: Collected; readonly hash: Hash | undefined } | undefined;
+  /** The pieces of what may be the note of a pulled template. */
+  readonly #note: Buffer[] = [];
 
   constructor({ limits, spool }: { limits: SourceLimits; spool: Spool }) {
     this.#limits = limits;
@@ -75,6 +78,8 @@ export class Collector implements TarSink {
     if (running) running.update(piece);
     else if (piece.length === entry.size) entry.sha256 = hash('sha256', piece);
     else this.#current = { entry, hash: createHash('sha256').update(piece) };
+    if (entry.path === pulledNote.path && entry.size <= pulledNote.maxBytes)
+      this.#note.push(Buffer.from(piece));
     this.#spool.append(piece);
   }
 
@@ -94,6 +99,7 @@ export class Collector implements TarSink {
   /** All entries in order, once the archive has ended, and where they are in the spool. */
   finish(): { entries: SourceEntry[]; ranges: Range[]; files: number; bytes: number } {
     if (this.#files === 0) throw new SlipwayError('source_empty');
+    this.#settleNote();
     const sorted = [...this.#byPath.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
     return {
       entries: sorted.map(toSourceEntry),
@@ -101,6 +107,27 @@ export class Collector implements TarSink {
       files: this.#files,
       bytes: this.#bytes,
     };
+  }
+
+  /** Puts the note of a pulled template in its place again, without what is other at each pull. */
+  #settleNote(): void {
+    const before = this.#byPath.get(pulledNote.path);
+    if (before?.type !== 'file' || this.#byPath.get(pulledNote.beside)?.type !== 'file') return;
+    const content = settledNote(Buffer.concat(this.#note));
+    if (!content) return;
+    const { path, type, executable, size, target } = before;
+    const start = this.#spool.bytes;
+    const fields: HeaderFields = { path, type, executable, size: content.length, target };
+    const end = start + headerLength(fields);
+    encodeHeader(fields, this.#spool.reserve(end - start), 0);
+    const room = this.#spool.reserve(padded(content.length));
+    room.fill(0);
+    room.set(content);
+    this.#bytes += content.length - size;
+    this.#byPath.set(path, {
+      ...{ ...before, ...fields, sha256: hash('sha256', content), header: { start, end } },
+      content: { start: end, end: end + padded(content.length) },
+    });
   }
 
   #implyParents(path: string): void {

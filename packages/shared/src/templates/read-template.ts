@@ -1,5 +1,5 @@
 import { SlipwayError } from '../errors/index.js';
-import { readSourceFile, type SourceReader } from '../source/index.js';
+import { pulledNote, readNote, readSourceFile, type SourceReader } from '../source/index.js';
 import { maxYamlBytes, parseTemplateYaml, type TemplateSettings } from './template-yaml.js';
 
 interface ReadTemplateOptions {
@@ -22,5 +22,9 @@ export async function readTemplate({ sources, digest }: ReadTemplateOptions): Pr
   if (yaml === 'large') {
     throw new SlipwayError('template_invalid', `template.yml is larger than ${maxYamlBytes} bytes.`);
   }
-  return parseTemplateYaml(yaml);
+  const settings = parseTemplateYaml(yaml);
+  const { path, maxBytes } = pulledNote;
+  const note = await readSourceFile({ sources, digest, path, maxBytes });
+  const origin = typeof note === 'string' ? undefined : readNote(note);
+  return { ...settings, ...(origin && { origin }) };
 }

@@ -1,4 +1,4 @@
-import type { Template } from '../contracts/index.js';
+import { type Template, templateSchema } from '../contracts/index.js';
 import { SlipwayError } from '../errors/index.js';
 import {
   type Fields,
@@ -43,7 +43,7 @@ interface PutReply {
 const maxTemplates = 1_000;
 
 /**
- * KEYS: 1 the template, 2 the tenant's templates. ARGV: 1 name, 2 digest, 3 handler folder, 4 build options as JSON, 5 ms, 6 names that a tenant may have.
+ * KEYS: 1 the template, 2 the tenant's templates. ARGV: 1 name, 2 digest, 3 handler folder, 4 build options as JSON, 5 ms, 6 names that a tenant may have, 7 where it is from as JSON, or empty.
  * Returns {the digest before or false, …}, or false when the name is new and the tenant has that many. The version grows with the digest only, so that sending a template again changes nothing.
  */
 const putScript = defineScript(`
@@ -52,6 +52,7 @@ if not before and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[6]) then return 
 if before ~= ARGV[2] then
   redis.call('HINCRBY', KEYS[1], 'version', 1)
   redis.call('HSET', KEYS[1], 'schema', ${schemaVersions.template}, 'digest', ARGV[2], 'handler_folder', ARGV[3], 'build_options', ARGV[4], 'updated_at', ARGV[5])
+  if ARGV[7] == '' then redis.call('HDEL', KEYS[1], 'origin') else redis.call('HSET', KEYS[1], 'origin', ARGV[7]) end
   redis.call('ZADD', KEYS[2], 0, ARGV[1])
 end
 return { before, redis.call('HMGET', KEYS[1], 'version', 'updated_at') }
@@ -73,11 +74,14 @@ export class TemplateStore {
 
   /** Stores the newest version. Throws `template_limit` when the name is new and the tenant has as many as it may. */
   async put({ tenant, name, digest, settings }: PutTemplate): Promise<PutReply> {
-    const { handler_folder, build_options } = settings;
+    const { handler_folder, build_options, origin } = settings;
     const reply = await putScript.run(
       this.#redis,
       [this.#keys.template(tenant, name), this.#keys.templates(tenant)],
-      [name, digest, handler_folder, JSON.stringify(build_options), this.#now(), maxTemplates],
+      [
+        ...[name, digest, handler_folder, JSON.stringify(build_options), this.#now(), maxTemplates],
+        origin ? JSON.stringify(origin) : '',
+      ],
     );
     if (reply === null) {
       throw new SlipwayError(
@@ -143,8 +147,14 @@ function parseTemplate(name: string, fields: Fields): Template | undefined {
     digest,
     handler_folder,
     build_options: optionsOf(fields),
+    ...originOf(fields),
     updated_at: new Date(timeField(fields, 'updated_at')).toISOString(),
   };
+}
+
+function originOf({ origin }: Fields): Pick<Template, 'origin'> {
+  if (origin === undefined) return {};
+  return { origin: templateSchema.shape.origin.unwrap().parse(JSON.parse(origin)) };
 }
 
 function optionsOf(fields: Fields): Template['build_options'] {

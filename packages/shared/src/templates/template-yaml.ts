@@ -4,8 +4,8 @@ import { z } from 'zod';
 import type { Template } from '../contracts/index.js';
 import { SlipwayError } from '../errors/index.js';
 
-/** What a template.yml says that matters to a build. */
-export type TemplateSettings = Pick<Template, 'handler_folder' | 'build_options'>;
+/** What a template.yml says that matters to a build, and where the template is from. */
+export type TemplateSettings = Pick<Template, 'handler_folder' | 'build_options' | 'origin'>;
 
 /** Bytes of a template.yml; they have some hundreds, and hostile ones take the parser the longer the square of it. */
 export const maxYamlBytes = 16 * 1024;

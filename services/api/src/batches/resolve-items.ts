@@ -53,8 +53,8 @@ export async function resolveItems(
     digests.set(source, digest);
     return digest;
   };
-  for (const [at, { source, template = '' }] of requests.entries()) {
-    const key = `${digestOf(source)} ${template}`;
+  for (const [at, { source, template = '', laid_over }] of requests.entries()) {
+    const key = `${digestOf(source)} ${template} ${laid_over ? JSON.stringify(laid_over) : ''}`;
     const group = groups.get(key);
     if (group) group.push(at);
     else groups.set(key, [at]);
@@ -73,7 +73,8 @@ export async function resolveItems(
           heads,
         );
         for (const at of items) {
-          const { source: _source, template: _template, secrets, vcs, ...rest } = requests[at] as JobRequest;
+          const { secrets, vcs, ...whole } = requests[at] as JobRequest;
+          const { source: _source, template: _template, laid_over: _laidOver, ...rest } = whole;
           try {
             checkCallback(rest.callback, tenant.name, deps.egressAllow);
             const priority = rest.priority ?? usualPriority(tenant);

@@ -5,7 +5,7 @@ import { type Account, usualPriority } from '../tenants/account.js';
 import { checkCallback } from './resolve/callback.js';
 import { resolveSecrets } from './resolve/secrets.js';
 import { type ResolveSourceDeps, resolveSource } from './resolve/source.js';
-import { type ResolveTemplateDeps, resolveTemplate } from './resolve/template.js';
+import { type ResolveTemplateDeps, resolveLayer } from './resolve/template.js';
 import { resolveVcs } from './resolve/vcs.js';
 
 export interface ResolveDeps extends ResolveSourceDeps, ResolveTemplateDeps {
@@ -17,7 +17,7 @@ export interface ResolveDeps extends ResolveSourceDeps, ResolveTemplateDeps {
  * one request, so that a branch of a git repository is the same commit for all of them.
  */
 export async function resolveRequest(
-  { source, template, secrets, vcs, ...rest }: JobRequest,
+  { source, template, laid_over, secrets, vcs, ...rest }: JobRequest,
   tenant: Account,
   deps: ResolveDeps,
   heads?: GitHeads,
@@ -25,7 +25,7 @@ export async function resolveRequest(
   checkCallback(rest.callback, tenant.name, deps.egressAllow);
   const sealed = resolveSecrets(secrets, tenant.name);
   const found = await resolveSource(source, tenant, deps, heads);
-  const laidOver = template === undefined ? undefined : await resolveTemplate(template, tenant.name, deps);
+  const laidOver = await resolveLayer({ template, laid_over }, tenant, deps);
   const priority = rest.priority ?? usualPriority(tenant);
   return {
     ...rest,

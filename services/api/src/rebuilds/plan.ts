@@ -114,7 +114,8 @@ function finder({ template: version }: RebuildRequest, tenant: string, deps: Pla
       return gone('source_not_found', `Its source ${spec.source.digest} is gone.`);
     }
     if (!spec.template) return { template: undefined };
-    const template = version === 'same' ? spec.template : await newest(spec.template.name);
+    const own = spec.template.uploaded || version === 'same' ? spec.template : undefined;
+    const template = version === 'same' ? own : ((await newest(spec.template.name)) ?? own);
     if (!template) return gone('template_not_found', `Its template ${spec.template.name} is gone.`);
     if (await isThere(template.digest)) return { template };
     return gone('template_not_found', `The files of its template ${template.name} are gone.`);

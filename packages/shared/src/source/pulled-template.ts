@@ -1,0 +1,67 @@
+/** Where `faas-cli` had a template from, as it notes in the template's own folder. */
+export interface PulledFrom {
+  /** Of the repository, without credentials. */
+  readonly repository: string;
+  /** The branch, tag or `sha-…` that was asked for. */
+  readonly ref?: string;
+  /** The commit. */
+  readonly sha?: string;
+}
+
+/** The note lies beside template.yml, at the root of a template and of every context that is laid over one. */
+export const pulledNote = { path: 'meta.json', beside: 'template.yml', maxBytes: 4096 } as const;
+
+const fields = new Set(['repository', 'ref_name', 'sha', 'written_at']);
+/** RFC 3339, as Go writes a time. */
+const goTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
+
+/**
+ * Returns what a note is kept as: the same without `written_at`, the time of the pull, and without credentials in the URL of the repository, which CI
+ * makes anew for each run. Undefined for a file that `faas-cli` did not write: exactly its fields, all of them text, and a time.
+ */
+export function settledNote(content: Uint8Array): Buffer | undefined {
+  const note = parseNote(content);
+  if (note?.written_at === undefined || !goTime.test(note.written_at)) return undefined;
+  const { repository, ref_name, sha } = note;
+  return Buffer.from(JSON.stringify({ repository: withoutCredentials(repository), ref_name, sha }));
+}
+
+/** Returns what a note says of its template, with or without the time; undefined for a file that `faas-cli` did not write. */
+export function readNote(content: Uint8Array): PulledFrom | undefined {
+  const note = parseNote(content);
+  if (!note) return undefined;
+  const { repository, ref_name, sha } = note;
+  return {
+    repository: withoutCredentials(repository),
+    ...(ref_name !== undefined && { ref: ref_name }),
+    ...(sha !== undefined && { sha }),
+  };
+}
+
+interface Note {
+  readonly repository: string;
+  readonly ref_name?: string;
+  readonly sha?: string;
+  readonly written_at?: string;
+}
+
+function parseNote(content: Uint8Array): Note | undefined {
+  if (content.length > pulledNote.maxBytes) return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content));
+  } catch {
+    return undefined;
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
+  const entries = Object.entries(parsed);
+  if (!entries.every(([name, value]) => fields.has(name) && typeof value === 'string')) return undefined;
+  const note = parsed as Note;
+  return note.repository ? note : undefined;
+}
+
+/** User and password of `scheme://user:password@host/…`; of `git@host:path` the user is part of the address. */
+const withoutCredentials = (repository: string): string =>
+  repository.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, (whole, scheme: string) =>
+    /^ssh:\/\/[^:@/]*@$/i.test(whole) ? whole : scheme,
+  );
