@@ -68,6 +68,8 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   git_url_invalid: {"title":"The URL of the git repository is not one that this installation fetches from","remedy":"Use an allowed scheme and host, without credentials."},
   git_ref_not_found: {"title":"The git repository has no such branch, tag or commit","remedy":"Check `ref`."},
   git_path_not_found: {"title":"There is no such folder at this commit","remedy":"Check `path`."},
+  git_submodules_undecided: {"title":"The folder of the git repository has submodules","remedy":"Set `submodules` of the git source to true to fetch them, or to false to leave them out."},
+  git_submodule_invalid: {"title":"A submodule of the git repository cannot be fetched","remedy":"Check .gitmodules, or set `submodules` of the git source to false."},
   git_unauthorized: {"title":"The git repository needs credentials that this installation does not have","remedy":"Check the URL, or have credentials for its host configured (GIT_CREDENTIALS_FILE)."},
   git_unreachable: {"title":"The git repository could not be fetched","remedy":"Check the URL; try again."},
   git_timed_out: {"title":"Fetching the git repository took longer than is allowed","remedy":"Try again, use a smaller repository, or upload the files."},

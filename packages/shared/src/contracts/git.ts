@@ -33,6 +33,12 @@ const fields = z.strictObject({
       "A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given",
     ),
   path: innerPathSchema.optional().describe('The folder of the repository that is the source'),
+  submodules: z
+    .boolean()
+    .optional()
+    .describe(
+      'True fetches the submodules of the folder, false leaves them out; unless given, a folder with submodules is refused',
+    ),
 });
 /** Leaves out the path of the root. */
 const withoutRoot = <T extends { path?: string | undefined }>({ path, ...rest }: T): T =>

@@ -290,6 +290,16 @@ const errorTable = {
   ),
   git_ref_not_found: user(422, 'The git repository has no such branch, tag or commit', 'Check `ref`.'),
   git_path_not_found: user(422, 'There is no such folder at this commit', 'Check `path`.'),
+  git_submodules_undecided: user(
+    422,
+    'The folder of the git repository has submodules',
+    'Set `submodules` of the git source to true to fetch them, or to false to leave them out.',
+  ),
+  git_submodule_invalid: user(
+    422,
+    'A submodule of the git repository cannot be fetched',
+    'Check .gitmodules, or set `submodules` of the git source to false.',
+  ),
   git_unauthorized: user(
     422,
     'The git repository needs credentials that this installation does not have',

@@ -6,7 +6,7 @@ interface Pattern {
   readonly code: ErrorCode;
   readonly detail: string;
   /** The field of the request that is to blame. */
-  readonly field: 'url' | 'ref' | 'path';
+  readonly field: 'url' | 'ref' | 'path' | 'submodules';
 }
 
 /** What git says, in English, and what it means. The first that fits counts. */

@@ -81,7 +81,7 @@ export class GitSources {
     const known = await this.#known(git, url, head.commit);
     if (known) return known;
     // Each tenant has a quota of its own.
-    const key = JSON.stringify([tenant.name, url.href, head, git.path]);
+    const key = JSON.stringify([tenant.name, url.href, head, git.path, git.submodules]);
     const taking = once(this.#taking, key, () =>
       this.#take(git, url, head, tenant).finally(() => this.#taking.delete(key)),
     );
@@ -103,12 +103,16 @@ export class GitSources {
   async #repository(url: RepositoryUrl) {
     const { config, egressAllow, maxBytes } = this.#options;
     const resolve = await checkedAddresses({ url, config, egressAllow });
-    return { url, config, resolve, maxBytes, stopping: this.#stopping.signal };
+    const check = async (text: string) => {
+      const other = repositoryUrl(text, config);
+      return { url: other, resolve: await checkedAddresses({ url: other, config, egressAllow }) };
+    };
+    return { url, config, resolve, check, maxBytes, stopping: this.#stopping.signal };
   }
 
   async #known(git: GitSource, url: RepositoryUrl, commit: string): Promise<Source | undefined> {
     const { redis, keys, sources } = this.#options;
-    const digest = await redis.get(keys.gitSource(folderId(url, commit, git.path)));
+    const digest = await redis.get(keys.gitSource(folderId(url, commit, git)));
     if (digest === null || !(await sources.find(digest))) return undefined;
     return { digest, git: { ...git, commit } };
   }
@@ -119,10 +123,10 @@ export class GitSources {
     const fetch = () =>
       this.#turns.run(tenant.name, async () => fetchRepository(head, await this.#repository(url)));
     return await this.#repositories.use(JSON.stringify([url.href, head]), fetch, async (repository) => {
-      const digest = await this.#turns.run(tenant.name, () => this.#store(repository, git.path, tenant));
+      const digest = await this.#turns.run(tenant.name, () => this.#store(repository, git, tenant));
       // What the ref stands for may have changed since it was asked; what was fetched counts.
       const { commit } = repository;
-      const key = keys.gitSource(folderId(url, commit, git.path));
+      const key = keys.gitSource(folderId(url, commit, git));
       const bytes = rememberedBytes + keys.base.length;
       await rememberScript.run(redis, [key], [keys.base, tenant.name, digest, rememberedMs, bytes]);
       logger.info(
@@ -133,10 +137,11 @@ export class GitSources {
     });
   }
 
-  async #store(repository: Repository, path: string | undefined, tenant: Account): Promise<string> {
+  async #store(repository: Repository, git: GitSource, tenant: Account): Promise<string> {
     const { sources, owners } = this.#options;
     try {
-      const ingest = (room: SourceRoom) => sources.ingest(repository.archive(path), { room });
+      const ingest = (room: SourceRoom) =>
+        sources.ingest(repository.archive(git.path, git.submodules), { room });
       return (await takeOwn(tenant, { owners }, ingest)).digest;
     } catch (error) {
       if (!(error instanceof SlipwayError) || error.errors) throw error;
@@ -149,8 +154,8 @@ export class GitSources {
   }
 }
 
-const folderId = (url: RepositoryUrl, commit: string, path = '') =>
-  hash('sha256', JSON.stringify([url.href, commit, path]));
+const folderId = (url: RepositoryUrl, commit: string, { path = '', submodules }: GitSource) =>
+  hash('sha256', JSON.stringify([url.href, commit, path, submodules ?? 'undecided']));
 
 /** The promise that is under this key, or a new one. */
 async function once<T>(map: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {

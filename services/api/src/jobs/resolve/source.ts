@@ -19,6 +19,8 @@ export const sourceErrors = [
   'git_url_invalid',
   'git_ref_not_found',
   'git_path_not_found',
+  'git_submodules_undecided',
+  'git_submodule_invalid',
   'git_unauthorized',
   'git_unreachable',
   'git_timed_out',
