@@ -23,11 +23,20 @@ test('reads all that there is', () => {
     push: false,
     sbom: false,
     provenance: true,
+    options: noOptions,
   });
 });
 
 test('an image alone is enough; unknown keys, nulls and empty platforms are as if absent', () => {
-  const plain = { image: 'a', buildArgs: {}, platforms: [], push: true, sbom: false, provenance: false };
+  const plain = {
+    image: 'a',
+    buildArgs: {},
+    platforms: [],
+    push: true,
+    sbom: false,
+    provenance: false,
+    options: noOptions,
+  };
   expect(parse({ image: 'a' })).toEqual(plain);
   expect(parse({ image: 'a', platforms: [''], frob: 1 })).toEqual(plain);
   expect(parse({ image: 'a', buildArgs: null, platforms: null, skipPush: null, sbom: null })).toEqual(plain);
@@ -47,7 +56,34 @@ test('platforms are in normal form', () => {
   );
 });
 
+const noOptions = {
+  dockerfile: 'Dockerfile',
+  target: undefined,
+  tags: [],
+  labels: {},
+  annotations: {},
+  noCache: false,
+  pull: false,
+};
+
 describe('refuses', () => {
+  test.each([
+    ['/dockerfile', { dockerfile: '/etc/passwd' }],
+    ['/dockerfile', { dockerfile: 'a/../../b' }],
+    ['/target', { target: '--push' }],
+    ['/labels', { labels: { 'a=b': 'x' } }],
+    ['/labels', { labels: { a: 'x\ny' } }],
+    ['/annotations', { annotations: { 'Org.x': 'x' } }],
+    ['/annotations', { annotations: { '': 'x' } }],
+    ['/tags', { tags: Array.from({ length: 17 }, (_, at) => `r.io/a:${at}x`) }],
+  ])('the option at %s', (path, options) => {
+    expect(() => parse({ image: 'a', ...options })).toThrow(refusal('request_invalid', path));
+  });
+
+  test.each(['UPPER', '--help', 'a b', `a@sha256:${'0'.repeat(64)}`])('the tag %j', (tag) => {
+    expect(() => parse({ image: 'a', tags: [tag] })).toThrow(refusal('image_invalid'));
+  });
+
   test('what is no JSON', () => {
     expect(() => parseBuildConfig(Buffer.from('{"image"'))).toThrow(refusal('json_invalid'));
   });

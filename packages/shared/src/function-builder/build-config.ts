@@ -7,6 +7,7 @@ import {
 import { brokenText, type FieldError, SlipwayError, shownValue } from '../errors/index.js';
 import { type JsonBounds, parseJson } from '../json/index.js';
 import { normalPlatform, parsePlatform, platformRule, repeatedPlatform } from '../platforms/index.js';
+import { type BuildOptions, buildOptions, optionErrors } from './build-options.js';
 
 /** What `com.openfaas.docker.config` asks for, checked and in one form. */
 export interface BuildConfig {
@@ -18,6 +19,7 @@ export interface BuildConfig {
   /** Attestations to push beside the image; ours alone, other builders ignore them. */
   readonly sbom: boolean;
   readonly provenance: boolean;
+  readonly options: BuildOptions;
 }
 
 /** Other builders ignore keys that they do not know, so there may be some. A mebibyte is read within milliseconds. */
@@ -28,9 +30,8 @@ const bounds: JsonBounds = { maxDepth: 32, maxTokens: 50_000, maxItems: 10_000 }
  * `json_too_complex`, `image_invalid`, or `request_invalid` with the fields that do not fit.
  */
 export function parseBuildConfig(content: Buffer): BuildConfig {
-  const { image, buildArgs, platforms, skipPush, sbom, provenance } = validated(
-    parseJson({ bytes: content, bounds, what: configEntry }),
-  );
+  const given = validated(parseJson({ bytes: content, bounds, what: configEntry }));
+  const { image, buildArgs, platforms, skipPush, sbom, provenance } = given;
   const push = skipPush !== true;
   if (push && parseImageReference(image)?.digest !== undefined) {
     throw new SlipwayError(
@@ -48,8 +49,13 @@ export function parseBuildConfig(content: Buffer): BuildConfig {
     push,
     sbom: sbom === true,
     provenance: provenance === true,
+    options: buildOptions(given),
   };
-  const errors = [...argumentErrors(config.buildArgs), ...platformErrors(spelled)];
+  const errors = [
+    ...argumentErrors(config.buildArgs),
+    ...platformErrors(spelled),
+    ...optionErrors(config.options),
+  ];
   if (errors.length > 0) throw invalid(errors);
   return config;
 }

@@ -1,5 +1,6 @@
 export { type Answer, BufferedAnswer, StreamedAnswer } from './answers.js';
 export { type BuildConfig, parseBuildConfig } from './build-config.js';
+export type { BuildOptions } from './build-options.js';
 export { type PayloadBounds, payloadBounds } from './payload-bounds.js';
 export { unverifiedBody } from './unverified-body.js';
 export { type Arrival, UnverifiedPayloads } from './unverified-payloads.js';

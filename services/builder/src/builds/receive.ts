@@ -11,6 +11,7 @@ import {
 import type { Tracing } from '@slipway/shared/tracing';
 import { mustLoadFrontend } from '../frontend/allowlist.js';
 import { spoolVerified } from '../intake/spool.js';
+import { findDockerfile } from '../unpack/dockerfile.js';
 import { unpackPayload } from '../unpack/unpack.js';
 
 export interface ReceiveLimits {
@@ -47,6 +48,8 @@ interface ReceiveOptions extends Intake {
 export interface ReceivedBuild {
   readonly config: BuildConfig;
   readonly contextDir: string;
+  /** The file that the build reads as its Dockerfile. */
+  readonly dockerfile: string;
   /** `com.openfaas.secrets`, not opened. */
   readonly sealed: Buffer | undefined;
   /** Of the payload as it came. */
@@ -74,7 +77,9 @@ export async function receiveBuild(options: ReceiveOptions): Promise<ReceivedBui
   // The build may need the room.
   await rm(file);
   const { secrets: sealed, files } = unpacked;
-  return { config: parseBuildConfig(unpacked.config), contextDir, sealed, bytes, files };
+  const config = parseBuildConfig(unpacked.config);
+  const dockerfile = await findDockerfile(contextDir, config.options.dockerfile);
+  return { config, contextDir, dockerfile, sealed, bytes, files };
 }
 
 /** Returns whether the build must load a frontend image. Throws `frontend_not_allowed` when that image is not allowlisted. */
@@ -82,6 +87,6 @@ export async function mustLoadFrontendFor(
   build: ReceivedBuild,
   allowed: readonly string[],
 ): Promise<boolean> {
-  const dockerfile = await readFile(join(build.contextDir, 'Dockerfile'));
+  const dockerfile = await readFile(build.dockerfile);
   return mustLoadFrontend({ dockerfile, buildArgs: build.config.buildArgs, allowed });
 }

@@ -46,9 +46,19 @@ export async function runBuild(options: RunOptions): Promise<RunResult> {
     const scratchDir = join(folder, 'scratch');
     await mkdir(scratchDir);
     const request = {
-      ...{ id, contextDir: build.contextDir, scratchDir, image, platforms, push, loadsFrontend },
+      ...{
+        id,
+        contextDir: build.contextDir,
+        dockerfile: build.dockerfile,
+        scratchDir,
+        image,
+        platforms,
+        push,
+        loadsFrontend,
+      },
       buildArgs: options.reproducible ? withEpoch(build.config.buildArgs) : build.config.buildArgs,
       secrets: opened.values,
+      options: build.config.options,
       attestations: { sbom, provenance },
     };
     const { digest } = await engine.build(request, {

@@ -1,12 +1,16 @@
 import type { EngineName } from '@slipway/shared/contracts';
+import type { BuildOptions } from '@slipway/shared/function-builder';
 import type { SecretBytes } from '@slipway/shared/sealing';
 
 /** One image to build. Whatever comes from the request has been checked, and never becomes an option of a command. */
 export interface BuildRequest {
   /** Unique, and safe as a file name. */
   readonly id: string;
-  /** The unpacked context, an absolute path; holds a regular file `Dockerfile`. */
+  /** The unpacked context, an absolute path. */
   readonly contextDir: string;
+  /** The absolute path of the file that is read as Dockerfile, in the context; no link leads there. */
+  readonly dockerfile: string;
+  readonly options: BuildOptions;
   /** An empty folder for the engine's own files. */
   readonly scratchDir: string;
   /** An image reference of the OCI grammar. */

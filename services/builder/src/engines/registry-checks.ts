@@ -28,7 +28,8 @@ export function withRegistryChecks(engine: BuildEngine, checks: RegistryChecks):
       await readDockerConfig(checks.dockerConfig);
       const outcome = await engine.build(request, run);
       if (request.push && outcome.digest !== undefined)
-        await refuseWebPage(request.image, outcome.digest, checks);
+        for (const image of [request.image, ...request.options.tags])
+          await refuseWebPage(image, outcome.digest, checks);
       return outcome;
     },
   };

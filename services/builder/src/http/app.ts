@@ -1,4 +1,4 @@
-import { engineHeader } from '@slipway/shared/contracts';
+import { builderFeatures, engineHeader, featuresHeader } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { healthRouter, notFoundHandler, problemHandler, securityHeaders } from '@slipway/shared/http';
 import type { Registry } from '@slipway/shared/metrics';
@@ -21,7 +21,7 @@ export function createApp(options: AppOptions): Express {
   const app = express().disable('x-powered-by');
   app.use(securityHeaders);
   app.use((_req, res, next) => {
-    res.set(engineHeader, engine.name);
+    res.set({ [engineHeader]: engine.name, [featuresHeader]: builderFeatures.join(',') });
     next();
   });
   app.use(

@@ -1,12 +1,23 @@
 import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { findTool } from '@slipway/local';
+import type { BuildOptions } from '@slipway/shared/function-builder';
 import type { BuildEngine, BuildRequest } from '../engines/engine.js';
 
 /** A base of one static program, which is shell and tools at once; `busybox` lies in every context. */
 export const busyboxBase = 'FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n';
 
 const noExtras = { secrets: new Map(), attestations: { sbom: false, provenance: false } } as const;
+
+const noOptions: BuildOptions = {
+  dockerfile: 'Dockerfile',
+  target: undefined,
+  tags: [],
+  labels: {},
+  annotations: {},
+  noCache: false,
+  pull: false,
+};
 
 let requests = 0;
 
@@ -40,6 +51,8 @@ export async function buildRequest({
   return {
     id,
     contextDir,
+    dockerfile: join(contextDir, more.options?.dockerfile ?? 'Dockerfile'),
+    options: noOptions,
     scratchDir,
     image,
     buildArgs: {},

@@ -28,11 +28,9 @@ export interface UnpackedPayload {
 
 /** Beside the context there are few entries; a payload with many is not what it says. */
 const entriesBeside = 100;
-/** It is read into memory. */
-const maxDockerfileBytes = 4 * 1024 * 1024;
 
 /**
- * Unpacks a build payload, in constant memory: what is in `context/` to `dir`, with modes 0644 and 0755 and one time. Refuses with the `source_*` codes, `request_invalid`, or `source_invalid` when there is no Dockerfile; what has been written
+ * Unpacks a build payload, in constant memory: what is in `context/` to `dir`, with modes 0644 and 0755 and one time. Refuses with the `source_*` codes or `request_invalid`; what has been written
  * by then is for the caller to remove.
  */
 export async function unpackPayload({
@@ -59,16 +57,6 @@ export async function unpackPayload({
   }
   const { config, secrets } = sink.beside;
   if (tree.nodes.size === 0) throw new SlipwayError('source_empty', 'There is nothing in context/.');
-  const dockerfile = tree.nodes.get('Dockerfile');
-  if (dockerfile?.type !== 'file') {
-    throw new SlipwayError('source_invalid', 'There is no regular file context/Dockerfile.');
-  }
-  if (dockerfile.size > maxDockerfileBytes) {
-    throw new SlipwayError(
-      'source_invalid',
-      `context/Dockerfile is larger than ${maxDockerfileBytes} bytes.`,
-    );
-  }
   await finish({ dir, tree, copies: sink.copies, modified });
   return { config, secrets, files: tree.nodes.size, bytes: tree.bytes };
 }

@@ -140,14 +140,21 @@ export class BuildahEngine implements BuildEngine {
     const step = { request, signal, log };
     const imageFile = join(request.scratchDir, 'image');
     try {
-      await writeFile(registriesFile(request), registriesConf(this.#plainHttp(request.image)));
+      await writeFile(
+        registriesFile(request),
+        registriesConf(this.#plainHttp([request.image, ...request.options.tags])),
+      );
       await writeFile(policyFile(request), this.#policy);
       const { dockerConfig, helperEnv } = this.#options;
       const folder = helpersFolder(request);
       await writeHelpers({ dockerConfig, folder, path: this.#path, env: helperEnv });
-      const dockerfile = await readFile(dockerfileOf(request), 'utf8');
+      const dockerfile = await readFile(request.dockerfile, 'utf8');
       const { contextDir, scratchDir } = request;
-      const ignored = await ignoreFile({ contextDir, scratchDir, dockerfile: dockerfileOf(request) });
+      const ignored = await ignoreFile({
+        contextDir,
+        scratchDir,
+        dockerfile: join(contextDir, request.options.dockerfile),
+      });
       const given = [
         ...this.#buildArguments({ request, imageFile, dockerfile }),
         `--ignorefile=${ignored}`,
@@ -155,7 +162,8 @@ export class BuildahEngine implements BuildEngine {
       ];
       const isSecret = request.secrets.size > 0;
       const built = await stage('bud', async () => {
-        const layers = `--layers=${await this.#mayCache({ request, signal, dockerfile })}`;
+        const mayCache = await this.#mayCache({ request, signal, dockerfile });
+        const layers = `--layers=${mayCache && !request.options.noCache}`;
         const args = [...fixedArguments, layers, ...given, '--', request.contextDir];
         const build = { ...step, stage: 'build', args } as const;
         await this.#turns.take({
@@ -178,11 +186,13 @@ export class BuildahEngine implements BuildEngine {
         image: (await readFile(imageFile, 'utf8')).trim(),
       });
       const digestFile = join(request.scratchDir, 'digest');
-      log.begin(`pushing ${request.image}`);
-      const target = ['--', image, `docker://${request.image}`];
-      const pushing = ['push', ...this.#tlsOptions(), `--digestfile=${digestFile}`, ...target];
       return await stage('push', async () => {
-        await this.#step({ ...step, stage: 'push', args: pushing });
+        for (const name of [...request.options.tags, request.image]) {
+          log.begin(`pushing ${name}`);
+          const target = ['--', image, `docker://${name}`];
+          const args = ['push', ...this.#tlsOptions(), `--digestfile=${digestFile}`, ...target];
+          await this.#step({ ...step, stage: 'push', args });
+        }
         return { digest: (await readFile(digestFile, 'utf8')).trim() };
       });
     } finally {
@@ -194,7 +204,7 @@ export class BuildahEngine implements BuildEngine {
   async #ociImage({ request, signal, image }: OciQuestion): Promise<string> {
     const inspected = await this.#made({ args: ['inspect', '--type=image', '--', image], signal });
     const folder = join(request.scratchDir, 'oci');
-    await writeOciImage({ inspected, annotations: {}, folder });
+    await writeOciImage({ inspected, annotations: request.options.annotations, folder });
     const policy = join(request.scratchDir, 'own-policy.json');
     await writeFile(policy, ownImagesPolicy);
     const args = ['pull', '--quiet', `--signature-policy=${policy}`, '--', `dir:${folder}`];
@@ -242,16 +252,19 @@ export class BuildahEngine implements BuildEngine {
       ...(epoch === undefined ? [] : [`--timestamp=${epoch}`]),
       `--cgroup-parent=${cgroupParentOf(request.id)}`,
       `--iidfile=${imageFile}`,
-      `--file=${dockerfileOf(request)}`,
+      `--file=${request.dockerfile}`,
+      ...(request.options.target === undefined ? [] : [`--target=${request.options.target}`]),
+      ...(request.options.noCache ? ['--no-cache'] : []),
+      ...Object.entries(request.options.labels).map(([key, value]) => `--label=${key}=${value}`),
       `--signature-policy=${policyFile(request)}`,
       ...Object.entries(buildArgs).map(([key, value]) => `--build-arg=${key}=${value}`),
     ];
   }
 
-  /** The allowlist, and the registry of the image if the list allows it under another name. */
-  #plainHttp(image: string): string[] {
+  /** The allowlist, and the registries of the images if the list allows them under another name. */
+  #plainHttp(images: readonly string[]): string[] {
     const { insecureRegistries } = this.#options;
-    const own = allowsPlainHttp(insecureRegistries, registryOf(image)) ? [registryOf(image)] : [];
+    const own = images.map(registryOf).filter((host) => allowsPlainHttp(insecureRegistries, host));
     const listed = withLoopbackNames(insecureRegistries).filter((host) => host !== '*');
     return [...new Set([...listed, ...own])];
   }
@@ -385,7 +398,6 @@ interface SpawnOptions {
   readonly onStderr: (chunk: Buffer) => void;
 }
 
-const dockerfileOf = ({ contextDir }: BuildRequest) => join(contextDir, 'Dockerfile');
 const registriesFile = ({ scratchDir }: BuildRequest) => join(scratchDir, 'registries.conf');
 const policyFile = ({ scratchDir }: BuildRequest) => join(scratchDir, 'policy.json');
 

@@ -81,9 +81,11 @@ export class BuildkitEngine implements BuildEngine {
   }
 
   async #solve(request: BuildRequest, { signal, onLog }: BuildRun): Promise<BuildOutcome> {
-    const registry = registryOf(request.image);
-    const isInsecure = allowsPlainHttp(this.#options.insecureRegistries, registry);
-    if (request.push && !isInsecure && isLoopbackRegistry(registry)) throw insecureRegistry(registry);
+    const isInsecure = (image: string) =>
+      allowsPlainHttp(this.#options.insecureRegistries, registryOf(image));
+    for (const image of [request.image, ...request.options.tags])
+      if (request.push && !isInsecure(image) && isLoopbackRegistry(registryOf(image)))
+        throw insecureRegistry(registryOf(image));
     const { sbomScanner } = this.#options;
     if (request.attestations.sbom && sbomScanner === undefined)
       throw new SlipwayError(
@@ -155,14 +157,24 @@ interface ArgumentsOptions {
   readonly request: BuildRequest;
   readonly metadataFile: string;
   readonly policyFile: string | undefined;
-  readonly isInsecure: boolean;
+  readonly isInsecure: (image: string) => boolean;
   readonly sbomScanner: string | undefined;
 }
 
 /** Values stand behind `key=` inside one argument each, so that none can be taken for an option. */
 function buildArguments(options: ArgumentsOptions): string[] {
   const { request, metadataFile, policyFile, isInsecure, sbomScanner } = options;
-  const { contextDir, image, buildArgs, platforms, push, secrets, attestations, loadsFrontend } = request;
+  const {
+    contextDir,
+    options: asked,
+    image,
+    buildArgs,
+    platforms,
+    push,
+    secrets,
+    attestations,
+    loadsFrontend,
+  } = request;
   const frontend = Object.entries(buildArgs).map(([key, value]) => `build-arg:${key}=${value}`);
   // With a command line BuildKit takes the frontend for one that was loaded already, and loads none (dockerfile/builder/build.go).
   if (!loadsFrontend) frontend.push('cmdline=docker/dockerfile:1');
@@ -171,10 +183,21 @@ function buildArguments(options: ArgumentsOptions): string[] {
   if (attestations.sbom) frontend.push(`attest:sbom=generator=${sbomScanner}`);
   // The files of buildctl's own descriptors: read as often as steps ask for them, in one place that nobody else has.
   const mounts = [...secrets.keys()].map((name, index) => `id=${name},src=/proc/self/fd/${3 + index}`);
-  const output = [
-    `type=image,name=${image}`,
+  frontend.push(`filename=${asked.dockerfile}`);
+  if (asked.target !== undefined) frontend.push(`target=${asked.target}`);
+  if (asked.pull) frontend.push('image-resolve-mode=pull');
+  for (const [key, value] of Object.entries(asked.labels)) frontend.push(`label:${key}=${value}`);
+  // Each of them has all names of registries that are spoken to in the same way.
+  const images = [image, ...asked.tags];
+  const groups = [images.filter(isInsecure), images.filter((name) => !isInsecure(name))].filter(
+    (names) => names.length > 0,
+  );
+  const output = (names: readonly string[]) => [
+    'type=image',
+    `name=${names.join(',')}`,
     `push=${push}`,
-    ...(isInsecure ? ['registry.insecure=true'] : []),
+    ...Object.entries(asked.annotations).map(([key, value]) => `annotation.${key}=${value}`),
+    ...(names.some(isInsecure) ? ['registry.insecure=true'] : []),
     // BuildKit packs every layer of the build anew for it, at some 20 MB/s: only for an image that somebody gets.
     ...(push && epochOf(buildArgs) !== undefined ? ['rewrite-timestamp=true'] : []),
   ];
@@ -185,12 +208,16 @@ function buildArguments(options: ArgumentsOptions): string[] {
     `--local=dockerfile=${contextDir}`,
     ...frontend.map((option) => `--opt=${option}`),
     ...mounts.map((mount) => `--secret=${mount}`),
-    `--output=${output.join(',')}`,
+    ...groups.map((names) => `--output=${output(names).map(csvField).join(',')}`),
+    ...(asked.noCache ? ['--no-cache'] : []),
     `--metadata-file=${metadataFile}`,
     ...(policyFile === undefined ? [] : [`--source-policy-file=${policyFile}`]),
     '--progress=rawjson',
   ];
 }
+
+/** buildctl reads an output as one line of CSV. */
+const csvField = (text: string) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 /** Writes the source policy of a build, where it has one. Returns the path of the file. */
 async function writePolicy({ buildArgs, scratchDir }: BuildRequest): Promise<string | undefined> {
