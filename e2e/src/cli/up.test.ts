@@ -58,7 +58,7 @@ test('up runs until Ctrl-C, is found by the other commands, keeps what it has, a
   const named = await slipway(['build', context, '--image', `${localhost}/named:1`], env);
   expect(named).toMatchObject({
     exit: 0,
-    out: expect.stringMatching(/^localhost:\d+\/named@sha256:[0-9a-f]{64}\n$/),
+    out: expect.stringMatching(/^localhost:\d+\/named:1@sha256:[0-9a-f]{64}\n$/),
   });
   expect((await fetch(`http://${registry}/v2/named/tags/list`)).status).toBe(200);
 
