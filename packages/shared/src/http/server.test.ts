@@ -1,6 +1,6 @@
 import express from 'express';
 import { Agent, request } from 'undici';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../logger/index.js';
 import { httpServer } from './server.js';
 
@@ -11,6 +11,11 @@ async function start(lingerMs: number) {
   app.get('/', (_req, res) => {
     res.send('here');
   });
+  let finish = () => {};
+  app.get('/slow', (_req, res) => {
+    res.write('begun');
+    finish = () => res.end();
+  });
   const stop = new AbortController();
   let running: Promise<void> = Promise.resolve();
   const port = await new Promise<number>((resolve) => {
@@ -20,7 +25,7 @@ async function start(lingerMs: number) {
     });
     running = server.run(stop.signal);
   });
-  return { url: `http://127.0.0.1:${port}/`, stop: () => stop.abort(), running };
+  return { url: `http://127.0.0.1:${port}/`, stop: () => stop.abort(), running, finish: () => finish() };
 }
 
 describe('an HTTP server that is stopped', () => {
@@ -44,6 +49,19 @@ describe('an HTTP server that is stopped', () => {
     const dispatcher = new Agent({ connections: 1 });
     await (await request(server.url, { dispatcher })).body.dump();
     server.stop();
+    await server.running;
+    await dispatcher.close();
+  });
+
+  it('does not wait for connections that become idle when their answer ends', async () => {
+    const server = await start(0);
+    const dispatcher = new Agent({ connections: 1 });
+    const { headers, body } = await request(`${server.url}slow`, { dispatcher });
+    expect(headers.connection).toBe('keep-alive');
+    server.stop();
+    await vi.waitFor(() => expect(request(server.url)).rejects.toThrow('ECONNREFUSED'));
+    server.finish();
+    await body.dump();
     await server.running;
     await dispatcher.close();
   });

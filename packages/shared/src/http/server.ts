@@ -60,7 +60,12 @@ export function httpServer(options: HttpServerOptions): Component {
       options.onStop?.();
       await linger(server, options.lingerMs ?? 0);
       await new Promise<void>((resolve) => {
-        server.close(() => resolve());
+        // Again and again: a connection whose answer ends now is idle, and would be kept open for its next request.
+        const closing = setInterval(() => server.closeIdleConnections(), closingPollMs);
+        server.close(() => {
+          clearInterval(closing);
+          resolve();
+        });
         server.closeIdleConnections();
         for (const socket of unused) socket.destroy();
       });
@@ -82,6 +87,7 @@ function unusedConnections(server: Server): ReadonlySet<Socket> {
 }
 
 const lingerPollMs = 25;
+const closingPollMs = 100;
 
 async function linger(server: Server, ms: number): Promise<void> {
   server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
