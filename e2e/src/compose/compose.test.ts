@@ -63,12 +63,34 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     for (const { file } of Object.values(model.configs)) expect(existsSync(file ?? '')).toBe(true);
   });
 
-  test('every service has a health check, is started again, and is waited for until it is well', () => {
-    for (const [name, { healthcheck, restart, depends_on }] of Object.entries(model.services)) {
+  test('every service has a health check, is started again, keeps few logs, and waits for no other', () => {
+    for (const [name, { healthcheck, restart, depends_on, logging }] of Object.entries(model.services)) {
       expect(healthcheck?.test.length, name).toBeGreaterThan(1);
       expect(restart, name).toBe('unless-stopped');
-      for (const { condition } of Object.values(depends_on ?? {})) expect(condition).toBe('service_healthy');
+      for (const { condition } of Object.values(depends_on ?? {})) expect(condition).toBe('service_started');
+      expect(logging, name).toEqual({ driver: 'json-file', options: { 'max-size': '10m', 'max-file': '5' } });
     }
+  });
+
+  test('the API is replaced after all that may finish builds, and a builder stops before its BuildKit', () => {
+    expect(Object.keys(service('api').depends_on ?? {})).toContain('worker');
+    const builders = named(/^builder-\d$/);
+    expect(Object.keys(service('worker').depends_on ?? {})).toEqual(expect.arrayContaining(builders));
+    for (const name of builders)
+      expect(service(name).depends_on?.[name.replace('builder', 'buildkit')]?.restart).toBe(true);
+  });
+
+  test('workers and builders that are stopped finish builds that take as long as they may', () => {
+    const minutes = (name: string) =>
+      Number(/^(\d+)m(0s)?$/.exec(service(name).stop_grace_period ?? '')?.[1]) * 60_000;
+    const grace = (name: string) => Number(service(name).environment?.SHUTDOWN_GRACE_MS);
+    const longestBuildMs = 30 * 60_000;
+    for (const name of ['worker', ...named(/^builder-\d$/)]) {
+      expect(service(name).environment, name).not.toHaveProperty('BUILD_TIMEOUT_MS');
+      expect(minutes(name), name).toBeGreaterThan(grace(name));
+    }
+    expect(grace('worker') * 0.7).toBeGreaterThan(longestBuildMs);
+    for (const name of named(/^builder-\d$/)) expect(grace(name) - 5_000).toBeGreaterThan(longestBuildMs);
   });
 
   test('two workers know three builders', () => {
@@ -92,7 +114,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
       expect(users.map(([user]) => user)).toContain(name);
       expect(users).toHaveLength(2);
       const [daemonName = '', daemon] = users.find(([user]) => user !== name) ?? [];
-      expect(builder.depends_on?.[daemonName]?.condition).toBe('service_healthy');
+      expect(Object.keys(builder.depends_on ?? {})).toContain(daemonName);
       expect(daemon?.image).toMatch(/^moby\/buildkit:v[\d.]+-rootless$/);
       const listens = daemon?.volumes?.find(({ source }) => source === socket?.source)?.target;
       expect(daemon?.command).toContain(`unix://${listens}/buildkitd.sock`);

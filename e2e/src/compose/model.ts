@@ -13,6 +13,9 @@ export interface ComposeService {
   readonly environment?: Readonly<Record<string, string>>;
   readonly healthcheck?: { readonly test: readonly string[] };
   readonly restart?: string;
+  /** As the file says it, such as `45m`. */
+  readonly stop_grace_period?: string;
+  readonly logging?: { readonly driver: string; readonly options: Readonly<Record<string, string>> };
   readonly networks: Readonly<Record<string, unknown>>;
   readonly read_only?: boolean;
   readonly tmpfs?: readonly string[];
@@ -31,7 +34,7 @@ export interface ComposeService {
   readonly secrets?: readonly { readonly source: string; readonly target: string }[];
   readonly configs?: readonly { readonly source: string; readonly target: string }[];
   readonly volumes?: readonly { readonly type: string; readonly source: string; readonly target: string }[];
-  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string; readonly restart?: boolean }>>;
 }
 
 export interface ComposeModel {

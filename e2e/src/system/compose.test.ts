@@ -1,7 +1,9 @@
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Job } from '@slipway/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Load, startLoad } from './load.js';
-import { type Project, startProject } from './project.js';
+import { measureAbsence, type Project, startProject } from './project.js';
 
 let project: Project;
 let load: Load;
@@ -34,7 +36,26 @@ test('`docker compose up` on an empty machine: every service becomes healthy', a
   await healthy();
   say(`system: healthy after ${((Date.now() - started) / 1000).toFixed(1)} s`);
   expect(await names()).toHaveLength(11);
+});
+
+test('without secrets, `docker compose up` says which command writes them', async () => {
+  await project.compose(['down']);
+  const secrets = join(project.folder, 'secrets');
+  await rename(secrets, `${secrets}-away`);
+  const refused = project.compose(['up', '--detach']);
+  await expect(refused).rejects.toThrow('`node scripts/secrets.mjs`');
+  await rename(`${secrets}-away`, secrets);
+  await project.compose(['up', '--detach']);
+  await healthy();
   load = await startLoad(project.client);
+});
+
+test('Docker keeps a bounded log of every container', async () => {
+  for (const { Name, HostConfig } of await project.containers())
+    expect(HostConfig.LogConfig, Name).toEqual({
+      Type: 'json-file',
+      Config: { 'max-size': '10m', 'max-file': '5' },
+    });
 });
 
 test('functions are built by rootless BuildKit and pushed', async () => {
@@ -42,6 +63,27 @@ test('functions are built by rootless BuildKit and pushed', async () => {
     Array.from({ length: 12 }, (_each, at) => load.submit({ name: `first-${at}`, seconds: 0 })),
   );
   await nothingIsLost(jobs);
+});
+
+test('a build of 45 seconds goes on while its builder, and another one while its worker, is restarted', async () => {
+  const jobs = await Promise.all(
+    ['builder', 'worker'].map((name) => load.submit({ name: `long-${name}`, seconds: 45 })),
+  );
+  const [ofBuilder, ofWorker] = await Promise.all(
+    jobs.map(async ({ id }) => {
+      await expect.poll(async () => (await project.client.getJob({ id })).attempts[0]?.replica).toBeDefined();
+      return (await project.client.getJob({ id })).attempts[0];
+    }),
+  );
+  const builder = new URL(ofBuilder?.replica ?? '').hostname;
+  const worker = (await project.containers()).find(({ Id }) => ofWorker?.worker.startsWith(Id.slice(0, 12)));
+  await Promise.all([
+    project.compose(['restart', builder]),
+    project.docker.run('restart', '--time', '2700', worker?.Name.slice(1) ?? ''),
+  ]);
+  await nothingIsLost(jobs);
+  for (const { attempts } of await load.ended(jobs))
+    expect(attempts.map(({ outcome }) => outcome)).toEqual(['succeeded']);
 });
 
 test('each container is restarted in turn, and Redis is killed, under load: nothing is lost', async () => {
@@ -64,7 +106,8 @@ test('an update while jobs wait: nothing is lost', async () => {
     await project.compose(['up', '--detach'], { SLIPWAY_VERSION: 'next' });
     await healthy();
   };
-  await update();
+  const absentMs = await measureAbsence(update());
+  say(`system: ${(absentMs / 1000).toFixed(1)} s without the API during an update`);
   const versions = (await project.containers())
     .filter(({ Config }) => Config.Image.startsWith('slipway/'))
     .map(({ Config }) => Config.Labels['org.opencontainers.image.version']);

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Client, createClient } from '@slipway/client';
 import { parse } from 'yaml';
@@ -86,4 +87,30 @@ export async function startProject(): Promise<Project> {
         .filter((state) => !state.endsWith(' healthy'));
     },
   };
+}
+
+/** Milliseconds for which the API did not answer until `until` settled, from its last answer before to its first after. */
+export async function measureAbsence(until: Promise<unknown>): Promise<number> {
+  let over = false;
+  const end = until.finally(() => {
+    over = true;
+  });
+  let absentMs = 0;
+  let answered = Date.now();
+  let answers = true;
+  while (!over || !answers) {
+    answers = await fetch(`${apiUrl}/healthz`, { signal: AbortSignal.timeout(1_000) }).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (answers) {
+      const now = Date.now();
+      // What is less is the pause and a slow answer.
+      if (now - answered > 500) absentMs += now - answered;
+      answered = now;
+    }
+    await delay(50);
+  }
+  await end;
+  return absentMs;
 }
