@@ -9,12 +9,20 @@ import { epochOf, withoutEpoch } from '../../builds/epoch.js';
 import { type ChildExit, runChild } from '../../process/child.js';
 import { withMemoryFolder } from '../../secrets/memory.js';
 import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engine.js';
-import { engineError } from '../engine-error.js';
 import { FailureText, textLines } from '../failure-text.js';
 import { registryOf } from '../insecure.js';
 import { statusLine } from '../log-lines.js';
 import { foreignPlatforms, ownPlatform } from '../platform.js';
 import { triggersOf } from './base-images.js';
+import {
+  failure,
+  fixedArguments,
+  helpersFolder,
+  named,
+  ownImagesPolicy,
+  policyFile,
+  registriesFile,
+} from './commands.js';
 import { cgroupParentOf, ownedContainers } from './containers.js';
 import { baseImages, checkTriggers } from './dockerfile/images.js';
 import { mayMount } from './dockerfile/layers.js';
@@ -396,40 +404,4 @@ interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly onStdout: (chunk: Buffer) => void;
   readonly onStderr: (chunk: Buffer) => void;
-}
-
-const registriesFile = ({ scratchDir }: BuildRequest) => join(scratchDir, 'registries.conf');
-const policyFile = ({ scratchDir }: BuildRequest) => join(scratchDir, 'policy.json');
-
-const helpersFolder = ({ scratchDir }: BuildRequest) => join(scratchDir, 'helpers');
-
-const named = (version: string | undefined) =>
-  version === undefined
-    ? `buildah does not say its version; ${minimumVersion} is the oldest that keeps builds away from the machine`
-    : `buildah ${version} is older than ${minimumVersion}`;
-
-/** Of images that the builder wrote itself. */
-const ownImagesPolicy = JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] });
-
-/** Values stand behind `--option=`, and what is no option behind `--`. */
-const fixedArguments = [
-  'build',
-  '--isolation=chroot',
-  // Otherwise any image in the storage could be built upon, whoever pulled it.
-  '--pull=always',
-  '--http-proxy=false',
-  // buildah leaves HEALTHCHECK, ONBUILD and SHELL out of OCI images: see `writeOciImage`.
-  '--format=docker',
-];
-
-interface FailureOptions {
-  readonly exit: ChildExit;
-  readonly stage: 'build' | 'push';
-  readonly said: FailureText;
-  readonly printed: FailureText;
-}
-
-function failure({ exit, stage, said, printed }: FailureOptions): SlipwayError {
-  if (exit.signal !== null) return new SlipwayError('builder_lost', `buildah was ended by ${exit.signal}.`);
-  return engineError({ message: said.message(), stage, output: printed.lines(), foreignPlatform: false });
 }
