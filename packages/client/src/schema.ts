@@ -847,264 +847,7 @@ export interface paths {
         trace?: never;
     };
 }
-export interface webhooks {
-    job: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * A job changed its state, or ended; its `callback.url` is told of the end alone
-         * @description Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description Of the message: the same in all attempts, for all endpoints, and when it is sent again */
-                    "webhook-id": string;
-                    /** @description When this attempt was made, in seconds since the epoch */
-                    "webhook-timestamp": string;
-                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space */
-                    "webhook-signature": string;
-                    /** @description Slipway */
-                    "user-agent": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["JobMessage"];
-                };
-            };
-            responses: {
-                /** @description Not tried again, and the endpoint is switched off */
-                410: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description Delivered */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description Tried again, redirects too */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    batch: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * All jobs of a batch have ended
-         * @description Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description Of the message: the same in all attempts, for all endpoints, and when it is sent again */
-                    "webhook-id": string;
-                    /** @description When this attempt was made, in seconds since the epoch */
-                    "webhook-timestamp": string;
-                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space */
-                    "webhook-signature": string;
-                    /** @description Slipway */
-                    "user-agent": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["BatchMessage"];
-                };
-            };
-            responses: {
-                /** @description Not tried again, and the endpoint is switched off */
-                410: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description Delivered */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description Tried again, redirects too */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    builder: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * A builder is called no more for a while, or again
-         * @description Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description Of the message: the same in all attempts, for all endpoints, and when it is sent again */
-                    "webhook-id": string;
-                    /** @description When this attempt was made, in seconds since the epoch */
-                    "webhook-timestamp": string;
-                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space */
-                    "webhook-signature": string;
-                    /** @description Slipway */
-                    "user-agent": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["BuilderMessage"];
-                };
-            };
-            responses: {
-                /** @description Not tried again, and the endpoint is switched off */
-                410: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description Delivered */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description Tried again, redirects too */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    webhook: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * An endpoint was switched off, or is tested
-         * @description Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description Of the message: the same in all attempts, for all endpoints, and when it is sent again */
-                    "webhook-id": string;
-                    /** @description When this attempt was made, in seconds since the epoch */
-                    "webhook-timestamp": string;
-                    /** @description `v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space */
-                    "webhook-signature": string;
-                    /** @description Slipway */
-                    "user-agent": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["WebhookMessage"];
-                };
-            };
-            responses: {
-                /** @description Not tried again, and the endpoint is switched off */
-                410: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description Delivered */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description Tried again, redirects too */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-}
+export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         Problem: {
@@ -1112,15 +855,10 @@ export interface components {
             type: string;
             title: string;
             status: number;
-            /** @enum {string} */
-            code: "request_invalid" | "json_invalid" | "json_too_complex" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "stored_quota_exceeded" | "batch_too_large" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "template_limit" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "source_damaged" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "ignore_file_invalid" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_submodules_undecided" | "git_submodule_invalid" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "source_not_allowed" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "push_rate_limited" | "push_repository_missing" | "push_tag_immutable" | "push_too_large" | "push_quota_exceeded" | "push_rejected" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "registry_untrusted" | "registry_config_invalid" | "credential_helper_failed" | "builder_busy" | "builder_unreachable" | "engine_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_readonly" | "redis_unauthorized" | "redis_cluster_node" | "redis_evicts" | "redis_acl_drops_writes" | "acl_unverified" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal";
+            code: components["schemas"]["ErrorCode"];
             detail: string;
             remedy: string;
-            errors?: {
-                /** @description JSON Pointer */
-                path: string;
-                message: string;
-            }[];
+            errors?: components["schemas"]["FieldError"][];
             /** @description As in `X-Request-Id`, for whoever looks into it */
             request_id?: string;
         };
@@ -1129,22 +867,16 @@ export interface components {
             image: string;
             /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
             function?: string;
-            /** @default {} */
+            /** @description Empty unless given */
             build_args?: {
                 [key: string]: string;
             };
-            /**
-             * @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own
-             * @default []
-             */
+            /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
-            /**
-             * @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may
-             * @enum {string}
-             */
-            priority?: "high" | "normal" | "low";
+            /** @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may */
+            priority?: components["schemas"]["Priority"];
             /**
              * @description False builds without pushing
              * @default true
@@ -1162,19 +894,14 @@ export interface components {
             provenance?: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
-            /** @default {} */
+            /** @description Empty unless given */
             labels?: {
                 [key: string]: string;
             };
             /** @description Where the end of the job is reported */
-            callback?: {
-                /** Format: uri */
-                url: string;
-                /** @description Signs this callback (Standard Webhooks); tenants other than `default` must give one; unset means the key of the installation. Never shown again */
-                secret?: string;
-            };
+            callback?: components["schemas"]["Callback"];
             /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
-            vcs?: components["schemas"]["Vcs"];
+            vcs?: components["schemas"]["VcsInput"];
             /**
              * @description When the image was last built from the same, the job succeeds at once with that result
              * @default false
@@ -1186,26 +913,7 @@ export interface components {
              */
             force?: boolean;
             /** @description The build context, or with a template the handler */
-            source: {
-                /** @description SHA-256 of the canonical manifest of the files */
-                digest: string;
-            } | {
-                git: {
-                    /** @description Of the repository, over a scheme that the installation allows */
-                    url: string;
-                    /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
-                    ref?: string;
-                    /** @description The folder of the repository that is the source */
-                    path?: string;
-                    /** @description True fetches the submodules of the folder, false leaves them out; unless given, a folder with submodules is refused */
-                    submodules?: boolean;
-                };
-            } | {
-                /** @description The files themselves, path to text */
-                files: {
-                    [key: string]: string;
-                };
-            };
+            source: components["schemas"]["JobSource"];
             /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
             secrets?: string;
             /** @description A template of the installation, over which the source is laid as its handler */
@@ -1220,35 +928,72 @@ export interface components {
                  * @description Where the source is laid; empty for the root
                  * @default function
                  */
-                handler_folder?: string | "";
+                handler_folder?: string;
             };
         };
-        Vcs: {
+        /** @enum {string} */
+        Priority: "high" | "normal" | "low";
+        Callback: {
+            /** Format: uri */
+            url: string;
+            /** @description Signs this callback (Standard Webhooks); tenants other than `default` must give one; unset means the key of the installation. Never shown again */
+            secret?: string;
+        };
+        VcsInput: {
             /** @description As its host names it: owner/name, or group/subgroup/name */
             repo: string;
             sha: string;
+        };
+        /** @description Uploaded before */
+        UploadedSource: {
+            /** @description SHA-256 of the canonical manifest of the files */
+            digest: string;
+        };
+        /** @description Fetched when the job is submitted */
+        GitSource: {
+            git: components["schemas"]["GitReference"];
+        };
+        GitReference: {
+            /** @description Of the repository, over a scheme that the installation allows */
+            url: string;
+            /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
+            ref?: string;
+            /** @description The folder of the repository that is the source */
+            path?: string;
+            /** @description True fetches the submodules of the folder, false leaves them out; unless given, a folder with submodules is refused */
+            submodules?: boolean;
+        };
+        /** @description Sent along */
+        InlineSource: {
+            /** @description The files themselves, path to text */
+            files: {
+                [key: string]: string;
+            };
+        };
+        JobSource: components["schemas"]["UploadedSource"] | components["schemas"]["GitSource"] | components["schemas"]["InlineSource"];
+        JobUpload: {
+            job: components["schemas"]["JobWithoutSource"];
+            /**
+             * Format: binary
+             * @description A tar, or a tar.gz
+             */
+            source: string;
         };
         JobWithoutSource: {
             /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
             image: string;
             /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
             function?: string;
-            /** @default {} */
+            /** @description Empty unless given */
             build_args?: {
                 [key: string]: string;
             };
-            /**
-             * @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own
-             * @default []
-             */
+            /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
-            /**
-             * @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may
-             * @enum {string}
-             */
-            priority?: "high" | "normal" | "low";
+            /** @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may */
+            priority?: components["schemas"]["Priority"];
             /**
              * @description False builds without pushing
              * @default true
@@ -1266,19 +1011,14 @@ export interface components {
             provenance?: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
-            /** @default {} */
+            /** @description Empty unless given */
             labels?: {
                 [key: string]: string;
             };
             /** @description Where the end of the job is reported */
-            callback?: {
-                /** Format: uri */
-                url: string;
-                /** @description Signs this callback (Standard Webhooks); tenants other than `default` must give one; unset means the key of the installation. Never shown again */
-                secret?: string;
-            };
+            callback?: components["schemas"]["Callback"];
             /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
-            vcs?: components["schemas"]["Vcs"];
+            vcs?: components["schemas"]["VcsInput"];
             /**
              * @description When the image was last built from the same, the job succeeds at once with that result
              * @default false
@@ -1303,33 +1043,26 @@ export interface components {
                  * @description Where the source is laid; empty for the root
                  * @default function
                  */
-                handler_folder?: string | "";
+                handler_folder?: string;
             };
         };
+        /** @enum {string} */
+        JobState: "queued" | "running" | "succeeded" | "failed" | "canceled";
         BatchRequest: {
             /**
              * @description `stop`: when a job has failed for good, those that have not begun are canceled
              * @default continue
-             * @enum {string}
              */
-            on_failure?: "continue" | "stop";
+            on_failure?: components["schemas"]["OnFailure"];
             /** @description How many jobs of the batch run at once at most; the fleet decides unless given */
             max_running?: number;
-            /** @default {} */
+            /** @description Empty unless given */
             labels?: {
                 [key: string]: string;
             };
             /** @description Where the end of the job is reported */
-            callback?: {
-                /** Format: uri */
-                url: string;
-                /** @description Signs this callback (Standard Webhooks); tenants other than `default` must give one; unset means the key of the installation. Never shown again */
-                secret?: string;
-            };
-            /**
-             * @description Fields of a job that items have unless they say otherwise; `build_args` and `labels` are merged
-             * @default {}
-             */
+            callback?: components["schemas"]["Callback"];
+            /** @description Fields of a job that items have unless they say otherwise; `build_args` and `labels` are merged. Empty unless given */
             defaults?: {
                 [key: string]: unknown;
             };
@@ -1343,6 +1076,8 @@ export interface components {
              */
             dry_run?: boolean;
         };
+        /** @enum {string} */
+        OnFailure: "continue" | "stop";
         BatchRetry: {
             /**
              * @description `failed`: what failed or was canceled
@@ -1356,22 +1091,16 @@ export interface components {
             image: string;
             /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
             function?: string;
-            /** @default {} */
+            /** @description Empty unless given */
             build_args?: {
                 [key: string]: string;
             };
-            /**
-             * @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own
-             * @default []
-             */
+            /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
-            /**
-             * @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may
-             * @enum {string}
-             */
-            priority?: "high" | "normal" | "low";
+            /** @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may */
+            priority?: components["schemas"]["Priority"];
             /**
              * @description False builds without pushing
              * @default true
@@ -1389,12 +1118,12 @@ export interface components {
             provenance?: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
-            /** @default {} */
+            /** @description Empty unless given */
             labels?: {
                 [key: string]: string;
             };
             /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
-            vcs?: components["schemas"]["Vcs"];
+            vcs?: components["schemas"]["VcsInput"];
             /**
              * @description When the image was last built from the same, the job succeeds at once with that result
              * @default false
@@ -1406,26 +1135,7 @@ export interface components {
              */
             force?: boolean;
             /** @description The build context, or with a template the handler */
-            source: {
-                /** @description SHA-256 of the canonical manifest of the files */
-                digest: string;
-            } | {
-                git: {
-                    /** @description Of the repository, over a scheme that the installation allows */
-                    url: string;
-                    /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
-                    ref?: string;
-                    /** @description The folder of the repository that is the source */
-                    path?: string;
-                    /** @description True fetches the submodules of the folder, false leaves them out; unless given, a folder with submodules is refused */
-                    submodules?: boolean;
-                };
-            } | {
-                /** @description The files themselves, path to text */
-                files: {
-                    [key: string]: string;
-                };
-            };
+            source: components["schemas"]["JobSource"];
             /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
             secrets?: string;
             /** @description A template of the installation, over which the source is laid as its handler */
@@ -1440,63 +1150,43 @@ export interface components {
                  * @description Where the source is laid; empty for the root
                  * @default function
                  */
-                handler_folder?: string | "";
+                handler_folder?: string;
             };
         };
         RebuildRequest: {
             select: components["schemas"]["FunctionSelector"];
             /** @description Where the images are pushed: with {registry}, {repository}, {tag}, {namespace}, {name} and the names of `values`; as before unless given */
             image?: string;
-            /**
-             * @description For placeholders
-             * @default {}
-             */
+            /** @description For placeholders. Empty unless given */
             values?: {
                 [key: string]: string;
             };
-            /**
-             * @description Laid over the arguments of each
-             * @default {}
-             */
+            /** @description Laid over the arguments of each. Empty unless given */
             build_args?: {
                 [key: string]: string;
             };
-            /**
-             * @description Of the batch, and laid over the labels of each function
-             * @default {}
-             */
+            /** @description Of the batch, and laid over the labels of each function. Empty unless given */
             labels?: {
                 [key: string]: string;
             };
             /** @description Where the end of the batch is reported */
-            callback?: {
-                /** Format: uri */
-                url: string;
-                /** @description Signs this callback (Standard Webhooks); tenants other than `default` must give one; unset means the key of the installation. Never shown again */
-                secret?: string;
-            };
+            callback?: components["schemas"]["Callback"];
             /**
              * @description The newest version of their template, or the one they were built with
              * @default current
              * @enum {string}
              */
             template?: "current" | "same";
-            /**
-             * @default low
-             * @enum {string}
-             */
-            priority?: "high" | "normal" | "low";
+            /** @default low */
+            priority?: components["schemas"]["Priority"];
             /**
              * @description Off, because a base image may have changed under the same name
              * @default false
              */
             skip_if_unchanged?: boolean;
             max_running?: number;
-            /**
-             * @default continue
-             * @enum {string}
-             */
-            on_failure?: "continue" | "stop";
+            /** @default continue */
+            on_failure?: components["schemas"]["OnFailure"];
             /** @default false */
             dry_run?: boolean;
         };
@@ -1518,27 +1208,13 @@ export interface components {
             url: string;
             /** @default  */
             description?: string;
-            /**
-             * @default [
-             *       "job.succeeded",
-             *       "job.failed",
-             *       "job.canceled",
-             *       "batch.finished"
-             *     ]
-             */
-            events?: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
-            /**
-             * @description Only jobs and batches that carry all of these
-             * @default {}
-             */
+            /** @description `["job.succeeded","job.failed","job.canceled","batch.finished"]` unless given */
+            events?: components["schemas"]["WebhookEventType"][];
+            /** @description Only jobs and batches that carry all of these. Empty unless given */
             labels?: {
                 [key: string]: string;
             };
-            /**
-             * @default {
-             *       "type": "standard"
-             *     }
-             */
+            /** @description `{"type":"standard"}` unless given */
             format?: components["schemas"]["WebhookFormatInput"];
             /** @description 10 unless given; 1 for the formats that set the status of a commit, so that the last one told is the last one set */
             max_in_flight?: number;
@@ -1547,23 +1223,45 @@ export interface components {
             /** @description Made unless given; shown once, in the answer */
             secret?: string;
         };
-        WebhookFormatInput: {
-            /** @constant */
+        /** @enum {string} */
+        WebhookEventType: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled";
+        WebhookFormatInput: components["schemas"]["StandardFormatInput"] | components["schemas"]["JenkinsFormatInput"] | components["schemas"]["GithubCommitStatusFormatInput"] | components["schemas"]["GithubDispatchFormatInput"] | components["schemas"]["GitlabCommitStatusFormatInput"] | components["schemas"]["GitlabPipelineFormatInput"];
+        /** @description Standard Webhooks 1.0 */
+        StandardFormatInput: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "standard";
-        } | {
-            /** @constant */
+        };
+        /** @description The message with a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well */
+        JenkinsFormatInput: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "jenkins";
             /** @description Sent as the header `token`, which the plugin takes */
             token?: string;
-        } | {
-            /** @constant */
+        };
+        /** @description A status on the commit of `vcs`; the URL is that of the API, as https://api.github.com */
+        GithubCommitStatusFormatInput: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "github_commit_status";
             /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
             token: string;
             /** @description `slipway/<function>` unless given */
             context?: string;
-        } | {
-            /** @constant */
+        };
+        /** @description A `repository_dispatch` event; the URL is that of the API */
+        GithubDispatchFormatInput: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "github_dispatch";
             /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
             token: string;
@@ -1574,8 +1272,13 @@ export interface components {
              * @default slipway
              */
             event_type?: string;
-        } | {
-            /** @constant */
+        };
+        /** @description A status on the commit of `vcs`; the URL is that of the instance, as https://gitlab.com */
+        GitlabCommitStatusFormatInput: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "gitlab_commit_status";
             /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
             token: string;
@@ -1583,8 +1286,13 @@ export interface components {
             project?: string;
             /** @description `slipway/<function>` unless given */
             name?: string;
-        } | {
-            /** @constant */
+        };
+        /** @description Triggers a pipeline; the URL is that of the instance */
+        GitlabPipelineFormatInput: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "gitlab_pipeline";
             /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
             token: string;
@@ -1597,7 +1305,7 @@ export interface components {
             /** Format: uri */
             url?: string;
             description?: string;
-            events?: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
+            events?: components["schemas"]["WebhookEventType"][];
             /** @description Only jobs and batches that carry all of these */
             labels?: {
                 [key: string]: string;
@@ -1627,22 +1335,10 @@ export interface components {
             /**
              * @description Jobs of a higher class are refused; those that name none get no higher one
              * @default high
-             * @enum {string}
              */
-            highest_priority?: "high" | "normal" | "low";
-            /** @default {} */
-            limits?: {
-                /** @description Jobs that may wait at once */
-                queued_jobs?: number;
-                /** @description Jobs that may be built at once; others wait their turn */
-                running_jobs?: number;
-                /** @description Bytes of all its stored sources together */
-                source_bytes?: number;
-                /** @description Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given */
-                stored_bytes?: number;
-                /** @description Requests to the API */
-                requests_per_minute?: number;
-            };
+            highest_priority?: components["schemas"]["Priority"];
+            /** @description Empty unless given */
+            limits?: components["schemas"]["TenantLimitsInput"];
             /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
             images: string[];
             /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
@@ -1653,38 +1349,194 @@ export interface components {
              */
             proxy_arguments?: boolean;
         };
+        TenantLimitsInput: {
+            /** @description Jobs that may wait at once */
+            queued_jobs?: number;
+            /** @description Jobs that may be built at once; others wait their turn */
+            running_jobs?: number;
+            /** @description Bytes of all its stored sources together */
+            source_bytes?: number;
+            /** @description Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given */
+            stored_bytes?: number;
+            /** @description Requests to the API */
+            requests_per_minute?: number;
+        };
         TokenRequest: {
             /** @description The caller's own unless given; another needs `admin` */
             tenant?: string;
             description: string;
-            scopes: ("jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin")[];
+            scopes: components["schemas"]["Scope"][];
             /** @description Never, unless given */
             expires_in_days?: number;
         };
-        Job: {
-            id: string;
+        /** @enum {string} */
+        Scope: "jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin";
+        JobMessage: {
+            /**
+             * @description Of this shape; fields may join it, none leaves it
+             * @enum {string}
+             */
+            api_version: "v1";
+            /**
+             * Format: date-time
+             * @description When it happened, not when it was sent
+             */
+            timestamp: string;
             /** @enum {string} */
-            state: "queued" | "running" | "succeeded" | "failed" | "canceled";
+            type: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled";
+            data: components["schemas"]["JobMessageData"];
+        };
+        JobMessageData: {
+            /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+            sequence: number;
+            /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+            url: string;
+            job: components["schemas"]["JobSummary"];
+            batch?: string;
+            vcs?: components["schemas"]["Vcs"];
+            /** @description Of what was pushed */
+            digest?: string;
+            code?: string;
+            detail?: string;
+            labels: {
+                [key: string]: string;
+            };
+        };
+        JobSummary: {
+            id: string;
+            state: components["schemas"]["JobState"];
+            function?: string;
+            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            image: string;
+            /** @description Grows by one with every change of state */
+            version: number;
+        };
+        Vcs: {
+            /** @description As its host names it: owner/name, or group/subgroup/name */
+            repo: string;
+            sha: string;
+        };
+        BatchMessage: {
+            /**
+             * @description Of this shape; fields may join it, none leaves it
+             * @enum {string}
+             */
+            api_version: "v1";
+            /**
+             * Format: date-time
+             * @description When it happened, not when it was sent
+             */
+            timestamp: string;
+            /** @enum {string} */
+            type: "batch.finished";
+            data: components["schemas"]["BatchMessageData"];
+        };
+        BatchMessageData: {
+            /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+            sequence: number;
+            /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+            url: string;
+            batch: components["schemas"]["BatchSummary"];
+            /** @description Jobs that have failed, as many as fit */
+            failures: components["schemas"]["FailedJob"][];
+        };
+        BatchSummary: {
+            id: string;
+            total: number;
+            counts: components["schemas"]["BatchCounts"];
+            labels: {
+                [key: string]: string;
+            };
+            /** @description The batch whose jobs it repeats */
+            retry_of?: string;
+        };
+        BatchCounts: {
+            queued: number;
+            running: number;
+            succeeded: number;
+            failed: number;
+            canceled: number;
+        };
+        FailedJob: {
+            id: string;
             /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
             image: string;
             function?: string;
-            /** @default {} */
+            code?: string;
+        };
+        BuilderMessage: {
+            /**
+             * @description Of this shape; fields may join it, none leaves it
+             * @enum {string}
+             */
+            api_version: "v1";
+            /**
+             * Format: date-time
+             * @description When it happened, not when it was sent
+             */
+            timestamp: string;
+            /** @enum {string} */
+            type: "builder.circuit_opened" | "builder.circuit_closed";
+            data: components["schemas"]["BuilderMessageData"];
+        };
+        BuilderMessageData: {
+            /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+            sequence: number;
+            /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+            url: string;
+            builder: components["schemas"]["BuilderSummary"];
+        };
+        BuilderSummary: {
+            id: string;
+            url: string;
+        };
+        WebhookMessage: {
+            /**
+             * @description Of this shape; fields may join it, none leaves it
+             * @enum {string}
+             */
+            api_version: "v1";
+            /**
+             * Format: date-time
+             * @description When it happened, not when it was sent
+             */
+            timestamp: string;
+            /** @enum {string} */
+            type: "webhook.disabled" | "webhook.test";
+            data: components["schemas"]["WebhookMessageData"];
+        };
+        WebhookMessageData: {
+            /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+            sequence: number;
+            /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+            url: string;
+            webhook: components["schemas"]["WebhookSummary"];
+        };
+        WebhookSummary: {
+            id: string;
+            url: string;
+            /** @enum {string} */
+            reason?: "gone" | "failing" | "failed_in_a_row";
+        };
+        Job: {
+            id: string;
+            state: components["schemas"]["JobState"];
+            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            image: string;
+            function?: string;
+            /** @description Empty unless given */
             build_args: {
                 [key: string]: string;
             };
-            /**
-             * @description Empty means the builder's own
-             * @default []
-             */
+            /** @description Empty means the builder's own. Empty unless given */
             platforms: string[];
             /** @description The pool that builds it, asked for or chosen; of a job with `parts`, that joins them */
             pool: string;
             /**
              * @description Jobs of a higher class go first; within a class tenants take turns
              * @default normal
-             * @enum {string}
              */
-            priority: "high" | "normal" | "low";
+            priority: components["schemas"]["Priority"];
             /**
              * @description False builds without pushing
              * @default true
@@ -1702,13 +1554,11 @@ export interface components {
             provenance: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
-            /** @default {} */
+            /** @description Empty unless given */
             labels: {
                 [key: string]: string;
             };
-            callback?: {
-                url: string;
-            };
+            callback?: components["schemas"]["CallbackUrl"];
             /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
             vcs?: components["schemas"]["Vcs"];
             /**
@@ -1721,53 +1571,13 @@ export interface components {
              * @default false
              */
             force: boolean;
-            source: {
-                /** @description SHA-256 of the canonical manifest of the files */
-                digest: string;
-                /** @description Where it came from */
-                git?: {
-                    /** @description Of the repository, over a scheme that the installation allows */
-                    url: string;
-                    /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
-                    ref?: string;
-                    /** @description The folder of the repository that is the source */
-                    path?: string;
-                    /** @description True fetches the submodules of the folder, false leaves them out; unless given, a folder with submodules is refused */
-                    submodules?: boolean;
-                    commit: string;
-                };
-            };
+            source: components["schemas"]["ResolvedSource"];
             /** @description The version of the template that it is laid over, and where */
-            template?: {
-                name: string;
-                /** @description SHA-256 of the canonical manifest of the files */
-                digest: string;
-                /** @description Empty: over the template itself */
-                handler_folder: string | "";
-                /**
-                 * @description Its files came with the job, so that the installation needs no template of this name
-                 * @constant
-                 */
-                uploaded?: true;
-            };
+            template?: components["schemas"]["ResolvedTemplate"];
             /** @description Sealed, and shown to nobody */
-            secrets?: {
-                /** @description Names the key that opens them */
-                key_id: string;
-                names: string[];
-            };
+            secrets?: components["schemas"]["SealedSecrets"];
             /** @description The jobs that build it, one a pool, where no single pool builds all of its platforms */
-            parts?: {
-                job: string;
-                /** @description A pool: replicas that build the same platforms */
-                pool: string;
-                platforms: string[];
-                /**
-                 * @description Absent until that job was created
-                 * @enum {string}
-                 */
-                state?: "queued" | "running" | "succeeded" | "failed" | "canceled";
-            }[];
+            parts?: components["schemas"]["JobPart"][];
             /** @description The job that it builds a part of */
             part_of?: string;
             batch?: string;
@@ -1808,6 +1618,51 @@ export interface components {
             result?: components["schemas"]["JobResult"];
             error?: components["schemas"]["JobError"];
         };
+        CallbackUrl: {
+            url: string;
+        };
+        ResolvedSource: {
+            /** @description SHA-256 of the canonical manifest of the files */
+            digest: string;
+            /** @description Where it came from */
+            git?: components["schemas"]["GitCommit"];
+        };
+        GitCommit: {
+            /** @description Of the repository, over a scheme that the installation allows */
+            url: string;
+            /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
+            ref?: string;
+            /** @description The folder of the repository that is the source */
+            path?: string;
+            /** @description True fetches the submodules of the folder, false leaves them out; unless given, a folder with submodules is refused */
+            submodules?: boolean;
+            commit: string;
+        };
+        ResolvedTemplate: {
+            name: string;
+            /** @description SHA-256 of the canonical manifest of the files */
+            digest: string;
+            /** @description Empty: over the template itself */
+            handler_folder: string;
+            /**
+             * @description Its files came with the job, so that the installation needs no template of this name
+             * @enum {boolean}
+             */
+            uploaded?: true;
+        };
+        SealedSecrets: {
+            /** @description Names the key that opens them */
+            key_id: string;
+            names: string[];
+        };
+        JobPart: {
+            job: string;
+            /** @description A pool: replicas that build the same platforms */
+            pool: string;
+            platforms: string[];
+            /** @description Absent until that job was created */
+            state?: components["schemas"]["JobState"];
+        };
         Attempt: {
             number: number;
             worker: string;
@@ -1826,15 +1681,17 @@ export interface components {
              */
             finished_at?: string;
             /** @description `succeeded`, or the code it ended with; absent while it runs */
-            outcome?: "succeeded" | ("request_invalid" | "json_invalid" | "json_too_complex" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "stored_quota_exceeded" | "batch_too_large" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "template_limit" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "source_damaged" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "ignore_file_invalid" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_submodules_undecided" | "git_submodule_invalid" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "source_not_allowed" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "push_rate_limited" | "push_repository_missing" | "push_tag_immutable" | "push_too_large" | "push_quota_exceeded" | "push_rejected" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "registry_untrusted" | "registry_config_invalid" | "credential_helper_failed" | "builder_busy" | "builder_unreachable" | "engine_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_readonly" | "redis_unauthorized" | "redis_cluster_node" | "redis_evicts" | "redis_acl_drops_writes" | "acl_unverified" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal");
+            outcome?: components["schemas"]["AttemptOutcome"];
             detail?: string;
             /** @description What of the build was done: where only the push failed before, the next attempt repeats no cached step */
-            steps?: {
-                /** @description Steps of the Dockerfile that the log shows */
-                total: number;
-                /** @description Those whose layers were there; the others ran */
-                cached: number;
-            };
+            steps?: components["schemas"]["AttemptSteps"];
+        };
+        AttemptOutcome: string;
+        AttemptSteps: {
+            /** @description Steps of the Dockerfile that the log shows */
+            total: number;
+            /** @description Those whose layers were there; the others ran */
+            cached: number;
         };
         JobResult: {
             image: string;
@@ -1846,16 +1703,14 @@ export interface components {
             cached?: boolean;
         };
         JobError: {
-            /**
-             * @description A code of docs/errors.md
-             * @enum {string}
-             */
-            code: "request_invalid" | "json_invalid" | "json_too_complex" | "body_incomplete" | "body_too_large" | "body_too_slow" | "headers_too_slow" | "headers_too_large" | "media_type_unsupported" | "unauthorized" | "forbidden" | "image_not_allowed" | "priority_not_allowed" | "build_argument_not_allowed" | "build_secret_not_allowed" | "tenant_queue_full" | "source_quota_exceeded" | "stored_quota_exceeded" | "batch_too_large" | "tenant_managed" | "payload_secret_limit" | "token_limit" | "tenant_permanent" | "tenant_not_found" | "idempotency_key_invalid" | "idempotency_key_reused" | "idempotency_key_in_progress" | "rate_limited" | "too_many_failures" | "not_found" | "method_not_allowed" | "job_not_cancelable" | "queue_full" | "batch_invalid" | "batch_not_cancelable" | "batch_not_retryable" | "batch_closed" | "job_not_retryable" | "egress_denied" | "secret_unreadable" | "isolation_key_unreadable" | "callback_secret_missing" | "template_limit" | "webhook_limit" | "webhook_disabled" | "webhook_deleted" | "source_not_found" | "source_damaged" | "pool_not_found" | "template_not_found" | "template_invalid" | "nothing_selected" | "signature_missing" | "signature_invalid" | "source_corrupt" | "source_path_unsafe" | "source_path_duplicate" | "source_path_conflict" | "source_link_unsafe" | "ignore_file_invalid" | "source_entry_unsupported" | "source_too_many_files" | "source_too_large" | "source_ratio_exceeded" | "source_empty" | "git_url_invalid" | "git_ref_not_found" | "git_path_not_found" | "git_submodules_undecided" | "git_submodule_invalid" | "git_unauthorized" | "git_unreachable" | "git_timed_out" | "git_memory_exceeded" | "git_busy" | "source_busy" | "build_failed" | "image_invalid" | "source_invalid" | "base_image_invalid" | "source_not_allowed" | "frontend_not_allowed" | "secrets_invalid" | "secrets_key_unknown" | "secrets_unsupported" | "attestation_unsupported" | "platform_unsupported" | "push_unauthorized" | "signature_rejected" | "push_failed" | "push_rate_limited" | "push_repository_missing" | "push_tag_immutable" | "push_too_large" | "push_quota_exceeded" | "push_rejected" | "pull_rate_limited" | "pull_unauthorized" | "registry_unreachable" | "registry_insecure" | "registry_untrusted" | "registry_config_invalid" | "credential_helper_failed" | "builder_busy" | "builder_unreachable" | "engine_unreachable" | "builder_draining" | "builder_not_isolated" | "no_isolated_builder" | "builder_protocol" | "builder_lost" | "worker_lost" | "timed_out" | "expired" | "superseded" | "batch_stopped" | "canceled" | "quarantined" | "retries_exhausted" | "draining" | "redis_unavailable" | "redis_readonly" | "redis_unauthorized" | "redis_cluster_node" | "redis_evicts" | "redis_acl_drops_writes" | "acl_unverified" | "redis_full" | "storage_full" | "record_unreadable" | "record_readable" | "internal";
+            code: components["schemas"]["ErrorCode"];
             /** @description What was wrong, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
             log_tail: string[];
         };
+        /** @description A code of docs/errors.md */
+        ErrorCode: string;
         JobPage: {
             jobs: components["schemas"]["Job"][];
             /** @description Absent on the last page */
@@ -1871,14 +1726,15 @@ export interface components {
         };
         BatchPlan: {
             total: number;
-            items: {
-                image: string;
-                function?: string;
-                /** @description The digest of its source */
-                source: string;
-                /** @description The digest of its template */
-                template?: string;
-            }[];
+            items: components["schemas"]["BatchPlanItem"][];
+        };
+        BatchPlanItem: {
+            image: string;
+            function?: string;
+            /** @description The digest of its source */
+            source: string;
+            /** @description The digest of its template */
+            template?: string;
         };
         Batch: {
             id: string;
@@ -1888,27 +1744,18 @@ export interface components {
              */
             state: "running" | "stopping" | "finished";
             total: number;
-            counts: {
-                queued: number;
-                running: number;
-                succeeded: number;
-                failed: number;
-                canceled: number;
-            };
+            counts: components["schemas"]["BatchCounts"];
             /**
              * @description `stop`: when a job has failed for good, those that have not begun are canceled
              * @default continue
-             * @enum {string}
              */
-            on_failure: "continue" | "stop";
+            on_failure: components["schemas"]["OnFailure"];
             /** @description How many jobs of the batch run at once at most; the fleet decides unless given */
             max_running?: number;
             labels: {
                 [key: string]: string;
             };
-            callback?: {
-                url: string;
-            };
+            callback?: components["schemas"]["CallbackUrl"];
             /** @description The batch whose jobs it repeats */
             retry_of?: string;
             /** Format: date-time */
@@ -1930,8 +1777,7 @@ export interface components {
         };
         BatchJobEvent: {
             id: string;
-            /** @enum {string} */
-            state: "queued" | "running" | "succeeded" | "failed" | "canceled";
+            state: components["schemas"]["JobState"];
             version: number;
             /** Format: date-time */
             at: string;
@@ -1954,97 +1800,7 @@ export interface components {
             /** @description namespace/name */
             name: string;
             /** @description What its last job was to build, or what it was said to be; a rebuild repeats it */
-            spec: {
-                /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
-                image: string;
-                /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
-                function?: unknown;
-                /** @default {} */
-                build_args: {
-                    [key: string]: string;
-                };
-                /**
-                 * @description Empty means the builder's own
-                 * @default []
-                 */
-                platforms: string[];
-                /** @description A pool: replicas that build the same platforms */
-                pool?: string;
-                /**
-                 * @description Jobs of a higher class go first; within a class tenants take turns
-                 * @default normal
-                 * @enum {string}
-                 */
-                priority: "high" | "normal" | "low";
-                /**
-                 * @description False builds without pushing
-                 * @default true
-                 */
-                push: boolean;
-                /**
-                 * @description Push a bill of materials beside the image (BuildKit builders)
-                 * @default false
-                 */
-                sbom: boolean;
-                /**
-                 * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
-                 * @default false
-                 */
-                provenance: boolean;
-                /** @description Seconds that one attempt may take */
-                timeout?: number;
-                /** @default {} */
-                labels: {
-                    [key: string]: string;
-                };
-                /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
-                vcs?: components["schemas"]["Vcs"];
-                /**
-                 * @description When the image was last built from the same, the job succeeds at once with that result
-                 * @default false
-                 */
-                skip_if_unchanged: boolean;
-                /**
-                 * @description Build in any case: neither skip nor share the build of an identical job
-                 * @default false
-                 */
-                force: boolean;
-                source: {
-                    /** @description SHA-256 of the canonical manifest of the files */
-                    digest: string;
-                    /** @description Where it came from */
-                    git?: {
-                        /** @description Of the repository, over a scheme that the installation allows */
-                        url: string;
-                        /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
-                        ref?: string;
-                        /** @description The folder of the repository that is the source */
-                        path?: string;
-                        /** @description True fetches the submodules of the folder, false leaves them out; unless given, a folder with submodules is refused */
-                        submodules?: boolean;
-                        commit: string;
-                    };
-                };
-                /** @description The version of the template that it is laid over, and where */
-                template?: {
-                    name: string;
-                    /** @description SHA-256 of the canonical manifest of the files */
-                    digest: string;
-                    /** @description Empty: over the template itself */
-                    handler_folder: string | "";
-                    /**
-                     * @description Its files came with the job, so that the installation needs no template of this name
-                     * @constant
-                     */
-                    uploaded?: true;
-                };
-                /** @description Sealed, and shown to nobody */
-                secrets?: {
-                    /** @description Names the key that opens them */
-                    key_id: string;
-                    names: string[];
-                };
-            };
+            spec: components["schemas"]["FunctionSpec"];
             /** @description Absent when none was ever submitted */
             last_job?: string;
             /** Format: date-time */
@@ -2052,23 +1808,81 @@ export interface components {
             /** @description The images its stages begin from, as its Dockerfile and arguments named them at the last success */
             base_images: string[];
             /** @description The last image that is good */
-            last_success?: {
-                job: string;
-                /** Format: date-time */
-                finished_at: string;
-                result: components["schemas"]["JobResult"];
-            };
+            last_success?: components["schemas"]["FunctionSuccess"];
             /** @description Its last jobs, newest first; in a list where `history` asks for them */
-            history?: {
-                job: string;
-                /** @enum {string} */
-                state: "queued" | "running" | "succeeded" | "failed" | "canceled";
-                /** Format: date-time */
-                created_at: string;
-                duration_ms?: number;
-                digest?: string;
-                code?: string;
-            }[];
+            history?: components["schemas"]["FunctionJob"][];
+        };
+        FunctionSpec: {
+            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            image: string;
+            /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
+            function?: unknown;
+            /** @description Empty unless given */
+            build_args: {
+                [key: string]: string;
+            };
+            /** @description Empty means the builder's own. Empty unless given */
+            platforms: string[];
+            /** @description A pool: replicas that build the same platforms */
+            pool?: string;
+            /**
+             * @description Jobs of a higher class go first; within a class tenants take turns
+             * @default normal
+             */
+            priority: components["schemas"]["Priority"];
+            /**
+             * @description False builds without pushing
+             * @default true
+             */
+            push: boolean;
+            /**
+             * @description Push a bill of materials beside the image (BuildKit builders)
+             * @default false
+             */
+            sbom: boolean;
+            /**
+             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+             * @default false
+             */
+            provenance: boolean;
+            /** @description Seconds that one attempt may take */
+            timeout?: number;
+            /** @description Empty unless given */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+            vcs?: components["schemas"]["Vcs"];
+            /**
+             * @description When the image was last built from the same, the job succeeds at once with that result
+             * @default false
+             */
+            skip_if_unchanged: boolean;
+            /**
+             * @description Build in any case: neither skip nor share the build of an identical job
+             * @default false
+             */
+            force: boolean;
+            source: components["schemas"]["ResolvedSource"];
+            /** @description The version of the template that it is laid over, and where */
+            template?: components["schemas"]["ResolvedTemplate"];
+            /** @description Sealed, and shown to nobody */
+            secrets?: components["schemas"]["SealedSecrets"];
+        };
+        FunctionSuccess: {
+            job: string;
+            /** Format: date-time */
+            finished_at: string;
+            result: components["schemas"]["JobResult"];
+        };
+        FunctionJob: {
+            job: string;
+            state: components["schemas"]["JobState"];
+            /** Format: date-time */
+            created_at: string;
+            duration_ms?: number;
+            digest?: string;
+            code?: string;
         };
         StoredTemplate: {
             name: string;
@@ -2079,10 +1893,7 @@ export interface components {
             /** @description Where a handler is laid, from its template.yml; `function` unless that says otherwise, empty for the root */
             handler_folder: string;
             /** @description Named sets of packages, from its template.yml */
-            build_options: {
-                name: string;
-                packages: string[];
-            }[];
+            build_options: components["schemas"]["BuildOption"][];
             /** @description Where `faas-cli` pulled it from, as it notes in the meta.json of the template */
             origin?: {
                 /** @description Its URL, without credentials */
@@ -2100,6 +1911,10 @@ export interface components {
             /** @description Of the rebuild, if one was asked for and needed */
             batch?: string;
         };
+        BuildOption: {
+            name: string;
+            packages: string[];
+        };
         TemplatePage: {
             templates: components["schemas"]["Template"][];
             /** @description Absent on the last page */
@@ -2114,10 +1929,7 @@ export interface components {
             /** @description Where a handler is laid, from its template.yml; `function` unless that says otherwise, empty for the root */
             handler_folder: string;
             /** @description Named sets of packages, from its template.yml */
-            build_options: {
-                name: string;
-                packages: string[];
-            }[];
+            build_options: components["schemas"]["BuildOption"][];
             /** @description Where `faas-cli` pulled it from, as it notes in the meta.json of the template */
             origin?: {
                 /** @description Its URL, without credentials */
@@ -2134,21 +1946,23 @@ export interface components {
             updated_at: string;
         };
         RebuildPlan: {
-            functions: {
-                function: string;
-                image: string;
-                /** @description What of the selector it fits, in words */
-                reasons: string[];
-            }[];
+            functions: components["schemas"]["PlannedFunction"][];
             /** @description What is meant but cannot be built again */
-            left_out: {
-                function: string;
-                /** @enum {string} */
-                code: "not_found" | "source_not_found" | "template_not_found";
-                reason: string;
-            }[];
+            left_out: components["schemas"]["LeftOutFunction"][];
             /** @description What builds them; absent from a dry run */
             batch?: components["schemas"]["Batch"];
+        };
+        PlannedFunction: {
+            function: string;
+            image: string;
+            /** @description What of the selector it fits, in words */
+            reasons: string[];
+        };
+        LeftOutFunction: {
+            function: string;
+            /** @enum {string} */
+            code: "not_found" | "source_not_found" | "template_not_found";
+            reason: string;
         };
         LogLine: {
             attempt: number;
@@ -2158,8 +1972,7 @@ export interface components {
         LiveEvent: components["schemas"]["LiveJob"] | components["schemas"]["Batch"] | components["schemas"]["LiveBuilder"] | components["schemas"]["LiveWebhook"] | Record<string, never>;
         LiveJob: {
             id: string;
-            /** @enum {string} */
-            state: "queued" | "running" | "succeeded" | "failed" | "canceled";
+            state: components["schemas"]["JobState"];
             version: number;
             /** Format: date-time */
             at: string;
@@ -2194,7 +2007,7 @@ export interface components {
             /** Format: uri */
             url: string;
             description: string;
-            events: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
+            events: components["schemas"]["WebhookEventType"][];
             /** @description Only jobs and batches that carry all of these */
             labels: {
                 [key: string]: string;
@@ -2204,18 +2017,7 @@ export interface components {
             max_in_flight: number;
             enabled: boolean;
             /** @description Why it was switched off, if nobody did; enabling it clears this */
-            disabled?: {
-                /**
-                 * @description It answered 410, has failed for five days, or a hundred deliveries in a row were given up
-                 * @enum {string}
-                 */
-                reason: "gone" | "failing" | "failed_in_a_row";
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC
-                 */
-                at: string;
-            };
+            disabled?: components["schemas"]["WebhookDisabled"];
             /**
              * Format: date-time
              * @description Of the first failure since a delivery last arrived
@@ -2244,23 +2046,43 @@ export interface components {
             /** @description `whsec_` and base64. Keep it: it is shown in this answer alone */
             secret: string;
         };
-        WebhookFormat: {
-            /** @constant */
+        WebhookFormat: components["schemas"]["StandardFormat"] | components["schemas"]["JenkinsFormat"] | components["schemas"]["GithubCommitStatusFormat"] | components["schemas"]["GithubDispatchFormat"] | components["schemas"]["GitlabCommitStatusFormat"] | components["schemas"]["GitlabPipelineFormat"];
+        /** @description Standard Webhooks 1.0 */
+        StandardFormat: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "standard";
-        } | {
-            /** @constant */
+        };
+        /** @description The message with a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well */
+        JenkinsFormat: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "jenkins";
             /** @description Sent as the header `token`, which the plugin takes */
             token?: string;
-        } | {
-            /** @constant */
+        };
+        /** @description A status on the commit of `vcs`; the URL is that of the API, as https://api.github.com */
+        GithubCommitStatusFormat: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "github_commit_status";
             /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
             token: string;
             /** @description `slipway/<function>` unless given */
             context?: string;
-        } | {
-            /** @constant */
+        };
+        /** @description A `repository_dispatch` event; the URL is that of the API */
+        GithubDispatchFormat: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "github_dispatch";
             /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
             token: string;
@@ -2271,8 +2093,13 @@ export interface components {
              * @default slipway
              */
             event_type: string;
-        } | {
-            /** @constant */
+        };
+        /** @description A status on the commit of `vcs`; the URL is that of the instance, as https://gitlab.com */
+        GitlabCommitStatusFormat: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "gitlab_commit_status";
             /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
             token: string;
@@ -2280,8 +2107,13 @@ export interface components {
             project?: string;
             /** @description `slipway/<function>` unless given */
             name?: string;
-        } | {
-            /** @constant */
+        };
+        /** @description Triggers a pipeline; the URL is that of the instance */
+        GitlabPipelineFormat: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             type: "gitlab_pipeline";
             /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
             token: string;
@@ -2289,6 +2121,18 @@ export interface components {
             project: string;
             /** @description The branch or tag whose pipeline is run */
             ref: string;
+        };
+        WebhookDisabled: {
+            /**
+             * @description It answered 410, has failed for five days, or a hundred deliveries in a row were given up
+             * @enum {string}
+             */
+            reason: "gone" | "failing" | "failed_in_a_row";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            at: string;
         };
         WebhookPage: {
             webhooks: components["schemas"]["Webhook"][];
@@ -2300,7 +2144,7 @@ export interface components {
             /** Format: uri */
             url: string;
             description: string;
-            events: ("job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled")[];
+            events: components["schemas"]["WebhookEventType"][];
             /** @description Only jobs and batches that carry all of these */
             labels: {
                 [key: string]: string;
@@ -2310,18 +2154,7 @@ export interface components {
             max_in_flight: number;
             enabled: boolean;
             /** @description Why it was switched off, if nobody did; enabling it clears this */
-            disabled?: {
-                /**
-                 * @description It answered 410, has failed for five days, or a hundred deliveries in a row were given up
-                 * @enum {string}
-                 */
-                reason: "gone" | "failing" | "failed_in_a_row";
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC
-                 */
-                at: string;
-            };
+            disabled?: components["schemas"]["WebhookDisabled"];
             /**
              * Format: date-time
              * @description Of the first failure since a delivery last arrived
@@ -2435,23 +2268,27 @@ export interface components {
              * @description RFC 3339, UTC
              */
             finished_at?: string;
-            attempts: {
-                number: number;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC
-                 */
-                at: string;
-                duration_ms: number;
-                /** @description HTTP status; absent when there was no answer */
-                status?: number;
-                /** @description What went wrong where there was no answer, as `ECONNREFUSED` or `timed_out` */
-                error?: string;
-            }[];
+            attempts: components["schemas"]["DeliveryAttemptSummary"][];
+        };
+        DeliveryAttemptSummary: {
+            number: number;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            at: string;
+            duration_ms: number;
+            /** @description HTTP status; absent when there was no answer */
+            status?: number;
+            /** @description What went wrong where there was no answer, as `ECONNREFUSED` or `timed_out` */
+            error?: string;
         };
         WebhookRecovered: {
             /** @description Deliveries that were made; each message counts once */
             recovered: number;
+        };
+        BuilderList: {
+            builders: components["schemas"]["Builder"][];
         };
         Builder: {
             id: string;
@@ -2474,11 +2311,8 @@ export interface components {
              * @enum {string}
              */
             engine: "buildkit" | "buildah" | "unreported" | "unknown";
-            /**
-             * @description open: it gets no builds for a while after repeated faults
-             * @enum {string}
-             */
-            circuit: "closed" | "open" | "probing";
+            /** @description open: it gets no builds for a while after repeated faults */
+            circuit: components["schemas"]["CircuitState"];
             /** @description It finishes what it has and gets no more */
             draining: boolean;
             /** @description Builds at once that the operator allows */
@@ -2493,40 +2327,41 @@ export interface components {
             /** @description Calls that did not reach it, broke off, ended in nonsense or in a fault of its engine */
             faults: number;
         };
+        /** @enum {string} */
+        CircuitState: "closed" | "open" | "probing";
         Queue: {
-            pools: {
-                name: string;
-                queued: number;
-                running: number;
-                /** @description What its replicas build; none means any */
-                platforms: string[];
-                /** @description Builds that its replicas take at once now */
-                capacity: number;
-                /** @description Since the oldest waiting job was submitted */
-                oldest_wait_ms: number;
-                mean_build_ms?: number;
-                /** @description Until what waits now has been built; absent while nothing is known */
-                estimated_ms?: number;
-            }[];
+            pools: components["schemas"]["QueuePool"][];
             /** @description Registries that jobs wait for, of those that the tenant may push to; 50 at most */
-            registries: {
-                /** @description Its host */
-                registry: string;
-                /**
-                 * @description open: it does not answer, and builds that push to it wait; probing: one build finds out; closed: it answers, and what waited is released
-                 * @enum {string}
-                 */
-                circuit: "closed" | "open" | "probing";
-                /** @description Jobs that wait for it */
-                waiting: number;
-                /** @description In a row */
-                faults: number;
-                /**
-                 * Format: date-time
-                 * @description When the circuit opened
-                 */
-                since: string;
-            }[];
+            registries: components["schemas"]["QueueRegistry"][];
+        };
+        QueuePool: {
+            name: string;
+            queued: number;
+            running: number;
+            /** @description What its replicas build; none means any */
+            platforms: string[];
+            /** @description Builds that its replicas take at once now */
+            capacity: number;
+            /** @description Since the oldest waiting job was submitted */
+            oldest_wait_ms: number;
+            mean_build_ms?: number;
+            /** @description Until what waits now has been built; absent while nothing is known */
+            estimated_ms?: number;
+        };
+        QueueRegistry: {
+            /** @description Its host */
+            registry: string;
+            /** @description open: it does not answer, and builds that push to it wait; probing: one build finds out; closed: it answers, and what waited is released */
+            circuit: components["schemas"]["CircuitState"];
+            /** @description Jobs that wait for it */
+            waiting: number;
+            /** @description In a row */
+            faults: number;
+            /**
+             * Format: date-time
+             * @description When the circuit opened
+             */
+            since: string;
         };
         Stats: {
             /** @description How long each point is. The last one is not over yet */
@@ -2534,51 +2369,55 @@ export interface components {
             /** @description When each point begins, oldest first */
             times: string[];
             /** @description Pools that replicas belong to now, or of which something is known in that time */
-            pools: {
-                name: string;
-                /** @description One for each of `times` */
-                points: {
-                    /** @description Jobs that ended so */
-                    succeeded: number;
-                    failed: number;
-                    canceled: number;
-                    /** @description Jobs that waited, on average over the point. Absent where nobody looked */
-                    queued_mean?: number;
-                    /** @description Attempts begun */
-                    started: number;
-                    /** @description Of the attempts begun: how long each job had waited. Absent where none began */
-                    wait_p50_ms?: number;
-                    wait_p95_ms?: number;
-                    /** @description Builds that succeeded */
-                    builds: number;
-                    /** @description Of the builds that succeeded. Absent where none did */
-                    build_mean_ms?: number;
-                    build_p50_ms?: number;
-                    build_p95_ms?: number;
-                }[];
-            }[];
+            pools: components["schemas"]["PoolSeries"][];
             /** @description For tokens with the scope builders:read */
-            replicas?: {
-                id: string;
-                /** @description Absent for one that no worker names any more */
-                url?: string;
-                pool?: string;
-                /** @description One for each of `times` */
-                points: {
-                    /** @description Builds that it has ended, whether they succeeded or not */
-                    builds: number;
-                    /** @description Those of them that did not succeed */
-                    failures: number;
-                    /** @description 429 answers */
-                    refusals: number;
-                    /** @description Calls that did not reach it, broke off or ended in nonsense */
-                    faults: number;
-                    /** @description Builds placed here of which it is known who built the same function or image last */
-                    placed: number;
-                    /** @description Those of them that this replica had built last, so that it should still have their layers. What its cache really held is not known */
-                    placed_home: number;
-                }[];
-            }[];
+            replicas?: components["schemas"]["ReplicaSeries"][];
+        };
+        PoolSeries: {
+            name: string;
+            /** @description One for each of `times` */
+            points: components["schemas"]["PoolPoint"][];
+        };
+        PoolPoint: {
+            /** @description Jobs that ended so */
+            succeeded: number;
+            failed: number;
+            canceled: number;
+            /** @description Jobs that waited, on average over the point. Absent where nobody looked */
+            queued_mean?: number;
+            /** @description Attempts begun */
+            started: number;
+            /** @description Of the attempts begun: how long each job had waited. Absent where none began */
+            wait_p50_ms?: number;
+            wait_p95_ms?: number;
+            /** @description Builds that succeeded */
+            builds: number;
+            /** @description Of the builds that succeeded. Absent where none did */
+            build_mean_ms?: number;
+            build_p50_ms?: number;
+            build_p95_ms?: number;
+        };
+        ReplicaSeries: {
+            id: string;
+            /** @description Absent for one that no worker names any more */
+            url?: string;
+            pool?: string;
+            /** @description One for each of `times` */
+            points: components["schemas"]["ReplicaPoint"][];
+        };
+        ReplicaPoint: {
+            /** @description Builds that it has ended, whether they succeeded or not */
+            builds: number;
+            /** @description Those of them that did not succeed */
+            failures: number;
+            /** @description 429 answers */
+            refusals: number;
+            /** @description Calls that did not reach it, broke off or ended in nonsense */
+            faults: number;
+            /** @description Builds placed here of which it is known who built the same function or image last */
+            placed: number;
+            /** @description Those of them that this replica had built last, so that it should still have their layers. What its cache really held is not known */
+            placed_home: number;
         };
         AuditPage: {
             entries: components["schemas"]["AuditEntry"][];
@@ -2614,17 +2453,7 @@ export interface components {
         };
         Whoami: {
             tenant: components["schemas"]["Tenant"];
-            token: {
-                /** @description `API_TOKEN` for that of the installation */
-                id: string;
-                description?: string;
-                scopes: ("jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin")[];
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC
-                 */
-                expires_at?: string;
-            };
+            token: components["schemas"]["WhoamiToken"];
         };
         Tenant: {
             name: string;
@@ -2636,22 +2465,10 @@ export interface components {
             /**
              * @description Jobs of a higher class are refused; those that name none get no higher one
              * @default high
-             * @enum {string}
              */
-            highest_priority: "high" | "normal" | "low";
-            /** @default {} */
-            limits: {
-                /** @description Jobs that may wait at once */
-                queued_jobs?: number;
-                /** @description Jobs that may be built at once; others wait their turn */
-                running_jobs?: number;
-                /** @description Bytes of all its stored sources together */
-                source_bytes?: number;
-                /** @description Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given */
-                stored_bytes?: number;
-                /** @description Requests to the API */
-                requests_per_minute?: number;
-            };
+            highest_priority: components["schemas"]["Priority"];
+            /** @description Empty unless given */
+            limits: components["schemas"]["TenantLimits"];
             /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
             images: string[];
             /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
@@ -2667,20 +2484,44 @@ export interface components {
              */
             managed_by: "api" | "file";
             /** @description What it takes now */
-            usage?: {
-                queued_jobs: number;
-                running_jobs: number;
-                source_bytes: number;
-                /** @description Bytes of its records in Redis */
-                stored_bytes: number;
-                /** @description What they may have, by its limit or that of the installation */
-                max_stored_bytes: number;
-            };
+            usage?: components["schemas"]["TenantUsage"];
             /**
              * Format: date-time
              * @description RFC 3339, UTC
              */
             updated_at: string;
+        };
+        TenantLimits: {
+            /** @description Jobs that may wait at once */
+            queued_jobs?: number;
+            /** @description Jobs that may be built at once; others wait their turn */
+            running_jobs?: number;
+            /** @description Bytes of all its stored sources together */
+            source_bytes?: number;
+            /** @description Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given */
+            stored_bytes?: number;
+            /** @description Requests to the API */
+            requests_per_minute?: number;
+        };
+        TenantUsage: {
+            queued_jobs: number;
+            running_jobs: number;
+            source_bytes: number;
+            /** @description Bytes of its records in Redis */
+            stored_bytes: number;
+            /** @description What they may have, by its limit or that of the installation */
+            max_stored_bytes: number;
+        };
+        WhoamiToken: {
+            /** @description `API_TOKEN` for that of the installation */
+            id: string;
+            description?: string;
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            expires_at?: string;
         };
         TenantPage: {
             tenants: components["schemas"]["Tenant"][];
@@ -2722,7 +2563,7 @@ export interface components {
             id: string;
             tenant: string;
             description: string;
-            scopes: ("jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin")[];
+            scopes: components["schemas"]["Scope"][];
             /** @enum {string} */
             managed_by: "api" | "file";
             /**
@@ -2752,7 +2593,7 @@ export interface components {
             id: string;
             tenant: string;
             description: string;
-            scopes: ("jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin")[];
+            scopes: components["schemas"]["Scope"][];
             /** @enum {string} */
             managed_by: "api" | "file";
             /**
@@ -2788,7 +2629,7 @@ export interface components {
         PublicKey: {
             /** @description The first 8 characters of the public key */
             key_id: string;
-            /** @constant */
+            /** @enum {string} */
             algorithm: "nacl/box";
             /**
              * Format: base64
@@ -2796,142 +2637,188 @@ export interface components {
              */
             public_key: string;
         };
-        JobMessage: {
-            /**
-             * @description Of this shape; fields may join it, none leaves it
-             * @constant
-             */
-            api_version: "v1";
-            /**
-             * Format: date-time
-             * @description When it happened, not when it was sent
-             */
-            timestamp: string;
-            /** @enum {string} */
-            type: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled";
-            data: {
-                /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
-                sequence: number;
-                /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
-                url: string;
-                job: {
-                    id: string;
-                    /** @enum {string} */
-                    state: "queued" | "running" | "succeeded" | "failed" | "canceled";
-                    function?: string;
-                    /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
-                    image: string;
-                    /** @description Grows by one with every change of state */
-                    version: number;
-                };
-                batch?: string;
-                vcs?: components["schemas"]["Vcs"];
-                /** @description Of what was pushed */
-                digest?: string;
-                code?: string;
-                detail?: string;
-                labels: {
-                    [key: string]: string;
-                };
+        FieldError: {
+            /** @description JSON Pointer */
+            path: string;
+            message: string;
+        };
+    };
+    responses: {
+        /** @description Nothing has changed since the `If-None-Match` */
+        NotModified: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description A problem (RFC 9457) with the status 400 */
+        BadRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        BatchMessage: {
-            /**
-             * @description Of this shape; fields may join it, none leaves it
-             * @constant
-             */
-            api_version: "v1";
-            /**
-             * Format: date-time
-             * @description When it happened, not when it was sent
-             */
-            timestamp: string;
-            /** @constant */
-            type: "batch.finished";
-            data: {
-                /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
-                sequence: number;
-                /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
-                url: string;
-                batch: {
-                    id: string;
-                    total: number;
-                    counts: {
-                        queued: number;
-                        running: number;
-                        succeeded: number;
-                        failed: number;
-                        canceled: number;
-                    };
-                    labels: {
-                        [key: string]: string;
-                    };
-                    /** @description The batch whose jobs it repeats */
-                    retry_of?: string;
-                };
-                /** @description Jobs that have failed, as many as fit */
-                failures: {
-                    id: string;
-                    /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
-                    image: string;
-                    function?: string;
-                    code?: string;
-                }[];
+        /** @description A problem (RFC 9457) with the status 401 */
+        Unauthorized: {
+            headers: {
+                /** @description Bearer (RFC 6750) */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        BuilderMessage: {
-            /**
-             * @description Of this shape; fields may join it, none leaves it
-             * @constant
-             */
-            api_version: "v1";
-            /**
-             * Format: date-time
-             * @description When it happened, not when it was sent
-             */
-            timestamp: string;
-            /** @enum {string} */
-            type: "builder.circuit_opened" | "builder.circuit_closed";
-            data: {
-                /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
-                sequence: number;
-                /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
-                url: string;
-                builder: {
-                    id: string;
-                    url: string;
-                };
+        /** @description A problem (RFC 9457) with the status 403 */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        WebhookMessage: {
-            /**
-             * @description Of this shape; fields may join it, none leaves it
-             * @constant
-             */
-            api_version: "v1";
-            /**
-             * Format: date-time
-             * @description When it happened, not when it was sent
-             */
-            timestamp: string;
-            /** @enum {string} */
-            type: "webhook.disabled" | "webhook.test";
-            data: {
-                /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
-                sequence: number;
-                /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
-                url: string;
-                webhook: {
-                    id: string;
-                    url: string;
-                    /** @enum {string} */
-                    reason?: "gone" | "failing" | "failed_in_a_row";
-                };
+        /** @description A problem (RFC 9457) with the status 404 */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A problem (RFC 9457) with the status 408 */
+        RequestTimeout: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A problem (RFC 9457) with the status 409 */
+        Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A problem (RFC 9457) with the status 413 */
+        PayloadTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A problem (RFC 9457) with the status 415 */
+        UnsupportedMediaType: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A problem (RFC 9457) with the status 422 */
+        UnprocessableEntity: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A problem (RFC 9457) with the status 429 */
+        TooManyRequests: {
+            headers: {
+                /** @description Seconds */
+                "Retry-After"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A problem (RFC 9457) with the status 431 */
+        RequestHeaderFieldsTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A problem (RFC 9457) with the status 500 */
+        InternalServerError: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A problem (RFC 9457) with the status 503 */
+        ServiceUnavailable: {
+            headers: {
+                /** @description Seconds */
+                "Retry-After"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A problem (RFC 9457) with the status 507 */
+        InsufficientStorage: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
     };
-    responses: never;
-    parameters: never;
+    parameters: {
+        /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+        IdempotencyKey: string;
+        State: components["schemas"]["JobState"];
+        /** @description name=value; may be repeated, all must fit */
+        Label: string[];
+        Limit: number;
+        /** @description `next_cursor` of the page before */
+        JobsCursor: string;
+        JobsId: string;
+        BatchesId: string;
+        /** @description Only what came after the event with this id */
+        After: string;
+        /** @description Where the stream goes on; the same as `after` */
+        LastEventID: string;
+        Namespace: string;
+        FunctionsName: string;
+        TemplatesName: string;
+        WebhooksId: string;
+        WebhooksState: "pending" | "delivered" | "failed" | "canceled";
+        /** @description `next_cursor` of the page before */
+        WebhooksCursor: string;
+        DeliveriesId: string;
+        BuildersId: string;
+        TenantsName: string;
+        TokensId: string;
+        /** @description Of the message: the same in all attempts, for all endpoints, and when it is sent again */
+        WebhookId: string;
+        /** @description When this attempt was made, in seconds since the epoch */
+        WebhookTimestamp: string;
+        /** @description `v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space */
+        WebhookSignature: string;
+        /** @description Slipway */
+        UserAgent: string;
+    };
     requestBodies: never;
     headers: never;
     pathItems: never;
@@ -2941,7 +2828,7 @@ export interface operations {
     listJobs: {
         parameters: {
             query?: {
-                state?: "queued" | "running" | "succeeded" | "failed" | "canceled";
+                state?: components["parameters"]["State"];
                 /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
                 function?: string;
                 /** @description All jobs for the repository of this reference */
@@ -2949,10 +2836,10 @@ export interface operations {
                 /** @description All jobs of this batch */
                 batch?: string;
                 /** @description name=value; may be repeated, all must fit */
-                label?: string | string[];
-                limit?: number;
+                label?: components["parameters"]["Label"];
+                limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
-                cursor?: string;
+                cursor?: components["parameters"]["JobsCursor"];
             };
             header?: never;
             path?: never;
@@ -2969,100 +2856,25 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     submitJob: {
@@ -3070,22 +2882,15 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
         };
+        /** @description Or multipart/form-data: The job and what it is built from in one request: the part `job`, then the part `source`. The archive becomes a source of the tenant, as if it had been uploaded before. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["JobRequest"];
-                "multipart/form-data": {
-                    job: components["schemas"]["JobWithoutSource"];
-                    /**
-                     * Format: binary
-                     * @description A tar, or a tar.gz
-                     */
-                    source: string;
-                };
             };
         };
         responses: {
@@ -3101,128 +2906,31 @@ export interface operations {
                 };
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `image_invalid`: The image reference is not valid. `template_not_found`: No template has this name. `secrets_invalid`: The sealed build secrets cannot be opened. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret. `source_not_found`: No source has this digest. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `git_url_invalid`: The URL of the git repository is not one that this installation fetches from. `git_ref_not_found`: The git repository has no such branch, tag or commit. `git_path_not_found`: There is no such folder at this commit. `git_submodules_undecided`: The folder of the git repository has submodules. `git_submodule_invalid`: A submodule of the git repository cannot be fetched. `git_unauthorized`: The git repository needs credentials that this installation does not have. `git_unreachable`: The git repository could not be fetched. `git_timed_out`: Fetching the git repository took longer than is allowed. `git_memory_exceeded`: Git needs more memory than it may take. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder builds this platform */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getJob: {
@@ -3236,7 +2944,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                id: string;
+                id: components["parameters"]["JobsId"];
             };
             cookie?: never;
         };
@@ -3253,109 +2961,27 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     removeJob: {
@@ -3363,7 +2989,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                id: string;
+                id: components["parameters"]["JobsId"];
             };
             cookie?: never;
         };
@@ -3377,110 +3003,27 @@ export interface operations {
                 content?: never;
             };
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `record_readable`: The record can be read */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     cancelJob: {
@@ -3488,10 +3031,10 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                id: string;
+                id: components["parameters"]["JobsId"];
             };
             cookie?: never;
         };
@@ -3516,128 +3059,31 @@ export interface operations {
                 };
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `job_not_cancelable`: The job has already ended */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     retryJob: {
@@ -3645,10 +3091,10 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                id: string;
+                id: components["parameters"]["JobsId"];
             };
             cookie?: never;
         };
@@ -3666,128 +3112,31 @@ export interface operations {
                 };
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `job_not_retryable`: The job has not ended */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `source_not_found`: No source has this digest. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder builds this platform */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     uploadSource: {
@@ -3797,15 +3146,10 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description A tar, or a tar.gz */
+        /** @description A tar, or a tar.gz. Also taken as application/x-tar, application/tar, application/gzip, application/x-gzip, application/x-www-form-urlencoded */
         requestBody: {
             content: {
-                "application/octet-stream": unknown;
-                "application/x-tar": unknown;
-                "application/tar": unknown;
-                "application/gzip": unknown;
-                "application/x-gzip": unknown;
-                "application/x-www-form-urlencoded": unknown;
+                "application/octet-stream": string;
             };
         };
         responses: {
@@ -3828,119 +3172,29 @@ export interface operations {
                 };
             };
             /** @description `body_incomplete`: The body ended before it was complete */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getSource: {
@@ -3965,115 +3219,33 @@ export interface operations {
                     "application/x-tar": string;
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listBatches: {
         parameters: {
             query?: {
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
                 cursor?: string;
             };
@@ -4092,100 +3264,25 @@ export interface operations {
                     "application/json": components["schemas"]["BatchPage"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     submitBatch: {
@@ -4193,7 +3290,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
@@ -4225,128 +3322,31 @@ export interface operations {
                 };
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getBatch: {
@@ -4357,7 +3357,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                id: string;
+                id: components["parameters"]["BatchesId"];
             };
             cookie?: never;
         };
@@ -4372,122 +3372,40 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listBatchJobs: {
         parameters: {
             query?: {
-                state?: "queued" | "running" | "succeeded" | "failed" | "canceled";
-                limit?: number;
+                state?: components["parameters"]["State"];
+                limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
-                cursor?: string;
+                cursor?: components["parameters"]["JobsCursor"];
             };
             header?: never;
             path: {
-                id: string;
+                id: components["parameters"]["BatchesId"];
             };
             cookie?: never;
         };
@@ -4502,109 +3420,27 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     cancelBatch: {
@@ -4612,10 +3448,10 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                id: string;
+                id: components["parameters"]["BatchesId"];
             };
             cookie?: never;
         };
@@ -4633,128 +3469,31 @@ export interface operations {
                 };
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `batch_not_cancelable`: The batch has already ended */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     retryBatch: {
@@ -4762,10 +3501,10 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                id: string;
+                id: components["parameters"]["BatchesId"];
             };
             cookie?: never;
         };
@@ -4787,151 +3526,47 @@ export interface operations {
                 };
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `batch_not_retryable`: Nothing of the batch can be repeated now */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     followBatch: {
         parameters: {
             query?: {
                 /** @description Only what came after the event with this id */
-                after?: string;
+                after?: components["parameters"]["After"];
             };
             header?: {
                 /** @description Where the stream goes on; the same as `after` */
-                "Last-Event-ID"?: string;
+                "Last-Event-ID"?: components["parameters"]["LastEventID"];
             };
             path: {
-                id: string;
+                id: components["parameters"]["BatchesId"];
             };
             cookie?: never;
         };
@@ -4943,105 +3578,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["BatchJobEvent"];
+                    "text/event-stream": string;
                 };
             };
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listFunctions: {
@@ -5054,10 +3613,10 @@ export interface operations {
                 /** @description A stage begins from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
                 base_image?: string;
                 /** @description name=value; may be repeated, all must fit */
-                label?: string | string[];
+                label?: components["parameters"]["Label"];
                 /** @description Shows how the last jobs of each ended, this many at most; without it there is no `history` */
                 history?: number;
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
                 cursor?: string;
             };
@@ -5076,100 +3635,25 @@ export interface operations {
                     "application/json": components["schemas"]["FunctionPage"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getFunction: {
@@ -5177,8 +3661,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                namespace: string;
-                name: string;
+                namespace: components["parameters"]["Namespace"];
+                name: components["parameters"]["FunctionsName"];
             };
             cookie?: never;
         };
@@ -5193,109 +3677,27 @@ export interface operations {
                     "application/json": components["schemas"]["Function"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     putFunction: {
@@ -5303,8 +3705,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                namespace: string;
-                name: string;
+                namespace: components["parameters"]["Namespace"];
+                name: components["parameters"]["FunctionsName"];
             };
             cookie?: never;
         };
@@ -5333,128 +3735,31 @@ export interface operations {
                 };
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may. `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `image_invalid`: The image reference is not valid. `template_not_found`: No template has this name. `secrets_invalid`: The sealed build secrets cannot be opened. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret. `source_not_found`: No source has this digest. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `git_url_invalid`: The URL of the git repository is not one that this installation fetches from. `git_ref_not_found`: The git repository has no such branch, tag or commit. `git_path_not_found`: There is no such folder at this commit. `git_submodules_undecided`: The folder of the git repository has submodules. `git_submodule_invalid`: A submodule of the git repository cannot be fetched. `git_unauthorized`: The git repository needs credentials that this installation does not have. `git_unreachable`: The git repository could not be fetched. `git_timed_out`: Fetching the git repository took longer than is allowed. `git_memory_exceeded`: Git needs more memory than it may take */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     deleteFunction: {
@@ -5462,8 +3767,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                namespace: string;
-                name: string;
+                namespace: components["parameters"]["Namespace"];
+                name: components["parameters"]["FunctionsName"];
             };
             cookie?: never;
         };
@@ -5477,101 +3782,25 @@ export interface operations {
                 content?: never;
             };
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getTemplate: {
@@ -5579,7 +3808,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                name: components["parameters"]["TemplatesName"];
             };
             cookie?: never;
         };
@@ -5594,109 +3823,27 @@ export interface operations {
                     "application/json": components["schemas"]["Template"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     putTemplate: {
@@ -5707,19 +3854,14 @@ export interface operations {
             };
             header?: never;
             path: {
-                name: string;
+                name: components["parameters"]["TemplatesName"];
             };
             cookie?: never;
         };
-        /** @description A tar, or a tar.gz */
+        /** @description A tar, or a tar.gz. Also taken as application/x-tar, application/tar, application/gzip, application/x-gzip, application/x-www-form-urlencoded */
         requestBody: {
             content: {
-                "application/octet-stream": unknown;
-                "application/x-tar": unknown;
-                "application/tar": unknown;
-                "application/gzip": unknown;
-                "application/x-gzip": unknown;
-                "application/x-www-form-urlencoded": unknown;
+                "application/octet-stream": string;
             };
         };
         responses: {
@@ -5742,128 +3884,31 @@ export interface operations {
                 };
             };
             /** @description `body_incomplete`: The body ended before it was complete */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `template_limit`: The tenant has as many templates as it may */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may. `batch_too_large`: The items of the batch with the defaults are too large together. `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `template_invalid`: The archive is not a template. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path leaves the archive. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     deleteTemplate: {
@@ -5871,7 +3916,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                name: components["parameters"]["TemplatesName"];
             };
             cookie?: never;
         };
@@ -5885,107 +3930,31 @@ export interface operations {
                 content?: never;
             };
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listTemplates: {
         parameters: {
             query?: {
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
                 cursor?: string;
             };
@@ -6004,100 +3973,25 @@ export interface operations {
                     "application/json": components["schemas"]["TemplatePage"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     submitRebuild: {
@@ -6105,7 +3999,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
@@ -6137,128 +4031,31 @@ export interface operations {
                 };
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `image_invalid`: The image reference is not valid. `nothing_selected`: No function fits the selector. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getJobLogs: {
@@ -6274,130 +4071,53 @@ export interface operations {
                 "Last-Event-ID"?: string;
             };
             path: {
-                id: string;
+                id: components["parameters"]["JobsId"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The log */
+            /** @description The log. Also as `application/x-ndjson`, by `Accept` */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "text/plain": string;
-                    "application/x-ndjson": components["schemas"]["LogLine"];
                     "text/event-stream": string;
                 };
             };
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     followEvents: {
         parameters: {
             query?: {
                 /** @description Only what came after the event with this id */
-                after?: string;
+                after?: components["parameters"]["After"];
             };
             header?: {
                 /** @description Where the stream goes on; the same as `after` */
-                "Last-Event-ID"?: string;
+                "Last-Event-ID"?: components["parameters"]["LastEventID"];
             };
             path?: never;
             cookie?: never;
@@ -6410,102 +4130,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["LiveEvent"];
+                    "text/event-stream": string;
                 };
             };
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listWebhooks: {
         parameters: {
             query?: {
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
                 cursor?: string;
             };
@@ -6524,100 +4175,25 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookPage"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     createWebhook: {
@@ -6625,7 +4201,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
@@ -6648,128 +4224,31 @@ export interface operations {
                 };
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_limit`: As many webhook endpoints are there as are allowed */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `egress_denied`: Requests may not go to this address */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getWebhook: {
@@ -6777,7 +4256,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                id: string;
+                id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
         };
@@ -6792,109 +4271,27 @@ export interface operations {
                     "application/json": components["schemas"]["Webhook"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     deleteWebhook: {
@@ -6902,7 +4299,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                id: string;
+                id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
         };
@@ -6916,101 +4313,25 @@ export interface operations {
                 content?: never;
             };
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     updateWebhook: {
@@ -7018,7 +4339,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                id: string;
+                id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
         };
@@ -7038,128 +4359,31 @@ export interface operations {
                 };
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `body_too_large`: The body is larger than allowed */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `egress_denied`: Requests may not go to this address */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     rotateWebhookSecret: {
@@ -7167,10 +4391,10 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                id: string;
+                id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
         };
@@ -7190,137 +4414,33 @@ export interface operations {
                 };
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     testWebhook: {
@@ -7328,10 +4448,10 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                id: string;
+                id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
         };
@@ -7349,141 +4469,44 @@ export interface operations {
                 };
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listWebhookDeliveries: {
         parameters: {
             query?: {
-                state?: "pending" | "delivered" | "failed" | "canceled";
-                limit?: number;
+                state?: components["parameters"]["WebhooksState"];
+                limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
-                cursor?: string;
+                cursor?: components["parameters"]["WebhooksCursor"];
             };
             header?: never;
             path: {
-                id: string;
+                id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
         };
@@ -7498,109 +4521,27 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryPage"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     recoverWebhook: {
@@ -7608,10 +4549,10 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                id: string;
+                id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
         };
@@ -7631,146 +4572,42 @@ export interface operations {
                 };
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listDeliveries: {
         parameters: {
             query?: {
-                state?: "pending" | "delivered" | "failed" | "canceled";
-                limit?: number;
+                state?: components["parameters"]["WebhooksState"];
+                limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
-                cursor?: string;
+                cursor?: components["parameters"]["WebhooksCursor"];
                 job?: string;
                 batch?: string;
             };
@@ -7789,100 +4626,25 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryPage"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getDelivery: {
@@ -7890,7 +4652,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                id: string;
+                id: components["parameters"]["DeliveriesId"];
             };
             cookie?: never;
         };
@@ -7905,109 +4667,27 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     redeliver: {
@@ -8015,10 +4695,10 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                id: string;
+                id: components["parameters"]["DeliveriesId"];
             };
             cookie?: never;
         };
@@ -8036,128 +4716,31 @@ export interface operations {
                 };
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off. `webhook_deleted`: The webhook endpoint of the delivery was deleted */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listBuilders: {
@@ -8175,96 +4758,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        builders: components["schemas"]["Builder"][];
-                    };
+                    "application/json": components["schemas"]["BuilderList"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     drainBuilder: {
@@ -8272,10 +4785,10 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                id: string;
+                id: components["parameters"]["BuildersId"];
             };
             cookie?: never;
         };
@@ -8291,128 +4804,31 @@ export interface operations {
                 };
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     resumeBuilder: {
@@ -8420,10 +4836,10 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                id: string;
+                id: components["parameters"]["BuildersId"];
             };
             cookie?: never;
         };
@@ -8439,128 +4855,31 @@ export interface operations {
                 };
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `stored_quota_exceeded`: The tenant has no room left for records */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getQueue: {
@@ -8581,91 +4900,23 @@ export interface operations {
                     "application/json": components["schemas"]["Queue"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getStats: {
@@ -8689,100 +4940,25 @@ export interface operations {
                     "application/json": components["schemas"]["Stats"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listAudit: {
@@ -8797,7 +4973,7 @@ export interface operations {
                 since?: string;
                 /** @description RFC 3339, UTC */
                 until?: string;
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
                 cursor?: string;
             };
@@ -8816,100 +4992,25 @@ export interface operations {
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     whoami: {
@@ -8930,97 +5031,29 @@ export interface operations {
                     "application/json": components["schemas"]["Whoami"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listTenants: {
         parameters: {
             query?: {
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
                 cursor?: string;
             };
@@ -9039,100 +5072,25 @@ export interface operations {
                     "application/json": components["schemas"]["TenantPage"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getTenant: {
@@ -9140,7 +5098,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                name: components["parameters"]["TenantsName"];
             };
             cookie?: never;
         };
@@ -9155,109 +5113,27 @@ export interface operations {
                     "application/json": components["schemas"]["Tenant"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     putTenant: {
@@ -9265,7 +5141,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                name: components["parameters"]["TenantsName"];
             };
             cookie?: never;
         };
@@ -9294,128 +5170,31 @@ export interface operations {
                 };
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `tenant_managed`: The tenants file says what this is */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     deleteTenant: {
@@ -9423,7 +5202,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                name: components["parameters"]["TenantsName"];
             };
             cookie?: never;
         };
@@ -9437,110 +5216,27 @@ export interface operations {
                 content?: never;
             };
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `tenant_managed`: The tenants file says what this is. `tenant_permanent`: The default tenant is always there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listPayloadSecrets: {
@@ -9548,7 +5244,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                name: components["parameters"]["TenantsName"];
             };
             cookie?: never;
         };
@@ -9563,109 +5259,27 @@ export interface operations {
                     "application/json": components["schemas"]["PayloadSecretList"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     createPayloadSecret: {
@@ -9673,7 +5287,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                name: components["parameters"]["TenantsName"];
             };
             cookie?: never;
         };
@@ -9689,110 +5303,27 @@ export interface operations {
                 };
             };
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `payload_secret_limit`: There are as many payload secrets as may be */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     deletePayloadSecret: {
@@ -9800,7 +5331,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                name: components["parameters"]["TenantsName"];
                 id: string;
             };
             cookie?: never;
@@ -9815,110 +5346,27 @@ export interface operations {
                 content?: never;
             };
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `tenant_managed`: The tenants file says what this is */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     listTokens: {
@@ -9926,7 +5374,7 @@ export interface operations {
             query?: {
                 /** @description The caller's own unless given; another needs `admin` */
                 tenant?: string;
-                limit?: number;
+                limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
                 cursor?: string;
             };
@@ -9945,100 +5393,25 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPage"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema. `tenant_not_found`: No tenant has this name */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     createToken: {
@@ -10064,128 +5437,31 @@ export interface operations {
                 };
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `token_limit`: The tenant has as many tokens as it may */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["PayloadTooLarge"];
             /** @description `media_type_unsupported`: The content type is not one this route reads */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `tenant_not_found`: No tenant has this name */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     getToken: {
@@ -10193,7 +5469,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                id: string;
+                id: components["parameters"]["TokensId"];
             };
             cookie?: never;
         };
@@ -10208,109 +5484,27 @@ export interface operations {
                     "application/json": components["schemas"]["Token"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     revokeToken: {
@@ -10318,7 +5512,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                id: string;
+                id: components["parameters"]["TokensId"];
             };
             cookie?: never;
         };
@@ -10332,110 +5526,27 @@ export interface operations {
                 content?: never;
             };
             /** @description `unauthorized`: A valid bearer token is required */
-            401: {
-                headers: {
-                    /** @description Bearer (RFC 6750) */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Forbidden"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `tenant_managed`: The tenants file says what this is */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["Conflict"];
             /** @description `request_invalid`: The request does not fit its schema */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
-            429: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     build: {
@@ -10448,12 +5559,10 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The payload: a tar */
+        /** @description The payload: a tar. Also taken as application/x-tar, application/x-www-form-urlencoded */
         requestBody: {
             content: {
-                "application/octet-stream": unknown;
-                "application/x-tar": unknown;
-                "application/x-www-form-urlencoded": unknown;
+                "application/octet-stream": string;
             };
         };
         responses: {
@@ -10464,7 +5573,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BuilderResult"];
-                    "application/x-ndjson": components["schemas"]["BuilderResult"];
+                    "application/x-ndjson": string;
                 };
             };
             /** @description `body_incomplete`: The body ended before it was complete. `json_invalid`: The body is not valid JSON */
@@ -10602,69 +5711,19 @@ export interface operations {
                     "application/json": components["schemas"]["PublicKey"];
                 };
             };
-            /** @description Nothing has changed since the `If-None-Match` */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            304: components["responses"]["NotModified"];
             /** @description `not_found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["NotFound"];
             /** @description `headers_too_slow`: The headers of the request did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            408: components["responses"]["RequestTimeout"];
             /** @description `headers_too_large`: The headers of the request are larger than allowed */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
             /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["InternalServerError"];
             /** @description `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
-            503: {
-                headers: {
-                    /** @description Seconds */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            503: components["responses"]["ServiceUnavailable"];
             /** @description `redis_full`: Redis has no memory left */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            507: components["responses"]["InsufficientStorage"];
         };
     };
 }

@@ -26,7 +26,7 @@ export async function followJobs(options: FollowJobs): Promise<Map<string, Job>>
   const { client, names, label, screen, signal } = options;
   const show = screen.isTty ? redrawn(screen) : appended(screen);
   while (true) {
-    const { jobs } = await client.listJobs({ query: { label, limit: 200 }, signal });
+    const { jobs } = await client.listJobs({ query: { label: [label], limit: 200 }, signal });
     const byId = new Map(jobs.map((job) => [job.id, job]));
     const known = [...names].flatMap(([id, name]) => {
       const job = byId.get(id);

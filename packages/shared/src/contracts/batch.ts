@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { batchIdSchema, jobIdSchema, jobResultSchema, jobStates } from './job.js';
-import { callbackSchema, labelsSchema } from './job-spec.js';
+import { batchIdSchema, jobIdSchema, jobResultSchema, jobStateSchema } from './job.js';
+import { callbackSchema, callbackViewSchema, labelsSchema } from './job-spec.js';
 
 export const maxBatchItems = 10_000;
 
+export const onFailureSchema = z.enum(['continue', 'stop']).meta({ id: 'OnFailure' });
+
 const options = {
-  on_failure: z
-    .enum(['continue', 'stop'])
+  on_failure: onFailureSchema
     .default('continue')
     .describe('`stop`: when a job has failed for good, those that have not begun are canceled'),
   max_running: z
@@ -53,11 +54,13 @@ export const batchSchema = z
       .enum(['running', 'stopping', 'finished'])
       .describe('`stopping`: what has not begun is being canceled'),
     total: count,
-    counts: z.object({ queued: count, running: count, succeeded: count, failed: count, canceled: count }),
+    counts: z
+      .object({ queued: count, running: count, succeeded: count, failed: count, canceled: count })
+      .meta({ id: 'BatchCounts' }),
     on_failure: options.on_failure,
     max_running: options.max_running,
     labels: z.record(z.string(), z.string()),
-    callback: z.object({ url: z.string() }).optional(),
+    callback: callbackViewSchema.optional(),
     retry_of: batchIdSchema.optional().describe('The batch whose jobs it repeats'),
     created_at: time,
     finished_at: time.optional(),
@@ -72,12 +75,14 @@ export const batchPlanSchema = z
   .object({
     total: count,
     items: z.array(
-      z.object({
-        image: z.string(),
-        function: z.string().optional(),
-        source: z.string().describe('The digest of its source'),
-        template: z.string().optional().describe('The digest of its template'),
-      }),
+      z
+        .object({
+          image: z.string(),
+          function: z.string().optional(),
+          source: z.string().describe('The digest of its source'),
+          template: z.string().optional().describe('The digest of its template'),
+        })
+        .meta({ id: 'BatchPlanItem' }),
     ),
   })
   .meta({ id: 'BatchPlan' });
@@ -86,7 +91,7 @@ export const batchPlanSchema = z
 export const batchJobEventSchema = z
   .object({
     id: jobIdSchema,
-    state: z.enum(jobStates),
+    state: jobStateSchema,
     version: z.int(),
     at: time,
     image: z.string(),

@@ -14,6 +14,8 @@ export type ReplicaEngine = z.infer<typeof replicaEngineSchema>;
 export const replicaReadinessSchema = z.enum(['ready', 'full', 'broken', 'draining', 'unknown']);
 export type ReplicaReadiness = z.infer<typeof replicaReadinessSchema>;
 
+const circuitSchema = z.enum(['closed', 'open', 'probing']).meta({ id: 'CircuitState' });
+
 /** A replica as the API shows it. */
 export const builderSchema = z
   .object({
@@ -31,9 +33,7 @@ export const builderSchema = z
       'buildah: it builds for the tenant default alone; unreported: it answers and names none, as builders of others; ' +
         'unknown: it was not asked yet, or names one that is not known. It builds for the tenant default alone until then',
     ),
-    circuit: z
-      .enum(['closed', 'open', 'probing'])
-      .describe('open: it gets no builds for a while after repeated faults'),
+    circuit: circuitSchema.describe('open: it gets no builds for a while after repeated faults'),
     draining: z.boolean().describe('It finishes what it has and gets no more'),
     configured_limit: z.int().optional().describe('Builds at once that the operator allows'),
     limit: z.int().describe('Builds at once that it is given, configured or learned'),
@@ -49,33 +49,35 @@ export const builderSchema = z
 export const queueSchema = z
   .object({
     pools: z.array(
-      z.object({
-        name: z.string(),
-        queued: z.int(),
-        running: z.int(),
-        platforms: z.array(platformSchema).describe('What its replicas build; none means any'),
-        capacity: z.int().describe('Builds that its replicas take at once now'),
-        oldest_wait_ms: z.int().describe('Since the oldest waiting job was submitted'),
-        mean_build_ms: z.int().optional(),
-        estimated_ms: z
-          .int()
-          .optional()
-          .describe('Until what waits now has been built; absent while nothing is known'),
-      }),
+      z
+        .object({
+          name: z.string(),
+          queued: z.int(),
+          running: z.int(),
+          platforms: z.array(platformSchema).describe('What its replicas build; none means any'),
+          capacity: z.int().describe('Builds that its replicas take at once now'),
+          oldest_wait_ms: z.int().describe('Since the oldest waiting job was submitted'),
+          mean_build_ms: z.int().optional(),
+          estimated_ms: z
+            .int()
+            .optional()
+            .describe('Until what waits now has been built; absent while nothing is known'),
+        })
+        .meta({ id: 'QueuePool' }),
     ),
     registries: z
       .array(
-        z.object({
-          registry: z.string().describe('Its host'),
-          circuit: z
-            .enum(['closed', 'open', 'probing'])
-            .describe(
+        z
+          .object({
+            registry: z.string().describe('Its host'),
+            circuit: circuitSchema.describe(
               'open: it does not answer, and builds that push to it wait; probing: one build finds out; closed: it answers, and what waited is released',
             ),
-          waiting: z.int().describe('Jobs that wait for it'),
-          faults: z.int().describe('In a row'),
-          since: z.iso.datetime().describe('When the circuit opened'),
-        }),
+            waiting: z.int().describe('Jobs that wait for it'),
+            faults: z.int().describe('In a row'),
+            since: z.iso.datetime().describe('When the circuit opened'),
+          })
+          .meta({ id: 'QueueRegistry' }),
       )
       .describe('Registries that jobs wait for, of those that the tenant may push to; 50 at most'),
   })

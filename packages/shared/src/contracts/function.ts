@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { batchSchema } from './batch.js';
-import { jobIdSchema, jobResultSchema, jobStates } from './job.js';
+import { batchSchema, onFailureSchema } from './batch.js';
+import { jobIdSchema, jobResultSchema, jobStateSchema } from './job.js';
 import {
   buildArgsSchema,
   callbackSchema,
@@ -9,7 +9,7 @@ import {
   jobRequestSchema,
   jobSpecSchema,
   labelsSchema,
-  priorityClasses,
+  prioritySchema,
   secretsViewSchema,
 } from './job-spec.js';
 
@@ -22,6 +22,7 @@ export const functionViewSchema = z
     spec: jobSpecSchema
       .omit({ callback: true })
       .extend({ secrets: secretsViewSchema.optional().describe('Sealed, and shown to nobody') })
+      .meta({ id: 'FunctionSpec' })
       .describe('What its last job was to build, or what it was said to be; a rebuild repeats it'),
     last_job: jobIdSchema.optional().describe('Absent when none was ever submitted'),
     updated_at: time,
@@ -32,18 +33,21 @@ export const functionViewSchema = z
       ),
     last_success: z
       .object({ job: jobIdSchema, finished_at: time, result: jobResultSchema })
+      .meta({ id: 'FunctionSuccess' })
       .optional()
       .describe('The last image that is good'),
     history: z
       .array(
-        z.object({
-          job: jobIdSchema,
-          state: z.enum(jobStates),
-          created_at: time,
-          duration_ms: z.int().optional(),
-          digest: z.string().optional(),
-          code: z.string().optional(),
-        }),
+        z
+          .object({
+            job: jobIdSchema,
+            state: jobStateSchema,
+            created_at: time,
+            duration_ms: z.int().optional(),
+            digest: z.string().optional(),
+            code: z.string().optional(),
+          })
+          .meta({ id: 'FunctionJob' }),
       )
       .optional()
       .describe('Its last jobs, newest first; in a list where `history` asks for them'),
@@ -101,13 +105,13 @@ export const rebuildRequestSchema = z
       .enum(['current', 'same'])
       .default('current')
       .describe('The newest version of their template, or the one they were built with'),
-    priority: z.enum(priorityClasses).default('low'),
+    priority: prioritySchema.default('low'),
     skip_if_unchanged: z
       .boolean()
       .default(false)
       .describe('Off, because a base image may have changed under the same name'),
     max_running: z.int().min(1).max(10_000).optional(),
-    on_failure: z.enum(['continue', 'stop']).default('continue'),
+    on_failure: onFailureSchema.default('continue'),
     dry_run: z.boolean().default(false),
   })
   .meta({ id: 'RebuildRequest' });
@@ -117,19 +121,23 @@ export type RebuildRequest = z.output<typeof rebuildRequestSchema>;
 export const rebuildPlanSchema = z
   .object({
     functions: z.array(
-      z.object({
-        function: z.string(),
-        image: z.string(),
-        reasons: z.array(z.string()).describe('What of the selector it fits, in words'),
-      }),
+      z
+        .object({
+          function: z.string(),
+          image: z.string(),
+          reasons: z.array(z.string()).describe('What of the selector it fits, in words'),
+        })
+        .meta({ id: 'PlannedFunction' }),
     ),
     left_out: z
       .array(
-        z.object({
-          function: z.string(),
-          code: z.enum(['not_found', 'source_not_found', 'template_not_found']),
-          reason: z.string(),
-        }),
+        z
+          .object({
+            function: z.string(),
+            code: z.enum(['not_found', 'source_not_found', 'template_not_found']),
+            reason: z.string(),
+          })
+          .meta({ id: 'LeftOutFunction' }),
       )
       .describe('What is meant but cannot be built again'),
     batch: batchSchema.optional().describe('What builds them; absent from a dry run'),

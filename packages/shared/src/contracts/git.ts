@@ -45,9 +45,12 @@ const withoutRoot = <T extends { path?: string | undefined }>({ path, ...rest }:
   ({ ...rest, ...(path && { path }) }) as T;
 
 /** A folder of a git repository, as it is asked for. */
-export const gitSchema = fields.overwrite(withoutRoot);
+export const gitSchema = fields.overwrite(withoutRoot).meta({ id: 'GitReference' });
 
 /** The folder, with the commit that it was taken at. */
-export const takenGitSchema = fields.extend({ commit: z.string() }).overwrite(withoutRoot);
+export const takenGitSchema = fields
+  .extend({ commit: z.string() })
+  .overwrite(withoutRoot)
+  .meta({ id: 'GitCommit' });
 
 export type GitSource = z.output<typeof gitSchema>;

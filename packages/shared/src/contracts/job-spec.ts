@@ -51,7 +51,11 @@ export const callbackSchema = z
         'Signs this callback (Standard Webhooks); tenants other than `default` must give one; unset means the key of the installation. Never shown again',
       ),
   })
+  .meta({ id: 'Callback' })
   .describe('Where the end of the job is reported');
+
+/** A callback as the API shows it. */
+export const callbackViewSchema = z.object({ url: z.string() }).meta({ id: 'CallbackUrl' });
 
 const argName = z
   .string()
@@ -70,11 +74,15 @@ const inlineFiles = z
   .describe('The files themselves, path to text');
 
 /** What a job is built from, as it is submitted. */
-const sourceInputSchema = z.union([
-  z.strictObject({ digest: digestSchema }).describe('Uploaded before'),
-  z.strictObject({ git: gitSchema }).describe('Fetched when the job is submitted'),
-  z.strictObject({ files: inlineFiles }).describe('Sent along'),
-]);
+const sourceInputSchema = z
+  .union([
+    z.strictObject({ digest: digestSchema }).meta({ id: 'UploadedSource', description: 'Uploaded before' }),
+    z
+      .strictObject({ git: gitSchema })
+      .meta({ id: 'GitSource', description: 'Fetched when the job is submitted' }),
+    z.strictObject({ files: inlineFiles }).meta({ id: 'InlineSource', description: 'Sent along' }),
+  ])
+  .meta({ id: 'JobSource', 'x-exclusive': true });
 
 /** `name`, or as `faas-cli` pins it `name@ref`: a tag, a branch or `sha-` and a commit. */
 export const templateNameSchema = z
@@ -122,6 +130,7 @@ export type Vcs = z.output<typeof vcsSchema>;
 
 /** Classes of jobs; each goes before all of the next. */
 export const priorityClasses = ['high', 'normal', 'low'] as const;
+export const prioritySchema = z.enum(priorityClasses).meta({ id: 'Priority' });
 
 const common = {
   image: imageSchema,
@@ -133,8 +142,7 @@ const common = {
       "In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own",
     ),
   pool: poolNameSchema.optional(),
-  priority: z
-    .enum(priorityClasses)
+  priority: prioritySchema
     .default('normal')
     .describe('Jobs of a higher class go first; within a class tenants take turns'),
   push: z.boolean().default(true).describe('False builds without pushing'),
@@ -170,8 +178,7 @@ const common = {
 export const jobRequestSchema = z
   .strictObject({
     ...common,
-    priority: z
-      .enum(priorityClasses)
+    priority: prioritySchema
       .optional()
       .describe(
         'Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may',
@@ -195,10 +202,12 @@ export const jobRequestSchema = z
 export type JobRequest = z.output<typeof jobRequestSchema>;
 
 /** What may be shown of sealed build secrets. */
-export const secretsViewSchema = z.object({
-  key_id: z.string().describe('Names the key that opens them'),
-  names: z.array(z.string()),
-});
+export const secretsViewSchema = z
+  .object({
+    key_id: z.string().describe('Names the key that opens them'),
+    names: z.array(z.string()),
+  })
+  .meta({ id: 'SealedSecrets' });
 
 /** What a job is built from, with everything looked up that the request only named. */
 export const jobSpecSchema = z
@@ -210,10 +219,12 @@ export const jobSpecSchema = z
       .overwrite((list) => [...new Set(list)])
       .default([])
       .describe("Empty means the builder's own"),
-    source: z.object({
-      digest: digestSchema,
-      git: takenGitSchema.optional().describe('Where it came from'),
-    }),
+    source: z
+      .object({
+        digest: digestSchema,
+        git: takenGitSchema.optional().describe('Where it came from'),
+      })
+      .meta({ id: 'ResolvedSource' }),
     template: z
       .object({
         name: templateNameSchema,
@@ -224,6 +235,7 @@ export const jobSpecSchema = z
           .optional()
           .describe('Its files came with the job, so that the installation needs no template of this name'),
       })
+      .meta({ id: 'ResolvedTemplate' })
       .optional()
       .describe('The version of the template that it is laid over, and where'),
     secrets: secretsViewSchema.extend({ sealed: z.string() }).optional(),

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { errorCodes } from '../errors/index.js';
-import { jobSpecSchema, secretsViewSchema } from './job-spec.js';
+import { callbackViewSchema, jobSpecSchema, secretsViewSchema } from './job-spec.js';
 import { platformSchema, poolNameSchema } from './pool.js';
 
 export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
 export type JobState = (typeof jobStates)[number];
 export const terminalStates = ['succeeded', 'failed', 'canceled'] as const;
+export const jobStateSchema = z.enum(jobStates).meta({ id: 'JobState' });
 export type TerminalState = (typeof terminalStates)[number];
 
 export const isTerminal = (state: JobState): state is TerminalState =>
@@ -17,7 +18,11 @@ export const batchIdSchema = z
 export const jobIdSchema = z.string().regex(/^job_[0-9a-z]{26}$/, 'must be job_ and 26 letters and digits');
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
-const code = z.enum(errorCodes).describe('A code of docs/errors.md');
+/** A code of the error table. Codes are added, so clients that were generated earlier must take others too. */
+export const errorCodeSchema = z
+  .enum(errorCodes)
+  .meta({ id: 'ErrorCode', 'x-grows': true, description: 'A code of docs/errors.md' });
+const code = errorCodeSchema;
 
 export const jobErrorSchema = z
   .object({
@@ -50,7 +55,8 @@ export const attemptSchema = z
     started_at: time,
     finished_at: time.optional(),
     outcome: z
-      .union([z.literal('succeeded'), code])
+      .enum(['succeeded', ...errorCodes])
+      .meta({ id: 'AttemptOutcome', 'x-grows': true })
       .optional()
       .describe('`succeeded`, or the code it ended with; absent while it runs'),
     detail: z.string().optional(),
@@ -59,6 +65,7 @@ export const attemptSchema = z
         total: z.int().describe('Steps of the Dockerfile that the log shows'),
         cached: z.int().describe('Those whose layers were there; the others ran'),
       })
+      .meta({ id: 'AttemptSteps' })
       .optional()
       .describe(
         'What of the build was done: where only the push failed before, the next attempt repeats no cached step',
@@ -71,7 +78,7 @@ export type Attempt = z.infer<typeof attemptSchema>;
 export const jobSchema = z
   .object({
     id: jobIdSchema,
-    state: z.enum(jobStates),
+    state: jobStateSchema,
     ...jobSpecSchema.shape,
     secrets: secretsViewSchema.optional().describe('Sealed, and shown to nobody'),
     function: z.string().optional(),
@@ -80,18 +87,20 @@ export const jobSchema = z
     ),
     parts: z
       .array(
-        z.object({
-          job: jobIdSchema,
-          pool: poolNameSchema,
-          platforms: z.array(platformSchema),
-          state: z.enum(jobStates).optional().describe('Absent until that job was created'),
-        }),
+        z
+          .object({
+            job: jobIdSchema,
+            pool: poolNameSchema,
+            platforms: z.array(platformSchema),
+            state: jobStateSchema.optional().describe('Absent until that job was created'),
+          })
+          .meta({ id: 'JobPart' }),
       )
       .optional()
       .describe('The jobs that build it, one a pool, where no single pool builds all of its platforms'),
     part_of: jobIdSchema.optional().describe('The job that it builds a part of'),
     batch: batchIdSchema.optional(),
-    callback: z.object({ url: z.string() }).optional(),
+    callback: callbackViewSchema.optional(),
     version: z.int().describe('Grows by one with every change of state'),
     created_at: time,
     started_at: time.optional().describe('When the first attempt began'),

@@ -13,7 +13,7 @@ export const templateSchema = z
         'Where a handler is laid, from its template.yml; `function` unless that says otherwise, empty for the root',
       ),
     build_options: z
-      .array(z.object({ name: z.string(), packages: z.array(z.string()) }))
+      .array(z.object({ name: z.string(), packages: z.array(z.string()) }).meta({ id: 'BuildOption' }))
       .describe('Named sets of packages, from its template.yml'),
     origin: z
       .object({

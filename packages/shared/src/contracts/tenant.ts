@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { priorityClasses } from './job-spec.js';
+import { prioritySchema } from './job-spec.js';
 import { poolNameSchema } from './pool.js';
 
 /** The tenant that the token of the installation belongs to; it is always there. */
@@ -24,20 +24,27 @@ export const scopes = [
   'tokens:admin',
   'admin',
 ] as const;
+const scopeSchema = z.enum(scopes).meta({ id: 'Scope' });
 export type Scope = (typeof scopes)[number];
 
 const limit = z.int().min(0).optional();
 
 /** What a tenant may take; what is absent is not limited. */
-const tenantLimitsSchema = z.strictObject({
-  queued_jobs: limit.describe('Jobs that may wait at once'),
-  running_jobs: z.int().min(1).optional().describe('Jobs that may be built at once; others wait their turn'),
-  source_bytes: limit.describe('Bytes of all its stored sources together'),
-  stored_bytes: limit.describe(
-    'Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given',
-  ),
-  requests_per_minute: z.int().min(1).optional().describe('Requests to the API'),
-});
+const tenantLimitsSchema = z
+  .strictObject({
+    queued_jobs: limit.describe('Jobs that may wait at once'),
+    running_jobs: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('Jobs that may be built at once; others wait their turn'),
+    source_bytes: limit.describe('Bytes of all its stored sources together'),
+    stored_bytes: limit.describe(
+      'Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given',
+    ),
+    requests_per_minute: z.int().min(1).optional().describe('Requests to the API'),
+  })
+  .meta({ id: 'TenantLimits' });
 export type TenantLimits = z.output<typeof tenantLimitsSchema>;
 
 const imagePrefixSchema = z
@@ -57,8 +64,7 @@ export const tenantSettingsSchema = z
       .max(1000)
       .default(1)
       .describe('Its share of the fleet against other tenants'),
-    highest_priority: z
-      .enum(priorityClasses)
+    highest_priority: prioritySchema
       .default('high')
       .describe('Jobs of a higher class are refused; those that name none get no higher one'),
     limits: tenantLimitsSchema.default({}),
@@ -99,6 +105,7 @@ export const tenantSchema = z
         stored_bytes: z.int().describe('Bytes of its records in Redis'),
         max_stored_bytes: z.int().describe('What they may have, by its limit or that of the installation'),
       })
+      .meta({ id: 'TenantUsage' })
       .optional()
       .describe('What it takes now'),
     updated_at: time,
@@ -113,7 +120,7 @@ export const tokenRequestSchema = z
   .strictObject({
     tenant: tenantNameSchema.optional().describe("The caller's own unless given; another needs `admin`"),
     description: z.string().min(1).max(200),
-    scopes: z.array(z.enum(scopes)).min(1).max(scopes.length),
+    scopes: z.array(scopeSchema).min(1).max(scopes.length),
     expires_in_days: z.int().min(1).max(3650).optional().describe('Never, unless given'),
   })
   .meta({ id: 'TokenRequest' });
@@ -124,7 +131,7 @@ export const tokenSchema = z
     id: tokenIdSchema,
     tenant: tenantNameSchema,
     description: z.string(),
-    scopes: z.array(z.enum(scopes)),
+    scopes: z.array(scopeSchema),
     managed_by: z.enum(['api', 'file']),
     created_at: time,
     expires_at: time.optional(),
@@ -142,12 +149,14 @@ export const createdTokenSchema = tokenSchema
 export const whoamiSchema = z
   .object({
     tenant: tenantSchema,
-    token: z.object({
-      id: z.string().describe('`API_TOKEN` for that of the installation'),
-      description: z.string().optional(),
-      scopes: z.array(z.enum(scopes)),
-      expires_at: time.optional(),
-    }),
+    token: z
+      .object({
+        id: z.string().describe('`API_TOKEN` for that of the installation'),
+        description: z.string().optional(),
+        scopes: z.array(scopeSchema),
+        expires_at: time.optional(),
+      })
+      .meta({ id: 'WhoamiToken' }),
   })
   .meta({ id: 'Whoami' });
 
@@ -180,7 +189,7 @@ const fileTenantSchema = z.strictObject({
       z.strictObject({
         description: z.string().min(1).max(200),
         sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the token, in hexadecimal digits'),
-        scopes: z.array(z.enum(scopes)).min(1),
+        scopes: z.array(scopeSchema).min(1),
         expires_at: z.iso.datetime().optional(),
       }),
     )

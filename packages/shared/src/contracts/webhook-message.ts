@@ -25,17 +25,21 @@ export const jobMessageSchema = z
   .object({
     ...envelope,
     type: z.enum(['job.queued', 'job.started', 'job.succeeded', 'job.failed', 'job.canceled']),
-    data: z.object({
-      sequence,
-      url,
-      job: jobSchema.pick({ id: true, state: true, function: true, image: true, version: true }),
-      batch: jobSchema.shape.batch,
-      vcs: vcsSchema.optional(),
-      digest: z.string().optional().describe('Of what was pushed'),
-      code: z.string().optional(),
-      detail: z.string().optional(),
-      labels: z.record(z.string(), z.string()),
-    }),
+    data: z
+      .object({
+        sequence,
+        url,
+        job: jobSchema
+          .pick({ id: true, state: true, function: true, image: true, version: true })
+          .meta({ id: 'JobSummary' }),
+        batch: jobSchema.shape.batch,
+        vcs: vcsSchema.optional(),
+        digest: z.string().optional().describe('Of what was pushed'),
+        code: z.string().optional(),
+        detail: z.string().optional(),
+        labels: z.record(z.string(), z.string()),
+      })
+      .meta({ id: 'JobMessageData' }),
   })
   .meta({ id: 'JobMessage' });
 export type JobMessage = z.infer<typeof jobMessageSchema>;
@@ -45,16 +49,23 @@ export const batchMessageSchema = z
   .object({
     ...envelope,
     type: z.literal('batch.finished'),
-    data: z.object({
-      sequence,
-      url,
-      batch: batchSchema.pick({ id: true, total: true, counts: true, labels: true, retry_of: true }),
-      failures: z
-        .array(
-          jobSchema.pick({ id: true, image: true, function: true }).extend({ code: z.string().optional() }),
-        )
-        .describe('Jobs that have failed, as many as fit'),
-    }),
+    data: z
+      .object({
+        sequence,
+        url,
+        batch: batchSchema
+          .pick({ id: true, total: true, counts: true, labels: true, retry_of: true })
+          .meta({ id: 'BatchSummary' }),
+        failures: z
+          .array(
+            jobSchema
+              .pick({ id: true, image: true, function: true })
+              .extend({ code: z.string().optional() })
+              .meta({ id: 'FailedJob' }),
+          )
+          .describe('Jobs that have failed, as many as fit'),
+      })
+      .meta({ id: 'BatchMessageData' }),
   })
   .meta({ id: 'BatchMessage' });
 export type BatchMessage = z.infer<typeof batchMessageSchema>;
@@ -63,7 +74,13 @@ export const builderMessageSchema = z
   .object({
     ...envelope,
     type: z.enum(['builder.circuit_opened', 'builder.circuit_closed']),
-    data: z.object({ sequence, url, builder: z.object({ id: replicaIdSchema, url: z.string() }) }),
+    data: z
+      .object({
+        sequence,
+        url,
+        builder: z.object({ id: replicaIdSchema, url: z.string() }).meta({ id: 'BuilderSummary' }),
+      })
+      .meta({ id: 'BuilderMessageData' }),
   })
   .meta({ id: 'BuilderMessage' });
 export type BuilderMessage = z.infer<typeof builderMessageSchema>;
@@ -72,15 +89,19 @@ export const webhookMessageSchema = z
   .object({
     ...envelope,
     type: z.enum(['webhook.disabled', 'webhook.test']),
-    data: z.object({
-      sequence,
-      url,
-      webhook: z.object({
-        id: endpointIdSchema,
-        url: z.string(),
-        reason: z.enum(disabledReasons).optional(),
-      }),
-    }),
+    data: z
+      .object({
+        sequence,
+        url,
+        webhook: z
+          .object({
+            id: endpointIdSchema,
+            url: z.string(),
+            reason: z.enum(disabledReasons).optional(),
+          })
+          .meta({ id: 'WebhookSummary' }),
+      })
+      .meta({ id: 'WebhookMessageData' }),
   })
   .meta({ id: 'WebhookMessage' });
 export type WebhookMessage = z.infer<typeof webhookMessageSchema>;

@@ -17,6 +17,8 @@ export const webhookEventTypes = [
 export type WebhookEventType = (typeof webhookEventTypes)[number];
 export type MessageType = WebhookEventType | 'webhook.test';
 
+const webhookEventTypeSchema = z.enum(webhookEventTypes).meta({ id: 'WebhookEventType' });
+
 export const endpointIdSchema = z
   .string()
   .regex(/^wh_[0-9a-z]{26}$/, 'must be wh_ and 26 letters and digits');
@@ -33,22 +35,29 @@ const repository = vcsSchema.shape.repo;
 /** What is sent. All but `standard` and `jenkins` are calls of a CI system's own API, at the endpoint's URL. */
 const webhookFormatSchema = z
   .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('standard') }).describe('Standard Webhooks 1.0'),
+    z
+      .strictObject({ type: z.literal('standard') })
+      .meta({ id: 'StandardFormat', description: 'Standard Webhooks 1.0' }),
     z
       .strictObject({
         type: z.literal('jenkins'),
         token: tokenName.optional().describe('Sent as the header `token`, which the plugin takes'),
       })
-      .describe(
-        'The message with a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well',
-      ),
+      .meta({
+        id: 'JenkinsFormat',
+        description:
+          'The message with a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well',
+      }),
     z
       .strictObject({
         type: z.literal('github_commit_status'),
         token: tokenName,
         context: z.string().min(1).max(200).optional().describe('`slipway/<function>` unless given'),
       })
-      .describe('A status on the commit of `vcs`; the URL is that of the API, as https://api.github.com'),
+      .meta({
+        id: 'GithubCommitStatusFormat',
+        description: 'A status on the commit of `vcs`; the URL is that of the API, as https://api.github.com',
+      }),
     z
       .strictObject({
         type: z.literal('github_dispatch'),
@@ -61,7 +70,10 @@ const webhookFormatSchema = z
           .default('slipway')
           .describe('For `on: repository_dispatch: types`'),
       })
-      .describe('A `repository_dispatch` event; the URL is that of the API'),
+      .meta({
+        id: 'GithubDispatchFormat',
+        description: 'A `repository_dispatch` event; the URL is that of the API',
+      }),
     z
       .strictObject({
         type: z.literal('gitlab_commit_status'),
@@ -69,7 +81,11 @@ const webhookFormatSchema = z
         project: repository.optional().describe('That of `vcs` unless given'),
         name: z.string().min(1).max(200).optional().describe('`slipway/<function>` unless given'),
       })
-      .describe('A status on the commit of `vcs`; the URL is that of the instance, as https://gitlab.com'),
+      .meta({
+        id: 'GitlabCommitStatusFormat',
+        description:
+          'A status on the commit of `vcs`; the URL is that of the instance, as https://gitlab.com',
+      }),
     z
       .strictObject({
         type: z.literal('gitlab_pipeline'),
@@ -77,7 +93,10 @@ const webhookFormatSchema = z
         project: repository,
         ref: z.string().min(1).max(255).describe('The branch or tag whose pipeline is run'),
       })
-      .describe('Triggers a pipeline; the URL is that of the instance'),
+      .meta({
+        id: 'GitlabPipelineFormat',
+        description: 'Triggers a pipeline; the URL is that of the instance',
+      }),
   ])
   .meta({ id: 'WebhookFormat' });
 export type WebhookFormat = z.output<typeof webhookFormatSchema>;
@@ -85,7 +104,7 @@ export type WebhookFormat = z.output<typeof webhookFormatSchema>;
 const settings = {
   url: callbackUrlSchema,
   description: z.string().max(500),
-  events: z.array(z.enum(webhookEventTypes)).min(1).max(webhookEventTypes.length),
+  events: z.array(webhookEventTypeSchema).min(1).max(webhookEventTypes.length),
   labels: labelsSchema.describe('Only jobs and batches that carry all of these'),
   format: webhookFormatSchema,
   max_in_flight: z.int().min(1).max(50).describe('Requests that may be under way at once'),
@@ -138,6 +157,7 @@ export const endpointSchema = z
           ),
         at: time,
       })
+      .meta({ id: 'WebhookDisabled' })
       .optional()
       .describe('Why it was switched off, if nobody did; enabling it clears this'),
     failing_since: time.optional().describe('Of the first failure since a delivery last arrived'),

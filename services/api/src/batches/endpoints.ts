@@ -7,7 +7,7 @@ import {
   batchRequestSchema,
   batchSchema,
   jobIdSchema,
-  jobStates,
+  jobStateSchema,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type BatchRecord, toBatch, toJob } from '@slipway/shared/jobs';
@@ -195,7 +195,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         summary: 'The jobs of a batch, newest first',
         params: path,
         query: z.strictObject({
-          state: z.enum(jobStates).optional(),
+          state: jobStateSchema.optional(),
           limit,
           cursor: jobIdSchema.optional().describe('`next_cursor` of the page before'),
         }),

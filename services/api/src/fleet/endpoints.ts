@@ -18,6 +18,8 @@ interface FleetDeps {
   readonly registries: () => Promise<readonly RegistryState[]>;
 }
 
+const builderListSchema = z.object({ builders: z.array(builderSchema) }).meta({ id: 'BuilderList' });
+
 export function fleetEndpoints({ replicas, store, registries }: FleetDeps): Endpoint[] {
   return [
     endpoint(
@@ -31,7 +33,7 @@ export function fleetEndpoints({ replicas, store, registries }: FleetDeps): Endp
         answers: {
           200: {
             description: 'All replicas',
-            content: { 'application/json': z.object({ builders: z.array(builderSchema) }) },
+            content: { 'application/json': builderListSchema },
           },
         },
         errors: [],

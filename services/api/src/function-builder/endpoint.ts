@@ -47,7 +47,7 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
       method: 'post',
       path: '/build',
       scope: 'none',
-      tag: 'Function Builder API',
+      tag: 'Function Builder',
       summary: 'Build as a builder replica does, through the queue',
       description:
         'What clients of the Function Builder API send, unmodified. The payload becomes a source and a job like any other. ' +

@@ -15,7 +15,7 @@ export function publicKeyEndpoint({
       method: 'get',
       path: '/publickey',
       scope: 'none',
-      tag: 'Function Builder API',
+      tag: 'Function Builder',
       summary: 'What build secrets are sealed with',
       description: 'The key of the builders; of several, the one that most of them have.',
       answers: { 200: { description: 'The key', content: { 'application/json': publicKeySchema } } },

@@ -19,6 +19,8 @@ interface Answer {
   readonly description: string;
   /** Media type → schema; a string says what the bytes are. */
   readonly content?: Readonly<Record<string, z.ZodType | string>>;
+  /** Media types that the document has in words alone: clients that are generated would ask for them and fail to read them. */
+  readonly inWords?: Readonly<Record<string, z.ZodType | string>>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

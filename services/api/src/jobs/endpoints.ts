@@ -4,7 +4,7 @@ import {
   jobIdSchema,
   jobRequestSchema,
   jobSchema,
-  jobStates,
+  jobStateSchema,
   parseImageReference,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
@@ -34,7 +34,7 @@ const path = z.object({ id: jobIdSchema });
 export const maxWaitSeconds = 60;
 
 const listQuery = z.strictObject({
-  state: z.enum(jobStates).optional(),
+  state: jobStateSchema.optional(),
   function: jobRequestSchema.shape.function,
   image: z
     .string()

@@ -40,10 +40,12 @@ export function jobForm(deps: JobFormDeps): BodyForm<JobRequest> {
   return {
     description:
       'The job and what it is built from in one request: the part `job`, then the part `source`. The archive becomes a source of the tenant, as if it had been uploaded before.',
-    parts: z.strictObject({
-      job: jobPartSchema,
-      source: z.string().meta({ format: 'binary' }).describe('A tar, or a tar.gz'),
-    }),
+    parts: z
+      .strictObject({
+        job: jobPartSchema,
+        source: z.string().meta({ format: 'binary' }).describe('A tar, or a tar.gz'),
+      })
+      .meta({ id: 'JobUpload' }),
     types: { job: 'application/json', source: 'application/x-tar, application/gzip' },
     async receive(req, res, bodies) {
       let giveBack = () => {};

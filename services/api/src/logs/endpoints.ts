@@ -41,9 +41,9 @@ export function logEndpoints(deps: FollowDeps): Endpoint[] {
             description: 'The log',
             content: {
               'text/plain': 'One line a line',
-              'application/x-ndjson': lineSchema,
               'text/event-stream': 'Events `log` (a LogLine, its id the position) and at last `end`',
             },
+            inWords: { 'application/x-ndjson': lineSchema },
           },
         },
         errors: ['not_found', 'request_invalid'],

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { type Json, portable } from './portable.js';
 
-export type Json = Record<string, unknown>;
+export type { Json };
+
 type Io = 'input' | 'output';
 export type ToSchema = (type: z.ZodType, io: Io) => Json;
 
@@ -16,7 +18,8 @@ export class Components {
   readonly #of: Record<Io, Json> = { input: {}, output: {} };
 
   schemaOf(type: z.ZodType, io: Io): Json {
-    const converted: Json & { $defs?: Json } = z.toJSONSchema(type, { io, unrepresentable: 'any' });
+    const raw = z.toJSONSchema(type, { io, unrepresentable: 'any' });
+    const converted = portable(raw, io) as Json & { $defs?: Json };
     const { $schema, $defs = {}, ...own } = converted;
     for (const [name, definition] of Object.entries($defs)) this.#of[io][name] = relocate(definition, io);
     return relocate(own, io) as Json;
@@ -31,7 +34,11 @@ export class Components {
       definition,
     ]);
     const schemas = { ...document.components.schemas, ...Object.fromEntries(inputs), ...output };
-    return settle({ ...document, components: { ...document.components, schemas } }, apart) as D;
+    const settled = settle({ ...document, components: { ...document.components, schemas } }, apart) as D;
+    for (const schema of Object.values(settled.components.schemas)) {
+      discriminate(schema as Json, settled.components.schemas);
+    }
+    return settled;
   }
 }
 
@@ -49,11 +56,22 @@ function namesApart(input: Json, output: Json): ReadonlySet<string> {
   return apart;
 }
 
-/** Text of a definition, without what differs for every type: answers have no more fields than those that are named. */
 const comparable = (definition: unknown) =>
-  JSON.stringify(definition, (key, value: unknown) =>
-    key === 'additionalProperties' && value === false ? undefined : value,
-  ).replaceAll(place('', 'input'), place('', 'output'));
+  JSON.stringify(definition).replaceAll(place('', 'input'), place('', 'output'));
+
+/** Names the field by whose value a reader knows which of the schemas it has, if each of them has one value of `type`. */
+function discriminate(schema: Json, schemas: Json): void {
+  const { oneOf } = schema as { oneOf?: readonly { readonly $ref?: string }[] };
+  const mapping = oneOf?.map(({ $ref = '' }) => {
+    const { properties = {} } = (schemas[nameIn($ref)] ?? {}) as { properties?: Json };
+    const { enum: values } = (properties.type ?? {}) as { enum?: readonly string[] };
+    return [values?.length === 1 ? values[0] : undefined, $ref] as const;
+  });
+  if (mapping === undefined || mapping.some(([value]) => value === undefined)) return;
+  schema.discriminator = { propertyName: 'type', mapping: Object.fromEntries(mapping) };
+}
+
+const nameIn = (ref: string) => ref.slice(ref.lastIndexOf('/') + 1);
 
 const place = (name: string, io: Io) => `#/components/${io}/${name}`;
 

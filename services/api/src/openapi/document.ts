@@ -1,24 +1,27 @@
-import {
-  batchMessageSchema,
-  builderMessageSchema,
-  jobMessageSchema,
-  webhookMessageSchema,
-} from '@slipway/shared/contracts';
-import { errorCodes } from '@slipway/shared/errors';
+import { errorCodeSchema } from '@slipway/shared/contracts';
 import { z } from 'zod';
-import { type BodyForm, type Endpoint, formType, takesIdempotencyKey } from '../http/operation.js';
+import { type BodyForm, type Endpoint, formType } from '../http/operation.js';
 import { Components, type Json, type ToSchema } from './components.js';
-import { problemAnswers } from './problems.js';
+import { messageCallbacks, messageHeaders } from './messages.js';
+import { parametersOf, shareParameters } from './parameters.js';
+import { problemAnswers, sharedAnswers } from './problems.js';
+import { tags } from './tags.js';
 
 const problemSchema = z
   .object({
     type: z.string().describe('urn:slipway:error:<code>'),
     title: z.string(),
     status: z.int(),
-    code: z.enum(errorCodes),
+    code: errorCodeSchema,
     detail: z.string(),
     remedy: z.string(),
-    errors: z.array(z.object({ path: z.string().describe('JSON Pointer'), message: z.string() })).optional(),
+    errors: z
+      .array(
+        z
+          .object({ path: z.string().describe('JSON Pointer'), message: z.string() })
+          .meta({ id: 'FieldError' }),
+      )
+      .optional(),
     request_id: z.string().optional().describe('As in `X-Request-Id`, for whoever looks into it'),
   })
   .meta({ id: 'Problem' });
@@ -27,24 +30,18 @@ const problemSchema = z
 export function openApiDocument(endpoints: readonly Endpoint[]): Json {
   const components = new Components();
   const schema: ToSchema = (type, io) => components.schemaOf(type, io);
-  const paths: Record<string, Json> = {};
+  const described: Parameters<typeof shareParameters>[0] = {};
+  const callbacks = messageCallbacks(schema);
   for (const { operation } of endpoints) {
-    const { path, method } = operation;
-    paths[path] = { ...paths[path], [method]: describe(operation, schema) };
+    const { path, method, id } = operation;
+    const own = describe(operation, schema);
+    const operations = {
+      ...described[path],
+      [method]: { ...own, ...(id === 'createWebhook' && { callbacks }) },
+    };
+    described[path] = operations;
   }
-  const message = (type: z.ZodType) => ({
-    description:
-      'Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.',
-    // Of the sender to the receiver: the token of this API goes nowhere.
-    security: [],
-    parameters: messageHeaders,
-    requestBody: { required: true, content: { 'application/json': { schema: schema(type, 'output') } } },
-    responses: {
-      '2XX': { description: 'Delivered' },
-      '410': { description: 'Not tried again, and the endpoint is switched off' },
-      default: { description: 'Tried again, redirects too' },
-    },
-  });
+  const { paths, parameters } = shareParameters(described);
   return components.complete({
     openapi: '3.1.0',
     info: {
@@ -53,65 +50,54 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
       description: 'A queue-backed build orchestrator for fleets of OpenFaaS Function Builder replicas.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    // The first: where the document was read. The second: where an installation on this machine listens unless told otherwise.
+    servers: [
+      { url: '/', description: 'The installation that serves this document' },
+      { url: 'http://127.0.0.1:8080', description: 'An installation on this machine' },
+    ],
     security: [{ token: [] }],
+    tags,
     paths,
-    webhooks: {
-      job: {
-        post: {
-          summary: 'A job changed its state, or ended; its `callback.url` is told of the end alone',
-          ...message(jobMessageSchema),
-        },
-      },
-      batch: { post: { summary: 'All jobs of a batch have ended', ...message(batchMessageSchema) } },
-      builder: {
-        post: {
-          summary: 'A builder is called no more for a while, or again',
-          ...message(builderMessageSchema),
-        },
-      },
-      webhook: {
-        post: { summary: 'An endpoint was switched off, or is tested', ...message(webhookMessageSchema) },
-      },
-    },
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
       schemas: { Problem: schema(problemSchema, 'output') },
+      parameters: { ...parameters, ...messageHeaders },
+      responses: sharedAnswers(endpoints.map(({ operation }) => operation)),
     },
   });
 }
 
-/** Standard Webhooks 1.0. */
-const messageHeaders = Object.entries({
-  'webhook-id': 'Of the message: the same in all attempts, for all endpoints, and when it is sent again',
-  'webhook-timestamp': 'When this attempt was made, in seconds since the epoch',
-  'webhook-signature':
-    '`v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space',
-  'user-agent': 'Slipway',
-}).map(([name, description]) => ({
-  name,
-  in: 'header',
-  required: true,
-  description,
-  schema: { type: 'string' },
-}));
+/** The one media type of a stream that all generators take. The others are in words. */
+const streamType = 'application/octet-stream';
 
-function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
+function describeStream({ types, description }: NonNullable<Endpoint['operation']['stream']>) {
+  const others = types.filter((type) => type !== streamType);
+  return { description: `${description}. Also taken as ${others.join(', ')}`, 'x-other-content': others };
+}
+
+const bytes = { type: 'string', format: 'binary' };
+
+function describe(operation: Endpoint['operation'], schema: ToSchema) {
   const { id, tag, summary, description, body, form, stream, answers } = operation;
   const content = body
     ? {
         'application/json': { schema: schema(body, 'input') },
-        ...(form && { [formType]: describeForm(form, schema) }),
       }
-    : stream && Object.fromEntries(stream.types.map((type) => [type, {}]));
+    : stream && { [streamType]: { schema: bytes } };
   return {
     operationId: id,
     tags: [tag],
     summary,
     ...(description && { description }),
     ...(operation.scope === 'none' ? { security: [] } : { 'x-scope': operation.scope }),
-    parameters: parameters(operation, schema),
+    parameters: parametersOf(operation, schema),
     ...(content && {
-      requestBody: { required: true, content, ...(stream && { description: stream.description }) },
+      requestBody: {
+        required: true,
+        content,
+        ...(stream && describeStream(stream)),
+        ...(form && describeForm(form, schema)),
+      },
     }),
     responses: {
       ...Object.fromEntries(
@@ -123,16 +109,27 @@ function describe(operation: Endpoint['operation'], schema: ToSchema): Json {
 }
 
 function describeForm({ description, parts, types }: BodyForm<unknown>, schema: ToSchema): Json {
+  const encoding = Object.entries(types).map(([name, contentType]) => [name, { contentType }]);
   return {
-    schema: { ...schema(parts, 'input'), description },
-    encoding: Object.fromEntries(Object.entries(types).map(([name, contentType]) => [name, { contentType }])),
+    description: `Or ${formType}: ${description}`,
+    'x-other-content': {
+      [formType]: { schema: schema(parts, 'input'), encoding: Object.fromEntries(encoding) },
+    },
   };
 }
 
 function describeAnswer(answer: Endpoint['operation']['answers'][number], schema: ToSchema): Json {
-  const { description, content = {}, headers } = answer;
+  const { description, content = {}, inWords = {}, headers } = answer;
+  const described = Object.entries(content).map(([type, shape]) => [
+    type,
+    describeContent(type, shape, schema),
+  ]);
+  const others = Object.entries(inWords).map(([type, shape]) => [type, describeContent(type, shape, schema)]);
   return {
-    description,
+    description: [
+      description,
+      ...Object.keys(inWords).map((type) => `Also as \`${type}\`, by \`Accept\``),
+    ].join('. '),
     ...(headers && {
       headers: Object.fromEntries(
         Object.entries(headers).map(([name, text]) => [
@@ -141,45 +138,23 @@ function describeAnswer(answer: Endpoint['operation']['answers'][number], schema
         ]),
       ),
     }),
-    content: Object.fromEntries(
-      Object.entries(content).map(([type, shape]) => [
-        type,
-        {
-          schema:
-            typeof shape === 'string' ? { type: 'string', description: shape } : schema(shape, 'output'),
-        },
-      ]),
-    ),
+    ...(described.length > 0 && { content: Object.fromEntries(described) }),
+    ...(others.length > 0 && { 'x-other-content': Object.fromEntries(others) }),
   };
 }
 
-function parameters(operation: Endpoint['operation'], schema: ToSchema): Json[] {
-  const { params, query } = operation;
-  const headers = {
-    ...(takesIdempotencyKey(operation) && { 'Idempotency-Key': idempotencyKeyText }),
-    ...operation.headers,
-  };
-  const from = (type: z.ZodType | undefined, where: 'path' | 'query') => {
-    const { properties = {}, required = [] } = type
-      ? (schema(type, 'input') as { properties?: Record<string, Json>; required?: string[] })
-      : {};
-    return Object.entries(properties).map(([name, { description, ...shape }]) => ({
-      name,
-      in: where,
-      required: where === 'path' || required.includes(name),
-      ...(description !== undefined && { description }),
-      schema: shape,
-    }));
-  };
-  const fromHeaders = Object.entries(headers).map(([name, description]) => ({
-    name,
-    in: 'header',
-    required: false,
-    description,
-    schema: { type: 'string' },
-  }));
-  return [...from(params, 'path'), ...from(query, 'query'), ...fromHeaders];
-}
+/** Media types whose bodies are read piece by piece, and what a piece is. For generators such a body is text. */
+const pieces: Readonly<Record<string, string>> = {
+  'text/event-stream': 'Server-sent events. `x-each` is the schema of their data',
+  'application/x-ndjson': 'One JSON value a line. `x-each` is its schema',
+};
 
-const idempotencyKeyText =
-  'Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true`';
+function describeContent(type: string, shape: z.ZodType | string, schema: ToSchema): Json {
+  if (typeof shape === 'string')
+    return { schema: { ...(type.startsWith('text/') ? { type: 'string' } : bytes), description: shape } };
+  const own = schema(shape, 'output');
+  const piece = pieces[type];
+  return piece === undefined
+    ? { schema: own }
+    : { schema: { type: 'string', description: piece }, 'x-each': own };
+}

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { type ErrorCode, errorRow } from '@slipway/shared/errors';
 import { type Endpoint, takesIdempotencyKey } from '../http/operation.js';
 
@@ -39,19 +40,42 @@ const ofKeys = [
   'secret_unreadable',
 ] as const;
 
-/** The responses of an operation that report errors, and 304 where there is an ETag to compare. */
+/** Returns the responses of an operation that report errors, and 304 where there is an ETag to compare. */
 export function problemAnswers(operation: Operation): Record<string, unknown> {
   const codes = errorsOf(operation);
-  const statusOf = (code: ErrorCode) => errorRow(code).status;
-  const problems = [...new Set(codes.map(statusOf))].map((status) => [
+  const problems = statusesOf(codes).map((status) => [
     status,
-    describe({ operation, status, codes: codes.filter((code) => statusOf(code) === status) }),
+    describe({ operation, status, codes: codes.filter((code) => errorRow(code).status === status) }),
   ]);
   return {
-    ...(isCompared(operation) && { 304: { description: 'Nothing has changed since the `If-None-Match`' } }),
+    ...(isCompared(operation) && { 304: { $ref: place(304) } }),
     ...Object.fromEntries(problems),
   };
 }
+
+const statusesOf = (codes: readonly ErrorCode[]) => [...new Set(codes.map((code) => errorRow(code).status))];
+
+/** Returns the responses that operations refer to, by name. */
+export function sharedAnswers(operations: readonly Operation[]): Record<string, unknown> {
+  const statuses = statusesOf(operations.flatMap(errorsOf)).sort((one, other) => one - other);
+  const problems = statuses.map((status) => [
+    nameOf(status),
+    {
+      description: `A problem (RFC 9457) with the status ${status}`,
+      ...headersOf(status),
+      content: { 'application/problem+json': { schema: problem } },
+    },
+  ]);
+  return {
+    [nameOf(304)]: { description: 'Nothing has changed since the `If-None-Match`' },
+    ...Object.fromEntries(problems),
+  };
+}
+
+/** Returns `NotFound` for 404. */
+const nameOf = (status: number) => STATUS_CODES[status]?.replaceAll(/[^A-Za-z]/g, '') ?? `Status${status}`;
+const place = (status: number) => `#/components/responses/${nameOf(status)}`;
+const problem = { $ref: '#/components/schemas/Problem' };
 
 /** Whole answers in JSON have an ETag. */
 const isCompared = ({ method, answers }: Operation) =>
@@ -64,34 +88,26 @@ interface DescribeOptions {
 }
 
 function describe({ operation, status, codes }: DescribeOptions) {
-  const header = headers[status];
   const { answers, errorSchema } = operation;
   const own = answers[status]?.description;
-  const unread = codes.filter((code) => ofHeaders.includes(code));
-  const read = codes.filter((code) => !ofHeaders.includes(code));
-  const problem = (shown: readonly ErrorCode[]) => ({
-    $ref: '#/components/schemas/Problem',
-    properties: { status: { const: status }, code: { enum: shown } },
-  });
-  const plain = {
-    $ref: `#/components/schemas/${errorSchema}`,
-    // A build that failed has the code of its failure.
-    properties: { status: { const: 'failed' }, ...(own === undefined && { code: { enum: read } }) },
-  };
   const errors = codes.map((code) => `\`${code}\`: ${errorRow(code).title}`);
+  const description = [...(own === undefined ? [] : [own]), ...errors].join('. ');
+  if (errorSchema === undefined) return { $ref: place(status), description };
+  const unread = codes.some((code) => ofHeaders.includes(code));
+  const read = codes.some((code) => !ofHeaders.includes(code));
   return {
-    description: [...(own === undefined ? [] : [own]), ...errors].join('. '),
-    ...(header && {
-      headers: { [header.name]: { description: header.text, schema: { type: 'string' } } },
-    }),
-    content:
-      errorSchema === undefined
-        ? { 'application/problem+json': { schema: problem(codes) } }
-        : {
-            ...(read.length > 0 && { 'application/json': { schema: plain } }),
-            ...(unread.length > 0 && { 'application/problem+json': { schema: problem(unread) } }),
-          },
+    description,
+    ...headersOf(status),
+    content: {
+      ...(read && { 'application/json': { schema: { $ref: `#/components/schemas/${errorSchema}` } } }),
+      ...(unread && { 'application/problem+json': { schema: problem } }),
+    },
   };
+}
+
+function headersOf(status: number) {
+  const header = headers[status];
+  return header && { headers: { [header.name]: { description: header.text, schema: { type: 'string' } } } };
 }
 
 const headers: Readonly<Record<number, { readonly name: string; readonly text: string }>> = {

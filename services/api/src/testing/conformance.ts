@@ -49,7 +49,8 @@ export async function checkAnswer(method: string, url: string, response: Respons
     assert.ok(known.includes(code), `${where}: ${code} is not among the errors of the operation`);
     return;
   }
-  const { content = {} } = operation.answers[status] ?? assert.fail(`${where}: not among its answers`);
+  const answer = operation.answers[status] ?? assert.fail(`${where}: not among its answers`);
+  const content = { ...answer.content, ...answer.inWords };
   if (Object.keys(content).length === 0) {
     assert.equal(type, '', where);
     return;

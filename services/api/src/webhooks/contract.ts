@@ -70,7 +70,10 @@ export const deliveriesQuery = deliveryListQuery.extend({
 /** What a list shows of a delivery: a page of two hundred would have megabytes of bodies. */
 const { request: _request, attempts, ...outline } = deliverySchema.shape;
 const deliverySummarySchema = z
-  .object({ ...outline, attempts: z.array(attempts.element.omit({ response: true })) })
+  .object({
+    ...outline,
+    attempts: z.array(attempts.element.omit({ response: true }).meta({ id: 'DeliveryAttemptSummary' })),
+  })
   .meta({
     id: 'DeliverySummary',
     description: 'A delivery without the bodies, which GET /v1/deliveries/{id} shows',

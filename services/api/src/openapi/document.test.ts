@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { apiEndpoints, type EndpointDeps } from '../endpoints.js';
+import { openApiDocument } from './document.js';
+
+type Json = Record<string, unknown>;
+
+const document = openApiDocument(apiEndpoints({} as EndpointDeps));
+
+/** Every object below a value, with its place. */
+function* objects(value: unknown, place = '#'): Generator<[place: string, object: Json]> {
+  if (value === null || typeof value !== 'object') return;
+  if (!Array.isArray(value)) yield [place, value as Json];
+  for (const [key, inner] of Object.entries(value)) yield* objects(inner, `${place}/${key}`);
+}
+const all = [...objects(document)];
+const places = (fits: (object: Json, place: string) => boolean) =>
+  all.filter(([place, object]) => fits(object, place)).map(([place]) => place);
+const components = document.components as Record<string, Record<string, Json>>;
+const methods = /^#\/paths\/.*\/(?:get|put|post|patch|delete)$/;
+
+describe('the document, as generators of clients take it,', () => {
+  it('refers to what it has', () => {
+    const refs = all.flatMap(([, { $ref }]) => (typeof $ref === 'string' ? [$ref] : []));
+    const missing = refs.filter((ref) => {
+      const [, , kind = '', name = ''] = ref.split('/');
+      return components[kind]?.[name] === undefined;
+    });
+    expect([refs.length > 500, missing]).toEqual([true, []]);
+  });
+
+  it('has an operationId of its own for each operation, those of callbacks too', () => {
+    const ids = all.filter(([place]) => methods.test(place)).map(([, { operationId }]) => operationId);
+    expect(ids).toContain('receiveJobMessage');
+    expect([...new Set(ids)]).toEqual(ids);
+    expect(ids).not.toContain(undefined);
+  });
+
+  it('has a schema for each body', () => {
+    const bodies = all.filter(([place]) => place.endsWith('/content'));
+    const bare = bodies.flatMap(([place, content]) =>
+      Object.entries(content)
+        .filter(([, media]) => (media as Json).schema === undefined)
+        .map(([type]) => `${place} ${type}`),
+    );
+    expect([bodies.length > 100, bare]).toEqual([true, []]);
+  });
+
+  it('takes one binary type for each upload', () => {
+    const { paths } = document as { paths: Record<string, Record<string, { requestBody: Json }>> };
+    const bodies = [paths['/v1/sources']?.post, paths['/v1/templates/{name}']?.put, paths['/build']?.post];
+    for (const body of bodies) {
+      expect(body?.requestBody.content).toEqual({
+        'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
+      });
+    }
+  });
+
+  it('has no form that generators stumble over', () => {
+    expect(places(({ format, pattern }) => format === 'date-time' && pattern !== undefined)).toEqual([]);
+    const isValue = (value: unknown) => value !== null && typeof value === 'object';
+    expect(places((object, place) => isValue(object.default) && !place.endsWith('/responses'))).toEqual([]);
+    expect(places((object, place) => 'const' in object && !place.endsWith('/properties'))).toEqual([]);
+    expect(document).not.toHaveProperty('webhooks');
+    expect(document.servers).toMatchObject([{ url: '/' }, { url: 'http://127.0.0.1:8080' }]);
+  });
+
+  it('has no value in two named enums, which Go would declare twice', () => {
+    const values = Object.entries(components.schemas ?? {}).flatMap(([name, { enum: own }]) =>
+      ((own ?? []) as string[]).map((value) => [value, name] as const),
+    );
+    const twice = values.filter(([value, name]) =>
+      values.some(([other, owner]) => other === value && owner !== name),
+    );
+    expect([values.length > 10, twice]).toEqual([true, []]);
+  });
+
+  it('leaves answers open for fields and codes that are added later', () => {
+    const { Job, Problem, ErrorCode, VcsInput, Vcs } = components.schemas ?? {};
+    for (const open of [Job, Problem, Vcs]) expect(open).not.toHaveProperty('additionalProperties');
+    expect(VcsInput).toMatchObject({ additionalProperties: false });
+    expect(ErrorCode).not.toHaveProperty('enum');
+    expect(ErrorCode?.['x-known-values']).toContain('build_failed');
+  });
+
+  it('says which format an endpoint has by its `type`', () => {
+    expect(components.schemas?.WebhookFormat).toMatchObject({
+      discriminator: { propertyName: 'type', mapping: { standard: '#/components/schemas/StandardFormat' } },
+    });
+    expect(components.schemas?.WebhookFormatInput).toMatchObject({
+      discriminator: { mapping: { standard: '#/components/schemas/StandardFormatInput' } },
+    });
+  });
+
+  it('says what a problem is once for each status', () => {
+    const problems = all.filter(([place]) => place.endsWith('/content/application/problem+json'));
+    const own = problems.filter(([place]) => !place.startsWith('#/components/responses/'));
+    expect(Object.keys(components.responses ?? {})).toContain('TooManyRequests');
+    // Answers to POST /build are in plain JSON beside.
+    expect(own.every(([place]) => place.startsWith('#/paths//build/'))).toBe(true);
+  });
+});

@@ -1,0 +1,74 @@
+import {
+  batchMessageSchema,
+  builderMessageSchema,
+  jobMessageSchema,
+  webhookMessageSchema,
+} from '@slipway/shared/contracts';
+import type { z } from 'zod';
+import type { Json, ToSchema } from './components.js';
+import { pascal } from './parameters.js';
+
+interface Message {
+  readonly summary: string;
+  readonly schema: z.ZodType;
+}
+
+const messages: Readonly<Record<string, Message>> = {
+  job: {
+    summary: 'A job changed its state, or ended; its `callback.url` is told of the end alone',
+    schema: jobMessageSchema,
+  },
+  batch: { summary: 'All jobs of a batch have ended', schema: batchMessageSchema },
+  builder: { summary: 'A builder is called no more for a while, or again', schema: builderMessageSchema },
+  webhook: { summary: 'An endpoint was switched off, or is tested', schema: webhookMessageSchema },
+};
+
+/** The headers of messages, by the names of shared parameters. */
+export const messageHeaders: Readonly<Record<string, Json>> = Object.fromEntries(
+  Object.entries({
+    'webhook-id': 'Of the message: the same in all attempts, for all endpoints, and when it is sent again',
+    'webhook-timestamp': 'When this attempt was made, in seconds since the epoch',
+    'webhook-signature':
+      '`v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space',
+    'user-agent': 'Slipway',
+  }).map(([name, description]) => [
+    pascal(name),
+    { name, in: 'header', required: true, description, schema: { type: 'string' } },
+  ]),
+);
+
+/**
+ * Returns what Slipway sends, as callbacks of the operation that makes an endpoint. They are not `webhooks` of the document: openapi-generator 7 writes
+ * Python that does not parse from these, and oapi-codegen 2 drops schemas that nothing else refers to.
+ */
+export function messageCallbacks(schema: ToSchema): Json {
+  const callbacks = Object.entries(messages).map(([name, message]) => [
+    name,
+    {
+      '{$request.body#/url}': {
+        post: { operationId: `receive${pascal(name)}Message`, ...describe(message, schema) },
+      },
+    },
+  ]);
+  return Object.fromEntries(callbacks);
+}
+
+const headers = Object.keys(messageHeaders).map((name) => ({ $ref: `#/components/parameters/${name}` }));
+
+function describe({ summary, schema: type }: Message, schema: ToSchema): Json {
+  return {
+    tags: ['Messages'],
+    summary,
+    description:
+      'Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.',
+    // Of the sender to the receiver: the token of this API goes nowhere.
+    security: [],
+    parameters: headers,
+    requestBody: { required: true, content: { 'application/json': { schema: schema(type, 'output') } } },
+    responses: {
+      '2XX': { description: 'Delivered' },
+      '410': { description: 'Not tried again, and the endpoint is switched off' },
+      default: { description: 'Tried again, redirects too' },
+    },
+  };
+}
