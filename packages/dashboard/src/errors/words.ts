@@ -55,7 +55,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   signature_missing: {"title":"The request is not signed","remedy":"Send `X-Build-Signature: sha256=<hex HMAC-SHA256>`."},
   signature_invalid: {"title":"The signature does not match the body","remedy":"Check the payload secret on both sides."},
   source_corrupt: {"title":"The archive cannot be read","remedy":"Send a whole tar or tar.gz."},
-  source_path_unsafe: {"title":"A path leaves the archive","remedy":"Use relative paths without `..`."},
+  source_path_unsafe: {"title":"A path cannot be used","remedy":"Use relative paths in UTF-8, without `..`."},
   source_path_duplicate: {"title":"A path occurs twice","remedy":"Pack each path once."},
   source_path_conflict: {"title":"A path lies below something that is not a folder","remedy":"Pack folders as folders."},
   source_link_unsafe: {"title":"A hard link leaves the archive, or a link has a target that cannot be used","remedy":"Pack hard links after the files that they are links to. Symbolic links may point anywhere."},

@@ -253,7 +253,7 @@ const errorTable = {
 
   // What an archive got wrong.
   source_corrupt: user(422, 'The archive cannot be read', 'Send a whole tar or tar.gz.'),
-  source_path_unsafe: user(422, 'A path leaves the archive', 'Use relative paths without `..`.'),
+  source_path_unsafe: user(422, 'A path cannot be used', 'Use relative paths in UTF-8, without `..`.'),
   source_path_duplicate: user(422, 'A path occurs twice', 'Pack each path once.'),
   source_path_conflict: user(
     422,

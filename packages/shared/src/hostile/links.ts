@@ -135,6 +135,11 @@ export const linkArchives = (): HostileArchive[] => [
       conflict,
       archive(folder('d'), symlink('d/e', '..'), file('d/e/x')),
     ],
+    [
+      'a folder twice, spelt otherwise',
+      { ok: 'fine', d: '/', 'd/x': 'x' },
+      archive(ok, folder('d/'), file('d/x'), folder('./d'), folder('d/.')),
+    ],
     ['a folder replaced by a link', duplicate, archive(folder('d'), symlink('d', 'x'), file('d/x'))],
     ['a link replaced by a folder', duplicate, archive(symlink('d', 'x'), folder('d'), file('d/x'))],
     ['a link in place of a folder with a file', conflict, archive(file('d/e/x'), symlink('d/e', '..'))],

@@ -50,9 +50,9 @@ export class Collector implements TarSink {
     }
     const known = this.#byPath.get(path);
     if (known !== undefined) {
-      if (!known.implied) throw new SlipwayError('source_path_duplicate', `${shown(path)} occurs twice.`);
-      if (entry.type !== 'folder') throw conflict(path);
-      known.implied = false;
+      if (entry.type === 'folder' && known.type === 'folder') known.implied = false;
+      else if (known.implied) throw conflict(path);
+      else throw new SlipwayError('source_path_duplicate', `${shown(path)} occurs twice.`);
       return;
     }
     this.#implyParents(path);

@@ -62,6 +62,40 @@ describe('a hostile archive', () => {
   });
 });
 
+describe('what is no tar', () => {
+  const named: readonly (readonly [string, Buffer])[] = [
+    ['zip', Buffer.from('PK\x03\x04')],
+    ['xz', Buffer.from('\xfd7zXZ\0', 'latin1')],
+    ['zstd', Buffer.from('\x28\xb5\x2f\xfd', 'latin1')],
+    ['bzip2', Buffer.from('BZh91AY&SY')],
+    ['7z', Buffer.from('7z\xbc\xaf\x27\x1c', 'latin1')],
+    ['rar', Buffer.from('Rar!\x1a\x07\x01\0')],
+  ];
+  it.each(named)('is named: %s', async (format, magic) => {
+    const { sources } = await makeSources();
+    const message = `It is a ${format} file. Send a tar or a tar.gz, as \`tar -cz .\` makes it.`;
+    const refusal = { code: 'source_corrupt', message };
+    for (const bytes of [magic, Buffer.concat([magic, Buffer.alloc(5000, 7)])]) {
+      await expect(sources.ingest(inChunks(bytes, 3))).rejects.toMatchObject(refusal);
+      await expect(sources.ingest(inChunks(gzipSync(bytes)))).rejects.toMatchObject(refusal);
+    }
+  });
+
+  it('is a tar after all when its first name begins like another format', async () => {
+    const { sources } = await makeSources();
+    expect(await sources.ingest(inChunks(archive(file('7z.txt'), file('LZI'))))).toMatchObject({ files: 2 });
+  });
+});
+
+it('shows a name that is not UTF-8 as its bytes', async () => {
+  const { sources } = await makeSources();
+  const taking = sources.ingest(inChunks(archive(file(Buffer.from('caf\xe9/"x"', 'latin1')))));
+  await expect(taking).rejects.toMatchObject({
+    code: 'source_path_unsafe',
+    message: '"caf\\xe9/\\x22x\\x22" is not in UTF-8.',
+  });
+});
+
 describe('limits', () => {
   const refused = async (
     code: ErrorCode,

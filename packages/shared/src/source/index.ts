@@ -27,3 +27,4 @@ export type {
 } from './source-store.js';
 export { type SourceClaims, SourceUses } from './source-uses.js';
 export { type TarEntry, TarReader, type TarSink } from './tar-reader.js';
+export { singleTopFolder } from './top-folder.js';

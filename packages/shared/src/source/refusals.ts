@@ -30,3 +30,18 @@ export function unsafeHardLink(path: string, target: string, reason: string): Sl
     `${shown(path)} is a hard link to ${shown(target)}, which ${reason}.`,
   );
 }
+
+/** For a name that is no text. The bytes beyond ASCII are shown as `\xNN`, as shells write them. */
+export function notUtf8(name: Buffer): SlipwayError {
+  return new SlipwayError('source_path_unsafe', `"${shownBytes(name)}" is not in UTF-8.`);
+}
+
+function shownBytes(name: Buffer): string {
+  const hex = (byte: number) => `\\x${byte.toString(16).padStart(2, '0')}`;
+  const shownOf = (bytes: Buffer) =>
+    Array.from(bytes, (byte) =>
+      byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c ? hex(byte) : String.fromCharCode(byte),
+    ).join('');
+  if (name.length <= longest) return shownOf(name);
+  return `${shownOf(name.subarray(0, longest - 21))}…${shownOf(name.subarray(-20))}`;
+}

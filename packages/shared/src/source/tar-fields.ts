@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { corrupt, unsafePath } from './refusals.js';
+import { corrupt, notUtf8, unsafePath } from './refusals.js';
 import { blockBytes, field } from './tar-format.js';
 
 /** Whether the block at `at` is one of zeros, of which two end an archive. */
@@ -78,6 +78,6 @@ export function readLongName(body: Buffer): Buffer {
 }
 
 export function decodeName(bytes: Buffer): string {
-  if (!isUtf8(bytes)) throw unsafePath(bytes.toString(), 'is not in UTF-8');
+  if (!isUtf8(bytes)) throw notUtf8(bytes);
   return bytes.toString();
 }

@@ -1,4 +1,5 @@
 import { SlipwayError } from '../errors/index.js';
+import { foreignFormat, foreignFormatDetail } from './formats.js';
 import { type PaxRecords, parsePax } from './pax.js';
 import { corrupt, shown } from './refusals.js';
 import { type Run, readOldGnuBlock, readOldGnuHeader, SparseMap, SparseText } from './sparse.js';
@@ -60,6 +61,7 @@ export class TarReader {
   /** A sparse file whose map has not all come. */
   #mapped: Mapped | undefined;
   #zeroBlocks = 0;
+  #isFirst = true;
 
   constructor({ sink }: { sink: TarSink }) {
     this.#sink = sink;
@@ -184,7 +186,11 @@ export class TarReader {
       return;
     }
     if (this.#zeroBlocks > 0) throw corrupt('Something follows half an end mark.');
-    if (!checksumFits(data, at)) throw corrupt('A header has a wrong checksum.');
+    if (!checksumFits(data, at)) {
+      const format = this.#isFirst ? foreignFormat(data.subarray(at)) : undefined;
+      throw corrupt(format ? foreignFormatDetail(format) : 'A header has a wrong checksum.');
+    }
+    this.#isFirst = false;
     const flag = String.fromCharCode(data[at + field.type] as number);
     const kind = metaKinds[flag];
     if (kind === undefined) this.#takeEntry(data, at, flag);

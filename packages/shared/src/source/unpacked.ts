@@ -1,6 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { SlipwayError } from '../errors/index.js';
+import { foreignFormat, foreignFormatDetail, magicBytes } from './formats.js';
 import { corrupt } from './refusals.js';
 import type { SourceLimits } from './source-store.js';
 
@@ -17,21 +18,22 @@ interface UnpackedOptions {
 }
 
 /**
- * The tar of an upload that is a tar or tar.gz, told apart by its first two bytes, in pieces of 64 KiB at most that are
+ * The tar of an upload that is a tar or tar.gz, told apart by its first bytes, in pieces of 64 KiB at most that are
  * only lent. Ends early with `body_too_large`, `source_ratio_exceeded` or `source_too_large`; what `body` throws becomes
  * `body_incomplete`, what gunzip throws `source_corrupt`.
  */
 export async function* unpacked({ body, limits, signal }: UnpackedOptions): AsyncGenerator<Buffer> {
   const sent = { bytes: 0 };
   const archive = await peek(received({ body, limits, signal, sent }));
-  const tar = archive.isGzip ? await peek(gunzipped(archive.bytes)) : archive;
+  const tar = archive.format === 'gzip' ? await peek(gunzipped(archive.bytes)) : archive;
   const most = limits.maxBytes + limits.maxFiles * overheadBytesPerEntry + ratioFloorBytes;
   let bytes = 0;
   for await (const chunk of tar.bytes) {
-    if (archive.isGzip && tar.isGzip) throw corrupt('It is compressed twice.');
+    if (archive !== tar && tar.format === 'gzip') throw corrupt('It is compressed twice.');
+    if (tar.format !== undefined) throw corrupt(foreignFormatDetail(tar.format));
     bytes += chunk.length;
     if (bytes > most) throw new SlipwayError('source_too_large');
-    if (archive.isGzip && bytes > ratioFloorBytes && bytes > sent.bytes * limits.maxRatio) {
+    if (archive !== tar && bytes > ratioFloorBytes && bytes > sent.bytes * limits.maxRatio) {
       throw new SlipwayError(
         'source_ratio_exceeded',
         `The archive unpacks to more than ${limits.maxRatio} times its size.`,
@@ -109,18 +111,18 @@ async function* gunzipped(archive: AsyncIterable<Buffer>): AsyncGenerator<Buffer
   }
 }
 
-/** Looks at the first two bytes, and gives them back with the rest. */
+/** Looks at the first bytes, and gives them back with the rest. */
 async function peek(
   source: AsyncGenerator<Buffer>,
-): Promise<{ isGzip: boolean; bytes: AsyncIterable<Buffer> }> {
+): Promise<{ format: string | undefined; bytes: AsyncIterable<Buffer> }> {
   let head: Buffer = Buffer.alloc(0);
-  while (head.length < 2) {
+  while (head.length < magicBytes) {
     const { done, value } = await source.next();
     if (done) break;
     head = head.length === 0 ? value : Buffer.concat([head, value]);
   }
   return {
-    isGzip: head[0] === 0x1f && head[1] === 0x8b,
+    format: foreignFormat(head),
     bytes: (async function* () {
       try {
         if (head.length > 0) yield head;

@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readSourceFile } from './read-file.js';
 import { inChunks, makeSources } from './testing.js';
+import { singleTopFolder } from './top-folder.js';
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'slipway-writers-'));
@@ -43,6 +44,32 @@ const formats = [
   ['pax 0.1', ['--format=posix', '--sparse-version=0.1']],
   ['pax 1.0', ['--format=posix', '--sparse-version=1.0']],
 ] as const;
+
+describe('an archive of git', () => {
+  it('has no file for its global header, and names that are not UTF-8 are refused', async () => {
+    const dir = folder();
+    const git = (...args: string[]) =>
+      execFileSync('git', ['-C', dir, '-c', 'user.name=x', '-c', 'user.email=x@example.test', ...args]);
+    git('init', '-q');
+    writeFileSync(join(dir, 'Dockerfile'), 'FROM scratch\n');
+    git('add', '.');
+    git('commit', '-qm', 'x');
+    const { sources } = await makeSources();
+    const archived = git('archive', '--prefix=fn-1.0/', 'HEAD');
+    expect(archived.includes('pax_global_header')).toBe(true);
+    const { digest } = await sources.ingest(inChunks(archived));
+    const paths = (await sources.manifest(digest))?.entries.map(({ path }) => path) ?? [];
+    expect(paths).toEqual(['fn-1.0', 'fn-1.0/Dockerfile']);
+    expect(singleTopFolder(paths)).toBe('fn-1.0');
+    writeFileSync(Buffer.from(`${dir}/caf\xe9`, 'latin1'), 'x');
+    git('add', '.');
+    git('commit', '-qm', 'x');
+    await expect(sources.ingest(inChunks(git('archive', 'HEAD')))).rejects.toMatchObject({
+      code: 'source_path_unsafe',
+      message: '"caf\\xe9" is not in UTF-8.',
+    });
+  });
+});
 
 describe('a sparse file of GNU tar', () => {
   it.each(formats)('has its full size and its holes as zeros: %s', async (_, options) => {

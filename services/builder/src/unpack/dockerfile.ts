@@ -1,7 +1,8 @@
-import { lstat } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SlipwayError } from '@slipway/shared/errors';
-import { insideContext } from '@slipway/shared/source';
+import { insideContext, singleTopFolder } from '@slipway/shared/source';
+import { shown } from './tree.js';
 
 /** It is read into memory. */
 const maxDockerfileBytes = 4 * 1024 * 1024;
@@ -23,6 +24,11 @@ export async function findDockerfile(contextDir: string, path: string): Promise<
   }
   throw new SlipwayError(
     'source_invalid',
-    `There is no file context/${path}, or it is a link that leads to none in the context.`,
+    `There is no file context/${path}, or it is a link that leads to none in the context.${await hintOf(contextDir)}`,
   );
+}
+
+async function hintOf(contextDir: string): Promise<string> {
+  const top = singleTopFolder(await readdir(contextDir, { recursive: true }));
+  return top === undefined ? '' : ` All files lie in ${shown(top)}: pack what is in it, without the folder.`;
 }

@@ -35,7 +35,7 @@ export class Tree {
 
   addFolder(path: string): void {
     const known = this.#nodes.get(path);
-    if (known?.type === 'folder' && known.implied) this.#nodes.set(path, { type: 'folder', implied: false });
+    if (known?.type === 'folder') this.#nodes.set(path, { type: 'folder', implied: false });
     else this.#add(path, { type: 'folder', implied: false });
   }
 

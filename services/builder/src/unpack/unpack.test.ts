@@ -92,6 +92,12 @@ test('takes what GNU tar makes of a folder, long and foreign names included', as
   }
 });
 
+test('takes a folder twice', async () => {
+  const twice: Entry = { path: 'context/d/', type: 'Directory' };
+  const { context } = await unpack(withEntries(twice, { path: 'context/d/x', content: 'x' }, twice));
+  expect(await readdir(join(context, 'd'))).toEqual(['x']);
+});
+
 test('sparse files of GNU tar have their full size', async () => {
   const source = join(folder.path, 'sparse');
   await mkdir(join(source, 'context'), { recursive: true });
