@@ -40,6 +40,12 @@ interface ProcessConfig {
   readonly tracing?: TracingConfig | undefined;
 }
 
+/**
+ * Milliseconds after the clean-up in which Node.js may end the process. What still keeps it alive then is work that cannot be
+ * canceled, such as a queue of name lookups while no DNS server answers.
+ */
+const lingerMs = 1_000;
+
 /** Of the grace time, what the last spans may take. */
 const flushShare = 0.1;
 
@@ -108,5 +114,6 @@ export async function runProcess<C extends ProcessConfig>(options: ProcessOption
   } finally {
     await cleanups.run(logger);
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+    setTimeout(() => process.exit(), lingerMs).unref();
   }
 }
