@@ -871,6 +871,24 @@ export interface components {
             build_args?: {
                 [key: string]: string;
             };
+            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            dockerfile?: string & (unknown & unknown);
+            /** @description The stage to build; the last one unless given */
+            target?: string;
+            /** @description Further references that the same image is pushed to; none of them may be `image` */
+            tags?: string[];
+            /** @description Labels of the image; `labels` are those of the job */
+            image_labels?: {
+                [key: string]: string;
+            };
+            /** @description Annotations of the manifest of the image */
+            annotations?: {
+                [key: string]: string;
+            };
+            /** @description Run every step again, without cached layers */
+            no_cache?: boolean;
+            /** @description Look base images up in their registry even where the engine has them */
+            pull?: boolean;
             /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
@@ -988,6 +1006,24 @@ export interface components {
             build_args?: {
                 [key: string]: string;
             };
+            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            dockerfile?: string & (unknown & unknown);
+            /** @description The stage to build; the last one unless given */
+            target?: string;
+            /** @description Further references that the same image is pushed to; none of them may be `image` */
+            tags?: string[];
+            /** @description Labels of the image; `labels` are those of the job */
+            image_labels?: {
+                [key: string]: string;
+            };
+            /** @description Annotations of the manifest of the image */
+            annotations?: {
+                [key: string]: string;
+            };
+            /** @description Run every step again, without cached layers */
+            no_cache?: boolean;
+            /** @description Look base images up in their registry even where the engine has them */
+            pull?: boolean;
             /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
@@ -1062,7 +1098,7 @@ export interface components {
             };
             /** @description Where the end of the job is reported */
             callback?: components["schemas"]["Callback"];
-            /** @description Fields of a job that items have unless they say otherwise; `build_args` and `labels` are merged. Empty unless given */
+            /** @description Fields of a job that items have unless they say otherwise; `build_args`, `labels`, `image_labels` and `annotations` are merged. Empty unless given */
             defaults?: {
                 [key: string]: unknown;
             };
@@ -1095,6 +1131,24 @@ export interface components {
             build_args?: {
                 [key: string]: string;
             };
+            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            dockerfile?: string & (unknown & unknown);
+            /** @description The stage to build; the last one unless given */
+            target?: string;
+            /** @description Further references that the same image is pushed to; none of them may be `image` */
+            tags?: string[];
+            /** @description Labels of the image; `labels` are those of the job */
+            image_labels?: {
+                [key: string]: string;
+            };
+            /** @description Annotations of the manifest of the image */
+            annotations?: {
+                [key: string]: string;
+            };
+            /** @description Run every step again, without cached layers */
+            no_cache?: boolean;
+            /** @description Look base images up in their registry even where the engine has them */
+            pull?: boolean;
             /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
@@ -1165,6 +1219,24 @@ export interface components {
             build_args?: {
                 [key: string]: string;
             };
+            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            dockerfile?: string & (unknown & unknown);
+            /** @description The stage to build; the last one unless given */
+            target?: string;
+            /** @description Further references, with the placeholders of `image`; those of each function unless given */
+            tags?: string[];
+            /** @description Laid over the image labels of each */
+            image_labels?: {
+                [key: string]: string;
+            };
+            /** @description Laid over the annotations of each */
+            annotations?: {
+                [key: string]: string;
+            };
+            /** @description Run every step again, without cached layers */
+            no_cache?: boolean;
+            /** @description Look base images up in their registry even where the engine has them */
+            pull?: boolean;
             /** @description Of the batch, and laid over the labels of each function. Empty unless given */
             labels?: {
                 [key: string]: string;
@@ -1528,6 +1600,24 @@ export interface components {
             build_args: {
                 [key: string]: string;
             };
+            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            dockerfile?: string & (unknown & unknown);
+            /** @description The stage to build; the last one unless given */
+            target?: string;
+            /** @description Further references that the same image is pushed to; none of them may be `image` */
+            tags?: string[];
+            /** @description Labels of the image; `labels` are those of the job */
+            image_labels?: {
+                [key: string]: string;
+            };
+            /** @description Annotations of the manifest of the image */
+            annotations?: {
+                [key: string]: string;
+            };
+            /** @description Run every step again, without cached layers */
+            no_cache?: boolean;
+            /** @description Look base images up in their registry even where the engine has them */
+            pull?: boolean;
             /** @description Empty means the builder's own. Empty unless given */
             platforms: string[];
             /** @description The pool that builds it, asked for or chosen; of a job with `parts`, that joins them */
@@ -1821,6 +1911,24 @@ export interface components {
             build_args: {
                 [key: string]: string;
             };
+            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            dockerfile?: string & (unknown & unknown);
+            /** @description The stage to build; the last one unless given */
+            target?: string;
+            /** @description Further references that the same image is pushed to; none of them may be `image` */
+            tags?: string[];
+            /** @description Labels of the image; `labels` are those of the job */
+            image_labels?: {
+                [key: string]: string;
+            };
+            /** @description Annotations of the manifest of the image */
+            annotations?: {
+                [key: string]: string;
+            };
+            /** @description Run every step again, without cached layers */
+            no_cache?: boolean;
+            /** @description Look base images up in their registry even where the engine has them */
+            pull?: boolean;
             /** @description Empty means the builder's own. Empty unless given */
             platforms: string[];
             /** @description A pool: replicas that build the same platforms */
@@ -2311,6 +2419,8 @@ export interface components {
              * @enum {string}
              */
             engine: "buildkit" | "buildah" | "unreported" | "unknown";
+            /** @description What it reported that it can do; build-options: it gets jobs with `dockerfile`, `target`, `tags`, `image_labels`, `annotations`, `no_cache` or `pull`. Absent while unknown */
+            features?: "build-options"[];
             /** @description open: it gets no builds for a while after repeated faults */
             circuit: components["schemas"]["CircuitState"];
             /** @description It finishes what it has and gets no more */

@@ -17,6 +17,8 @@ export interface SimulatorConfig extends CommonConfig {
   readonly seed: number;
   readonly durations: DurationOptions;
   readonly faults: FaultRules;
+  /** Whether it says that it knows build options; other builders do not. */
+  readonly buildOptions: boolean;
 }
 
 export function loadConfig(env: Env): SimulatorConfig {
@@ -30,6 +32,7 @@ export function loadConfig(env: Env): SimulatorConfig {
       sigma: number(fields, 'BUILD_MS_SIGMA', '0'),
       seed: fields.int('BUILD_MS_SEED', { default: 1 }),
     },
+    buildOptions: fields.bool('BUILD_OPTIONS', true),
     faults: fields.parsed('FAULTS', (raw) => faultRulesSchema.parse(JSON.parse(raw)), '[]') ?? [],
   }));
 }

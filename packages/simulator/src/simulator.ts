@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { builderFeatures, featuresHeader } from '@slipway/shared/contracts';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { SimulatorConfig } from './config.js';
@@ -42,6 +43,7 @@ export function createSimulator({ config, logger, exit, onListening }: Simulator
         draining: () => signal.aborted,
       });
       server.on('request', (request, response) => {
+        if (config.buildOptions) response.setHeader(featuresHeader, builderFeatures.join(', '));
         // A client that breaks off is part of the plan; the count shows it.
         handle(request, response).catch((error: unknown) => {
           logger.debug({ err: error }, 'a request broke off');

@@ -15,6 +15,8 @@ export interface SimulatorOptions {
   /** Milliseconds that a build takes on average, and the deviation of the logarithm. Default 0: builds end at once. */
   readonly durations?: { readonly meanMs: number; readonly sigma: number };
   readonly faults?: FaultRules;
+  /** Whether it says that it knows build options; default true. */
+  readonly buildOptions?: boolean;
   readonly seed?: number;
   /** What the fault `exit` does. Default: ends the process. */
   readonly exit?: () => void;
@@ -43,6 +45,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     seed: options.seed ?? 1,
     durations: { seed: 1, ...(options.durations ?? { meanMs: 0, sigma: 0 }) },
     faults: options.faults ?? [],
+    buildOptions: options.buildOptions ?? true,
   };
   const logger = createLogger({ name: 'simulator', level: config.logLevel });
   const stopping = new AbortController();

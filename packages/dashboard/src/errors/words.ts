@@ -109,6 +109,8 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   builder_draining: {"title":"The builder is draining","remedy":"Try another replica."},
   builder_not_isolated: {"title":"The engine of the builder does not keep builds away from its machine","remedy":"Send the build to a builder that uses BuildKit."},
   no_isolated_builder: {"title":"All builders of the pool use buildah, which builds for the tenant default alone","remedy":"Add a builder with BuildKit to the pool, or let the tenant use another pool; then submit the job again."},
+  builder_without_options: {"title":"The builder does not know the build options of the job","remedy":"Send the build to a Slipway builder, or submit it without build options."},
+  no_builder_with_options: {"title":"No builder of the pool knows the build options of the job","remedy":"Add a Slipway builder of this version to the pool, or submit the job to another pool or without dockerfile, target, tags, image_labels, annotations, no_cache and pull."},
   builder_protocol: {"title":"The builder answered in a way we cannot read","remedy":"Read its log."},
   builder_lost: {"title":"The connection to the builder broke","remedy":"It is tried elsewhere."},
   worker_lost: {"title":"The worker was lost during the build","remedy":"It is tried again."},

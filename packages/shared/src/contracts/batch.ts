@@ -28,7 +28,7 @@ export const batchRequestSchema = z
       .record(z.string(), z.unknown())
       .default({})
       .describe(
-        'Fields of a job that items have unless they say otherwise; `build_args` and `labels` are merged',
+        'Fields of a job that items have unless they say otherwise; `build_args`, `labels`, `image_labels` and `annotations` are merged',
       ),
     items: z
       .array(z.record(z.string(), z.unknown()))

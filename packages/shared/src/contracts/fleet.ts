@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { engineNames } from './function-builder.js';
+import { builderFeatures, engineNames } from './function-builder.js';
 import { platformSchema, poolNameSchema } from './pool.js';
 
 export const replicaIdSchema = z
@@ -33,6 +33,12 @@ export const builderSchema = z
       'buildah: it builds for the tenant default alone; unreported: it answers and names none, as builders of others; ' +
         'unknown: it was not asked yet, or names one that is not known. It builds for the tenant default alone until then',
     ),
+    features: z
+      .array(z.enum(builderFeatures))
+      .optional()
+      .describe(
+        'What it reported that it can do; build-options: it gets jobs with `dockerfile`, `target`, `tags`, `image_labels`, `annotations`, `no_cache` or `pull`. Absent while unknown',
+      ),
     circuit: circuitSchema.describe('open: it gets no builds for a while after repeated faults'),
     draining: z.boolean().describe('It finishes what it has and gets no more'),
     configured_limit: z.int().optional().describe('Builds at once that the operator allows'),

@@ -12,6 +12,7 @@ export type EngineName = (typeof engineNames)[number];
 export const featuresHeader = 'x-slipway-features';
 /** `build-options`: the builder reads the optional keys of `builderConfigSchema` from `dockerfile` to `pull`. */
 export const builderFeatures = ['build-options'] as const;
+export type BuilderFeature = (typeof builderFeatures)[number];
 /** In a request of a worker: `required` makes a builder refuse the build unless its engine keeps builds away from the machine and from each other. */
 export const isolationHeader = 'x-slipway-isolation';
 

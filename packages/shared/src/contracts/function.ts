@@ -3,6 +3,7 @@ import { batchSchema, onFailureSchema } from './batch.js';
 import { jobIdSchema, jobResultSchema, jobStateSchema } from './job.js';
 import {
   buildArgsSchema,
+  buildOptions,
   callbackSchema,
   functionSchema,
   imageSchema,
@@ -84,12 +85,15 @@ export const functionSelectorSchema = z
   .meta({ id: 'FunctionSelector', minProperties: 1 });
 export type FunctionSelector = z.output<typeof functionSelectorSchema>;
 
+const imagePatternSchema = imageSchema.or(
+  z.string().max(512).regex(/\{/, 'must be an image reference, with placeholders or without'),
+);
+
 /** The body of `POST /v1/rebuilds`. */
 export const rebuildRequestSchema = z
   .strictObject({
     select: functionSelectorSchema,
-    image: imageSchema
-      .or(z.string().max(512).regex(/\{/, 'must be an image reference, with placeholders or without'))
+    image: imagePatternSchema
       .optional()
       .describe(
         'Where the images are pushed: with {registry}, {repository}, {tag}, {namespace}, {name} and the names of `values`; as before unless given',
@@ -99,6 +103,14 @@ export const rebuildRequestSchema = z
       .default({})
       .describe('For placeholders'),
     build_args: buildArgsSchema.default({}).describe('Laid over the arguments of each'),
+    ...buildOptions,
+    tags: z
+      .array(imagePatternSchema)
+      .max(16)
+      .optional()
+      .describe('Further references, with the placeholders of `image`; those of each function unless given'),
+    image_labels: buildOptions.image_labels.describe('Laid over the image labels of each'),
+    annotations: buildOptions.annotations.describe('Laid over the annotations of each'),
     labels: labelsSchema.default({}).describe('Of the batch, and laid over the labels of each function'),
     callback: callbackSchema.optional().describe('Where the end of the batch is reported'),
     template: z

@@ -47,6 +47,7 @@ export {
 } from './function.js';
 export {
   type BuilderConfig,
+  type BuilderFeature,
   type BuilderResult,
   type BuilderStatus,
   builderConfigSchema,
@@ -85,6 +86,10 @@ export {
   terminalStates,
 } from './job.js';
 export {
+  type BuildOption,
+  type BuildOptions,
+  buildOptions,
+  buildOptionsOf,
   digestSchema,
   functionSchema,
   imageSchema,
@@ -92,6 +97,7 @@ export {
   type JobSpec,
   jobRequestSchema,
   jobSpecSchema,
+  mapFields,
   priorityClasses,
   templateNameSchema,
   type Vcs,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { jobRequestSchema, jobSpecSchema } from './job-spec.js';
+import { buildOptionsOf, jobRequestSchema, jobSpecSchema } from './job-spec.js';
 
 const digest = `sha256:${'0'.repeat(64)}`;
 const least = { image: 'r.example/x:1', source: { digest } };
@@ -49,6 +49,30 @@ describe('a job spec', () => {
       'callback/secret',
     ],
     ['a timeout of no time', { timeout: 0 }, 'timeout'],
+    ['a Dockerfile outside of the context', { dockerfile: '../Dockerfile' }, 'dockerfile'],
+    ['a Dockerfile by its absolute path', { dockerfile: '/Dockerfile' }, 'dockerfile'],
+    ['a Dockerfile with a line break', { dockerfile: 'a\nb' }, 'dockerfile'],
+    ['a Dockerfile without a name', { dockerfile: '' }, 'dockerfile'],
+    ['a stage that is an option', { target: '--x' }, 'target'],
+    ['a stage with a comma', { target: 'a,b' }, 'target'],
+    ['a stage of 129 characters', { target: 'a'.repeat(129) }, 'target'],
+    ['a tag that is no image', { tags: ['r.example/x:2', 'X'] }, 'tags/1'],
+    ['a tag with a digest', { tags: [`r.example/x@${digest}`] }, 'tags/0'],
+    ['a tag twice', { tags: ['r.example/x:2', 'r.example/x:2'] }, 'tags'],
+    ['a tag twice in two spellings', { tags: ['x', 'docker.io/library/x:latest'] }, 'tags'],
+    ['17 tags', { tags: [...Array(17).keys()].map((n) => `r.example/x:${n + 2}`) }, 'tags'],
+    ['an image label with an equals sign', { image_labels: { 'a=b': 'x' } }, 'image_labels/a=b'],
+    ['an image label with a line break', { image_labels: { a: 'x\ny' } }, 'image_labels/a'],
+    ['an image label of 4,097 characters', { image_labels: { a: 'x'.repeat(4_097) } }, 'image_labels/a'],
+    [
+      '65 image labels',
+      { image_labels: Object.fromEntries([...Array(65).keys()].map((n) => [`a${n}`, ''])) },
+      'image_labels',
+    ],
+    ['an annotation with a comma', { annotations: { 'a,b': 'x' } }, 'annotations/a,b'],
+    ['an annotation with a zero byte', { annotations: { a: 'x\0' } }, 'annotations/a'],
+    ['no_cache that is no boolean', { no_cache: 'yes' }, 'no_cache'],
+    ['pull that is no boolean', { pull: 1 }, 'pull'],
     ['a label with a line break', { labels: { a: 'x\ny' } }, 'labels/a'],
   ])('refuses %s', (_what, change, path) => {
     expect(paths({ ...least, ...change })).toEqual([path]);
@@ -62,5 +86,19 @@ describe('a job spec', () => {
     expect(issues).toMatchObject([
       { path: ['platforms'], message: `must not name a platform twice: ${spellings}` },
     ]);
+  });
+
+  it('may name the options of a build, and says which of them ask for something', () => {
+    const options = {
+      ...{ dockerfile: 'docker/Dockerfile.prod', target: 'release', tags: ['r.example/x:latest', 'x:2'] },
+      image_labels: { 'org.opencontainers.image.title': 'a "b", c=d', é1x: '' },
+      ...{ annotations: { 'org.opencontainers.image.url': 'https://x/?a=b' }, no_cache: true, pull: true },
+    };
+    const { é1x: _other, ...image_labels } = options.image_labels;
+    expect(paths({ ...least, ...options })).toEqual(['image_labels/é1x']);
+    const spec = jobSpecSchema.parse({ ...least, ...options, image_labels });
+    expect(buildOptionsOf(spec)).toEqual({ ...options, image_labels });
+    const nothing = { tags: [], image_labels: {}, annotations: {}, no_cache: false, pull: false };
+    expect(buildOptionsOf(jobSpecSchema.parse({ ...least, ...nothing }))).toEqual({});
   });
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalImage } from './base-image.js';
 import { gitSchema, innerPathSchema, takenGitSchema } from './git.js';
 import { parseImageReference } from './image-reference.js';
 import { platformSchema, platformsSchema, poolNameSchema } from './pool.js';
@@ -112,6 +113,55 @@ export const labelsSchema = atMost(z.record(labelName, labelValue), 32);
 
 export const buildArgsSchema = atMost(z.record(argName, z.string().max(32_768)), 256);
 
+/** Maps of a job of which the defaults of a batch, an item and a rebuild each give some entries. */
+export const mapFields = ['build_args', 'labels', 'image_labels', 'annotations'] as const;
+
+const printable = /^[^\p{Cc}]*$/u;
+/** Names and values go into command lines and lists that engines read. */
+const textsSchema = atMost(
+  z.record(
+    z
+      .string()
+      .max(255)
+      .regex(
+        /^[A-Za-z0-9](?:[A-Za-z0-9._/:@+-]*[A-Za-z0-9])?$/,
+        'must be letters, digits and `._/:@+-`, beginning and ending with a letter or digit',
+      ),
+    z.string().max(4096).regex(printable, 'must not hold control characters'),
+  ),
+  64,
+);
+
+const dockerfileSchema = innerPathSchema.regex(printable, 'must not hold control characters');
+const distinctImages = (images: readonly string[]) =>
+  new Set(images.map((image) => canonicalImage(image))).size === images.length;
+
+/** What of `docker build` a job may ask for beside its arguments and platforms. Absent means what a builder does without it. */
+export const buildOptions = {
+  dockerfile: dockerfileSchema
+    .optional()
+    .describe('The path of the Dockerfile in the context; `Dockerfile` unless given'),
+  target: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'must be the name of a stage: letters, digits and `_.-`')
+    .optional()
+    .describe('The stage to build; the last one unless given'),
+  tags: z
+    .array(imageSchema)
+    .max(16)
+    .refine(distinctImages, 'must not name an image twice')
+    .meta({ uniqueItems: true })
+    .optional()
+    .describe('Further references that the same image is pushed to; none of them may be `image`'),
+  image_labels: textsSchema.optional().describe('Labels of the image; `labels` are those of the job'),
+  annotations: textsSchema.optional().describe('Annotations of the manifest of the image'),
+  no_cache: z.boolean().optional().describe('Run every step again, without cached layers'),
+  pull: z
+    .boolean()
+    .optional()
+    .describe('Look base images up in their registry even where the engine has them'),
+};
+
 /** The commit that a build is of, which CI systems show its state on. */
 export const vcsSchema = z
   .strictObject({
@@ -136,6 +186,7 @@ const common = {
   image: imageSchema,
   function: functionSchema.optional(),
   build_args: buildArgsSchema.default({}),
+  ...buildOptions,
   platforms: platformsSchema
     .default([])
     .describe(
@@ -243,3 +294,14 @@ export const jobSpecSchema = z
   .meta({ id: 'JobSpec' });
 
 export type JobSpec = z.output<typeof jobSpecSchema>;
+
+export type BuildOption = keyof typeof buildOptions;
+export type BuildOptions = Partial<Pick<JobSpec, BuildOption>>;
+
+/** Returns the options that ask for something: not false, and not empty. Jobs that have none are built by any builder. */
+export function buildOptionsOf(spec: BuildOptions): BuildOptions {
+  const given = (Object.keys(buildOptions) as BuildOption[])
+    .map((name) => [name, spec[name]] as const)
+    .filter(([, value]) => (typeof value === 'object' ? Object.keys(value).length > 0 : Boolean(value)));
+  return Object.fromEntries(given);
+}

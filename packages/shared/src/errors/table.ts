@@ -501,6 +501,20 @@ const errorTable = {
     'All builders of the pool use buildah, which builds for the tenant default alone',
     'Add a builder with BuildKit to the pool, or let the tenant use another pool; then submit the job again.',
   ),
+  builder_without_options: row(
+    'fleet',
+    'replace',
+    421,
+    'The builder does not know the build options of the job',
+    'Send the build to a Slipway builder, or submit it without build options.',
+  ),
+  no_builder_with_options: row(
+    'operator',
+    'never',
+    502,
+    'No builder of the pool knows the build options of the job',
+    'Add a Slipway builder of this version to the pool, or submit the job to another pool or without dockerfile, target, tags, image_labels, annotations, no_cache and pull.',
+  ),
   builder_protocol: row(
     'fleet',
     'backoff',

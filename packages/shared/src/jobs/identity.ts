@@ -1,5 +1,11 @@
 import { hash } from 'node:crypto';
-import { defaultPool, imageRepository, type JobSpec, parseImageReference } from '../contracts/index.js';
+import {
+  canonicalImage,
+  defaultPool,
+  imageRepository,
+  type JobSpec,
+  parseImageReference,
+} from '../contracts/index.js';
 import { newId } from '../ids/index.js';
 import { normalPlatform } from '../platforms/index.js';
 import { type StoredSpec, sharedOfPart } from '../stored/index.js';
@@ -37,7 +43,11 @@ function partPlan(
   { pool, platforms }: PartPlan,
   tenant: Tenant,
 ): string[] {
-  const changes = { image: partImage(whole.image, pool), pool, platforms: [...platforms] };
+  const tags = partTags(whole, pool);
+  const changes = {
+    ...{ image: partImage(whole.image, pool), pool, platforms: [...platforms] },
+    ...(tags.length > 0 && { tags }),
+  };
   const spec: JobSpec = { ...withoutReceivers(whole), ...changes };
   return [
     pool,
@@ -50,9 +60,16 @@ function partPlan(
   ];
 }
 
-function withoutReceivers<T extends object>(spec: T): Omit<T, 'function' | 'callback' | 'vcs'> {
-  const { function: _function, callback: _callback, vcs: _vcs, ...rest } = spec as T & Partial<JobSpec>;
-  return rest as Omit<T, 'function' | 'callback' | 'vcs'>;
+/** Also without the tags, which name the whole alone. */
+function withoutReceivers<T extends object>(spec: T): Omit<T, 'function' | 'callback' | 'vcs' | 'tags'> {
+  const {
+    function: _function,
+    callback: _callback,
+    vcs: _vcs,
+    tags: _tags,
+    ...rest
+  } = spec as T & Partial<JobSpec>;
+  return rest as Omit<T, 'function' | 'callback' | 'vcs' | 'tags'>;
 }
 
 /** Strings in one text that a script takes apart without decoding them: each with its length in bytes before it. */
@@ -69,27 +86,78 @@ function partImage(image: string, pool: string): string {
   return `${imageRepository(reference)}:${tag}-${pool}`;
 }
 
+/** References of its own in the other repositories that the whole is pushed to: an index there refers to manifests of the same repository. */
+function partTags({ image, tags = [] }: JobSpec, pool: string): string[] {
+  const repositories = new Map<string | undefined, string>();
+  for (const tag of tags) repositories.set(canonicalRepository(tag), tag);
+  repositories.delete(canonicalRepository(image));
+  return [...repositories.values()].map((tag) => partImage(tag, pool));
+}
+
+function canonicalRepository(image: string): string | undefined {
+  const reference = parseImageReference(canonicalImage(image) ?? image);
+  return reference && imageRepository(reference);
+}
+
 /** Under which name build times and layers are remembered: those of one pool say nothing about another. */
 export function buildsLike(spec: JobSpec, { tenant, pool }: { tenant: Tenant; pool: string }): string {
   const name = `${tenant.name}/${spec.function ?? repositoryOf(spec)}`;
   return pool === defaultPool ? name : `${name} ${pool}`;
 }
 
+/** Whether a field decides what the image is: then jobs that differ in it never share an image. The others say where, when and for whom it is built. */
+const decidesImage = {
+  ...{ source: true, template: true, build_args: true, platforms: true, push: true },
+  ...{ secrets: true, sbom: true, provenance: true },
+  ...{ dockerfile: true, target: true, tags: true, image_labels: true, annotations: true },
+  ...{ no_cache: true, pull: true },
+  ...{ image: false, function: false, pool: false, priority: false, timeout: false, labels: false },
+  ...{ callback: false, vcs: false, skip_if_unchanged: false, force: false },
+} satisfies Record<keyof JobSpec, boolean>;
+
+/** Fields that the first keys were made of, which stay as they were. */
+const firstFields: readonly string[] = [
+  ...['source', 'template', 'build_args', 'platforms', 'push', 'secrets', 'sbom', 'provenance'],
+];
+
 /** All that goes into an image, as one digest: two jobs with the same give the same image. */
 export function buildKey(spec: JobSpec, pool: string): string {
   const { source, template, build_args, platforms, push, secrets, sbom, provenance } = spec;
-  const args = Object.entries(build_args).sort(([a], [b]) => (a < b ? -1 : 1));
   const laid = template && [template.digest, template.handler_folder];
   // What a builder makes of no platform is its own: each pool makes something else.
   const own = platforms.length === 0 && pool !== defaultPool ? [pool] : [];
+  const later = laterFields(spec);
   return hash(
     'sha256',
     JSON.stringify([
-      ...[source.digest, laid, args, platforms.map(normalPlatform).sort(), push, secrets?.sealed],
-      ...[sbom, provenance, ...own],
+      ...[
+        source.digest,
+        laid,
+        sortedEntries(build_args),
+        platforms.map(normalPlatform).sort(),
+        push,
+        secrets?.sealed,
+      ],
+      ...[sbom, provenance, ...own, ...(later.length > 0 ? [later] : [])],
     ]),
   );
 }
+
+/** Without those that ask for nothing, so that they leave the key as it is without them. */
+function laterFields(spec: JobSpec): [name: string, value: unknown][] {
+  return Object.entries(decidesImage)
+    .filter(([name, decides]) => decides && !firstFields.includes(name))
+    .flatMap(([name]): [string, unknown][] => {
+      const value = spec[name as keyof JobSpec];
+      if (Array.isArray(value)) return value.length > 0 ? [[name, value.toSorted()]] : [];
+      if (typeof value !== 'object') return value === undefined || value === false ? [] : [[name, value]];
+      const entries = sortedEntries(value);
+      return entries.length > 0 ? [[name, entries]] : [];
+    })
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+const sortedEntries = (map: object) => Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
 
 function repositoryOf({ image }: JobSpec): string {
   const reference = parseImageReference(image);

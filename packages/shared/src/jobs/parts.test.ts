@@ -141,6 +141,35 @@ describe('a job that is built in parts', () => {
     expect(await redis.zscore(installation.keys.durations, 'default/openfaas-fn/fn')).toBeNull();
   });
 
+  it('gives its build options to each part, and of its tags those of other repositories', async () => {
+    const installation = new Installation();
+    const tags = [
+      'r.example/a:latest',
+      'other.example/b:1',
+      'other.example/b:2',
+      'library/c',
+      'docker.io/library/c:9',
+    ];
+    const options = {
+      dockerfile: 'x',
+      target: 't',
+      image_labels: { a: 'b' },
+      annotations: { c: 'd' },
+      no_cache: true,
+    };
+    const id = await installation.submit({ ...options, tags });
+    expect((await installation.get(id)).spec).toMatchObject({ ...options, tags });
+    const [, arm] = (await installation.partsOf(id)) as [string, string];
+    expect((await installation.get(arm)).spec).toMatchObject({
+      ...options,
+      image: 'r.example/a:1-arm',
+      tags: ['other.example/b:2-arm', 'docker.io/library/c:9-arm'],
+    });
+    const plain = await installation.submit({ image: 'r.example/a:2', tags: ['r.example/a:latest'] });
+    const [amd] = (await installation.partsOf(plain)) as [string];
+    expect((await installation.get(amd)).spec).not.toHaveProperty('tags');
+  });
+
   it('fails with the first part that fails, and the others are canceled', async () => {
     const installation = new Installation();
     const id = await installation.submit();

@@ -76,7 +76,7 @@ describe('the slot ledger', () => {
     await registry.setHealth('a', 'down');
     expect((await ledger.acquire([want('late')], 60_000))[0]?.lease).toBeUndefined();
     expect(await ledger.acquire([want('nobody', { preference: [] })], 60_000)).toEqual([
-      { lease: undefined, patienceMs: 0, noneIsolated: false },
+      { lease: undefined, patienceMs: 0, lacking: undefined },
     ]);
   });
 
@@ -124,7 +124,7 @@ describe('the slot ledger', () => {
     });
     const reply = async ({ ledger }: Awaited<ReturnType<typeof fleet>>, rest: Partial<SlotRequest> = {}) => {
       const [found] = await ledger.acquire([want(randomUUID(), rest)], 60_000);
-      return found?.lease ? found.lease.url : found?.noneIsolated ? 'none isolated' : undefined;
+      return found?.lease ? found.lease.url : found?.lacking;
     };
 
     it.each(['buildkit', 'unreported'] as const)('takes a replica that is known to be %s', async (engine) => {
@@ -145,7 +145,7 @@ describe('the slot ledger', () => {
       await made.registry.setEngine('b', 'unknown');
       expect(await reply(made)).toBeUndefined();
       await made.registry.setEngine('b', 'buildah');
-      expect(await reply(made)).toBe('none isolated');
+      expect(await reply(made)).toBe('isolation');
       expect(await reply(made, { preference: [] })).toBeUndefined();
       expect((await made.acquire(['b']))?.url).toBe('b');
     });
@@ -165,6 +165,54 @@ describe('the slot ledger', () => {
       expect(await reply(made, { preference: ['a'] })).toBeUndefined();
       expect((await made.state('a')).engine).toBe('unknown');
       expect(await made.registry.withoutEngine(['a'])).toEqual(['a']);
+    });
+  });
+
+  describe('for a build that needs a feature', () => {
+    const reply = async ({ ledger }: Awaited<ReturnType<typeof fleet>>, rest: Partial<SlotRequest> = {}) => {
+      const want = { preference: ['a', 'b'], suspect: false, needsFeature: 'build-options' as const };
+      const [found] = await ledger.acquire([{ id: randomUUID(), ...want, ...rest }], 60_000);
+      return found?.lease ? found.lease.url : found?.lacking;
+    };
+
+    it('takes a replica that reported it, and waits while another may have it', async () => {
+      const made = await fleet({ a: 1, b: 9 });
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('a', 'unreported', []);
+      expect([(await made.state('a')).features, (await made.state('b')).features]).toEqual([[], undefined]);
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('b', 'buildkit', ['build-options']);
+      expect((await made.state('b')).features).toEqual(['build-options']);
+      for (const rest of [{}, { suspect: true }, { home: 'a' }, { home: 'a', onlyHome: true }])
+        expect(await reply(made, rest)).toBe('b');
+      expect((await made.acquire(['a']))?.url).toBe('a');
+    });
+
+    it('says so when no replica has it, and forgets it with the engine', async () => {
+      const made = await fleet({ a: 9, b: 9 });
+      await made.registry.setEngine('a', 'unreported', []);
+      await made.registry.setEngine('b', 'buildkit', []);
+      expect(await reply(made)).toBe('feature');
+      expect(await reply(made, { preference: [] })).toBeUndefined();
+      await made.registry.setEngine('b', 'buildkit', ['build-options']);
+      await made.registry.setEngine('b', 'unknown');
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('b', 'buildkit', ['build-options']);
+      await made.registry.setHealth('b', 'down');
+      await made.registry.setHealth('b', 'up');
+      expect(await reply(made)).toBeUndefined();
+    });
+
+    it('takes no replica that has the feature alone when isolation is needed too', async () => {
+      const made = await fleet({ a: 9, b: 9 });
+      await made.registry.setEngine('a', 'buildah', ['build-options']);
+      await made.registry.setEngine('b', 'buildkit', []);
+      expect(await reply(made, { needsIsolation: true })).toBe('feature');
+      expect(await reply(made)).toBe('a');
+      await made.registry.setEngine('b', 'buildah', []);
+      expect(await reply(made, { needsIsolation: true })).toBe('isolation');
+      await made.registry.setEngine('b', 'buildkit', ['build-options']);
+      expect(await reply(made, { needsIsolation: true })).toBe('b');
     });
   });
 

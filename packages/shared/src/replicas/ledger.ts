@@ -1,3 +1,4 @@
+import type { BuilderFeature } from '../contracts/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
 import { acquireLua, releaseLua, renewLua } from './lua.js';
 
@@ -24,6 +25,8 @@ export interface SlotRequest {
   readonly onlyHome?: boolean;
   /** Take no replica whose engine does not keep builds away from its machine, and none whose engine is unknown. */
   readonly needsIsolation?: boolean;
+  /** Take no replica that did not report this feature. */
+  readonly needsFeature?: BuilderFeature | undefined;
 }
 
 interface LedgerOptions {
@@ -39,8 +42,8 @@ export type AcquireReply =
   | {
       readonly lease: undefined;
       readonly patienceMs: number;
-      /** Whether the build needs isolation and every replica that it may have is known to have none. */
-      readonly noneIsolated: boolean;
+      /** What every replica that the build may have is known to lack; undefined when one may build it. */
+      readonly lacking: 'isolation' | 'feature' | undefined;
     };
 
 const scripts = {
@@ -73,21 +76,28 @@ export class SlotLedger {
     const urls = [...new Set(requests.flatMap(({ preference }) => preference))];
     const [first] = urls;
     if (first === undefined)
-      return requests.map(() => ({ lease: undefined, patienceMs: 0, noneIsolated: false }));
+      return requests.map(() => ({ lease: undefined, patienceMs: 0, lacking: undefined }));
     const numbers = new Map(urls.map((url, at) => [url, at + 1]));
-    const wants = requests.flatMap(({ id, suspect, home, onlyHome, needsIsolation, preference }) => [
-      id,
-      suspect ? 1 : 0,
-      numbers.get(home ?? '') ?? 0,
-      onlyHome ? 1 : 0,
-      needsIsolation ? 1 : 0,
-      preference.map((url) => numbers.get(url)).join(','),
-    ]);
+    const wants = requests.flatMap(
+      ({ id, suspect, home, onlyHome, needsIsolation, needsFeature, preference }) => [
+        id,
+        suspect ? 1 : 0,
+        numbers.get(home ?? '') ?? 0,
+        onlyHome ? 1 : 0,
+        needsIsolation ? 1 : 0,
+        needsFeature ?? '',
+        preference.map((url) => numbers.get(url)).join(','),
+      ],
+    );
     const args = [this.#keys.base, ttlMs, urls.length, ...urls, ...wants];
     const replies = await scripts.acquire.run(this.#redis, [this.#key(first)], args);
-    return (replies as [string, number, number?][]).map(([url, number, noneIsolated], at) =>
+    return (replies as [string, number, string?][]).map(([url, number, lacking], at) =>
       url === ''
-        ? { lease: undefined, patienceMs: number, noneIsolated: noneIsolated === 1 }
+        ? {
+            lease: undefined,
+            patienceMs: number,
+            lacking: lacking === 'isolation' || lacking === 'feature' ? lacking : undefined,
+          }
         : { lease: { id: requests[at]?.id ?? '', url, taken: number } },
     );
   }

@@ -3,8 +3,8 @@
  *
  * A replica is a hash: `configured` (0 when nobody said), `learned` (the limit as far as it is known), `proven` (the most
  * builds that it was seen to take at once), `busy_streak` (refusals in a row), `hold_until` and `hold` (no increase
- * before), `failures` (faults in a row), `open_until` and `opens` (its circuit), `draining`, `health`, `engine` (what it reported) and
- * `engine_until` (until when that counts), `readiness` (ready, full, broken or draining), `readiness_reason` and `readiness_until`.
+ * before), `failures` (faults in a row), `open_until` and `opens` (its circuit), `draining`, `health`, `engine` and `features` (what it reported) and
+ * `engine_until` (until when both count; features are a list with a comma around each, and absent while unknown), `readiness` (ready, full, broken or draining), `readiness_reason` and `readiness_until`.
  * Its leases are a sorted set, lease → expiry; those of suspects are in a second one as well.
  */
 const prelude = `
@@ -37,14 +37,15 @@ end
 
 /**
  * ARGV: 1 base, 2 milliseconds that leases live, 3 how many replicas, 4… their addresses, then for each build that wants a slot
- * six: its lease, whether the job is a suspect, the number of the replica that has its layers or 0, whether only that one will do
- * while it is usable, whether it needs isolation, and the numbers of the replicas by preference, with commas between.
+ * seven: its lease, whether the job is a suspect, the number of the replica that has its layers or 0, whether only that one will do
+ * while it is usable, whether it needs isolation, a feature that it needs or '', and the numbers of the replicas by preference, with commas between.
  *
  * Takes a slot on the first replica that has room and no more than its fair share of all builds plus one (consistent
  * hashing with bounded loads), else on the first that has room. A replica whose circuit is open is passed over; once
  * its time is up, it gets one build as a probe. A replica whose last health check found it broken or draining gets none. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica
- * with buildah, and none whose engine is unknown.
- * Returns for each {url, builds it has now}, or when there is no room {'', patience, 1 if no replica can ever build it since all have buildah}:
+ * with buildah, and none whose engine is unknown. A build that needs a feature gets no replica that did not report it.
+ * Returns for each {url, builds it has now}, or when there is no room {'', patience, why no replica can ever build it}:
+ * 'isolation' when all have buildah, 'feature' when none has the feature, or none both the feature and isolation, else ''.
  * the milliseconds for which the replica with the layers is worth waiting for, four times what building there has been found to
  * save, and at most three seconds.
  */
@@ -55,23 +56,33 @@ local replicas, patience = {}, nil
 for i = 1, count do
   local url = ARGV[3 + i]
   local f = redis.call('HMGET', replica_key(url), 'configured', 'learned', 'open_until', 'draining', 'health', 'engine', 'engine_until',
-    'readiness', 'readiness_until')
+    'readiness', 'readiness_until', 'features')
   local open_until, limit = tonumber(f[3] or '0'), limit_of(f)
   if open_until > 0 then limit = open_until > now and 0 or 1 end
   if f[4] or f[5] == 'down' or not takes_builds(f[8], f[9]) then limit = 0 end
   local engine = tonumber(f[7] or '0') > now and f[6] or 'unknown'
-  replicas[i] = { url = url, load = live(slots_key(url)), limit = limit, engine = engine }
+  local features = tonumber(f[7] or '0') > now and f[10] or nil
+  replicas[i] = { url = url, load = live(slots_key(url)), limit = limit, engine = engine, features = features }
 end
 
 local function is_isolated(r) return r.engine == 'buildkit' or r.engine == 'unreported' end
 
-local function all_share_machine(order)
-  local found = false
+local function has_feature(r, feature)
+  return feature == '' or (r.features and string.find(r.features, ',' .. feature .. ',', 1, true) ~= nil)
+end
+
+-- What is not known yet of a replica may turn out well.
+local function impossible(isolation, feature, order)
+  local found, all_share_machine = false, true
   for number in string.gmatch(order, '%d+') do
-    if replicas[tonumber(number)].engine ~= 'buildah' then return false end
+    local r = replicas[tonumber(number)]
+    local shares_machine = isolation and r.engine == 'buildah'
+    if not shares_machine and (has_feature(r, feature) or not r.features) then return '' end
+    all_share_machine = all_share_machine and shares_machine
     found = true
   end
-  return found
+  if not found then return '' end
+  return all_share_machine and 'isolation' or 'feature'
 end
 
 local function has_suspect(r)
@@ -79,11 +90,11 @@ local function has_suspect(r)
   return r.suspects > 0
 end
 
-local function choose(suspect, home, only_home, isolation, order)
+local function choose(suspect, home, only_home, isolation, feature, order)
   local usable, builds, capacity, home_usable = {}, 0, 0, false
   for number in string.gmatch(order, '%d+') do
     local r = replicas[tonumber(number)]
-    if r.limit > 0 and not (suspect and has_suspect(r)) and (is_isolated(r) or not isolation) then
+    if r.limit > 0 and not (suspect and has_suspect(r)) and (is_isolated(r) or not isolation) and has_feature(r, feature) then
       usable[#usable + 1] = r
       home_usable = home_usable or r == home
       builds = builds + r.load
@@ -111,10 +122,10 @@ local function worth_waiting()
 end
 
 local replies = {}
-for i = 4 + count, #ARGV, 6 do
+for i = 4 + count, #ARGV, 7 do
   local lease, suspect, home, only_home = ARGV[i], ARGV[i + 1] == '1', replicas[tonumber(ARGV[i + 2])], ARGV[i + 3] == '1'
-  local isolation, order = ARGV[i + 4] == '1', ARGV[i + 5]
-  local chosen = choose(suspect, home, only_home, isolation, order)
+  local isolation, feature, order = ARGV[i + 4] == '1', ARGV[i + 5], ARGV[i + 6]
+  local chosen = choose(suspect, home, only_home, isolation, feature, order)
   if chosen then
     chosen.load = chosen.load + 1
     redis.call('ZADD', slots_key(chosen.url), now + ttl, lease)
@@ -124,15 +135,20 @@ for i = 4 + count, #ARGV, 6 do
     end
     replies[#replies + 1] = { chosen.url, chosen.load }
   else
-    replies[#replies + 1] = { '', worth_waiting(), isolation and all_share_machine(order) and 1 or 0 }
+    replies[#replies + 1] = { '', worth_waiting(), impossible(isolation, feature, order) }
   end
 end
 return replies
 `;
 
-/** ARGV: 1 base, 2 url, 3 engine, 4 milliseconds for which it counts. */
+/** ARGV: 1 base, 2 url, 3 engine, 4 milliseconds for which it counts, 5 features with a comma around each, '' for unknown. */
 export const engineLua = `${prelude}
 redis.call('HSET', replica_key(ARGV[2]), 'engine', ARGV[3], 'engine_until', now + tonumber(ARGV[4]))
+if ARGV[5] == '' then
+  redis.call('HDEL', replica_key(ARGV[2]), 'features')
+else
+  redis.call('HSET', replica_key(ARGV[2]), 'features', ARGV[5])
+end
 `;
 
 /**

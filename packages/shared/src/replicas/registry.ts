@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
+  type BuilderFeature,
+  builderFeatures,
   defaultPool,
   type PublicKey,
   publicKeySchema,
@@ -29,6 +31,8 @@ export interface ReplicaState {
   /** What the replica gave as the reason when it was not ready. */
   readonly readinessReason: string | undefined;
   readonly engine: ReplicaEngine;
+  /** Undefined while no worker asked lately. */
+  readonly features: readonly BuilderFeature[] | undefined;
   readonly draining: boolean;
   /** Counts since the replica is known. */
   readonly builds: number;
@@ -127,7 +131,15 @@ export class ReplicaRegistry {
     const key = this.#keys.replica(url);
     const pipeline = this.#redis.pipeline().hset(key, 'health', health);
     if (health === 'down')
-      pipeline.hdel(key, 'engine', 'engine_until', 'readiness', 'readiness_reason', 'readiness_until');
+      pipeline.hdel(
+        key,
+        'engine',
+        'engine_until',
+        'features',
+        'readiness',
+        'readiness_reason',
+        'readiness_until',
+      );
     await checked(pipeline.exec());
   }
 
@@ -142,12 +154,18 @@ export class ReplicaRegistry {
     return replicaReadinessSchema.safeParse(before).data ?? 'unknown';
   }
 
-  /** Notes what a replica reported as its engine, which counts for a minute. */
-  async setEngine(url: string, engine: ReplicaEngine): Promise<void> {
+  /** Notes what a replica reported as its engine and features, which counts for a minute. Without features they are unknown. */
+  async setEngine(url: string, engine: ReplicaEngine, features?: readonly BuilderFeature[]): Promise<void> {
     await engineScript.run(
       this.#redis,
       [this.#keys.replica(url)],
-      [this.#keys.base, url, engine, engineCountsMs],
+      [
+        this.#keys.base,
+        url,
+        engine,
+        engineCountsMs,
+        features ? `,${features.map((name) => `${name},`).join('')}` : '',
+      ],
     );
   }
 
@@ -235,12 +253,16 @@ function stateOf(url: string, fields: Record<string, string>, inFlight: number, 
       number('engine_until') > now
         ? (replicaEngineSchema.safeParse(fields.engine).data ?? 'unknown')
         : 'unknown',
+    features: number('engine_until') > now ? parseFeatures(fields.features) : undefined,
     draining: fields.draining !== undefined,
     builds: number('builds'),
     refusals: number('refusals'),
     faults: number('faults'),
   };
 }
+
+const parseFeatures = (text: string | undefined) =>
+  text === undefined ? undefined : builderFeatures.filter((name) => text.includes(`,${name},`));
 
 const parsePlatforms = (text: string | null | undefined): readonly string[] => (text ? text.split(' ') : []);
 

@@ -23,7 +23,10 @@ const tenant = { name: 'team', weight: 1 };
 const never = Number.MAX_SAFE_INTEGER;
 
 /** Arguments that a batch has in common. */
-const common = { build_args: { SHARED: 'é'.repeat(300), OTHER: 'o'.repeat(300) } };
+const common = {
+  build_args: { SHARED: 'é'.repeat(300), OTHER: 'o'.repeat(300) },
+  image_labels: { shared: 'é'.repeat(300) },
+};
 const pools = ['amd', 'arm'].map((pool) => ({ pool, platforms: [`linux/${pool}64`] }));
 
 const create = fc.record({
@@ -191,6 +194,9 @@ function specOf(from: {
       source: { digest },
       build_args: from.args,
       labels: from.labels,
+      // As large as the arguments, so that some of them are stored apart.
+      image_labels: { ...common.image_labels, own: from.labels.large ?? '' },
+      tags: [`r.example/i${from.image}:${'t'.repeat(from.image * 60 + 1)}`],
     },
     ...(from.fn && { function: from.fn }),
     force: from.manner === 'force',

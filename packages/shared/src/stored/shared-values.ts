@@ -1,15 +1,15 @@
 import { hash } from 'node:crypto';
-import type { JobSpec } from '../contracts/index.js';
+import { type JobSpec, mapFields } from '../contracts/index.js';
 
-/** Maps of a spec of which a batch gives some entries for all of its items. */
-const maps = ['build_args', 'labels'] as const;
 /** Fields of a spec that are stored apart when they are large: many jobs have the same. */
-const shareable = [...maps, 'secrets', 'callback', 'vcs'] as const;
+const shareable = [...mapFields, 'secrets', 'callback', 'vcs'] as const;
 type Shareable = (typeof shareable)[number];
+type MapField = (typeof mapFields)[number];
 type TextMap = Readonly<Record<string, string>>;
+const isMap = (name: string): name is MapField => (mapFields as readonly string[]).includes(name);
 
 /** Entries that the items of a batch have from its defaults, or that a job had which is repeated. */
-export type SharedMaps = Readonly<Partial<Record<(typeof maps)[number], TextMap | undefined>>>;
+export type SharedMaps = Readonly<Partial<Record<MapField, TextMap | undefined>>>;
 
 /** Smaller values stay in the record: a value of its own costs some 200 bytes. */
 const minBytes = 256;
@@ -54,7 +54,7 @@ export function storedSpec(spec: JobSpec, bases: SharedMaps = {}): StoredSpec {
   for (const name of shareable) {
     const value = own[name] as object | undefined;
     if (value === undefined) continue;
-    const base = name === 'build_args' || name === 'labels' ? bases[name] : undefined;
+    const base = isMap(name) ? bases[name] : undefined;
     let rest = value;
     if (base && isLarge(base) && hasAllOf(value as TextMap, base)) {
       share(name, base);
@@ -104,7 +104,7 @@ export function wholeSpec(
   }
   return {
     spec: { ...spec, ...fields } as JobSpec,
-    bases: { build_args: bases.build_args, labels: bases.labels } as SharedMaps,
+    bases: Object.fromEntries(mapFields.map((name) => [name, bases[name]])) as SharedMaps,
   };
 }
 

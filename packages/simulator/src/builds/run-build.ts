@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultRule } from '../faults/faults.js';
-import type { Stats } from '../stats/stats.js';
+import type { RecordedOptions, Stats } from '../stats/stats.js';
 import { answerTo, endWithJson } from './answer.js';
 import { isLie, tellLie } from './lies.js';
 
@@ -9,6 +9,7 @@ export interface RunBuildOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly image: string;
+  readonly options: RecordedOptions;
   /** Milliseconds, before any fault. */
   readonly durationMs: number;
   readonly fault: FaultRule | undefined;
@@ -33,7 +34,7 @@ export async function runBuild(options: RunBuildOptions): Promise<void> {
   response.once('close', () => gone.abort());
   const factor = fault?.fault === 'slow' ? fault.factor : 1;
   const begun = performance.now();
-  stats.begun(image);
+  stats.begun(image, options.options);
   const sleep = async (share: number): Promise<boolean> => {
     const ms = durationMs * factor * share;
     if (ms > 0) await delay(ms, undefined, { signal: gone.signal }).catch(() => undefined);

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Secret } from '@slipway/shared/config';
+import type { BuilderConfig } from '@slipway/shared/contracts';
 import { endWithJson } from '../builds/answer.js';
 import { buildDuration, type DurationOptions } from '../builds/duration.js';
 import { receivePayload } from '../builds/payload.js';
 import { runBuild } from '../builds/run-build.js';
 import type { Faults } from '../faults/faults.js';
-import type { Stats } from '../stats/stats.js';
+import type { RecordedOptions, Stats } from '../stats/stats.js';
 
 export interface RoutesOptions {
   readonly payloadSecret: Secret;
@@ -111,8 +112,22 @@ async function admitted(
   const durationMs = buildDuration(image, durations);
   await runBuild({
     ...{ request, response, image, durationMs, fault, stats, exit },
+    options: optionsOf(received.config),
     isEngineDead: () => faults.deadEngine !== undefined,
   });
+}
+
+function optionsOf({
+  dockerfile,
+  target,
+  tags,
+  labels,
+  annotations,
+  noCache,
+  pull,
+}: BuilderConfig): RecordedOptions {
+  const options = Object.entries({ dockerfile, target, tags, labels, annotations, noCache, pull });
+  return Object.fromEntries(options.filter(([, value]) => value !== undefined && value !== null));
 }
 
 const engineUnreachable = { code: 'engine_unreachable', detail: 'BuildKit does not answer' };

@@ -1,6 +1,15 @@
+import type { BuilderConfig } from '@slipway/shared/contracts';
 import type { FaultName } from '../faults/faults.js';
 
+/** Build options under the names of the builder's configuration. */
+export type RecordedOptions = Pick<
+  BuilderConfig,
+  'dockerfile' | 'target' | 'tags' | 'labels' | 'annotations' | 'noCache' | 'pull'
+>;
+
 export interface ImageStats {
+  /** What the last build was to build, of its build options. */
+  options?: RecordedOptions;
   begun: number;
   succeeded: number;
 }
@@ -111,12 +120,15 @@ export class Stats {
     this.#tally.faults.set(name, (this.#tally.faults.get(name) ?? 0) + 1);
   }
 
-  begun(image: string): void {
+  begun(image: string, options: RecordedOptions = {}): void {
     const tally = this.#tally;
     tally.counts.begun++;
     tally.lastBegunAt = Date.now();
     tally.firstBegunAt ??= tally.lastBegunAt;
-    this.#image(image).begun++;
+    const counted = this.#image(image);
+    counted.begun++;
+    // Images that differ in number alone take no more memory for it.
+    if (Object.keys(options).length > 0) counted.options = options;
   }
 
   /** Milliseconds that a build took, and how many times too long that was. */

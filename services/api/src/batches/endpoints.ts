@@ -8,6 +8,7 @@ import {
   batchSchema,
   jobIdSchema,
   jobStateSchema,
+  mapFields,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type BatchRecord, toBatch, toJob } from '@slipway/shared/jobs';
@@ -52,8 +53,8 @@ const batchPageSchema = z
   .meta({ id: 'BatchPage' });
 
 /** What items have from the defaults, which were checked with them. */
-function basesOf({ build_args, labels }: Readonly<Record<string, unknown>>): SharedMaps {
-  return { build_args, labels } as SharedMaps;
+function basesOf(defaults: Readonly<Record<string, unknown>>): SharedMaps {
+  return Object.fromEntries(mapFields.map((name) => [name, defaults[name]])) as SharedMaps;
 }
 
 export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {

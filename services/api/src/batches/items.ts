@@ -4,6 +4,7 @@ import {
   type GitSource,
   type JobRequest,
   jobRequestSchema,
+  mapFields,
 } from '@slipway/shared/contracts';
 import { type FieldError, SlipwayError } from '@slipway/shared/errors';
 import { fieldErrors } from '../http/validate.js';
@@ -29,9 +30,6 @@ export function batchTooLarge(maxBytes: number): SlipwayError {
   );
 }
 
-/** Fields of which an item gives some entries and the defaults the others. */
-const merged = ['build_args', 'labels'] as const;
-
 /** The items of a batch, each with the defaults. Throws `batch_too_large`, or `batch_invalid` with paths that begin at `/items`. */
 export async function parseItems({
   defaults,
@@ -44,7 +42,7 @@ export async function parseItems({
       { path: '/defaults', message: `must not take more than ${maxDefaultsBytes} bytes beside their source` },
     ]);
   }
-  const entries = merged.reduce((sum, field) => sum + Object.keys(others[field] ?? {}).length, 0);
+  const entries = mapFields.reduce((sum, field) => sum + Object.keys(others[field] ?? {}).length, 0);
   if (items.length * (bytes + entries * entryBytes) > maxMergedBytes) throw batchTooLarge(maxMergedBytes);
   // It may hold a whole tree of files, so it is read once, and not for each item.
   const shared = source === undefined ? undefined : sourceSchema.safeParse(source);
@@ -91,7 +89,7 @@ export function gitSourcesOf({ defaults, items }: Pick<BatchRequest, 'defaults' 
 
 function withDefaults(item: Fields, defaults: Fields): Fields {
   const together = { ...defaults, ...item };
-  for (const field of merged) {
+  for (const field of mapFields) {
     const [base, own] = [defaults[field], item[field]];
     if (isFields(base) && isFields(own)) together[field] = { ...base, ...own };
   }

@@ -12,13 +12,17 @@ export type ImagePattern = (options: { readonly function: string; readonly image
  * name, or else those of `values`, which go before the others. Throws `request_invalid` for a name that is none of these; what
  * it returns throws `image_invalid` when it gives no image reference.
  */
-export function imagePattern(pattern: string, values: Readonly<Record<string, string>>): ImagePattern {
+export function imagePattern(
+  pattern: string,
+  values: Readonly<Record<string, string>>,
+  path = '/image',
+): ImagePattern {
   for (const [, name = ''] of pattern.matchAll(placeholder)) {
     if (own.includes(name) || Object.hasOwn(values, name)) continue;
     const known = [...own, ...Object.keys(values)].map((each) => `{${each}}`).join(', ');
     const message = `holds {${name}}, which is none of ${known}`;
-    throw new SlipwayError('request_invalid', `body/image: ${message}`, {
-      errors: [{ path: '/image', message }],
+    throw new SlipwayError('request_invalid', `body${path}: ${message}`, {
+      errors: [{ path, message }],
     });
   }
   return (options) => {
@@ -27,8 +31,8 @@ export function imagePattern(pattern: string, values: Readonly<Record<string, st
     const reference = parseImageReference(image);
     if (!reference || reference.digest !== undefined) {
       const message = `gives '${image}' for ${options.function}, which is not the reference of an image to push`;
-      throw new SlipwayError('image_invalid', `body/image: ${message}`, {
-        errors: [{ path: '/image', message }],
+      throw new SlipwayError('image_invalid', `body${path}: ${message}`, {
+        errors: [{ path, message }],
       });
     }
     return image;

@@ -1,7 +1,9 @@
 import {
   baseImageFits,
+  canonicalImage,
   type JobSpec,
   jobSpecSchema,
+  mapFields,
   maxBatchItems,
   type RebuildPlan,
   type RebuildRequest,
@@ -45,6 +47,7 @@ const atOnce = 16;
 export async function planRebuild(request: RebuildRequest, tenant: string, deps: PlanDeps): Promise<Plan> {
   checkSelector(request);
   const image = request.image === undefined ? undefined : imagePattern(request.image, request.values);
+  const tags = request.tags?.map((tag, at) => imagePattern(tag, request.values, `/tags/${at}`));
   const { functions } = deps;
   const selection = await selectFunctions({
     functions,
@@ -67,7 +70,7 @@ export async function planRebuild(request: RebuildRequest, tenant: string, deps:
       const found = await find(record);
       if ('code' in found) results[at] = found;
       else {
-        const spec = changed(record, { request, image, template: found.template });
+        const spec = changed(record, { request, image, tags, template: found.template });
         const shown = { function: record.name, image: spec.image, reasons: [...reasons] };
         results[at] = { spec, bases: record.bases, shown };
       }
@@ -78,7 +81,7 @@ export async function planRebuild(request: RebuildRequest, tenant: string, deps:
     if ('code' in result) leftOut.push(result);
     else planned.push(result);
   }
-  if (image) checkDistinct(planned);
+  if (image || tags) checkDistinct(planned);
   if (planned.length === 0) throw nothingSelected(leftOut);
   return { planned, leftOut };
 }
@@ -125,17 +128,33 @@ function finder({ template: version }: RebuildRequest, tenant: string, deps: Pla
 interface Changes {
   readonly request: RebuildRequest;
   readonly image: ImagePattern | undefined;
+  /** Undefined when each function keeps its own. */
+  readonly tags: readonly ImagePattern[] | undefined;
   readonly template: JobSpec['template'];
 }
 
-function changed({ name, spec }: FunctionRecord, { request, image, template }: Changes): JobSpec {
-  const { template: _template, ...rest } = spec;
+function changed({ name, spec }: FunctionRecord, { request, image, tags, template }: Changes): JobSpec {
+  const { template: _template, tags: _tags, ...rest } = spec;
+  const { dockerfile, target, no_cache, pull } = request;
+  const options = Object.entries({ dockerfile, target, no_cache, pull }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const own = image ? image({ function: name, image: spec.image }) : spec.image;
+  // A tag that the function had may be its image now.
+  const references = tags
+    ? tags.map((tag) => tag({ function: name, image: spec.image }))
+    : (spec.tags ?? []).filter((tag) => canonicalImage(tag) !== canonicalImage(own));
   const result = jobSpecSchema.safeParse({
     ...rest,
+    ...Object.fromEntries(options),
+    ...(references.length > 0 && { tags: references }),
+    ...Object.fromEntries(
+      mapFields
+        .filter((field) => spec[field] ?? request[field])
+        .map((field) => [field, { ...spec[field], ...request[field] }]),
+    ),
     function: name,
-    image: image ? image({ function: name, image: spec.image }) : spec.image,
-    build_args: { ...spec.build_args, ...request.build_args },
-    labels: { ...spec.labels, ...request.labels },
+    image: own,
     priority: request.priority,
     skip_if_unchanged: request.skip_if_unchanged,
     force: false,
@@ -149,12 +168,17 @@ function changed({ name, spec }: FunctionRecord, { request, image, template }: C
 /** Two functions that pushed to one image would supersede each other. */
 function checkDistinct(planned: readonly Planned[]): void {
   const owners = new Map<string, string>();
-  for (const { shown } of planned) {
-    const other = owners.get(shown.image);
-    if (other !== undefined) {
-      throw invalid('/image', `gives ${shown.image} for both ${other} and ${shown.function}`);
+  for (const { spec, shown } of planned) {
+    const references = [spec.image, ...(spec.tags ?? [])];
+    for (const [at, reference] of references.entries()) {
+      const key = canonicalImage(reference) ?? reference;
+      const other = owners.get(key);
+      if (other !== undefined && other !== shown.function) {
+        const path = at === 0 ? '/image' : `/tags/${at - 1}`;
+        throw invalid(path, `gives ${reference} for both ${other} and ${shown.function}`);
+      }
+      owners.set(key, shown.function);
     }
-    owners.set(shown.image, shown.function);
   }
 }
 

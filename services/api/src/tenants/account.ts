@@ -1,5 +1,5 @@
 import type { JobSpec, TenantSettings } from '@slipway/shared/contracts';
-import { argumentRule, defaultTenantName, priorityClasses } from '@slipway/shared/contracts';
+import { argumentRule, canonicalImage, defaultTenantName, priorityClasses } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { JobStore, Tenant } from '@slipway/shared/jobs';
 import { mayPushTo, type TenantRecord } from '@slipway/shared/tenants';
@@ -30,24 +30,22 @@ export function usualPriority({ settings: { highest_priority } }: Account): JobS
 }
 
 /** What is checked of a job. Of build secrets that are not resolved yet, which are a text, nothing is. */
-interface Wanted extends Pick<JobSpec, 'image' | 'push' | 'priority' | 'build_args'> {
+interface Wanted extends Pick<JobSpec, 'image' | 'push' | 'priority' | 'build_args' | 'tags'> {
   readonly secrets?: { readonly names: readonly string[] } | string | undefined;
 }
 
 /**
  * Throws `image_not_allowed`, `priority_not_allowed`, `build_argument_not_allowed` or `build_secret_not_allowed` for a job that the
- * tenant may not have built.
+ * tenant may not have built, and `image_invalid` when one of its tags is its image.
  */
-export function checkAllowed({ image, push, priority, build_args, secrets }: Wanted, account: Account): void {
+export function checkAllowed(wanted: Wanted, account: Account): void {
+  const { push, priority, build_args, secrets } = wanted;
   const {
     name,
-    settings: { images, highest_priority },
+    settings: { highest_priority },
   } = account;
-  if (push && !mayPushTo(images, image)) {
-    const places = images.length === 0 ? 'nowhere' : `to ${images.join(', ')}`;
-    const message = `${name} may push ${places}, not to ${image}`;
-    throw new SlipwayError('image_not_allowed', `${message}.`, { errors: [{ path: '/image', message }] });
-  }
+  checkTags(wanted);
+  if (push) checkImages(wanted, account);
   if (priorityClasses.indexOf(priority) < priorityClasses.indexOf(highest_priority)) {
     const message = `${name} may submit jobs of the class ${highest_priority} at most, not ${priority}`;
     throw new SlipwayError('priority_not_allowed', `${message}.`, {
@@ -56,6 +54,30 @@ export function checkAllowed({ image, push, priority, build_args, secrets }: Wan
   }
   checkArguments(build_args, account);
   if (typeof secrets === 'object') checkSecrets(secrets.names, name);
+}
+
+/** Throws `image_invalid` with the tag that is the image itself, in any spelling. */
+function checkTags({ image, tags = [] }: Wanted): void {
+  const at = tags.findIndex((tag) => canonicalImage(tag) === canonicalImage(image));
+  if (at < 0) return;
+  const message = `names ${tags[at]}, which is the image itself`;
+  throw new SlipwayError('image_invalid', `body/tags/${at} ${message}.`, {
+    errors: [{ path: `/tags/${at}`, message }],
+  });
+}
+
+/** Throws `image_not_allowed` with each reference that the tenant may not push to. */
+function checkImages({ image, tags = [] }: Wanted, { name, settings: { images } }: Account): void {
+  const places = images.length === 0 ? 'nowhere' : `to ${images.join(', ')}`;
+  const references = [
+    { path: '/image', image },
+    ...tags.map((tag, at) => ({ path: `/tags/${at}`, image: tag })),
+  ];
+  const errors = references
+    .filter((each) => !mayPushTo(images, each.image))
+    .map((each) => ({ path: each.path, message: `${name} may push ${places}, not to ${each.image}` }));
+  const [first] = errors;
+  if (first) throw new SlipwayError('image_not_allowed', `${first.message}.`, { errors });
 }
 
 /** Throws `build_argument_not_allowed` with every argument that the tenant may not give. */

@@ -8,7 +8,7 @@ import { baseImagesOf } from '../base-images/base-images.js';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { joinParts } from '../join/join.js';
 import { AttemptTrace, traceLostAttempt } from './attempt-trace.js';
-import { build, leaseId, needsIsolation, repositoryOf } from './build.js';
+import { build, leaseId, needsFeature, needsIsolation, repositoryOf } from './build.js';
 import type { AttemptDeps, Summary } from './deps.js';
 import { Interrupted } from './interruptions.js';
 import { Phases } from './phases.js';
@@ -84,6 +84,7 @@ export class Attempts {
       repository: repositoryOf(peeked),
       suspect: isSuspect(peeked),
       needsIsolation: needsIsolation(peeked),
+      needsFeature: needsFeature(peeked),
       home,
       except: new Set<string>(),
     };

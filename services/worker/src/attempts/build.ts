@@ -1,4 +1,10 @@
-import { defaultTenantName, imageRepository, parseImageReference } from '@slipway/shared/contracts';
+import {
+  type BuilderFeature,
+  buildOptionsOf,
+  defaultTenantName,
+  imageRepository,
+  parseImageReference,
+} from '@slipway/shared/contracts';
 import { errorRow, SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
 import type { LogWriter } from '@slipway/shared/logs';
@@ -37,6 +43,10 @@ export function repositoryOf({ spec }: JobRecord): string {
 
 /** Whether the source is not to be trusted with the machine of a builder: the tenant `default` is the operator's own. */
 export const needsIsolation = ({ tenant }: JobRecord) => tenant !== defaultTenantName;
+
+/** What a replica must have reported to get the job: others ignore what they do not know, and would build something else. */
+export const needsFeature = ({ spec }: JobRecord): BuilderFeature | undefined =>
+  Object.keys(buildOptionsOf(spec)).length > 0 ? 'build-options' : undefined;
 
 /** One slot a job and token: a later attempt never renews or frees the slot of an earlier one. */
 export const leaseId = (jobId: string, token: string) => `${jobId}:${token}`;
@@ -79,8 +89,9 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
         const isRefusal = outcome === 'busy' || outcome === 'draining';
         tally.called({ replica: lease.url, outcome: isRefusal ? 'refused' : 'fault' });
       }
-      // It reported another engine before: no job of a tenant goes there until it is asked again.
-      if (error.code === 'builder_not_isolated') await registry.setEngine(lease.url, 'unknown');
+      // It reported something else before: no job that needs it goes there until it is asked again.
+      if (error.code === 'builder_not_isolated' || error.code === 'builder_without_options')
+        await registry.setEngine(lease.url, 'unknown');
       if (errorRow(error.code).retry !== 'replace' || tried.size >= maxCalls) throw error;
       refusal = error;
     } finally {
@@ -94,6 +105,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
       repository: repositoryOf(record),
       suspect: record.lost > 0,
       needsIsolation: needsIsolation(record),
+      needsFeature: needsFeature(record),
       home: undefined,
       except: tried,
     };
@@ -118,6 +130,7 @@ async function callOnce(call: BuildContext & { timeoutMs: number }, deps: Attemp
       payload: prepared.payload,
       signature: prepared.signature,
       needsIsolation: needsIsolation(call.record),
+      needsFeature: needsFeature(call.record),
       timeoutMs,
       signal,
       dispatcher: deps.dispatcher,

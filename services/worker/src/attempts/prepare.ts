@@ -1,5 +1,5 @@
 import type { Secret } from '@slipway/shared/config';
-import type { BuilderConfig, JobSpec } from '@slipway/shared/contracts';
+import { type BuilderConfig, buildOptionsOf, type JobSpec } from '@slipway/shared/contracts';
 import { infrastructureFault, SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
 import { createPayload, type Payload, type SourceReader } from '@slipway/shared/source';
@@ -57,5 +57,12 @@ function builderConfig(spec: JobSpec, buildArgs: Readonly<Record<string, string>
     ...(!spec.push && { skipPush: true }),
     ...(spec.sbom && { sbom: true }),
     ...(spec.provenance && { provenance: true }),
+    ...builderOptions(spec),
   };
+}
+
+/** The options of the spec under the names of the builder's configuration. */
+function builderOptions(spec: JobSpec): Partial<BuilderConfig> {
+  const { image_labels: labels, no_cache: noCache, ...others } = buildOptionsOf(spec);
+  return { ...others, ...(labels && { labels }), ...(noCache && { noCache }) };
 }

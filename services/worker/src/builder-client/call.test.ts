@@ -48,6 +48,7 @@ async function startReplica(
       payload,
       signature: 'sha256=00',
       needsIsolation: false,
+      needsFeature: undefined,
       timeoutMs: 60_000,
       signal: new AbortController().signal,
       dispatcher,

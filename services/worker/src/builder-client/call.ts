@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
-import { isolationHeader } from '@slipway/shared/contracts';
+import { type BuilderFeature, isolationHeader } from '@slipway/shared/contracts';
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
 import type { Payload } from '@slipway/shared/source';
 import { type TraceContext, type Tracing, traceHeaders } from '@slipway/shared/tracing';
 import { type Dispatcher, request } from 'undici';
-import { reportedEngine } from '../fleet/report.js';
+import { reportedIdentity } from '../fleet/report.js';
 import { type BuildEnd, codeFrom, readAnswer } from './answer.js';
 
 const readOnMs = 1_000;
@@ -19,6 +19,8 @@ interface CallOptions {
   readonly signature: string;
   /** Whether a builder must refuse the build unless its engine keeps builds away from the machine. */
   readonly needsIsolation: boolean;
+  /** A feature that the builder must have: the build is broken off when its answer does not name it. */
+  readonly needsFeature: BuilderFeature | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly dispatcher: Dispatcher;
@@ -31,7 +33,7 @@ interface CallOptions {
 /**
  * One call of one replica: `POST /build` with NDJSON (protocol.md).
  *
- * Throws `builder_busy`, `builder_draining`, `engine_unreachable`, `builder_not_isolated` or `builder_unreachable` when the replica did not take the build,
+ * Throws `builder_busy`, `builder_draining`, `engine_unreachable`, `builder_not_isolated`, `builder_without_options` or `builder_unreachable` when the replica did not take the build,
  * `builder_lost` or `builder_protocol` when it took it and failed to say how it ended, and the signal's reason
  * when that is aborted. A build that the replica ran and that failed is returned, not thrown.
  */
@@ -65,13 +67,10 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
     });
     return await tracing.span({ name: 'stream answer' }, async (span) => {
       span.set({ 'http.response.status_code': response.statusCode });
-      if (
-        options.needsIsolation &&
-        reportedEngine(response.headers) === 'buildah' &&
-        response.statusCode < 300
-      ) {
+      const unfit = response.statusCode < 300 && unfitness(options, reportedIdentity(response.headers));
+      if (unfit) {
         response.body.on('error', () => undefined).destroy();
-        throw new SlipwayError('builder_not_isolated', `${url} builds with buildah.`);
+        throw unfit;
       }
       return await readResponse({ response, image: options.image, onLog });
     });
@@ -87,6 +86,18 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
       cause: error,
     });
   }
+}
+
+/** Returns why a replica that has begun the build must not go on. */
+function unfitness(
+  { url, needsIsolation, needsFeature }: CallOptions,
+  { engine, features }: ReturnType<typeof reportedIdentity>,
+): SlipwayError | undefined {
+  if (needsIsolation && engine === 'buildah')
+    return new SlipwayError('builder_not_isolated', `${url} builds with buildah.`);
+  if (needsFeature !== undefined && !features.includes(needsFeature))
+    return new SlipwayError('builder_without_options', `${url} does not report the feature ${needsFeature}.`);
+  return undefined;
 }
 
 /** Headers without end, or bytes that are no HTTP. */

@@ -4,7 +4,7 @@ import type { Logger } from '@slipway/shared/logger';
 import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { Dispatcher } from 'undici';
 import type { Replica } from './discovery.js';
-import { engineOf } from './report.js';
+import { identityOf } from './report.js';
 
 interface EnginesOptions {
   readonly registry: Pick<ReplicaRegistry, 'withoutEngine' | 'setEngine'>;
@@ -49,9 +49,9 @@ export class Engines implements Component {
     const urls = await registry.withoutEngine(replicas.map(({ url }) => url));
     const known = await Promise.all(
       urls.map(async (url) => {
-        const engine = await engineOf(url, dispatcher);
-        if (engine !== undefined) await registry.setEngine(url, engine);
-        return engine !== undefined;
+        const identity = await identityOf(url, dispatcher);
+        if (identity) await registry.setEngine(url, identity.engine, identity.features);
+        return identity !== undefined;
       }),
     );
     // A name may have no address yet.

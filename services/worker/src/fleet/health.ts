@@ -1,4 +1,4 @@
-import { type PublicKey, publicKeySchema, type ReplicaEngine } from '@slipway/shared/contracts';
+import { type PublicKey, publicKeySchema } from '@slipway/shared/contracts';
 import type { Logger } from '@slipway/shared/logger';
 import type { ReplicaRegistry, ReplicaState } from '@slipway/shared/replicas';
 import { type Dispatcher, request } from 'undici';
@@ -50,7 +50,7 @@ export class HealthDuty implements Duty {
   readonly #options: HealthOptions;
   readonly #failures = new Map<string, number>();
   readonly #idleChecks = new Map<string, number>();
-  readonly #engines = new Map<string, { readonly engine: ReplicaEngine; readonly at: number }>();
+  readonly #engines = new Map<string, { readonly noted: string; readonly at: number }>();
   readonly #askedForKeyAt = new Map<string, number>();
 
   constructor(options: HealthOptions) {
@@ -85,13 +85,13 @@ export class HealthDuty implements Duty {
     const failures = report === undefined ? (this.#failures.get(url) ?? 0) + 1 : 0;
     this.#failures.set(url, failures);
     if (report !== undefined) {
-      const { engine, reason } = report;
+      const { reason } = report;
       const readiness = this.#readinessOf(url, report, state);
       const before = await registry.setReadiness(url, readiness, reason);
       if (readiness !== before && (readiness === 'broken' || before === 'broken')) {
         logger.warn({ replica: url, readiness, before, reason }, 'readiness');
       }
-      await this.#noteEngine(url, engine);
+      await this.#noteEngine(url, report);
       await this.#learnKey(url);
     } else if (failures >= failuresUntilDown) {
       this.#engines.delete(url);
@@ -109,12 +109,13 @@ export class HealthDuty implements Duty {
     return isBroken ? 'broken' : 'full';
   }
 
-  async #noteEngine(url: string, engine: ReplicaEngine): Promise<void> {
+  async #noteEngine(url: string, { engine, features }: ReplicaReport): Promise<void> {
     const now = performance.now();
-    const noted = this.#engines.get(url);
-    if (noted?.engine === engine && now - noted.at < engineEveryMs) return;
-    await this.#options.registry.setEngine(url, engine);
-    this.#engines.set(url, { engine, at: now });
+    const before = this.#engines.get(url);
+    const noted = [engine, ...features].join(' ');
+    if (before?.noted === noted && now - before.at < engineEveryMs) return;
+    await this.#options.registry.setEngine(url, engine, features);
+    this.#engines.set(url, { noted, at: now });
   }
 
   async #learnKey(url: string): Promise<void> {

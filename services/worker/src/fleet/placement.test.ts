@@ -18,6 +18,7 @@ const wanted = {
   suspect: false,
   home: undefined,
   needsIsolation: false,
+  needsFeature: undefined,
   except: new Set<string>(),
 };
 
@@ -61,6 +62,21 @@ describe('a build that needs isolation', () => {
     grows();
     expect(await acquire({})).toBeUndefined();
     await registry.setEngine(url, 'buildkit');
+    expect(await acquire({})).toBeDefined();
+  });
+});
+
+describe('a build that needs a feature', () => {
+  it('is refused where the pool has none with it, unless replicas may be missing or have refused it', async () => {
+    const { placement: made, grows, registry } = await placement(`placement-${randomUUID()}`, 60_000);
+    await registry.setEngine(url, 'unreported', []);
+    const needs = { id: 'x', ...wanted, needsFeature: 'build-options' as const };
+    const acquire = (more: object) => made.acquire({ ...needs, ...more }, 0, new AbortController().signal);
+    await expect(acquire({})).rejects.toMatchObject({ code: 'no_builder_with_options' });
+    expect(await acquire({ except: new Set(['http://other:8081']) })).toBeUndefined();
+    grows();
+    expect(await acquire({})).toBeUndefined();
+    await registry.setEngine(url, 'buildah', ['build-options']);
     expect(await acquire({})).toBeDefined();
   });
 });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { BuilderFeature } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
@@ -41,6 +42,8 @@ interface Wanted {
   readonly home: string | undefined;
   /** Whether its source is not to be trusted with the machine of the replica. */
   readonly needsIsolation: boolean;
+  /** A feature that its replica must have. */
+  readonly needsFeature: BuilderFeature | undefined;
   /** Replicas that have refused it already. */
   readonly except: ReadonlySet<string>;
 }
@@ -86,7 +89,7 @@ export class Placement implements Component {
   /**
    * A slot, waited for up to `waitMs`; undefined when none came free or the signal was aborted. The replica that has
    * the layers is waited for a while even if another has room: building without them costs more. Rejects with `no_isolated_builder` when the build
-   * needs isolation and all replicas of the pool are known to have none.
+   * needs isolation and all replicas of the pool are known to have none, and with `no_builder_with_options` when it needs a feature that none of them has.
    */
   acquire(wanted: Wanted, waitMs: number, signal: AbortSignal): Promise<Lease | undefined> {
     return new Promise((resolve, reject) => {
@@ -148,14 +151,22 @@ export class Placement implements Component {
   }
 
   #request({ wanted, since, patienceMs }: Waiter, now: number): SlotRequest {
-    const { id, pool, repository, suspect, home, needsIsolation, except } = wanted;
+    const { id, pool, repository, suspect, home, needsIsolation, needsFeature, except } = wanted;
     const urls = this.#options.discovery
       .replicas()
       .flatMap((replica) => (replica.pool !== pool || except.has(replica.url) ? [] : [replica.url]));
     const order = rendezvous(repository, urls);
     const preference =
       home !== undefined && urls.includes(home) ? [home, ...order.filter((url) => url !== home)] : order;
-    return { id, preference, suspect, home, needsIsolation, onlyHome: now - since < patienceMs };
+    return {
+      id,
+      preference,
+      suspect,
+      home,
+      needsIsolation,
+      needsFeature,
+      onlyHome: now - since < patienceMs,
+    };
   }
 
   /** Whether the waiter has its answer. */
@@ -166,10 +177,12 @@ export class Placement implements Component {
       resolve(reply.lease);
       return true;
     }
-    // Replicas that have refused may be the ones with isolation: then nothing is said about the pool.
+    // Replicas that have refused may be the ones that can build it: then nothing is said about the pool.
     const isWhole = wanted.except.size === 0 && !this.#options.discovery.mayGrow(wanted.pool);
-    if (reply?.noneIsolated && isWhole) {
-      reject(noIsolatedBuilder(wanted.pool));
+    if (reply?.lacking && isWhole) {
+      reject(
+        reply.lacking === 'isolation' ? noIsolatedBuilder(wanted.pool) : noBuilderWithOptions(wanted.pool),
+      );
       return true;
     }
     const waited = asked - since;
@@ -267,4 +280,10 @@ const noIsolatedBuilder = (pool: string) =>
   new SlipwayError(
     'no_isolated_builder',
     `All replicas of the pool ${pool} build with buildah, where who writes a Dockerfile is root: jobs of tenants other than default are not built there.`,
+  );
+
+const noBuilderWithOptions = (pool: string) =>
+  new SlipwayError(
+    'no_builder_with_options',
+    `No replica of the pool ${pool} that may build this job reports the feature build-options: others ignore dockerfile, target, tags, labels, annotations, no_cache and pull.`,
   );

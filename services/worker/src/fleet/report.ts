@@ -1,6 +1,9 @@
 import {
+  type BuilderFeature,
+  builderFeatures,
   engineHeader,
   engineNames,
+  featuresHeader,
   type ReplicaEngine,
   type ReplicaReadiness,
 } from '@slipway/shared/contracts';
@@ -9,6 +12,7 @@ import { type Dispatcher, request } from 'undici';
 /** What a replica says of itself. `unexplained`: it is not ready, and gives no reason. */
 export interface ReplicaReport {
   readonly engine: ReplicaEngine;
+  readonly features: readonly BuilderFeature[];
   readonly readiness: Exclude<ReplicaReadiness, 'unknown'> | 'unexplained';
   /** Its own words for why it is not ready. */
   readonly reason?: string;
@@ -30,42 +34,48 @@ export async function reportOf(url: string, dispatcher: Dispatcher): Promise<Rep
     answer = await request(`${url}/ready`, { dispatcher, signal });
     text = await readStart(answer.body);
   } catch {
-    const engine = await engineOf(url, dispatcher);
-    return engine && { engine, readiness: 'unexplained', reason: 'GET /ready gives no answer.' };
+    const identity = await identityOf(url, dispatcher);
+    return identity && { ...identity, readiness: 'unexplained', reason: 'GET /ready gives no answer.' };
   }
-  const engine = reportedEngine(answer.headers);
+  const identity = reportedIdentity(answer.headers);
   const { statusCode: status } = answer;
   // A builder that has no such route says nothing about its readiness.
-  if (status < 500 && status !== 429) return { engine, readiness: 'ready' };
+  if (status < 500 && status !== 429) return { ...identity, readiness: 'ready' };
   const { code, detail } = explanationOf(text);
   const reason = (detail ?? code ?? text.trim()).slice(0, maxReasonLength);
-  return { engine, readiness: readinessOf(code), ...(reason !== '' && { reason }) };
+  return { ...identity, readiness: readinessOf(code), ...(reason !== '' && { reason }) };
 }
 
 /** Returns whether a replica answers at all, ready or not. */
 export async function answers(url: string, dispatcher: Dispatcher): Promise<boolean> {
-  return (await engineOf(url, dispatcher)) !== undefined;
+  return (await identityOf(url, dispatcher)) !== undefined;
 }
 
-/** Returns what a replica reports as its engine; undefined when it does not answer. */
-export async function engineOf(url: string, dispatcher: Dispatcher): Promise<ReplicaEngine | undefined> {
+/** Returns what a replica reports as its engine and features; undefined when it does not answer. */
+export async function identityOf(url: string, dispatcher: Dispatcher): Promise<Identity | undefined> {
   try {
     const signal = AbortSignal.timeout(timeoutMs);
     const { statusCode, headers, body } = await request(`${url}/healthz`, { dispatcher, signal });
     await body.dump();
-    return statusCode < 500 ? reportedEngine(headers) : undefined;
+    return statusCode < 500 ? reportedIdentity(headers) : undefined;
   } catch {
     // Why it does not answer does not matter: it is not usable.
     return undefined;
   }
 }
 
-/** Returns what the headers of an answer say about the engine. Builders of others send no such header. */
-export function reportedEngine(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): ReplicaEngine {
+type Identity = Pick<ReplicaReport, 'engine' | 'features'>;
+
+/** Returns what the headers of an answer say about the engine and the features. Builders of others send no such headers. */
+export function reportedIdentity(headers: Readonly<Record<string, string | string[] | undefined>>): Identity {
   const value = headers[engineHeader];
-  return value === undefined ? 'unreported' : (engineNames.find((name) => name === value) ?? 'unknown');
+  const named = String(headers[featuresHeader] ?? '')
+    .split(',')
+    .map((name) => name.trim());
+  return {
+    engine: value === undefined ? 'unreported' : (engineNames.find((name) => name === value) ?? 'unknown'),
+    features: builderFeatures.filter((name) => named.includes(name)),
+  };
 }
 
 function readinessOf(code: string | undefined): ReplicaReport['readiness'] {

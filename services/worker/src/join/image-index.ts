@@ -27,10 +27,18 @@ const indexTypes = [indexType, 'application/vnd.docker.distribution.manifest.lis
  * One OCI image index (image-spec 1.1) of what the parts hold: the entries of their indexes as they stand, attestations among them, and
  * their single manifests. Throws `builder_protocol` when a part is not what was to be built.
  */
-export function imageIndex(parts: readonly PartManifest[]): string {
+export function imageIndex(
+  parts: readonly PartManifest[],
+  annotations: Readonly<Record<string, string>> = {},
+): string {
   const entries = new Map<string, Descriptor>();
   for (const part of parts) for (const entry of entriesOf(part)) entries.set(entry.digest, entry);
-  return JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: [...entries.values()] });
+  return JSON.stringify({
+    schemaVersion: 2,
+    mediaType: indexType,
+    manifests: [...entries.values()],
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  });
 }
 
 function entriesOf({ mediaType, digest, size, body, platforms }: PartManifest): readonly Descriptor[] {

@@ -242,14 +242,18 @@ describe('a worker', () => {
     `${replicas[0]?.url}#pool=amd&platforms=linux/amd64`,
     `${replicas[1]?.url}#pool=arm&platforms=linux/arm64`,
   ];
-  const submit = async (path: string, to = installation) => {
+  const submit = async (path: string, to = installation, changes: object = {}) => {
     const image = `${registry.host}/${path}:1`;
     const parts = [
       { pool: 'amd', platforms: ['linux/amd64'] },
       { pool: 'arm', platforms: ['linux/arm64'] },
     ];
     const id = newId('job');
-    await to.create(id, { image, platforms: ['linux/amd64', 'linux/arm64'] }, { tenant, pool: 'arm', parts });
+    await to.create(
+      id,
+      { image, platforms: ['linux/amd64', 'linux/arm64'], ...changes },
+      { tenant, pool: 'arm', parts },
+    );
     return id;
   };
   /** Pushes what it was asked for, and says its digest. */
@@ -276,6 +280,36 @@ describe('a worker', () => {
       { digest: parts[1]?.result?.digest, platform: { os: 'linux', architecture: 'arm64' } },
     ]);
     expect(await installation.log(id)).toContain(`pushed the index ${digest}`);
+  });
+
+  it('joins under each tag, in each repository, with the annotations', async () => {
+    const [path, other] = ['joined/tagged', 'joined/elsewhere'];
+    for (const [at, pool, architecture] of [
+      [0, 'amd', 'amd64'],
+      [1, 'arm', 'arm64'],
+    ] as const) {
+      replicas[at]?.setFeatures('build-options');
+      replicas[at]?.next(async (call) => {
+        const asked = call.body.toString('latin1');
+        expect(asked).toContain(`"tags":["${registry.host}/${other}:2-${pool}"]`);
+        expect(asked).toContain('"annotations":{"a":"b"}');
+        const { digest } = await pushImage(registry.host, path, `1-${pool}`, architecture);
+        await pushImage(registry.host, other, `2-${pool}`, architecture);
+        await stream({ ...success, digest })(call);
+      });
+    }
+    await installation.startWorker(builders());
+    const tags = [`${registry.host}/${path}:latest`, `${registry.host}/${other}:2`];
+    const job = await installation.ended(await submit(path, installation, { tags, annotations: { a: 'b' } }));
+    expect(job).toMatchObject({ state: 'succeeded' });
+    for (const [repository, tag] of [
+      [path, '1'],
+      [path, 'latest'],
+      [other, '2'],
+    ] as const) {
+      const { digest, body } = await indexAt(registry.host, repository, tag);
+      expect([digest, body]).toMatchObject([job.result?.digest, { annotations: { a: 'b' } }]);
+    }
   });
 
   it('writes one trace of a job and of its parts', async () => {

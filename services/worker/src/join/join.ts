@@ -16,15 +16,15 @@ interface JoinOptions {
 }
 
 /**
- * Makes one image of the images that the parts of a job have pushed: an index under the job's reference, which refers to them by
- * digest. Throws errors of the registry, or the signal's reason.
+ * Makes one image of the images that the parts of a job have pushed: an index under the job's reference and its tags, which refers to them by
+ * digest. The parts have pushed to each repository that the tags name. Throws errors of the registry, or the signal's reason.
  */
 export async function joinParts(
   { record, signal, onLog }: JoinOptions,
   { store, registries }: JoinDeps,
 ): Promise<JobResult> {
   const since = performance.now();
-  const { image, push } = record.spec;
+  const { image, tags = [], annotations, push } = record.spec;
   const took = () => Math.round(performance.now() - since);
   if (!push) return { image, duration_ms: took() };
   const repository = await orAborted(openRepository(image, registries), signal);
@@ -38,9 +38,15 @@ export async function joinParts(
     onLog([`${platforms.join(', ')} by pool ${pool}: ${manifest.digest}`]);
     parts.push({ ...manifest, platforms });
   }
-  const tag = tagOf(image);
-  const digest = await orAborted(repository.push(imageIndex(parts), { tag, mediaType: indexType }), signal);
-  onLog([`pushed the index ${digest} as ${image}`]);
+  const index = imageIndex(parts, annotations);
+  let digest = '';
+  // The image itself comes last: it is the one that says that the job is done.
+  for (const reference of [...tags, image]) {
+    const target =
+      reference === image ? repository : await orAborted(openRepository(reference, registries), signal);
+    digest = await orAborted(target.push(index, { tag: tagOf(reference), mediaType: indexType }), signal);
+    onLog([`pushed the index ${digest} as ${reference}`]);
+  }
   return { image, digest, duration_ms: took() };
 }
 

@@ -19,6 +19,8 @@ export interface Replica {
   next(...behaviours: Behaviour[]): void;
   /** As when another engine builds behind the same address. */
   setEngine(engine: string | undefined): void;
+  /** The same for its features. */
+  setFeatures(features: string | undefined): void;
   /** Kills the engine behind the replica, or starts it again. The replica itself goes on answering. */
   setEngineDead(dead: boolean): void;
   stop(): Promise<void>;
@@ -27,6 +29,8 @@ export interface Replica {
 interface ReplicaOptions {
   /** What it reports as its engine; it reports none unless given. */
   readonly engine?: string;
+  /** What it lists as its features; it sends no such header unless given. */
+  readonly features?: string;
   /** Whether it answers health checks; it does unless given. */
   readonly healthy?: () => boolean;
   /** What `/ready` answers; unless given, 503 and no reason while the engine is dead, as builders of others do. */
@@ -77,7 +81,7 @@ export function held(): { behaviour: Behaviour; begun: Promise<void>; release: (
 
 /** A server that speaks the Function Builder API and does as it is told. */
 export async function startReplica(secret: string, options: ReplicaOptions = {}): Promise<Replica> {
-  let { engine } = options;
+  let { engine, features } = options;
   const payloads: Buffer[] = [];
   const queue: Behaviour[] = [];
   let abandoned = 0;
@@ -86,6 +90,7 @@ export async function startReplica(secret: string, options: ReplicaOptions = {})
     options.readiness ?? (() => ({ status: engineDead ? 503 : 200 }));
   const server = createServer((req, res) => {
     if (engine !== undefined) res.setHeader('x-slipway-engine', engine);
+    if (features !== undefined) res.setHeader('x-slipway-features', features);
     const isCheck = req.url === '/healthz' || req.url === '/ready';
     if (isCheck && options.healthy !== undefined && !options.healthy()) {
       req.socket.destroy();
@@ -121,6 +126,9 @@ export async function startReplica(secret: string, options: ReplicaOptions = {})
     next: (...behaviours) => queue.push(...behaviours),
     setEngine(changed) {
       engine = changed;
+    },
+    setFeatures(changed) {
+      features = changed;
     },
     setEngineDead(dead) {
       engineDead = dead;
