@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { argumentRule, withoutWorkerArguments } from '@slipway/shared/contracts';
+import { argumentRule } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
 import { allowsPlainHttp, withLoopbackNames } from '@slipway/shared/registry-hosts';
-import { epochOf, withoutEpoch } from '../../builds/epoch.js';
 import { type ChildExit, runChild } from '../../process/child.js';
 import { withMemoryFolder } from '../../secrets/memory.js';
 import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engine.js';
@@ -15,6 +14,7 @@ import { statusLine } from '../log-lines.js';
 import { foreignPlatforms, ownPlatform } from '../platform.js';
 import { triggersOf } from './base-images.js';
 import {
+  buildArguments,
   failure,
   fixedArguments,
   helpersFolder,
@@ -23,11 +23,11 @@ import {
   policyFile,
   registriesFile,
 } from './commands.js';
-import { cgroupParentOf, ownedContainers } from './containers.js';
+import { ownedContainers } from './containers.js';
 import { baseImages, checkTriggers } from './dockerfile/images.js';
 import { mayMount } from './dockerfile/layers.js';
 import { writeHelpers } from './helpers.js';
-import { ignoreFile } from './ignore-file.js';
+import { contextArguments, removeIgnored } from './ignored.js';
 import { BuildahLog } from './log.js';
 import { writeOciImage } from './oci-image.js';
 import { registryPolicy } from './policy.js';
@@ -157,15 +157,11 @@ export class BuildahEngine implements BuildEngine {
       const folder = helpersFolder(request);
       await writeHelpers({ dockerConfig, folder, path: this.#path, env: helperEnv });
       const dockerfile = await readFile(request.dockerfile, 'utf8');
-      const { contextDir, scratchDir } = request;
-      const ignored = await ignoreFile({
-        contextDir,
-        scratchDir,
-        dockerfile: join(contextDir, request.options.dockerfile),
-      });
+      await removeIgnored(request, signal);
       const given = [
-        ...this.#buildArguments({ request, imageFile, dockerfile }),
-        `--ignorefile=${ignored}`,
+        ...this.#tlsOptions(),
+        ...buildArguments({ request, imageFile, dockerfile }),
+        ...contextArguments(request),
         ...options,
       ];
       const isSecret = request.secrets.size > 0;
@@ -244,29 +240,6 @@ export class BuildahEngine implements BuildEngine {
     // buildah sets proxies in each step but leaves them out of what it finds a layer by.
     const hasProxy = Object.keys(buildArgs).some((name) => argumentRule(name) === 'proxy');
     return triggers?.length === 0 && !hasProxy && !mayMount(dockerfile);
-  }
-
-  #buildArguments({ request, imageFile, dockerfile }: ArgumentsOptions): string[] {
-    const epoch = epochOf(request.buildArgs);
-    if (epoch !== undefined && !/^\d{1,11}$/.test(epoch)) {
-      throw new SlipwayError('build_failed', 'SOURCE_DATE_EPOCH is not a number of seconds since 1970.');
-    }
-    // buildah warns of arguments that the Dockerfile does not know, and every build has this one.
-    const knowsEpoch = dockerfile.includes('SOURCE_DATE_EPOCH');
-    const given = withoutWorkerArguments(request.buildArgs);
-    const buildArgs = knowsEpoch ? given : withoutEpoch(given);
-    return [
-      ...this.#tlsOptions(),
-      ...(epoch === undefined ? [] : [`--timestamp=${epoch}`]),
-      `--cgroup-parent=${cgroupParentOf(request.id)}`,
-      `--iidfile=${imageFile}`,
-      `--file=${request.dockerfile}`,
-      ...(request.options.target === undefined ? [] : [`--target=${request.options.target}`]),
-      ...(request.options.noCache ? ['--no-cache'] : []),
-      ...Object.entries(request.options.labels).map(([key, value]) => `--label=${key}=${value}`),
-      `--signature-policy=${policyFile(request)}`,
-      ...Object.entries(buildArgs).map(([key, value]) => `--build-arg=${key}=${value}`),
-    ];
   }
 
   /** The allowlist, and the registries of the images if the list allows them under another name. */
@@ -380,12 +353,6 @@ interface OciQuestion {
   readonly signal: AbortSignal;
   /** The id of an image in Docker's format. */
   readonly image: string;
-}
-
-interface ArgumentsOptions {
-  readonly request: BuildRequest;
-  readonly imageFile: string;
-  readonly dockerfile: string;
 }
 
 interface StepOptions {

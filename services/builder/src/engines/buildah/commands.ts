@@ -1,9 +1,12 @@
 import { join } from 'node:path';
+import { withoutWorkerArguments } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
+import { epochOf, withoutEpoch } from '../../builds/epoch.js';
 import type { ChildExit } from '../../process/child.js';
 import type { BuildRequest } from '../engine.js';
 import { engineError } from '../engine-error.js';
 import type { FailureText } from '../failure-text.js';
+import { cgroupParentOf } from './containers.js';
 import { minimumVersion } from './version.js';
 
 /** Values stand behind `--option=`, and what is no option behind `--`. */
@@ -42,3 +45,33 @@ export const named = (version: string | undefined) =>
 
 /** Of images that the builder wrote itself. */
 export const ownImagesPolicy = JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] });
+
+interface ArgumentsOptions {
+  readonly request: BuildRequest;
+  /** Where buildah writes the id of the image. */
+  readonly imageFile: string;
+  /** The text of the Dockerfile. */
+  readonly dockerfile: string;
+}
+
+/** Returns the arguments of a build that its request alone decides. Throws `build_failed` when its epoch is no number. */
+export function buildArguments({ request, imageFile, dockerfile }: ArgumentsOptions): string[] {
+  const epoch = epochOf(request.buildArgs);
+  if (epoch !== undefined && !/^\d{1,11}$/.test(epoch)) {
+    throw new SlipwayError('build_failed', 'SOURCE_DATE_EPOCH is not a number of seconds since 1970.');
+  }
+  // buildah warns of arguments that the Dockerfile does not know, and every build has this one.
+  const knowsEpoch = dockerfile.includes('SOURCE_DATE_EPOCH');
+  const given = withoutWorkerArguments(request.buildArgs);
+  const buildArgs = knowsEpoch ? given : withoutEpoch(given);
+  return [
+    ...(epoch === undefined ? [] : [`--timestamp=${epoch}`]),
+    `--cgroup-parent=${cgroupParentOf(request.id)}`,
+    `--iidfile=${imageFile}`,
+    ...(request.options.target === undefined ? [] : [`--target=${request.options.target}`]),
+    ...(request.options.noCache ? ['--no-cache'] : []),
+    ...Object.entries(request.options.labels).map(([key, value]) => `--label=${key}=${value}`),
+    `--signature-policy=${policyFile(request)}`,
+    ...Object.entries(buildArgs).map(([key, value]) => `--build-arg=${key}=${value}`),
+  ];
+}
