@@ -77,6 +77,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   git_busy: {"title":"As many git repositories wait to be fetched as are allowed","remedy":"Try again in half a minute."},
   source_busy: {"title":"A source of the same files is being removed because nobody used it","remedy":"Try again in a minute."},
   build_failed: {"title":"The build failed","remedy":"Read the failing step in the log."},
+  step_killed: {"title":"A step was killed, probably for lack of memory (exit code 137)","remedy":"Raise the memory of the BuildKit daemon, or make the step use less."},
   image_invalid: {"title":"The image reference is not valid","remedy":"Use registry/repository:tag as in the OCI grammar."},
   source_invalid: {"title":"The builder refused the source","remedy":"Read the log and correct the source."},
   base_image_invalid: {"title":"The Dockerfile names something that is no image of a registry","remedy":"In FROM, COPY --from and RUN --mount=from, name a stage or an image such as registry.example/app:1."},

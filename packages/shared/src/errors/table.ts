@@ -333,6 +333,11 @@ const errorTable = {
 
   // How a build can end.
   build_failed: user(422, 'The build failed', 'Read the failing step in the log.'),
+  step_killed: user(
+    422,
+    'A step was killed, probably for lack of memory (exit code 137)',
+    'Raise the memory of the BuildKit daemon, or make the step use less.',
+  ),
   image_invalid: user(
     422,
     'The image reference is not valid',

@@ -17,6 +17,31 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
   ['build_failed', 'building at STEP "RUN echo pinging container registry x: dial tcp": exit status 1'],
   ['build_failed', 'building at STEP "RUN a \\\n  b": exit status 1'],
 
+  // Steps that SIGKILL ended.
+  ...[
+    'failed to solve: process "/bin/sh -c make" did not complete successfully: exit code: 137',
+    'process "/bin/sh -c make" did not complete successfully: exit code: 137',
+    'failed to solve: process "/bin/sh -c make" did not complete successfully: killed by signal: killed',
+    'failed to solve: process "/bin/sh -c make" did not complete successfully: signal: killed',
+    'failed to solve: process "/bin/sh -c a \\\n  b" did not complete successfully: exit code: 137\n',
+    'failed to solve: process "/bin/sh -c make" did not complete successfully: fork/exec /bin/sh: cannot allocate memory',
+    'failed to solve: failed to mount /tmp/x: cannot allocate memory',
+    'v: 2026-01-02T03:04:05Z ERROR [2/2] RUN make: process "/bin/sh -c make" did not complete successfully: exit code: 137',
+    'v: 2026-01-02T03:04:05Z ERROR [2/2] RUN make: exit code: 137',
+    'exit code: 137',
+    'building at STEP "RUN make": exit status 137',
+    'building at STEP "RUN make": while running runtime: exit status 137',
+    'building at STEP "RUN make": while running runtime: signal: killed',
+  ].map((message): [string, string] => ['step_killed', message]),
+  // What a step's text says of memory ended no step.
+  ...[
+    'failed to solve: process "/bin/sh -c echo \\" did not complete successfully: exit code: 137" did not complete successfully: exit code: 1',
+    'failed to solve: process "/bin/sh -c echo cannot allocate memory" did not complete successfully: exit code: 1',
+    'failed to solve: process "/bin/sh -c x" did not complete successfully: exit code: 1370',
+    'building at STEP "RUN echo : exit status 137": exit status 1',
+    'l: 2026-01-02T03:04:05Z exit code: 137',
+  ].map((message): [string, string] => ['build_failed', message]),
+
   // Dockerfiles that are wrong.
   [
     'build_failed',

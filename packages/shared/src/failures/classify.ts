@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors/index.js';
+import { type ErrorCode, errorRow } from '../errors/index.js';
 import { codeOfPushRefusal, type PushRefusal } from './push-refusal.js';
 
 /** What an engine said when it gave up. */
@@ -23,6 +23,14 @@ interface Row {
 const failedStep: readonly RegExp[] = [
   /^(failed to solve: )?process "[\s\S]*" did not complete successfully: /,
   /^building at STEP "RUN [\s\S]*": (while running runtime: )?exit status \d+$/,
+];
+
+/** SIGKILL ended a step, or the kernel refused memory. The end of the message is the engine's; a step's text comes before it. */
+const killedStep: readonly RegExp[] = [
+  /^(?:failed to solve: |v: \S+ ERROR .*?: )?process "[\s\S]*" did not complete successfully: (?:exit code: 137|(?:killed by )?signal: killed|(?:.*: )?cannot allocate memory)\s*$/,
+  /^(?:v: \S+ ERROR .*: )?exit code: 137\s*$/,
+  /^building at STEP "RUN [\s\S]*": (?:while running runtime: )?(?:exit status 137|signal: killed|(?:.*: )?cannot allocate memory)\s*$/,
+  /^failed to solve: (?:[\s\S]*: )?cannot allocate memory\s*$/,
 ];
 
 /** How messages begin that are about talking to a registry, rather than to whatever else a Dockerfile names. */
@@ -114,6 +122,7 @@ const engineFaults: readonly Row[] = [
 /** The code of an engine's failure. What no row knows is taken for the user's: `build_failed`. */
 export function classify(failure: EngineFailure): ErrorCode {
   const { message } = failure;
+  if (killedStep.some((pattern) => pattern.test(message))) return 'step_killed';
   if (failedStep.some((pattern) => pattern.test(message))) {
     const cannotRun = failure.output.some((line) => line.includes('exec format error'));
     return failure.foreignPlatform && cannotRun ? 'platform_unsupported' : 'build_failed';
@@ -126,6 +135,13 @@ export function classify(failure: EngineFailure): ErrorCode {
   // An engine that ends during a push says nothing of a registry.
   const ofEngine = isOfRegistry ? undefined : find(engineFaults);
   return ofEngine ?? find(registryFaults) ?? codeOfPushRefusal(refusalFrom(message));
+}
+
+/** Returns the detail of a failure: the engine's message, after an explanation where the message alone has none. */
+export function failureDetail(code: ErrorCode, message: string): string {
+  if (code !== 'step_killed') return message;
+  const { title, remedy } = errorRow(code);
+  return `${title}. ${remedy} ${message}`;
 }
 
 function refusalFrom(message: string): PushRefusal {

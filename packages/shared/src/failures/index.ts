@@ -1,2 +1,2 @@
-export { classify, type EngineFailure } from './classify.js';
+export { classify, type EngineFailure, failureDetail } from './classify.js';
 export { codeOfPushRefusal, type PushRefusal } from './push-refusal.js';

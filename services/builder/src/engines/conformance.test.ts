@@ -106,6 +106,14 @@ RUN cat /made && /bin/busybox ls /context
       expect(digests.slice(2)).toContain((await inRegistry(image)).digest);
     });
 
+    test('a step that SIGKILL ends is step_killed, with what to do', async () => {
+      // The kernel ignores SIGKILL that the first process of a container sends itself: a child takes it.
+      const dockerfile = `${base}RUN /bin/busybox sh -c 'kill -9 $$'; exit $?\n`;
+      const error = await failure(engine, await request({ Dockerfile: dockerfile }));
+      expect(error).toMatchObject({ code: 'step_killed' });
+      expect(error.message).toMatch(/lack of memory \(exit code 137\)\. Raise the memory .*kill -9/s);
+    });
+
     test('skipPush builds and pushes nothing', async () => {
       const what = await request({ Dockerfile: `${base}RUN echo built\n` }, { push: false });
       const { digest, log } = await build(engine, what);

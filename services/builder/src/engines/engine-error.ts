@@ -1,5 +1,5 @@
 import { SlipwayError } from '@slipway/shared/errors';
-import { classify, type EngineFailure } from '@slipway/shared/failures';
+import { classify, type EngineFailure, failureDetail } from '@slipway/shared/failures';
 import { insecureRegistry } from './insecure.js';
 
 /** An engine's failure as an error of the table. */
@@ -9,5 +9,5 @@ export function engineError(failure: EngineFailure): SlipwayError {
     const host = /"https:\/\/([^/"]+)\//.exec(failure.message)?.[1];
     if (host !== undefined) return insecureRegistry(host);
   }
-  return new SlipwayError(code, failure.message);
+  return new SlipwayError(code, failureDetail(code, failure.message));
 }

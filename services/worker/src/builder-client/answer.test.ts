@@ -15,6 +15,8 @@ const rateLimited =
   'failed to solve: node:22: failed to resolve source metadata for docker.io/library/node:22: 429 Too Many Requests';
 const pushRefused =
   'failed to solve: failed to push r.example/x:1: unexpected status from HEAD request: 401 Unauthorized';
+const killed = (said: string) =>
+  `A step was killed, probably for lack of memory (exit code 137). Raise the memory of the BuildKit daemon, or make the step use less. ${said}`;
 const line = (value: object) => `${JSON.stringify(value)}\n`;
 
 describe("a builder's answer", () => {
@@ -48,6 +50,9 @@ describe("a builder's answer", () => {
 
   it.each([
     [{ status: 'failed', error: 'exit code: 1' }, 'build_failed', 'exit code: 1'],
+    [{ status: 'failed', error: 'exit code: 137' }, 'step_killed', killed('exit code: 137')],
+    [{ status: 'failure: exit code: 137' }, 'step_killed', killed('exit code: 137')],
+    [{ status: 'failed', error: 'why', code: 'step_killed' }, 'step_killed', 'why'],
     [{ status: 'failure', error: 'exit code: 1' }, 'build_failed', 'exit code: 1'],
     [{ status: 'failure: exit code: 1' }, 'build_failed', 'exit code: 1'],
     [{ status: 'unexpected failure: exit code: 1' }, 'build_failed', 'exit code: 1'],

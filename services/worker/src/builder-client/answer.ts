@@ -1,6 +1,6 @@
 import { type ImageReference, parseImageReference } from '@slipway/shared/contracts';
 import { type ErrorCode, errorCodes, errorRow, SlipwayError } from '@slipway/shared/errors';
-import { classify } from '@slipway/shared/failures';
+import { classify, failureDetail } from '@slipway/shared/failures';
 import { z } from 'zod';
 import { answerTexts } from './bounds.js';
 
@@ -119,8 +119,10 @@ function endOf({ answer, log, image }: EndOptions): BuildEnd | undefined {
     throw new SlipwayError('builder_protocol', `The builder answered an unknown status: ${excerpt(status)}`);
   }
   const said = answer.error || failure[1] || 'The build failed.';
-  const code = codeFrom(answer.code) ?? codeOfFailure(said, log);
-  return { status: 'failed', code, detail: cutToBytes(said, maxDetailBytes) };
+  const known = codeFrom(answer.code);
+  const code = known ?? codeOfFailure(said, log);
+  const detail = known === undefined ? failureDetail(code, said) : said;
+  return { status: 'failed', code, detail: cutToBytes(detail, maxDetailBytes) };
 }
 
 const wrong = (what: string, value: string, why: string) =>
