@@ -28,10 +28,14 @@ interface SaidProblem {
   readonly code: string;
   readonly errors?: readonly { readonly path: string }[];
 }
+type Callback = Record<string, { readonly post: { readonly parameters: readonly { $ref: string }[] } }>;
+
 interface Document {
-  readonly paths: Record<string, object>;
-  readonly webhooks: Record<string, { post: { parameters: { name: string; in: string }[] } }>;
-  readonly components: { readonly schemas: Record<string, { readonly required?: string[] }> };
+  readonly paths: Record<string, { readonly post?: { readonly callbacks?: Record<string, Callback> } }>;
+  readonly components: {
+    readonly schemas: Record<string, { readonly required?: string[] }>;
+    readonly parameters: Record<string, { readonly name: string; readonly in: string }>;
+  };
 }
 const json = async <T>(answer: Response): Promise<T> => (await answer.json()) as T;
 
@@ -378,10 +382,18 @@ describe('the API', () => {
       expect(Object.keys(document.components.schemas)).toContain(name);
     }
     expect(document.components.schemas.JobRequest?.required).toEqual(['image', 'source']);
-    expect(Object.keys(document.webhooks)).toEqual(['job', 'batch', 'builder', 'webhook']);
-    for (const { post } of Object.values(document.webhooks)) {
-      const headers = post.parameters.filter((each) => each.in === 'header').map(({ name }) => name);
-      expect(headers).toEqual(['webhook-id', 'webhook-timestamp', 'webhook-signature', 'user-agent']);
+    const callbacks = document.paths['/v1/webhooks']?.post?.callbacks ?? {};
+    expect(Object.keys(callbacks)).toEqual(['job', 'batch', 'builder', 'webhook']);
+    for (const { post } of Object.values(callbacks).flatMap((callback) => Object.values(callback))) {
+      const headers = post.parameters.map(
+        ({ $ref }) => document.components.parameters[$ref.split('/').at(-1) ?? ''],
+      );
+      expect(headers.map((header) => [header?.in, header?.name])).toEqual([
+        ['header', 'webhook-id'],
+        ['header', 'webhook-timestamp'],
+        ['header', 'webhook-signature'],
+        ['header', 'user-agent'],
+      ]);
     }
     expect(document.components.schemas.JobMessage).toBeDefined();
     expect(jobMessageSchema.meta()?.id).toBe('JobMessage');
