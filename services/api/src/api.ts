@@ -29,7 +29,13 @@ import {
 } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import { measureCertificates, measureProcess, RedisMetrics, Registry } from '@slipway/shared/metrics';
+import {
+  measureCertificates,
+  measureProcess,
+  measureWrites,
+  RedisMetrics,
+  Registry,
+} from '@slipway/shared/metrics';
 import { createBuildQueues, createSender } from '@slipway/shared/queues';
 import { CountedFaults } from '@slipway/shared/records';
 import { connectRedis, RedisGuard, RedisTls, redisKeys } from '@slipway/shared/redis';
@@ -102,6 +108,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   const connect = (name: string, mode: 'request' | 'patient') =>
     redisMetrics.watch(name, guard.watch(connection(name, mode)));
   const redis = redisMetrics.watch('main', main);
+  measureWrites({ registry, guard });
   await guard.start();
   const clock = new RedisClock({ redis, registry, logger });
   // Without Redis it is measured as soon as Redis is there.

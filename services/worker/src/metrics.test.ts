@@ -1,6 +1,6 @@
 import { RedisClock } from '@slipway/shared/clock';
 import { createLogger } from '@slipway/shared/logger';
-import { measureCertificates, RedisMetrics, Registry } from '@slipway/shared/metrics';
+import { measureCertificates, measureWrites, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
 import { CountedFaults } from '@slipway/shared/records';
 import { expect, it } from 'vitest';
@@ -10,6 +10,7 @@ const logger = createLogger({ name: 'test', level: 'silent' });
 const create = (maxFunctions = 0) => {
   const registry = new Registry();
   new RedisMetrics({ registry });
+  measureWrites({ registry, guard: { writable: true } });
   measureCertificates({ registry });
   new RedisClock({ redis: { time: async () => [0, 0] }, registry, logger });
   new CountedFaults({ registry, logger });

@@ -17,7 +17,7 @@ import { makeIdsBy } from '@slipway/shared/ids';
 import { BatchStore, createDispatcher, JobStore } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import { measureCertificates, RedisMetrics, Registry } from '@slipway/shared/metrics';
+import { measureCertificates, measureWrites, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { createBuildQueues, createSender } from '@slipway/shared/queues';
 import { CountedFaults } from '@slipway/shared/records';
 import { connectRedis, RedisGuard, RedisTls, redisKeys } from '@slipway/shared/redis';
@@ -93,6 +93,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
   redisMetrics.watch('probe', probe);
   const connect = (name: string) => redisMetrics.watch(name, guard.watch(connection(name)));
   const redis = connect('main');
+  measureWrites({ registry: metricsRegistry, guard });
   await guard.start();
   const clock = new RedisClock({ redis: probe, registry: metricsRegistry, logger });
   // Without Redis it is measured as soon as Redis is there.

@@ -132,7 +132,12 @@ const textsSchema = atMost(
   64,
 );
 
-const dockerfileSchema = innerPathSchema.regex(printable, 'must not hold control characters');
+const dockerfileSchema = innerPathSchema
+  .regex(printable, 'must not hold control characters')
+  .refine((path) => path !== '', {
+    message: 'must name a file of the source',
+    when: ({ issues }) => issues.length === 0,
+  });
 const distinctImages = (images: readonly string[]) =>
   new Set(images.map((image) => canonicalImage(image))).size === images.length;
 

@@ -1,4 +1,4 @@
 export { Counter, Gauge, Histogram, Registry } from 'prom-client';
 export { measureCertificates } from './certificates.js';
 export { measureProcess } from './process.js';
-export { RedisMetrics } from './redis.js';
+export { measureWrites, RedisMetrics } from './redis.js';

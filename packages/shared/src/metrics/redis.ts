@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Redis } from '../redis/index.js';
+import type { Redis, RedisGuard } from '../redis/index.js';
 
 /** First words of errors that say something about Redis; what scripts make up must not become labels. */
 const known = new Set([
@@ -74,6 +74,24 @@ export class RedisMetrics {
     };
     return redis;
   }
+}
+
+/** Measures whether this process can write to Redis, as its guard knows it. */
+export function measureWrites({
+  registry,
+  guard,
+}: {
+  readonly registry: Registry;
+  readonly guard: Pick<RedisGuard, 'writable'>;
+}): void {
+  new Gauge({
+    name: 'slipway_redis_writable',
+    help: 'Whether Redis takes writes of this process; 0 also while Redis is away',
+    registers: [registry],
+    collect() {
+      this.set(guard.writable ? 1 : 0);
+    },
+  });
 }
 
 function wordOf({ name, message }: Error): string {

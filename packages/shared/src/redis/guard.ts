@@ -72,6 +72,11 @@ export class RedisGuard implements Component {
     return this.#fault && lasting.includes(this.#fault.code) ? this.#fault : undefined;
   }
 
+  /** Whether the last write that was tried succeeded, and Redis is set up so that it keeps what it acknowledges. */
+  get writable(): boolean {
+    return this.#fault === undefined && this.#checkedAt !== Number.NEGATIVE_INFINITY;
+  }
+
   /** What is wrong and stops nothing yet. */
   get warnings(): readonly string[] {
     if (this.#warning === undefined) return [];

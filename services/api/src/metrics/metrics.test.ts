@@ -5,6 +5,7 @@ import {
   Counter,
   measureCertificates,
   measureProcess,
+  measureWrites,
   RedisMetrics,
   Registry,
 } from '@slipway/shared/metrics';
@@ -132,6 +133,7 @@ it('docs/metrics.md lists the metrics of an API', () => {
   measureBlobStore({ registry, url: 'file:///' });
   measureRequests(registry);
   new RedisMetrics({ registry });
+  measureWrites({ registry, guard: { writable: true } });
   measureProcess({ registry });
   measureCertificates({ registry });
   const logger = createLogger({ name: 'test', level: 'silent' });
