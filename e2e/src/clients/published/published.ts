@@ -27,6 +27,7 @@ export const publishedClients: Readonly<Record<string, (build: PublishedBuild) =
   'the Python example': (build) => runScript(pythonWithRequests(), script('examples.py'), 'example', build),
   'the Python SDK': (build) => runScript(pythonWithRequests(), script('examples.py'), 'sdk', build),
   'the Node.js example': (build) => runScript(process.execPath, script('example.mjs'), 'example', build),
+  'the PHP example': (build) => runScript('php', script('example.php'), 'example', build),
   'the function editor': (build) => runScript(process.execPath, script('example.mjs'), 'editor', build),
   // It ends with the error of the SDK, and ignores `status` of the result.
   'the Go example': async (build) => {
