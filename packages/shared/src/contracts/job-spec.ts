@@ -116,7 +116,8 @@ export const buildArgsSchema = atMost(z.record(argName, z.string().max(32_768)),
 /** Maps of a job of which the defaults of a batch, an item and a rebuild each give some entries. */
 export const mapFields = ['build_args', 'labels', 'image_labels', 'annotations'] as const;
 
-const printable = /^[^\p{Cc}]*$/u;
+/** No control character, in a form that regular expressions of every language understand. */
+const printable = /^(?:[ -~]|[^\0-\x9f])*$/;
 /** Names and values go into command lines and lists that engines read. */
 const textsSchema = atMost(
   z.record(
