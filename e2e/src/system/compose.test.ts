@@ -23,7 +23,9 @@ afterAll(async () => {
 /** Every job that was acknowledged has succeeded, its stream of events had one end, and its image is in the registry. */
 async function nothingIsLost(jobs: readonly Job[]): Promise<void> {
   const ended = await load.ended(jobs);
-  const outcomes = ended.map(({ state, error }) => `${state} ${error?.code ?? ''}`.trim());
+  const outcomes = ended.map(({ state, error }) =>
+    `${state} ${error?.code ?? ''} ${error?.detail ?? ''}`.trim(),
+  );
   expect(new Set(outcomes)).toEqual(new Set(['succeeded']));
   await expect.poll(() => ended.filter(({ id }) => load.ends(id).length !== 1)).toEqual([]);
   for (const job of ended) expect(await load.pushedDigest(job), job.image).toBe(job.result?.digest);

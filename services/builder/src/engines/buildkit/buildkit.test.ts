@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startRegistry, temporaryFolder } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { build, buildRequest, busyboxBase, failure } from '../../testing/build-request.js';
-import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
+import { isTested, type OpenedEngine, openEngine, toolEnv } from '../../testing/engines.js';
 import { unmountIn } from '../../testing/mounts.js';
 import { processesWith } from '../../testing/processes.js';
 import { inRegistry } from '../../testing/registry-content.js';
@@ -58,6 +59,35 @@ describe.runIf(isTested('buildkit'))('BuildKit', { timeout }, () => {
     expect(pushed.digest).toBe(digest);
     const built = pushed.manifest.manifests?.map(({ platform }) => `${platform.os}/${platform.architecture}`);
     expect(built).toEqual(platforms);
+  });
+
+  test('a build that fails while its daemon ends is the fleet’s fault, whatever BuildKit said', async () => {
+    const own = await openEngine({
+      name: 'buildkit',
+      dir: join(folder.path, 'ending'),
+      insecureRegistries: [registry.host],
+    });
+    const [failed, ended] = [join(folder.path, 'failed'), join(folder.path, 'ended')];
+    const { PATH = '', ...env } = toolEnv();
+    // The real buildctl, which reports the end of a build only when the daemon has ended too.
+    const wrapper = `#!/bin/sh
+PATH=${PATH} buildctl "$@"
+code=$?
+case " $* " in *" build "*) touch ${failed}; until [ -e ${ended} ]; do sleep 0.05; done;; esac
+exit $code
+`;
+    const tools = join(folder.path, 'wrapped');
+    await mkdir(tools);
+    await writeFile(join(tools, 'buildctl'), wrapper, { mode: 0o755 });
+    const engine = await own.reopen({ childEnv: { ...env, PATH: `${tools}:${PATH}` } });
+    const running = failure(engine, await request(`${busyboxBase}RUN busybox false\n`));
+    await vi.waitFor(() => expect(existsSync(failed)).toBe(true), { timeout: 20_000 });
+    await own.kill();
+    await writeFile(ended, '');
+    expect(await running).toMatchObject({
+      code: 'builder_lost',
+      message: expect.stringContaining('exit code: 1'),
+    });
   });
 
   // The last one: it kills the daemon.

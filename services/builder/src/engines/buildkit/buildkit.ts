@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SlipwayError } from '@slipway/shared/errors';
+import { errorRow, SlipwayError } from '@slipway/shared/errors';
 import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import { readIgnoreRules } from '@slipway/shared/source';
 import { epochOf } from '../../builds/epoch.js';
@@ -78,7 +78,25 @@ export class BuildkitEngine implements BuildEngine {
 
   async build(request: BuildRequest, run: BuildRun): Promise<BuildOutcome> {
     const { stage = (_name, work) => work() } = run;
-    return await stage('solve', () => this.#solve(request, run));
+    try {
+      return await stage('solve', () => this.#solve(request, run));
+    } catch (error) {
+      throw await this.#blame(error, run.signal);
+    }
+  }
+
+  /** Returns the error of a build. While a daemon ends, steps, mounts and sessions fail in ways that look like the user's. */
+  async #blame(error: unknown, signal: AbortSignal): Promise<unknown> {
+    if (signal.aborted || !(error instanceof SlipwayError) || errorRow(error.code).fault !== 'user')
+      return error;
+    try {
+      await this.check();
+      return error;
+    } catch {
+      return new SlipwayError('builder_lost', `BuildKit ended during the build: ${error.message}`, {
+        cause: error,
+      });
+    }
   }
 
   async #solve(request: BuildRequest, { signal, onLog }: BuildRun): Promise<BuildOutcome> {
