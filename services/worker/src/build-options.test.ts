@@ -16,7 +16,7 @@ async function replica(options: Parameters<typeof startReplica>[1] = {}): Promis
 }
 
 const options = {
-  ...{ dockerfile: 'Dockerfile', target: 'release', tags: ['r.example/x:latest'] },
+  ...{ dockerfile: 'prod.Dockerfile', target: 'release', tags: ['r.example/x:latest'] },
   ...{ image_labels: { a: 'b' }, annotations: { c: 'd' }, no_cache: true, pull: true },
 };
 
@@ -37,7 +37,7 @@ describe('jobs with build options', () => {
     for (const id of ids) expect(await home.ended(id)).toMatchObject({ state: 'succeeded' });
     expect(other.payloads).toEqual([]);
     expect(configOf(ours.payloads[0])).toMatchObject({
-      ...{ dockerfile: 'Dockerfile', target: 'release', tags: ['r.example/x:latest'] },
+      ...{ dockerfile: 'prod.Dockerfile', target: 'release', tags: ['r.example/x:latest'] },
       ...{ labels: { a: 'b' }, annotations: { c: 'd' }, noCache: true, pull: true },
     });
   });

@@ -71,6 +71,7 @@ describe('a job spec', () => {
       'image_labels',
     ],
     ['an annotation with a comma', { annotations: { 'a,b': 'x' } }, 'annotations/a,b'],
+    ['an annotation in upper case', { annotations: { 'org.Example': 'x' } }, 'annotations/org.Example'],
     ['an annotation with a zero byte', { annotations: { a: 'x\0' } }, 'annotations/a'],
     ['no_cache that is no boolean', { no_cache: 'yes' }, 'no_cache'],
     ['pull that is no boolean', { pull: 1 }, 'pull'],
@@ -99,7 +100,14 @@ describe('a job spec', () => {
     expect(paths({ ...least, ...options })).toEqual(['image_labels/é1x']);
     const spec = jobSpecSchema.parse({ ...least, ...options, image_labels });
     expect(buildOptionsOf(spec)).toEqual({ ...options, image_labels });
-    const nothing = { tags: [], image_labels: {}, annotations: {}, no_cache: false, pull: false };
+    const nothing = {
+      dockerfile: 'Dockerfile',
+      tags: [],
+      image_labels: {},
+      annotations: {},
+      no_cache: false,
+      pull: false,
+    };
     expect(buildOptionsOf(jobSpecSchema.parse({ ...least, ...nothing }))).toEqual({});
   });
 });

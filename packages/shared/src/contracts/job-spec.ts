@@ -119,18 +119,27 @@ export const mapFields = ['build_args', 'labels', 'image_labels', 'annotations']
 /** No control character, in a form that regular expressions of every language understand. */
 const printable = /^(?:[ -~]|[^\0-\x9f])*$/;
 /** Names and values go into command lines and lists that engines read. */
-const textsSchema = atMost(
-  z.record(
-    z
-      .string()
-      .max(255)
-      .regex(
-        /^[A-Za-z0-9](?:[A-Za-z0-9._/:@+-]*[A-Za-z0-9])?$/,
-        'must be letters, digits and `._/:@+-`, beginning and ending with a letter or digit',
-      ),
-    z.string().max(4096).regex(printable, 'must not hold control characters'),
-  ),
-  64,
+const textsSchema = (name: z.ZodString) =>
+  atMost(
+    z.record(name.max(255), z.string().max(4096).regex(printable, 'must not hold control characters')),
+    64,
+  );
+const imageLabelsSchema = textsSchema(
+  z
+    .string()
+    .regex(
+      /^[A-Za-z0-9](?:[A-Za-z0-9._/:@+-]*[A-Za-z0-9])?$/,
+      'must be letters, digits and `._/:@+-`, beginning and ending with a letter or digit',
+    ),
+);
+/** BuildKit writes the names in lower case, so another spelling would not be the one that was asked for. */
+const annotationsSchema = textsSchema(
+  z
+    .string()
+    .regex(
+      /^[a-z0-9](?:[a-z0-9._/:@+-]*[a-z0-9])?$/,
+      'must be lower-case letters, digits and `._/:@+-`, beginning and ending with a letter or digit',
+    ),
 );
 
 const dockerfileSchema = innerPathSchema
@@ -159,8 +168,8 @@ export const buildOptions = {
     .meta({ uniqueItems: true })
     .optional()
     .describe('Further references that the same image is pushed to; none of them may be `image`'),
-  image_labels: textsSchema.optional().describe('Labels of the image; `labels` are those of the job'),
-  annotations: textsSchema.optional().describe('Annotations of the manifest of the image'),
+  image_labels: imageLabelsSchema.optional().describe('Labels of the image; `labels` are those of the job'),
+  annotations: annotationsSchema.optional().describe('Annotations of the manifest of the image'),
   no_cache: z.boolean().optional().describe('Run every step again, without cached layers'),
   pull: z
     .boolean()
@@ -304,10 +313,11 @@ export type JobSpec = z.output<typeof jobSpecSchema>;
 export type BuildOption = keyof typeof buildOptions;
 export type BuildOptions = Partial<Pick<JobSpec, BuildOption>>;
 
-/** Returns the options that ask for something: not false, and not empty. Jobs that have none are built by any builder. */
+/** Returns the options that ask for something: not false, not empty, and not the usual Dockerfile. Jobs that have none are built by any builder. */
 export function buildOptionsOf(spec: BuildOptions): BuildOptions {
   const given = (Object.keys(buildOptions) as BuildOption[])
     .map((name) => [name, spec[name]] as const)
-    .filter(([, value]) => (typeof value === 'object' ? Object.keys(value).length > 0 : Boolean(value)));
+    .filter(([, value]) => (typeof value === 'object' ? Object.keys(value).length > 0 : Boolean(value)))
+    .filter(([name, value]) => name !== 'dockerfile' || value !== 'Dockerfile');
   return Object.fromEntries(given);
 }

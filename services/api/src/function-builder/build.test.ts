@@ -126,6 +126,24 @@ describe('POST /build', () => {
     expect((await api.call(`/v1/sources/${job.source.digest}`)).status).toBe(200);
   });
 
+  it('takes the options of a build', async () => {
+    const options = { dockerfile: 'docker/prod', target: 'web', noCache: true, pull: true };
+    const maps = { labels: { 'org.example.a': 'b' }, annotations: { 'org.example.c': 'd' } };
+    const answer = send(payload({ ...options, ...maps, tags: ['r.example/team/built:2'] }));
+    const id = await waitingJob();
+    expect((await store.get(id))?.spec).toMatchObject({
+      dockerfile: 'docker/prod',
+      target: 'web',
+      no_cache: true,
+      pull: true,
+      image_labels: maps.labels,
+      annotations: maps.annotations,
+      tags: ['r.example/team/built:2'],
+    });
+    await build(id, 'succeeded');
+    await (await answer).text();
+  });
+
   it('answers a failed build with 500 and the same body, for clients that look at the status alone', async () => {
     const answer = send(payload());
     const id = await waitingJob();
@@ -192,11 +210,12 @@ describe('POST /build', () => {
       payloadSecret: new Secret('payload'),
     };
     await addTenants(config, [{ ...tenant, settings }]);
-    for (const [image, status, code] of [
-      ['r.example/other/x:1', 403, 'image_not_allowed'],
-      ['r.example/bounded/x:1', 429, 'tenant_queue_full'],
+    for (const [changes, status, code] of [
+      [{ image: 'r.example/other/x:1' }, 403, 'image_not_allowed'],
+      [{ image: 'r.example/bounded/x:1', tags: ['r.example/other/x:1'] }, 403, 'image_not_allowed'],
+      [{ image: 'r.example/bounded/x:1' }, 429, 'tenant_queue_full'],
     ] as const) {
-      const body = payload({ image });
+      const body = payload(changes);
       const answer = await send(body, { signature: signed(body, 'bounded-payload') });
       expect(await refusalOf(answer)).toEqual([status, code]);
       expect(answer.headers.has('retry-after')).toBe(status === 429);

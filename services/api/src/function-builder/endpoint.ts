@@ -1,4 +1,4 @@
-import { type JobRequest, jobRequestSchema } from '@slipway/shared/contracts';
+import { buildOptionsOf, type JobRequest, jobRequestSchema } from '@slipway/shared/contracts';
 import { SlipwayError, toProblem } from '@slipway/shared/errors';
 import {
   type Answer,
@@ -118,7 +118,8 @@ async function receive(req: Request, res: Response, deps: FunctionBuilderDeps): 
 }
 
 function requestOf({ digest, config, secrets }: ReceivedPayload): JobRequest {
-  const { image, buildArgs, platforms, push, sbom, provenance } = parseBuildConfig(config);
+  const { image, buildArgs, platforms, push, sbom, provenance, options } = parseBuildConfig(config);
+  const { labels, noCache, tags, ...others } = options;
   const request = {
     image,
     source: { digest },
@@ -127,6 +128,7 @@ function requestOf({ digest, config, secrets }: ReceivedPayload): JobRequest {
     push,
     sbom,
     provenance,
+    ...buildOptionsOf({ ...others, tags: [...tags], image_labels: labels, no_cache: noCache }),
     ...(secrets && { secrets: secrets.toString('utf8') }),
   };
   return validate(jobRequestSchema, request, 'body');
