@@ -12,7 +12,7 @@ const programs = {
   'moby-ignore': ['packages', 'shared', 'src', 'source', 'ignore', 'moby'],
 };
 
-/** Builds the tests' Go programs, except those that were built of these very files. */
+/** Builds the tests' Go programs. Skips a program that was built from the same files. */
 export async function buildGoClients() {
   for (const [program, folder] of Object.entries(programs))
     await buildProgram(program, join(root, ...folder));

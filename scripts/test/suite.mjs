@@ -10,7 +10,7 @@ const reports = join(root, '.cache', 'test');
  * Runs one vitest configuration and reads its report.
  * Returns the number of passed tests, and what failed, was skipped or is still to do, by name.
  * A file that cannot be loaded, and a run that breaks outside any test, count as failed.
- * `wrapper`: a command that runs the one that follows it. `onStart` receives the child process.
+ * `wrapper`: a command that runs the command after it. `onStart` receives the child process.
  */
 export async function runSuite({ name, config, marker, quiet = false, wrapper = [], onStart }) {
   const report = join(reports, `${name}.json`);

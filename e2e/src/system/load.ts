@@ -11,7 +11,7 @@ export interface Load {
   submitDuring(options: { name: string; until: Promise<unknown> }): Promise<Job[]>;
   /** The jobs once all have ended. */
   ended(jobs: readonly Job[]): Promise<Job[]>;
-  /** The ends that the API's stream of events told of a job, each by its state and version. */
+  /** Returns the terminal events of a job in the API's event stream, each by state and version. */
   ends(id: string): readonly string[];
   /** What the registry that builders push to has under the image of a job. */
   pushedDigest(job: Job): Promise<string | null>;

@@ -8,7 +8,7 @@ import { standIns } from './stand-ins.js';
 
 /** The services that the repository has an image for. */
 const targets = ['api', 'worker', 'builder'];
-/** Values of SLIPWAY_VERSION: the one that docker-compose.yml takes by default, and one to update to. */
+/** Values of SLIPWAY_VERSION: the default of docker-compose.yml, and a later one. */
 const versions = ['local', 'next'];
 
 /**

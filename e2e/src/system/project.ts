@@ -32,7 +32,7 @@ export interface Project {
   readonly client: Client;
   /** What `docker compose ARGUMENTS` prints; rejects with it. */
   compose(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<string>;
-  /** The containers, those that do not run too. */
+  /** All containers, stopped ones included. */
   containers(): Promise<Container[]>;
   /** The names of containers that are not healthy, with their states. */
   unwell(): Promise<string[]>;

@@ -6,7 +6,7 @@ import { addBusybox, addSharedLibraries, requireTool } from '../images/stand-ins
 
 /** An image that docker-compose.yml pulls, laid out as a folder from the programs of this machine. */
 export interface StandIn {
-  /** The repository of the image; the tag is the one that docker-compose.yml names. */
+  /** The repository of the image. docker-compose.yml names the tag. */
   readonly repository: string;
   /** Lines of a Dockerfile, as `docker import --change` takes them. */
   readonly changes: readonly string[];

@@ -2493,7 +2493,7 @@ export interface components {
             succeeded: number;
             failed: number;
             canceled: number;
-            /** @description Jobs that waited, on average over the point. Absent where nobody looked */
+            /** @description Jobs that waited, on average over the point. Absent where it was not measured */
             queued_mean?: number;
             /** @description Attempts begun */
             started: number;

@@ -46,7 +46,7 @@ test.each([pinned, 'py@v1.0.0-rc.1+2', `py@sha-${'0a1b'.repeat(10)}`, 'py@featur
   },
 );
 
-test('a new time in the note of faas-cli leaves every digest, and what is sent, as it was', async () => {
+test('a new time in the note of faas-cli changes neither digests nor uploads', async () => {
   const digests = async (text: string, lang = pinned) => {
     const fn = await planned(project(lang, metaOf(lang, text)));
     const chunks: Uint8Array[] = [];

@@ -5,7 +5,7 @@ import type { LocalSource, SourceDigester } from './source.js';
 /** Files that are uploaded as one source. */
 export interface Part {
   readonly source: LocalSource;
-  /** Laid anew each time: those of all functions together may be large. */
+  /** Assembled for each upload: all functions together may be large. */
   readonly tree: () => Promise<ContextTree>;
 }
 

@@ -132,7 +132,7 @@ const imageLabelsSchema = textsSchema(
       'must be letters, digits and `._/:@+-`, beginning and ending with a letter or digit',
     ),
 );
-/** BuildKit writes the names in lower case, so another spelling would not be the one that was asked for. */
+/** BuildKit writes the names in lower case. */
 const annotationsSchema = textsSchema(
   z
     .string()

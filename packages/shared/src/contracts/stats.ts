@@ -16,7 +16,7 @@ const poolPointSchema = z
       .number()
       .min(0)
       .optional()
-      .describe('Jobs that waited, on average over the point. Absent where nobody looked'),
+      .describe('Jobs that waited, on average over the point. Absent where it was not measured'),
     started: count.describe('Attempts begun'),
     wait_p50_ms: quantile.describe(
       'Of the attempts begun: how long each job had waited. Absent where none began',

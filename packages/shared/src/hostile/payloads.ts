@@ -213,7 +213,7 @@ export interface LinkedPayload {
   readonly context: NormalForm;
 }
 
-/** Payloads whose links lead out of their contexts, which harms nobody as long as nothing follows them. */
+/** Payloads whose links lead out of their contexts. They are harmless while nothing follows them. */
 export const linkedPayloads = (): LinkedPayload[] =>
   [
     { name: 'an absolute link', links: { l: '/etc/passwd' } },

@@ -8,7 +8,7 @@ const keyOf = (changes: object = {}, pool = 'default') =>
   buildKey(jobSpecSchema.parse({ ...least, ...changes }), pool);
 
 describe('the key of what a job builds', () => {
-  it('is the one that earlier versions computed, for a job without later fields', () => {
+  it('equals the key of earlier versions for a job without later fields', () => {
     expect(keyOf()).toBe('edbf53d9173f218f87b8fb21b0ec05ad429134974b38980709348ae998ea38d6');
     expect(keyOf({}, 'arm')).toBe('488b06e4469619f72d1fcda73db28c918924792602bdff6c07638d3534381d3b');
     const old = {

@@ -143,7 +143,7 @@ export function buildKey(spec: JobSpec, pool: string): string {
   );
 }
 
-/** Without those that ask for nothing, so that they leave the key as it is without them. */
+/** Leaves out options that ask for nothing, so that the key stays the same without them. */
 function laterFields(spec: JobSpec): [name: string, value: unknown][] {
   return Object.entries(decidesImage)
     .filter(([name, decides]) => decides && !firstFields.includes(name))

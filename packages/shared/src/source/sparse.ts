@@ -3,13 +3,13 @@ import { corrupt } from './refusals.js';
 import { readNumber } from './tar-fields.js';
 import { blockBytes } from './tar-format.js';
 
-/** A stretch of a sparse file: so many zero bytes, then so many bytes of what the archive stores. */
+/** A range of a sparse file: a number of zero bytes, then a number of stored bytes. */
 export interface Run {
   readonly hole: number;
   readonly data: number;
 }
 
-/** A disk image has some thousand pieces; what is buffered must have an end. */
+/** A disk image has some thousand pieces. The limit bounds the buffer. */
 const maxRegions = 100_000;
 
 /** Collects the map of a sparse file: where its stored pieces lie. The archive stores them one after the other. */

@@ -22,7 +22,7 @@ function folder(): string {
   return path;
 }
 
-/** A file of holes with some bytes at each of the offsets, and so many bytes in all. */
+/** A sparse file with some bytes at each offset, and the given size. */
 function holed(path: string, size: number, offsets: readonly number[]): Buffer {
   const whole = Buffer.alloc(size);
   const fd = openSync(path, 'w');

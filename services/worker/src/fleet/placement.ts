@@ -177,7 +177,7 @@ export class Placement implements Component {
       resolve(reply.lease);
       return true;
     }
-    // Replicas that have refused may be the ones that can build it: then nothing is said about the pool.
+    // A replica that refused may be able to build it, so this reply does not describe the whole pool.
     const isWhole = wanted.except.size === 0 && !this.#options.discovery.mayGrow(wanted.pool);
     if (reply?.lacking && isWhole) {
       reject(

@@ -40,7 +40,7 @@ export async function joinParts(
   }
   const index = imageIndex(parts, annotations);
   let digest = '';
-  // The image itself comes last: it is the one that says that the job is done.
+  // `image` is pushed last: once it exists, the job is done.
   for (const reference of [...tags, image]) {
     const target =
       reference === image ? repository : await orAborted(openRepository(reference, registries), signal);

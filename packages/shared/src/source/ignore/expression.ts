@@ -81,7 +81,7 @@ export class Alternative {
     return false;
   }
 
-  /** Adds a state, and those that follow without a character. Returns whether the end of the expression is reached. */
+  /** Adds a state and its empty transitions. Returns whether the end of the expression is reached. */
   #enter({ codes, at, state: first, into }: Step): boolean {
     for (let state = first; this.#seen[state] !== this.#mark; state++) {
       this.#seen[state] = this.#mark;
