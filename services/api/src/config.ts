@@ -13,7 +13,7 @@ import {
 } from '@slipway/shared/config';
 import { type Allowlist, parseAllowlist } from '@slipway/shared/egress';
 import { type PayloadBounds, payloadBounds } from '@slipway/shared/function-builder';
-import { type GitConfig, gitConfig } from './git/config.js';
+import { type ApiGitConfig, gitConfig } from './git/config.js';
 import { parseOrigins } from './http/cors.js';
 
 export interface ApiConfig extends CommonConfig, RedisConfig, PayloadSecrets, PayloadBounds {
@@ -35,7 +35,7 @@ export interface ApiConfig extends CommonConfig, RedisConfig, PayloadSecrets, Pa
   /** The audit log loses its oldest entries beyond so many, and those that are older. */
   readonly auditMaxEntries: number;
   readonly auditDays: number;
-  readonly git: GitConfig;
+  readonly git: ApiGitConfig;
   /** Where callbacks may go, besides public addresses; the workers have the same. */
   readonly egressAllow: Allowlist;
   /** Where others find this API, for messages. */

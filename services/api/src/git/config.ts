@@ -2,27 +2,11 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fields, Secret } from '@slipway/shared/config';
+import { type GitConfig, type GitScheme, gitSchemes } from '@slipway/shared/git';
 
-const schemes = ['https', 'http', 'file'] as const;
-type GitScheme = (typeof schemes)[number];
-
-/** What repositories may be fetched, and with what. */
-export interface GitConfig {
-  readonly allowedSchemes: readonly GitScheme[];
-  /** `host` or `host:port`; empty means any. */
-  readonly allowedHosts: readonly string[];
-  /** By `host` or `host:port`: the value of the Authorization header. */
-  readonly credentials: ReadonlyMap<string, Secret>;
-  /** Of one call of git. */
-  readonly timeoutMs: number;
-  /** Address space of each process of git, in bytes. */
-  readonly memoryBytes: number;
-  /** Calls of git at once; others wait. */
+export interface ApiGitConfig extends GitConfig {
+  /** Calls of git at once; others wait. The folder of work needs room for this number times two of the largest source. */
   readonly concurrency: number;
-  /** Where repositories lie while they are fetched; needs room for `concurrency` times two of the largest source. */
-  readonly workDir: string;
-  /** What git needs of the environment to reach the network. */
-  readonly environment: Readonly<Record<string, string>>;
 }
 
 const mebibyte = 1024 * 1024;
@@ -38,7 +22,7 @@ const inherited = [
   'GIT_SSL_CAINFO',
 ];
 
-export function gitConfig(fields: Fields): GitConfig {
+export function gitConfig(fields: Fields): ApiGitConfig {
   return {
     allowedSchemes: fields.parsed('GIT_ALLOWED_SCHEMES', parseSchemes, 'https') ?? [],
     allowedHosts: fields.list('GIT_ALLOWED_HOSTS').map((host) => host.toLowerCase()),
@@ -58,8 +42,8 @@ export function gitConfig(fields: Fields): GitConfig {
 
 function parseSchemes(text: string): GitScheme[] {
   return text.split(',').map((item) => {
-    const scheme = schemes.find((each) => each === item.trim());
-    if (!scheme) throw new Error(`must hold some of ${schemes.join(', ')}, separated by commas`);
+    const scheme = gitSchemes.find((each) => each === item.trim());
+    if (!scheme) throw new Error(`must hold some of ${gitSchemes.join(', ')}, separated by commas`);
     return scheme;
   });
 }

@@ -17,13 +17,13 @@ import { openBlobStore } from '@slipway/shared/blobs';
 import { readEnv } from '@slipway/shared/config';
 import type { GitSource } from '@slipway/shared/contracts';
 import { parseAllowlist } from '@slipway/shared/egress';
+import { type GitServer, startGitServer } from '@slipway/shared/git/testing';
 import { createLogger } from '@slipway/shared/logger';
 import { redisKeys } from '@slipway/shared/redis';
 import { createSourceStore, SourceOwners } from '@slipway/shared/source';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import type { Account } from '../tenants/account.js';
-import { type GitServer, startGitServer } from '../testing/git-server.js';
 import { gitConfig } from './config.js';
 import { type GitHeads, GitSources } from './git-sources.js';
 

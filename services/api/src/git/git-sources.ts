@@ -2,25 +2,32 @@ import { hash } from 'node:crypto';
 import type { GitSource, JobSpec } from '@slipway/shared/contracts';
 import type { Allowlist } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
+import {
+  checkedAddresses,
+  fetchRepository,
+  findHead,
+  type Head,
+  type Repository,
+  type RepositoryUrl,
+  repositoryUrl,
+  sweepRepositories,
+} from '@slipway/shared/git';
 import type { Logger } from '@slipway/shared/logger';
 import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
 import type { SourceRoom, SourceStore } from '@slipway/shared/source';
 import { storedLua } from '@slipway/shared/stored';
 import { type OwnershipDeps, takeOwn } from '../sources/ownership.js';
 import type { Account } from '../tenants/account.js';
-import { checkedAddresses } from './addresses.js';
-import type { GitConfig } from './config.js';
-import { fetchRepository, findHead, type Head, type Repository, sweepRepositories } from './repository.js';
+import type { ApiGitConfig } from './config.js';
 import { SharedRepositories } from './shared-repositories.js';
 import { Turns } from './turns.js';
-import { type RepositoryUrl, repositoryUrl } from './url.js';
 
 interface GitSourcesOptions {
   readonly sources: Pick<SourceStore, 'find' | 'ingest'>;
   readonly owners: OwnershipDeps['owners'];
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly config: GitConfig;
+  readonly config: ApiGitConfig;
   readonly egressAllow: Allowlist;
   /** Bytes that a repository may take, packed. */
   readonly maxBytes: number;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readEnv } from '@slipway/shared/config';
+import { type GitServer, startGitServer } from '@slipway/shared/git/testing';
 import { bombPack, servePack } from '@slipway/shared/hostile';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type GitServer, startGitServer } from '../testing/git-server.js';
 import { type RunningApi, startApi } from '../testing/start-api.js';
 import { gitConfig } from './config.js';
 

@@ -1,4 +1,4 @@
-import type { Repository } from './repository.js';
+import type { Repository } from '@slipway/shared/git';
 
 interface Shared {
   readonly fetched: Promise<Repository>;

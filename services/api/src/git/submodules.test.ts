@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readEnv } from '@slipway/shared/config';
+import { type GitServer, startGitServer } from '@slipway/shared/git/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type GitServer, startGitServer } from '../testing/git-server.js';
 import { type RunningApi, startApi } from '../testing/start-api.js';
 import { gitConfig } from './config.js';
 

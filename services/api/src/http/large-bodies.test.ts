@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { type GitServer, startGitServer } from '@slipway/shared/git/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type GitServer, startGitServer } from '../testing/git-server.js';
 import { type RunningApi, startApi } from '../testing/start-api.js';
 
 let api: RunningApi;

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { Secret } from '@slipway/shared/config';
+import { type GitServer, startGitServer } from '@slipway/shared/git/testing';
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { archive } from '../testing/archive.js';
-import { type GitServer, startGitServer } from '../testing/git-server.js';
 import { type RunningApi, startApi } from '../testing/start-api.js';
 
 const quota = 3_000_000;

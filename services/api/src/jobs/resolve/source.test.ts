@@ -1,6 +1,6 @@
 import type { Job } from '@slipway/shared/contracts';
+import { type GitServer, startGitServer } from '@slipway/shared/git/testing';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type GitServer, startGitServer } from '../../testing/git-server.js';
 import { type RunningApi, startApi } from '../../testing/start-api.js';
 
 let api: RunningApi;

@@ -1,6 +1,6 @@
 import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SlipwayError, shownValue } from '@slipway/shared/errors';
+import { SlipwayError, shownValue } from '../errors/index.js';
 import { startGit } from './command.js';
 import { gitError, gitFailure } from './failures.js';
 import { asGitError, fetchCommit, git, packedBytes, type RepositoryOptions } from './fetch.js';

@@ -1,4 +1,4 @@
-import { SlipwayError, shownValue } from '@slipway/shared/errors';
+import { SlipwayError, shownValue } from '../errors/index.js';
 import type { GitConfig } from './config.js';
 
 /** A repository's URL that was found to be allowed. */

@@ -7,7 +7,7 @@ import type { RepositoryUrl } from './url.js';
 
 export interface RepositoryOptions {
   readonly url: RepositoryUrl;
-  readonly config: Omit<GitConfig, 'concurrency'>;
+  readonly config: GitConfig;
   /** See `checkedAddresses`. */
   readonly resolve: string | undefined;
   /** Bytes that the fetched pack may take. */

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { type Allowlist, allowsAddress } from '@slipway/shared/egress';
+import { type Allowlist, allowsAddress } from '../egress/index.js';
 import type { GitConfig } from './config.js';
 import { gitError } from './failures.js';
 import type { RepositoryUrl } from './url.js';

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { shownValue } from '@slipway/shared/errors';
+import { shownValue } from '../errors/index.js';
 import { startGit } from './command.js';
 import { gitError, gitFailure } from './failures.js';
 import { asGitError, fetchCommit, git, type RepositoryOptions } from './fetch.js';

@@ -1,4 +1,4 @@
-import { type ErrorCode, SlipwayError, shownValue } from '@slipway/shared/errors';
+import { type ErrorCode, SlipwayError, shownValue } from '../errors/index.js';
 import type { GitExit } from './command.js';
 
 interface Pattern {

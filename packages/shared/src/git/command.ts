@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Secret } from '@slipway/shared/config';
+import type { Secret } from '../config/index.js';
 import type { GitConfig } from './config.js';
 
 export interface GitCommand {

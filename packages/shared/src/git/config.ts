@@ -1,0 +1,21 @@
+import type { Secret } from '../config/index.js';
+
+export const gitSchemes = ['https', 'http', 'file'] as const;
+export type GitScheme = (typeof gitSchemes)[number];
+
+/** What repositories may be fetched, and with what. */
+export interface GitConfig {
+  readonly allowedSchemes: readonly GitScheme[];
+  /** `host` or `host:port`; empty means any. */
+  readonly allowedHosts: readonly string[];
+  /** By `host` or `host:port`: the value of the Authorization header. */
+  readonly credentials: ReadonlyMap<string, Secret>;
+  /** Of one call of git. */
+  readonly timeoutMs: number;
+  /** Address space of each process of git, in bytes. */
+  readonly memoryBytes: number;
+  /** Where repositories lie while they are fetched. */
+  readonly workDir: string;
+  /** What git needs of the environment to reach the network. */
+  readonly environment: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,4 @@
+export { checkedAddresses } from './addresses.js';
+export { type GitConfig, type GitScheme, gitSchemes } from './config.js';
+export { fetchRepository, findHead, type Head, type Repository, sweepRepositories } from './repository.js';
+export { type RepositoryUrl, repositoryUrl } from './url.js';
