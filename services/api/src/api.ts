@@ -56,6 +56,7 @@ import { dashboardFolder, readSite } from './dashboard/site.js';
 import { apiEndpoints } from './endpoints.js';
 import { GitSources } from './git/git-sources.js';
 import { requireToken } from './http/auth.js';
+import { compressJson } from './http/compress.js';
 import { cors } from './http/cors.js';
 import { LargeBodies } from './http/large-bodies.js';
 import { mount } from './http/operation.js';
@@ -274,6 +275,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   app.use(
     requestIds,
     securityHeaders,
+    compressJson,
     measureRequests(registry),
     ...(config.corsOrigins.length === 0 ? [] : [cors({ origins: config.corsOrigins })]),
     health(config.metricsPort === undefined ? registry : undefined),
