@@ -1,27 +1,64 @@
-/** The bytes that files of other formats begin with. */
-const magics: readonly (readonly [name: string, magic: string])[] = [
-  ['zip', 'PK\x03\x04'],
-  ['zip', 'PK\x05\x06'],
-  ['xz', '\xfd7zXZ\x00'],
-  ['zstd', '\x28\xb5\x2f\xfd'],
-  ['bzip2', 'BZh'],
-  ['7z', '7z\xbc\xaf\x27\x1c'],
-  ['rar', 'Rar!\x1a\x07'],
-  ['lz4', '\x04\x22\x4d\x18'],
-  ['lzip', 'LZIP'],
-  ['compress', '\x1f\x9d'],
-  ['gzip', '\x1f\x8b'],
-];
+import { isUtf8 } from 'node:buffer';
+import { checksumFits } from './tar-fields.js';
+import { blockBytes } from './tar-format.js';
 
-/** As many bytes as `foreignFormat` looks at. */
-export const magicBytes = 8;
-
-/** Returns the name of the format that the bytes begin as, if it is one that is often sent in the place of a tar. */
-export function foreignFormat(head: Buffer): string | undefined {
-  const text = head.toString('latin1', 0, magicBytes);
-  return magics.find(([, magic]) => text.startsWith(magic))?.[0];
+/** A format that is no tar. */
+export interface ForeignFormat {
+  readonly name: string;
+  /** The bytes that its files begin with, as latin1. */
+  readonly magics: readonly string[];
+  /** What to do about it, where that is more than to pack again. */
+  readonly advice?: string;
 }
 
-/** What an error says about an archive of such a format. */
-export const foreignFormatDetail = (format: string): string =>
-  `It is a ${format} file. Send a tar or a tar.gz, as \`tar -cz .\` makes it.`;
+/** For a compressed tar, with the command that writes what is in it to its standard output. */
+const repack = (command: string): string => `\`${command} FILE | gzip\` makes a tar.gz of the tar in it.`;
+
+/** The formats that are sent in the place of a tar, most of them by `bsdtar -a` or by a wrong file name. */
+const formats: readonly ForeignFormat[] = [
+  { name: 'gzip', magics: ['\x1f\x8b'], advice: 'Send the tar that is in it.' },
+  { name: 'zip', magics: ['PK\x03\x04', 'PK\x05\x06', 'PK\x07\x08'] },
+  { name: 'xz', magics: ['\xfd7zXZ\x00'], advice: repack('xz -dc') },
+  // What pzstd writes begins with a frame to skip.
+  { name: 'zstd', magics: ['\x28\xb5\x2f\xfd', '\x50\x2a\x4d\x18'], advice: repack('zstd -dc') },
+  { name: 'bzip2', magics: ['BZh'], advice: repack('bzip2 -dc') },
+  { name: 'lz4', magics: ['\x04\x22\x4d\x18', '\x02\x21\x4c\x18'], advice: repack('lz4 -dc') },
+  { name: 'lzip', magics: ['LZIP'], advice: repack('lzip -dc') },
+  { name: 'lzma', magics: ['\x5d\x00\x00'], advice: repack('xz -dc') },
+  { name: 'lzop', magics: ['\x89LZO\x00'], advice: repack('lzop -dc') },
+  { name: 'compress', magics: ['\x1f\x9d'], advice: repack('gzip -dc') },
+  { name: '7z', magics: ['7z\xbc\xaf\x27\x1c'] },
+  { name: 'rar', magics: ['Rar!\x1a\x07'] },
+  { name: 'cpio', magics: ['070701', '070702', '070707', '\xc7\x71'] },
+  { name: 'ar', magics: ['!<arch>\n', '!<thin>\n'] },
+  { name: 'xar', magics: ['xar!'] },
+  { name: 'cab', magics: ['MSCF'] },
+  { name: 'rpm', magics: ['\xed\xab\xee\xdb'] },
+];
+
+const magicBytes = 8;
+
+const find = (head: Buffer): { readonly format: ForeignFormat; readonly magic: string } | undefined => {
+  const text = head.toString('latin1', 0, magicBytes);
+  for (const format of formats) {
+    const magic = format.magics.find((each) => text.startsWith(each));
+    if (magic !== undefined) return { format, magic };
+  }
+  return undefined;
+};
+
+/** Returns how many bytes tell the format of a file that begins like this. Only the checksum of a whole block tells a tar whose first name reads like another format. */
+export function bytesThatTell(head: Buffer): number {
+  if (head.length < magicBytes) return magicBytes;
+  const found = find(head);
+  return found && isUtf8(Buffer.from(found.magic, 'latin1')) ? blockBytes : magicBytes;
+}
+
+/** Returns the format that a file begins as; undefined for a tar and for unknown bytes. */
+export function foreignFormat(head: Buffer): ForeignFormat | undefined {
+  return head.length >= blockBytes && checksumFits(head, 0) ? undefined : find(head)?.format;
+}
+
+/** Returns what an error says about an archive of the format. */
+export const foreignFormatDetail = ({ name, advice }: ForeignFormat): string =>
+  `Its format is ${name}. ${advice ?? 'Send a tar or a tar.gz, as `tar -cz .` makes it.'}`;

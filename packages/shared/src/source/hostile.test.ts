@@ -63,27 +63,71 @@ describe('a hostile archive', () => {
 });
 
 describe('what is no tar', () => {
-  const named: readonly (readonly [string, Buffer])[] = [
-    ['zip', Buffer.from('PK\x03\x04')],
-    ['xz', Buffer.from('\xfd7zXZ\0', 'latin1')],
-    ['zstd', Buffer.from('\x28\xb5\x2f\xfd', 'latin1')],
-    ['bzip2', Buffer.from('BZh91AY&SY')],
-    ['7z', Buffer.from('7z\xbc\xaf\x27\x1c', 'latin1')],
-    ['rar', Buffer.from('Rar!\x1a\x07\x01\0')],
+  const again = 'Send a tar or a tar.gz, as `tar -cz .` makes it.';
+  const by = (command: string) => `\`${command} -dc FILE | gzip\` makes a tar.gz of the tar in it.`;
+  const named: readonly (readonly [name: string, magic: string, advice: string])[] = [
+    ['zip', 'PK\x03\x04', again],
+    ['zip', 'PK\x05\x06', again],
+    ['xz', '\xfd7zXZ\0', by('xz')],
+    ['zstd', '\x28\xb5\x2f\xfd', by('zstd')],
+    ['zstd', '\x50\x2a\x4d\x18\x04\0\0\0', by('zstd')],
+    ['bzip2', 'BZh91AY&SY', by('bzip2')],
+    ['lz4', '\x04\x22\x4d\x18', by('lz4')],
+    ['lz4', '\x02\x21\x4c\x18', by('lz4')],
+    ['lzip', 'LZIP\x01', by('lzip')],
+    ['lzma', '\x5d\0\0\x80\0', by('xz')],
+    ['lzop', '\x89LZO\0\r\n', by('lzop')],
+    ['compress', '\x1f\x9d\x90', by('gzip')],
+    ['7z', '7z\xbc\xaf\x27\x1c', again],
+    ['rar', 'Rar!\x1a\x07\x01\0', again],
+    ['cpio', '070707177000', again],
+    ['cpio', '07070100a062', again],
+    ['cpio', '\xc7\x71\0\xfe', again],
+    ['ar', '!<arch>\ndebian-binary', again],
+    ['xar', 'xar!\0\x1c', again],
+    ['cab', 'MSCF\0\0\0\0', again],
+    ['rpm', '\xed\xab\xee\xdb\x03', again],
   ];
-  it.each(named)('is named: %s', async (format, magic) => {
-    const { sources } = await makeSources();
-    const message = `It is a ${format} file. Send a tar or a tar.gz, as \`tar -cz .\` makes it.`;
-    const refusal = { code: 'source_corrupt', message };
-    for (const bytes of [magic, Buffer.concat([magic, Buffer.alloc(5000, 7)])]) {
+  it.each(named)('is named: %s, %j', async (format, magic, advice) => {
+    const { sources, kept } = await makeSources();
+    const head = Buffer.from(magic, 'latin1');
+    const refusal = { code: 'source_corrupt', message: `Its format is ${format}. ${advice}` };
+    // Texts where a header has numbers, and none.
+    for (const bytes of [head, ...[7, 0x20, 0x39, 0xff].map((fill) => Buffer.alloc(5000, fill))]) {
+      head.copy(bytes);
       await expect(sources.ingest(inChunks(bytes, 3))).rejects.toMatchObject(refusal);
       await expect(sources.ingest(inChunks(gzipSync(bytes)))).rejects.toMatchObject(refusal);
     }
+    expect(await kept()).toEqual([]);
   });
 
-  it('is a tar after all when its first name begins like another format', async () => {
+  it.each([
+    '7z.txt',
+    'LZIP-notes',
+    'BZhang',
+    '070701-plan',
+    'PK\x03\x04',
+    'xar!',
+    'MSCF',
+    'Rar!',
+    '!<arch>\n',
+    ']',
+  ])('is a tar after all when its first name is %j', async (name) => {
     const { sources } = await makeSources();
-    expect(await sources.ingest(inChunks(archive(file('7z.txt'), file('LZI'))))).toMatchObject({ files: 2 });
+    const bytes = archive(file(name), ok);
+    for (const sent of [bytes, gzipSync(bytes)])
+      for (const size of [1, 511, 512, 65_536])
+        expect(await sources.ingest(inChunks(sent, size))).toMatchObject({ files: 2 });
+  });
+
+  it.each<[string, Buffer]>([
+    ['nothing', Buffer.alloc(0)],
+    ['a text', Buffer.from('FROM scratch\n'.repeat(100))],
+    ['a page', Buffer.from(`<!doctype html>${' '.repeat(2000)}`)],
+  ])('is corrupt where its format is unknown: %s', async (_, bytes) => {
+    const { sources } = await makeSources();
+    for (const sent of [bytes, gzipSync(bytes)])
+      await expect(sources.ingest(inChunks(sent))).rejects.toMatchObject({ code: 'source_corrupt' });
   });
 });
 

@@ -19,12 +19,20 @@ export function checksumFits(data: Buffer, at: number): boolean {
     sum += byte;
     high += byte >> 7;
   }
-  const stored = readNumber(data, at + field.checksum, 8);
+  const stored = parseNumber(data, at + field.checksum, 8);
   return stored === sum || stored === sum - 256 * high;
 }
 
-/** A numeric field: octal digits between blanks, or base 256 where the first bit is set, as GNU writes large numbers. */
+/** Returns the number of a field. Throws `source_corrupt` where there is none, or one that is too large. */
 export function readNumber(data: Buffer, at: number, length: number): number {
+  const value = parseNumber(data, at, length);
+  if (Number.isNaN(value)) throw corrupt('A header holds no number where one belongs.');
+  if (!Number.isSafeInteger(value)) throw corrupt('A header holds a number that is too large.');
+  return value;
+}
+
+/** A numeric field: octal digits between blanks, or base 256 where the first bit is set, as GNU writes large numbers. NaN for what is no number. */
+function parseNumber(data: Buffer, at: number, length: number): number {
   const first = data[at] as number;
   const end = at + length;
   let value = 0;
@@ -40,10 +48,9 @@ export function readNumber(data: Buffer, at: number, length: number): number {
       value = value * 8 + digit;
     }
     for (; i < end; i++) {
-      if (data[i] !== 0 && data[i] !== 0x20) throw corrupt('A header holds no number where one belongs.');
+      if (data[i] !== 0 && data[i] !== 0x20) return Number.NaN;
     }
   }
-  if (!Number.isSafeInteger(value)) throw corrupt('A header holds a number that is too large.');
   return value;
 }
 

@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { SlipwayError } from '../errors/index.js';
-import { foreignFormat, foreignFormatDetail, magicBytes } from './formats.js';
+import { bytesThatTell, type ForeignFormat, foreignFormat, foreignFormatDetail } from './formats.js';
 import { corrupt } from './refusals.js';
 import type { SourceLimits } from './source-store.js';
 
@@ -25,11 +25,11 @@ interface UnpackedOptions {
 export async function* unpacked({ body, limits, signal }: UnpackedOptions): AsyncGenerator<Buffer> {
   const sent = { bytes: 0 };
   const archive = await peek(received({ body, limits, signal, sent }));
-  const tar = archive.format === 'gzip' ? await peek(gunzipped(archive.bytes)) : archive;
+  const tar = archive.format?.name === 'gzip' ? await peek(gunzipped(archive.bytes)) : archive;
   const most = limits.maxBytes + limits.maxFiles * overheadBytesPerEntry + ratioFloorBytes;
   let bytes = 0;
   for await (const chunk of tar.bytes) {
-    if (archive !== tar && tar.format === 'gzip') throw corrupt('It is compressed twice.');
+    if (archive !== tar && tar.format?.name === 'gzip') throw corrupt('It is compressed twice.');
     if (tar.format !== undefined) throw corrupt(foreignFormatDetail(tar.format));
     bytes += chunk.length;
     if (bytes > most) throw new SlipwayError('source_too_large');
@@ -114,9 +114,9 @@ async function* gunzipped(archive: AsyncIterable<Buffer>): AsyncGenerator<Buffer
 /** Looks at the first bytes, and gives them back with the rest. */
 async function peek(
   source: AsyncGenerator<Buffer>,
-): Promise<{ format: string | undefined; bytes: AsyncIterable<Buffer> }> {
+): Promise<{ format: ForeignFormat | undefined; bytes: AsyncIterable<Buffer> }> {
   let head: Buffer = Buffer.alloc(0);
-  while (head.length < magicBytes) {
+  while (head.length < bytesThatTell(head)) {
     const { done, value } = await source.next();
     if (done) break;
     head = head.length === 0 ? value : Buffer.concat([head, value]);
