@@ -37,7 +37,12 @@ export const linkArchives = (): HostileArchive[] => [
       archive(ok, pax({ linkpath: '../x' }), symlink('l', 'y')),
     ],
     ['a long hard link that climbs out', unsafe, archive(ok, gnuLong('../x', 'K'), hardLink('h', 'ok'))],
-    ['a hard link to an absolute link', unsafe, archive(ok, symlink('l', '/etc/passwd'), hardLink('h', 'l'))],
+    [
+      'a hard link to an absolute link',
+      { ...form, l: '-> /etc/passwd', h: '-> /etc/passwd' },
+      archive(ok, symlink('l', '/etc/passwd'), hardLink('h', 'l')),
+    ],
+    ['a hard link to a link that comes later', unsafe, archive(ok, hardLink('h', 'l'), symlink('l', 'ok'))],
     [
       'a hard link below an absolute link',
       unsafe,
@@ -230,7 +235,11 @@ export const linkArchives = (): HostileArchive[] => [
       archive(ok, entry({ path: 'l', type: '1', link: 'ok' }, 'content')),
     ],
     ['a hard link to what comes later', unsafe, archive(hardLink('h', 'ok'), ok)],
-    ['a hard link to a link', unsafe, archive(ok, symlink('l', 'ok'), hardLink('h', 'l'))],
+    [
+      'a hard link to a link, as cp -al and rsync -H make it',
+      { ...form, l: '-> ok', h: '-> ok', d: '/', 'd/i': '-> ok' },
+      archive(ok, symlink('l', 'ok'), hardLink('h', 'l'), hardLink('d/i', 'h')),
+    ],
     ['a hard link to a folder', unsafe, archive(file('d/x'), hardLink('h', 'd'))],
     ['a hard link to itself', unsafe, archive(ok, hardLink('h', 'h'))],
     [

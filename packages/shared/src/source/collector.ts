@@ -156,10 +156,15 @@ export class Collector implements TarSink {
     this.#add({ path, type: 'link', executable: false, size: 0, target });
   }
 
-  /** A hard link is one more name of bytes that came before; here names do not share, so it becomes a copy. */
+  /** A hard link is one more name of a file or link that came before; here names do not share, so it becomes a copy. */
   #addCopy(path: string, target: string): void {
     const original = this.#byPath.get(hardLinkTarget(path, target));
-    if (original?.type !== 'file') throw unsafeHardLink(path, target, 'is no file that came before it');
+    if (original?.type === 'link') {
+      this.#addLink(path, original.target);
+      return;
+    }
+    if (original?.type !== 'file')
+      throw unsafeHardLink(path, target, 'is no file or link that came before it');
     const { executable, size, content, sha256 } = original;
     this.#measure(size);
     const copy = this.#add({ path, type: 'file', executable, size, target: '' });

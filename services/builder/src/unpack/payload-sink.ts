@@ -98,7 +98,8 @@ export class PayloadSink implements TarSink {
         `${shown(path)} is a hard link to ${shown(target)}, which is not in ${contextFolder}/.`,
       );
     }
-    this.copies.push({ from: this.#tree.addCopy(path, inArchive.slice(contextFolder.length + 1)), to: path });
+    const from = this.#tree.addCopy(path, inArchive.slice(contextFolder.length + 1));
+    if (from !== undefined) this.copies.push({ from, to: path });
   }
 
   #takeFile(path: string, entry: TarEntry): void {

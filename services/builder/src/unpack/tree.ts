@@ -55,13 +55,17 @@ export class Tree {
     this.#add(path, { type: 'link', target });
   }
 
-  /** A hard link becomes a copy. Returns the path of the file that it is a copy of, which came before it. */
-  addCopy(path: string, target: string): string {
+  /** A hard link becomes a copy of what came before it. Returns the path of that when it is a file, whose content is to be copied. */
+  addCopy(path: string, target: string): string | undefined {
     const original = this.#nodes.get(target);
+    if (original?.type === 'link') {
+      this.addLink(path, original.target);
+      return undefined;
+    }
     if (original?.type !== 'file') {
       throw new SlipwayError(
         'source_link_unsafe',
-        `${shown(path)} is a hard link to ${shown(target)}, which is no file that came before it.`,
+        `${shown(path)} is a hard link to ${shown(target)}, which is no file or link that came before it.`,
       );
     }
     this.addFile(path, original);
