@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-/** docker-compose.yml on a Docker engine; run by `npm run test:system`, which makes its images and its namespaces. */
+/** docker-compose.yml on a Docker engine, and generated clients; run by `npm run test:system`, which makes images and namespaces. */
 export default defineConfig({
   resolve: { conditions: ['slipway-source'] },
   ssr: { resolve: { conditions: ['slipway-source'] } },
   test: {
     root: import.meta.dirname,
-    include: ['src/system/**/*.test.ts'],
+    include: ['src/system/**/*.test.ts', 'src/generators/**/*.test.ts'],
     fileParallelism: false,
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -31,14 +31,21 @@ export const testTools = [
   },
 ];
 
-/** What `npm run test:system` runs docker-compose.yml with. Distributions have versions that are too old. */
-export const dockerTools = [
+/** What `npm run test:system` runs besides. Distributions have versions of docker-compose that are too old. */
+export const systemTools = [
   {
     module: 'github.com/docker/compose/v2',
     version: 'v2.40.3',
     oldest: [2, 40, 0],
     programs: { 'docker-compose': './cmd' },
     ldflags: '-ldflags=-s -w -X github.com/docker/compose/v2/internal.Version=v2.40.3',
+  },
+  {
+    // Generates a client of the OpenAPI document.
+    module: 'github.com/oapi-codegen/oapi-codegen/v2',
+    version: 'v2.8.2',
+    programs: { 'oapi-codegen': './cmd/oapi-codegen' },
+    ldflags: '-ldflags=-s -w',
   },
 ];
 

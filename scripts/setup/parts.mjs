@@ -43,7 +43,7 @@ const testTools = [
   { anyOf: ['chromium'], apt: 'chromium', dnf: 'chromium', apk: 'chromium' },
 ];
 
-/** What `npm run test:system` uses besides: a Docker engine, and what a rootless BuildKit is made of. */
+/** What `npm run test:system` uses besides: a Docker engine, what a rootless BuildKit is made of, and what openapi-generator runs on. */
 const dockerParts = [
   { anyOf: ['dockerd'], apt: 'docker.io', dnf: 'moby-engine', apk: 'docker-engine', service: 'docker' },
   { anyOf: ['docker'], apt: 'docker.io', dnf: 'docker-cli', apk: 'docker-cli' },
@@ -53,6 +53,12 @@ const dockerParts = [
   { anyOf: ['fuse-overlayfs'], apt: 'fuse-overlayfs', dnf: 'fuse-overlayfs', apk: 'fuse-overlayfs' },
   { anyOf: ['newuidmap'], apt: 'uidmap', dnf: 'shadow-utils', apk: 'shadow-uidmap' },
   { anyOf: ['setcap'], apt: 'libcap2-bin', dnf: 'libcap', apk: 'libcap-setcap' },
+  {
+    anyOf: ['java'],
+    apt: 'default-jre-headless',
+    dnf: 'java-21-openjdk-headless',
+    apk: 'openjdk21-jre-headless',
+  },
 ];
 
 const pythonRequests = {

@@ -4,14 +4,20 @@ import { ownBin, root, run } from './commands.mjs';
 import { SetupError, say, step } from './output.mjs';
 import { pythonWith } from './parts.mjs';
 
-/** The program, and the exact versions of it and of all that it needs. */
-const program = 'schemathesis';
-const requirements = join(root, 'e2e', 'src', 'fuzz', 'api', 'requirements.txt');
-const folder = join(root, '.cache', program);
-const stamp = join(folder, 'requirements.txt');
+/** Fuzzes the API. `requirements`: where the exact versions of a program and of all that it needs are listed. */
+export const schemathesis = { program: 'schemathesis', requirements: ['e2e', 'src', 'fuzz', 'api'] };
 
-/** Installs what the tests use of PyPI into an environment of this checkout alone, unless these very versions are there. */
-export async function installPythonTools() {
+/** Generates a client. Beside it is what the Python clients of all generators import. */
+export const openapiPythonClient = {
+  program: 'openapi-python-client',
+  requirements: ['e2e', 'src', 'generators'],
+};
+
+/** Installs a program of PyPI into an environment of this checkout alone, unless these very versions are there. */
+export async function installPythonTool({ program, requirements: place }) {
+  const requirements = join(root, ...place, 'requirements.txt');
+  const folder = join(root, '.cache', program);
+  const stamp = join(folder, 'requirements.txt');
   const wanted = readFileSync(requirements, 'utf8');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
     say(`${program}: here`);

@@ -1,11 +1,12 @@
 import { advice } from './advice.mjs';
 import { aptInstall } from './apt.mjs';
 import { which } from './commands.mjs';
+import { installGenerators } from './generators.mjs';
 import { buildGoClients } from './go-clients.mjs';
-import { buildGoTools, dockerTools, testTools } from './go-tools.mjs';
+import { buildGoTools, systemTools, testTools } from './go-tools.mjs';
 import { SetupError, say } from './output.mjs';
 import { missingParts } from './parts.mjs';
-import { installPythonTools } from './python-tools.mjs';
+import { installPythonTool, schemathesis } from './python-tools.mjs';
 import { build, installPackages, requireNode } from './workspace.mjs';
 
 /**
@@ -18,10 +19,11 @@ async function setup({ engines }) {
   requireNode();
   await installParts({ engines });
   if (engines !== 'one') {
-    await buildGoTools(engines === 'docker' ? [...testTools, ...dockerTools] : testTools);
+    await buildGoTools(engines === 'docker' ? [...testTools, ...systemTools] : testTools);
     await buildGoClients();
-    await installPythonTools();
+    await installPythonTool(schemathesis);
   }
+  if (engines === 'docker') await installGenerators();
   await installPackages();
   await build();
   say(`ready in ${((Date.now() - started) / 1000).toFixed(1)} s`);
