@@ -49,6 +49,24 @@ describe.each(engineNames)('%s', (name) => {
       expect(result.log?.join('\n')).not.toContain('random/uuid');
     });
 
+    test('labels and annotations are those of the build, whatever earlier builds of the same files had', async () => {
+      const files = { Dockerfile: `${stages}LABEL own=dockerfile\n` };
+      const labelled = async (labels: Record<string, string>, annotations: Record<string, string>) => {
+        const { image, result } = await build(files, { labels, annotations });
+        expect(result).toMatchObject({ status: 'success' });
+        const { config, manifest } = await inRegistry(image);
+        const { Labels } = config?.config ?? {};
+        const { 'io.buildah.version': _version, ...others } = Labels as Record<string, string>;
+        return { labels: others, ...manifest };
+      };
+      const first = await labelled({ a: '1', own: 'build' }, { n: '1' });
+      expect(first).toMatchObject({ labels: { a: '1', own: 'build' }, annotations: { n: '1' } });
+      const second = await labelled({}, {});
+      expect(second.labels).toEqual({ own: 'dockerfile' });
+      expect(second).not.toHaveProperty('annotations.n');
+      expect((await labelled({ b: '2' }, {})).labels).toEqual({ b: '2', own: 'dockerfile' });
+    });
+
     test('noCache runs every step again', async () => {
       const cached = async (config: object) =>
         /CACHED|Using cache/.test((await build({ Dockerfile: stages }, config)).result.log?.join('\n') ?? '');

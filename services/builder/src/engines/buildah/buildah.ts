@@ -208,7 +208,8 @@ export class BuildahEngine implements BuildEngine {
   async #ociImage({ request, signal, image }: OciQuestion): Promise<string> {
     const inspected = await this.#made({ args: ['inspect', '--type=image', '--', image], signal });
     const folder = join(request.scratchDir, 'oci');
-    await writeOciImage({ inspected, annotations: request.options.annotations, folder });
+    const { labels, annotations } = request.options;
+    await writeOciImage({ inspected, labels, annotations, folder });
     const policy = join(request.scratchDir, 'own-policy.json');
     await writeFile(policy, ownImagesPolicy);
     const args = ['pull', '--quiet', `--signature-policy=${policy}`, '--', `dir:${folder}`];

@@ -70,7 +70,6 @@ export function buildArguments({ request, imageFile, dockerfile }: ArgumentsOpti
     `--iidfile=${imageFile}`,
     ...(request.options.target === undefined ? [] : [`--target=${request.options.target}`]),
     ...(request.options.noCache ? ['--no-cache'] : []),
-    ...Object.entries(request.options.labels).map(([key, value]) => `--label=${key}=${value}`),
     `--signature-policy=${policyFile(request)}`,
     ...Object.entries(buildArgs).map(([key, value]) => `--build-arg=${key}=${value}`),
   ];

@@ -5,6 +5,11 @@ import { join } from 'node:path';
 interface OciImageOptions {
   /** What `buildah inspect --type=image` prints of an image in Docker's format. */
   readonly inspected: string;
+  /**
+   * Laid over those of the image. With `--label`, buildah would keep them in its last layer, and later builds that find this layer would have them instead of
+   * their own.
+   */
+  readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   /** Made here, for it must be new. */
   readonly folder: string;
@@ -17,9 +22,14 @@ interface OciImageOptions {
  * no annotations, and its configuration names a container and a host that are others in each build. The image written here has
  * the manifest of OCI and all fields of Docker's configuration that are for a runtime or a build upon it, as BuildKit's images do.
  */
-export async function writeOciImage({ inspected, annotations, folder }: OciImageOptions): Promise<void> {
+export async function writeOciImage({
+  inspected,
+  labels,
+  annotations,
+  folder,
+}: OciImageOptions): Promise<void> {
   const { Config, Manifest } = JSON.parse(inspected) as { Config: string; Manifest: string };
-  const config = Buffer.from(JSON.stringify(portableConfig(JSON.parse(Config))));
+  const config = Buffer.from(JSON.stringify(portableConfig(JSON.parse(Config), labels)));
   const { layers } = JSON.parse(Manifest) as { layers: readonly { digest: string; size: number }[] };
   const hex = createHash('sha256').update(config).digest('hex');
   const manifest = {
@@ -52,9 +62,12 @@ const imageFields = new Set([
 const containerFields = new Set(['Hostname', 'Domainname', 'Image', 'MacAddress']);
 
 /** Returns the configuration of an image without the fields that name where it was made, and without empty ones. */
-function portableConfig(image: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function portableConfig(
+  image: Readonly<Record<string, unknown>>,
+  labels: OciImageOptions['labels'],
+): Record<string, unknown> {
   const fields = Object.entries(image).filter(([name]) => imageFields.has(name));
-  const changed = { config: runtimeConfig(image.config), history: portableHistory(image.history) };
+  const changed = { config: runtimeConfig(image.config, labels), history: portableHistory(image.history) };
   return { ...Object.fromEntries(fields), ...changed };
 }
 
@@ -66,9 +79,11 @@ function portableHistory(history: unknown): unknown[] {
   );
 }
 
-function runtimeConfig(config: unknown): Record<string, unknown> {
+function runtimeConfig(config: unknown, labels: OciImageOptions['labels']): Record<string, unknown> {
+  const own = (config ?? {}) as Readonly<Record<string, unknown>>;
+  const labelled = { ...own, Labels: { ...(own.Labels as object | null), ...labels } };
   return Object.fromEntries(
-    Object.entries(config ?? {}).filter(([name, value]) => !containerFields.has(name) && !isEmpty(value)),
+    Object.entries(labelled).filter(([name, value]) => !containerFields.has(name) && !isEmpty(value)),
   );
 }
 
