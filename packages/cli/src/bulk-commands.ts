@@ -1,5 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to the environment look like that
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import {
   batchCancel,
   batchRetry,
@@ -10,15 +9,15 @@ import {
   type RetryBatchOptions,
   type WatchBatchOptions,
 } from './batch/commands.js';
+import { onFailure, priority } from './batch/options.js';
+import { buildOptionFlags } from './build-options/options.js';
+import { dockerfile } from './build-options/parse.js';
 import type { CommandContext, CommonOptions } from './command-context.js';
 import type { ExitCode } from './exit-codes.js';
 import { type ListFunctionsOptions, listFunctions, showFunction } from './functions/functions.js';
 import { type RebuildOptions, rebuild } from './functions/rebuild.js';
-import { label, packageArguments, platforms, repeated, seconds, truth, whole } from './parse.js';
-import type { PublishOptions } from './publish/publish.js';
-import { tagModes } from './stack/image-name.js';
+import { label, packageArguments, repeated, whole } from './parse.js';
 import { listTemplates, type PushTemplateOptions, pushTemplate } from './templates/templates.js';
-import { vcsOptions } from './vcs/options.js';
 
 interface BulkCommandsOptions {
   readonly program: Command;
@@ -31,67 +30,6 @@ interface BulkCommandsOptions {
 /** The commands for many functions at once. */
 export function addBulkCommands({ program, context, onExit, talks }: BulkCommandsOptions): void {
   const { env } = context;
-  talks(
-    vcsOptions(
-      program
-        .command('publish')
-        .summary('build the functions of a stack.yaml as one batch')
-        .description(
-          'Reads an OpenFaaS stack.yaml as faas-cli does, lays handlers over the templates of ./template, uploads the sources\n' +
-            'that the server lacks, submits one batch and shows it to its end. Ends with 0 only if every function was built.\n\n' +
-            'Ctrl-C cancels the batch; a second one leaves without waiting for its end.',
-        )
-        .option('-f, --yaml <file>', 'the stack file; default: stack.yaml, else stack.yml')
-        .option('--filter <wildcard>', 'only functions whose name fits, e.g. "*-api"')
-        .option('--regex <pattern>', 'only functions in whose name this is found')
-        .option(
-          '--parallel <count>',
-          'how many build at once at most; default: what the fleet has room for',
-          whole({ min: 1, max: 10_000 }),
-        )
-        .option('--skip-unchanged', 'build nothing again whose image was last built from the same')
-        .option('--force', 'build in any case: do not share the build of an identical job either')
-        .addOption(onFailure())
-        .addOption(
-          new Option('--tag <mode>', 'how images are tagged, as with faas-cli')
-            .choices(tagModes)
-            .default('latest'),
-        )
-        .option(
-          '-b, --build-arg <name=value>',
-          'a build argument for all; may be repeated',
-          packageArguments(env),
-        )
-        .option('-o, --build-option <name>', 'a build option of the templates; may be repeated', repeated)
-        .option(
-          '--copy-extra <path>',
-          'a file or folder to copy beside every handler; may be repeated',
-          repeated,
-        )
-        .option('--platforms <os/arch,…>', 'in the place of what the functions say', platforms)
-        .option('--envsubst [true|false]', 'whether ${VAR} in the file is replaced', truth, true)
-        .option('--no-envsubst', 'leave ${VAR} alone')
-        .option('--no-push', 'build without pushing')
-        .addOption(priority('normal'))
-        .option('--label <name=value>', 'a label of the batch and its jobs; may be repeated', label)
-        .option('--timeout <time>', 'how long one attempt of a job may take, e.g. 90s, 10m', seconds)
-        .option(
-          '--callback <url>',
-          'where the end of the batch is reported, as a webhook signed with SLIPWAY_CALLBACK_SECRET',
-        ),
-    )
-      .option('--dry-run', 'show what would be uploaded and built')
-      .option('-d, --detach', 'print the id of the batch and do not wait')
-      .option('-q, --quiet', 'show only how it ended')
-      .option('--json', 'print a JSON object a line, and errors too')
-      .action(async (options: PublishOptions) => {
-        // What digests are computed with takes a while to load, which the other commands need not wait for.
-        const { publish } = await import('./publish/publish.js');
-        onExit(await publish(options, context));
-      }),
-    help.publish,
-  );
-
   const batch = program
     .command('batch')
     .summary('list, watch, repeat and cancel batches')
@@ -188,46 +126,51 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
     '\nExample:\n  slipway functions show dev/checkout\n',
   );
 
-  talks(
-    program
-      .command('rebuild')
-      .summary('build known functions again as one batch')
-      .description(
-        'Selects functions, and repeats what is known of each, with what is changed here. Those are meant that fit everything\n' +
-          'that is given. Goes on as `publish` does.',
-      )
-      .argument('[functions...]', 'names, or namespace/name')
-      .option('--base-image <image>', 'with a stage from this image, e.g. node or node:22-alpine')
-      .option('--template <name>', 'those over this template')
-      .option('--namespace <namespace>', 'those of this namespace')
-      .option('--name <wildcard>', 'whose name fits, e.g. "*-api"')
-      .option('--label <name=value>', 'those with this label; may be repeated', label)
-      .option(
-        '--image <reference>',
-        'push to, with {registry}, {repository}, {tag}, {namespace}, {name} and the names of --value',
-      )
-      .option('--value <name=value>', 'a value for --image; may be repeated', label)
-      .option(
-        '--build-arg <name=value>',
-        'laid over the arguments of each; may be repeated',
-        packageArguments(env),
-      )
-      .option('--set-label <name=value>', 'a label of the batch and its jobs; may be repeated', label)
-      .option('--same-template', 'the version that each was built with, not the newest')
-      .option('--parallel <count>', 'how many build at once at most', whole({ min: 1, max: 10_000 }))
-      .option('--skip-unchanged', 'off by default, because a base image may have changed under the same name')
-      .addOption(onFailure())
-      .addOption(priority('low'))
-      .option('--callback <url>', 'where the end of the batch is reported')
-      .option('--dry-run', 'show which would be built, and why')
-      .option('-d, --detach', 'print the id of the batch and do not wait')
-      .option('-q, --quiet', 'show only how it ended')
-      .option('--json', 'print a JSON object a line, and errors too')
-      .action(async (names: readonly string[], options: RebuildOptions) =>
-        onExit(await rebuild(names, options, context)),
-      ),
-    help.rebuild,
-  );
+  const again = program
+    .command('rebuild')
+    .summary('build known functions again as one batch')
+    .description(
+      'Selects functions, and repeats what is known of each, with what is changed here. Those are meant that fit everything\n' +
+        'that is given. Goes on as `publish` does.',
+    )
+    .argument('[functions...]', 'names, or namespace/name')
+    .option('--base-image <image>', 'with a stage from this image, e.g. node or node:22-alpine')
+    .option('--template <name>', 'those over this template')
+    .option('--namespace <namespace>', 'those of this namespace')
+    .option('--name <wildcard>', 'whose name fits, e.g. "*-api"')
+    .option('--label <name=value>', 'those with this label; may be repeated', label)
+    .option(
+      '--image <reference>',
+      'push to, with {registry}, {repository}, {tag}, {namespace}, {name} and the names of --value',
+    )
+    .option(
+      '-t, --tag <reference>',
+      'push to this as well, with the same placeholders, in the place of the tags that each has; may be repeated',
+      repeated,
+    )
+    .option('--value <name=value>', 'a value for --image and --tag; may be repeated', label)
+    .option(
+      '--build-arg <name=value>',
+      'laid over the arguments of each; may be repeated',
+      packageArguments(env),
+    )
+    .option('-f, --file <path>', 'the Dockerfile in the source of each', dockerfile);
+  buildOptionFlags(again)
+    .option('--set-label <name=value>', 'a label of the batch and its jobs; may be repeated', label)
+    .option('--same-template', 'the version that each was built with, not the newest')
+    .option('--parallel <count>', 'how many build at once at most', whole({ min: 1, max: 10_000 }))
+    .option('--skip-unchanged', 'off by default, because a base image may have changed under the same name')
+    .addOption(onFailure())
+    .addOption(priority('low'))
+    .option('--callback <url>', 'where the end of the batch is reported')
+    .option('--dry-run', 'show which would be built, and why')
+    .option('-d, --detach', 'print the id of the batch and do not wait')
+    .option('-q, --quiet', 'show only how it ended')
+    .option('--json', 'print a JSON object a line, and errors too')
+    .action(async (names: readonly string[], options: RebuildOptions) =>
+      onExit(await rebuild(names, options, context)),
+    );
+  talks(again, rebuildExamples);
 
   const templates = program
     .command('templates')
@@ -262,31 +205,13 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
   );
 }
 
-const onFailure = () =>
-  new Option('--on-failure <what>', 'after the first failure go on, or cancel what has not begun')
-    .choices(['continue', 'stop'])
-    .default('continue');
-const priority = (usual: string) =>
-  new Option('--priority <class>', 'a higher class goes first')
-    .choices(['high', 'normal', 'low'])
-    .default(usual);
-
 const exampleBatch = 'batch_01kb3v9x7q2m4n6p8r0s1t5w7y';
 
-const help = {
-  publish: `
-Examples:
-  slipway publish
-  slipway publish -f stack.yaml --skip-unchanged --filter "*-api"
-  slipway publish --tag sha --build-option dev --on-failure stop --parallel 8
-  slipway publish --dry-run
-  slipway batch watch "$(slipway publish --detach)"
-`,
-  rebuild: `
+const rebuildExamples = `
 Examples:
   slipway rebuild --base-image node:22-alpine --dry-run
-  slipway rebuild --base-image node:22-alpine
+  slipway rebuild --base-image node:22-alpine --pull
   slipway rebuild dev/checkout dev/cart --build-arg VERSION=1.3
   slipway rebuild --template node --image "{registry}/{repository}:{release}" --value release=2026-11
-`,
-} as const;
+  slipway rebuild --namespace dev --tag "{registry}/{repository}:{release}" --value release=2026-11
+`;

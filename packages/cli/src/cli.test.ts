@@ -61,7 +61,7 @@ describe('wrong usage', () => {
     [[], /Usage: slipway/],
     [['bild'], /unknown command 'bild'[\s\S]*build/],
     [['build', '--image', 'x'], /missing required argument 'folder'/],
-    [['build', '.'], /'--image <reference>' not specified/],
+    [['build', '.'], /it is not said what the image is called/],
     [['build', '.', '--image', 'x', '--timeout', 'soon'], /--timeout.*90s, 10m/],
     [['build', '.', '--image', 'x', '--build-arg', 'UNSET_HERE'], /--build-arg.*environment variable/],
     [['build', '.', '--image', 'x', '--vcs-repo', 'shop'], /--vcs-repo.*owner\/name/],

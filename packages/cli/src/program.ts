@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { Argument, Command, Option } from 'commander';
 import { addAuditCommand } from './audit/add-commands.js';
-import { type BuildOptions, build } from './build/build.js';
+import { addBuildCommand } from './build/add-command.js';
 import { addBulkCommands } from './bulk-commands.js';
 import type { CommandContext, CommonOptions } from './command-context.js';
 import { completionScript, type Shell, shells } from './completion/script.js';
@@ -13,11 +13,11 @@ import { queue } from './fleet/queue.js';
 import { cancel } from './jobs/cancel.js';
 import { type LogsOptions, logs } from './jobs/logs.js';
 import { type StatusOptions, status } from './jobs/status.js';
-import { buildArgument, label, platforms, seconds, whole } from './parse.js';
+import { label, whole } from './parse.js';
+import { addPublishCommand } from './publish/add-command.js';
 import { addSecretsCommands } from './secrets/add-commands.js';
 import { addTenantCommands } from './tenants/add-commands.js';
 import { type UpOptions, up } from './up/up.js';
-import { vcsOptions } from './vcs/options.js';
 import { addWebhookCommands } from './webhooks/add-commands.js';
 
 interface ProgramOptions {
@@ -31,7 +31,7 @@ const states = ['queued', 'running', 'succeeded', 'failed', 'canceled'];
 
 /** The command line: what can be said, and what `--help` tells of it. */
 export function createProgram({ context, onExit }: ProgramOptions): Command {
-  const { terminal, env } = context;
+  const { terminal } = context;
   const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
   const program = new Command('slipway')
     .description(
@@ -60,43 +60,8 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
       )
       .addHelpText('after', `${examples}${exitCodesHelp}`);
 
-  talks(
-    vcsOptions(
-      program
-        .command('build')
-        .summary('build a folder and show its log')
-        .description(
-          'Packs a folder that holds a Dockerfile, submits it as a job, shows the log, and prints the image with its digest.\n\n' +
-            'What .dockerignore names stays out, links are never followed. The image alone goes to standard output.\n' +
-            'Ctrl-C cancels the job; a second one leaves without waiting for its end.',
-        )
-        .argument('<folder>', 'the build context')
-        .requiredOption('--image <reference>', 'what the image is called, with the registry it is pushed to')
-        .option('--build-arg <name=value>', 'a build argument; may be repeated', buildArgument(env))
-        .option('--platform <os/arch,…>', 'the platforms to build for; may be repeated', platforms)
-        .option('--no-push', 'build without pushing')
-        .option(
-          '--secret <name=file>',
-          'a file for `RUN --mount=type=secret,id=name`, sealed for the builders before it is sent; may be repeated',
-          label,
-        )
-        .option('--sbom', 'push a bill of materials beside the image')
-        .option('--provenance', 'push how it was built beside the image')
-        .option('--function <[namespace/]name>', 'the function that the image is for')
-        .option('--label <name=value>', 'a label to find the job by; may be repeated', label)
-        .option('--timeout <time>', 'how long one attempt may take, e.g. 90s, 10m', seconds)
-        .option(
-          '--callback <url>',
-          'where the end of the job is reported, as a webhook signed with SLIPWAY_CALLBACK_SECRET (whsec_…) or else the key of the installation',
-        ),
-    )
-      .option('-d, --detach', 'print the id of the job and do not wait')
-      .option('-q, --quiet', 'print the image alone, and of a failed build the end of its log')
-      .option('--json', 'print the job as JSON once it has ended, and errors too')
-      .action(async (folder: string, options: BuildOptions) => onExit(await build(folder, options, context))),
-    help.build,
-  );
-
+  addBuildCommand({ program, context, onExit, talks });
+  addPublishCommand({ program, context, onExit, talks });
   addBulkCommands({ program, context, onExit, talks });
   addWebhookCommands({ program, context, onExit, talks });
   addSecretsCommands({ program, context, onExit, talks });
@@ -247,13 +212,6 @@ Commands find the Slipway that runs on this machine. For another one set
   SLIPWAY_TOKEN   its API token
 Also read: SLIPWAY_DATA (the data folder of up), NO_COLOR, FORCE_COLOR.
 ${exitCodesHelp}`,
-  build: `
-Examples:
-  slipway build . --image registry.example.com/team/hello:1.2
-  slipway build . --image registry.example.com/team/hello:1.2 --build-arg VERSION=1.2 --function dev/hello
-  IMAGE=$(slipway build --quiet . --image registry.example.com/team/hello:1.2) && deploy "$IMAGE"
-  slipway build --detach . --image registry.example.com/team/hello:1.2 --callback https://ci.example.com/hook
-`,
   completion: `
 Examples:
   source <(slipway completion bash)      in ~/.bashrc

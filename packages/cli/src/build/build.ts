@@ -1,5 +1,7 @@
 import { type Client, hasEnded, type Job, type JobRequest } from '@slipway/client';
+import { type BuildOptionFlags, furtherTags, requestedOptions } from '../build-options/options.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
+import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { attemptLine, logText } from '../jobs/log-text.js';
@@ -11,8 +13,12 @@ import { readContext } from './context.js';
 import { Interrupted, Interruption } from './interruption.js';
 import { packContext } from './pack.js';
 
-export interface BuildOptions extends CommonOptions, VcsOptions {
-  readonly image: string;
+export interface BuildOptions extends CommonOptions, VcsOptions, BuildOptionFlags {
+  readonly image?: string;
+  /** Without `image`, the first one is the image. */
+  readonly tag?: readonly string[];
+  /** The Dockerfile, from the working directory. */
+  readonly file?: string;
   readonly buildArg?: Readonly<Record<string, string>>;
   readonly platform?: readonly string[];
   readonly push: boolean;
@@ -36,14 +42,20 @@ export async function build(
   { terminal, env }: CommandContext,
 ): Promise<ExitCode> {
   const vcs = vcsOf(options, env);
+  const images = imagesOf(options);
   const client = await connect({ options, env });
   const say = stepLine(terminal, options);
   const interruption = new Interruption();
   try {
-    const digest = await upload({ folder, client, say, signal: interruption.signal });
+    const { digest, dockerfile } = await upload({
+      ...{ folder, file: options.file, client, say },
+      signal: interruption.signal,
+    });
     const secrets = await sealed(options, client, interruption.signal);
     const { id } = await interruption.shield(() =>
-      client.submitJob({ spec: { ...spec({ options, digest, env }), ...secrets, ...(vcs && { vcs }) } }),
+      client.submitJob({
+        spec: { ...images, ...spec({ options, digest, dockerfile, env }), ...secrets, ...(vcs && { vcs }) },
+      }),
     );
     say('submitted', id);
     if (options.detach) {
@@ -75,18 +87,33 @@ async function sealed(
   return { secrets: await sealFiles({ files: secret, folder: process.cwd(), publicKey }) };
 }
 
+/** Returns the image and what else it is tagged as. Throws `CommandError` when no option says it. */
+function imagesOf({ image, tag = [] }: BuildOptions): Pick<JobRequest, 'image' | 'tags'> {
+  const [first, ...rest] = [...(image === undefined ? [] : [image]), ...tag];
+  if (first === undefined) {
+    throw new CommandError({
+      message: 'it is not said what the image is called',
+      remedy: 'Add --image REFERENCE, or -t REFERENCE as with `docker build`.',
+      exitCode: exitCodes.usage,
+    });
+  }
+  const tags = furtherTags(first, rest);
+  return { image: first, ...(tags && { tags }) };
+}
+
 interface SpecOptions extends Pick<CommandContext, 'env'> {
   readonly options: BuildOptions;
   readonly digest: string;
+  readonly dockerfile: string;
 }
 
-function spec({ options, digest, env }: SpecOptions): JobRequest {
+function spec({ options, digest, dockerfile, env }: SpecOptions): Omit<JobRequest, 'image' | 'tags'> {
   const secret = env.SLIPWAY_CALLBACK_SECRET || undefined;
-  const { image, buildArg, platform, push, label, timeout, callback } = options;
+  const { buildArg, platform, push, label, timeout, callback } = options;
   return {
-    image,
     source: { digest },
     push,
+    ...requestedOptions({ ...options, ...(dockerfile !== 'Dockerfile' && { dockerfile }) }),
     ...(buildArg && { build_args: buildArg }),
     ...(platform && { platforms: [...platform] }),
     ...(options.function !== undefined && { function: options.function }),
@@ -110,18 +137,25 @@ function stepLine({ err }: Terminal, { quiet = false, json = false }: BuildOptio
 
 interface Upload {
   readonly folder: string;
+  readonly file: string | undefined;
   readonly client: Client;
   readonly say: Say;
   readonly signal: AbortSignal;
 }
 
-async function upload({ folder, client, say, signal }: Upload): Promise<string> {
-  const context = await readContext(folder);
+interface Uploaded {
+  readonly digest: string;
+  /** Its path within the context. */
+  readonly dockerfile: string;
+}
+
+async function upload({ folder, file, client, say, signal }: Upload): Promise<Uploaded> {
+  const context = await readContext(folder, file);
   say('context', `${count(context.files, 'file')}, ${bytes(context.bytes)}`);
   for (const path of context.leftOut) say('left out', `${shown(path)} is neither file, folder nor link`);
   const { digest, created } = await client.uploadSource({ archive: () => packContext(context), signal });
   say('source', `${shortDigest(digest)}${created ? '' : ' (was there already)'}`);
-  return digest;
+  return { digest, dockerfile: context.dockerfile };
 }
 
 interface Watch {

@@ -38,7 +38,7 @@ describe('a build context', () => {
     const folder = await folderWith({ 'b/2.txt': 'two', 'b/10.txt': '10', 'a.txt': 'a', '.hidden': 'h' });
     mkdirSync(join(folder, 'empty'));
     expect(await readContext(folder)).toEqual({
-      folder,
+      ...{ folder, dockerfile: 'Dockerfile' },
       paths: ['.hidden', 'Dockerfile', 'a.txt', 'b', 'b/10.txt', 'b/2.txt', 'empty'],
       files: 5,
       bytes: 1 + 13 + 1 + 2 + 3,
@@ -108,7 +108,7 @@ describe('a build context', () => {
     mkdirSync(join(folder, 'docker'));
     symlinkSync('../infra/real', join(folder, 'docker/prod.Dockerfile'));
     symlinkSync('../infra/rules', join(folder, 'docker/prod.Dockerfile.dockerignore'));
-    expect((await readContext(folder, 'docker/prod.Dockerfile')).paths).toEqual([
+    expect((await readContext(folder, join(folder, 'docker/prod.Dockerfile'))).paths).toEqual([
       '.dockerignore',
       'docker',
       'docker/prod.Dockerfile',

@@ -3,12 +3,15 @@ import { join, posix } from 'node:path';
 import { walkContext } from '@slipway/shared/source';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
+import { findDockerfile } from './dockerfile.js';
 import { neededFiles, readRules, usage } from './ignore.js';
 
 /** What a folder holds for a build. */
 export interface BuildContext {
   /** The real path of the folder. */
   readonly folder: string;
+  /** The path of the Dockerfile within it, with `/`. */
+  readonly dockerfile: string;
   /** Of files, folders and links, relative, sorted. */
   readonly paths: readonly string[];
   /** Files and links. */
@@ -19,9 +22,13 @@ export interface BuildContext {
   readonly leftOut: readonly string[];
 }
 
-/** Lists the folder, without what its ignore file names. Links are listed, never followed. */
-export async function readContext(folder: string, dockerfile = 'Dockerfile'): Promise<BuildContext> {
+/**
+ * Lists the folder, without what its ignore file names. Links are listed, never followed. `file` is the path of the Dockerfile from the working
+ * directory, as `docker build` takes it; unless given, the Dockerfile lies in the folder.
+ */
+export async function readContext(folder: string, file?: string): Promise<BuildContext> {
   const root = await realFolder(folder);
+  const dockerfile = await findDockerfile({ root, folder, file });
   const rules = await readRules({ folder: root, dockerfile });
   const paths = new Set<string>();
   const leftOut: string[] = [];
@@ -39,9 +46,8 @@ export async function readContext(folder: string, dockerfile = 'Dockerfile'): Pr
   for (const path of await neededFiles({ folder: root, dockerfile })) {
     for (let part = path; part !== '.'; part = posix.dirname(part)) paths.add(part);
   }
-  await requireDockerfile(root, folder);
   const sizes = await sizesOf(root, paths);
-  return { folder: root, paths: [...paths].sort(), ...sizes, leftOut: leftOut.sort() };
+  return { folder: root, dockerfile, paths: [...paths].sort(), ...sizes, leftOut: leftOut.sort() };
 }
 
 async function sizesOf(root: string, paths: Iterable<string>): Promise<{ files: number; bytes: number }> {
@@ -66,16 +72,6 @@ async function realFolder(folder: string): Promise<string> {
   throw new CommandError({
     message: `${folder} is not a folder`,
     remedy: 'Name the folder that holds the Dockerfile.',
-    exitCode: exitCodes.usage,
-  });
-}
-
-async function requireDockerfile(root: string, shown: string): Promise<void> {
-  const found = await lstat(join(root, 'Dockerfile')).catch(() => undefined);
-  if (found) return;
-  throw new CommandError({
-    message: `there is no Dockerfile in ${shown}`,
-    remedy: 'Name the folder that holds the Dockerfile: it must lie at the top of the build context.',
     exitCode: exitCodes.usage,
   });
 }

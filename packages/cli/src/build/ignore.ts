@@ -3,6 +3,7 @@ import { join, posix } from 'node:path';
 import { ignoreFileNames, readIgnoreRules } from '@slipway/shared/source';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
+import { dockerfileNames } from './dockerfile.js';
 
 type IgnoreRules = Awaited<ReturnType<typeof readIgnoreRules>>;
 
@@ -42,7 +43,7 @@ const maxLinks = 40;
  */
 export async function neededFiles({ folder, dockerfile }: ContextFiles): Promise<string[]> {
   const found: string[] = [];
-  for (const name of [dockerfile, ...ignoreFileNames(dockerfile)]) {
+  for (const name of [...dockerfileNames(dockerfile), ...ignoreFileNames(dockerfile)]) {
     let path = name;
     for (let links = 0; links < maxLinks && !path.startsWith('../') && !path.startsWith('/'); links++) {
       const stat = await lstat(join(folder, path)).catch(() => undefined);

@@ -52,6 +52,10 @@ describe('completion', () => {
     expect(bash('publish', '--on-failure', '')).toEqual(['continue', 'stop']);
     expect(bash('publish', '--dry-run', '--tag', 'd')).toEqual(['describe', 'digest']);
     expect(bash('publish', '-f', 'st')).toEqual([]);
+    expect(bash('build', '--no-')).toEqual(['--no-cache', '--no-push', '--no-vcs']);
+    expect(bash('build', '--image')).toEqual(['--image', '--image-label']);
+    expect(bash('build', '-t', '')).toEqual([]);
+    expect(bash('rebuild', '--an')).toEqual(['--annotation']);
     expect(bash('completion', '')).toEqual(['bash', 'zsh']);
     expect(bash('batch', 'retry', '--a')).toEqual(['--all']);
     expect(bash('webhooks', 're')).toEqual(['redeliver', 'recover']);

@@ -1,5 +1,6 @@
 import type { RebuildPlan, RebuildRequest } from '@slipway/client';
 import { submitted } from '../batch/commands.js';
+import { type BuildOptionFlags, requestedOptions } from '../build-options/options.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
@@ -7,13 +8,17 @@ import { type ExitCode, exitCodes } from '../exit-codes.js';
 import type { Screen, Terminal } from '../terminal/terminal.js';
 import { count, shown, table } from '../terminal/text.js';
 
-export interface RebuildOptions extends CommonOptions {
+export interface RebuildOptions extends CommonOptions, BuildOptionFlags {
   readonly namespace?: string;
   readonly name?: string;
   readonly label?: Readonly<Record<string, string>>;
   readonly template?: string;
   readonly baseImage?: string;
   readonly image?: string;
+  /** With the placeholders of `image`. */
+  readonly tag?: readonly string[];
+  /** The Dockerfile in the source of each. */
+  readonly file?: string;
   readonly value?: Readonly<Record<string, string>>;
   readonly buildArg?: Readonly<Record<string, string>>;
   readonly setLabel?: Readonly<Record<string, string>>;
@@ -57,7 +62,7 @@ function requestOf(
   options: RebuildOptions,
   env: CommandContext['env'],
 ): Omit<RebuildRequest, 'dry_run'> {
-  const { namespace, name, label, template, baseImage, image, callback, parallel } = options;
+  const { namespace, name, label, template, baseImage, image, tag, file, callback, parallel } = options;
   const secret = env.SLIPWAY_CALLBACK_SECRET || undefined;
   const select = {
     ...(names.length > 0 && { functions: [...names] }),
@@ -78,6 +83,8 @@ function requestOf(
   return {
     select,
     ...(image !== undefined && { image }),
+    ...(tag && { tags: [...tag] }),
+    ...requestedOptions({ ...options, ...(file !== undefined && { dockerfile: file }) }),
     values: options.value ?? {},
     build_args: options.buildArg ?? {},
     labels: options.setLabel ?? {},

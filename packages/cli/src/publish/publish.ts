@@ -1,6 +1,7 @@
 import { ApiError, type BatchRequest, type Client } from '@slipway/client';
 import { watchBatch } from '../batch/watch.js';
 import { Interrupted, Interruption } from '../build/interruption.js';
+import { type BuildOptionFlags, requestedOptions } from '../build-options/options.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
@@ -15,12 +16,18 @@ import { type VcsOptions, vcsOf } from '../vcs/vcs.js';
 import { showPlan } from './dry-run.js';
 import { missingSources, sourceOf, sourcesOf, templatesOf, uploadSources } from './upload.js';
 
-export interface PublishOptions extends CommonOptions, VcsOptions {
+export interface PublishOptions extends CommonOptions, VcsOptions, BuildOptionFlags {
   readonly yaml?: string;
   readonly envsubst: boolean;
   readonly filter?: string;
   readonly regex?: string;
   readonly tag: TagMode;
+  /** Tags alone. */
+  readonly extraTag?: readonly string[];
+  /** In each build context. */
+  readonly dockerfile?: string;
+  /** As `imageLabel`. */
+  readonly buildLabel?: Readonly<Record<string, string>>;
   readonly buildArg?: Readonly<Record<string, string>>;
   readonly buildOption?: readonly string[];
   readonly copyExtra?: readonly string[];
@@ -91,7 +98,10 @@ export async function publish(options: PublishOptions, context: CommandContext):
 
 function planOptions(options: PublishOptions) {
   const { yaml, envsubst, filter, regex, tag, buildArg, buildOption, copyExtra, platforms } = options;
+  const { buildLabel, imageLabel, extraTag = [] } = options;
+  const labels = (buildLabel || imageLabel) && { imageLabel: { ...buildLabel, ...imageLabel } };
   return {
+    ...{ options: requestedOptions({ ...options, ...labels }), extraTags: extraTag },
     ...{ file: findStackFile(yaml), envsubst, filter, regex, tag, platforms },
     ...{ buildArgs: buildArg ?? {}, buildOptions: buildOption ?? [], copy: copyExtra ?? [] },
   };
@@ -200,6 +210,8 @@ function requestOf({ plan, options, env, vcs, digests, sealed }: RequestOf): Omi
       }),
       build_args: fn.buildArgs,
       ...(fn.platforms.length > 0 && { platforms: fn.platforms }),
+      ...(fn.tags && { tags: fn.tags }),
+      ...fn.options,
       ...(sealed.has(fn.name) && { secrets: sealed.get(fn.name) }),
     })),
   };

@@ -30,9 +30,13 @@ export async function imageName({ image, mode, handler, git }: ImageName): Promi
     case 'describe':
       return `${named}-${await git.describe()}`;
     case 'digest':
-      return `${named.slice(0, named.lastIndexOf(':'))}:${await folderHash(handler)}`;
+      return withTag(named, await folderHash(handler));
   }
 }
+
+/** The same repository under another tag. `named` has a tag. */
+export const withTag = (named: string, tag: string): string =>
+  `${named.slice(0, named.lastIndexOf(':'))}:${tag}`;
 
 export interface GitFacts {
   sha(): Promise<string>;

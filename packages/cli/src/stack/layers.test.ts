@@ -27,7 +27,7 @@ async function planned(files: Readonly<Record<string, string>>) {
   writeFiles(folder.path, files);
   const { functions } = await planStack({
     ...{ file: 'stack.yaml', folder: folder.path, env: {}, envsubst: true, tag: 'latest' },
-    ...{ buildArgs: {}, buildOptions: [], copy: [] },
+    ...{ buildArgs: {}, buildOptions: [], copy: [], options: {}, extraTags: [] },
   });
   const [fn] = functions;
   if (!fn) throw new Error('no function');

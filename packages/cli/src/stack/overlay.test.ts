@@ -23,7 +23,7 @@ async function project(files: Readonly<Record<string, string>> = shrinkwrapProje
 const plan = (folder: string) =>
   planStack({
     ...{ file: 'stack.yaml', folder, env: {}, envsubst: true, tag: 'latest' },
-    ...{ buildArgs: {}, buildOptions: [], copy: [] },
+    ...{ buildArgs: {}, buildOptions: [], copy: [], options: {}, extraTags: [] },
   });
 
 /** A line an entry: what it is, whether it may be executed, the start of its hash, its path. */

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { dockerfileNames } from '../build/dockerfile.js';
+import { furtherTags, type RequestedOptions } from '../build-options/options.js';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { buildArguments, mergeLists } from './build-arguments.js';
-import { gitFacts, imageName, type TagMode } from './image-name.js';
+import { gitFacts, imageName, type TagMode, withTag } from './image-name.js';
 import { LayerPlanner, type Layers, type Part } from './layers.js';
 import { type LocalTemplate, overlay, readExtras, readTemplate } from './overlay.js';
 import { wildcard } from './shell-pattern.js';
@@ -24,6 +26,10 @@ export interface PlanOptions {
   readonly copy: readonly string[];
   /** In the place of what the functions say. */
   readonly platforms?: readonly string[] | undefined;
+  /** For all functions. */
+  readonly options: RequestedOptions;
+  /** Tags that the image of each function has besides its own. */
+  readonly extraTags: readonly string[];
 }
 
 /** One function, ready to be built, and its build context. */
@@ -35,6 +41,8 @@ export interface PlannedFunction extends Part {
   readonly image: string;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly platforms: readonly string[];
+  readonly tags: readonly string[] | undefined;
+  readonly options: RequestedOptions;
   /** The same in two parts. A context that is not split is uploaded whole. */
   readonly layers: Layers | undefined;
   /** Names of build secrets, each with its file, relative to the folder. */
@@ -70,13 +78,21 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
     const template = fn.lang === 'dockerfile' ? undefined : templates.get(fn.lang);
     const lay = () => overlay({ fn, template, copy, folder });
     const tree = await lay();
-    if (tree.entries.get('Dockerfile')?.type !== 'file') {
-      throw refusal(`the function '${fn.name}': its build context has no Dockerfile`);
+    const { dockerfile = 'Dockerfile' } = options.options;
+    if (!dockerfileNames(dockerfile).some((path) => tree.entries.get(path)?.type === 'file')) {
+      throw refusal(`the function '${fn.name}': its build context has no ${dockerfile}`);
     }
+    const handler = `${folder}/${fn.handler}`;
+    const image = await imageName({ image: fn.image, mode: options.tag, handler, git });
     return {
       name: fn.name,
       function: fn.namespace === undefined ? fn.name : `${fn.namespace}/${fn.name}`,
-      image: await imageName({ image: fn.image, mode: options.tag, handler: `${folder}/${fn.handler}`, git }),
+      image,
+      tags: furtherTags(
+        image,
+        options.extraTags.map((tag) => withTag(image, tag)),
+      ),
+      options: options.options,
       buildArgs: buildArguments({
         own: fn.buildArgs,
         given: options.buildArgs,

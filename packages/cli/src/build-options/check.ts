@@ -1,0 +1,33 @@
+import type { JobRequest } from '@slipway/client';
+import { buildOptions } from '@slipway/shared/contracts';
+
+type BuildOption = keyof typeof buildOptions;
+
+/** What a check says of a value. Of a map with a wrong name, `issues` say why. */
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly issues?: readonly Issue[];
+}
+
+/** Returns the value of a build option in normal form, by the rules of the server. Calls `refuse` with what is wrong with it. */
+export function checked<Option extends BuildOption>(
+  option: Option,
+  value: JobRequest[Option],
+  refuse: (fault: string) => never,
+): NonNullable<JobRequest[Option]> {
+  const { data, error } = buildOptions[option].safeParse(value);
+  const issue = error?.issues[0] as Issue | undefined;
+  if (issue) refuse(faultOf(issue, value));
+  return data as NonNullable<JobRequest[Option]>;
+}
+
+function faultOf({ path: [at], message, issues }: Issue, value: unknown): string {
+  const why = issues?.[0];
+  if (why) return `the name ${JSON.stringify(at)} ${why.message}`;
+  const wrong = at === undefined ? value : (value as Readonly<Record<PropertyKey, unknown>>)[at];
+  const named = typeof wrong === 'string' ? JSON.stringify(wrong) : 'it';
+  return at === undefined || typeof at === 'number'
+    ? `${named} ${message}`
+    : `${String(at)}: ${named} ${message}`;
+}

@@ -1,0 +1,98 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to the environment look like that
+import { type Command, Option } from 'commander';
+import { onFailure, priority } from '../batch/options.js';
+import { buildOptionFlags } from '../build-options/options.js';
+import { dockerfile, extraTag, imageLabel } from '../build-options/parse.js';
+import type { CommandContext } from '../command-context.js';
+import type { ExitCode } from '../exit-codes.js';
+import { label, packageArguments, platforms, repeated, seconds, truth, whole } from '../parse.js';
+import { tagModes } from '../stack/image-name.js';
+import { vcsOptions } from '../vcs/options.js';
+import type { PublishOptions } from './publish.js';
+
+interface PublishCommandOptions {
+  readonly program: Command;
+  readonly context: CommandContext;
+  readonly onExit: (code: ExitCode) => void;
+  /** Adds what every command that talks to a server takes, and examples to its help. */
+  readonly talks: (command: Command, examples?: string) => Command;
+}
+
+/** The command that builds the functions of a stack.yaml. */
+export function addPublishCommand({ program, context, onExit, talks }: PublishCommandOptions): void {
+  const command = program
+    .command('publish')
+    .summary('build the functions of a stack.yaml as one batch')
+    .description(
+      'Reads an OpenFaaS stack.yaml as faas-cli does, lays handlers over the templates of ./template, uploads the sources\n' +
+        'that the server lacks, submits one batch and shows it to its end. Ends with 0 only if every function was built.\n\n' +
+        'Ctrl-C cancels the batch; a second one leaves without waiting for its end.',
+    )
+    .option('-f, --yaml <file>', 'the stack file; default: stack.yaml, else stack.yml')
+    .option('--filter <wildcard>', 'only functions whose name fits, e.g. "*-api"')
+    .option('--regex <pattern>', 'only functions in whose name this is found')
+    .option(
+      '--parallel <count>',
+      'how many build at once at most; default: what the fleet has room for',
+      whole({ min: 1, max: 10_000 }),
+    )
+    .option('--skip-unchanged', 'build nothing again whose image was last built from the same')
+    .option('--force', 'build in any case: do not share the build of an identical job either')
+    .addOption(onFailure())
+    .addOption(
+      new Option('--tag <mode>', 'how images are tagged, as with faas-cli')
+        .choices(tagModes)
+        .default('latest'),
+    )
+    .option(
+      '--extra-tag <tag>',
+      'a further tag that each image is pushed under, as with faas-cli; may be repeated',
+      extraTag,
+    )
+    .option(
+      '-b, --build-arg <name=value>',
+      'a build argument for all; may be repeated',
+      packageArguments(context.env),
+    )
+    .option('-o, --build-option <name>', 'a build option of the templates; may be repeated', repeated)
+    .option('--copy-extra <path>', 'a file or folder to copy beside every handler; may be repeated', repeated)
+    .option('--platforms <os/arch,…>', 'in the place of what the functions say', platforms)
+    .option('--envsubst [true|false]', 'whether ${VAR} in the file is replaced', truth, true)
+    .option('--no-envsubst', 'leave ${VAR} alone')
+    .option('--dockerfile <path>', 'the Dockerfile in each build context; default: Dockerfile', dockerfile);
+  buildOptionFlags(command)
+    .option('--build-label <name=value>', 'the same as --image-label, as faas-cli spells it', imageLabel)
+    .option('--no-push', 'build without pushing')
+    .addOption(priority('normal'))
+    .option(
+      '--label <name=value>',
+      'a label of the batch and its jobs, not one of the images; may be repeated',
+      label,
+    )
+    .option('--timeout <time>', 'how long one attempt of a job may take, e.g. 90s, 10m', seconds)
+    .option(
+      '--callback <url>',
+      'where the end of the batch is reported, as a webhook signed with SLIPWAY_CALLBACK_SECRET',
+    );
+  vcsOptions(command)
+    .option('--dry-run', 'show what would be uploaded and built')
+    .option('-d, --detach', 'print the id of the batch and do not wait')
+    .option('-q, --quiet', 'show only how it ended')
+    .option('--json', 'print a JSON object a line, and errors too')
+    .action(async (options: PublishOptions) => {
+      // What digests are computed with takes a while to load, which the other commands need not wait for.
+      const { publish } = await import('./publish.js');
+      onExit(await publish(options, context));
+    });
+  talks(command, examples);
+}
+
+const examples = `
+Examples:
+  slipway publish
+  slipway publish -f stack.yaml --skip-unchanged --filter "*-api"
+  slipway publish --tag sha --extra-tag edge --build-option dev --on-failure stop --parallel 8
+  slipway publish --no-cache --pull --image-label org.opencontainers.image.vendor=acme
+  slipway publish --dry-run
+  slipway batch watch "$(slipway publish --detach)"
+`;
