@@ -63,6 +63,7 @@ import { mount } from './http/operation.js';
 import { requestIds } from './http/request-id.js';
 import { traceRequests } from './http/trace-requests.js';
 import { KeyStore } from './idempotency/key-store.js';
+import { ContextChecks } from './jobs/resolve/context.js';
 import { KnownPools } from './jobs/resolve/known-pools.js';
 import { FailedTokens } from './limits/failed-tokens.js';
 import { limitRequests, RequestRate } from './limits/request-rate.js';
@@ -222,6 +223,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
     stats: new StatsStore({ redis, keys }),
     pools: new KnownPools({ registry: replicas, now: () => performance.now() }),
     sources,
+    contexts: new ContextChecks({ sources }),
     git,
     templates: new TemplateStore({ redis, keys, now, faults }),
     functions: new FunctionStore({ redis, keys, faults }),

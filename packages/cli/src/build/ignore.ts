@@ -1,6 +1,6 @@
 import { lstat, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { ignoreFileNames, readIgnoreRules } from '@slipway/shared/source';
+import { folderContext, ignoreFileNames, readIgnoreRules } from '@slipway/shared/source';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { dockerfileNames } from './dockerfile.js';
@@ -15,8 +15,8 @@ interface ContextFiles {
 }
 
 /** Returns the rules of the context's ignore file. Throws a `CommandError` that names the line that is wrong. */
-export async function readRules(files: ContextFiles): Promise<IgnoreRules> {
-  return usage(() => readIgnoreRules(files));
+export async function readRules({ folder, dockerfile }: ContextFiles): Promise<IgnoreRules> {
+  return usage(() => readIgnoreRules({ context: folderContext(folder), dockerfile }));
 }
 
 /** Runs work that rejects with a `CommandError` where the ignore file cannot be used. */

@@ -59,6 +59,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   source_path_duplicate: {"title":"A path occurs twice","remedy":"Pack each path once."},
   source_path_conflict: {"title":"A path lies below something that is not a folder","remedy":"Pack folders as folders."},
   source_link_unsafe: {"title":"A hard link leaves the archive, or a link has a target that cannot be used","remedy":"Pack hard links after the files that they are links to. Symbolic links may point anywhere."},
+  dockerfile_invalid: {"title":"The source has no Dockerfile that can be used","remedy":"Add a file `Dockerfile`, or name its path in the source with the option `dockerfile`. A link counts where it leads to a file of the source."},
   ignore_file_invalid: {"title":"An ignore file cannot be used","remedy":"Correct the line that the message names in `.dockerignore`, or in the ignore file of the Dockerfile."},
   source_entry_unsupported: {"title":"An entry is neither file, folder nor link","remedy":"Leave devices, pipes and sockets out."},
   source_too_many_files: {"title":"The archive holds too many entries","remedy":"Leave out what the build does not need."},

@@ -146,7 +146,7 @@ export const rebuildPlanSchema = z
         z
           .object({
             function: z.string(),
-            code: z.enum(['not_found', 'source_not_found', 'template_not_found']),
+            code: z.enum(['not_found', 'source_not_found', 'template_not_found', 'dockerfile_invalid']),
             reason: z.string(),
           })
           .meta({ id: 'LeftOutFunction' }),

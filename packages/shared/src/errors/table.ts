@@ -265,6 +265,11 @@ const errorTable = {
     'A hard link leaves the archive, or a link has a target that cannot be used',
     'Pack hard links after the files that they are links to. Symbolic links may point anywhere.',
   ),
+  dockerfile_invalid: user(
+    422,
+    'The source has no Dockerfile that can be used',
+    'Add a file `Dockerfile`, or name its path in the source with the option `dockerfile`. A link counts where it leads to a file of the source.',
+  ),
   ignore_file_invalid: user(
     422,
     'An ignore file cannot be used',

@@ -1,10 +1,14 @@
 export { cacheSources } from './cached-source-reader.js';
+export { type ContextFiles, insideContext } from './context/context-files.js';
+export { findDockerfile } from './context/dockerfile.js';
+export { folderContext } from './context/folder-context.js';
+export { layeredContext } from './context/layered-context.js';
+export { layersOf } from './context/layers.js';
 export { createSourceReader, createSourceStore, listSources, removeSource } from './create-source-store.js';
 export { describeSource } from './describe.js';
 export { ignoreFileNames, readIgnoreRules } from './ignore/ignore-file.js';
 export { walkContext } from './ignore/walk.js';
 export { packFiles } from './inline.js';
-export { insideContext } from './inside.js';
 export { checkLinkTarget, hardLinkTarget } from './link-target.js';
 export { NameBudget } from './names.js';
 export { normalPath, parentOf } from './paths.js';

@@ -59,9 +59,16 @@ export function entriesLength(entries: readonly SourceEntry[]): number {
   return length;
 }
 
+/** What a path of the payload is. */
 interface Owner {
+  /** -1 for a folder that layers are laid at. */
   readonly layer: number;
-  readonly type: SourceEntry['type'];
+  readonly entry: SourceEntry;
+}
+
+/** Returns what is at each path of the payload that these layers make. */
+export function mergeLayers(layers: readonly Layer[]): ReadonlyMap<string, Owner> {
+  return ownersOf(layers, foldersOf(layers));
 }
 
 const folder = { type: 'folder', executable: false, size: 0, target: '' } as const;
@@ -78,12 +85,12 @@ function foldersOf(layers: readonly Layer[]): string[] {
 /** Whose entry each path of the payload is. */
 function ownersOf(layers: readonly Layer[], folders: readonly string[]): Map<string, Owner> {
   const owners = new Map<string, Owner>();
-  for (const path of folders) owners.set(path, { layer: -1, type: 'folder' });
+  for (const path of folders) owners.set(path, { layer: -1, entry: { path, type: 'folder' } });
   for (const [layer, { at, entries }] of [...layers.entries()].reverse()) {
     const won = entries
       .map((entry) => ({ entry, path: `${at}/${entry.path}` }))
       .filter(({ path }) => !isShadowed(path, owners));
-    for (const { entry, path } of won) owners.set(path, { layer, type: entry.type });
+    for (const { entry, path } of won) owners.set(path, { layer, entry });
   }
   return owners;
 }
@@ -93,7 +100,7 @@ function isShadowed(path: string, owners: ReadonlyMap<string, Owner>): boolean {
   for (let above = parentOf(path); above !== ''; above = parentOf(above)) {
     const owner = owners.get(above);
     // What is a folder there has folders above it.
-    if (owner) return owner.type !== 'folder';
+    if (owner) return owner.entry.type !== 'folder';
   }
   return false;
 }

@@ -1,4 +1,4 @@
-import type { SourceReader } from './source-store.js';
+import type { SourceEntry, SourceReader } from './source-store.js';
 import { headerFields, headerLength } from './tar-encoder.js';
 import { padded } from './tar-format.js';
 
@@ -18,18 +18,32 @@ export async function readSourceFile(options: ReadFileOptions): Promise<Buffer |
   const { sources, digest, path, maxBytes } = options;
   const manifest = await sources.manifest(digest);
   if (!manifest) return 'missing';
+  const entry = manifest.entries.find((each) => each.path === path);
+  if (entry?.type !== 'file') return 'missing';
+  if (entry.size > maxBytes) return 'large';
+  return (await readEntry({ sources, digest, entries: manifest.entries, entry })) ?? 'missing';
+}
+
+interface ReadEntryOptions {
+  readonly sources: SourceReader;
+  readonly digest: string;
+  /** All entries of the source, in their order. */
+  readonly entries: readonly SourceEntry[];
+  /** One of them, a file. */
+  readonly entry: SourceEntry;
+}
+
+/** Returns the content of a file; undefined when the source is gone. */
+export async function readEntry(options: ReadEntryOptions): Promise<Buffer | undefined> {
+  const { sources, digest, entries, entry } = options;
   let start = 0;
-  for (const entry of manifest.entries) {
-    const fields = headerFields(entry);
+  for (const each of entries) {
+    const fields = headerFields(each);
     const content = start + headerLength(fields);
-    if (entry.path === path) {
-      if (entry.type !== 'file') return 'missing';
-      if (entry.size > maxBytes) return 'large';
-      return await readAt({ sources, digest, start: content, bytes: entry.size });
-    }
+    if (each === entry) return await readAt({ sources, digest, start: content, bytes: fields.size });
     start = content + padded(fields.size);
   }
-  return 'missing';
+  throw new RangeError(`not an entry of ${digest}: ${entry.path}`);
 }
 
 interface Part {
@@ -39,9 +53,9 @@ interface Part {
   readonly bytes: number;
 }
 
-async function readAt({ sources, digest, start, bytes }: Part): Promise<Buffer | 'missing'> {
+async function readAt({ sources, digest, start, bytes }: Part): Promise<Buffer | undefined> {
   const tar = await sources.openTar(digest);
-  if (!tar) return 'missing';
+  if (!tar) return undefined;
   try {
     const buffer = Buffer.alloc(bytes);
     const read = await tar.read(buffer, start);

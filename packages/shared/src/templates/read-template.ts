@@ -14,8 +14,10 @@ interface ReadTemplateOptions {
 export async function readTemplate({ sources, digest }: ReadTemplateOptions): Promise<TemplateSettings> {
   const manifest = await sources.manifest(digest);
   const has = (path: string) => manifest?.entries.some((e) => e.path === path && e.type !== 'folder');
-  for (const path of ['Dockerfile', 'template.yml']) {
-    if (!has(path)) throw new SlipwayError('template_invalid', `It has no ${path} at its root.`);
+  // A link may lead to a file of the handler.
+  for (const [path, other] of [['Dockerfile', 'dockerfile'], ['template.yml']] as const) {
+    if (!has(path) && !(other && has(other)))
+      throw new SlipwayError('template_invalid', `It has no ${path} at its root.`);
   }
   const yaml = await readSourceFile({ sources, digest, path: 'template.yml', maxBytes: maxYamlBytes });
   if (yaml === 'missing') throw new SlipwayError('template_invalid', 'template.yml must be a file.');

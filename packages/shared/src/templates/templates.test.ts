@@ -14,10 +14,10 @@ beforeAll(() => {
 });
 afterAll(() => cleanups.run(logger));
 
-async function read(yaml: string | Buffer | undefined, dockerfile = true) {
+async function read(yaml: string | Buffer | undefined, dockerfile = 'Dockerfile') {
   const { sources } = await makeSources();
   const entries = [
-    ...(dockerfile ? [tarEntry({ path: 'Dockerfile' }, Buffer.from('FROM node\n'))] : []),
+    tarEntry({ path: dockerfile }, Buffer.from('FROM node\n')),
     ...(yaml === undefined ? [] : [tarEntry({ path: 'template.yml' }, Buffer.from(yaml))]),
     tarEntry({ path: 'other' }),
   ];
@@ -92,8 +92,12 @@ build_options:
     });
   });
 
+  it('may have its Dockerfile in lower case', async () => {
+    expect(await read('handler_folder: src', 'dockerfile')).toMatchObject({ handler_folder: 'src' });
+  });
+
   it('is refused without a Dockerfile', async () => {
-    await expect(read('language: x', false)).rejects.toMatchObject({
+    await expect(read('language: x', 'Containerfile')).rejects.toMatchObject({
       code: 'template_invalid',
       message: expect.stringContaining('Dockerfile'),
     });

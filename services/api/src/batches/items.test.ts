@@ -56,6 +56,7 @@ describe('the source of the defaults', () => {
       },
       {
         egressAllow: parseAllowlist(''),
+        contexts: { of: () => async () => undefined },
         templates: { get: refuse },
         git: { take: refuse },
         owners: {

@@ -5,7 +5,7 @@ import type { GitHeads } from '../git/git-sources.js';
 import { checkCallback } from '../jobs/resolve/callback.js';
 import { resolveSecrets } from '../jobs/resolve/secrets.js';
 import { resolveVcs } from '../jobs/resolve/vcs.js';
-import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
+import { type ResolveDeps, resolveFiles } from '../jobs/resolve.js';
 import { type Account, usualPriority } from '../tenants/account.js';
 
 /** Sources may be fetched from elsewhere; so many at once. */
@@ -66,24 +66,21 @@ export async function resolveItems(
     for (const items of queue) {
       const first = requests[items[0] as number] as JobRequest;
       try {
-        const { source, template } = await resolveRequest(
-          { ...first, secrets: undefined, callback: undefined },
-          tenant,
-          deps,
-          heads,
-        );
+        const files = await resolveFiles(first, tenant, deps, heads);
+        const check = deps.contexts.of(files);
         for (const at of items) {
+          if (refused.length >= maxItemErrors) return;
           const { secrets, vcs, ...whole } = requests[at] as JobRequest;
           const { source: _source, template: _template, laid_over: _laidOver, ...rest } = whole;
           try {
             checkCallback(rest.callback, tenant.name, deps.egressAllow);
+            await check(rest.dockerfile);
             const priority = rest.priority ?? usualPriority(tenant);
             specs[at] = {
               ...rest,
               priority,
-              source,
-              ...(template && { template }),
-              ...resolveVcs(vcs, source),
+              ...files,
+              ...resolveVcs(vcs, files.source),
               ...resolveSecrets(secrets, tenant.name),
             };
           } catch (error) {

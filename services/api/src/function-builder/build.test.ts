@@ -33,7 +33,10 @@ const payload = (changes: object = {}, first = true) => {
     path: `${first ? '' : './'}com.openfaas.docker.config`,
     text: JSON.stringify({ image: `r.example/team/${randomUUID()}:1`, ...changes }),
   };
-  const context = [{ path: 'context/Dockerfile', text: 'FROM scratch\n' }];
+  const context = ['Dockerfile', 'docker/prod'].map((path) => ({
+    path: `context/${path}`,
+    text: 'FROM scratch\n',
+  }));
   return archive(first ? [config, ...context] : [...context, config]);
 };
 const signed = (body: Buffer, secret = 'payload') => {

@@ -13,6 +13,7 @@ import { closedSignal, lingerThenClose } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { validate } from '../http/validate.js';
 import { admissionErrors } from '../jobs/errors.js';
+import { contextErrors } from '../jobs/resolve/context.js';
 import { type SubmitDeps, submitJob } from '../jobs/submit.js';
 import type { RequestRate } from '../limits/request-rate.js';
 import { archiveErrors } from '../sources/errors.js';
@@ -78,6 +79,7 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
         'json_invalid',
         'json_too_complex',
         ...archiveErrors,
+        ...contextErrors,
         'image_invalid',
         'secrets_invalid',
         'platform_unsupported',

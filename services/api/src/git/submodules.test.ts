@@ -98,16 +98,21 @@ describe('a folder of a repository with submodules', () => {
   it('has them at the commit that is recorded, by relative URLs too, in submodules as well, each folder alone', async () => {
     const deep = repository();
     const middle = repository();
-    middle.commit({ own: 'm' });
-    const middleCommit = link(middle, 'deep', deep.commit({ file: 'd' }), `../${deep.url.split('/').at(-1)}`);
+    middle.commit({ Dockerfile: 'FROM c\n', own: 'm' });
+    const middleCommit = link(
+      middle,
+      'deep',
+      deep.commit({ Dockerfile: 'FROM d\n', file: 'd' }),
+      `../${deep.url.split('/').at(-1)}`,
+    );
     middle.commit({ own: 'later' });
     const parent = repository();
     parent.commit({ Dockerfile: 'FROM a\n', 'a/Dockerfile': 'FROM b\n' });
     link(parent, 'a/middle', middleCommit, `../${middle.url.split('/').at(-1)}`);
     const { url } = parent;
-    const folder = { '.gitmodules': '', own: 'm', 'deep/file': 'd' };
+    const folder = { Dockerfile: 'FROM c\n', own: 'm', 'deep/Dockerfile': 'FROM d\n', 'deep/file': 'd' };
     const inner = await submit({ url, path: 'a/middle/deep', submodules: true });
-    expect(inner.source?.digest).toBe(await digestOf({ file: 'd' }));
+    expect(inner.source?.digest).toBe(await digestOf({ Dockerfile: 'FROM d\n', file: 'd' }));
     const answer = await submit({ url, path: 'a/middle', submodules: true });
     expect(answer.source?.digest).toBe(
       await digestOf({ ...folder, '.gitmodules': `${middle.git('show', `${middleCommit}:.gitmodules`)}\n` }),

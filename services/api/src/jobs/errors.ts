@@ -1,5 +1,6 @@
 import type { ErrorCode } from '@slipway/shared/errors';
 import { callbackErrors } from './resolve/callback.js';
+import { contextErrors } from './resolve/context.js';
 import { sourceErrors } from './resolve/source.js';
 
 /** What `checkAllowed` may throw. */
@@ -31,4 +32,5 @@ export const resolveErrors = [
   'secrets_invalid',
   ...callbackErrors,
   ...sourceErrors,
+  ...contextErrors,
 ] as const satisfies readonly ErrorCode[];

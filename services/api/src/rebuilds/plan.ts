@@ -14,6 +14,7 @@ import type { SourceStore } from '@slipway/shared/source';
 import type { SharedMaps } from '@slipway/shared/stored';
 import type { TemplateStore } from '@slipway/shared/templates';
 import { selectFunctions } from '../functions/select.js';
+import { type ContextChecks, contextErrors } from '../jobs/resolve/context.js';
 import { resolveTemplate } from '../jobs/resolve/template.js';
 import { type ImagePattern, imagePattern } from './image-pattern.js';
 
@@ -21,6 +22,7 @@ export interface PlanDeps {
   readonly functions: FunctionStore;
   readonly sources: Pick<SourceStore, 'find'>;
   readonly templates: Pick<TemplateStore, 'get'>;
+  readonly contexts: Pick<ContextChecks, 'of'>;
 }
 
 interface Planned {
@@ -72,7 +74,7 @@ export async function planRebuild(request: RebuildRequest, tenant: string, deps:
       else {
         const spec = changed(record, { request, image, tags, template: found.template });
         const shown = { function: record.name, image: spec.image, reasons: [...reasons] };
-        results[at] = { spec, bases: record.bases, shown };
+        results[at] = (await contextFault(spec, record.name, deps)) ?? { spec, bases: record.bases, shown };
       }
     }
   };
@@ -123,6 +125,22 @@ function finder({ template: version }: RebuildRequest, tenant: string, deps: Pla
     if (await isThere(template.digest)) return { template };
     return gone('template_not_found', `The files of its template ${template.name} are gone.`);
   };
+}
+
+/** Returns why a function cannot be built from its files; undefined when it can. */
+async function contextFault(
+  spec: JobSpec,
+  name: string,
+  { contexts }: Pick<PlanDeps, 'contexts'>,
+): Promise<LeftOut | undefined> {
+  try {
+    await contexts.of(spec)(spec.dockerfile);
+    return undefined;
+  } catch (error) {
+    const code = contextErrors.find((each) => each === codeOf(error));
+    if (code === undefined) throw error;
+    return { function: name, code, reason: (error as SlipwayError).message };
+  }
 }
 
 interface Changes {

@@ -8,10 +8,11 @@ import {
   parseBuildConfig,
   type UnverifiedPayloads,
 } from '@slipway/shared/function-builder';
+import { findDockerfile, folderContext } from '@slipway/shared/source';
 import type { Tracing } from '@slipway/shared/tracing';
 import { mustLoadFrontend } from '../frontend/allowlist.js';
 import { spoolVerified } from '../intake/spool.js';
-import { findDockerfile } from '../unpack/dockerfile.js';
+
 import { unpackPayload } from '../unpack/unpack.js';
 
 export interface ReceiveLimits {
@@ -78,7 +79,8 @@ export async function receiveBuild(options: ReceiveOptions): Promise<ReceivedBui
   await rm(file);
   const { secrets: sealed, files } = unpacked;
   const config = parseBuildConfig(unpacked.config);
-  const dockerfile = await findDockerfile(contextDir, config.options.dockerfile);
+  const found = await findDockerfile(folderContext(contextDir), config.options.dockerfile);
+  const dockerfile = join(contextDir, found);
   return { config, contextDir, dockerfile, sealed, bytes, files };
 }
 

@@ -2,7 +2,7 @@ import { lstat, lutimes, mkdir, readdir, symlink, writeFile } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
 import { errorRow } from '@slipway/shared/errors';
-import { readIgnoreRules, walkContext } from '@slipway/shared/source';
+import { folderContext, readIgnoreRules, walkContext } from '@slipway/shared/source';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build, buildRequest, busyboxBase, failure, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
@@ -225,7 +225,7 @@ describe.each(engineNames)('%s', (name) => {
       const expected: string[] = [];
       await walkContext({
         folder: contextDir,
-        rules: await readIgnoreRules({ folder: contextDir, dockerfile: options.dockerfile }),
+        rules: await readIgnoreRules({ context: folderContext(contextDir), dockerfile: options.dockerfile }),
         onEntry: async (path, entry, kept) => {
           if (!kept) return;
           const type = entry.isDirectory()

@@ -77,7 +77,7 @@ describe.each(engineNames)('%s', (name) => {
 
     test.each([
       ['target', { target: 'third' }, 'build_failed'],
-      ['Dockerfile', { dockerfile: 'none' }, 'source_invalid'],
+      ['Dockerfile', { dockerfile: 'none' }, 'dockerfile_invalid'],
     ])('a %s that is missing is the user’s failure', async (_what, config, code) => {
       const { result } = await build({ Dockerfile: stages }, config);
       expect(result).toMatchObject({ status: 'failed', code });
@@ -103,7 +103,7 @@ describe.each(engineNames)('%s', (name) => {
 
     test('a Dockerfile that is a link out of the context is refused', async () => {
       const { result } = await build({}, {}, [link('context/Dockerfile', '../../../../../../etc/hostname')]);
-      expect(result).toMatchObject({ status: 'failed', code: 'source_invalid' });
+      expect(result).toMatchObject({ status: 'failed', code: 'dockerfile_invalid' });
     });
   });
 });

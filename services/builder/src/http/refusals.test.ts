@@ -88,7 +88,7 @@ describe('refuses', () => {
   test.each([
     ['bad JSON', 400, 'json_invalid', tarOf([{ path: config, content: '{' }, dockerfile])],
     ['a bad image', 422, 'image_invalid', payloadOf({ image: 'A B', files: { Dockerfile: 'FROM scratch' } })],
-    ['no Dockerfile', 422, 'source_invalid', payloadOf({ files: { file: 'x' } })],
+    ['no Dockerfile', 422, 'dockerfile_invalid', payloadOf({ files: { file: 'x' } })],
     ['no config', 422, 'request_invalid', tarOf([dockerfile])],
     ['what is no tar', 422, 'source_corrupt', Buffer.from('hello')],
   ])('%s', async (_what, status, code, payload) => {

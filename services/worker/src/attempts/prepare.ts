@@ -2,9 +2,9 @@ import type { Secret } from '@slipway/shared/config';
 import { type BuilderConfig, buildOptionsOf, type JobSpec } from '@slipway/shared/contracts';
 import { infrastructureFault, SlipwayError } from '@slipway/shared/errors';
 import type { JobRecord } from '@slipway/shared/jobs';
-import { createPayload, type Payload, type SourceReader } from '@slipway/shared/source';
+import { createPayload, layersOf, type Payload, type SourceReader } from '@slipway/shared/source';
 import type { IsolationKey } from '../isolation/isolation-key.js';
-import { layersOf } from './layers.js';
+
 import type { Phases } from './phases.js';
 
 /** A payload ready to be sent, or why there can be none. */

@@ -1,8 +1,8 @@
 import { contextFolder } from '@slipway/shared/contracts';
 import type { JobRecord } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
-import { readSourceFile, type SourceReader } from '@slipway/shared/source';
-import { layersOf } from '../attempts/layers.js';
+import { layersOf, readSourceFile, type SourceReader } from '@slipway/shared/source';
+
 import { parseBaseImages } from './parse.js';
 
 /** Hundreds of times what a Dockerfile takes; the parser needs up to a fifth of a second for so many hostile bytes. */

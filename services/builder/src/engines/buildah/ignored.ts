@@ -1,6 +1,6 @@
 import { copyFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readIgnoreRules, walkContext } from '@slipway/shared/source';
+import { folderContext, readIgnoreRules, walkContext } from '@slipway/shared/source';
 import type { BuildRequest } from '../engine.js';
 
 /** Returns the place of the Dockerfile's copy. The name is fixed, because buildah preprocesses a file whose name ends in `.in`. */
@@ -20,7 +20,10 @@ export const contextArguments = (request: BuildRequest): string[] => [
  */
 export async function removeIgnored(request: BuildRequest, signal: AbortSignal): Promise<void> {
   const { contextDir: folder } = request;
-  const rules = await readIgnoreRules({ folder, dockerfile: request.options.dockerfile });
+  const rules = await readIgnoreRules({
+    context: folderContext(folder),
+    dockerfile: request.options.dockerfile,
+  });
   await writeFile(ignoreNothing(request), '');
   await copyFile(request.dockerfile, dockerfileOf(request));
   if (rules.isEmpty) return;

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorRow, SlipwayError } from '@slipway/shared/errors';
 import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
-import { readIgnoreRules } from '@slipway/shared/source';
+import { folderContext, readIgnoreRules } from '@slipway/shared/source';
 import { epochOf } from '../../builds/epoch.js';
 import { type ChildExit, runChild } from '../../process/child.js';
 import { LineSplitter } from '../../process/lines.js';
@@ -112,7 +112,10 @@ export class BuildkitEngine implements BuildEngine {
         'This builder has no BUILDER_SBOM_SCANNER to make an SBOM with.',
       );
     // BuildKit reports some wrong patterns only when it compares them, and without the line.
-    await readIgnoreRules({ folder: request.contextDir, dockerfile: request.options.dockerfile });
+    await readIgnoreRules({
+      context: folderContext(request.contextDir),
+      dockerfile: request.options.dockerfile,
+    });
     const metadataFile = join(request.scratchDir, 'metadata.json');
     const policyFile = await writePolicy(request);
     const said = new FailureText({ prefix: 'error: ' });

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { insideContext } from './inside.js';
+import { insideContext } from './context-files.js';
+import { folderContext } from './folder-context.js';
 
 const folder = { path: await mkdtemp(join(tmpdir(), 'slipway-inside-')) };
 afterAll(() => rm(folder.path, { recursive: true }));
@@ -10,6 +11,7 @@ const dir = join(folder.path, 'context');
 await mkdir(join(dir, 'a/b'), { recursive: true });
 await writeFile(join(folder.path, 'beside'), 'x');
 await writeFile(join(dir, 'a/file'), 'x');
+const context = folderContext(dir);
 const links = {
   relative: 'a/file',
   absolute: '/a/file',
@@ -35,19 +37,19 @@ test.each([
   ['a/b/up/a', 'a'],
   ['../../a', 'a'],
 ])('%s leads to %s', async (path, expected) => {
-  expect(await insideContext(dir, path)).toBe(join(dir, expected));
+  expect(await insideContext(context, path)).toBe(expected);
 });
 
 test.each(['machine', 'beside', 'self', 'round', 'gone', 'nothing', 'a/file/below', 'self/x'])(
   '%s leads nowhere',
   async (path) => {
-    expect(await insideContext(dir, path)).toBeUndefined();
+    expect(await insideContext(context, path)).toBeUndefined();
   },
 );
 
 test('a chain of forty links arrives, one of forty-one does not', async () => {
   await symlink('a', join(dir, 'l0'));
   for (let n = 1; n <= 40; n++) await symlink(`l${n - 1}`, join(dir, `l${n}`));
-  expect(await insideContext(dir, 'l39')).toBe(join(dir, 'a'));
-  expect(await insideContext(dir, 'l40')).toBeUndefined();
+  expect(await insideContext(context, 'l39')).toBe('a');
+  expect(await insideContext(context, 'l40')).toBeUndefined();
 });

@@ -1,0 +1,64 @@
+import { hash } from 'node:crypto';
+import type { JobSpec } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import {
+  type ContextFiles,
+  findDockerfile,
+  layeredContext,
+  layersOf,
+  type SourceReader,
+} from '@slipway/shared/source';
+import { LRUCache } from 'lru-cache';
+
+/** What a check of a build context may throw. */
+export const contextErrors = ['dockerfile_invalid'] as const;
+
+type Files = Pick<JobSpec, 'source' | 'template'>;
+
+/** Contexts that were found right are remembered, so many of them. Their files never change. */
+const remembered = 10_000;
+
+/** Checks what jobs are to be built from by the rules of the builder, before they are accepted. */
+export class ContextChecks {
+  readonly #sources: SourceReader;
+  readonly #right = new LRUCache<string, true>({ max: remembered });
+
+  constructor({ sources }: { readonly sources: SourceReader }) {
+    this.#sources = sources;
+  }
+
+  /**
+   * Returns a check of the jobs that are built from these files; it takes the Dockerfile that a job asks for. The manifests are read once for all
+   * of them. The check rejects with `dockerfile_invalid` or `source_not_found`.
+   */
+  of(files: Files): (dockerfile: string | undefined) => Promise<void> {
+    const sources = this.#sources;
+    const layers = layersOf(files);
+    const id = layers.map(({ digest, at }) => `${digest} ${at}`).join(' ');
+    let opened: Promise<ContextFiles> | undefined;
+    const context = () => {
+      opened ??= layeredContext({ sources, layers });
+      return opened;
+    };
+    return async (asked) => {
+      const dockerfile = asked ?? 'Dockerfile';
+      const key = hash('sha256', `${id} ${dockerfile}`);
+      if (this.#right.has(key)) return;
+      await atField(asked === undefined ? '/source' : '/dockerfile', async () =>
+        findDockerfile(await context(), dockerfile),
+      );
+      this.#right.set(key, true);
+    };
+  }
+}
+
+/** Names the field of the request that is wrong. */
+async function atField(path: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof SlipwayError) || !contextErrors.some((code) => code === error.code)) throw error;
+    const { code, message } = error;
+    throw new SlipwayError(code, message, { cause: error, errors: [{ path, message }] });
+  }
+}
