@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -100,10 +100,13 @@ describe('a stack of 60 functions over three templates, two of them broken', () 
       ].join('\n'),
     });
     for (const name of ['a', 'c']) copyFileSync(busybox, join(folder, 'template', name, 'busybox'));
+    // Links are sent as they are, so that both sides find the same digest.
+    symlinkSync('/etc/passwd', join(folder, 'template', 'a', 'outward'));
     for (const name of all) {
       write({
         [`${name}/run.sh`]: broken.includes(name) ? 'echo no such module >&2; exit 3\n' : `echo ${name}\n`,
       });
+      symlinkSync('../..', join(folder, name, 'loop'));
     }
   });
 

@@ -192,6 +192,46 @@ describe('a build context', () => {
     expect(await pathsOf(target)).toEqual(await pathsOf(folder));
   });
 
+  test.each<[string, (name: Buffer) => void]>([
+    ['file', (name) => writeFileSync(name, 'x')],
+    ['folder', (name) => mkdirSync(name)],
+    ['link', (name) => symlinkSync('x', name)],
+  ])('is refused by name where the name of a %s is not UTF-8', async (_what, make) => {
+    const folder = await folderWith({ 'a/b': '', '.dockerignore': 'ignored\n**/*.bak\n' });
+    mkdirSync(join(folder, 'ignored'));
+    // Another name, which a lossy reading turns into the same text.
+    writeFileSync(join(folder, 'caf\ufffd'), 'text');
+    for (const ignored of ['ignored/caf\xe9', 'a/caf\xe9.bak'])
+      make(Buffer.from(`${folder}/${ignored}`, 'latin1'));
+    expect(await pathsOf(folder)).toEqual(['.dockerignore', 'Dockerfile', 'a', 'a/b', 'caf\ufffd']);
+    make(Buffer.from(`${folder}/a/caf\xe9`, 'latin1'));
+    await expect(readContext(folder)).rejects.toMatchObject({
+      name: 'CommandError',
+      exitCode: 2,
+      message: 'source_path_unsafe: "a/caf\\xe9" is not in UTF-8.',
+      remedy: 'Rename it: names are text in UTF-8.',
+    });
+  });
+
+  test('looks into an ignored folder whose name is not UTF-8 for what is let in again', async () => {
+    const folder = await folderWith({ '.dockerignore': '*\n!**/*.py\n' });
+    const odd = Buffer.from(`${folder}/caf\xe9`, 'latin1');
+    mkdirSync(odd);
+    writeFileSync(Buffer.concat([odd, Buffer.from('/notes.txt')]), '');
+    expect(await pathsOf(folder)).toEqual(['.dockerignore', 'Dockerfile']);
+    writeFileSync(Buffer.concat([odd, Buffer.from('/app.py')]), '');
+    await expect(readContext(folder)).rejects.toThrow('"caf\\xe9/app.py" is not in UTF-8.');
+  });
+
+  test('is refused by name where the target of a link is not UTF-8, before anything is packed', async () => {
+    const folder = await folderWith({ 'a/b': '' });
+    symlinkSync(Buffer.from('../caf\xe9', 'latin1'), join(folder, 'a/l'));
+    await expect(readContext(folder)).rejects.toMatchObject({
+      name: 'CommandError',
+      message: 'source_link_unsafe: The link "a/l" has a target that is not in UTF-8: "../caf\\xe9".',
+    });
+  });
+
   test('leaves out what is neither file, folder nor link, and names it', async () => {
     const folder = await folderWith({});
     expect(spawnSync('mkfifo', [join(folder, 'pipe')]).status).toBe(0);

@@ -1,10 +1,10 @@
 import { lstat, realpath } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { walkContext } from '@slipway/shared/source';
-import { CommandError } from '../command-error.js';
+import { readLinkTarget, walkContext } from '@slipway/shared/source';
+import { CommandError, usage } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { findDockerfile } from './dockerfile.js';
-import { neededFiles, readRules, usage } from './ignore.js';
+import { neededFiles, readRules } from './ignore.js';
 
 /** What a folder holds for a build. */
 export interface BuildContext {
@@ -46,10 +46,11 @@ export async function readContext(folder: string, file?: string): Promise<BuildC
   for (const path of await neededFiles({ folder: root, dockerfile })) {
     for (let part = path; part !== '.'; part = posix.dirname(part)) paths.add(part);
   }
-  const sizes = await sizesOf(root, paths);
+  const sizes = await usage(() => sizesOf(root, paths));
   return { folder: root, dockerfile, paths: [...paths].sort(), ...sizes, leftOut: leftOut.sort() };
 }
 
+/** Counts what will be sent. Throws for a link that cannot be. */
 async function sizesOf(root: string, paths: Iterable<string>): Promise<{ files: number; bytes: number }> {
   let files = 0;
   let bytes = 0;
@@ -57,6 +58,7 @@ async function sizesOf(root: string, paths: Iterable<string>): Promise<{ files: 
     const stat = await lstat(join(root, path));
     if (!stat.isDirectory()) files++;
     if (stat.isFile()) bytes += stat.size;
+    else if (stat.isSymbolicLink()) await readLinkTarget(join(root, path), path);
   }
   return { files, bytes };
 }

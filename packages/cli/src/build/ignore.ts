@@ -1,8 +1,7 @@
 import { lstat, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { folderContext, ignoreFileNames, readIgnoreRules } from '@slipway/shared/source';
-import { CommandError } from '../command-error.js';
-import { exitCodes } from '../exit-codes.js';
+import { usage } from '../command-error.js';
 import { dockerfileNames } from './dockerfile.js';
 
 type IgnoreRules = Awaited<ReturnType<typeof readIgnoreRules>>;
@@ -17,21 +16,6 @@ interface ContextFiles {
 /** Returns the rules of the context's ignore file. Throws a `CommandError` that names the line that is wrong. */
 export async function readRules({ folder, dockerfile }: ContextFiles): Promise<IgnoreRules> {
   return usage(() => readIgnoreRules({ context: folderContext(folder), dockerfile }));
-}
-
-/** Runs work that rejects with a `CommandError` where the ignore file cannot be used. */
-export async function usage<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { code, message } = error as { code?: unknown; message: string };
-    if (code !== 'ignore_file_invalid') throw error;
-    throw new CommandError({
-      message: `${code}: ${message}`,
-      remedy: 'Correct the ignore file: https://docs.docker.com/build/concepts/context/#dockerignore-files',
-      exitCode: exitCodes.usage,
-    });
-  }
 }
 
 /** Links that lead to each other; Linux follows as many. */

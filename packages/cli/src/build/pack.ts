@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
-import { constants, type FileHandle, lstat, open, readlink } from 'node:fs/promises';
+import { constants, type FileHandle, lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readLinkTarget } from '@slipway/shared/source';
 import { Header, type HeaderData, Pax } from 'tar';
 import type { ContextTree } from '../stack/context-tree.js';
 import type { BuildContext } from './context.js';
@@ -43,6 +44,7 @@ async function* inChunks(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
 async function* treeBlocks(entries: ContextTree['entries']): AsyncGenerator<Uint8Array> {
   for (const [path, entry] of entries) {
     if (entry.type === 'folder') yield header({ path: `${path}/`, type: 'Directory', mode: 0o755 });
+    else if (entry.type === 'link') yield link(path, entry.target);
     else if (entry.content) yield* given(path, entry.content, entry.executable);
     else yield* file(path, entry.from);
   }
@@ -60,7 +62,7 @@ async function* blocks(folder: string, paths: readonly string[]): AsyncGenerator
     const stat = await lstat(full);
     if (stat.isDirectory()) yield header({ path: `${path}/`, type: 'Directory', mode: 0o755 });
     else if (stat.isSymbolicLink()) {
-      yield header({ path, type: 'SymbolicLink', mode: 0o777, linkpath: await readlink(full) });
+      yield link(path, await readLinkTarget(full, path));
     } else yield* file(path, full);
   }
 }
@@ -88,6 +90,9 @@ async function* content(path: string, handle: FileHandle, size: number): AsyncGe
     yield buffer.subarray(0, bytesRead);
   }
 }
+
+const link = (path: string, linkpath: string): Buffer =>
+  header({ path, type: 'SymbolicLink', mode: 0o777, linkpath });
 
 function header(data: HeaderData): Buffer {
   const full = { ...data, mtime: new Date(0), uid: 0, gid: 0 };

@@ -1,8 +1,8 @@
-import type { Dirent, Stats } from 'node:fs';
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pulledNote, settledNote } from '@slipway/shared/source';
-import { CommandError } from '../command-error.js';
+import { decodeName, pulledNote, readLinkTarget, settledNote } from '@slipway/shared/source';
+import { CommandError, usage } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 
 export interface TreeFile {
@@ -15,9 +15,15 @@ export interface TreeFile {
   readonly content?: Buffer;
 }
 
-type TreeEntry = TreeFile | { readonly type: 'folder' };
+interface TreeLink {
+  readonly type: 'link';
+  /** As the link has it, wherever it leads. */
+  readonly target: string;
+}
 
-/** Files and folders laid over one another, none of which is copied: what a build context will hold. */
+type TreeEntry = TreeFile | TreeLink | { readonly type: 'folder' };
+
+/** Files, links and folders laid over one another, none of which is copied: what a build context will hold. */
 export class ContextTree {
   readonly #entries = new Map<string, TreeEntry>();
 
@@ -26,18 +32,25 @@ export class ContextTree {
     return this.#entries;
   }
 
+  /** Whether a file is there, or a link on the way to it, of which the builder sees what it leads to. */
+  mayHaveFile(path: string): boolean {
+    if (this.#entries.get(path)?.type === 'file') return true;
+    for (let at = path; at !== ''; at = parentOf(at)) if (this.#entries.get(at)?.type === 'link') return true;
+    return false;
+  }
+
   folder(path: string): void {
     if (path === '') return;
     this.folder(parentOf(path));
-    if (this.#entries.get(path)?.type === 'file') throw conflict(path);
+    if ((this.#entries.get(path)?.type ?? 'folder') !== 'folder') throw conflict(path);
     this.#entries.set(path, { type: 'folder' });
   }
 
-  /** A file in the place of an earlier one, if there is one. */
-  file(path: string, file: TreeFile): void {
+  /** A file or link in the place of an earlier one, if there is one. */
+  #file(path: string, entry: TreeFile | TreeLink): void {
     this.folder(parentOf(path));
     if (this.#entries.get(path)?.type === 'folder') throw conflict(path);
-    this.#entries.set(path, file);
+    this.#entries.set(path, entry);
   }
 
   /** Has the note of a pulled template sent as the server keeps it, so that both find the same digest. */
@@ -52,14 +65,14 @@ export class ContextTree {
   /** Lays a listing at `at`, which is `''` at the root. */
   lay(at: string, listing: Listing): void {
     if (listing.type === 'file') {
-      this.file(at, listing);
+      this.#file(at, listing);
       return;
     }
     this.folder(at);
     for (const [path, entry] of listing.entries) {
       const full = at === '' ? path : `${at}/${path}`;
-      if (entry.type === 'file') this.file(full, entry);
-      else this.folder(full);
+      if (entry.type === 'folder') this.folder(full);
+      else this.#file(full, entry);
     }
   }
 }
@@ -68,7 +81,7 @@ const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIn
 
 const conflict = (path: string): CommandError =>
   new CommandError({
-    message: `${path} is a folder in one part of the context and a file in another`,
+    message: `${path} is a folder in one part of the context and a file or link in another`,
     exitCode: exitCodes.usage,
   });
 
@@ -84,31 +97,31 @@ interface ListOptions {
 }
 
 /**
- * Lists a file, or a folder with all below it, dot files too. Links are followed, as `faas-cli` copies what they lead to. Rejects with
- * `CommandError` for a link to nothing or in a circle, and for devices, pipes and sockets.
+ * Lists a file, or a folder with all below it, dot files too. `path` itself may be a link: its user has named it. Every other link stays a link, wherever
+ * it leads. Rejects with `CommandError` for a path that leads to nothing, for names that are not UTF-8, and for devices, pipes and sockets.
  */
 export async function listPath({ path, without = [] }: ListOptions): Promise<Listing> {
-  const top = await statOf(path);
-  if (top.isFile()) return toFile(await realpath(path), top);
-  if (!top.isDirectory()) throw unusable(path, 'is neither a file nor a folder');
+  const top = await realPathOf(path);
+  const stats = await lstat(top);
+  if (stats.isFile()) return toFile(top, stats);
+  if (!stats.isDirectory()) throw unusable(path, 'is neither a file nor a folder');
   const entries: [string, TreeEntry][] = [];
-  const visit = async (folder: string, below: string, above: readonly string[]): Promise<void> => {
-    const real = await realpath(folder);
-    if (above.includes(real)) throw unusable(folder, 'is a link to a folder that it lies in');
-    const found: Dirent[] = await readdir(folder, { withFileTypes: true });
-    for (const { name } of found.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      if (below === '' && without.includes(name)) continue;
-      const full = join(folder, name);
-      const at = below === '' ? name : `${below}/${name}`;
-      const stats = await statOf(full);
+  const visit = async (folder: string, below: string): Promise<void> => {
+    for (const name of (await readdir(folder, { encoding: 'buffer' })).sort(Buffer.compare)) {
+      const at = decodeName(Buffer.concat([Buffer.from(below), name]));
+      if (without.includes(at)) continue;
+      const full = join(top, at);
+      const stats = await lstat(full);
       if (stats.isDirectory()) {
         entries.push([at, { type: 'folder' }]);
-        await visit(full, at, [...above, real]);
-      } else if (stats.isFile()) entries.push([at, toFile(await realpath(full), stats)]);
-      else throw unusable(full, 'is neither a file nor a folder');
+        await visit(full, `${at}/`);
+      } else if (stats.isFile()) entries.push([at, toFile(full, stats)]);
+      else if (stats.isSymbolicLink()) {
+        entries.push([at, { type: 'link', target: await readLinkTarget(full, at) }]);
+      } else throw unusable(full, 'is neither a file, a folder nor a link');
     }
   };
-  await visit(path, '', []);
+  await usage(() => visit(top, ''), path);
   return { type: 'folder', entries };
 }
 
@@ -119,12 +132,13 @@ const toFile = (from: string, { mode, size }: Stats): TreeFile => ({
   size,
 });
 
-async function statOf(path: string): Promise<Stats> {
+async function realPathOf(path: string): Promise<string> {
   try {
-    return await stat(path);
+    return await realpath(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw unusable(path, 'is not there, or a link to what is not there');
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw unusable(path, 'is not there, or a link to what is not there');
     if (code === 'ELOOP') throw unusable(path, 'is a link in a circle');
     throw error;
   }

@@ -1,12 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { findTool, temporaryFolder } from '@slipway/local';
 import { afterEach, describe, expect, test } from 'vitest';
 import { packTree } from '../build/pack.js';
 import { shrinkwrapProject, writeFiles } from '../testing/stack-project.js';
-import { planStack } from './plan.js';
+import { type PlannedFunction, planStack } from './plan.js';
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
@@ -37,7 +45,7 @@ async function planned(folder: string): Promise<string[]> {
   const lines: string[] = [];
   for (const { name, tree } of functions) {
     for (const [path, entry] of (await tree()).entries) {
-      if (entry.type === 'folder') lines.push(`folder ${name}/${path}`);
+      if (entry.type !== 'file') lines.push(`${entry.type} ${name}/${path}`);
       else lines.push(line(`${name}/${path}`, entry.executable, readFileSync(entry.from)));
     }
   }
@@ -127,19 +135,29 @@ describe('what cannot be a context is named', () => {
       /handler_folder, .*leads out/,
     ],
     [
-      'a link to nothing',
-      one('lang: t, handler: fn', { 'fn/gone': '-> nowhere' }),
-      /gone is .*a link to what/,
+      'a handler that is a link to nothing',
+      one('lang: t, handler: link', { link: '-> nowhere' }),
+      /link is not there, or a link to what is not there/,
     ],
     [
-      'a circle of folders',
-      one('lang: t, handler: fn', { 'fn/loop': '-> ../fn' }),
-      /loop is a link to a folder/,
+      'a handler that is a link in a circle',
+      one('lang: t, handler: a', { a: '-> b', b: '-> a' }),
+      /'fn': .*a is a link in a circle/,
+    ],
+    [
+      'a template.yml that is a link',
+      one('lang: u, handler: fn', { 'template/u/template.yml': '-> ../t/template.yml' }),
+      /no template 'u'/,
     ],
     [
       'a file in the place of a folder',
       one('lang: t, handler: fn', { 'template/t/function/handler/deep': '' }),
-      /'fn': function\/handler is a folder in one part/,
+      /'fn': function\/handler is a folder in one part of the context and a file or link/,
+    ],
+    [
+      'a link in the place of a folder',
+      one('lang: t, handler: fn', { 'template/t/function': '-> elsewhere' }),
+      /'fn': function is a folder in one part of the context and a file or link/,
     ],
     ['no Dockerfile', one('lang: dockerfile, handler: fn'), /'fn': its build context has no Dockerfile/],
     [
@@ -150,6 +168,14 @@ describe('what cannot be a context is named', () => {
       },
       /extra path \.\.\/x is outside/,
     ],
+    ...['out', 'out/passwd', 'up'].map((path): [string, Record<string, string>, RegExp] => [
+      `an extra path that a link leads outside: ${path}`,
+      {
+        ...one('lang: t, handler: fn', { out: '-> /etc', up: '-> ..' }),
+        'stack.yaml': `${provider}configuration: { copy: [${path}] }\nfunctions:\n  fn: { image: fn, lang: t, handler: fn }\n`,
+      },
+      new RegExp(`extra path ${path} is outside`),
+    ]),
   ])('%s', async (_, files, message) => {
     await expect(plan(await project(files))).rejects.toThrow(message);
   });
@@ -157,7 +183,111 @@ describe('what cannot be a context is named', () => {
   test('a pipe', async () => {
     const folder = await project(one('lang: t, handler: fn'));
     execFileSync('mkfifo', [join(folder, 'fn', 'pipe')]);
-    symlinkSync('pipe', join(folder, 'fn', 'a-link'));
-    await expect(plan(folder)).rejects.toThrow(/a-link is neither a file nor a folder/);
+    await expect(plan(folder)).rejects.toThrow(/pipe is neither a file, a folder nor a link/);
+  });
+
+  test.each([
+    ['a file', (at: string) => writeFileSync(Buffer.from(`${at}/caf\xe9`, 'latin1'), 'x')],
+    ['a folder', (at: string) => mkdirSync(Buffer.from(`${at}/caf\xe9`, 'latin1'))],
+    ['a link', (at: string) => symlinkSync('x', Buffer.from(`${at}/caf\xe9`, 'latin1'))],
+  ])('a name of %s that is not UTF-8', async (_, make) => {
+    const files = one('lang: t, handler: fn', { 'fn/sub/x': '', 'template/t/sub/x': '', 'extra/sub/x': '' });
+    const copy = 'configuration: { copy: [extra] }\n';
+    for (const at of ['fn', 'template/t', 'extra']) {
+      const folder = await project({ ...files, 'stack.yaml': `${copy}${files['stack.yaml']}` });
+      make(join(folder, at, 'sub'));
+      const message = `source_path_unsafe: in ${join(folder, at)}: "sub/caf\\xe9" is not in UTF-8.`;
+      await expect(plan(folder)).rejects.toThrow(message);
+    }
+  });
+
+  test('a link whose target is not UTF-8', async () => {
+    const folder = await project(one('lang: t, handler: fn'));
+    symlinkSync(Buffer.from('caf\xe9', 'latin1'), join(folder, 'fn/l'));
+    const message = `'fn': source_link_unsafe: in ${folder}/fn: The link "l" has a target that is not in UTF-8: "caf\\xe9".`;
+    await expect(plan(folder)).rejects.toThrow(message);
+  });
+});
+
+describe('links', () => {
+  const targets: Readonly<Record<string, string>> = {
+    absolute: '/etc/passwd',
+    climbing: '../../../../../etc/passwd',
+    'out/of-handler': '../../shared',
+    dangling: 'nowhere/at/all',
+    self: 'self',
+    round: 'about',
+    about: 'round',
+    'loop/up': '..',
+    inside: 'handler',
+    'folder-inside': 'out',
+    spaced: ' a\nb ',
+    long: `${'x/'.repeat(100)}y`,
+  };
+  const handler = Object.fromEntries(Object.entries(targets).map(([path, to]) => [path, `-> ${to}`]));
+  const below = (folder: string, files: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(files).map(([path, text]) => [`${folder}/${path}`, text]));
+
+  test('stay links with their text wherever they lead, in handlers, templates and extra paths', async () => {
+    const folder = await project({
+      'stack.yaml':
+        'provider: { name: openfaas }\nconfiguration: { copy: [extra] }\nfunctions:\n  fn: { image: fn, lang: t, handler: ./to-handler }\n',
+      'template/t/template.yml': 'language: t\n',
+      'template/t/docker/real': 'FROM scratch\n',
+      'template/t/Dockerfile': '-> docker/real',
+      ...below('template/t', handler),
+      'to-handler': '-> real/handler',
+      'real/handler/handler': 'x',
+      ...below('real/handler', handler),
+      'extra/handler': 'x',
+      ...below('extra', handler),
+      'shared/secret': 'never read',
+    });
+    const [fn] = (await plan(folder)).functions;
+    const { entries } = await (fn as PlannedFunction).tree();
+    const out = await temporaryFolder();
+    cleanUp.push(() => out.remove());
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of packTree(entries)) chunks.push(chunk);
+    execFileSync('tar', ['-x', '-C', out.path], { input: Buffer.concat(chunks) });
+    for (const at of ['', 'function/', 'function/extra/'])
+      for (const [path, target] of Object.entries(targets)) {
+        expect(entries.get(at + path)).toEqual({ type: 'link', target });
+        expect(readlinkSync(join(out.path, at + path))).toBe(target);
+      }
+    expect([...entries.keys()].filter((path) => path.includes('secret'))).toEqual([]);
+    expect(entries.get('Dockerfile')).toEqual({ type: 'link', target: 'docker/real' });
+  });
+
+  test('replace what lies under them, and are replaced', async () => {
+    const folder = await project({
+      'stack.yaml': 'provider: { name: openfaas }\nfunctions:\n  fn: { image: fn, lang: t, handler: fn }\n',
+      'template/t/template.yml': 'language: t\n',
+      'template/t/Dockerfile': 'FROM scratch\n',
+      'template/t/function/a': '-> /etc/passwd',
+      'template/t/function/b': 'a file',
+      'fn/a': 'mine',
+      'fn/b': '-> a',
+    });
+    const [fn] = (await plan(folder)).functions;
+    const tree = await fn?.tree();
+    expect(tree?.entries.get('function/a')).toMatchObject({ type: 'file', size: 4 });
+    expect(tree?.entries.get('function/b')).toEqual({ type: 'link', target: 'a' });
+  });
+
+  test('are followed where an extra path names one that leads to what is in the project', async () => {
+    const folder = await project({
+      'stack.yaml':
+        'provider: { name: openfaas }\nconfiguration: { copy: [l, d/x] }\nfunctions:\n  fn: { image: fn, lang: t, handler: fn }\n',
+      'template/t/template.yml': 'language: t\n',
+      'template/t/Dockerfile': 'FROM scratch\n',
+      'fn/handler': '',
+      l: '-> shared',
+      d: '-> shared',
+      'shared/x': 'x',
+    });
+    const [fn] = (await plan(folder)).functions;
+    const paths = [...((await fn?.tree())?.entries.keys() ?? [])];
+    expect(paths).toEqual(expect.arrayContaining(['function/l/x', 'function/d/x']));
   });
 });

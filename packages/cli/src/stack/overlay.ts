@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { lstat, readFile, realpath } from 'node:fs/promises';
 import { isAbsolute, join, posix, relative, resolve } from 'node:path';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
@@ -118,18 +118,23 @@ export async function readTemplate({
 }): Promise<LocalTemplate | undefined> {
   if (!isTemplateFolder(lang)) return undefined;
   const path = join(folder, 'template', lang);
-  const text = await readFile(join(path, 'template.yml'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const settings = join(path, 'template.yml');
+  const stats = await lstat(settings).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     throw error;
   });
-  if (text === undefined) return undefined;
+  // The server reads no link in its place either.
+  if (!stats?.isFile()) return undefined;
   return {
-    ...parseTemplateFile({ text, file: `template/${lang}/template.yml` }),
+    ...parseTemplateFile({
+      text: await readFile(settings, 'utf8'),
+      file: `template/${lang}/template.yml`,
+    }),
     files: await listPath({ path }),
   };
 }
 
-/** The extra paths, which must lie in the folder, with what is there. */
+/** The extra paths, which must lie in the folder, with what is there. A path may be a link, or pass one, that leads to what is in the folder, too. */
 export async function readExtras({
   folder,
   paths,
@@ -137,18 +142,31 @@ export async function readExtras({
   readonly folder: string;
   readonly paths: readonly string[];
 }): Promise<{ path: string; listing: Listing }[]> {
+  const root = await realpath(folder);
   return Promise.all(
     paths.map(async (path) => {
       const full = resolve(folder, path);
-      const from = relative(folder, full);
-      if (from === '' || from === '..' || from.startsWith('../') || isAbsolute(from)) {
-        throw new CommandError({
-          message: `the extra path ${path} is ${from === '' ? 'the whole project' : 'outside of the project'}`,
-          remedy: `Name a file or folder below ${folder}.`,
-          exitCode: exitCodes.usage,
-        });
-      }
+      requireInside({ path, folder, below: relative(folder, full) });
+      // A link to nothing is named by `listPath`.
+      const real = await realpath(full).catch(() => undefined);
+      if (real !== undefined) requireInside({ path, folder, below: relative(root, real) });
       return { path, listing: await listPath({ path: full }) };
     }),
   );
+}
+
+interface RequireInside {
+  readonly path: string;
+  readonly folder: string;
+  /** The same from the folder. */
+  readonly below: string;
+}
+
+function requireInside({ path, folder, below }: RequireInside): void {
+  if (below !== '' && below !== '..' && !below.startsWith('../') && !isAbsolute(below)) return;
+  throw new CommandError({
+    message: `the extra path ${path} is ${below === '' ? 'the whole project' : 'outside of the project'}`,
+    remedy: `Name a file or folder below ${folder}.`,
+    exitCode: exitCodes.usage,
+  });
 }

@@ -79,7 +79,7 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
     const lay = () => overlay({ fn, template, copy, folder });
     const tree = await lay();
     const { dockerfile = 'Dockerfile' } = options.options;
-    if (!dockerfileNames(dockerfile).some((path) => tree.entries.get(path)?.type === 'file')) {
+    if (!dockerfileNames(dockerfile).some((path) => tree.mayHaveFile(path))) {
       throw refusal(`the function '${fn.name}': its build context has no ${dockerfile}`);
     }
     const handler = `${folder}/${fn.handler}`;

@@ -24,7 +24,7 @@ export class SourceDigester {
     return describeSource(
       await Promise.all(
         [...entries].map(async ([path, entry]) => {
-          if (entry.type === 'folder') return { path, type: 'folder' as const };
+          if (entry.type !== 'file') return { path, ...entry };
           const sha256 = await this.#sha256(entry);
           const mode = entry.executable ? ('0755' as const) : ('0644' as const);
           return { path, type: 'file' as const, mode, size: entry.size, sha256 };

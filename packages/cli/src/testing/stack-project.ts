@@ -47,7 +47,6 @@ functions:
   'template/node/function/handler.js': 'an example that the handler replaces\n',
   'x template/node/function/sample.sh': '#!/bin/sh\necho an example that stays\n',
   'template/node/function/swap.sh': 'not executable\n',
-  'template/node/linked.js': '-> index.js',
   'template/node/empty/': '',
 
   'template/nested/template.yml': 'language: nested\nhandler_folder: app/src/handler\n',
@@ -75,8 +74,6 @@ functions:
   'plain/lib/build/deep.js': 'kept below\n',
   'plain/lib/template/deep.js': 'kept below\n',
   'plain/common/own.js': 'beside what is copied\n',
-  'plain/linked.txt': '-> ../shared/two.txt',
-  'plain/linked-folder': '-> lib',
   'plain/ümläut – name.txt': 'names\n',
 
   'handlers/nested/handler.py': 'nested\n',

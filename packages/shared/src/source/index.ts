@@ -9,7 +9,7 @@ export { describeSource } from './describe.js';
 export { ignoreFileNames, readIgnoreRules } from './ignore/ignore-file.js';
 export { walkContext } from './ignore/walk.js';
 export { packFiles } from './inline.js';
-export { checkLinkTarget, hardLinkTarget } from './link-target.js';
+export { checkLinkTarget, hardLinkTarget, readLinkTarget } from './link-target.js';
 export { NameBudget } from './names.js';
 export { normalPath, parentOf } from './paths.js';
 export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } from './payload.js';
@@ -30,5 +30,6 @@ export type {
   SourceStoreOptions,
 } from './source-store.js';
 export { type SourceClaims, SourceUses } from './source-uses.js';
+export { decodeName } from './tar-fields.js';
 export { type TarEntry, TarReader, type TarSink } from './tar-reader.js';
 export { singleTopFolder } from './top-folder.js';

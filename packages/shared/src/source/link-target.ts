@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer';
+import { readlink } from 'node:fs/promises';
 import { byteLengthOver, normalPath } from './paths.js';
-import { unsafeHardLink, unsafeLink } from './refusals.js';
+import { shownBytes, unsafeHardLink, unsafeLink } from './refusals.js';
 
 /** As Linux has it: 4,096 bytes with the zero byte at the end. */
 const maxTargetBytes = 4095;
@@ -17,6 +19,13 @@ export function checkLinkTarget(path: string, target: string): void {
       `has a target of ${Buffer.byteLength(target)} bytes, and ${maxTargetBytes} are allowed`,
     );
   }
+}
+
+/** Returns the text of a symbolic link of the disk, which `path` names in an error. Throws `source_link_unsafe` where it is not UTF-8. */
+export async function readLinkTarget(place: string, path: string): Promise<string> {
+  const target = await readlink(place, { encoding: 'buffer' });
+  if (!isUtf8(target)) throw unsafeLink(path, `has a target that is not in UTF-8: "${shownBytes(target)}"`);
+  return target.toString();
 }
 
 /** The path that a hard link names, from the root of the archive. Throws `source_link_unsafe` for one that leads out of it. */

@@ -31,12 +31,13 @@ export function unsafeHardLink(path: string, target: string, reason: string): Sl
   );
 }
 
-/** For a name that is no text. The bytes beyond ASCII are shown as `\xNN`, as shells write them. */
+/** For a name that is no text. */
 export function notUtf8(name: Buffer): SlipwayError {
   return new SlipwayError('source_path_unsafe', `"${shownBytes(name)}" is not in UTF-8.`);
 }
 
-function shownBytes(name: Buffer): string {
+/** Bytes as an error shows them: those beyond ASCII as `\xNN`, as shells write them, shortened. */
+export function shownBytes(name: Buffer): string {
   const hex = (byte: number) => `\\x${byte.toString(16).padStart(2, '0')}`;
   const shownOf = (bytes: Buffer) =>
     Array.from(bytes, (byte) =>

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { decodeName } from '../tar-fields.js';
 import type { FolderMatches, IgnoreRules } from './rules.js';
 
 interface WalkOptions {
@@ -12,24 +12,33 @@ interface WalkOptions {
    * Receives each path, a folder after what is in it. An ignored folder is kept for what is kept in it; nothing below a folder that is not kept
    * has to be looked at.
    */
-  readonly onEntry: (path: string, entry: Dirent, kept: boolean) => void | Promise<void>;
+  readonly onEntry: (path: string, entry: Dirent<Buffer>, kept: boolean) => void | Promise<void>;
 }
 
 /** So many comparisons take about 20 ms; other work of the process goes on after them. */
 const stepsAtOnce = 4_000_000;
 
-/** Walks a build context, without following links, and tells which paths its ignore file keeps. */
+const slash = Buffer.from('/');
+
+/**
+ * Walks a build context, without following links, and tells which paths its ignore file keeps. Throws `source_path_unsafe` where it keeps a name that is
+ * not UTF-8.
+ */
 export async function walkContext({ folder, rules, onEntry }: WalkOptions): Promise<void> {
   let pausedAt = 0;
-  const visit = async (parent: string, matches: FolderMatches | undefined): Promise<boolean> => {
+  const root = Buffer.from(`${folder}/`);
+  const visit = async (parent: Buffer, matches: FolderMatches | undefined): Promise<boolean> => {
     let isAnyKept = false;
-    for (const entry of await readdir(join(folder, parent), { withFileTypes: true })) {
-      const path = parent === '' ? entry.name : `${parent}/${entry.name}`;
+    const entries = await readdir(Buffer.concat([root, parent]), { withFileTypes: true, encoding: 'buffer' });
+    for (const entry of entries) {
+      const bytes = parent.length === 0 ? entry.name : Buffer.concat([parent, slash, entry.name]);
+      const path = bytes.toString();
       const verdict = rules.decide(path, matches);
       let kept = !verdict.ignored;
       if (entry.isDirectory() && (kept || rules.mayLetIn(path))) {
-        kept = (await visit(path, verdict.matches)) || kept;
+        kept = (await visit(bytes, verdict.matches)) || kept;
       }
+      if (kept) decodeName(bytes);
       await onEntry(path, entry, kept);
       isAnyKept ||= kept;
       if (rules.steps - pausedAt < stepsAtOnce) continue;
@@ -38,5 +47,5 @@ export async function walkContext({ folder, rules, onEntry }: WalkOptions): Prom
     }
     return isAnyKept;
   };
-  await visit('', undefined);
+  await visit(Buffer.alloc(0), undefined);
 }
