@@ -10,6 +10,8 @@ const programs = {
   'openfaas-go-sdk-client': ['e2e', 'src', 'clients', 'go'],
   // Applies ignore files with Docker's own libraries.
   'moby-ignore': ['packages', 'shared', 'src', 'source', 'ignore', 'moby'],
+  // Reads Dockerfiles with BuildKit's own frontend.
+  'buildkit-images': ['packages', 'shared', 'src', 'dockerfile', 'buildkit'],
 };
 
 /** Builds the tests' Go programs. Skips a program that was built from the same files. */

@@ -107,7 +107,7 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
       .option('--namespace <namespace>', 'only of this namespace')
       .option('--name <wildcard>', 'only whose name fits, e.g. "*-api"')
       .option('--template <name>', 'only those over this template')
-      .option('--base-image <image>', 'only with a stage from this image, e.g. node or node:22-alpine')
+      .option('--base-image <image>', 'only made from this image, e.g. node or node:22-alpine')
       .option('--label <name=value>', 'only with this label; may be repeated', label)
       .option('--json', 'print JSON, and errors too')
       .action(async (options: ListFunctionsOptions) => onExit(await listFunctions(options, context))),
@@ -134,7 +134,7 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
         'that is given. Goes on as `publish` does.',
     )
     .argument('[functions...]', 'names, or namespace/name')
-    .option('--base-image <image>', 'with a stage from this image, e.g. node or node:22-alpine')
+    .option('--base-image <image>', 'made from this image, e.g. node or node:22-alpine')
     .option('--template <name>', 'those over this template')
     .option('--namespace <namespace>', 'those of this namespace')
     .option('--name <wildcard>', 'whose name fits, e.g. "*-api"')

@@ -1272,7 +1272,7 @@ export interface components {
                 [key: string]: string;
             };
             template?: string;
-            /** @description A stage begins from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
+            /** @description A stage begins, copies or mounts from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
             base_image?: string;
         };
         WebhookRequest: {
@@ -1895,7 +1895,7 @@ export interface components {
             last_job?: string;
             /** Format: date-time */
             updated_at: string;
-            /** @description The images its stages begin from, as its Dockerfile and arguments named them at the last success */
+            /** @description The images it is made from: those that FROM, COPY --from and RUN --mount=from named at the last success, in stages that its target needs */
             base_images: string[];
             /** @description The last image that is good */
             last_success?: components["schemas"]["FunctionSuccess"];
@@ -3720,7 +3720,7 @@ export interface operations {
                 /** @description Of the function without its namespace; `*` stands for any characters */
                 name?: string;
                 template?: string;
-                /** @description A stage begins from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
+                /** @description A stage begins, copies or mounts from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
                 base_image?: string;
                 /** @description name=value; may be repeated, all must fit */
                 label?: components["parameters"]["Label"];

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Dockerfiles write variables that way too.
 import { FunctionStore } from '@slipway/shared/functions';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { filesOf } from './testing/archive.js';
+import { type Files, filesOf } from './testing/archive.js';
 import { type Replica, startReplica, stream } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret, tenant } from './testing/start-worker.js';
 
@@ -9,7 +9,7 @@ let installation: Installation;
 let builder: Replica;
 beforeEach(async () => {
   installation = await createInstallation(inject('redisUrl'));
-  builder = await startReplica(payloadSecret);
+  builder = await startReplica(payloadSecret, { features: 'build-options' });
   await installation.startWorker([builder.url]);
 });
 afterEach(async () => {
@@ -26,6 +26,9 @@ const template = {
   'src/fn/handler.js': 'of the template',
 };
 const handler = { 'handler.js': 'of the function', 'index.js': 'of the function' };
+/** Names images in each way. */
+const from =
+  'FROM golang:1 AS build\nRUN --mount=from=r.example/tools:1,target=/t /t/make\nFROM scratch\nCOPY --from=build /x /x\nCOPY --from=r.example/cache:1 / /\n';
 const kept = Object.entries(template).map(([path, text]): [string, string] => [`context/${path}`, text]);
 
 async function built(folder: string, changes: object = {}): Promise<[string, string][]> {
@@ -73,9 +76,45 @@ describe('the end of a build', () => {
     expect((await known('openfaas-fn/hello'))?.built?.baseImages).toEqual(['docker.io/library/golang:1']);
   });
 
+  it.each<[what: string, template: Files, spec: object]>([
+    ['named by the job', { 'docker/prod': from, Dockerfile: 'FROM x' }, { dockerfile: './docker//prod' }],
+    ['in lower case', { dockerfile: from }, {}],
+    ['in lower case beside a folder', { 'docker/dockerfile': from }, { dockerfile: 'docker/Dockerfile' }],
+    [
+      'that is a link',
+      { Dockerfile: { link: '/docker/../docker/x' }, 'docker/x': { link: '../y' }, y: from },
+      {},
+    ],
+    ['behind a linked folder', { docker: { link: 'real' }, 'real/z': from }, { dockerfile: 'docker/z' }],
+    ['of the handler', { Dockerfile: { link: 'function/Dockerfile' }, 'function/Dockerfile': 'FROM x' }, {}],
+  ])('goes by a Dockerfile %s', async (_what, files, spec) => {
+    const source = await installation.upload({ Dockerfile: from });
+    const laidOver = { name: 'any', digest: await installation.upload(files), handler_folder: 'function' };
+    await built('function', { function: 'hello', template: laidOver, source: { digest: source }, ...spec });
+    expect((await known('openfaas-fn/hello'))?.built?.baseImages).toEqual([
+      ...['docker.io/library/golang:1', 'r.example/tools:1', 'r.example/cache:1'],
+    ]);
+  });
+
+  it('goes by the target and the platforms of the job', async () => {
+    const text = 'FROM a AS x\nCOPY --from=b:$TARGETARCH / /\nFROM x AS y\nFROM c:$TARGETARCH';
+    const digest = await installation.upload({ Dockerfile: text });
+    for (const [spec, images] of [
+      [{ target: 'Y' }, ['a:latest']],
+      [{ platforms: ['linux/amd64'] }, ['c:amd64']],
+      [{}, []],
+    ] as const) {
+      const id = await installation.submit({ function: 'hello', source: { digest }, ...spec });
+      expect((await installation.ended(id)).state).toBe('succeeded');
+      expect((await known('openfaas-fn/hello'))?.built?.baseImages).toEqual(
+        images.map((image) => `docker.io/library/${image}`),
+      );
+    }
+  });
+
   it.each([
     ['what is no Dockerfile', '\0\0FROM ??'],
-    ['one that is too long to be read', `FROM node:22\n${'# and so on\n'.repeat(6_000)}`],
+    ['one that is too long to be read', `FROM node:22\n${'# and so on\n'.repeat(50_000)}`],
   ])('is a success with %s too', async (_what, text) => {
     const source = await installation.upload({ Dockerfile: text });
     const id = await installation.submit({ function: 'hello', source: { digest: source } });

@@ -30,7 +30,7 @@ export const functionViewSchema = z
     base_images: z
       .array(z.string())
       .describe(
-        'The images its stages begin from, as its Dockerfile and arguments named them at the last success',
+        'The images it is made from: those that FROM, COPY --from and RUN --mount=from named at the last success, in stages that its target needs',
       ),
     last_success: z
       .object({ job: jobIdSchema, finished_at: time, result: jobResultSchema })
@@ -78,7 +78,7 @@ export const functionSelectorSchema = z
       .max(512)
       .optional()
       .describe(
-        'A stage begins from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling',
+        'A stage begins, copies or mounts from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling',
       ),
   })
   .refine((selector) => Object.keys(selector).length > 0, 'must name at least one thing to select by')

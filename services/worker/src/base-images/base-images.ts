@@ -1,12 +1,11 @@
-import { contextFolder } from '@slipway/shared/contracts';
+import type { JobSpec } from '@slipway/shared/contracts';
+import { baseImages } from '@slipway/shared/dockerfile';
 import type { JobRecord } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
-import { layersOf, readSourceFile, type SourceReader } from '@slipway/shared/source';
+import { findDockerfile, layeredContext, layersOf, type SourceReader } from '@slipway/shared/source';
 
-import { parseBaseImages } from './parse.js';
-
-/** Hundreds of times what a Dockerfile takes; the parser needs up to a fifth of a second for so many hostile bytes. */
-const maxDockerfileBytes = 64 * 1024;
+/** The worker does nothing else while it reads one, for up to a fifth of a second if so many bytes are hostile. */
+const maxDockerfileBytes = 512 * 1024;
 
 interface BaseImagesDeps {
   readonly sources: SourceReader;
@@ -14,8 +13,8 @@ interface BaseImagesDeps {
 }
 
 /**
- * What the stages of a job's Dockerfile begin from, as far as that can be told: never rejects. Undefined for a job that
- * builds no function, because nobody asks for it.
+ * Returns the images that a job's image is made from, as far as its Dockerfile tells. Never rejects. Undefined for a job that builds no
+ * function: only functions are selected by base image.
  */
 export async function baseImagesOf(
   record: JobRecord,
@@ -23,25 +22,20 @@ export async function baseImagesOf(
 ): Promise<string[] | undefined> {
   if (record.spec.function === undefined) return undefined;
   try {
-    const dockerfile = await readDockerfile(record, sources);
-    return dockerfile === undefined ? [] : parseBaseImages(dockerfile, record.spec.build_args);
+    const dockerfile = await readDockerfile(record.spec, sources);
+    const { build_args: buildArgs, platforms, target } = record.spec;
+    return dockerfile === undefined ? [] : baseImages({ dockerfile, buildArgs, platforms, target });
   } catch (error) {
     logger.warn({ err: error, job_id: record.id }, 'the base images cannot be told');
     return [];
   }
 }
 
-/** That of the last layer which has one: as it is laid over the others. */
-async function readDockerfile(record: JobRecord, sources: SourceReader): Promise<string | undefined> {
-  for (const { digest, at } of layersOf(record.spec).toReversed()) {
-    if (at !== contextFolder) continue;
-    const found = await readSourceFile({
-      sources,
-      digest,
-      path: 'Dockerfile',
-      maxBytes: maxDockerfileBytes,
-    });
-    if (found !== 'missing') return found === 'large' ? undefined : found.toString();
-  }
-  return undefined;
+/** Returns the text of the file that a builder reads as the Dockerfile; undefined when it is too long. */
+async function readDockerfile(spec: JobSpec, sources: SourceReader): Promise<string | undefined> {
+  const context = await layeredContext({ sources, layers: layersOf(spec) });
+  const path = await findDockerfile(context, spec.dockerfile ?? 'Dockerfile');
+  const entry = await context.entry(path);
+  if (entry?.type !== 'file' || entry.size > maxDockerfileBytes) return undefined;
+  return Buffer.from(await context.read(path)).toString();
 }

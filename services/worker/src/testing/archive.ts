@@ -1,10 +1,16 @@
 import { Header, Parser } from 'tar';
 
+/** The content of each file, or where a symbolic link leads. */
+export type Files = Readonly<Record<string, string | { readonly link: string }>>;
+
 /** A tar of these files. */
-export async function* archiveOf(files: Readonly<Record<string, string>>): AsyncGenerator<Buffer> {
+export async function* archiveOf(files: Files): AsyncGenerator<Buffer> {
   for (const [path, text] of Object.entries(files)) {
-    const content = Buffer.from(text);
-    const header = new Header({ path, type: 'File', size: content.length, mode: 0o644 });
+    const content = Buffer.from(typeof text === 'string' ? text : '');
+    const header = new Header({
+      ...(typeof text === 'string' ? { type: 'File' } : { type: 'SymbolicLink', linkpath: text.link }),
+      ...{ path, size: content.length, mode: 0o644 },
+    });
     header.encode();
     yield header.block ?? Buffer.alloc(512);
     yield Buffer.concat([content, Buffer.alloc(-content.length & 511)]);

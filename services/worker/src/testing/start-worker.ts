@@ -23,7 +23,7 @@ import { parseBuilders } from '../fleet/builders.js';
 import { WebhookTokens } from '../notify/formats/index.js';
 import { usualDelaysMs } from '../notify/next-step.js';
 import { createWorker } from '../worker.js';
-import { archiveOf } from './archive.js';
+import { archiveOf, type Files } from './archive.js';
 
 export const payloadSecret = 'payload secret';
 export const tenant = { name: 'default', weight: 1 };
@@ -36,7 +36,7 @@ export interface Installation {
   readonly keys: Keys;
   readonly builds: BuildQueues;
   /** Stores a source, and returns its digest. */
-  upload(files: Readonly<Record<string, string>>): Promise<string>;
+  upload(files: Files): Promise<string>;
   /** Writes a record without putting it into the queue. */
   record(changes?: object): Promise<string>;
   submit(changes?: object): Promise<string>;
@@ -78,8 +78,7 @@ export async function createInstallation(
   const builds = createBuildQueues({ redis, keys });
   const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 100, maxRatio: 100 };
   const sources = createSourceStore({ blobs, limits });
-  const upload = async (files: Readonly<Record<string, string>>) =>
-    (await sources.ingest(archiveOf(files))).digest;
+  const upload = async (files: Files) => (await sources.ingest(archiveOf(files))).digest;
   const digest = await upload({ Dockerfile: 'FROM scratch\n' });
   const workers: RunningWorker[] = [];
   // Jobs for one image would wait for one another.

@@ -1,4 +1,4 @@
-import { isIgnored, linesOf, space } from './instructions.js';
+import { isIgnored, linesOf, space } from '@slipway/shared/dockerfile';
 
 /** A longer beginning of an instruction is none that could be told: see `mayMount`. */
 const maxHead = 200;
