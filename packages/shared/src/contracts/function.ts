@@ -146,7 +146,13 @@ export const rebuildPlanSchema = z
         z
           .object({
             function: z.string(),
-            code: z.enum(['not_found', 'source_not_found', 'template_not_found', 'dockerfile_invalid']),
+            code: z.enum([
+              'not_found',
+              'source_not_found',
+              'template_not_found',
+              'dockerfile_invalid',
+              'ignore_file_invalid',
+            ]),
             reason: z.string(),
           })
           .meta({ id: 'LeftOutFunction' }),

@@ -6,7 +6,7 @@ export { layeredContext } from './context/layered-context.js';
 export { layersOf } from './context/layers.js';
 export { createSourceReader, createSourceStore, listSources, removeSource } from './create-source-store.js';
 export { describeSource } from './describe.js';
-export { ignoreFileNames, readIgnoreRules } from './ignore/ignore-file.js';
+export { checkIgnoreFile, ignoreFileNames, readIgnoreRules } from './ignore/ignore-file.js';
 export { walkContext } from './ignore/walk.js';
 export { packFiles } from './inline.js';
 export { checkLinkTarget, hardLinkTarget, readLinkTarget } from './link-target.js';

@@ -127,6 +127,79 @@ describe('a source without a Dockerfile', () => {
   });
 });
 
+describe('an ignore file', () => {
+  const patterns = 'node_modules\n# fine\n[a\n';
+  const line = '".dockerignore" line 3: the pattern "[a" has a [ that no ] closes.';
+
+  it('with a wrong pattern is refused with its line when it is submitted, in each way', async () => {
+    const wrong = [422, 'ignore_file_invalid', '/source', line];
+    expect(await everyWay({ Dockerfile: dockerfile, '.dockerignore': patterns })).toEqual({
+      ...{ digest: wrong, files: wrong, git: wrong, form: wrong, function: wrong },
+    });
+    expect(await build({ Dockerfile: dockerfile, '.dockerignore': patterns })).toMatchObject([
+      422,
+      { status: 'failed', code: 'ignore_file_invalid', error: expect.stringContaining(line) },
+    ]);
+  });
+
+  it('is the one of the Dockerfile where there is one', async () => {
+    const own = { Dockerfile: dockerfile, 'Dockerfile.dockerignore': 'a', '.dockerignore': patterns };
+    const submit = async (files: Files, options: object = {}) =>
+      problem(await post('/v1/jobs', { image, source: { files }, ...options }));
+    expect((await submit(own))[0]).toBe(202);
+    const other = { ...own, 'web.Dockerfile': dockerfile, 'web.Dockerfile.dockerignore': '!' };
+    expect((await submit(other))[0]).toBe(202);
+    expect(await submit(other, { dockerfile: 'web.Dockerfile' })).toEqual([
+      ...[422, 'ignore_file_invalid', '/source'],
+      expect.stringContaining('"web.Dockerfile.dockerignore" line 1: the pattern "!"'),
+    ]);
+    // Builders look for the ignore file by the name that was asked for.
+    expect(
+      (await submit({ dockerfile, 'dockerfile.dockerignore': '!', 'Dockerfile.dockerignore': 'a' }))[0],
+    ).toBe(202);
+  });
+
+  it('of more than 32 KiB is left to the builder', async () => {
+    const submit = async (bytes: number) => {
+      const files = { Dockerfile: dockerfile, '.dockerignore': `[a\n`.padEnd(bytes, '#') };
+      return (await post('/v1/jobs', { image, source: { files } })).status;
+    };
+    expect([await submit(32 * 1024), await submit(32 * 1024 + 1)]).toEqual([422, 202]);
+  });
+
+  it('that is too large is refused, and not read', async () => {
+    const files = { Dockerfile: dockerfile, '.dockerignore': 'x\n'.repeat(524_289) };
+    const answer = await form(files, { image });
+    expect(problem(answer)).toEqual([
+      ...[422, 'ignore_file_invalid', '/source', '".dockerignore" is larger than 1048576 bytes.'],
+    ]);
+  });
+
+  it('of a template counts unless the handler replaces it', async () => {
+    const template = { ...yaml, Dockerfile: dockerfile, '.dockerignore': patterns };
+    const digest = await fleet.upload(template);
+    const over = async (files: Files, handler_folder: string) => {
+      const laid_over = { name: 'x', digest, handler_folder };
+      return problem(await post('/v1/jobs', { image, source: { files }, laid_over }));
+    };
+    expect(await over(bare, 'function')).toEqual([422, 'ignore_file_invalid', '/source', line]);
+    expect((await over({ '.dockerignore': 'a' }, 'function'))[1]).toBe('ignore_file_invalid');
+    expect((await over({ '.dockerignore': 'a' }, ''))[0]).toBe(202);
+  });
+
+  it('of one item refuses a batch by the name of its function', async () => {
+    const items = [
+      { image: 'r.example/a:1', function: 'dev/a', source: { files: { Dockerfile: dockerfile } } },
+      {
+        ...{ image: 'r.example/b:1', function: 'dev/b' },
+        source: { files: { Dockerfile: dockerfile, '.dockerignore': '\\' } },
+      },
+    ];
+    const { body } = await post('/v1/batches', { items });
+    expect(body.detail).toContain('items[1] (dev/b)/source: ".dockerignore" line 1: the pattern "\\\\"');
+  });
+});
+
 it.each<[string, Files, object]>([
   ['in lower case', { dockerfile }, {}],
   ['at the path that the job names', { 'docker/prod': dockerfile }, { dockerfile: './docker/prod' }],

@@ -3,6 +3,7 @@ import type { JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import {
   type ContextFiles,
+  checkIgnoreFile,
   findDockerfile,
   layeredContext,
   layersOf,
@@ -11,9 +12,12 @@ import {
 import { LRUCache } from 'lru-cache';
 
 /** What a check of a build context may throw. */
-export const contextErrors = ['dockerfile_invalid'] as const;
+export const contextErrors = ['dockerfile_invalid', 'ignore_file_invalid'] as const;
 
 type Files = Pick<JobSpec, 'source' | 'template'>;
+
+/** Of an ignore file that is checked when a job is submitted. A larger one would take the process for too long; builders check it. */
+const maxIgnoreBytes = 32 * 1024;
 
 /** Contexts that were found right are remembered, so many of them. Their files never change. */
 const remembered = 10_000;
@@ -29,7 +33,7 @@ export class ContextChecks {
 
   /**
    * Returns a check of the jobs that are built from these files; it takes the Dockerfile that a job asks for. The manifests are read once for all
-   * of them. The check rejects with `dockerfile_invalid` or `source_not_found`.
+   * of them. The check rejects with `dockerfile_invalid`, `ignore_file_invalid` or `source_not_found`.
    */
   of(files: Files): (dockerfile: string | undefined) => Promise<void> {
     const sources = this.#sources;
@@ -46,6 +50,9 @@ export class ContextChecks {
       if (this.#right.has(key)) return;
       await atField(asked === undefined ? '/source' : '/dockerfile', async () =>
         findDockerfile(await context(), dockerfile),
+      );
+      await atField('/source', async () =>
+        checkIgnoreFile({ context: await context(), dockerfile, maxBytes: maxIgnoreBytes }),
       );
       this.#right.set(key, true);
     };
