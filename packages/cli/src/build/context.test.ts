@@ -121,6 +121,33 @@ describe('a build context', () => {
     ]);
   });
 
+  test.each<[string, Record<string, string>, string[]]>([
+    [
+      'through a folder that is a link',
+      { Dockerfile: 'infra/f', infra: 'conf' },
+      ['conf', 'conf/f', 'infra'],
+    ],
+    ['from the root of the context', { Dockerfile: '/conf/f' }, ['conf', 'conf/f']],
+    ['up beyond the root of the context', { Dockerfile: '../../conf/f' }, ['conf', 'conf/f']],
+    ['through a link out of the folder', { Dockerfile: 'infra/f', infra: 'OUTSIDE' }, ['infra']],
+    ['through a link that climbs out', { Dockerfile: 'infra/f', infra: 'UP/OUTSIDE' }, ['infra']],
+    ['to each other', { Dockerfile: 'a', a: 'Dockerfile' }, ['a']],
+  ])('holds what a Dockerfile leads to %s, and nothing that lies outside', async (_what, links, expected) => {
+    const folder = await folderWith({ '.dockerignore': '*', 'conf/f': 'FROM scratch\n', 'conf/g': '' });
+    const outside = await folderWith({ f: 'not for the context' });
+    rmSync(join(folder, 'Dockerfile'));
+    const up = '../'.repeat(folder.split('/').length);
+    for (const [path, target] of Object.entries(links)) {
+      symlinkSync(target.replace('UP', up).replace('OUTSIDE', outside), join(folder, path));
+    }
+    const { paths } = await readContext(folder);
+    expect(paths.filter((path) => !['.dockerignore', 'Dockerfile'].includes(path))).toEqual(expected);
+    const entries = await entriesOf(folder);
+    expect(entries.filter(({ type }) => type === 'File').map(({ path }) => path)).toEqual(
+      expected.includes('conf/f') ? ['.dockerignore', 'conf/f'] : ['.dockerignore'],
+    );
+  });
+
   test('is refused where its ignore file is wrong, by the line', async () => {
     const error = await readContext(await folderWith({ '.dockerignore': 'ok\n[a' })).catch(
       (caught: unknown) => caught,

@@ -1,5 +1,5 @@
 import { lstat, realpath } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { join } from 'node:path';
 import { readLinkTarget, walkContext } from '@slipway/shared/source';
 import { CommandError, usage } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
@@ -43,9 +43,7 @@ export async function readContext(folder: string, file?: string): Promise<BuildC
       },
     }),
   );
-  for (const path of await neededFiles({ folder: root, dockerfile })) {
-    for (let part = path; part !== '.'; part = posix.dirname(part)) paths.add(part);
-  }
+  for (const path of await neededFiles({ folder: root, dockerfile })) paths.add(path);
   const sizes = await usage(() => sizesOf(root, paths));
   return { folder: root, dockerfile, paths: [...paths].sort(), ...sizes, leftOut: leftOut.sort() };
 }

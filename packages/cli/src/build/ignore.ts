@@ -1,6 +1,4 @@
-import { lstat, readlink } from 'node:fs/promises';
-import { join, posix } from 'node:path';
-import { folderContext, ignoreFileNames, readIgnoreRules } from '@slipway/shared/source';
+import { folderContext, ignoreFileNames, insideContext, readIgnoreRules } from '@slipway/shared/source';
 import { usage } from '../command-error.js';
 import { dockerfileNames } from './dockerfile.js';
 
@@ -18,24 +16,23 @@ export async function readRules({ folder, dockerfile }: ContextFiles): Promise<I
   return usage(() => readIgnoreRules({ context: folderContext(folder), dockerfile }));
 }
 
-/** Links that lead to each other; Linux follows as many. */
-const maxLinks = 40;
-
 /**
- * Returns what the builder needs whatever the rules say, as with `docker build`: the Dockerfile, the ignore files, and what they are links to.
- * The builder applies the rules again, so that `COPY` does not see these files when they are ignored.
+ * Returns what the builder needs whatever the rules say, as with `docker build`: the Dockerfile, the ignore files, and what they are links to
+ * within the context, with the links and folders on the way. The builder applies the rules again, so that `COPY` does not see these files when they are ignored.
  */
 export async function neededFiles({ folder, dockerfile }: ContextFiles): Promise<string[]> {
-  const found: string[] = [];
+  const context = folderContext(folder);
+  const passed = new Set<string>();
+  const passing = {
+    ...context,
+    async entry(path: string) {
+      const found = await context.entry(path);
+      if (found) passed.add(path);
+      return found;
+    },
+  };
   for (const name of [...dockerfileNames(dockerfile), ...ignoreFileNames(dockerfile)]) {
-    let path = name;
-    for (let links = 0; links < maxLinks && !path.startsWith('../') && !path.startsWith('/'); links++) {
-      const stat = await lstat(join(folder, path)).catch(() => undefined);
-      if (!stat) break;
-      found.push(path);
-      if (!stat.isSymbolicLink()) break;
-      path = posix.join(posix.dirname(path), await readlink(join(folder, path)));
-    }
+    await insideContext(passing, name);
   }
-  return [...new Set(found)];
+  return [...passed];
 }
