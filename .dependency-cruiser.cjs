@@ -34,7 +34,7 @@ module.exports = {
     only('cli-imports-client-and-local', '^packages/cli/', [
       'packages/client',
       'packages/local',
-      'packages/shared/src/(contracts|source|sealing|config|platforms)',
+      'packages/shared/src/(contracts|source|sealing|config|platforms|git|errors)',
     ]),
     only('simulator-imports-shared-and-local', '^packages/simulator/', ['packages/shared', 'packages/local']),
     only('e2e-and-bench-drive-from-outside', '^(e2e|bench)/', [

@@ -6,6 +6,7 @@ import { dockerfile, extraTag, imageLabel } from '../build-options/parse.js';
 import type { CommandContext } from '../command-context.js';
 import type { ExitCode } from '../exit-codes.js';
 import { label, packageArguments, platforms, repeated, seconds, truth, whole } from '../parse.js';
+import { noPull, templateStore } from '../pull/options.js';
 import { tagModes } from '../stack/image-name.js';
 import { vcsOptions } from '../vcs/options.js';
 import type { PublishOptions } from './publish.js';
@@ -24,8 +25,9 @@ export function addPublishCommand({ program, context, onExit, talks }: PublishCo
     .command('publish')
     .summary('build the functions of a stack.yaml as one batch')
     .description(
-      'Reads an OpenFaaS stack.yaml as faas-cli does, lays handlers over the templates of ./template, uploads the sources\n' +
-        'that the server lacks, submits one batch and shows it to its end. Ends with 0 only if every function was built.\n\n' +
+      'Reads an OpenFaaS stack.yaml as faas-cli does, lays handlers over the templates of ./template, fetches templates\n' +
+        'that are not there, uploads the sources that the server lacks, submits one batch and shows it to its end. Ends with 0\n' +
+        'only if every function was built.\n\n' +
         'Ctrl-C cancels the batch; a second one leaves without waiting for its end.',
     )
     .option('-f, --yaml <file>', 'the stack file; default: stack.yaml, else stack.yml')
@@ -57,6 +59,8 @@ export function addPublishCommand({ program, context, onExit, talks }: PublishCo
     .option('-o, --build-option <name>', 'a build option of the templates; may be repeated', repeated)
     .option('--copy-extra <path>', 'a file or folder to copy beside every handler; may be repeated', repeated)
     .option('--platforms <os/arch,…>', 'in the place of what the functions say', platforms)
+    .addOption(noPull())
+    .addOption(templateStore())
     .option('--envsubst [true|false]', 'whether ${VAR} in the file is replaced', truth, true)
     .option('--no-envsubst', 'leave ${VAR} alone')
     .option('--dockerfile <path>', 'the Dockerfile in each build context; default: Dockerfile', dockerfile);

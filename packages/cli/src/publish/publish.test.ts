@@ -1,4 +1,5 @@
 import { temporaryFolder } from '@slipway/local';
+import { startGitServer } from '@slipway/shared/git/testing';
 import { generateKeyPair, openSecrets, parseSealedSecrets } from '@slipway/shared/sealing';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type Answer, json, problem, serve, slipway } from '../testing/command-line.js';
@@ -254,6 +255,54 @@ describe('publish', () => {
       function: 'one',
       source: { bytes: 13, files: 1, upload: true },
     });
+  });
+
+  test('fetches a template that is not there, says so, and with --no-pull does not', async () => {
+    const git = await startGitServer();
+    onTestFinished(() => git.stop());
+    const repository = git.repository('templates');
+    const commit = repository.commit({
+      'template/node/template.yml': '',
+      'template/node/Dockerfile': 'FROM scratch\n',
+    });
+    writeFiles('.', {
+      'templated.yml':
+        `provider: { name: openfaas }\nconfiguration: { templates: [{ name: node@1, source: "${repository.url}#main" }] }\nfunctions:\n` +
+        '  one: { lang: node@1, handler: ./one, image: r.example/one }\n' +
+        '  two: { lang: node@1, handler: ./two, image: r.example/two }\n' +
+        '  three: { lang: go, handler: ./two, image: r.example/three }\n',
+    });
+    const { env } = await serve({});
+    const dryRun = ['publish', '-f', 'templated.yml', '--dry-run'];
+    const refused = await slipway([...dryRun, '--no-pull'], env);
+    expect(refused.exit).toBe(2);
+    expect(refused.err).toContain(
+      `and --no-pull forbids to fetch it\n  the template 'node@1' of the functions 'one', 'two', from ${repository.url}#main\n` +
+        "  the template 'go' of the function 'three', from the template store\n",
+    );
+    expect(git.requests).toHaveLength(0);
+    const { exit, err } = await slipway([...dryRun, '--regex', 'one|two'], env);
+    expect(exit).toBe(0);
+    expect(err).toMatch(
+      new RegExp(
+        `^fetching +${repository.url}#main\ntemplate +node@1 at ${commit.slice(0, 7)}\nstack +2 functions`,
+      ),
+    );
+    const store = await serve({ 'GET /list': json(200, [{ template: 'go', repo: repository.url }]) });
+    for (const given of [
+      {
+        args: ['--template-store', `${store.url}/list`],
+        env: { OPENFAAS_TEMPLATE_STORE_URL: 'http://x.example' },
+      },
+      { args: [], env: { OPENFAAS_TEMPLATE_STORE_URL: `${store.url}/list` } },
+    ]) {
+      const failed = await slipway([...dryRun, ...given.args, '--json'], { ...env, ...given.env });
+      expect(failed.exit).toBe(2);
+      expect(JSON.parse(failed.out).error.message).toBe(
+        `the template 'go' of the function 'three' is not in ${repository.url}, which has the templates node`,
+      );
+      expect(failed.err).toBe('');
+    }
   });
 
   test('names the function of an item that the server refuses', async () => {

@@ -5,6 +5,7 @@ import { type BuildOptionFlags, requestedOptions } from '../build-options/option
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
+import { type PullOptions, puller } from '../pull/options.js';
 import { keyOfServer, sealFiles } from '../secrets/seal-files.js';
 import type { TagMode } from '../stack/image-name.js';
 import type { Part } from '../stack/layers.js';
@@ -16,7 +17,7 @@ import { type VcsOptions, vcsOf } from '../vcs/vcs.js';
 import { showPlan } from './dry-run.js';
 import { missingSources, sourceOf, sourcesOf, templatesOf, uploadSources } from './upload.js';
 
-export interface PublishOptions extends CommonOptions, VcsOptions, BuildOptionFlags {
+export interface PublishOptions extends CommonOptions, VcsOptions, BuildOptionFlags, PullOptions {
   readonly yaml?: string;
   readonly envsubst: boolean;
   readonly filter?: string;
@@ -52,12 +53,16 @@ export interface PublishOptions extends CommonOptions, VcsOptions, BuildOptionFl
 export async function publish(options: PublishOptions, context: CommandContext): Promise<ExitCode> {
   const { terminal, env } = context;
   const vcs = vcsOf(options, env);
-  const plan = await planStack({ ...planOptions(options), env, folder: process.cwd() });
-  const client = await connect({ options, env });
   const say = stepLine(terminal, options);
   const interruption = new Interruption();
   try {
     const { signal } = interruption;
+    const folder = process.cwd();
+    const plan = await planStack({
+      ...{ ...planOptions(options), env, folder },
+      pull: puller({ options, folder, env, signal, say }),
+    });
+    const client = await connect({ options, env });
     sayPlan(plan, say);
     const parts = [...sourcesOf(plan.functions), ...templatesOf(plan.functions)];
     const missing = await missingSources({ parts, client, signal });

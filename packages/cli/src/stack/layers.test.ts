@@ -1,6 +1,7 @@
 import { temporaryFolder } from '@slipway/local';
 import { expect, onTestFinished, test } from 'vitest';
 import { packTree } from '../build/pack.js';
+import { refusePull } from '../pull/failures.js';
 import { writeFiles } from '../testing/stack-project.js';
 import { planStack } from './plan.js';
 
@@ -28,6 +29,7 @@ async function planned(files: Readonly<Record<string, string>>) {
   const { functions } = await planStack({
     ...{ file: 'stack.yaml', folder: folder.path, env: {}, envsubst: true, tag: 'latest' },
     ...{ buildArgs: {}, buildOptions: [], copy: [], options: {}, extraTags: [] },
+    pull: async (missing) => refusePull(missing),
   });
   const [fn] = functions;
   if (!fn) throw new Error('no function');

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { findTool, temporaryFolder } from '@slipway/local';
 import { afterEach, describe, expect, test } from 'vitest';
 import { packTree } from '../build/pack.js';
+import { refusePull } from '../pull/failures.js';
 import { shrinkwrapProject, writeFiles } from '../testing/stack-project.js';
 import { type PlannedFunction, planStack } from './plan.js';
 
@@ -32,6 +33,7 @@ const plan = (folder: string) =>
   planStack({
     ...{ file: 'stack.yaml', folder, env: {}, envsubst: true, tag: 'latest' },
     ...{ buildArgs: {}, buildOptions: [], copy: [], options: {}, extraTags: [] },
+    pull: async (missing) => refusePull(missing),
   });
 
 /** A line an entry: what it is, whether it may be executed, the start of its hash, its path. */
@@ -126,7 +128,11 @@ describe('what cannot be a context is named', () => {
     ...more,
   });
   test.each([
-    ['a template that is not there', one('lang: none, handler: fn'), /no template 'none'.*/],
+    [
+      'a template that is not there',
+      one('lang: none, handler: fn'),
+      /the template 'none' of the function 'fn', from the template store/,
+    ],
     ['a handler that is not there', one('lang: t, handler: ./gone'), /'fn': .*gone is not there/],
     ['a handler that is a file', one('lang: t, handler: fn/handler'), /handler of 'fn', .* is not a folder/],
     [

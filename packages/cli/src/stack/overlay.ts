@@ -1,4 +1,4 @@
-import { lstat, readFile, realpath } from 'node:fs/promises';
+import { lstat, readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, posix, relative, resolve } from 'node:path';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
@@ -101,22 +101,27 @@ function inside(at: string, path: string): string {
   return joined === '.' ? '' : joined;
 }
 
-/** Whether it names a folder in `./template`. Only the ref of a pinned template, as in `node@feature/a`, has folders of its own. */
-const isTemplateFolder = (lang: string): boolean => {
+/** Returns whether a lang may be a folder in `./template`. Only the ref of a pinned template, as in `node@feature/a`, has folders of its own. */
+export const isTemplateName = (lang: string): boolean => {
   const [name = '', ...ref] = lang.split('@');
   const parts = ref.length === 0 ? [name] : [`${name}@`, ...ref.join('@').split('/')];
   return !name.includes('/') && !parts.some((part) => part === '.' || part === '..' || part === '');
 };
 
-/** The template of a language in `./template`, or undefined when there is none. */
-export async function readTemplate({
-  folder,
-  lang,
-}: {
+interface TemplateFolder {
   readonly folder: string;
   readonly lang: string;
-}): Promise<LocalTemplate | undefined> {
-  if (!isTemplateFolder(lang)) return undefined;
+}
+
+/** Whether `./template` has a folder, or anything else, of this name. */
+export const hasFolder = ({ folder, lang }: TemplateFolder): Promise<boolean> =>
+  stat(join(folder, 'template', lang)).then(
+    () => true,
+    () => false,
+  );
+
+/** The template of a language in `./template`, or undefined when there is none. */
+export async function readTemplate({ folder, lang }: TemplateFolder): Promise<LocalTemplate | undefined> {
   const path = join(folder, 'template', lang);
   const settings = join(path, 'template.yml');
   const stats = await lstat(settings).catch((error: NodeJS.ErrnoException) => {

@@ -3,10 +3,18 @@ import { dockerfileNames } from '../build/dockerfile.js';
 import { furtherTags, type RequestedOptions } from '../build-options/options.js';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
+import type { MissingTemplate } from '../pull/failures.js';
 import { buildArguments, mergeLists } from './build-arguments.js';
 import { gitFacts, imageName, type TagMode, withTag } from './image-name.js';
 import { LayerPlanner, type Layers, type Part } from './layers.js';
-import { type LocalTemplate, overlay, readExtras, readTemplate } from './overlay.js';
+import {
+  hasFolder,
+  isTemplateName,
+  type LocalTemplate,
+  overlay,
+  readExtras,
+  readTemplate,
+} from './overlay.js';
 import { wildcard } from './shell-pattern.js';
 import { SourceDigester } from './source.js';
 import { parseStack, type Stack, type StackFunction } from './stack-file.js';
@@ -30,6 +38,8 @@ export interface PlanOptions {
   readonly options: RequestedOptions;
   /** Tags that the image of each function has besides its own. */
   readonly extraTags: readonly string[];
+  /** Puts templates that are missing into `./template`, or throws. */
+  readonly pull: (missing: readonly MissingTemplate[]) => Promise<void>;
 }
 
 /** One function, ready to be built, and its build context. */
@@ -55,15 +65,13 @@ export interface Plan {
   readonly skipped: readonly string[];
 }
 
-/** Reads a stack.yaml and all it names, and says what is to be built. Nothing is written or sent. */
+/** Reads a stack.yaml and all it names, and says what is to be built. Nothing is sent, and nothing written but templates that are missing. */
 export async function planStack(options: PlanOptions): Promise<Plan> {
-  const { file, folder } = options;
+  const { folder } = options;
   const stack = parseStack({ ...options, text: await readStackFile(options) });
   const chosen = choose(stack, options);
-  const [templates, copy] = await Promise.all([
-    readTemplates({ stack, chosen, folder, file }),
-    readExtras({ folder, paths: mergeLists(stack.copy, options.copy) }),
-  ]);
+  const copy = await readExtras({ folder, paths: mergeLists(stack.copy, options.copy) });
+  const templates = await readTemplates({ stack, chosen, folder, pull: options.pull });
   const packages = chosen.map((fn) =>
     packagesOf({
       fn,
@@ -149,30 +157,35 @@ function parseRegex(text: string): RegExp {
   }
 }
 
-interface ReadTemplates {
+interface ReadTemplates extends Pick<PlanOptions, 'folder' | 'pull'> {
   readonly stack: Stack;
   readonly chosen: readonly StackFunction[];
-  readonly folder: string;
-  readonly file: string;
 }
 
-async function readTemplates({ stack, chosen, folder, file }: ReadTemplates) {
+async function readTemplates({ stack, chosen, folder, pull }: ReadTemplates) {
+  const langs = [...new Set(chosen.map(({ lang }) => lang))];
+  const missing: MissingTemplate[] = [];
+  for (const lang of langs) {
+    if (!isTemplateName(lang))
+      throw noTemplate(lang, `Write lang as in ./template: ${lang.split('/').pop()}`);
+    if (lang === 'dockerfile' || (await hasFolder({ folder, lang }))) continue;
+    const functions = chosen.filter((fn) => fn.lang === lang).map(({ name }) => name);
+    missing.push({ lang, functions, source: stack.templates.find(({ name }) => name === lang)?.source });
+  }
+  if (missing.length > 0) await pull(missing);
   const templates = new Map<string, LocalTemplate>();
-  for (const lang of new Set(chosen.map((fn) => fn.lang))) {
+  for (const lang of langs) {
     const template = await readTemplate({ folder, lang });
     if (template) templates.set(lang, template);
     else if (lang !== 'dockerfile') {
-      const source = stack.templates.find(({ name }) => name === lang)?.source;
-      throw refusal(
-        `there is no template '${lang}' in ./template, with a template.yml in it`,
-        source === undefined
-          ? `Fetch it with \`faas-cli template store pull ${lang}\`, and run this from the folder that holds ./template.`
-          : `Fetch it with \`faas-cli template pull stack -f ${file}\`: it comes from ${source}.`,
-      );
+      throw noTemplate(lang, `Put one into ./template/${lang}, or remove the folder to have it fetched.`);
     }
   }
   return templates;
 }
+
+const noTemplate = (lang: string, remedy: string): CommandError =>
+  refusal(`there is no template '${lang}' in ./template, with a template.yml in it`, remedy);
 
 interface PackagesOf {
   readonly fn: StackFunction;

@@ -8,7 +8,7 @@ export interface GitCommand {
   readonly args: readonly string[];
   /** A folder of its own, outside any repository. */
   readonly cwd: string;
-  readonly config: Pick<GitConfig, 'allowedSchemes' | 'environment' | 'memoryBytes'>;
+  readonly config: Pick<GitConfig, 'allowedSchemes' | 'environment' | 'memoryBytes' | 'asUser'>;
   /** Where the credential may be sent, and what it is; git sends it nowhere else. */
   readonly credential?: { readonly origin: string; readonly header: Secret } | undefined;
   /** What libcurl is told of the server's addresses. */
@@ -64,10 +64,15 @@ const settings: readonly (readonly [string, string])[] = [
  */
 const limited = 'ulimit -v "$0" 2>/dev/null; exec git "$@"';
 
-/** Starts git as the leader of a process group, with bounded memory, without a terminal, anybody's configuration, or anyone to ask. */
+/**
+ * Starts git as the leader of a process group, with bounded memory, without a terminal, hooks, submodules or anyone to ask, and without anybody's configuration but that
+ * of the user it works for, if there is one.
+ */
 export function startGit({ args, cwd, config, credential, resolve, signal }: GitCommand): RunningGit {
   signal.throwIfAborted();
-  const child = spawn('/bin/sh', ['-c', limited, String(Math.floor(config.memoryBytes / 1024)), ...args], {
+  const { memoryBytes } = config;
+  const limit = memoryBytes === undefined ? 'unlimited' : String(Math.floor(memoryBytes / 1024));
+  const child = spawn('/bin/sh', ['-c', limited, limit, ...args], {
     cwd,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -114,30 +119,35 @@ function environment({
 }: Omit<GitCommand, 'args' | 'signal'>): NodeJS.ProcessEnv {
   const all = [
     ...settings,
+    ...(config.asUser ? [['http.followRedirects', 'initial'] as const] : []),
     ...(resolve === undefined ? [] : [['http.curloptResolve', resolve] as const]),
     // In the environment, which only this user can see, and not among the arguments, which anyone can.
     ...(credential
       ? [[`http.${credential.origin}/.extraHeader`, `Authorization: ${credential.header.reveal()}`] as const]
       : []),
   ];
+  // What the user has set this way comes first, so that it does not replace what git is to keep to.
+  const given = Number(config.environment.GIT_CONFIG_COUNT ?? 0);
   return {
     ...config.environment,
-    HOME: cwd,
+    ...(!config.asUser && {
+      HOME: cwd,
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_ATTR_NOSYSTEM: '1',
+    }),
     LC_ALL: 'C',
     // Each arena reserves 64 MiB of address space, which counts against the limit.
     MALLOC_ARENA_MAX: '1',
     GIT_CEILING_DIRECTORIES: dirname(cwd),
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
-    GIT_ATTR_NOSYSTEM: '1',
     GIT_TERMINAL_PROMPT: '0',
     GIT_LFS_SKIP_SMUDGE: '1',
-    GIT_ALLOW_PROTOCOL: config.allowedSchemes.join(':'),
-    GIT_CONFIG_COUNT: String(all.length),
+    GIT_ALLOW_PROTOCOL: (config.asUser?.protocols ?? config.allowedSchemes).join(':'),
+    GIT_CONFIG_COUNT: String(given + all.length),
     ...Object.fromEntries(
       all.flatMap(([key, value], at) => [
-        [`GIT_CONFIG_KEY_${at}`, key],
-        [`GIT_CONFIG_VALUE_${at}`, value],
+        [`GIT_CONFIG_KEY_${given + at}`, key],
+        [`GIT_CONFIG_VALUE_${given + at}`, value],
       ]),
     ),
   };

@@ -12,10 +12,15 @@ export interface GitConfig {
   readonly credentials: ReadonlyMap<string, Secret>;
   /** Of one call of git. */
   readonly timeoutMs: number;
-  /** Address space of each process of git, in bytes. */
-  readonly memoryBytes: number;
+  /** Address space of each process of git, in bytes. Unlimited unless given. */
+  readonly memoryBytes?: number | undefined;
   /** Where repositories lie while they are fetched. */
   readonly workDir: string;
-  /** What git needs of the environment to reach the network. */
+  /** What git needs of the environment to reach the network; for a user, all that is theirs. */
   readonly environment: Readonly<Record<string, string>>;
+  /**
+   * Given on the machine of a user, who chose the repository: git reads the configuration of the user and the machine, uses their credentials, and follows
+   * redirects, over these protocols alone. Otherwise git reads no configuration.
+   */
+  readonly asUser?: { readonly protocols: readonly string[] } | undefined;
 }

@@ -24,7 +24,7 @@ const patterns: readonly Pattern[] = [
     field: 'ref',
   },
   {
-    match: /couldn't find remote ref|not our ref|no such remote ref/i,
+    match: /couldn't find remote ref|not our ref|no such remote ref|needed a single revision/i,
     code: 'git_ref_not_found',
     detail: 'The repository has no such branch, tag or commit.',
     field: 'ref',

@@ -20,6 +20,9 @@ export interface RepositoryOptions {
   readonly stopping: AbortSignal;
 }
 
+/** What to fetch: a full name or a commit's id; or the commit whose id begins so, for which the server has no name. */
+export type Wanted = { readonly name: string } | { readonly idBegins: string };
+
 const fetched = 'refs/slipway/fetched';
 const watchEveryMs = 100;
 
@@ -29,20 +32,24 @@ const watchEveryMs = 100;
  */
 const attributes = '* -text -ident -filter !eol !working-tree-encoding -export-ignore -export-subst\n';
 
-/** Fetches one commit, without its history, into a new bare repository. Returns its id. Rejects with `source_too_large` as soon as the pack has grown too large. */
+/**
+ * Fetches one commit without its history, or all branches and tags to find the commit in, into a new bare repository. Returns its id. Rejects with `source_too_large` as
+ * soon as the pack has grown too large.
+ */
 export async function fetchCommit(
   bare: string,
-  options: RepositoryOptions & { readonly name: string; readonly ref?: string },
+  options: RepositoryOptions & Wanted & { readonly ref?: string },
 ): Promise<string> {
-  const { name, url, maxBytes } = options;
+  const { url, maxBytes } = options;
   const cwd = join(bare, '..');
   await git(['init', '--quiet', '--bare', '--template=', bare], cwd, options);
   await mkdir(join(bare, 'info'), { recursive: true });
   await writeFile(join(bare, 'info/attributes'), attributes);
+  const { flags, refspecs, commit } = askFor(options);
   const limit = watchSize(packs(bare), maxBytes);
   try {
-    const flags = ['--quiet', '--depth=1', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head'];
-    const args = ['--git-dir', bare, 'fetch', ...flags, '--', url.href, `+${name}:${fetched}`];
+    const always = ['--quiet', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head'];
+    const args = ['--git-dir', bare, 'fetch', ...always, ...flags, '--', url.href, ...refspecs];
     await git(args, cwd, options, limit.exceeded);
     await limit.check();
     limit.exceeded.throwIfAborted();
@@ -50,11 +57,20 @@ export async function fetchCommit(
     limit.stop();
   }
   const { stdout } = await git(
-    ['--git-dir', bare, 'rev-parse', '--verify', `${fetched}^{commit}`],
+    ['--git-dir', bare, 'rev-parse', '--verify', `${commit}^{commit}`],
     cwd,
     options,
   );
   return stdout.trim();
+}
+
+function askFor(wanted: Wanted) {
+  if ('name' in wanted) {
+    return { flags: ['--depth=1'], refspecs: [`+${wanted.name}:${fetched}`], commit: fetched };
+  }
+  // Below refs/slipway, no branch or tag with such a name hides the commit.
+  const refspecs = ['heads', 'tags'].map((kind) => `+refs/${kind}/*:refs/slipway/${kind}/*`);
+  return { flags: [], refspecs, commit: wanted.idBegins };
 }
 
 const packs = (bare: string) => join(bare, 'objects/pack');

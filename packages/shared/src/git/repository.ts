@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { shownValue } from '../errors/index.js';
 import { startGit } from './command.js';
 import { gitError, gitFailure } from './failures.js';
-import { asGitError, fetchCommit, git, type RepositoryOptions } from './fetch.js';
+import { asGitError, fetchCommit, git, type RepositoryOptions, type Wanted } from './fetch.js';
 import { Submodules } from './submodules.js';
 
 /** What a ref stands for now. */
@@ -60,11 +60,14 @@ function refNotFound(ref: string | undefined) {
 }
 
 /**
- * Fetches one commit and nothing of its history, without hooks, into a folder of its own, that `remove` takes away.
+ * Fetches one commit, without hooks and where its name is known without its history, into a folder of its own, that `remove` takes away.
  * Rejects with `source_too_large` as soon as that folder has grown too large.
  */
-export async function fetchRepository({ name }: Head, given: RepositoryOptions): Promise<Repository> {
-  const options = { ...given, name, ref: name };
+export async function fetchRepository(wanted: Wanted, given: RepositoryOptions): Promise<Repository> {
+  const options =
+    'name' in wanted
+      ? { ...given, name: wanted.name, ref: wanted.name }
+      : { ...given, idBegins: wanted.idBegins, ref: wanted.idBegins };
   const { config, stopping } = options;
   const folder = await emptyFolder(config.workDir);
   const remove = () => rm(folder, { recursive: true, force: true });

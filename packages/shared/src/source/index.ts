@@ -14,7 +14,14 @@ export { NameBudget } from './names.js';
 export { normalPath, parentOf } from './paths.js';
 export { createPayload, type Payload, type PayloadLayer, type PayloadOptions } from './payload.js';
 export { PayloadBeside } from './payload-beside.js';
-export { type PulledFrom, pulledNote, readNote, settledNote } from './pulled-template.js';
+export {
+  type PulledFrom,
+  pulledNote,
+  readNote,
+  settledNote,
+  withoutCredentials,
+  writeNote,
+} from './pulled-template.js';
 export { readSourceFile } from './read-file.js';
 export { type OwnedSource, SourceOwners } from './source-owners.js';
 export { quotaExceeded, type Waiting } from './source-room.js';

@@ -38,6 +38,20 @@ export function readNote(content: Uint8Array): PulledFrom | undefined {
   };
 }
 
+interface WriteNote {
+  readonly repository: string;
+  readonly ref: string | undefined;
+  readonly sha: string;
+  readonly writtenAt: Date;
+}
+
+/** Returns a note as `faas-cli` writes it, without credentials. */
+export const writeNote = ({ repository, ref, sha, writtenAt }: WriteNote): string =>
+  JSON.stringify({
+    ...{ repository: withoutCredentials(repository), ref_name: ref, sha },
+    written_at: writtenAt.toISOString(),
+  });
+
 interface Note {
   readonly repository: string;
   readonly ref_name?: string;
@@ -60,8 +74,8 @@ function parseNote(content: Uint8Array): Note | undefined {
   return note.repository ? note : undefined;
 }
 
-/** User and password of `scheme://user:password@host/…`; of `git@host:path` the user is part of the address. */
-const withoutCredentials = (repository: string): string =>
+/** Returns a URL without the user and password of `scheme://user:password@host/…`; of `git@host:path` the user is part of the address. */
+export const withoutCredentials = (repository: string): string =>
   repository.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, (whole, scheme: string) =>
     /^ssh:\/\/[^:@/]*@$/i.test(whole) ? whole : scheme,
   );
