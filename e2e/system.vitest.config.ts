@@ -6,7 +6,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['slipway-source'] } },
   test: {
     root: import.meta.dirname,
-    include: ['src/system/**/*.test.ts', 'src/generators/**/*.test.ts'],
+    include: ['system', 'generators', 'templates'].map((suite) => `src/${suite}/**/*.test.ts`),
     fileParallelism: false,
     testTimeout: 300_000,
     hookTimeout: 300_000,

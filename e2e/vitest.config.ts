@@ -7,8 +7,8 @@ export default defineConfig({
   test: {
     root: import.meta.dirname,
     include: ['src/**/*.test.ts'],
-    // `npm run test:system`: the first needs namespaces of its own, the second generators that are large.
-    exclude: ['src/system/**', 'src/generators/**'],
+    // `npm run test:system`: the first needs namespaces of its own, the others take long.
+    exclude: ['src/system/**', 'src/generators/**', 'src/templates/**'],
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 180_000,

@@ -8,12 +8,14 @@ const main = fileURLToPath(new URL('../../../packages/cli/dist/main.js', import.
 export const startCommand = (
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): RunningProgram => startProgram(process.execPath, [main, ...args], { env });
+  cwd?: string,
+): RunningProgram => startProgram(process.execPath, [main, ...args], { env, cwd });
 
 export const slipway = (
   args: readonly string[],
   env?: Readonly<Record<string, string>>,
-): Promise<ProgramEnd> => startCommand(args, env).ended;
+  cwd?: string,
+): Promise<ProgramEnd> => startCommand(args, env, cwd).ended;
 
 /** The processes that run with `NAME=value` in their environment, which children inherit: `pid command line`. */
 export function processesWith(variable: string): string[] {

@@ -1,8 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { createGunzip } from 'node:zlib';
+
+const exec = promisify(execFile);
 
 /** What an image says of how it is run: the part of its OCI configuration that these tests use. */
 export interface ImageConfig {
@@ -13,7 +18,7 @@ export interface ImageConfig {
   readonly WorkingDir: string;
   readonly Labels: Readonly<Record<string, string>>;
   readonly ExposedPorts?: Readonly<Record<string, unknown>>;
-  readonly Healthcheck?: { readonly Test: readonly string[] };
+  readonly Healthcheck?: { readonly Test: readonly string[]; readonly Interval?: number };
 }
 
 interface Manifest {
@@ -26,7 +31,7 @@ const dockerManifestType = 'application/vnd.docker.distribution.manifest.v2+json
 
 /**
  * Pulls an image of one platform and unpacks its layers, owners and modes kept, into a new folder.
- * `image` is `host/repository:tag`. Layers that remove files of those below are not understood.
+ * `image` is `host/repository:tag`.
  */
 export async function pullImage({ image, rootfs }: { image: string; rootfs: string }): Promise<ImageConfig> {
   const [, host, repository, tag] = image.match(/^([^/]+)\/(.+):([^:/]+)$/) ?? [];
@@ -52,11 +57,24 @@ interface Layer {
   readonly folder: string;
 }
 
+/** A file of this name in a layer hides the rest of its folder's content in the layers below (OCI image specification, layer.md). */
+const opaque = '.wh..wh..opq';
+
 async function unpack({ body, gzip, folder }: Layer): Promise<void> {
-  const flags = ['--extract', '--same-owner', '--same-permissions', '--numeric-owner'];
-  const tar = spawn('tar', [...flags, ...(gzip ? ['--gzip'] : []), `--directory=${folder}`], {
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
-  const [[code]] = await Promise.all([once(tar, 'exit'), pipeline(Readable.fromWeb(body), tar.stdin)]);
-  if (code !== 0) throw new Error(`tar ended with ${code}`);
+  const archive = `${folder}.layer`;
+  await pipeline([Readable.fromWeb(body), ...(gzip ? [createGunzip()] : []), createWriteStream(archive)]);
+  try {
+    const { stdout } = await exec('tar', ['--list', `--file=${archive}`], { maxBuffer: 64 * 1024 * 1024 });
+    for (const path of stdout.split('\n').filter((line) => basename(line).startsWith('.wh.'))) {
+      const place = join(folder, dirname(path));
+      if (basename(path) !== opaque) await remove(join(place, basename(path).slice('.wh.'.length)));
+      else for (const entry of await readdir(place)) await remove(join(place, entry));
+    }
+    const flags = ['--same-owner', '--same-permissions', '--numeric-owner', '--exclude=.wh.*'];
+    await exec('tar', ['--extract', ...flags, `--file=${archive}`, `--directory=${folder}`]);
+  } finally {
+    await remove(archive);
+  }
 }
+
+const remove = (path: string) => rm(path, { recursive: true, force: true });
