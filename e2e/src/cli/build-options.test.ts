@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dockerfile, makeContext } from '../context.js';
@@ -86,25 +86,29 @@ describe.each(['buildkit', 'buildah'] as const)('%s', (engine) => {
       expect((await inRegistry(image('pulled:1'))).labels).toMatchObject({ version: '2' });
     });
 
-    test('of publish and rebuild', async () => {
+    test('of a stack file, of publish and of rebuild', async () => {
       const folder = makeContext({});
       const handler = makeContext({ Dockerfile: 'FROMM\n', 'prod.Dockerfile': stages });
-      mkdirSync(join(folder, 'deep'));
-      const text = `provider: { name: openfaas }\nfunctions:\n  ${engine}: { lang: dockerfile, handler: ${handler}, image: "${image('fn:1')}" }\n`;
+      const own =
+        `{ dockerfile: prod.Dockerfile, target: debug, tags: [edge, "${image('copy:3')}"], ` +
+        'image_labels: { a: of the file, g: h }, annotations: { i: j } }';
+      const text = `provider: { name: openfaas }\nfunctions:\n  ${engine}: { lang: dockerfile, handler: ${handler}, image: "${image('fn:1')}", slipway: ${own} }\n`;
       writeFileSync(join(folder, 'stack.yaml'), text);
       process.chdir(folder);
       const published = await startCommand(
         [
-          ...['publish', '--dockerfile', 'prod.Dockerfile', '--target', 'release', '--extra-tag', 'edge'],
+          ...['publish', '--target', 'release', '--extra-tag', 'next'],
           ...['--build-label', 'a=b', '--annotation', 'c=d'],
         ],
         env,
       ).ended;
       expect([published.exit, published.err]).toEqual([0, expect.stringContaining('1 function succeeded')]);
       const built = await inRegistry(image('fn:edge'));
-      expect(built.digest).toBe((await inRegistry(image('fn:1'))).digest);
-      expect(built.labels).toMatchObject({ a: 'b', stage: 'release' });
-      expect(built.manifest.annotations).toMatchObject({ c: 'd' });
+      for (const name of ['fn:1', 'fn:next', 'copy:3']) {
+        expect((await inRegistry(image(name))).digest).toBe(built.digest);
+      }
+      expect(built.labels).toMatchObject({ a: 'b', g: 'h', stage: 'release' });
+      expect(built.manifest.annotations).toMatchObject({ c: 'd', i: 'j' });
 
       const again = await slipway(
         [

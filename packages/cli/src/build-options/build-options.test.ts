@@ -153,6 +153,53 @@ describe('publish', () => {
       expect(items[0]).not.toHaveProperty(name);
   });
 
+  test('lays its options over those of the file', async () => {
+    const own =
+      '{ dockerfile: docker/prod.Dockerfile, target: debug, tags: [edge, "1", other.example/one], ' +
+      'image_labels: { d: file, own: file }, annotations: { e: file, own: file } }';
+    writeFiles(folder, {
+      'stack.yml':
+        'provider: { name: openfaas }\nfunctions:\n' +
+        `  one: { lang: dockerfile, handler: ./app, image: "r.example:5000/one:1", slipway: ${own} }\n` +
+        '  two: { lang: dockerfile, handler: ./app, image: r.example/two, slipway: { no_cache: true } }\n',
+    });
+    const alone = await submitted('publish');
+    expect(alone.items[0]).toMatchObject({
+      ...{ dockerfile: 'docker/prod.Dockerfile', target: 'debug' },
+      tags: ['r.example:5000/one:edge', 'other.example/one'],
+      ...{ image_labels: { d: 'file', own: 'file' }, annotations: { e: 'file', own: 'file' } },
+    });
+    expect(alone.items[1]).toMatchObject({ image: 'r.example/two:latest', no_cache: true });
+    expect(alone.items[1]).not.toHaveProperty('target');
+    const { items } = await submitted(
+      'publish',
+      ...flags,
+      '--dockerfile',
+      'Dockerfile',
+      '--extra-tag',
+      'edge',
+    );
+    expect(items[0]).toMatchObject({
+      ...{ ...fields, dockerfile: 'Dockerfile', tags: ['r.example:5000/one:edge', 'other.example/one'] },
+      image_labels: { ...fields.image_labels, own: 'file' },
+      annotations: { ...fields.annotations, own: 'file' },
+    });
+    expect(items[1]).toMatchObject({ ...fields, tags: ['r.example/two:edge'] });
+  });
+
+  test('names the function whose Dockerfile is missing, and shows the options with --dry-run', async () => {
+    const stack = (own: string) =>
+      writeFiles(folder, {
+        'stack.yml': `provider: { name: openfaas }\nfunctions:\n  one: { lang: dockerfile, handler: ./app, image: one, slipway: ${own} }\n`,
+      });
+    stack('{ dockerfile: none }');
+    expect(await refused('publish')).toMatch(/the function 'one': its build context has no none/);
+    stack('{ tags: [edge], pull: true }');
+    const { env } = await serve({});
+    const { out } = await slipway(['publish', '--dry-run', '--json'], env);
+    expect(JSON.parse(out)).toMatchObject({ function: 'one', tags: ['one:edge'], pull: true });
+  });
+
   test.each([
     [['--extra-tag', 'r.example/x:1'], /--extra-tag <tag>' argument 'r\.example\/x:1' is invalid/],
     [['--build-label', 'a'], /--build-label.*NAME=VALUE/],

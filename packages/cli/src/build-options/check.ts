@@ -3,6 +3,9 @@ import { buildOptions } from '@slipway/shared/contracts';
 
 type BuildOption = keyof typeof buildOptions;
 
+/** Whether it is the tag of a reference, without its repository. */
+export const isTagAlone = (text: string): boolean => /^\w[\w.-]{0,127}$/.test(text);
+
 /** What a check says of a value. Of a map with a wrong name, `issues` say why. */
 interface Issue {
   readonly path: readonly PropertyKey[];
@@ -26,8 +29,6 @@ function faultOf({ path: [at], message, issues }: Issue, value: unknown): string
   const why = issues?.[0];
   if (why) return `the name ${JSON.stringify(at)} ${why.message}`;
   const wrong = at === undefined ? value : (value as Readonly<Record<PropertyKey, unknown>>)[at];
-  const named = typeof wrong === 'string' ? JSON.stringify(wrong) : 'it';
-  return at === undefined || typeof at === 'number'
-    ? `${named} ${message}`
-    : `${String(at)}: ${named} ${message}`;
+  const what = typeof wrong === 'string' ? `${JSON.stringify(wrong)} ${message}` : message;
+  return typeof at === 'string' ? `${at}: ${what}` : what;
 }

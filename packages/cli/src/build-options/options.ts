@@ -43,6 +43,18 @@ export const requestedOptions = (
   ...(flags.pull && { pull: true }),
 });
 
+/** Returns options with others laid over them, label by label and annotation by annotation. */
+export function overOptions(own: RequestedOptions, given: RequestedOptions): RequestedOptions {
+  const labels = { ...own.image_labels, ...given.image_labels };
+  const annotations = { ...own.annotations, ...given.annotations };
+  return {
+    ...own,
+    ...given,
+    ...(Object.keys(labels).length > 0 && { image_labels: labels }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  };
+}
+
 /** Returns the tags that name neither `image` nor an earlier tag again; undefined when there is none. */
 export function furtherTags(image: string, tags: readonly string[]): string[] | undefined {
   const spelling = (text: string) => canonicalImage(text) ?? text;

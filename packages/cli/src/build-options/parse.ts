@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { label } from '../parse.js';
-import { checked } from './check.js';
+import { checked, isTagAlone } from './check.js';
 
 /** Parsers of option values, for commander, which names the option in front of what they throw. */
 
@@ -17,7 +17,7 @@ export function tag(text: string, before: readonly string[] = []): string[] {
 
 /** The tag alone of an image reference, repeated. */
 export function extraTag(text: string, before: readonly string[] = []): string[] {
-  if (/^\w[\w.-]{0,127}$/.test(text)) return [...before, text];
+  if (isTagAlone(text)) return [...before, text];
   throw new InvalidArgumentError('It must be a tag alone: up to 128 letters, digits, `_`, `.` and `-`.');
 }
 

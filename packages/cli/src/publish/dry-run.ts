@@ -24,6 +24,8 @@ export function showPlan({ plan, missing, terminal: { out, err }, json }: ShowPl
         JSON.stringify({
           type: 'function',
           ...{ function: fn.function, image: fn.image, build_args: fn.buildArgs, platforms: fn.platforms },
+          ...(fn.tags && { tags: fn.tags }),
+          ...fn.options,
           source: shownPart(sourceOf(fn)),
           ...(fn.layers && {
             template: { name: fn.layers.template.name, ...shownPart(fn.layers.template) },

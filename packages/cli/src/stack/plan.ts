@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dockerfileNames } from '../build/dockerfile.js';
-import { furtherTags, type RequestedOptions } from '../build-options/options.js';
+import { isTagAlone } from '../build-options/check.js';
+import { furtherTags, overOptions, type RequestedOptions } from '../build-options/options.js';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 import type { MissingTemplate } from '../pull/failures.js';
@@ -85,8 +86,9 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
   const functions = await mapInOrder(chosen, async (fn, index): Promise<PlannedFunction> => {
     const template = fn.lang === 'dockerfile' ? undefined : templates.get(fn.lang);
     const lay = () => overlay({ fn, template, copy, folder });
+    const wanted = overOptions(fn.own.options, options.options);
     const tree = await lay();
-    const { dockerfile = 'Dockerfile' } = options.options;
+    const { dockerfile = 'Dockerfile' } = wanted;
     if (!dockerfileNames(dockerfile).some((path) => tree.mayHaveFile(path))) {
       throw refusal(`the function '${fn.name}': its build context has no ${dockerfile}`);
     }
@@ -98,9 +100,9 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
       image,
       tags: furtherTags(
         image,
-        options.extraTags.map((tag) => withTag(image, tag)),
+        [...fn.own.tags, ...options.extraTags].map((tag) => (isTagAlone(tag) ? withTag(image, tag) : tag)),
       ),
-      options: options.options,
+      options: wanted,
       buildArgs: buildArguments({
         own: fn.buildArgs,
         given: options.buildArgs,

@@ -1,7 +1,17 @@
 import { normalPlatform, parsePlatform, platformRule, repeatedPlatform } from '@slipway/shared/platforms';
-import { type Document, isAlias, isMap, isScalar, isSeq, parseAllDocuments } from 'yaml';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
+import {
+  type FieldReader,
+  fieldOf,
+  itemsOf,
+  type Node,
+  parseYaml,
+  type Refuse,
+  readerOf,
+  textOf,
+} from './fields.js';
+import { type OwnOptions, readOwnOptions } from './own-options.js';
 import { SubstitutionError, substitute } from './substitute.js';
 
 /** One function of a stack.yaml, as far as a build needs it. */
@@ -16,6 +26,7 @@ export interface StackFunction {
   readonly platforms: readonly string[];
   /** Names, each with the file that holds the secret. */
   readonly buildSecrets: Readonly<Record<string, string>>;
+  readonly own: OwnOptions;
 }
 
 export interface Stack {
@@ -40,8 +51,9 @@ interface ParseOptions {
 
 /** Reads the text of an OpenFaaS stack.yaml as `faas-cli` does. Throws `CommandError` for what it refuses, too. */
 export function parseStack({ text, file, env, envsubst }: ParseOptions): Stack {
-  const refuse = (message: string): never => {
-    throw new CommandError({ message: `${file}: ${message}`, exitCode: exitCodes.usage });
+  const refuse: Refuse = (message, line) => {
+    const place = line === undefined ? file : `${file}: line ${line}`;
+    throw new CommandError({ message: `${place}: ${message}`, exitCode: exitCodes.usage });
   };
   const root = parseYaml(envsubst ? substituted(text, env, refuse) : text, refuse);
   const provider = textOf(fieldOf(root, 'provider', 'name')) ?? '';
@@ -52,14 +64,18 @@ export function parseStack({ text, file, env, envsubst }: ParseOptions): Stack {
   if (version !== undefined && version !== '1.0') refuse(`version is ${version}, and must be 1.0`);
   const functions: StackFunction[] = [];
   const skipped: string[] = [];
-  for (const [name, value] of entriesOf(fieldOf(root, 'functions'))) {
-    if (isTrue(fieldOf(value, 'skip_build'))) skipped.push(name);
-    else functions.push(functionOf(name, value, refuse));
+  const top = readerOf(root, refuse);
+  for (const name of top.inner('functions').names) {
+    const fn = readerOf(fieldOf(root, 'functions', name), (message, line) =>
+      refuse(`the function '${name}': ${message}`, line),
+    );
+    if (fn.truth('skip_build')) skipped.push(name);
+    else functions.push(functionOf({ name, fn, refuse }));
   }
   return {
     functions,
     skipped,
-    copy: listOf(fieldOf(root, 'configuration', 'copy')),
+    copy: top.inner('configuration').list('copy'),
     templates: itemsOf(fieldOf(root, 'configuration', 'templates')).map((each) => ({
       name: textOf(fieldOf(each, 'name')) ?? '',
       source: textOf(fieldOf(each, 'source')),
@@ -88,8 +104,6 @@ export function parseTemplateFile({ text, file }: { text: string; file: string }
   };
 }
 
-type Refuse = (message: string) => never;
-
 function substituted(text: string, env: ParseOptions['env'], refuse: Refuse): string {
   try {
     return substitute(text, (name) => env[name]);
@@ -99,56 +113,7 @@ function substituted(text: string, env: ParseOptions['env'], refuse: Refuse): st
   }
 }
 
-/** The first document, with every scalar as the text that was written: `1.10` is not `1.1`, as it is for `faas-cli`. */
-function parseYaml(text: string, refuse: Refuse): Node {
-  const [document] = parseAllDocuments(text, { schema: 'failsafe', uniqueKeys: true });
-  const parsed = document as Document | undefined;
-  const problem = parsed?.errors[0];
-  if (problem) refuse(problem.message.split('\n')[0]?.replace(/:$/, '') ?? problem.code);
-  return resolve(parsed?.contents, parsed);
-}
-
-type Node = string | undefined | readonly Node[] | ReadonlyMap<string, Node>;
-
-/** Aliases and merge keys followed; an empty plain scalar, `~` and `null` are nothing. */
-function resolve(node: unknown, document: Document | undefined, depth = 0): Node {
-  if (depth > 100 || !document) return undefined;
-  if (isAlias(node)) return resolve(node.resolve(document), document, depth + 1);
-  if (isScalar(node)) {
-    const value = String(node.value ?? '');
-    return node.type === 'PLAIN' && /^(?:|~|null|Null|NULL)$/.test(value) ? undefined : value;
-  }
-  if (isSeq(node)) return node.items.map((item) => resolve(item, document, depth + 1));
-  if (!isMap(node)) return undefined;
-  const own = new Map<string, Node>();
-  const merged = new Map<string, Node>();
-  for (const { key, value } of node.items) {
-    const name = isScalar(key) ? String(key.value) : textOf(resolve(key, document, depth + 1));
-    const resolved = resolve(value, document, depth + 1);
-    if (name === undefined) continue;
-    if (name !== '<<') {
-      own.set(name, resolved);
-      continue;
-    }
-    for (const each of isList(resolved) ? resolved : [resolved]) {
-      for (const [from, what] of entriesOf(each)) if (!merged.has(from)) merged.set(from, what);
-    }
-  }
-  return new Map([...merged, ...own]);
-}
-
-const isList = (node: Node): node is readonly Node[] => Array.isArray(node);
-const textOf = (node: Node): string | undefined => (typeof node === 'string' ? node : undefined);
-const isTrue = (node: Node): boolean => /^(?:true|y|yes|on)$/i.test(textOf(node) ?? '');
-const itemsOf = (node: Node): readonly Node[] => (isList(node) ? node : []);
 const listOf = (node: Node): string[] => itemsOf(node).map((item) => textOf(item) ?? '');
-const entriesOf = (node: Node): [string, Node][] => (node instanceof Map ? [...node] : []);
-
-function fieldOf(node: Node, ...path: readonly string[]): Node {
-  let found = node;
-  for (const name of path) found = found instanceof Map ? found.get(name) : undefined;
-  return found;
-}
 
 function platformsOf(text: string | undefined, refuse: Refuse): string[] {
   const spelled = (text ?? '')
@@ -158,29 +123,29 @@ function platformsOf(text: string | undefined, refuse: Refuse): string[] {
   const odd = spelled.find((platform) => parsePlatform(platform) === undefined);
   if (odd !== undefined) refuse(`${JSON.stringify(odd)} ${platformRule}`);
   const repeated = repeatedPlatform(spelled);
-  if (repeated !== undefined) refuse(`it ${repeated}`);
+  if (repeated !== undefined) refuse(repeated);
   return spelled.map(normalPlatform);
 }
 
-function functionOf(name: string, value: Node, refuse: Refuse): StackFunction {
-  const need = (field: string): string =>
-    textOf(fieldOf(value, field)) || refuse(`the function '${name}' has no ${field}`);
+interface FunctionOf {
+  readonly name: string;
+  readonly fn: FieldReader;
+  readonly refuse: Refuse;
+}
+
+function functionOf({ name, fn, refuse }: FunctionOf): StackFunction {
+  const need = (field: string): string => fn.text(field) || refuse(`the function '${name}' has no ${field}`);
   const lang = need('lang');
   return {
     name,
-    namespace: textOf(fieldOf(value, 'namespace')) || undefined,
+    namespace: fn.text('namespace') || undefined,
     lang: lang === 'Dockerfile' ? 'dockerfile' : lang,
     handler: need('handler'),
     image: need('image'),
-    buildArgs: Object.fromEntries(
-      entriesOf(fieldOf(value, 'build_args')).map(([arg, text]) => [arg, textOf(text) ?? '']),
-    ),
-    buildOptions: listOf(fieldOf(value, 'build_options')),
-    platforms: platformsOf(textOf(fieldOf(value, 'platforms')), (message) =>
-      refuse(`the platforms of the function '${name}': ${message}`),
-    ),
-    buildSecrets: Object.fromEntries(
-      entriesOf(fieldOf(value, 'build_secrets')).map(([secret, path]) => [secret, textOf(path) ?? '']),
-    ),
+    buildArgs: fn.texts('build_args'),
+    buildOptions: fn.list('build_options'),
+    platforms: platformsOf(fn.text('platforms'), (message) => fn.refuse('platforms', message)),
+    buildSecrets: fn.texts('build_secrets'),
+    own: readOwnOptions(fn),
   };
 }
