@@ -851,7 +851,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         Problem: {
-            /** @description urn:slipway:error:<code> */
+            /** @description `urn:slipway:error:<code>` */
             type: string;
             title: string;
             status: number;
@@ -2767,6 +2767,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:body_incomplete",
+                 *       "title": "The body ended before it was complete",
+                 *       "status": 400,
+                 *       "code": "body_incomplete",
+                 *       "detail": "The body ended before it was complete",
+                 *       "remedy": "Send the request again, whole.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2778,6 +2789,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:unauthorized",
+                 *       "title": "A valid bearer token is required",
+                 *       "status": 401,
+                 *       "code": "unauthorized",
+                 *       "detail": "A valid bearer token is required",
+                 *       "remedy": "Send `Authorization: Bearer <token>` with the API token of this installation.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2787,6 +2809,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:forbidden",
+                 *       "title": "The token does not allow this",
+                 *       "status": 403,
+                 *       "code": "forbidden",
+                 *       "detail": "The token does not allow this",
+                 *       "remedy": "Use a token that does.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2796,6 +2829,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:not_found",
+                 *       "title": "There is no such thing",
+                 *       "status": 404,
+                 *       "code": "not_found",
+                 *       "detail": "There is no such thing",
+                 *       "remedy": "Check the id or path.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2805,6 +2849,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:headers_too_slow",
+                 *       "title": "The headers of the request did not come in time",
+                 *       "status": 408,
+                 *       "code": "headers_too_slow",
+                 *       "detail": "The headers of the request did not come in time",
+                 *       "remedy": "Send the request again.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2814,6 +2869,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:idempotency_key_in_progress",
+                 *       "title": "The request with this Idempotency-Key is still being worked on",
+                 *       "status": 409,
+                 *       "code": "idempotency_key_in_progress",
+                 *       "detail": "The request with this Idempotency-Key is still being worked on",
+                 *       "remedy": "Send it again after the seconds that `Retry-After` says.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2823,6 +2889,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:stored_quota_exceeded",
+                 *       "title": "The tenant has no room left for records",
+                 *       "status": 413,
+                 *       "code": "stored_quota_exceeded",
+                 *       "detail": "The tenant has no room left for records",
+                 *       "remedy": "Wait until records of ended jobs are removed, send less with each job, forget functions that are not used, or have `stored_bytes` raised.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2832,6 +2909,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:media_type_unsupported",
+                 *       "title": "The content type is not one this route reads",
+                 *       "status": 415,
+                 *       "code": "media_type_unsupported",
+                 *       "detail": "The content type is not one this route reads",
+                 *       "remedy": "Use the content type named in `detail`.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2841,6 +2929,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:request_invalid",
+                 *       "title": "The request does not fit its schema",
+                 *       "status": 422,
+                 *       "code": "request_invalid",
+                 *       "detail": "The request does not fit its schema",
+                 *       "remedy": "Correct the fields named in `errors`.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2852,6 +2951,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:too_many_failures",
+                 *       "title": "The token is not valid, and too many such came from this address",
+                 *       "status": 429,
+                 *       "code": "too_many_failures",
+                 *       "detail": "The token is not valid, and too many such came from this address",
+                 *       "remedy": "Correct the token, and send it again after the seconds that `Retry-After` says.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2861,6 +2971,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:headers_too_large",
+                 *       "title": "The headers of the request are larger than allowed",
+                 *       "status": 431,
+                 *       "code": "headers_too_large",
+                 *       "detail": "The headers of the request are larger than allowed",
+                 *       "remedy": "Send fewer or shorter headers.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2870,6 +2991,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:record_unreadable",
+                 *       "title": "A record in Redis cannot be read",
+                 *       "status": 500,
+                 *       "code": "record_unreadable",
+                 *       "detail": "A record in Redis cannot be read",
+                 *       "remedy": "An operator finishes the rollout of a newer version, or removes the record (`docs/operations.md`, \"Records that cannot be read\").",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2881,6 +3013,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:redis_unavailable",
+                 *       "title": "Redis does not answer",
+                 *       "status": 503,
+                 *       "code": "redis_unavailable",
+                 *       "detail": "Redis does not answer",
+                 *       "remedy": "Try again in a few seconds.",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2890,6 +3033,17 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "urn:slipway:error:redis_full",
+                 *       "title": "Redis has no memory left",
+                 *       "status": 507,
+                 *       "code": "redis_full",
+                 *       "detail": "Redis has no memory left",
+                 *       "remedy": "Give Redis more memory, or keep less (`RETENTION_JOBS`, `RETENTION_DAYS`).",
+                 *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2903,22 +3057,32 @@ export interface components {
         Limit: number;
         /** @description `next_cursor` of the page before */
         JobsCursor: string;
+        /** @example job_01kd3v9m0zq2x8c6t4r1b7n5hj */
         JobsId: string;
+        /** @example batch_01kd3v8z5r6t7y8w9q0a1s2d3f */
         BatchesId: string;
         /** @description Only what came after the event with this id */
         After: string;
         /** @description Where the stream goes on; the same as `after` */
         LastEventID: string;
+        /** @example openfaas-fn */
         Namespace: string;
+        /** @example orders */
         FunctionsName: string;
+        /** @example node22 */
         TemplatesName: string;
+        /** @example wh_01kd2m8n4p6q9r1s3t5v7w0x2y */
         WebhooksId: string;
         WebhooksState: "pending" | "delivered" | "failed" | "canceled";
         /** @description `next_cursor` of the page before */
         WebhooksCursor: string;
+        /** @example dlv_01kd3vb2f4g6h8j0k1m3n5p7q9r2s4t6 */
         DeliveriesId: string;
+        /** @example rep_4f9a1c7e2b80 */
         BuildersId: string;
+        /** @example payments */
         TenantsName: string;
+        /** @example tok_01kd1a2b3c4d5e6f7g8h9j0kmn */
         TokensId: string;
         /** @description Of the message: the same in all attempts, for all endpoints, and when it is sent again */
         WebhookId: string;
@@ -3054,6 +3218,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @example job_01kd3v9m0zq2x8c6t4r1b7n5hj */
                 id: components["parameters"]["JobsId"];
             };
             cookie?: never;
@@ -3099,6 +3264,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example job_01kd3v9m0zq2x8c6t4r1b7n5hj */
                 id: components["parameters"]["JobsId"];
             };
             cookie?: never;
@@ -3144,6 +3310,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
+                /** @example job_01kd3v9m0zq2x8c6t4r1b7n5hj */
                 id: components["parameters"]["JobsId"];
             };
             cookie?: never;
@@ -3204,6 +3371,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
+                /** @example job_01kd3v9m0zq2x8c6t4r1b7n5hj */
                 id: components["parameters"]["JobsId"];
             };
             cookie?: never;
@@ -3312,7 +3480,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description SHA-256 of the canonical manifest of the files */
+                /**
+                 * @description SHA-256 of the canonical manifest of the files
+                 * @example sha256:9f2c7b1e4d8a6053f1c2e7b94a8d3065e1f7c2b98d4a6e03f5c1b7a2e9d84063
+                 */
                 digest: string;
             };
             cookie?: never;
@@ -3467,6 +3638,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example batch_01kd3v8z5r6t7y8w9q0a1s2d3f */
                 id: components["parameters"]["BatchesId"];
             };
             cookie?: never;
@@ -3515,6 +3687,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example batch_01kd3v8z5r6t7y8w9q0a1s2d3f */
                 id: components["parameters"]["BatchesId"];
             };
             cookie?: never;
@@ -3561,6 +3734,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
+                /** @example batch_01kd3v8z5r6t7y8w9q0a1s2d3f */
                 id: components["parameters"]["BatchesId"];
             };
             cookie?: never;
@@ -3614,6 +3788,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
+                /** @example batch_01kd3v8z5r6t7y8w9q0a1s2d3f */
                 id: components["parameters"]["BatchesId"];
             };
             cookie?: never;
@@ -3676,6 +3851,7 @@ export interface operations {
                 "Last-Event-ID"?: components["parameters"]["LastEventID"];
             };
             path: {
+                /** @example batch_01kd3v8z5r6t7y8w9q0a1s2d3f */
                 id: components["parameters"]["BatchesId"];
             };
             cookie?: never;
@@ -3771,7 +3947,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example openfaas-fn */
                 namespace: components["parameters"]["Namespace"];
+                /** @example orders */
                 name: components["parameters"]["FunctionsName"];
             };
             cookie?: never;
@@ -3815,7 +3993,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example openfaas-fn */
                 namespace: components["parameters"]["Namespace"];
+                /** @example orders */
                 name: components["parameters"]["FunctionsName"];
             };
             cookie?: never;
@@ -3877,7 +4057,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example openfaas-fn */
                 namespace: components["parameters"]["Namespace"];
+                /** @example orders */
                 name: components["parameters"]["FunctionsName"];
             };
             cookie?: never;
@@ -3918,6 +4100,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example node22 */
                 name: components["parameters"]["TemplatesName"];
             };
             cookie?: never;
@@ -3964,6 +4147,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example node22 */
                 name: components["parameters"]["TemplatesName"];
             };
             cookie?: never;
@@ -4026,6 +4210,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example node22 */
                 name: components["parameters"]["TemplatesName"];
             };
             cookie?: never;
@@ -4173,7 +4358,7 @@ export interface operations {
             query?: {
                 /** @description Go on until the job has ended */
                 follow?: "0" | "1" | "true" | "false";
-                /** @description Only lines after this one, as <attempt>-<line> */
+                /** @description Only lines after this one, as `<attempt>-<line>` */
                 after?: string;
             };
             header?: {
@@ -4181,6 +4366,7 @@ export interface operations {
                 "Last-Event-ID"?: string;
             };
             path: {
+                /** @example job_01kd3v9m0zq2x8c6t4r1b7n5hj */
                 id: components["parameters"]["JobsId"];
             };
             cookie?: never;
@@ -4366,6 +4552,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example wh_01kd2m8n4p6q9r1s3t5v7w0x2y */
                 id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
@@ -4409,6 +4596,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example wh_01kd2m8n4p6q9r1s3t5v7w0x2y */
                 id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
@@ -4449,6 +4637,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example wh_01kd2m8n4p6q9r1s3t5v7w0x2y */
                 id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
@@ -4504,6 +4693,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
+                /** @example wh_01kd2m8n4p6q9r1s3t5v7w0x2y */
                 id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
@@ -4561,6 +4751,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
+                /** @example wh_01kd2m8n4p6q9r1s3t5v7w0x2y */
                 id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
@@ -4616,6 +4807,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example wh_01kd2m8n4p6q9r1s3t5v7w0x2y */
                 id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
@@ -4662,6 +4854,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
+                /** @example wh_01kd2m8n4p6q9r1s3t5v7w0x2y */
                 id: components["parameters"]["WebhooksId"];
             };
             cookie?: never;
@@ -4762,6 +4955,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dlv_01kd3vb2f4g6h8j0k1m3n5p7q9r2s4t6 */
                 id: components["parameters"]["DeliveriesId"];
             };
             cookie?: never;
@@ -4808,6 +5002,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
+                /** @example dlv_01kd3vb2f4g6h8j0k1m3n5p7q9r2s4t6 */
                 id: components["parameters"]["DeliveriesId"];
             };
             cookie?: never;
@@ -4898,6 +5093,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
+                /** @example rep_4f9a1c7e2b80 */
                 id: components["parameters"]["BuildersId"];
             };
             cookie?: never;
@@ -4949,6 +5145,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
+                /** @example rep_4f9a1c7e2b80 */
                 id: components["parameters"]["BuildersId"];
             };
             cookie?: never;
@@ -5208,6 +5405,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example payments */
                 name: components["parameters"]["TenantsName"];
             };
             cookie?: never;
@@ -5251,6 +5449,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example payments */
                 name: components["parameters"]["TenantsName"];
             };
             cookie?: never;
@@ -5312,6 +5511,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example payments */
                 name: components["parameters"]["TenantsName"];
             };
             cookie?: never;
@@ -5354,6 +5554,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example payments */
                 name: components["parameters"]["TenantsName"];
             };
             cookie?: never;
@@ -5397,6 +5598,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example payments */
                 name: components["parameters"]["TenantsName"];
             };
             cookie?: never;
@@ -5441,7 +5643,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example payments */
                 name: components["parameters"]["TenantsName"];
+                /** @example pay_01kd1p2q3r4s5t6v7w8x9y0zab */
                 id: string;
             };
             cookie?: never;
@@ -5579,6 +5783,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example tok_01kd1a2b3c4d5e6f7g8h9j0kmn */
                 id: components["parameters"]["TokensId"];
             };
             cookie?: never;
@@ -5622,6 +5827,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example tok_01kd1a2b3c4d5e6f7g8h9j0kmn */
                 id: components["parameters"]["TokensId"];
             };
             cookie?: never;
@@ -5663,7 +5869,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description sha256=<hex HMAC-SHA256 of the body>, in place of a token */
+                /** @description `sha256=<hex HMAC-SHA256 of the body>`, in place of a token */
                 "X-Build-Signature"?: string;
             };
             path?: never;

@@ -283,8 +283,8 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           200: {
             description: 'The events',
             content: {
-              // The data of `job`; that of the others is a Batch.
-              'text/event-stream': batchJobEventSchema,
+              // Of `job`, and of the other events.
+              'text/event-stream': z.union([batchJobEventSchema, batchSchema]),
             },
           },
         },

@@ -55,7 +55,7 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
         'The answer comes when the job has ended, or with `Accept: application/x-ndjson` while the job runs. ' +
         'A stream is always a 200: its last line says whether the build failed.',
       stream: { types: tarTypes, description: 'The payload: a tar' },
-      headers: { 'X-Build-Signature': 'sha256=<hex HMAC-SHA256 of the body>, in place of a token' },
+      headers: { 'X-Build-Signature': '`sha256=<hex HMAC-SHA256 of the body>`, in place of a token' },
       answers: {
         200: {
           description: 'The image was built. In a stream, `status` of the last line says whether it was',

@@ -15,7 +15,7 @@ const flag = z.enum(['0', '1', 'true', 'false']).transform((text) => text === '1
 const positionSchema = z
   .string()
   .refine((text) => parsePosition(text) !== undefined, 'must be <attempt>-<line>')
-  .describe('Only lines after this one, as <attempt>-<line>');
+  .describe('Only lines after this one, as `<attempt>-<line>`');
 const lineSchema = z.object({ attempt: z.int(), line: z.int(), text: z.string() }).meta({ id: 'LogLine' });
 
 export function logEndpoints(deps: FollowDeps): Endpoint[] {

@@ -35,6 +35,12 @@ describe('the document, as generators of clients take it,', () => {
     expect(ids).not.toContain(undefined);
   });
 
+  it('has no text in angle brackets outside of code, which Markdown would take for HTML', () => {
+    const texts = all.flatMap(([, { description, summary }]) => [description, summary]);
+    const bare = texts.filter((text) => typeof text === 'string' && /<\w/.test(text.replace(/`[^`]*`/g, '')));
+    expect([texts.length > 1_000, bare]).toEqual([true, []]);
+  });
+
   it('has a schema for each body', () => {
     const bodies = all.filter(([place]) => place.endsWith('/content'));
     const bare = bodies.flatMap(([place, content]) =>

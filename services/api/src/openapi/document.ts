@@ -2,6 +2,7 @@ import { errorCodeSchema } from '@slipway/shared/contracts';
 import { z } from 'zod';
 import { type BodyForm, type Endpoint, formType } from '../http/operation.js';
 import { Components, type Json, type ToSchema } from './components.js';
+import { examplesOf, sharedExamples } from './examples.js';
 import { messageCallbacks, messageHeaders } from './messages.js';
 import { parametersOf, shareParameters } from './parameters.js';
 import { problemAnswers, sharedAnswers } from './problems.js';
@@ -9,7 +10,7 @@ import { tags } from './tags.js';
 
 const problemSchema = z
   .object({
-    type: z.string().describe('urn:slipway:error:<code>'),
+    type: z.string().describe('`urn:slipway:error:<code>`'),
     title: z.string(),
     status: z.int(),
     code: errorCodeSchema,
@@ -42,7 +43,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
     described[path] = operations;
   }
   const { paths, parameters } = shareParameters(described);
-  return components.complete({
+  const document = components.complete({
     openapi: '3.1.0',
     info: {
       title: 'Slipway',
@@ -65,6 +66,8 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
       responses: sharedAnswers(endpoints.map(({ operation }) => operation)),
     },
   });
+  // After the schemas are complete: an example is a value, in which nothing is a reference.
+  return { ...document, components: { ...document.components, examples: sharedExamples() } };
 }
 
 /** The one media type of a stream that all generators take. The others are in words. */
@@ -81,7 +84,7 @@ function describe(operation: Endpoint['operation'], schema: ToSchema) {
   const { id, tag, summary, description, body, form, stream, answers } = operation;
   const content = body
     ? {
-        'application/json': { schema: schema(body, 'input') },
+        'application/json': { schema: schema(body, 'input'), ...examplesOf(id, 'request') },
       }
     : stream && { [streamType]: { schema: bytes } };
   return {
@@ -101,7 +104,10 @@ function describe(operation: Endpoint['operation'], schema: ToSchema) {
     }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer, schema)]),
+        Object.entries(answers).map(([status, answer]) => [
+          status,
+          describeAnswer(answer, schema, (type) => examplesOf(id, Number(status), type)),
+        ]),
       ),
       ...problemAnswers(operation),
     },
@@ -118,11 +124,15 @@ function describeForm({ description, parts, types }: BodyForm<unknown>, schema: 
   };
 }
 
-function describeAnswer(answer: Endpoint['operation']['answers'][number], schema: ToSchema): Json {
+function describeAnswer(
+  answer: Endpoint['operation']['answers'][number],
+  schema: ToSchema,
+  examples: (type: string) => Json,
+): Json {
   const { description, content = {}, inWords = {}, headers } = answer;
   const described = Object.entries(content).map(([type, shape]) => [
     type,
-    describeContent(type, shape, schema),
+    { ...describeContent(type, shape, schema), ...examples(type) },
   ]);
   const others = Object.entries(inWords).map(([type, shape]) => [type, describeContent(type, shape, schema)]);
   return {

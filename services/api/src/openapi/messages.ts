@@ -6,6 +6,7 @@ import {
 } from '@slipway/shared/contracts';
 import type { z } from 'zod';
 import type { Json, ToSchema } from './components.js';
+import { examplesOf } from './examples.js';
 import { pascal } from './parameters.js';
 
 interface Message {
@@ -46,7 +47,7 @@ export function messageCallbacks(schema: ToSchema): Json {
     name,
     {
       '{$request.body#/url}': {
-        post: { operationId: `receive${pascal(name)}Message`, ...describe(message, schema) },
+        post: describe(`receive${pascal(name)}Message`, message, schema),
       },
     },
   ]);
@@ -55,8 +56,10 @@ export function messageCallbacks(schema: ToSchema): Json {
 
 const headers = Object.keys(messageHeaders).map((name) => ({ $ref: `#/components/parameters/${name}` }));
 
-function describe({ summary, schema: type }: Message, schema: ToSchema): Json {
+function describe(operationId: string, { summary, schema: type }: Message, schema: ToSchema): Json {
+  const body = { schema: schema(type, 'output'), ...examplesOf(operationId, 'request') };
   return {
+    operationId,
     tags: ['Messages'],
     summary,
     description:
@@ -64,7 +67,7 @@ function describe({ summary, schema: type }: Message, schema: ToSchema): Json {
     // Of the sender to the receiver: the token of this API goes nowhere.
     security: [],
     parameters: headers,
-    requestBody: { required: true, content: { 'application/json': { schema: schema(type, 'output') } } },
+    requestBody: { required: true, content: { 'application/json': body } },
     responses: {
       '2XX': { description: 'Delivered' },
       '410': { description: 'Not tried again, and the endpoint is switched off' },

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { type Endpoint, takesIdempotencyKey } from '../http/operation.js';
 import type { Json, ToSchema } from './components.js';
+import { exampleOfParameter } from './example.js';
 
 /** A parameter of an operation, and the name that it has among the shared ones. */
 interface Parameter extends Json {
@@ -18,13 +19,17 @@ export function parametersOf({ path, ...operation }: Endpoint['operation'], sche
     const { properties = {}, required = [] } = type
       ? (schema(type, 'input') as { properties?: Record<string, Json>; required?: string[] })
       : {};
-    return Object.entries(properties).map(([name, { description, ...shape }]) => ({
-      name,
-      in: where,
-      required: where === 'path' || required.includes(name),
-      ...(description !== undefined && { description }),
-      schema: shape,
-    }));
+    return Object.entries(properties).map(([name, { description, ...shape }]) => {
+      const example = where === 'path' ? exampleOfParameter(path, name) : undefined;
+      return {
+        name,
+        in: where,
+        required: where === 'path' || required.includes(name),
+        ...(description !== undefined && { description }),
+        ...(example !== undefined && { example }),
+        schema: shape,
+      };
+    });
   };
   const fromHeaders = Object.entries(headers).map(([name, description]) => ({
     name,

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { type ErrorCode, errorRow } from '@slipway/shared/errors';
+import { type ErrorCode, errorRow, SlipwayError, toProblem } from '@slipway/shared/errors';
 import { type Endpoint, takesIdempotencyKey } from '../http/operation.js';
 
 type Operation = Endpoint['operation'];
@@ -57,19 +57,28 @@ const statusesOf = (codes: readonly ErrorCode[]) => [...new Set(codes.map((code)
 
 /** Returns the responses that operations refer to, by name. */
 export function sharedAnswers(operations: readonly Operation[]): Record<string, unknown> {
-  const statuses = statusesOf(operations.flatMap(errorsOf)).sort((one, other) => one - other);
+  const codes = operations.flatMap(errorsOf);
+  const statuses = statusesOf(codes).sort((one, other) => one - other);
   const problems = statuses.map((status) => [
     nameOf(status),
     {
       description: `A problem (RFC 9457) with the status ${status}`,
       ...headersOf(status),
-      content: { 'application/problem+json': { schema: problem } },
+      content: { 'application/problem+json': { schema: problem, example: exampleOf(status, codes) } },
     },
   ]);
   return {
     [nameOf(304)]: { description: 'Nothing has changed since the `If-None-Match`' },
     ...Object.fromEntries(problems),
   };
+}
+
+/** Returns the problem that most operations may answer with this status. */
+function exampleOf(status: number, codes: readonly ErrorCode[]) {
+  const own = codes.filter((code) => errorRow(code).status === status);
+  const times = (code: ErrorCode) => own.filter((each) => each === code).length;
+  const [usual = 'internal'] = own.toSorted((one, other) => times(other) - times(one));
+  return { ...toProblem(new SlipwayError(usual)), request_id: '0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51' };
 }
 
 /** Returns `NotFound` for 404. */

@@ -1,0 +1,41 @@
+import { type Example, exampleIds, type ResourceExamples } from '../openapi/example.js';
+
+const image = 'registry.example.com/payments/orders:1.4.2';
+const request: Example = {
+  name: 'FunctionToRebuild',
+  summary: 'How the function is built. Nothing is built now',
+  value: { image, source: { digest: exampleIds.source }, template: 'node22', labels: { team: 'payments' } },
+};
+const record = {
+  name: 'openfaas-fn/orders',
+  spec: {
+    image,
+    build_args: {},
+    platforms: [],
+    priority: 'normal',
+    push: true,
+    sbom: false,
+    provenance: false,
+    labels: { team: 'payments' },
+    skip_if_unchanged: false,
+    force: false,
+    source: { digest: exampleIds.source },
+    template: { name: 'node22', digest: exampleIds.templateFiles, handler_folder: 'function' },
+  },
+  last_job: exampleIds.job,
+  updated_at: '2026-05-17T08:58:11.204Z',
+  base_images: ['docker.io/library/node:22-alpine'],
+  last_success: {
+    job: exampleIds.job,
+    finished_at: '2026-05-17T08:58:54.730Z',
+    result: { image, digest: exampleIds.image, duration_ms: 42_310 },
+  },
+};
+const fn: Example = { name: 'Function', summary: 'A function and its last success', value: record };
+const page: Example = { name: 'FunctionPage', summary: 'The last page', value: { functions: [record] } };
+
+export const functionExamples: ResourceExamples = {
+  listFunctions: { 200: [page] },
+  getFunction: { 200: [fn] },
+  putFunction: { request: [request], 200: [fn], 201: [fn] },
+};
