@@ -121,15 +121,15 @@ class SourceReader {
   }
 
   #add(source: Pick<NamedSource, 'where' | 'word' | 'name' | 'isTrigger'> & { hasPlatform?: boolean }): void {
-    const { name, where } = source;
-    const earlier = name === undefined ? undefined : this.#earlierStage(name, where === 'FROM');
+    const { name } = source;
+    const earlier = name === undefined ? undefined : this.#earlierStage(name);
     this.#sources.push({ hasPlatform: false, ...source, stage: this.#stage, earlier });
   }
 
-  #earlierStage(name: string, byNameAlone: boolean): number | undefined {
-    const named = this.#stages.get(name.toLowerCase());
-    if (named !== undefined || byNameAlone || !/^\d{1,6}$/.test(name)) return named;
-    return Number(name) < this.#stage ? Number(name) : undefined;
+  /** A number is an image for BuildKit where FROM and mounts name it. No registry has such an image, and for buildah it is a stage. */
+  #earlierStage(name: string): number | undefined {
+    const number = /^\d{1,6}$/.test(name) ? Number(name) : this.#stage;
+    return this.#stages.get(name.toLowerCase()) ?? (number < this.#stage ? number : undefined);
   }
 
   /** `NAME`, `NAME=value`, and the older form of ENV, `NAME value`. */

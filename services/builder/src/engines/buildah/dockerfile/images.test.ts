@@ -62,7 +62,9 @@ test.each([
   ['variables that nothing sets', 'FROM scratch\nCOPY --from=$X / /'],
   ['an empty name', 'FROM ""'],
   ['an empty default', 'ARG A=""\nFROM $A'],
-  ['what cannot be told', 'ARG X=a\nFROM ${X#a}'],
+  ['what cannot be told', 'ARG X=a\nFROM alpine:${X^a}'],
+  ['a pattern that leaves nothing', 'ARG X=a\nFROM ${X#a}'],
+  ['the stage itself', 'FROM scratch AS X\nCOPY --from=X / /'],
   [
     'an ENV that takes the place of an argument',
     'FROM scratch\nARG X=alpine\nENV X oci:/etc\nCOPY --from=$X / /',
@@ -86,6 +88,15 @@ test.each([
   ['a step over several lines', 'FROM scratch\nRUN psql -c "SELECT 1 \\\n  FROM Users"', 0],
   ['a here-document', 'FROM alpine\nRUN psql <<EOF\nSELECT 1\nFROM Users\nEOF\nRUN ls', 1],
   ['here-documents', 'FROM alpine\nCOPY <<-"A" <<B /x/\nFROM Users\n\tA\nFROM Users\nB\nRUN ls', 1],
+  [
+    'a step that goes on behind two escapes, as buildah reads it',
+    'FROM alpine\nRUN echo \\\\\nFROM oci:/x',
+    1,
+  ],
+  ['a stage by number for FROM', 'FROM alpine\nFROM 0', 1],
+  ['a trigger with a here-document', 'FROM alpine\nONBUILD RUN <<EOF\nFROM oci:/x\nEOF\nRUN ls', 1],
+  ['the last from of a mount', 'FROM alpine\nRUN --mount=from=oci:/x,target=/x,from=alpine ls', 1],
+  ['patterns', 'ARG V=v3\nFROM alpine:${V#v}', 1],
   ['a here-string', 'FROM alpine\nRUN cat <<< x\nRUN ls', 1],
 ])('%s may be named', (_what, dockerfile, bases) => {
   expect(read(dockerfile)).toHaveLength(bases);
