@@ -29,7 +29,7 @@ const parts = [
 ];
 const staticBusybox = { anyOf: ['busybox'], apt: 'busybox-static', dnf: 'busybox', apk: 'busybox-static' };
 
-/** What tests use besides: to see processes, to pack archives as others do, to complete command lines, to make networks, to move clocks, to check rules and dashboards. */
+/** What tests use besides: to see processes, to serve git over ssh, to pack archives as others do, to complete command lines, to make networks, to move clocks, to check rules and dashboards. */
 const testTools = [
   { anyOf: ['ps'], apt: 'procps', dnf: 'procps-ng', apk: 'procps' },
   { anyOf: ['python3'], apt: 'python3', dnf: 'python3', apk: 'python3' },
@@ -38,6 +38,8 @@ const testTools = [
   { anyOf: ['zsh'], apt: 'zsh', dnf: 'zsh', apk: 'zsh' },
   { anyOf: ['ip'], apt: 'iproute2', dnf: 'iproute', apk: 'iproute2' },
   { anyOf: ['promtool'], apt: 'prometheus', dnf: 'prometheus', apk: 'prometheus', service: 'prometheus' },
+  { anyOf: ['ssh'], apt: 'openssh-client', dnf: 'openssh-clients', apk: 'openssh-client' },
+  { anyOf: ['sshd'], apt: 'openssh-server', dnf: 'openssh-server', apk: 'openssh-server', service: 'ssh' },
   { anyOf: ['faketime'], apt: 'faketime', dnf: 'libfaketime', apk: 'libfaketime' },
   { anyOf: ['unshare'], apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux' },
   { anyOf: ['chromium'], apt: 'chromium', dnf: 'chromium', apk: 'chromium' },

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { findTool } from '@slipway/local';
 import type { ImageBuilder } from './image-builder.js';
@@ -17,7 +17,7 @@ interface StandInOptions {
 
 /**
  * Pushes an image that can stand in for an official Node image where none can be pulled: this machine's own Node,
- * npm and git, their shared libraries, a static busybox for a shell, and the certificates that this machine trusts.
+ * npm, git and ssh, their shared libraries, a static busybox for a shell, and the certificates that this machine trusts.
  */
 export async function pushNodeImage({ builder, folder, image }: StandInOptions): Promise<void> {
   const rootfs = join(folder, 'rootfs');
@@ -110,7 +110,9 @@ async function addGit(rootfs: string): Promise<void> {
   for (const name of ['git-remote-http', 'git-remote-https']) {
     await cp(await realpath(join(helpers, name)), join(rootfs, helpers, name));
   }
-  for (const program of [git, join(helpers, 'git-remote-http')])
+  const ssh = await Promise.all(['ssh', 'ssh-keygen'].map((name) => realpath(requireTool(name))));
+  for (const program of ssh) await cp(program, join(rootfs, 'usr/bin', basename(program)));
+  for (const program of [git, join(helpers, 'git-remote-http'), ...ssh])
     await addSharedLibraries({ program, rootfs });
 }
 

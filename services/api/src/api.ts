@@ -321,6 +321,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
       git_schemes: config.git.allowedSchemes,
       git_hosts: config.git.allowedHosts,
       git_credentials: [...config.git.credentials.keys()],
+      git_ssh_hosts: [...config.git.ssh.keys()],
       public_url: config.publicUrl,
       trusted_proxies: config.trustedProxies,
       cors_origins: config.corsOrigins,

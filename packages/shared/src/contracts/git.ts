@@ -23,7 +23,13 @@ export const innerPathSchema = z
   );
 
 const fields = z.strictObject({
-  url: z.string().min(1).max(2048).describe('Of the repository, over a scheme that the installation allows'),
+  url: z
+    .string()
+    .min(1)
+    .max(2048)
+    .describe(
+      'Of the repository, over a scheme that the installation allows. Over ssh it is `ssh://git@host/owner/repository.git` or `git@host:owner/repository.git`',
+    ),
   ref: z
     .string()
     .max(255)

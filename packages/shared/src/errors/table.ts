@@ -308,7 +308,12 @@ const errorTable = {
   git_unauthorized: user(
     422,
     'The git repository needs credentials that this installation does not have',
-    'Check the URL, or have credentials for its host configured (GIT_CREDENTIALS_FILE).',
+    'Check the URL, or have credentials for its host configured (GIT_CREDENTIALS_FILE, for ssh GIT_SSH_FILE).',
+  ),
+  git_host_key_unknown: user(
+    422,
+    'The git server has another host key than this installation knows',
+    'Somebody may intercept the connection. If the host key of the server is new, have it checked and GIT_SSH_FILE changed.',
   ),
   git_unreachable: user(422, 'The git repository could not be fetched', 'Check the URL; try again.'),
   git_timed_out: user(

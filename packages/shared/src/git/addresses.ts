@@ -14,8 +14,8 @@ interface AddressOptions {
 
 /**
  * To which addresses git is to connect, as libcurl is told (CURLOPT_RESOLVE): those that were checked, and not what the name
- * resolves to a second time. Undefined where nothing is to be said: for a file, a literal address, a host that the operator has named, and where a
- * proxy makes the connections. Throws `git_url_invalid` when one is neither public nor allowed.
+ * resolves to a second time. Undefined where nothing is to be said: for a file, a literal address, a host that the operator has named, where a
+ * proxy makes the connections, and for ssh, whose addresses `sshAccess` checks. Throws `git_url_invalid` when one is neither public nor allowed.
  */
 export async function checkedAddresses({
   url,
@@ -23,7 +23,7 @@ export async function checkedAddresses({
   egressAllow,
 }: AddressOptions): Promise<string | undefined> {
   const proxied = Object.keys(config.environment).some((name) => /^https?_proxy$/i.test(name));
-  if (url.host === '' || config.allowedHosts.includes(url.host) || proxied) return undefined;
+  if (url.ssh || url.host === '' || config.allowedHosts.includes(url.host) || proxied) return undefined;
   const { hostname, port, protocol } = new URL(url.href);
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   if (isIP(host) !== 0) {

@@ -13,6 +13,8 @@ export interface GitCommand {
   readonly credential?: { readonly origin: string; readonly header: Secret } | undefined;
   /** What libcurl is told of the server's addresses. */
   readonly resolve?: string | undefined;
+  /** What git starts to speak to a server over ssh. */
+  readonly ssh?: string | undefined;
   /** Kills git and all that it has started. */
   readonly signal: AbortSignal;
 }
@@ -68,7 +70,7 @@ const limited = 'ulimit -v "$0" 2>/dev/null; exec git "$@"';
  * Starts git as the leader of a process group, with bounded memory, without a terminal, hooks, submodules or anyone to ask, and without anybody's configuration but that
  * of the user it works for, if there is one.
  */
-export function startGit({ args, cwd, config, credential, resolve, signal }: GitCommand): RunningGit {
+export function startGit({ args, cwd, config, credential, resolve, ssh, signal }: GitCommand): RunningGit {
   signal.throwIfAborted();
   const { memoryBytes } = config;
   const limit = memoryBytes === undefined ? 'unlimited' : String(Math.floor(memoryBytes / 1024));
@@ -76,7 +78,7 @@ export function startGit({ args, cwd, config, credential, resolve, signal }: Git
     cwd,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: environment({ cwd, config, credential, resolve }),
+    env: environment({ cwd, config, credential, resolve, ssh }),
   });
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {
@@ -116,6 +118,7 @@ function environment({
   config,
   credential,
   resolve,
+  ssh,
 }: Omit<GitCommand, 'args' | 'signal'>): NodeJS.ProcessEnv {
   const all = [
     ...settings,
@@ -142,7 +145,9 @@ function environment({
     GIT_CEILING_DIRECTORIES: dirname(cwd),
     GIT_TERMINAL_PROMPT: '0',
     GIT_LFS_SKIP_SMUDGE: '1',
-    GIT_ALLOW_PROTOCOL: (config.asUser?.protocols ?? config.allowedSchemes).join(':'),
+    GIT_ALLOW_PROTOCOL:
+      ssh === undefined ? (config.asUser?.protocols ?? config.allowedSchemes).join(':') : 'ssh',
+    ...(ssh !== undefined && { GIT_SSH_COMMAND: ssh, GIT_SSH_VARIANT: 'ssh' }),
     GIT_CONFIG_COUNT: String(given + all.length),
     ...Object.fromEntries(
       all.flatMap(([key, value], at) => [

@@ -3,6 +3,25 @@ import type { Secret } from '../config/index.js';
 export const gitSchemes = ['https', 'http', 'file'] as const;
 export type GitScheme = (typeof gitSchemes)[number];
 
+/** A private key, and for what it may be used. */
+export interface SshKey {
+  /** An absolute path. Only ssh reads the file. */
+  readonly file: string;
+  /** What makes two keys the same. */
+  readonly publicKey: string;
+  readonly user: string;
+  /** `*` means all tenants. */
+  readonly tenants: readonly string[];
+  /** `owner/repository`, or `owner/*` for all below that folder; all repositories if undefined. */
+  readonly repositories: readonly string[] | undefined;
+}
+
+export interface SshHost {
+  /** Each is `type base64`. */
+  readonly hostKeys: readonly string[];
+  readonly keys: readonly SshKey[];
+}
+
 /** What repositories may be fetched, and with what. */
 export interface GitConfig {
   readonly allowedSchemes: readonly GitScheme[];
@@ -10,6 +29,8 @@ export interface GitConfig {
   readonly allowedHosts: readonly string[];
   /** By `host` or `host:port`: the value of the Authorization header. */
   readonly credentials: ReadonlyMap<string, Secret>;
+  /** By `host` or `host:port`. Undefined where nothing is fetched over ssh. */
+  readonly ssh?: ReadonlyMap<string, SshHost> | undefined;
   /** Of one call of git. */
   readonly timeoutMs: number;
   /** Address space of each process of git, in bytes. Unlimited unless given. */

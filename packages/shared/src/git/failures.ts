@@ -9,8 +9,47 @@ interface Pattern {
   readonly field: 'url' | 'ref' | 'path' | 'submodules';
 }
 
+export const unusableKey =
+  'Ssh cannot use the key file that the installation has for the repository: it is missing or damaged, or its permissions are wrong.';
+
+/** What ssh says. `Could not read from remote repository` stands below each of its failures. */
+const sshPatterns: readonly Pattern[] = [
+  {
+    match:
+      /host identification has changed|host key is known for|host key verification failed|no matching host key type/i,
+    code: 'git_host_key_unknown',
+    detail: 'The server shows none of the host keys that are configured for it.',
+    field: 'url',
+  },
+  {
+    match: /^load key "|permissions .* are too open/im,
+    code: 'git_unauthorized',
+    detail: unusableKey,
+    field: 'url',
+  },
+  {
+    match: /^\S+: permission denied \(/im,
+    code: 'git_unauthorized',
+    detail: 'The server refuses the ssh key that the installation has for the repository.',
+    field: 'url',
+  },
+  {
+    match: /^ssh: connect to host/im,
+    code: 'git_unreachable',
+    detail: 'No connection to the server.',
+    field: 'url',
+  },
+  {
+    match: /cannot run ssh|ssh: (?:command )?not found|no user exists for uid/i,
+    code: 'git_unreachable',
+    detail: 'The ssh client of the installation cannot start.',
+    field: 'url',
+  },
+];
+
 /** What git says, in English, and what it means. The first that fits counts. */
 const patterns: readonly Pattern[] = [
+  ...sshPatterns,
   {
     match: /out of memory|cannot allocate memory|(?:mmap|malloc|realloc|calloc) failed|died of signal/i,
     code: 'git_memory_exceeded',
@@ -51,7 +90,7 @@ const patterns: readonly Pattern[] = [
   },
   {
     match:
-      /error: 404\b|repository .*not found|does not appear to be a git repository|repository .* does not exist/i,
+      /error: 404\b|repository .*not found|does not appear to be a git repository|repository .* does not exist|cannot find repository|project .* could not be found/i,
     code: 'git_unreachable',
     detail: 'There is no repository at this URL, or none that may be seen without credentials.',
     field: 'url',
@@ -97,6 +136,10 @@ const unknown: Pattern = {
 
 /** What a call of git was about, as far as errors name it. */
 type About = Partial<Record<Pattern['field'], string | undefined>>;
+
+/** Returns whether git failed before the server accepted the connection of ssh. */
+export const connectionFailed = ({ code, stderr }: GitExit): boolean =>
+  code !== 0 && /^ssh: connect to host/m.test(stderr);
 
 /** Returns what a failed call of git means, with the value that is to blame, and without anything that git wrote: that may hold secrets. */
 export function gitFailure({ code: exit, stderr }: GitExit, about: About): SlipwayError {

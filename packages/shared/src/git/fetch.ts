@@ -1,21 +1,26 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type GitCommand, runGit } from './command.js';
+import { type GitCommand, type GitExit, runGit } from './command.js';
 import type { GitConfig } from './config.js';
-import { gitError, gitFailure } from './failures.js';
+import { connectionFailed, gitError, gitFailure } from './failures.js';
+import { type SshAccess, sshCommand, writeSshFiles } from './ssh-access.js';
 import type { RepositoryUrl } from './url.js';
 
-export interface RepositoryOptions {
+/** A repository that may be fetched, and how. */
+interface CheckedRepository {
   readonly url: RepositoryUrl;
-  readonly config: GitConfig;
   /** See `checkedAddresses`. */
   readonly resolve: string | undefined;
+  /** Of a URL of ssh. */
+  readonly ssh?: SshAccess | undefined;
+}
+
+export interface RepositoryOptions extends CheckedRepository {
+  readonly config: GitConfig;
   /** Bytes that the fetched pack may take. */
   readonly maxBytes: number;
-  /** Checks the URL of a submodule as that of the repository was. Throws `git_url_invalid`. */
-  readonly check: (
-    url: string,
-  ) => Promise<{ readonly url: RepositoryUrl; readonly resolve: string | undefined }>;
+  /** Checks the URL of a submodule as that of the repository was. Throws `git_url_invalid` and `git_unauthorized`. */
+  readonly check: (url: string) => Promise<CheckedRepository>;
   /** Aborted when the process stops. */
   readonly stopping: AbortSignal;
 }
@@ -50,7 +55,7 @@ export async function fetchCommit(
   try {
     const always = ['--quiet', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head'];
     const args = ['--git-dir', bare, 'fetch', ...always, ...flags, '--', url.href, ...refspecs];
-    await git(args, cwd, options, limit.exceeded);
+    await remoteGit(args, cwd, options, limit.exceeded);
     await limit.check();
     limit.exceeded.throwIfAborted();
   } finally {
@@ -78,28 +83,64 @@ const packs = (bare: string) => join(bare, 'objects/pack');
 /** Returns the bytes of the packs of a bare repository. */
 export const packedBytes = (bare: string): Promise<number> => sizeOf(packs(bare));
 
-/** Runs git against the repository's server, and throws what it means when that fails. */
+type GitOptions = RepositoryOptions & { readonly ref?: string | undefined };
+
+/** Runs git in what was fetched, and throws what it means when that fails. */
 export async function git(
   args: readonly string[],
   cwd: string,
-  { url, config, resolve, stopping, ref }: RepositoryOptions & { readonly ref?: string | undefined },
+  options: GitOptions,
+): Promise<{ stdout: string }> {
+  return ended(await run(args, cwd, options), options);
+}
+
+/**
+ * Runs git against the repository's server, and throws what it means when that fails. Over ssh git tries the addresses of the server one after another, until it is connected.
+ */
+export async function remoteGit(
+  args: readonly string[],
+  cwd: string,
+  options: GitOptions,
   exceeded?: AbortSignal,
 ): Promise<{ stdout: string }> {
-  const header = config.credentials.get(url.host);
+  const { url, config, resolve, ssh } = options;
+  if (!url.ssh || !ssh) {
+    const header = config.credentials.get(url.host);
+    const credential = header && { origin: new URL(url.href).origin, header };
+    return ended(await run(args, cwd, options, { resolve, credential, exceeded }), options);
+  }
+  let exit: Exit | undefined;
+  for (const address of ssh.addresses) {
+    await writeSshFiles(cwd, ssh, address);
+    exit = await run(args, cwd, options, { ssh: sshCommand, exceeded });
+    if (!connectionFailed(exit)) break;
+  }
+  return ended(exit ?? { code: 1, stderr: '', stdout: '' }, options);
+}
+
+type Exit = GitExit & { readonly stdout: string };
+
+async function run(
+  args: readonly string[],
+  cwd: string,
+  { config, stopping }: GitOptions,
+  {
+    exceeded,
+    ...access
+  }: Pick<GitCommand, 'resolve' | 'credential' | 'ssh'> & {
+    readonly exceeded?: AbortSignal | undefined;
+  } = {},
+): Promise<Exit> {
   const timeout = AbortSignal.timeout(config.timeoutMs);
-  const command: GitCommand = {
-    args,
-    cwd,
-    config,
-    resolve,
-    credential: header && { origin: new URL(url.href).origin, header },
-    signal: AbortSignal.any([stopping, timeout, ...(exceeded ? [exceeded] : [])]),
-  };
-  const { code, stderr, stdout } = await runGit(command).catch((error) =>
+  const signal = AbortSignal.any([stopping, timeout, ...(exceeded ? [exceeded] : [])]);
+  return await runGit({ args, cwd, config, ...access, signal }).catch((error) =>
     Promise.reject(asGitError(error, timeout)),
   );
-  if (code !== 0) throw gitFailure({ code, stderr }, { url: url.href, ref });
-  return { stdout };
+}
+
+function ended(exit: Exit, { url, ref }: GitOptions): Exit {
+  if (exit.code !== 0) throw gitFailure(exit, { url: url.href, ref });
+  return exit;
 }
 
 export function asGitError(error: unknown, timeout: AbortSignal): unknown {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { shownValue } from '../errors/index.js';
 import { startGit } from './command.js';
 import { gitError, gitFailure } from './failures.js';
-import { asGitError, fetchCommit, git, type RepositoryOptions, type Wanted } from './fetch.js';
+import { asGitError, fetchCommit, type RepositoryOptions, remoteGit, type Wanted } from './fetch.js';
 import { Submodules } from './submodules.js';
 
 /** What a ref stands for now. */
@@ -39,7 +39,7 @@ export async function findHead(ref: string | undefined, options: RepositoryOptio
     // A tag with a message is an object of its own; `^{}` is the commit that it stands for.
     const patterns = names.flatMap((name) => [name, `${name}^{}`]);
     const args = ['ls-remote', '--quiet', '--', options.url.href, ...patterns];
-    const { stdout } = await git(args, cwd, { ...options, ref });
+    const { stdout } = await remoteGit(args, cwd, { ...options, ref });
     const found = new Map(stdout.split('\n').map((line) => line.split('\t').reverse() as [string, string]));
     for (const name of names) {
       const commit = found.get(`${name}^{}`) ?? found.get(name);

@@ -4,6 +4,7 @@ import { SlipwayError, shownValue } from '../errors/index.js';
 import { startGit } from './command.js';
 import { gitError, gitFailure } from './failures.js';
 import { asGitError, fetchCommit, git, packedBytes, type RepositoryOptions } from './fetch.js';
+import { relativeUrl } from './url.js';
 
 interface SubmodulesOptions extends RepositoryOptions {
   /** The folder of the fetched repository, where those of submodules are fetched to as well. */
@@ -168,14 +169,8 @@ export class Submodules {
 
 /** Returns the URL of a submodule; a relative one begins at that of its parent and stays on its host. A file is no submodule of what came over the network. */
 function absolute(given: string, parent: string, place: string): string {
-  let href = given;
-  if (/^\.\.?\//.test(given)) {
-    const base = new URL(parent.endsWith('/') ? parent : `${parent}/`);
-    const depth = base.pathname.split('/').length - 2;
-    const up = given.split('/').filter((segment) => segment === '..').length;
-    if (up > depth) throw invalid(place, 'has a URL that leads out of its host');
-    href = new URL(given, base).href.replace(/\/+$/, '');
-  }
+  const href = /^\.\.?\//.test(given) ? relativeUrl(given, parent) : given;
+  if (href === undefined) throw invalid(place, 'has a URL that leads out of its host');
   if (/^file:/i.test(href) && !parent.startsWith('file:')) throw invalid(place, 'has the URL of a file');
   return href;
 }

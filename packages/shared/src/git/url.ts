@@ -1,5 +1,6 @@
 import { SlipwayError, shownValue } from '../errors/index.js';
 import type { GitConfig } from './config.js';
+import { isSshUrl, repositoryName, type SshUrl, sshUrl } from './ssh-url.js';
 
 /** A repository's URL that was found to be allowed. */
 export interface RepositoryUrl {
@@ -7,14 +8,24 @@ export interface RepositoryUrl {
   readonly href: string;
   /** `host` or `host:port`, lower case; empty for a file. */
   readonly host: string;
+  readonly ssh?: SshUrl;
 }
 
 /** Throws `git_url_invalid` for a URL that this installation does not fetch from. */
 export function repositoryUrl(
   text: string,
-  { allowedSchemes, allowedHosts }: Pick<GitConfig, 'allowedSchemes' | 'allowedHosts'>,
+  config: Pick<GitConfig, 'allowedSchemes' | 'allowedHosts' | 'ssh'>,
 ): RepositoryUrl {
-  const schemes = allowedSchemes.map((scheme) => `${scheme}://`).join(', ');
+  const { allowedSchemes } = config;
+  if (config.ssh && isSshUrl(text)) {
+    const ssh = sshUrl(text);
+    if (typeof ssh === 'string') throw refused(text, ssh);
+    checkHost(text, ssh.host, config);
+    return { href: ssh.href, host: ssh.host, ssh };
+  }
+  const schemes = [...allowedSchemes, ...(config.ssh ? ['ssh'] : [])]
+    .map((scheme) => `${scheme}://`)
+    .join(', ');
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !allowedSchemes.some((scheme) => url.protocol === `${scheme}:`)) {
     throw refused(text, `must begin with ${schemes}`);
@@ -25,10 +36,32 @@ export function repositoryUrl(
   if (url.search !== '' || url.hash !== '') throw refused(text, 'must not have a query or fragment');
   const isFile = url.protocol === 'file:';
   if (isFile !== (url.host === '')) throw refused(text, 'must name a host');
-  if (!isFile && allowedHosts.length > 0 && !allowedHosts.includes(url.host)) {
+  if (!isFile) checkHost(text, url.host, config);
+  return { href: url.href, host: url.host };
+}
+
+function checkHost(text: string, host: string, { allowedHosts }: Pick<GitConfig, 'allowedHosts'>): void {
+  if (allowedHosts.length > 0 && !allowedHosts.includes(host)) {
     throw refused(text, 'names a host that this installation does not fetch from');
   }
-  return { href: url.href, host: url.host };
+}
+
+/** Returns the path that a URL of a repository has on its host, without slashes around it and without `.git`. */
+export function repositoryPath(url: string): string {
+  const ssh = isSshUrl(url) ? sshUrl(url) : undefined;
+  return typeof ssh === 'object' ? ssh.repository : repositoryName(new URL(url).pathname);
+}
+
+/** Returns the URL that a relative one means below that of its parent, in any form. Undefined if it leads out of the host. */
+export function relativeUrl(given: string, parent: string): string | undefined {
+  const [, root = '', path = ''] = /^([a-z]+:\/\/[^/]*\/|[^/:]+:)(.*)$/i.exec(parent) ?? [];
+  const segments = path.split('/').filter((segment) => segment !== '');
+  for (const segment of given.split('/')) {
+    if (segment === '..') {
+      if (segments.pop() === undefined) return undefined;
+    } else if (segment !== '.' && segment !== '') segments.push(segment);
+  }
+  return root + segments.join('/');
 }
 
 /** The URL is repeated without what may be a credential. */

@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fields, Secret } from '@slipway/shared/config';
-import { type GitConfig, type GitScheme, gitSchemes } from '@slipway/shared/git';
+import { type GitConfig, type GitScheme, gitSchemes, type SshHost } from '@slipway/shared/git';
+import { readSshFile } from './ssh-file.js';
 
 export interface ApiGitConfig extends GitConfig {
   /** Calls of git at once; others wait. The folder of work needs room for this number times two of the largest source. */
   readonly concurrency: number;
+  readonly ssh: ReadonlyMap<string, SshHost>;
 }
 
 const mebibyte = 1024 * 1024;
@@ -27,6 +29,7 @@ export function gitConfig(fields: Fields): ApiGitConfig {
     allowedSchemes: fields.parsed('GIT_ALLOWED_SCHEMES', parseSchemes, 'https') ?? [],
     allowedHosts: fields.list('GIT_ALLOWED_HOSTS').map((host) => host.toLowerCase()),
     credentials: fields.parsed('GIT_CREDENTIALS_FILE', readCredentials, ' ') ?? new Map(),
+    ssh: readSsh(fields),
     timeoutMs: fields.int('GIT_TIMEOUT_MS', { default: 120_000, min: 1 }),
     memoryBytes: fields.int('GIT_MEMORY_BYTES', { default: 512 * mebibyte, min: 64 * mebibyte }),
     concurrency: fields.int('GIT_CONCURRENCY', { default: 4, min: 1, max: 100 }),
@@ -38,6 +41,11 @@ export function gitConfig(fields: Fields): ApiGitConfig {
       }),
     ),
   };
+}
+
+function readSsh(fields: Fields): ReadonlyMap<string, SshHost> {
+  const searchPath = fields.optional('PATH') ?? '';
+  return fields.parsed('GIT_SSH_FILE', (path) => readSshFile(path.trim(), searchPath), ' ') ?? new Map();
 }
 
 function parseSchemes(text: string): GitScheme[] {

@@ -10,6 +10,9 @@ import {
   type Repository,
   type RepositoryUrl,
   repositoryUrl,
+  sshAccess,
+  sshKey,
+  sshScope,
   sweepRepositories,
 } from '@slipway/shared/git';
 import type { Logger } from '@slipway/shared/logger';
@@ -38,6 +41,14 @@ interface GitSourcesOptions {
 export type GitHeads = Map<string, Promise<Head>>;
 
 type Source = JobSpec['source'];
+
+interface Taking {
+  readonly url: RepositoryUrl;
+  readonly head: Head;
+  readonly tenant: Account;
+  /** Tenants with different keys share nothing that was fetched: its submodules may need one. */
+  readonly scope: string | undefined;
+}
 
 /** For each call of git that runs, so many may wait. */
 const waiting = 1_000;
@@ -81,16 +92,20 @@ export class GitSources {
    * Throws `git_*`, and what the source store refuses. The source is the tenant's own then, and one tenant does not hold up the others.
    */
   async take(git: GitSource, tenant: Account, heads: GitHeads = new Map()): Promise<Source> {
-    const url = repositoryUrl(git.url, this.#options.config);
+    const { config } = this.#options;
+    const url = repositoryUrl(git.url, config);
+    // Also for what is known already: the tenant may have lost the key.
+    if (url.ssh) sshKey({ url: url.ssh, tenant: tenant.name, config });
+    const scope = sshScope(config.ssh, tenant.name);
     const head = await once(heads, JSON.stringify([url.href, git.ref]), () =>
-      this.#turns.run(tenant.name, async () => findHead(git.ref, await this.#repository(url))),
+      this.#turns.run(tenant.name, async () => findHead(git.ref, await this.#repository(url, tenant))),
     );
-    const known = await this.#known(git, url, head.commit);
+    const known = await this.#known(folderId(url, head.commit, git, scope), git, head.commit);
     if (known) return known;
     // Each tenant has a quota of its own.
     const key = JSON.stringify([tenant.name, url.href, head, git.path, git.submodules]);
     const taking = once(this.#taking, key, () =>
-      this.#take(git, url, head, tenant).finally(() => this.#taking.delete(key)),
+      this.#take(git, { url, head, tenant, scope }).finally(() => this.#taking.delete(key)),
     );
     const { digest, git: taken } = await taking;
     return { digest, git: { ...git, commit: taken?.commit ?? head.commit } };
@@ -107,41 +122,46 @@ export class GitSources {
     await sweepRepositories(this.#options.config.workDir, dayMs);
   }
 
-  async #repository(url: RepositoryUrl) {
+  async #repository(url: RepositoryUrl, tenant: Account) {
     const { config, egressAllow, maxBytes } = this.#options;
-    const resolve = await checkedAddresses({ url, config, egressAllow });
-    const check = async (text: string) => {
-      const other = repositoryUrl(text, config);
-      return { url: other, resolve: await checkedAddresses({ url: other, config, egressAllow }) };
-    };
-    return { url, config, resolve, check, maxBytes, stopping: this.#stopping.signal };
+    const checked = async (each: RepositoryUrl) => ({
+      url: each,
+      resolve: await checkedAddresses({ url: each, config, egressAllow }),
+      ssh: each.ssh && (await sshAccess({ url: each.ssh, tenant: tenant.name, config, egressAllow })),
+    });
+    const check = (text: string) => checked(repositoryUrl(text, config));
+    return { ...(await checked(url)), config, check, maxBytes, stopping: this.#stopping.signal };
   }
 
-  async #known(git: GitSource, url: RepositoryUrl, commit: string): Promise<Source | undefined> {
+  async #known(id: string, git: GitSource, commit: string): Promise<Source | undefined> {
     const { redis, keys, sources } = this.#options;
-    const digest = await redis.get(keys.gitSource(folderId(url, commit, git)));
+    const digest = await redis.get(keys.gitSource(id));
     if (digest === null || !(await sources.find(digest))) return undefined;
     return { digest, git: { ...git, commit } };
   }
 
-  async #take(git: GitSource, url: RepositoryUrl, head: Head, tenant: Account): Promise<Source> {
+  async #take(git: GitSource, { url, head, tenant, scope }: Taking): Promise<Source> {
     const { redis, keys, logger } = this.#options;
     const begun = performance.now();
     const fetch = () =>
-      this.#turns.run(tenant.name, async () => fetchRepository(head, await this.#repository(url)));
-    return await this.#repositories.use(JSON.stringify([url.href, head]), fetch, async (repository) => {
-      const digest = await this.#turns.run(tenant.name, () => this.#store(repository, git, tenant));
-      // What the ref stands for may have changed since it was asked; what was fetched counts.
-      const { commit } = repository;
-      const key = keys.gitSource(folderId(url, commit, git));
-      const bytes = rememberedBytes + keys.base.length;
-      await rememberScript.run(redis, [key], [keys.base, tenant.name, digest, rememberedMs, bytes]);
-      logger.info(
-        { host: url.host, commit, digest, duration_ms: Math.round(performance.now() - begun) },
-        'fetched from git',
-      );
-      return { digest, git: { ...git, commit } };
-    });
+      this.#turns.run(tenant.name, async () => fetchRepository(head, await this.#repository(url, tenant)));
+    return await this.#repositories.use(
+      JSON.stringify([url.href, head, scope]),
+      fetch,
+      async (repository) => {
+        const digest = await this.#turns.run(tenant.name, () => this.#store(repository, git, tenant));
+        // What the ref stands for may have changed since it was asked; what was fetched counts.
+        const { commit } = repository;
+        const key = keys.gitSource(folderId(url, commit, git, scope));
+        const bytes = rememberedBytes + keys.base.length;
+        await rememberScript.run(redis, [key], [keys.base, tenant.name, digest, rememberedMs, bytes]);
+        logger.info(
+          { host: url.host, commit, digest, duration_ms: Math.round(performance.now() - begun) },
+          'fetched from git',
+        );
+        return { digest, git: { ...git, commit } };
+      },
+    );
   }
 
   async #store(repository: Repository, git: GitSource, tenant: Account): Promise<string> {
@@ -161,8 +181,16 @@ export class GitSources {
   }
 }
 
-const folderId = (url: RepositoryUrl, commit: string, { path = '', submodules }: GitSource) =>
-  hash('sha256', JSON.stringify([url.href, commit, path, submodules ?? 'undecided']));
+const folderId = (
+  url: RepositoryUrl,
+  commit: string,
+  { path = '', submodules }: GitSource,
+  scope: string | undefined,
+) =>
+  hash(
+    'sha256',
+    JSON.stringify([url.href, commit, path, submodules ?? 'undecided', ...(scope ? [scope] : [])]),
+  );
 
 /** The promise that is under this key, or a new one. */
 async function once<T>(map: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {

@@ -7,8 +7,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { type RunningApi, startApi } from '../testing/start-api.js';
 import { gitConfig } from './config.js';
 
-type Repository = ReturnType<GitServer['repository']>;
-
 let api: RunningApi;
 let server: GitServer;
 let other: GitServer;
@@ -37,18 +35,6 @@ afterEach(() => other.answer(undefined));
 
 const repository = (at = server) => at.repository(`r${++names}`);
 
-/** Commits a link to a commit of another repository, as `git submodule add` does. */
-function link(parent: Repository, path: string, commit: string, url: string | undefined): string {
-  const file = join(parent.folder, '.gitmodules');
-  if (url !== undefined) parent.git('config', '--file', file, `submodule.${path}.path`, path);
-  if (url !== undefined) parent.git('config', '--file', file, `submodule.${path}.url`, url);
-  if (url !== undefined) parent.git('add', '.gitmodules');
-  parent.git('update-index', '--add', '--cacheinfo', `160000,${commit},${path}`);
-  parent.git('commit', '--quiet', '--message', 'link');
-  parent.git('push', '--quiet', '--force', `${parent.folder.replace(/-work$/, '')}.git`, 'HEAD:main');
-  return parent.git('rev-parse', 'HEAD');
-}
-
 async function submit(git: object) {
   const answer = await api.post('/v1/jobs', {
     image: `r.example/a:${++names}`,
@@ -75,7 +61,7 @@ describe('a folder of a repository with submodules', () => {
     const inner = repository();
     const parent = repository();
     parent.commit({ 'fn/Dockerfile': 'FROM a\n', 'plain/Dockerfile': 'FROM a\n' });
-    link(parent, 'fn/lib', inner.commit({ code: 'x' }), inner.url);
+    parent.link('fn/lib', inner.commit({ code: 'x' }), inner.url);
     const { url } = parent;
     for (const path of ['fn', '.', 'fn/lib']) {
       expect(await submit({ url, path })).toMatchObject({
@@ -99,8 +85,7 @@ describe('a folder of a repository with submodules', () => {
     const deep = repository();
     const middle = repository();
     middle.commit({ Dockerfile: 'FROM c\n', own: 'm' });
-    const middleCommit = link(
-      middle,
+    const middleCommit = middle.link(
       'deep',
       deep.commit({ Dockerfile: 'FROM d\n', file: 'd' }),
       `../${deep.url.split('/').at(-1)}`,
@@ -108,7 +93,7 @@ describe('a folder of a repository with submodules', () => {
     middle.commit({ own: 'later' });
     const parent = repository();
     parent.commit({ Dockerfile: 'FROM a\n', 'a/Dockerfile': 'FROM b\n' });
-    link(parent, 'a/middle', middleCommit, `../${middle.url.split('/').at(-1)}`);
+    parent.link('a/middle', middleCommit, `../${middle.url.split('/').at(-1)}`);
     const { url } = parent;
     const folder = { Dockerfile: 'FROM c\n', own: 'm', 'deep/Dockerfile': 'FROM d\n', 'deep/file': 'd' };
     const inner = await submit({ url, path: 'a/middle/deep', submodules: true });
@@ -128,7 +113,7 @@ describe('a folder of a repository with submodules', () => {
     const commit = inner.commit({ code: 'x' });
     const parent = repository();
     parent.commit({ Dockerfile: 'FROM a\n' });
-    link(parent, 'lib', commit, inner.url);
+    parent.link('lib', commit, inner.url);
     const asked = other.requests.length;
     expect(await submit({ url: parent.url, submodules: true })).toMatchObject({ status: 202 });
     const sent = other.requests.slice(asked);
@@ -140,7 +125,7 @@ describe('a folder of a repository with submodules', () => {
   it.each([
     ['file:///etc', 'git_submodule_invalid'],
     ['ext::sh -c touch% /tmp/slipway-pwned', 'git_url_invalid'],
-    ['git@example.com:x.git', 'git_url_invalid'],
+    ['git@example.com:x.git', 'git_unauthorized'],
     ['https://example.com/x.git', 'git_url_invalid'],
     ['http://user:hunter2@127.0.0.1/x.git', 'git_url_invalid'],
     ['http://169.254.169.254/x.git', 'git_url_invalid'],
@@ -150,7 +135,7 @@ describe('a folder of a repository with submodules', () => {
   ])('is refused where the URL of one is %s', async (url, code) => {
     const parent = repository();
     parent.commit({ Dockerfile: 'FROM a\n' });
-    link(parent, 'lib', '1'.repeat(40), url);
+    parent.link('lib', '1'.repeat(40), url);
     const answer = await submit({ url: parent.url, submodules: true });
     expect(answer).toMatchObject({ status: 422, code, detail: expect.stringContaining('"lib"') });
     expect(JSON.stringify(answer)).not.toContain('hunter2');
@@ -161,12 +146,12 @@ describe('a folder of a repository with submodules', () => {
     gone.commit({ Dockerfile: 'FROM a\n' });
     const { url: empty, commit } = repository();
     commit({ x: 'y' });
-    link(gone, 'lib', '1'.repeat(40), empty);
+    gone.link('lib', '1'.repeat(40), empty);
     expect(await submit({ url: gone.url, submodules: true })).toMatchObject({ code: 'git_ref_not_found' });
 
     const self = repository();
     let last = self.commit({ Dockerfile: 'FROM a\n' });
-    for (let depth = 0; depth < 10; depth++) last = link(self, 'self', last, self.url);
+    for (let depth = 0; depth < 10; depth++) last = self.link('self', last, self.url);
     expect(await submit({ url: self.url, submodules: true })).toMatchObject({
       code: 'git_submodule_invalid',
       detail: expect.stringContaining('submodules deep'),
@@ -177,7 +162,7 @@ describe('a folder of a repository with submodules', () => {
     for (const path of ['one', 'two', 'three']) {
       const inner = repository();
       const random = Buffer.from(Array.from({ length: 200_000 }, () => Math.floor(Math.random() * 256)));
-      link(large, path, inner.commit({ random: random.toString('base64') }), inner.url);
+      large.link(path, inner.commit({ random: random.toString('base64') }), inner.url);
     }
     expect(await submit({ url: large.url, submodules: true })).toMatchObject({ code: 'source_too_large' });
     expect(await submit({ url: large.url, submodules: false })).toMatchObject({ status: 202 });

@@ -72,6 +72,7 @@ export async function startApi(
       allowedSchemes: ['http'],
       allowedHosts: [],
       credentials: new Map(),
+      ssh: new Map(),
       timeoutMs: 20_000,
       memoryBytes: 256 * 1024 * 1024,
       concurrency: 4,

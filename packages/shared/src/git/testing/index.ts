@@ -1,21 +1,14 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createRepository, type TestRepository } from './repository.js';
 
-/** A repository that git itself serves. */
-interface TestRepository {
-  readonly url: string;
-  /** The folder that it is committed in. */
-  readonly folder: string;
-  git(...args: string[]): string;
-  /** Writes files (a text, or where a link leads), commits all, pushes, and returns the commit. */
-  commit(files: Readonly<Record<string, string | { readonly link: string }>>): string;
-}
+export { type SshServer, startSshServer } from './ssh-server.js';
 
 export interface GitServer {
   readonly url: string;
@@ -76,47 +69,6 @@ export async function startGitServer({ authorization }: GitServerOptions = {}): 
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       rmSync(root, { recursive: true, force: true });
-    },
-  };
-}
-
-const identity = [
-  '-c',
-  'user.name=Test',
-  '-c',
-  'user.email=test@example.com',
-  '-c',
-  'protocol.file.allow=always',
-];
-
-function createRepository(root: string, name: string, url: string): TestRepository {
-  const bare = join(root, `${name}.git`);
-  const folder = join(root, `${name}-work`);
-  const run = (cwd: string, ...args: string[]) =>
-    execFileSync('git', [...identity, ...args], {
-      cwd,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    }).trim();
-  run(root, 'init', '--quiet', '--bare', '--initial-branch=main', bare);
-  run(root, 'init', '--quiet', '--initial-branch=main', folder);
-  const git = (...args: string[]) => run(folder, ...args);
-  return {
-    url,
-    folder,
-    git,
-    commit(files) {
-      for (const [path, content] of Object.entries(files)) {
-        const target = join(folder, path);
-        mkdirSync(dirname(target), { recursive: true });
-        if (typeof content === 'string') writeFileSync(target, content);
-        else symlinkSync(content.link, target);
-        if (path.endsWith('.sh')) chmodSync(target, 0o755);
-      }
-      git('add', '--all', '--force');
-      git('commit', '--quiet', '--message', 'change');
-      git('push', '--quiet', '--force', bare, 'HEAD:main');
-      return git('rev-parse', 'HEAD');
     },
   };
 }

@@ -22,6 +22,7 @@ export const sourceErrors = [
   'git_submodules_undecided',
   'git_submodule_invalid',
   'git_unauthorized',
+  'git_host_key_unknown',
   'git_unreachable',
   'git_timed_out',
   'git_memory_exceeded',

@@ -1,4 +1,5 @@
 import { type JobRequest, type JobSpec, jobRequestSchema } from '@slipway/shared/contracts';
+import { repositoryPath } from '@slipway/shared/git';
 
 /**
  * The commit that CI is told of: what was asked for, else that of a git source, whose repository is named by the path of its URL.
@@ -7,7 +8,7 @@ import { type JobRequest, type JobSpec, jobRequestSchema } from '@slipway/shared
 export function resolveVcs(given: JobRequest['vcs'], { git }: JobSpec['source']): Pick<JobSpec, 'vcs'> {
   if (given) return { vcs: given };
   if (!git) return {};
-  const repo = new URL(git.url).pathname.replace(/^\/+|(?:\.git)?\/*$/g, '');
+  const repo = repositoryPath(git.url);
   const { data: vcs } = jobRequestSchema.shape.vcs.safeParse({ repo, sha: git.commit });
   return vcs ? { vcs } : {};
 }
