@@ -119,7 +119,7 @@ export const errorWords: Readonly<Record<string, { readonly title: string; reado
   worker_lost: {"title":"The worker was lost during the build","remedy":"It is tried again."},
   timed_out: {"title":"The build took longer than its time limit","remedy":"Raise `timeout` or build less."},
   expired: {"title":"The job waited too long in the queue","remedy":"Submit it again when there is more room."},
-  superseded: {"title":"A newer job has pushed to the same image","remedy":"Nothing needs to be done."},
+  superseded: {"title":"A newer job has pushed to the same image or tag","remedy":"Nothing needs to be done."},
   batch_stopped: {"title":"Another job of the batch failed, and the batch was to stop then","remedy":"Correct that job, then repeat the batch."},
   canceled: {"title":"The job was canceled","remedy":"Submit it again if that was not meant."},
   quarantined: {"title":"Its worker or builder died over the job and it will not be tried again","remedy":"Look at what its build does to the machine."},

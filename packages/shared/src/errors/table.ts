@@ -541,7 +541,7 @@ const errorTable = {
   worker_lost: row('system', 'backoff', 500, 'The worker was lost during the build', 'It is tried again.'),
   timed_out: user(422, 'The build took longer than its time limit', 'Raise `timeout` or build less.'),
   expired: user(422, 'The job waited too long in the queue', 'Submit it again when there is more room.'),
-  superseded: user(409, 'A newer job has pushed to the same image', 'Nothing needs to be done.'),
+  superseded: user(409, 'A newer job has pushed to the same image or tag', 'Nothing needs to be done.'),
   batch_stopped: user(
     409,
     'Another job of the batch failed, and the batch was to stop then',

@@ -54,7 +54,7 @@ function partPlan(
     JSON.stringify({ ...withoutReceivers(stored.own), ...changes }),
     buildKey(spec, pool),
     buildsLike(whole, { tenant, pool }),
-    spec.push ? spec.image : '',
+    referencesOf(spec),
     sharedOfPart(stored.shared),
     ...indexNames(spec, tenant.name),
   ];
@@ -86,6 +86,15 @@ function partImage(image: string, pool: string): string {
   return `${imageRepository(reference)}:${tag}-${pool}`;
 }
 
+/**
+ * Returns the references that a job pushes to, apart by spaces: its image as it is written, then, each in its one spelling, those that are not spelled so.
+ * Empty for a job that does not push.
+ */
+export function referencesOf({ image, tags = [], push }: JobSpec): string {
+  if (!push) return '';
+  return [...new Set([image, ...[image, ...tags].map((each) => canonicalImage(each) ?? each)])].join(' ');
+}
+
 /** References of its own in the other repositories that the whole is pushed to: an index there refers to manifests of the same repository. */
 function partTags({ image, tags = [] }: JobSpec, pool: string): string[] {
   const repositories = new Map<string | undefined, string>();
@@ -101,7 +110,7 @@ function canonicalRepository(image: string): string | undefined {
 
 /** Under which name build times and layers are remembered: those of one pool say nothing about another. */
 export function buildsLike(spec: JobSpec, { tenant, pool }: { tenant: Tenant; pool: string }): string {
-  const name = `${tenant.name}/${spec.function ?? repositoryOf(spec)}`;
+  const name = `${tenant.name}/${spec.function ?? repositoryOf(spec.image)}`;
   return pool === defaultPool ? name : `${name} ${pool}`;
 }
 
@@ -159,7 +168,7 @@ function laterFields(spec: JobSpec): [name: string, value: unknown][] {
 
 const sortedEntries = (map: object) => Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
 
-function repositoryOf({ image }: JobSpec): string {
+function repositoryOf(image: string): string {
   const reference = parseImageReference(image);
   return reference ? imageRepository(reference) : image;
 }
@@ -173,7 +182,7 @@ export function sourcesOf({ source, template }: JobSpec): string[] {
 export function indexNames(spec: JobSpec, tenant: string): string[] {
   return [
     `tenant:${tenant}`,
-    `image:${repositoryOf(spec)}`,
+    ...new Set([spec.image, ...(spec.tags ?? [])].map((image) => `image:${repositoryOf(image)}`)),
     ...(spec.function ? [`function:${spec.function}`] : []),
     ...Object.entries(spec.labels).map(([name, value]) => `label:${name}=${value}`),
   ];

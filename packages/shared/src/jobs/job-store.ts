@@ -22,7 +22,7 @@ import { readStored, type SharedValues, sharedValuesFrom, storedQuotaExceeded } 
 import { noTracing, type TraceContext, type Tracing } from '../tracing/index.js';
 import { boundedDetail, boundedError } from './bounds.js';
 import { discardRecord } from './discard.js';
-import { buildKey, buildsLike, indexNames, sourcesOf } from './identity.js';
+import { buildKey, buildsLike, indexNames, referencesOf, sourcesOf } from './identity.js';
 import { type JobFilter, type JobPage, listJobs } from './list.js';
 import { type PlannedRecord, type PlanOptions, plannedRecord } from './planned-record.js';
 import { type JobRecord, parseRecord } from './record.js';
@@ -184,7 +184,7 @@ export class JobStore {
         tenant.weight,
         priorityClasses.indexOf(spec.priority),
         buildsLike(spec, { tenant, pool }),
-        spec.push ? spec.image : '',
+        referencesOf(spec),
         buildKey(spec, pool),
         spec.force ? 'force' : spec.skip_if_unchanged ? 'skip' : 'share',
         batch ?? '',

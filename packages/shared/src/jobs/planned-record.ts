@@ -1,6 +1,6 @@
 import { defaultPool, type JobSpec } from '../contracts/index.js';
 import { type SharedMaps, type StoredSpec, storedSpec, valueBytes } from '../stored/index.js';
-import { indexNames, type PartPlan, partRecords, type Tenant } from './identity.js';
+import { indexNames, type PartPlan, partRecords, referencesOf, type Tenant } from './identity.js';
 
 export interface PlanOptions {
   readonly tenant: Tenant;
@@ -30,6 +30,8 @@ const recordBytes = 3_600;
 const indexBytes = 150;
 /** The image is in the record three times, and in the names of four keys. */
 const imageCopies = 7;
+/** Another reference is in the record, and in the name of the key of the job that pushes to it. */
+const referenceCopies = 3;
 
 export function plannedRecord(
   spec: JobSpec,
@@ -46,6 +48,7 @@ export function plannedRecord(
     sizeOf(planned?.parts ?? '') +
     sizeOf(planned?.plan ?? '') +
     imageCopies * spec.image.length +
+    referenceCopies * Math.max(0, referencesOf(spec).length - spec.image.length) +
     indexes.reduce((sum, name) => sum + indexBytes + name.length, 0);
   return { pool: options.pool ?? spec.pool ?? defaultPool, stored, text, parts: planned, indexes, bytes };
 }

@@ -2,7 +2,7 @@ import { schemaVersions } from '../../records/index.js';
 
 /**
  * create: 4 spec, 5 sealed callback secret or '', 6 tenant, 7 weight, 8 band of the priority class (0 to 2), 9 whose
- * build times to expect, 10 the image reference it pushes to or '', 11 what is built (a digest of all that goes into it),
+ * build times to expect, 10 the references it pushes to, apart by spaces (see `referencesOf`), or '', 11 what is built (a digest of all that goes into it),
  * 12 `skip` (not built when the image has been built from the same), `share` (not while the same is being built) or `force`,
  * 13 its batch or '', 14 the function it builds or '', 15 the digests of the sources
  * it is built from, apart by spaces, 16 its pool, 17 what it is built in parts of
@@ -19,9 +19,24 @@ import { schemaVersions } from '../../records/index.js';
  * it lists are not stored and were not given, or {'full', bytes that the tenant has}. Lower is earlier. BullMQ takes priorities up to 2^21.
  */
 export const createJob = `
+-- Whether each reference holds what that job has pushed, and no job pushes something else there now. \`flying\` is the job that is in flight for the
+-- image, and what it builds.
+local function is_pushed(references, built_job, flying, build_key)
+  if flying[2] and flying[2] ~= build_key then return false end
+  local newest, running = redis.call('MGET', unpack(image_keys(references, 'newest'))), redis.call('MGET', unpack(image_keys(references, 'running')))
+  for at in ipairs(references) do
+    -- What is known of an image outlives what is known of its tags.
+    if newest[at] ~= built_job and (newest[at] or at > 1) then return false end
+    local is_flying = flying[1] and (at == 1 or running[at] == flying[1])
+    if running[at] and not is_flying then return false end
+  end
+  return true
+end
+
 create_job = function(job, a)
   local tenant, weight, band, expected = a.tenant, a.weight, a.band, a.expected
-  local pushes_to, build_key, manner, batch, func, pool = a.pushes_to, a.build_key, a.manner, a.batch, a.func, a.pool
+  local references = words_of(a.pushes_to)
+  local pushes_to, build_key, manner, batch, func, pool = references[1] or '', a.build_key, a.manner, a.batch, a.func, a.pool
   local fairness, durations = fairness_of(pool), base .. 'durations'
   if redis.call('ZCARD', pool_index(pool, 'queued')) + redis.call('ZCARD', pool_index(pool, 'running')) == 0 then
     redis.call('DEL', fairness)
@@ -46,6 +61,7 @@ create_job = function(job, a)
   if a.trace and a.trace ~= '' then redis.call('HSET', job.key, 'trace', a.trace) end
   if a.part_of then redis.call('HSET', job.key, 'part_of', a.part_of) end
   if pushes_to ~= '' then redis.call('HSET', job.key, 'pushes_to', pushes_to) end
+  if #references > 1 then redis.call('HSET', job.key, 'references', table.concat(references, ' ', 2)) end
   for _, index in ipairs(a.indexes) do redis.call('ZADD', base .. 'index:' .. index, 0, job.id) end
   if batch ~= '' then
     redis.call('HSET', job.key, 'batch', batch)
@@ -58,10 +74,12 @@ create_job = function(job, a)
 
   if pushes_to ~= '' and manner == 'skip' then
     local built = redis.call('HMGET', base .. 'built:' .. flight, 'key', 'result', 'job', 'base_images')
-    local newest = redis.call('GET', base .. 'image:newest:' .. pushes_to)
-    local flying = redis.call('HGET', base .. 'flight:' .. flight, 'key')
-    if built[1] == build_key and (not newest or newest == built[3]) and (not flying or flying == build_key)
-      and (flying or not redis.call('GET', base .. 'image:running:' .. pushes_to)) then
+    if built[1] == build_key and is_pushed(references, built[3], redis.call('HMGET', base .. 'flight:' .. flight, 'job', 'key'), build_key) then
+      if #references > 1 then
+        -- An older job with one of the tags that still waits is not to push after this.
+        for _, key in ipairs(image_keys(references, 'newest')) do redis.call('SET', key, job.id, 'EX', 2592000) end
+        redis.call('HSET', base .. 'built:' .. flight, 'job', job.id)
+      end
       redis.call('HSET', job.key, 'priority', 1, 'tag', 0, 'result', built[2], 'finished_at', clock(now))
       grow(job.key, tenant, #built[2])
       remember_function(job, built[2], built[4])
@@ -126,7 +144,7 @@ if op == 'create' then
   if missing then return { 'values_missing' } end
   local indexes = {}
   for i = last + 1, #ARGV do indexes[#indexes + 1] = ARGV[i] end
-  verify_new({ tenant = tenant, pool = ARGV[16], func = ARGV[14], image = ARGV[10], batch = ARGV[13], indexes = indexes })
+  verify_new({ tenant = tenant, pool = ARGV[16], func = ARGV[14], references = ARGV[10], batch = ARGV[13], indexes = indexes })
   note_limit(tenant, ARGV[22])
   -- A batch has reserved for all of its jobs.
   local reserved = ARGV[13] ~= '' and tonumber(redis.call('HGET', base .. 'batch:' .. ARGV[13], 'reserved') or '0') or 0

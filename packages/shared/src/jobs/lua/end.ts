@@ -23,14 +23,38 @@ if op == 'place' then
   return { 'ok' }
 end
 
+-- What the keys take that say which job has pushed to the references beside the image.
+local function newest_bytes(references)
+  local bytes = 0
+  for at = 2, #references do bytes = bytes + 250 + #base + #references[at] end
+  return bytes
+end
+
+-- Notes for each reference that the job has pushed to it, unless a newer one has. Returns the id that it is noted under.
+local function note_newest(job, references)
+  local as, keys = job.id, image_keys(references, 'newest')
+  if #keys == 0 then return as end
+  -- A job that shares the build ends with it. None that is older may push to the tags of both after that.
+  if #keys > 1 then
+    for _, sharer in ipairs(redis.call('SMEMBERS', base .. 'sharers:' .. job.id)) do
+      if sharer > as then as = sharer end
+    end
+  end
+  local newest = redis.call('MGET', unpack(keys))
+  for at, key in ipairs(keys) do
+    if (newest[at] or '') < as then redis.call('SET', key, as, 'EX', #keys > 1 and 2592000 or 604800) end
+  end
+  return as
+end
+
 -- What the image and the function were last built from.
-local function remember(job, body, base_images, cached)
+local function remember(job, references, pushed_as, body, base_images, cached)
   local key = base .. 'built:' .. get(job, 'flight')
-  if get(job, 'pushes_to') then
-    redis.call('HSET', key, 'key', get(job, 'build_key'), 'result', cached, 'job', job.id)
+  if #references > 0 then
+    redis.call('HSET', key, 'key', get(job, 'build_key'), 'result', cached, 'job', pushed_as)
     redis.call('HDEL', key, 'base_images')
     if base_images then redis.call('HSET', key, 'base_images', base_images) end
-    charge_expiring(get(job, 'tenant'), key, 500 + 2 * #key + #cached + #(base_images or ''), 2592000000)
+    charge_expiring(get(job, 'tenant'), key, 500 + 2 * #key + #cached + #(base_images or '') + newest_bytes(references), 2592000000)
     redis.call('PEXPIRE', key, 2592000000)
   end
   remember_function(job, body, base_images)
@@ -84,9 +108,8 @@ if op == 'finish' then
   if to == 'succeeded' then
     -- Joining parts says nothing about building.
     if not get(job, 'parts') and get(job, 'attempt_at') then learn(job) end
-    local newest = image_key(job, 'newest')
-    if newest and (redis.call('GET', newest) or '') < id then redis.call('SET', newest, id, 'EX', 604800) end
-    remember(job, body, ARGV[10] ~= '' and ARGV[10], ARGV[11])
+    local references = references_of(job)
+    remember(job, references, note_newest(job, references), body, ARGV[10] ~= '' and ARGV[10], ARGV[11])
   end
   settle(job, state, to)
   note_registry(job, ARGV[14])

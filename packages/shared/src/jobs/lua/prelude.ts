@@ -122,16 +122,43 @@ local function change(job, from, to, type)
   if batch then end_batch_if_done(batch) end
 end
 
--- Two builds that push to one image reference never run at once; the key holds the id of the job that runs.
-local function image_key(job, what)
-  local image = get(job, 'pushes_to')
-  return image and base .. 'image:' .. what .. ':' .. image
+local function words_of(text)
+  local list = {}
+  for word in string.gmatch(text or '', '%S+') do list[#list + 1] = word end
+  return list
 end
 
-local function image_busy(job)
-  local key = image_key(job, 'running')
-  local holder = key and redis.call('GET', key)
-  return holder and holder ~= job.id
+-- The references that the job pushes to: the image as it was written, then those of \`references\`. Records from before there were tags have no others.
+local function references_of(job)
+  if not job.references then
+    local f = redis.call('HMGET', job.key, 'pushes_to', 'references')
+    job.references = words_of(f[2])
+    if f[1] then table.insert(job.references, 1, f[1]) end
+  end
+  return job.references
+end
+
+-- The keys that say for each reference which job pushes to it (\`running\`), or which was the newest that has (\`newest\`).
+local function image_keys(references, what)
+  local keys = {}
+  for at, reference in ipairs(references) do keys[at] = base .. 'image:' .. what .. ':' .. reference end
+  return keys
+end
+
+-- Two builds that push to one reference never run at once, and none pushes after a newer one has. Returns whether another job runs that pushes to a
+-- reference of the job, and a newer job that has pushed to one with that reference.
+local function rivals_of(job)
+  local references = references_of(job)
+  if #references == 0 then return false end
+  local keys = image_keys(references, 'running')
+  for _, key in ipairs(image_keys(references, 'newest')) do keys[#keys + 1] = key end
+  local found, busy, newer, at_reference = redis.call('MGET', unpack(keys)), false, nil, nil
+  for at, reference in ipairs(references) do
+    local holder, newest = found[at], found[#references + at]
+    if holder and holder ~= job.id then busy = true end
+    if newest and newest > job.id and not newer then newer, at_reference = newest, reference end
+  end
+  return busy, newer, at_reference
 end
 
 -- Who is building what the image reference of the job is to hold.
@@ -216,8 +243,12 @@ local function leave_running(job)
   local places = places_of(job)
   leave(job, places.worker)
   leave(job, places.replica)
-  local key = image_key(job, 'running')
-  if key and redis.call('GET', key) == job.id then redis.call('DEL', key) end
+  local keys = image_keys(references_of(job), 'running')
+  local holders, held = #keys > 0 and redis.call('MGET', unpack(keys)) or {}, {}
+  for at, key in ipairs(keys) do
+    if holders[at] == job.id then held[#held + 1] = key end
+  end
+  if #held > 0 then redis.call('DEL', unpack(held)) end
   redis.call('HDEL', job.key, 'token')
 end
 

@@ -4,8 +4,8 @@ import { schemaVersions } from '../../records/index.js';
  * A record of a newer schema waits for a worker that reads it.
  *
  * peek: 4 milliseconds that a job may wait. Before a worker does anything for a job: ends it when a newer job has
- * pushed to its image (`superseded`), when it has waited too long (`expired`), its batch was stopped, or it is to be canceled. Returns
- * {'ok', record, the replica that built its function last or nil, the values that it lists}, {'wait'} while another job builds the same image, or {'missing'} for
+ * pushed to its image or one of its tags (`superseded`), when it has waited too long (`expired`), its batch was stopped, or it is to be canceled. Returns
+ * {'ok', record, the replica that built its function last or nil, the values that it lists}, {'wait'} while another job pushes to one of its references, or {'missing'} for
  * one that is parked, now or before.
  *
  * start: 4 token, 5 worker, 6 replica, 7 losses that quarantine, 8 whether the worker has room for a suspect.
@@ -22,14 +22,16 @@ end
 
 if (op == 'peek' or op == 'start') and (tonumber(get(job, 'schema') or '1') or math.huge) > ${schemaVersions.job} then return { 'wait' } end
 
+local busy, newer, reference
+if op == 'peek' or op == 'start' then busy, newer, reference = rivals_of(job) end
+local function superseded()
+  return settle_with(job, state, 'canceled', 'superseded', 'The newer job ' .. newer .. ' has pushed to ' .. reference .. '.')
+end
+
 if op == 'peek' then
   if state == 'queued' then
     if get(job, 'cancel_requested') then return settle_with(job, state, 'canceled', 'canceled', 'The job was canceled.') end
-    local newest = image_key(job, 'newest')
-    newest = newest and redis.call('GET', newest)
-    if newest and newest > id then
-      return settle_with(job, state, 'canceled', 'superseded', 'The newer job ' .. newest .. ' has pushed to the image.')
-    end
+    if newer then return superseded() end
     -- Its parts wait no longer than that themselves.
     if get(job, 'parked') ~= 'parts' and now - tonumber(get(job, 'queued_at')) > tonumber(ARGV[4]) then
       return settle_with(job, state, 'failed', 'expired', 'It waited longer than ' .. ARGV[4] / 1000 .. ' s.')
@@ -39,7 +41,7 @@ if op == 'peek' then
     -- It comes back when it is released.
     if get(job, 'parked') then return { 'missing' } end
   end
-  if image_busy(job) then return { 'wait' } end
+  if busy then return { 'wait' } end
   if state == 'queued' and (wait_for_registry(job, false) or wait_for_tenant(job)) then return { 'missing' } end
   return { 'ok', redis.call('HGETALL', job.key), redis.call('HGET', base .. 'homes', get(job, 'expected')), job_values(job) }
 end
@@ -59,13 +61,14 @@ if op == 'start' then
   if get(job, 'cancel_requested') then return settle_with(job, state, 'canceled', 'canceled', 'The job was canceled.') end
   local stopped = state == 'queued' and settle_stopped(job)
   if stopped then return stopped end
-  if image_busy(job) or (tonumber(get(job, 'lost')) > 0 and not suspects) then
+  -- It may have pushed since this job was looked at.
+  if state == 'queued' and newer then return superseded() end
+  if busy or (tonumber(get(job, 'lost')) > 0 and not suspects) then
     if state == 'running' then back_to_queue(job, state, 0) end
     return { 'wait' }
   end
   if state == 'queued' and (wait_for_tenant(job) or wait_for_registry(job, true)) then return { 'missing' } end
-  local lock = image_key(job, 'running')
-  if lock then redis.call('SET', lock, id) end
+  for _, lock in ipairs(image_keys(references_of(job), 'running')) do redis.call('SET', lock, id) end
   local number = redis.call('HINCRBY', job.key, 'attempt', 1)
   local wait = math.max(0, now - tonumber(get(job, 'queued_at')))
   redis.call('HSET', job.key, 'token', token, 'worker', worker, 'attempt_at', clock(now), 'replica:' .. number, replica,

@@ -11,14 +11,15 @@ local function expect(kind, ...)
 end
 
 -- What a change of any job writes besides its record.
-local function verify_shared(tenant, pool, flight, func, image, batch)
+local function verify_shared(tenant, pool, flight, func, references, batch)
   expect('stream', events)
   expect('hash', account_of(tenant), fairness_of(pool), base .. 'stats', base .. 'homes', base .. 'flight:' .. flight, base .. 'built:' .. flight)
   expect('zset', undispatched, base .. 'durations', base .. 'learned:' .. tenant, base .. 'tenants:parked', tenant_parked(tenant), pool_index(pool, 'queued'),
     pool_index(pool, 'running'), tenant_index(tenant, 'queued'), tenant_index(tenant, 'running'))
   for _, state in ipairs({ 'queued', 'running', 'succeeded', 'failed', 'canceled' }) do expect('zset', base .. 'index:state:' .. state) end
   if func then expect('hash', base .. 'function:' .. tenant .. '/' .. func) end
-  if image then expect('string', base .. 'image:running:' .. image, base .. 'image:newest:' .. image) end
+  expect('string', unpack(image_keys(references, 'running')))
+  expect('string', unpack(image_keys(references, 'newest')))
   if batch then
     expect('hash', base .. 'batch:' .. batch)
     expect('stream', base .. 'batch:events:' .. batch)
@@ -29,8 +30,9 @@ end
 -- Before a job is created. Values that are '' are not there.
 local function verify_new(a)
   local function given(text) return text ~= '' and text end
-  local flight = a.tenant .. '/' .. a.image
-  verify_shared(a.tenant, a.pool, flight, given(a.func), given(a.image), given(a.batch))
+  local references = words_of(a.references)
+  local flight = a.tenant .. '/' .. (references[1] or '')
+  verify_shared(a.tenant, a.pool, flight, given(a.func), references, given(a.batch))
   expect('zset', base .. 'sources:used', base .. 'functions:' .. a.tenant)
   for _, index in ipairs(a.indexes) do expect('zset', base .. 'index:' .. index) end
   local flying = redis.call('HGET', base .. 'flight:' .. flight, 'job')
@@ -46,13 +48,14 @@ verify = function(job)
   for at, value in ipairs(redis.call('HMGET', job.key, unpack(numbers))) do
     if not tonumber(value or nil) then error('the field ' .. numbers[at] .. ' of ' .. job.key .. ' is no number; nothing was written') end
   end
-  local f = redis.call('HMGET', job.key, 'tenant', 'function', 'pushes_to', 'part_of', 'expected')
-  local tenant, func, image, whole = f[1], f[2], f[3], f[4]
-  if not tenant or not f[5] then error(job.key .. ' names no tenant or nothing it builds like; nothing was written') end
+  local f = redis.call('HMGET', job.key, 'tenant', 'function', 'part_of', 'expected')
+  local tenant, func, whole = f[1], f[2], f[3]
+  if not tenant or not f[4] then error(job.key .. ' names no tenant or nothing it builds like; nothing was written') end
   local batch = get(job, 'batch')
-  verify_shared(tenant, pool_of(job), get(job, 'flight') or '', func, image, batch)
+  local references = references_of(job)
+  verify_shared(tenant, pool_of(job), get(job, 'flight') or '', func, references, batch)
   expect('stream', base .. 'log:' .. job.id)
-  if image then
+  if #references > 0 then
     local host = registry_of(job)
     expect('hash', circuit_key(host))
     expect('zset', registries, registry_parked(host))
