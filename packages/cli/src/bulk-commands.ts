@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to the environment look like that
 import type { Command } from 'commander';
 import {
   batchCancel,
@@ -17,6 +18,7 @@ import type { ExitCode } from './exit-codes.js';
 import { type ListFunctionsOptions, listFunctions, showFunction } from './functions/functions.js';
 import { type RebuildOptions, rebuild } from './functions/rebuild.js';
 import { label, packageArguments, repeated, whole } from './parse.js';
+import { noPull, templateStore } from './pull/options.js';
 import { listTemplates, type PushTemplateOptions, pushTemplate } from './templates/templates.js';
 
 interface BulkCommandsOptions {
@@ -190,11 +192,19 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
       .command('push')
       .summary('send a template folder')
       .description(
-        'Sends a template in the layout of OpenFaaS, and with --rebuild builds again what uses it.',
+        'Sends a template in the layout of OpenFaaS, and with --rebuild builds again what uses it. A template of ./template that\n' +
+          'is not there is fetched first, as by `publish`.',
       )
       .argument('<folder>', 'the folder of one template, with its template.yml')
       .option('--name <name>', 'what it is called; default: the name of the folder')
       .option('--rebuild', 'build again what was built with other files of it')
+      .option(
+        '-f, --yaml <file>',
+        'the stack file that has the sources of templates; default: stack.yaml, else stack.yml',
+      )
+      .option('--no-envsubst', 'leave ${VAR} in the stack file alone')
+      .addOption(noPull())
+      .addOption(templateStore())
       .option('-d, --detach', 'do not wait for that')
       .option('-q, --quiet', 'show only how it ended')
       .option('--json', 'print a JSON object a line, and errors too')

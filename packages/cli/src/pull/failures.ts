@@ -7,7 +7,7 @@ import { TemplateRefused } from './refusals.js';
 export interface MissingTemplate {
   /** With the ref that it is pinned to, if there is one. */
   readonly lang: string;
-  /** Names of the functions. */
+  /** Names of the functions; none where the template alone is wanted. */
   readonly functions: readonly string[];
   /** Of `configuration.templates`; undefined where the template store has to know it. */
   readonly source: string | undefined;
@@ -17,6 +17,7 @@ const namedAtMost = 3;
 
 /** The template and the functions that it is for, as a message names them. */
 export function usersOf({ lang, functions }: MissingTemplate): string {
+  if (functions.length === 0) return `the template '${lang}'`;
   const names = functions.slice(0, namedAtMost).map((name) => `'${name}'`);
   const more = functions.length - names.length;
   const rest = more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ');
@@ -68,9 +69,7 @@ export function refusePull(missing: readonly MissingTemplate[]): never {
     (template) => `  ${usersOf(template)}, from ${template.source ?? 'the template store'}`,
   );
   throw new CommandError({
-    message: ['./template lacks what this stack needs, and --no-pull forbids to fetch it', ...each].join(
-      '\n',
-    ),
+    message: ['./template lacks what is needed, and --no-pull forbids to fetch it', ...each].join('\n'),
     remedy: 'Leave out --no-pull, or fetch the templates first, as with `faas-cli template pull stack`.',
     exitCode: exitCodes.usage,
   });

@@ -15,8 +15,7 @@ class NoPull extends Option {
   }
 }
 
-export const noPull = () =>
-  new NoPull('--no-pull', 'refuse a stack whose templates are not all in ./template');
+export const noPull = () => new NoPull('--no-pull', 'refuse to fetch templates that are not in ./template');
 export const templateStore = () =>
   new Option(
     '--template-store <url>',

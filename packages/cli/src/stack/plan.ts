@@ -121,7 +121,8 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
 const refusal = (message: string, remedy?: string): CommandError =>
   new CommandError({ message, ...(remedy && { remedy }), exitCode: exitCodes.usage });
 
-async function readStackFile({ file, folder }: PlanOptions): Promise<string> {
+/** Returns the text of a stack file. Throws a `CommandError` when it is not there. */
+export async function readStackFile({ file, folder }: Pick<PlanOptions, 'file' | 'folder'>): Promise<string> {
   if (/^[a-z]+:\/\//i.test(file)) {
     throw refusal(
       `${file} is not a file of this machine`,

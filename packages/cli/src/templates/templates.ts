@@ -6,6 +6,7 @@ import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
+import { provideFolder, type TemplateFolderOptions } from '../pull/template-folder.js';
 import { ContextTree, listPath } from '../stack/context-tree.js';
 import { duration, shortDigest, shown, table } from '../terminal/text.js';
 
@@ -54,14 +55,14 @@ function originOf({ origin }: Template): string {
   return `${repository}${ref === undefined ? '' : `#${ref}`}${sha === undefined ? '' : ` (${sha.slice(0, 7)})`}`;
 }
 
-export interface PushTemplateOptions extends CommonOptions {
+export interface PushTemplateOptions extends CommonOptions, TemplateFolderOptions {
   readonly name?: string;
   readonly rebuild?: boolean;
   readonly detach?: boolean;
   readonly quiet?: boolean;
 }
 
-/** Sends a template folder to the server; with `rebuild` builds again what uses it, and shows that to its end. */
+/** Sends a template folder to the server, which is fetched if it is one of `./template` that is not there; with `rebuild` builds again what uses it, and shows that to its end. */
 export async function pushTemplate(
   folder: string,
   options: PushTemplateOptions,
@@ -69,6 +70,10 @@ export async function pushTemplate(
 ): Promise<ExitCode> {
   const { terminal, env } = context;
   const { out, err } = terminal;
+  const say = (step: string, text: string): void => {
+    if (!options.json && !options.quiet) err.line(`${err.style('bold', step.padEnd(10))} ${text}`);
+  };
+  await provideFolder({ folder, options, env, say });
   const tree = new ContextTree();
   const files = await listPath({ path: resolve(folder) });
   if (files.type === 'folder') tree.lay('', files);
@@ -87,11 +92,7 @@ export async function pushTemplate(
     rebuild: options.rebuild ?? false,
   });
   if (options.json) out.line(JSON.stringify({ type: 'template', ...template, ...(batch && { batch }) }));
-  else if (!options.quiet) {
-    err.line(
-      `${err.style('bold', 'template'.padEnd(10))} ${template.name}, version ${template.version}, ${shortDigest(template.digest)}`,
-    );
-  }
+  say('template', `${template.name}, version ${template.version}, ${shortDigest(template.digest)}`);
   if (batch !== undefined) {
     return submitted({ batch: await client.getBatch({ id: batch }), client, options, context });
   }
