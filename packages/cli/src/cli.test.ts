@@ -325,6 +325,31 @@ describe('status', () => {
     ]);
   });
 
+  test('of one job shows the options that it was built with, and not the usual ones', async () => {
+    const options = {
+      ...{ dockerfile: 'docker/prod', target: 'release', tags: ['r.example/x:2', 'r.example/y:1'] },
+      ...{ image_labels: { a: '1', b: '' }, annotations: { c: '\u001b[2Jd' }, no_cache: true, pull: true },
+    };
+    const usual = { dockerfile: 'Dockerfile', tags: [], image_labels: {}, no_cache: false, pull: false };
+    const { env } = await serve({
+      'GET /v1/jobs/job_1': json(200, { ...succeeded, ...options }),
+      'GET /v1/jobs/job_2': json(200, { ...succeeded, ...usual }),
+      'GET /v1/jobs/job_3': json(200, succeeded),
+    });
+    expect((await slipway(['status', 'job_1'], env)).out.split('\n').slice(2, 10)).toEqual([
+      expect.stringMatching(/^ {2}source/),
+      '  tags           r.example/x:2, r.example/y:1',
+      '  Dockerfile     docker/prod',
+      '  stage          release',
+      '  image labels   a=1, b=',
+      '  annotations    c=d',
+      '  cached layers  not used',
+      '  pull           always',
+    ]);
+    const plain = (await slipway(['status', 'job_3'], env)).out;
+    expect((await slipway(['status', 'job_2'], env)).out).toBe(plain);
+  });
+
   test('as JSON is what the API said', async () => {
     const { env } = await serve({
       'GET /v1/jobs/job_1': json(200, failed),

@@ -3,6 +3,7 @@ import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
+import { optionFacts, pairs } from '../jobs/option-facts.js';
 import { styledState } from '../jobs/outcome.js';
 import { duration, shortDigest, shown, table } from '../terminal/text.js';
 
@@ -73,15 +74,14 @@ export async function showFunction(
     return exitCodes.ok;
   }
   const { spec, last_success: good } = view;
-  const args = Object.entries(spec.build_args ?? {}).map(([name, value]) => `${name}=${value}`);
-  const labels = Object.entries(spec.labels ?? {}).map(([name, value]) => `${name}=${value}`);
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['image', spec.image],
     ['source', spec.source.digest],
     ['template', spec.template && `${spec.template.name} (${shortDigest(spec.template.digest)})`],
-    ['build args', args.join(', ') || undefined],
+    ['build args', pairs(spec.build_args)],
+    ...optionFacts(spec),
     ['platforms', spec.platforms?.join(', ') || undefined],
-    ['labels', labels.join(', ') || undefined],
+    ['labels', pairs(spec.labels)],
     ['base images', view.base_images.join(', ') || undefined],
     ['last good', good?.result.digest && `${good.result.digest}, ${good.finished_at}`],
   ];

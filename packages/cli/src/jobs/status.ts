@@ -5,6 +5,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.js';
 import type { Screen } from '../terminal/terminal.js';
 import { duration, shown, table } from '../terminal/text.js';
 import { logText } from './log-text.js';
+import { optionFacts, pairs } from './option-facts.js';
 import { builtImage, outcomeLine, styledState, workMs } from './outcome.js';
 
 export interface StatusOptions extends CommonOptions {
@@ -68,16 +69,15 @@ function rowOf(job: Job, screen: Screen): string[] {
 }
 
 function describe(job: Job, screen: Screen): string[] {
-  const labels = Object.entries(job.labels ?? {}).map(([name, value]) => `${name}=${value}`);
-  const args = Object.entries(job.build_args ?? {}).map(([name, value]) => `${name}=${value}`);
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['image', job.result ? builtImage(job) : job.image],
     ['function', job.function],
     ['source', job.source.digest],
     ['commit', job.vcs && `${job.vcs.sha} of ${job.vcs.repo}`],
     ['platforms', job.platforms?.join(', ') || undefined],
-    ['build args', args.join(', ') || undefined],
-    ['labels', labels.join(', ') || undefined],
+    ['build args', pairs(job.build_args)],
+    ...optionFacts(job),
+    ['labels', pairs(job.labels)],
     ['pushes', job.push === false ? 'no' : undefined],
     ['callback', job.callback?.url],
     ['created', job.created_at],

@@ -11,8 +11,9 @@ import { StateBadge } from '../components/state-badge.js';
 import { Time } from '../components/time.js';
 import { shortDigest } from '../format/digest.js';
 import { formatDuration } from '../format/duration.js';
-import { Fact, Tags } from '../jobs/job-facts.js';
+import { Fact, Tags } from '../jobs/fact.js';
 import facts from '../jobs/jobs.module.css';
+import { OptionFacts } from '../jobs/option-facts.js';
 import { queryKeys } from '../live/live-queries.js';
 import { useClient } from '../session/session-context.js';
 import { HistoryChart } from './history-chart.js';
@@ -110,6 +111,7 @@ function FunctionDetails({ view }: { view: FunctionView }) {
           {spec.platforms.length > 0 && <Fact name="Platforms">{spec.platforms.join(', ')}</Fact>}
           <Tags name="Labels" values={spec.labels} />
           <Tags name="Build arguments" values={spec.build_args} />
+          <OptionFacts spec={spec} />
         </dl>
       </Section>
     </>

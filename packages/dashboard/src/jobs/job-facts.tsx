@@ -1,12 +1,13 @@
 import type { Job } from '@slipway/client';
-import type { ReactNode } from 'react';
 import { Link } from 'react-router';
 import { Copyable } from '../components/copyable.js';
 import { Section } from '../components/page.js';
 import { StateBadge } from '../components/state-badge.js';
 import { Time } from '../components/time.js';
 import { formatDuration } from '../format/duration.js';
+import { Fact, Tags } from './fact.js';
 import styles from './jobs.module.css';
+import { OptionFacts } from './option-facts.js';
 
 /** What is built, from what, and for whom. */
 export function JobFacts({ job, tenant }: { job: Job; tenant: string }) {
@@ -80,6 +81,7 @@ export function JobFacts({ job, tenant }: { job: Job; tenant: string }) {
         )}
         <Tags name="Labels" values={labels} />
         <Tags name="Build arguments" values={build_args} />
+        <OptionFacts spec={job} />
         {job.trace_id !== undefined && (
           <Fact name="Trace" wide>
             <Copyable value={job.trace_id} label="trace id" />
@@ -98,41 +100,5 @@ export function JobFacts({ job, tenant }: { job: Job; tenant: string }) {
         )}
       </dl>
     </Section>
-  );
-}
-
-interface FactProps {
-  readonly name: string;
-  readonly wide?: boolean;
-  readonly children: ReactNode;
-}
-
-export function Fact({ name, wide = false, children }: FactProps) {
-  return (
-    <div className={wide ? styles.wide : undefined}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
-/** Names and values, one small box each; nothing where there are none. */
-export function Tags({
-  name,
-  values = {},
-}: {
-  name: string;
-  values?: Readonly<Record<string, string>> | undefined;
-}) {
-  const entries = Object.entries(values);
-  if (entries.length === 0) return null;
-  return (
-    <Fact name={name} wide>
-      <span className={styles.tags}>
-        {entries.map(([key, value]) => (
-          <code key={key}>{`${key}=${value}`}</code>
-        ))}
-      </span>
-    </Fact>
   );
 }

@@ -9,7 +9,7 @@ import { Loading } from '../components/loading.js';
 import { Page, Section } from '../components/page.js';
 import { Time } from '../components/time.js';
 import { formatDuration } from '../format/duration.js';
-import { Fact } from '../jobs/job-facts.js';
+import { Fact } from '../jobs/fact.js';
 import facts from '../jobs/jobs.module.css';
 import { queryKeys, refresh } from '../live/live-queries.js';
 import { useClient, useScope } from '../session/session-context.js';

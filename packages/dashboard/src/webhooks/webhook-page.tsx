@@ -7,7 +7,7 @@ import { ErrorPanel } from '../components/error-panel.js';
 import { Loading } from '../components/loading.js';
 import { Page, Section } from '../components/page.js';
 import { Time } from '../components/time.js';
-import { Fact, Tags } from '../jobs/job-facts.js';
+import { Fact, Tags } from '../jobs/fact.js';
 import facts from '../jobs/jobs.module.css';
 import { queryKeys } from '../live/live-queries.js';
 import { useClient } from '../session/session-context.js';
