@@ -193,8 +193,8 @@ FROM {registry}/node:\${NODE_VERSION}-alpine
 ENV NODE_ENV production
 WORKDIR /usr/src/app
 
-RUN --mount=type=bind,source=package.json,target=/usr/src/app/package.json \\
-    --mount=type=bind,source=package-lock.json,target=/usr/src/app/package-lock.json \\
+RUN --mount=type=bind,source=package.json,target=package.json \\
+    --mount=type=bind,source=package-lock.json,target=package-lock.json \\
     --mount=type=cache,target=/root/.npm \\
     npm ci --omit=dev
 

@@ -1,3 +1,4 @@
 export { baseImages } from './base-images.js';
-export { isIgnored, linesOf, parseDockerfile, space } from './instructions.js';
+export { isIgnored, linesOf, type PlacedInstruction, parseDockerfile, space } from './instructions.js';
+export { type Environment, Scope } from './scope.js';
 export { type NamedSource, namedSources } from './sources.js';

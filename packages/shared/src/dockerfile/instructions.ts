@@ -11,6 +11,12 @@ export interface Instruction {
   readonly rest: string;
 }
 
+export interface PlacedInstruction extends Instruction {
+  /** The numbers of its first and last line, from 0. Lines of here-documents follow the last one. */
+  readonly first: number;
+  readonly last: number;
+}
+
 /** What engines read in different ways. */
 export interface Grammar {
   /** Whether the engine reads here-documents. If not, their lines are instructions. */
@@ -22,7 +28,7 @@ export interface Grammar {
 export const buildkitGrammar: Grammar = { heredocs: true, joinsEscaped: false };
 
 export interface ParsedDockerfile {
-  readonly instructions: readonly Instruction[];
+  readonly instructions: readonly PlacedInstruction[];
   /** The character that continues lines and takes the meaning from the next character: a backslash or a backtick. */
   readonly escapeChar: string;
 }
@@ -50,9 +56,10 @@ export function parseDockerfile(dockerfile: string, grammar: Grammar): ParsedDoc
   const lines = linesOf(dockerfile);
   const escapeChar = escapeOf(lines);
   const documents = grammar.heredocs ? new Heredocs(lines) : undefined;
-  const instructions: Instruction[] = [];
+  const instructions: PlacedInstruction[] = [];
   for (let at = 0; at < lines.length; at++) {
     if (isIgnored(lines[at] ?? '')) continue;
+    const first = at;
     const pieces: string[] = [];
     for (;;) {
       const line = lines[at] ?? '';
@@ -66,7 +73,7 @@ export function parseDockerfile(dockerfile: string, grammar: Grammar): ParsedDoc
     const text = pieces.join('');
     const parsed = parseInstruction(text, escapeChar);
     if (parsed.keyword === '') continue;
-    instructions.push(parsed);
+    instructions.push({ ...parsed, first, last: Math.min(at, lines.length - 1) });
     if (documents && mayHoldHeredocs(parsed, escapeChar)) at = documents.after(namesOfHeredocs(text), at);
   }
   return { instructions, escapeChar };

@@ -1,6 +1,6 @@
-import { Expander } from './expand.js';
 import { type Instruction, type ParsedDockerfile, parseInstruction } from './instructions.js';
-import { fieldsOf, wordsOf } from './words.js';
+import { Scope, type ScopeOptions } from './scope.js';
+import { fieldsOf } from './words.js';
 
 /** A place where a Dockerfile names a stage or an image. */
 export interface NamedSource {
@@ -28,47 +28,27 @@ export interface NamedSources {
   readonly stageCount: number;
 }
 
-interface SourcesOptions {
-  readonly buildArgs: Readonly<Record<string, string>>;
-  /** The platforms that images are built for and on; undefined when they are not known. */
-  readonly platform: { readonly target: string | undefined; readonly build: string | undefined };
-  /** The stage that is asked for by name. */
-  readonly target?: string | undefined;
-}
-
 /**
  * Returns all stages and images that FROM, `--from` and the `from` of mounts name. `scratch` is among them. Variables count as BuildKit and buildah
  * define them: those in front of the first stage for FROM, and for the rest, where buildah alone replaces them, those of the stage.
  */
-export function namedSources(parsed: ParsedDockerfile, options: SourcesOptions): NamedSources {
+export function namedSources(parsed: ParsedDockerfile, options: ScopeOptions): NamedSources {
   return new SourceReader(parsed, options).read();
 }
 
 /** Follows the variables and stages of a Dockerfile from one instruction to the next. */
 class SourceReader {
   readonly #parsed: ParsedDockerfile;
-  readonly #expander: Expander;
-  readonly #given: Readonly<Record<string, string>>;
-  readonly #predefined: readonly (readonly [string, string | undefined])[];
+  readonly #scope: Scope;
   readonly #sources: NamedSource[] = [];
   readonly #stages = new Map<string, number>();
-  readonly #globals: Map<string, string | undefined>;
-  /** Of the present stage; of the file in front of the first. */
-  #variables: Map<string, string | undefined>;
   #stage = -1;
   /** The present stage, which other names can mean from the next stage on. */
   #stageName: string | undefined;
 
-  constructor(parsed: ParsedDockerfile, { buildArgs, platform, target }: SourcesOptions) {
+  constructor(parsed: ParsedDockerfile, options: ScopeOptions) {
     this.#parsed = parsed;
-    this.#expander = new Expander(parsed.escapeChar);
-    this.#given = buildArgs;
-    this.#predefined = predefinedArguments(platform, target ?? lastStageOf(parsed)).map(([name, value]) => [
-      name,
-      Object.hasOwn(buildArgs, name) ? buildArgs[name] : value,
-    ]);
-    this.#globals = new Map(this.#predefined);
-    this.#variables = this.#globals;
+    this.#scope = new Scope(parsed, options);
   }
 
   read(): NamedSources {
@@ -80,7 +60,7 @@ class SourceReader {
   #take({ keyword, flags, rest }: Instruction, isTrigger: boolean): void {
     if (keyword === 'ONBUILD') this.#takeTrigger(rest);
     else if (keyword === 'FROM') this.#takeFrom(flags, rest, isTrigger);
-    else if (keyword === 'ARG' || keyword === 'ENV') this.#assignAll(keyword, rest);
+    else if (keyword === 'ARG' || keyword === 'ENV') this.#scope.assign(keyword, rest);
     else for (const flag of flags) this.#takeFlag({ keyword, flag, isTrigger });
   }
 
@@ -92,7 +72,7 @@ class SourceReader {
 
   #takeFrom(flags: readonly string[], rest: string, isTrigger: boolean): void {
     const [word = '', as = '', stage = ''] = rest.split(/[\t\v\f\r ]+/, 3);
-    const name = this.#expander.expand(word, this.#globals);
+    const name = this.#scope.expandGlobal(word);
     if (isTrigger) {
       // No engine runs it.
       this.#add({ where: 'ONBUILD FROM', word, name, isTrigger });
@@ -103,7 +83,7 @@ class SourceReader {
     this.#add({ where: 'FROM', word, name, isTrigger, hasPlatform: flags.length > 0 });
     const isNamed = as.toLowerCase() === 'as' && /^[a-z0-9][\w.-]*$/i.test(stage);
     this.#stageName = isNamed ? stage.toLowerCase() : undefined;
-    this.#variables = new Map(this.#predefined);
+    this.#scope.beginStage();
   }
 
   #endStage(): void {
@@ -116,7 +96,7 @@ class SourceReader {
     const isMount = option.toLowerCase() === 'mount';
     const word = isMount ? sourceOfMount(value) : option.toLowerCase() === 'from' ? value : '';
     if (word === '') return;
-    const name = this.#expander.expand(word, this.#variables);
+    const name = this.#scope.expand(word);
     this.#add({ where: `${keyword} --${isMount ? 'mount' : 'from'}`, word, name, isTrigger });
   }
 
@@ -131,62 +111,12 @@ class SourceReader {
     const number = /^\d{1,6}$/.test(name) ? Number(name) : this.#stage;
     return this.#stages.get(name.toLowerCase()) ?? (number < this.#stage ? number : undefined);
   }
-
-  /** `NAME`, `NAME=value`, and the older form of ENV, `NAME value`. */
-  #assignAll(keyword: 'ARG' | 'ENV', rest: string): void {
-    const words = wordsOf(rest, this.#parsed.escapeChar);
-    if (keyword === 'ENV' && !words[0]?.includes('=')) {
-      const [, name = '', value = ''] = /^(\S+)\s+([\s\S]*)$/.exec(rest) ?? [];
-      this.#variables.set(name, this.#expander.expand(value, this.#variables));
-      return;
-    }
-    for (const word of words) {
-      const at = word.indexOf('=');
-      if (at === -1) this.#declare(word);
-      else this.#assign(keyword, word.slice(0, at), word.slice(at + 1));
-    }
-  }
-
-  #assign(keyword: 'ARG' | 'ENV', name: string, word: string): void {
-    const isGiven = keyword === 'ARG' && Object.hasOwn(this.#given, name);
-    this.#variables.set(name, isGiven ? this.#given[name] : this.#expander.expand(word, this.#variables));
-  }
-
-  #declare(name: string): void {
-    if (Object.hasOwn(this.#given, name)) this.#variables.set(name, this.#given[name]);
-    else if (this.#globals.has(name)) this.#variables.set(name, this.#globals.get(name));
-  }
 }
 
 interface FlagOptions {
   readonly keyword: string;
   readonly flag: string;
   readonly isTrigger: boolean;
-}
-
-/** Arguments that BuildKit has by itself: https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope */
-function predefinedArguments(
-  platform: SourcesOptions['platform'],
-  target: string,
-): [string, string | undefined][] {
-  const parts = (prefix: string, whole: string | undefined): [string, string | undefined][] => {
-    const [os, arch, variant] = whole === undefined ? [] : [...whole.split('/'), ''];
-    return [
-      [`${prefix}PLATFORM`, whole],
-      [`${prefix}OS`, os],
-      [`${prefix}OSVERSION`, whole && ''],
-      [`${prefix}ARCH`, arch],
-      [`${prefix}VARIANT`, variant],
-    ];
-  };
-  return [...parts('TARGET', platform.target), ...parts('BUILD', platform.build), ['TARGETSTAGE', target]];
-}
-
-/** The value of TARGETSTAGE where no stage is asked for. */
-function lastStageOf({ instructions }: ParsedDockerfile): string {
-  const [, as = '', name] =
-    instructions.findLast(({ keyword }) => keyword === 'FROM')?.rest.split(/[\t\v\f\r ]+/, 3) ?? [];
-  return as.toLowerCase() === 'as' && name !== undefined ? name.toLowerCase() : 'default';
 }
 
 /** Returns the `from` of a mount, whose options are one line of CSV. The last counts; empty when there is none. */

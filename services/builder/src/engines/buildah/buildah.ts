@@ -12,7 +12,7 @@ import { FailureText, textLines } from '../failure-text.js';
 import { registryOf } from '../insecure.js';
 import { statusLine } from '../log-lines.js';
 import { foreignPlatforms, ownPlatform } from '../platform.js';
-import { triggersOf } from './base-images.js';
+import { inheritedFrom } from './base-images.js';
 import {
   buildArguments,
   failure,
@@ -26,8 +26,9 @@ import {
 import { ownedContainers } from './containers.js';
 import { baseImages, checkTriggers } from './dockerfile/images.js';
 import { mayMount } from './dockerfile/layers.js';
+import { withAbsoluteTargets } from './dockerfile/mount-targets.js';
 import { writeHelpers } from './helpers.js';
-import { contextArguments, removeIgnored } from './ignored.js';
+import { contextArguments, dockerfileOf, removeIgnored } from './ignored.js';
 import { BuildahLog } from './log.js';
 import { writeOciImage } from './oci-image.js';
 import { registryPolicy } from './policy.js';
@@ -166,7 +167,7 @@ export class BuildahEngine implements BuildEngine {
       ];
       const isSecret = request.secrets.size > 0;
       const built = await stage('bud', async () => {
-        const mayCache = await this.#mayCache({ request, signal, dockerfile });
+        const { mayCache } = await this.#plan({ request, signal, dockerfile });
         const layers = `--layers=${mayCache && !request.options.noCache}`;
         const args = [...fixedArguments, layers, ...given, '--', request.contextDir];
         const build = { ...step, stage: 'build', args } as const;
@@ -225,22 +226,25 @@ export class BuildahEngine implements BuildEngine {
   }
 
   /**
-   * Whether layers of earlier builds may be used, and left to later ones. Rejects with `base_image_invalid` when the Dockerfile or a
-   * trigger of a base image names an image that is none of a registry.
+   * Writes the Dockerfile that buildah reads. Returns whether layers of earlier builds may be used, and left to later ones. Rejects with
+   * `base_image_invalid` when the Dockerfile or a trigger of a base image names an image that is none of a registry.
    */
-  async #mayCache({ request, signal, dockerfile }: CacheQuestion): Promise<boolean> {
+  async #plan({ request, signal, dockerfile }: PlanOptions): Promise<{ readonly mayCache: boolean }> {
     const { buildArgs } = request;
     const heredocs = readsHeredocs(this.#version);
-    const bases = baseImages({ dockerfile, buildArgs, heredocs });
-    const triggers = await triggersOf({
-      bases,
+    const inherited = await inheritedFrom({
+      bases: baseImages({ dockerfile, buildArgs, heredocs }),
       pullOptions: [...this.#tlsOptions(), `--signature-policy=${policyFile(request)}`],
       run: (args) => this.#print({ args, signal, env: this.#environmentOf(request) }),
     });
+    const { triggers, starts: bases = new Map() } = inherited ?? {};
     if (triggers) checkTriggers({ triggers, buildArgs, heredocs });
+    const hasMounts = mayMount(dockerfile);
+    const text = hasMounts ? withAbsoluteTargets({ dockerfile, buildArgs, heredocs, bases }) : dockerfile;
+    if (text !== dockerfile) await writeFile(dockerfileOf(request), text);
     // buildah sets proxies in each step but leaves them out of what it finds a layer by.
     const hasProxy = Object.keys(buildArgs).some((name) => argumentRule(name) === 'proxy');
-    return triggers?.length === 0 && !hasProxy && !mayMount(dockerfile);
+    return { mayCache: triggers?.length === 0 && !hasProxy && !hasMounts };
   }
 
   /** The allowlist, and the registries of the images if the list allows them under another name. */
@@ -342,7 +346,7 @@ export class BuildahEngine implements BuildEngine {
   }
 }
 
-interface CacheQuestion {
+interface PlanOptions {
   readonly request: BuildRequest;
   readonly signal: AbortSignal;
   /** Its text. */

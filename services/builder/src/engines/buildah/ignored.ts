@@ -4,7 +4,7 @@ import { folderContext, readIgnoreRules, walkContext } from '@slipway/shared/sou
 import type { BuildRequest } from '../engine.js';
 
 /** Returns the place of the Dockerfile's copy. The name is fixed, because buildah preprocesses a file whose name ends in `.in`. */
-const dockerfileOf = ({ scratchDir }: BuildRequest) => join(scratchDir, 'Dockerfile');
+export const dockerfileOf = ({ scratchDir }: BuildRequest) => join(scratchDir, 'Dockerfile');
 const ignoreNothing = ({ scratchDir }: BuildRequest) => join(scratchDir, 'ignore-nothing');
 
 /** Returns the arguments that make buildah read the copied Dockerfile, and no ignore file of the context by rules of its own. */
