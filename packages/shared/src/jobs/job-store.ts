@@ -34,8 +34,15 @@ import {
   type TransitionReply,
 } from './transition.js';
 
-/** What an attempt says about the registry that its job pushes to: `answered` also when it refused the push. */
-export type RegistrySign = 'answered' | 'fault';
+/** What an attempt says about a registry that its job pushes to. */
+export interface RegistrySign {
+  /** `answered` also when it refused the push. */
+  readonly outcome: 'answered' | 'fault';
+  /** As `registryOfImage` names it. */
+  readonly host: string;
+}
+
+const signText = (sign: RegistrySign | undefined) => (sign ? `${sign.outcome} ${sign.host}` : '');
 
 /** How an attempt ended for good. */
 export type AttemptEnd = { readonly steps?: Attempt['steps'] } & AttemptOutcome;
@@ -374,7 +381,7 @@ export class JobStore {
       cached,
       tailHash,
       tail,
-      end.state === 'succeeded' ? 'answered' : (end.registry ?? ''),
+      end.state === 'succeeded' ? 'answered' : signText(end.registry),
       end.steps?.total ?? '',
       end.steps?.cached ?? '',
     ] as const;
@@ -390,7 +397,7 @@ export class JobStore {
       listed = spent,
       delayMs,
       died = false,
-      registry = '',
+      registry,
       steps,
       placed = false,
     } = requeue;
@@ -400,7 +407,7 @@ export class JobStore {
       died ? 1 : 0,
       this.#quarantineAfter,
       listed ? 1 : 0,
-      registry,
+      signText(registry),
       steps?.total ?? '',
       steps?.cached ?? '',
       placed ? 1 : 0,

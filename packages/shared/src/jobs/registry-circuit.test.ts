@@ -24,8 +24,10 @@ function installation() {
   const queue: string[] = [];
   const onReleased = (jobs: readonly DispatchJob[]) => queue.push(...jobs.map(({ id }) => id));
   const store = new JobStore({ redis, keys, onReleased });
+  const hosts = new Map<string, string>();
   const create = async (image: string, changes: object = {}) => {
     const id = newId('job');
+    hosts.set(id, registryOfImage(image));
     const spec = jobSpecSchema.parse({ image, source, force: true, ...changes });
     await store.create(id, spec, { tenant: { name: 'default', weight: 1 } });
     return id;
@@ -34,19 +36,19 @@ function installation() {
     const options = { token: id, worker: 'w', replica: 'http://b', suspects: true };
     return (await store.start(id, options)).outcome;
   };
-  const requeue = (id: string, registry?: RegistrySign) =>
+  const requeue = (id: string, outcome: RegistrySign['outcome'], host = hosts.get(id) ?? '') =>
     store.requeue(id, id, {
       code: 'push_failed',
       detail: '',
       spent: false,
       listed: true,
       delayMs: 0,
-      registry,
+      registry: { outcome, host },
     });
   /** An attempt that ends with a fault of the registry. */
-  const fault = async (id: string, sign: RegistrySign = 'fault') => {
+  const fault = async (id: string, sign: RegistrySign['outcome'] = 'fault', host?: string) => {
     expect(await start(id)).toBe('started');
-    expect(await requeue(id, sign)).toBe(true);
+    expect(await requeue(id, sign, host)).toBe(true);
   };
   const succeed = (id: string) => store.finish(id, id, { state: 'succeeded', result });
   const registries = async () => {
@@ -146,6 +148,54 @@ describe('the circuit of a registry', () => {
       expect(await store.cancel(id)).toBe('canceled');
     }
     expect(await registries()).toMatchObject([{ waiting: 0 }]);
+  });
+
+  it('holds up jobs that push a tag to it, until it answers', async () => {
+    const { store, create, start, succeed, registries, open, released } = installation();
+    const waiting = await open('r.example');
+    const tagged = await create('o.example/a:1', { tags: ['o.example/a:2', 'r.example/z:1'] });
+    for (const id of [...waiting, tagged]) expect((await store.peek(id)).outcome).toBe('missing');
+    expect((await store.peek(await create('o.example/b:1', { tags: ['o.example/b:2'] }))).outcome).toBe(
+      'ready',
+    );
+    expect(await registries()).toMatchObject([{ registry: 'r.example', waiting: 4 }]);
+    const probe = await released();
+    expect(await start(probe)).toBe('started');
+    expect(await succeed(probe)).toBe(true);
+    expect((await store.peek(tagged)).outcome).toBe('ready');
+  });
+
+  it('is that of the registry with the fault, and a build that pushes to several probes all of them', async () => {
+    const { create, start, requeue, succeed, registries, store, queue } = installation();
+    const ids = [];
+    for (const name of ['a', 'b', 'c']) {
+      ids.push(await create(`o.example/${name}:1`, { tags: [`r.example/${name}:1`, `s.example/${name}:1`] }));
+    }
+    for (const id of ids) expect(await start(id)).toBe('started');
+    for (const id of ids) await requeue(id, 'fault', 'r.example');
+    expect(await registries()).toMatchObject([{ registry: 'r.example', faults: 3 }]);
+    expect((await store.peek(await create('o.example/d:1'))).outcome).toBe('ready');
+    expect((await store.peek(await create('s.example/d:1'))).outcome).toBe('ready');
+    for (const id of ids) expect((await store.peek(id)).outcome).toBe('missing');
+    const next = async () => {
+      await store.wakeRegistries();
+      return queue.length;
+    };
+    await expect.poll(next, { timeout: 20_000 }).toBe(1);
+    const probe = queue.splice(0)[0] ?? '';
+    expect(await start(probe)).toBe('started');
+    expect(await succeed(probe)).toBe(true);
+    expect(queue).toHaveLength(2);
+  });
+
+  it('keeps nothing of a job with tags that is canceled while it waits', async () => {
+    const { store, create, registries, open } = installation();
+    await open('r.example');
+    await open('s.example');
+    const id = await create('o.example/a:1', { tags: ['s.example/a:1', 'r.example/a:1'] });
+    expect((await store.peek(id)).outcome).toBe('missing');
+    expect(await store.cancel(id)).toBe('canceled');
+    expect(await registries()).toMatchObject([{ waiting: 0 }, { waiting: 0 }]);
   });
 });
 

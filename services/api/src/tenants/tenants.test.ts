@@ -42,12 +42,13 @@ const code = async (asked: ReturnType<FleetOfOne['say']>) => {
 it('a tenant sees the registries that jobs wait for of those that it may push to', async () => {
   const keys = redisKeys(fleet.api.prefix);
   const store = new JobStore({ redis: fleet.redis, keys });
-  const why = { code: 'push_failed', detail: '', spent: false, delayMs: 0, registry: 'fault' } as const;
+  const why = { code: 'push_failed', detail: '', spent: false, delayMs: 0 } as const;
   for (const registry of ['r.example', 'other.example']) {
     for (const name of ['a', 'b', 'c']) {
       const { id } = (await fleet.submit({ image: `${registry}/team/${name}:1` })) as { id: string };
       await store.start(id, { token: id, worker: 'w', replica: 'http://b', suspects: true });
-      expect(await store.requeue(id, id, why)).toBe(true);
+      const sign = { outcome: 'fault', host: registry } as const;
+      expect(await store.requeue(id, id, { ...why, registry: sign })).toBe(true);
     }
   }
   const { token } = await team({}, ['jobs:read']);

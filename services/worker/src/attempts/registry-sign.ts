@@ -14,29 +14,45 @@ const failingImage = [
   /initializing source docker:\/\/(\S+?)(?=: )/,
 ] as const;
 
-/** Returns what a failure says about the registry that the job pushes to; undefined when it is about something else. */
+/** What messages of the join say about the registry that failed. */
+const failingHost = /^(?:The registry (\S+) answered|(\S+): )/;
+
+/** Returns what a failure says about a registry that the job pushes to; undefined when it is about something else, or does not tell which one. */
 export function registrySign(
   { code, detail }: Failure,
   { spec, parts }: Pick<JobRecord, 'spec' | 'parts'>,
 ): RegistrySign | undefined {
+  const hosts = new Set([spec.image, ...(spec.tags ?? [])].map(registryOfImage));
+  const named = parts === undefined ? imageIn(detail) : hostIn(detail);
+  const [only] = hosts.size === 1 ? hosts : [];
+  const host = named !== undefined && hosts.has(named) ? named : only;
   switch (code) {
     case 'push_failed':
     case 'push_rate_limited':
-      return 'fault';
+      return host === undefined ? undefined : { outcome: 'fault', host };
     case 'registry_unreachable': {
-      // Joining parts speaks with this registry alone.
-      if (parts !== undefined) return 'fault';
-      const image = failingImage.map((pattern) => pattern.exec(detail)?.[1]).find((found) => found);
-      // A base image may be of another registry.
-      return image && registryOfImage(image) === registryOfImage(spec.image) ? 'fault' : undefined;
+      // A base image may be of another registry. Joining parts speaks with those of the job alone.
+      const isOwn = parts !== undefined || (named !== undefined && hosts.has(named));
+      return isOwn && host !== undefined ? { outcome: 'fault', host } : undefined;
     }
     case 'push_unauthorized':
     case 'push_repository_missing':
     case 'push_tag_immutable':
     case 'push_too_large':
     case 'push_quota_exceeded':
-      return 'answered';
+      return host === undefined ? undefined : { outcome: 'answered', host };
     default:
       return undefined;
   }
+}
+
+function imageIn(detail: string): string | undefined {
+  const image = failingImage.map((pattern) => pattern.exec(detail)?.[1]).find((found) => found);
+  return image && registryOfImage(image);
+}
+
+function hostIn(detail: string): string | undefined {
+  const found = failingHost.exec(detail);
+  const host = found?.[1] ?? found?.[2];
+  return host && registryOfImage(`${host}/`);
 }

@@ -6,7 +6,7 @@ const learnedNames = 5_000;
  * place: 5 replica. Another one was chosen within the attempt.
  * finish: 5 state, 6 outcome, 7 detail, 8 field (`result` or `error`), 9 its JSON, 10 the images that the stages of its Dockerfile
  * begin from, as JSON, or '', 11 the result as a job has it that did not build the image, as JSON, or '', 12 the hash of the end of the log or '', 13 the end of the log as JSON,
- * 14 what it says about the registry: `answered`, `fault` or '', 15 steps of its build and 16 those that were cached, or ''.
+ * 14 what it says about its registries: `answered` or `fault`, and the host unless all are meant; or '', 15 steps of its build and 16 those that were cached, or ''.
  * The end of the log is left out where the tenant has no room for it: the log itself has it.
  * requeue: 5 outcome, 6 detail, 7 whether the attempt counts, 8 delay in ms, 9 whether the builder died over it,
  * 10 losses that quarantine, 11 whether the record keeps the attempt, 12 what it says about the registry,

@@ -362,7 +362,9 @@ settle = function(job, from, to)
   if batch and parked then redis.call('ZREM', batch.parked, job.id) end
   local tenant = get(job, 'tenant')
   if parked == 'tenant' then redis.call('ZREM', tenant_parked(tenant), job.id) end
-  if parked == 'registry' then redis.call('ZREM', registry_parked(registry_of(job)), job.id) end
+  if parked == 'registry' then
+    for _, registry in ipairs(registries_of(job)) do redis.call('ZREM', registry_parked(registry.host), job.id) end
+  end
   redis.call('HSET', job.key, 'finished_at', clock(now))
   redis.call('HDEL', job.key, 'retry_at', 'parked', 'shares')
   redis.call('ZREM', undispatched, job.id)

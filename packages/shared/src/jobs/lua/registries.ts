@@ -14,39 +14,51 @@ local registries = base .. 'registries'
 local function circuit_key(host) return base .. 'registry:' .. host end
 local function registry_parked(host) return base .. 'registry:parked:' .. host end
 
--- The host of the registry that the job pushes to; nil when it pushes to none.
-local function registry_of(job)
-  local image = get(job, 'pushes_to')
-  if not image then return nil end
-  local host = string.match(image, '^([^/]+)/')
+local function host_of(reference)
+  local host = string.match(reference, '^([^/]+)/')
   if not host or not (string.find(host, '[.:%u]') or host == 'localhost') then return 'docker.io' end
   host = string.lower(host)
   return (host == 'index.docker.io' or host == 'registry-1.docker.io') and 'docker.io' or host
 end
 
-local function repository_of(job) return (string.gsub(get(job, 'pushes_to'), ':[^:/]*$', '')) end
+-- The registries that the job pushes to: the host of each, and the first repository there.
+local function registries_of(job)
+  local list, seen = {}, {}
+  for _, reference in ipairs(references_of(job)) do
+    local host = host_of(reference)
+    if not seen[host] then list[#list + 1] = { host = host, repository = (string.gsub(reference, ':[^:/]*$', '')) } end
+    seen[host] = true
+  end
+  return list
+end
 
 local function probe_runs(probe, until_ms)
   return probe and tonumber(until_ms or '0') > now and get(job_of(probe), 'state') == 'running'
 end
 
--- Whether the job has to wait until its registry answers; it is released then. A job that starts while the circuit is open is the probe.
-local function wait_for_registry(job, starts)
-  local host = registry_of(job)
-  if not host then return false end
-  local f = redis.call('HMGET', circuit_key(host), 'open_until', 'probe', 'probe_until')
-  if not f[1] then return false end
-  if now >= tonumber(f[1]) and not probe_runs(f[2], f[3]) then
-    if starts then redis.call('HSET', circuit_key(host), 'probe', job.id, 'probe_until', clock(now + 30000)) end
-    return false
-  end
+local function park_for_registry(job, host)
   -- A look at a job writes nothing before this.
   verify(job)
   redis.call('HSET', job.key, 'parked', 'registry')
   redis.call('ZREM', undispatched, job.id)
   redis.call('ZADD', registry_parked(host), get(job, 'priority'), job.id)
   redis.call('ZADD', registries, 'NX', now, host)
-  return true
+end
+
+-- Whether the job has to wait until a registry answers that it pushes to; it is released then. A job that starts while a circuit is open is the probe.
+local function wait_for_registry(job, starts)
+  local probes = {}
+  for _, registry in ipairs(registries_of(job)) do
+    local key = circuit_key(registry.host)
+    local f = redis.call('HMGET', key, 'open_until', 'probe', 'probe_until')
+    if f[1] and (now < tonumber(f[1]) or probe_runs(f[2], f[3])) then
+      park_for_registry(job, registry.host)
+      return true
+    end
+    if f[1] then probes[#probes + 1] = key end
+  end
+  for _, key in ipairs(starts and probes or {}) do redis.call('HSET', key, 'probe', job.id, 'probe_until', clock(now + 30000)) end
+  return false
 end
 
 -- Lets the first jobs that wait for a registry go on; returns how many.
@@ -60,17 +72,14 @@ end
 -- How many jobs are released in the step that closes a circuit. The reconciler releases the others.
 local first_released = 100
 
--- Notes what an attempt says about the registry of the job: 'answered', 'fault' or ''.
-local function note_registry(job, outcome)
-  local host = outcome ~= '' and registry_of(job)
-  if not host then return end
+local function note_answer(host)
+  if redis.call('DEL', circuit_key(host)) == 1 then release_of_registry(host, first_released) end
+end
+
+local function note_fault(host, repository)
   local key = circuit_key(host)
-  if outcome == 'answered' then
-    if redis.call('DEL', key) == 1 then release_of_registry(host, first_released) end
-    return
-  end
   local f = redis.call('HMGET', key, 'open_until', 'opens', 'repository', 'several')
-  local open_until, opens, repository = tonumber(f[1] or '0'), tonumber(f[2] or '0'), repository_of(job)
+  local open_until, opens = tonumber(f[1] or '0'), tonumber(f[2] or '0')
   -- Builds that began before the circuit opened say nothing new.
   if open_until > now then return end
   local failures = redis.call('HINCRBY', key, 'failures', 1)
@@ -82,6 +91,16 @@ local function note_registry(job, outcome)
   redis.call('HSET', key, 'open_until', clock(now + math.min(15000, 2000 * 2 ^ math.min(opens, 10))), 'opens', opens + 1)
   redis.call('HDEL', key, 'probe', 'probe_until')
   redis.call('ZADD', registries, 'NX', now, host)
+end
+
+-- Notes what an attempt says about registries of the job: 'answered' or 'fault', and the host unless all are meant; or ''.
+local function note_registry(job, sign)
+  local outcome, host = string.match(sign, '^(%S+) ?(%S*)$')
+  for _, registry in ipairs(outcome and registries_of(job) or {}) do
+    if host == '' or host == registry.host then
+      if outcome == 'answered' then note_answer(registry.host) else note_fault(registry.host, registry.repository) end
+    end
+  end
 end
 `;
 

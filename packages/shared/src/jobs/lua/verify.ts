@@ -55,10 +55,9 @@ verify = function(job)
   local references = references_of(job)
   verify_shared(tenant, pool_of(job), get(job, 'flight') or '', func, references, batch)
   expect('stream', base .. 'log:' .. job.id)
-  if #references > 0 then
-    local host = registry_of(job)
-    expect('hash', circuit_key(host))
-    expect('zset', registries, registry_parked(host))
+  for _, registry in ipairs(registries_of(job)) do
+    expect('hash', circuit_key(registry.host))
+    expect('zset', registries, registry_parked(registry.host))
   end
   local places = places_of(job)
   expect('zset', base .. 'deaths:worker', base .. 'deaths:replica', aboard_key(places.worker), aboard_key(places.replica))
