@@ -267,7 +267,7 @@ describe('publish', () => {
     });
     writeFiles('.', {
       'templated.yml':
-        `provider: { name: openfaas }\nconfiguration: { templates: [{ name: node@1, source: "${repository.url}#main" }] }\nfunctions:\n` +
+        `provider: { name: openfaas }\nconfiguration: { templates: [{ name: go, source: }, { name: node@1, source: "${repository.url}#main" }] }\nfunctions:\n` +
         '  one: { lang: node@1, handler: ./one, image: r.example/one }\n' +
         '  two: { lang: node@1, handler: ./two, image: r.example/two }\n' +
         '  three: { lang: go, handler: ./two, image: r.example/three }\n',

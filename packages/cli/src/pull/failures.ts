@@ -30,11 +30,14 @@ const remedies: Partial<Record<ErrorCode, string>> = {
     'Give git credentials for this host, by a credential helper, an ssh-agent or the git configuration of CI: `git ls-remote` must work without asking.',
   git_ref_not_found:
     'Correct what follows # in configuration.templates, or @ in lang: a branch, a tag, or sha- and 7 to 40 digits of a commit.',
+  git_host_key_unknown:
+    'Add the host key to your known_hosts: connect once with ssh, or use `ssh-keyscan` and compare the key with the one that the server publishes.',
   git_timed_out: 'Try again, or put the template into ./template yourself.',
   source_too_large: 'Put the template into ./template yourself, or into a repository of its own.',
 };
 const messages: Partial<Record<ErrorCode, string>> = {
   git_unauthorized: 'git has no credentials for it, or wrong ones',
+  git_host_key_unknown: 'ssh does not know the host key that the server shows',
 };
 const otherRemedy = 'Check the URL and the network: `git ls-remote` with this URL shows what git says.';
 

@@ -14,7 +14,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createAuthority, freePort, temporaryFolder } from '@slipway/local';
-import { type GitServer, startGitServer } from '@slipway/shared/git/testing';
+import { type GitServer, startGitServer, startSshServer } from '@slipway/shared/git/testing';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { serve } from '../testing/command-line.js';
 import { pullTemplates } from './pull-templates.js';
@@ -173,6 +173,43 @@ describe('a source of configuration.templates', () => {
       `is not in ${made.url}, which has the templates node`,
     );
     expect(lines.join()).not.toContain('hunter2');
+  });
+
+  test('is fetched over ssh with the keys and the ssh configuration of the user', async () => {
+    const ssh = await startSshServer();
+    onTestFinished(() => ssh.stop());
+    const made = ssh.repository('acme/templates');
+    const commit = made.commit({ 'template/node/template.yml': '', 'template/node/Dockerfile': 'FROM x\n' });
+    const [address, port] = ssh.host.split(':');
+    const file = (name: string) => join(folder, name);
+    const configure = (key: string, hostKey: string) => {
+      writeFileSync(file('known_hosts'), hostKey === '' ? '' : `[${address}]:${port} ${hostKey}\n`);
+      writeFileSync(
+        file('config'),
+        `Host templates\n  HostName ${address}\n  Port ${port}\nHost *\n  IdentityFile ${key}\n  IdentitiesOnly yes\n` +
+          `  IdentityAgent none\n  UserKnownHostsFile ${file('known_hosts')}\n  GlobalKnownHostsFile none\n`,
+      );
+    };
+    const env = { PATH: process.env.PATH, HOME: folder, GIT_SSH_COMMAND: `ssh -F ${file('config')}` };
+    const short = `${ssh.user}@templates:acme/templates.git`;
+    configure(ssh.key(), ssh.hostKey);
+    await pull(
+      { node: made.url, 'node@short': `${short}#main`, 'node@sha': `${short}#sha-${commit.slice(0, 7)}` },
+      { env },
+    );
+    expect(names()).toEqual(['node', 'node@sha', 'node@short']);
+    expect([noteOf('node').repository, noteOf('node@short').repository]).toEqual([made.url, short]);
+    for (const key of [ssh.strangeKey(), ssh.strangeKey({ passphrase: 'long enough' })]) {
+      configure(key, ssh.hostKey);
+      await expect(pull({ go: short }, { env })).rejects.toThrow(
+        'git has no credentials for it, or wrong ones',
+      );
+    }
+    configure(ssh.key(), '');
+    await expect(pull({ go: short }, { env })).rejects.toMatchObject({
+      message: expect.stringContaining('ssh does not know the host key that the server shows'),
+      remedy: expect.stringContaining('known_hosts'),
+    });
   });
 
   test('is fetched inside of a hook of git, and runs no hook itself', async () => {

@@ -5,7 +5,7 @@ import type { CommandContext } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { isTemplateName } from '../stack/overlay.js';
-import { readStackFile } from '../stack/plan.js';
+import { readStackFile, templateSource } from '../stack/plan.js';
 import { parseStack } from '../stack/stack-file.js';
 import { findStackFile } from '../stack/stack-path.js';
 import { type PullOptions, puller } from './options.js';
@@ -36,7 +36,7 @@ export async function provideFolder({ folder, options, env, say }: ProvideFolder
     options.yaml === undefined && !existsSync(file)
       ? undefined
       : parseStack({ file, env, envsubst, text: await readStackFile({ file, folder: project }) });
-  const source = stack?.templates.find(({ name }) => name === lang)?.source;
+  const source = stack && templateSource(stack, lang);
   const interruption = new Interruption();
   try {
     const { signal } = interruption;

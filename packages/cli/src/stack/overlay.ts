@@ -1,4 +1,4 @@
-import { lstat, readFile, realpath, stat } from 'node:fs/promises';
+import { lstat, readFile, realpath } from 'node:fs/promises';
 import { isAbsolute, join, posix, relative, resolve } from 'node:path';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
@@ -113,9 +113,9 @@ interface TemplateFolder {
   readonly lang: string;
 }
 
-/** Whether `./template` has a folder, or anything else, of this name. */
+/** Whether `./template` has a folder, or anything else, of this name. A link to nothing counts: nothing is written in its place. */
 export const hasFolder = ({ folder, lang }: TemplateFolder): Promise<boolean> =>
-  stat(join(folder, 'template', lang)).then(
+  lstat(join(folder, 'template', lang)).then(
     () => true,
     () => false,
   );

@@ -173,7 +173,7 @@ async function readTemplates({ stack, chosen, folder, pull }: ReadTemplates) {
       throw noTemplate(lang, `Write lang as in ./template: ${lang.split('/').pop()}`);
     if (lang === 'dockerfile' || (await hasFolder({ folder, lang }))) continue;
     const functions = chosen.filter((fn) => fn.lang === lang).map(({ name }) => name);
-    missing.push({ lang, functions, source: stack.templates.find(({ name }) => name === lang)?.source });
+    missing.push({ lang, functions, source: templateSource(stack, lang) });
   }
   if (missing.length > 0) await pull(missing);
   const templates = new Map<string, LocalTemplate>();
@@ -186,6 +186,10 @@ async function readTemplates({ stack, chosen, folder, pull }: ReadTemplates) {
   }
   return templates;
 }
+
+/** Returns the source that a stack names for exactly this template. */
+export const templateSource = ({ templates }: Stack, lang: string): string | undefined =>
+  templates.find(({ name }) => name === lang)?.source || undefined;
 
 const noTemplate = (lang: string, remedy: string): CommandError =>
   refusal(`there is no template '${lang}' in ./template, with a template.yml in it`, remedy);

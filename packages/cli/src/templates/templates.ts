@@ -6,7 +6,7 @@ import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
-import { provideFolder, type TemplateFolderOptions } from '../pull/template-folder.js';
+import type { TemplateFolderOptions } from '../pull/template-folder.js';
 import { ContextTree, listPath } from '../stack/context-tree.js';
 import { duration, shortDigest, shown, table } from '../terminal/text.js';
 
@@ -73,6 +73,8 @@ export async function pushTemplate(
   const say = (step: string, text: string): void => {
     if (!options.json && !options.quiet) err.line(`${err.style('bold', step.padEnd(10))} ${text}`);
   };
+  // The parts that fetch take a while to load.
+  const { provideFolder } = await import('../pull/template-folder.js');
   await provideFolder({ folder, options, env, say });
   const tree = new ContextTree();
   const files = await listPath({ path: resolve(folder) });
