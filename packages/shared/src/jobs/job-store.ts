@@ -51,7 +51,7 @@ type AttemptOutcome =
   | {
       readonly state: 'succeeded';
       readonly result: JobResult;
-      /** What the stages of its Dockerfile begin from; undefined when that was not looked at. */
+      /** The images that it is made from; undefined for a job that builds no function. */
       readonly baseImages?: readonly string[] | undefined;
     }
   | {
