@@ -21,7 +21,7 @@ const start = (...args: string[]) =>
   });
 
 async function build(
-  name: string,
+  name: string | undefined,
   files: Readonly<Record<string, string>>,
   more: object = {},
 ): Promise<void> {
@@ -52,17 +52,22 @@ test('functions that copy or mount from an image are found and rebuilt by that i
     Dockerfile: `FROM scratch\nLABEL a=b\n# FROM ${base}\nLABEL c="COPY --from=${base}"\n`,
   });
 
-  const wanted = ['asks', 'begins', 'copies', 'mounts'];
+  const files = { Dockerfile: `FROM ${base}\nLABEL a=b\n` };
+  const image = `${stack.registry}/fn/shared:1`;
+  await build(undefined, files, { image });
+  await build('shares', files, { image, skip_if_unchanged: true });
+
+  const wanted = ['asks', 'begins', 'copies', 'mounts', 'shares'];
   const listed = await stack.call(`/v1/functions?base_image=${encodeURIComponent(base)}`);
   const { functions } = (await listed.json()) as FunctionPage;
   expect(functions.map(({ name }) => name)).toEqual(wanted.map((name) => `openfaas-fn/${name}`));
   for (const { base_images } of functions) expect(base_images).toEqual([base]);
 
   const plan = await start('rebuild', '--base-image', base, '--dry-run').ended;
-  expect([plan.exit, plan.out.match(/\b(?:asks|begins|copies|mounts|stops|tells)(?= )/g)]).toEqual([
+  expect([plan.exit, plan.out.match(/\b(?:asks|begins|copies|mounts|shares|stops|tells)(?= )/g)]).toEqual([
     0,
     wanted,
   ]);
   const rebuilt = await start('rebuild', '--base-image', base).ended;
-  expect([rebuilt.exit, rebuilt.err]).toEqual([0, expect.stringContaining('4 functions succeeded')]);
+  expect([rebuilt.exit, rebuilt.err]).toEqual([0, expect.stringContaining('5 functions succeeded')]);
 });

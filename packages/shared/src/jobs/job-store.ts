@@ -51,7 +51,7 @@ type AttemptOutcome =
   | {
       readonly state: 'succeeded';
       readonly result: JobResult;
-      /** The images that it is made from; undefined for a job that builds no function. */
+      /** The images that it is made from; undefined when they could not be read. */
       readonly baseImages?: readonly string[] | undefined;
     }
   | {

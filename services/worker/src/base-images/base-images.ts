@@ -13,21 +13,20 @@ interface BaseImagesDeps {
 }
 
 /**
- * Returns the images that a job's image is made from, as far as its Dockerfile tells. Never rejects. Undefined for a job that builds no
- * function: only functions are selected by base image.
+ * Returns the images that a job's image is made from, as far as its Dockerfile tells. Never rejects; undefined when the Dockerfile cannot be
+ * read. A job without a function has them too: a function may share its image.
  */
 export async function baseImagesOf(
   record: JobRecord,
   { sources, logger }: BaseImagesDeps,
 ): Promise<string[] | undefined> {
-  if (record.spec.function === undefined) return undefined;
   try {
     const dockerfile = await readDockerfile(record.spec, sources);
     const { build_args: buildArgs, platforms, target } = record.spec;
     return dockerfile === undefined ? [] : baseImages({ dockerfile, buildArgs, platforms, target });
   } catch (error) {
-    logger.warn({ err: error, job_id: record.id }, 'the base images cannot be told');
-    return [];
+    logger.warn({ err: error, job_id: record.id }, 'base images not read');
+    return undefined;
   }
 }
 
