@@ -115,6 +115,8 @@ describe('build', () => {
     [['-t', image, '--annotation', 'Upper=b'], /--annotation.*The name "Upper" must be lower-case/],
     [['-t', image, '--annotation', 'index:a=b'], /--annotation.*of the manifest: write "a=b"/],
     [['-t', image, '--annotation', 'manifest-descriptor[linux/amd64]:a=b'], /--annotation.*write "a=b"/],
+    [['-t', image, '--image-label', `${'x'.repeat(256)}=a`], /The name "x{256}": Too big: .*255/],
+    [Array.from({ length: 18 }, (_, at) => ['-t', `r.example/a:${at}`]).flat(), /--tag: Too big: .*16/],
     [['-t', image, '-f', 'none'], /no Dockerfile "none"\n.*working directory, as with `docker build`\./],
     [['-t', image, '-f', 'docker/prod.Dockerfile'], /did you mean app\/docker\/prod\.Dockerfile\?/],
     [['-t', image, '-f', 'app/docker'], /there is no Dockerfile "app\/docker"/],
@@ -202,6 +204,10 @@ describe('publish', () => {
 
   test.each([
     [['--extra-tag', 'r.example/x:1'], /--extra-tag <tag>' argument 'r\.example\/x:1' is invalid/],
+    [
+      Array.from({ length: 17 }, (_, at) => ['--extra-tag', `v${at}`]).flat(),
+      /the function 'one': its tags cannot be used: Too big: .*16/,
+    ],
     [['--build-label', 'a'], /--build-label.*NAME=VALUE/],
     [['--dockerfile', '../x'], /--dockerfile.*"\.\.\/x" must be a path inside/],
     [['--dockerfile', 'deep'], /the function 'one': its build context has no deep/],

@@ -27,8 +27,12 @@ export function checked<Option extends BuildOption>(
 
 function faultOf({ path: [at], message, issues }: Issue, value: unknown): string {
   const why = issues?.[0];
-  if (why) return `the name ${JSON.stringify(at)} ${why.message}`;
+  if (why) return `the name ${said(at, why.message)}`;
   const wrong = at === undefined ? value : (value as Readonly<Record<PropertyKey, unknown>>)[at];
-  const what = typeof wrong === 'string' ? `${JSON.stringify(wrong)} ${message}` : message;
+  const what = typeof wrong === 'string' ? said(wrong, message) : message;
   return typeof at === 'string' ? `${at}: ${what}` : what;
 }
+
+/** Puts a value in front of what is said of it, which may be a sentence of its own. */
+const said = (value: unknown, message: string): string =>
+  `${JSON.stringify(value)}${/^[a-z]/.test(message) ? '' : ':'} ${message}`;

@@ -1,4 +1,5 @@
 import { type Client, hasEnded, type Job, type JobRequest } from '@slipway/client';
+import { checked } from '../build-options/check.js';
 import { type BuildOptionFlags, furtherTags, requestedOptions } from '../build-options/options.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
@@ -98,6 +99,9 @@ function imagesOf({ image, tag = [] }: BuildOptions): Pick<JobRequest, 'image' |
     });
   }
   const tags = furtherTags(first, rest);
+  checked('tags', tags ?? [], (fault) => {
+    throw new CommandError({ message: `--tag: ${fault}`, exitCode: exitCodes.usage });
+  });
   return { image: first, ...(tags && { tags }) };
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dockerfileNames } from '../build/dockerfile.js';
-import { isTagAlone } from '../build-options/check.js';
+import { checked, isTagAlone } from '../build-options/check.js';
 import { furtherTags, overOptions, type RequestedOptions } from '../build-options/options.js';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
@@ -94,14 +94,18 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
     }
     const handler = `${folder}/${fn.handler}`;
     const image = await imageName({ image: fn.image, mode: options.tag, handler, git });
+    const tags = furtherTags(
+      image,
+      [...fn.own.tags, ...options.extraTags].map((tag) => (isTagAlone(tag) ? withTag(image, tag) : tag)),
+    );
+    checked('tags', tags ?? [], (fault) => {
+      throw refusal(`the function '${fn.name}': its tags cannot be used: ${fault}`);
+    });
     return {
       name: fn.name,
       function: fn.namespace === undefined ? fn.name : `${fn.namespace}/${fn.name}`,
       image,
-      tags: furtherTags(
-        image,
-        [...fn.own.tags, ...options.extraTags].map((tag) => (isTagAlone(tag) ? withTag(image, tag) : tag)),
-      ),
+      tags,
       options: wanted,
       buildArgs: buildArguments({
         own: fn.buildArgs,
