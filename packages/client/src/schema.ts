@@ -868,9 +868,7 @@ export interface components {
             /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
             function?: string;
             /** @description Empty unless given */
-            build_args?: {
-                [key: string]: string;
-            };
+            build_args?: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
             dockerfile?: string & (unknown & unknown);
             /** @description The stage to build; the last one unless given */
@@ -878,13 +876,9 @@ export interface components {
             /** @description Further references that the same image is pushed to; none of them may be `image` */
             tags?: string[];
             /** @description Labels of the image; `labels` are those of the job */
-            image_labels?: {
-                [key: string]: string;
-            };
+            image_labels?: components["schemas"]["ImageLabels"];
             /** @description Annotations of the manifest of the image */
-            annotations?: {
-                [key: string]: string;
-            };
+            annotations?: components["schemas"]["Annotations"];
             /** @description Run every step again, without cached layers */
             no_cache?: boolean;
             /** @description Look base images up in their registry even where the engine has them */
@@ -913,9 +907,7 @@ export interface components {
             /** @description Seconds that one attempt may take */
             timeout?: number;
             /** @description Empty unless given */
-            labels?: {
-                [key: string]: string;
-            };
+            labels?: components["schemas"]["Labels"];
             /** @description Where the end of the job is reported */
             callback?: components["schemas"]["Callback"];
             /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
@@ -949,8 +941,20 @@ export interface components {
                 handler_folder?: string;
             };
         };
+        BuildArgs: {
+            [key: string]: string;
+        };
+        ImageLabels: {
+            [key: string]: string;
+        };
+        Annotations: {
+            [key: string]: string;
+        };
         /** @enum {string} */
         Priority: "high" | "normal" | "low";
+        Labels: {
+            [key: string]: string;
+        };
         Callback: {
             /** Format: uri */
             url: string;
@@ -1003,9 +1007,7 @@ export interface components {
             /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
             function?: string;
             /** @description Empty unless given */
-            build_args?: {
-                [key: string]: string;
-            };
+            build_args?: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
             dockerfile?: string & (unknown & unknown);
             /** @description The stage to build; the last one unless given */
@@ -1013,13 +1015,9 @@ export interface components {
             /** @description Further references that the same image is pushed to; none of them may be `image` */
             tags?: string[];
             /** @description Labels of the image; `labels` are those of the job */
-            image_labels?: {
-                [key: string]: string;
-            };
+            image_labels?: components["schemas"]["ImageLabels"];
             /** @description Annotations of the manifest of the image */
-            annotations?: {
-                [key: string]: string;
-            };
+            annotations?: components["schemas"]["Annotations"];
             /** @description Run every step again, without cached layers */
             no_cache?: boolean;
             /** @description Look base images up in their registry even where the engine has them */
@@ -1048,9 +1046,7 @@ export interface components {
             /** @description Seconds that one attempt may take */
             timeout?: number;
             /** @description Empty unless given */
-            labels?: {
-                [key: string]: string;
-            };
+            labels?: components["schemas"]["Labels"];
             /** @description Where the end of the job is reported */
             callback?: components["schemas"]["Callback"];
             /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
@@ -1093,9 +1089,7 @@ export interface components {
             /** @description How many jobs of the batch run at once at most; the fleet decides unless given */
             max_running?: number;
             /** @description Empty unless given */
-            labels?: {
-                [key: string]: string;
-            };
+            labels?: components["schemas"]["Labels"];
             /** @description Where the end of the job is reported */
             callback?: components["schemas"]["Callback"];
             /** @description Fields of a job that items have unless they say otherwise; `build_args`, `labels`, `image_labels` and `annotations` are merged. Empty unless given */
@@ -1128,9 +1122,7 @@ export interface components {
             /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
             function?: string;
             /** @description Empty unless given */
-            build_args?: {
-                [key: string]: string;
-            };
+            build_args?: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
             dockerfile?: string & (unknown & unknown);
             /** @description The stage to build; the last one unless given */
@@ -1138,13 +1130,9 @@ export interface components {
             /** @description Further references that the same image is pushed to; none of them may be `image` */
             tags?: string[];
             /** @description Labels of the image; `labels` are those of the job */
-            image_labels?: {
-                [key: string]: string;
-            };
+            image_labels?: components["schemas"]["ImageLabels"];
             /** @description Annotations of the manifest of the image */
-            annotations?: {
-                [key: string]: string;
-            };
+            annotations?: components["schemas"]["Annotations"];
             /** @description Run every step again, without cached layers */
             no_cache?: boolean;
             /** @description Look base images up in their registry even where the engine has them */
@@ -1173,9 +1161,7 @@ export interface components {
             /** @description Seconds that one attempt may take */
             timeout?: number;
             /** @description Empty unless given */
-            labels?: {
-                [key: string]: string;
-            };
+            labels?: components["schemas"]["Labels"];
             /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
             vcs?: components["schemas"]["VcsInput"];
             /**
@@ -1216,9 +1202,7 @@ export interface components {
                 [key: string]: string;
             };
             /** @description Laid over the arguments of each. Empty unless given */
-            build_args?: {
-                [key: string]: string;
-            };
+            build_args?: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
             dockerfile?: string & (unknown & unknown);
             /** @description The stage to build; the last one unless given */
@@ -1226,21 +1210,15 @@ export interface components {
             /** @description Further references, with the placeholders of `image`; those of each function unless given */
             tags?: string[];
             /** @description Laid over the image labels of each */
-            image_labels?: {
-                [key: string]: string;
-            };
+            image_labels?: components["schemas"]["ImageLabels"];
             /** @description Laid over the annotations of each */
-            annotations?: {
-                [key: string]: string;
-            };
+            annotations?: components["schemas"]["Annotations"];
             /** @description Run every step again, without cached layers */
             no_cache?: boolean;
             /** @description Look base images up in their registry even where the engine has them */
             pull?: boolean;
             /** @description Of the batch, and laid over the labels of each function. Empty unless given */
-            labels?: {
-                [key: string]: string;
-            };
+            labels?: components["schemas"]["Labels"];
             /** @description Where the end of the batch is reported */
             callback?: components["schemas"]["Callback"];
             /**
@@ -1268,9 +1246,7 @@ export interface components {
             name?: string;
             /** @description By name */
             functions?: string[];
-            labels?: {
-                [key: string]: string;
-            };
+            labels?: components["schemas"]["Labels"];
             template?: string;
             /** @description A stage begins, copies or mounts from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
             base_image?: string;
@@ -1283,9 +1259,7 @@ export interface components {
             /** @description `["job.succeeded","job.failed","job.canceled","batch.finished"]` unless given */
             events?: components["schemas"]["WebhookEventType"][];
             /** @description Only jobs and batches that carry all of these. Empty unless given */
-            labels?: {
-                [key: string]: string;
-            };
+            labels?: components["schemas"]["Labels"];
             /** @description `{"type":"standard"}` unless given */
             format?: components["schemas"]["WebhookFormatInput"];
             /** @description 10 unless given; 1 for the formats that set the status of a commit, so that the last one told is the last one set */
@@ -1379,9 +1353,7 @@ export interface components {
             description?: string;
             events?: components["schemas"]["WebhookEventType"][];
             /** @description Only jobs and batches that carry all of these */
-            labels?: {
-                [key: string]: string;
-            };
+            labels?: components["schemas"]["Labels"];
             format?: components["schemas"]["WebhookFormatInput"];
             /** @description Requests that may be under way at once */
             max_in_flight?: number;
@@ -1597,9 +1569,7 @@ export interface components {
             image: string;
             function?: string;
             /** @description Empty unless given */
-            build_args: {
-                [key: string]: string;
-            };
+            build_args: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
             dockerfile?: string & (unknown & unknown);
             /** @description The stage to build; the last one unless given */
@@ -1607,13 +1577,9 @@ export interface components {
             /** @description Further references that the same image is pushed to; none of them may be `image` */
             tags?: string[];
             /** @description Labels of the image; `labels` are those of the job */
-            image_labels?: {
-                [key: string]: string;
-            };
+            image_labels?: components["schemas"]["ImageLabels"];
             /** @description Annotations of the manifest of the image */
-            annotations?: {
-                [key: string]: string;
-            };
+            annotations?: components["schemas"]["Annotations"];
             /** @description Run every step again, without cached layers */
             no_cache?: boolean;
             /** @description Look base images up in their registry even where the engine has them */
@@ -1645,9 +1611,7 @@ export interface components {
             /** @description Seconds that one attempt may take */
             timeout?: number;
             /** @description Empty unless given */
-            labels: {
-                [key: string]: string;
-            };
+            labels: components["schemas"]["Labels"];
             callback?: components["schemas"]["CallbackUrl"];
             /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
             vcs?: components["schemas"]["Vcs"];
@@ -1908,9 +1872,7 @@ export interface components {
             /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
             function?: unknown;
             /** @description Empty unless given */
-            build_args: {
-                [key: string]: string;
-            };
+            build_args: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
             dockerfile?: string & (unknown & unknown);
             /** @description The stage to build; the last one unless given */
@@ -1918,13 +1880,9 @@ export interface components {
             /** @description Further references that the same image is pushed to; none of them may be `image` */
             tags?: string[];
             /** @description Labels of the image; `labels` are those of the job */
-            image_labels?: {
-                [key: string]: string;
-            };
+            image_labels?: components["schemas"]["ImageLabels"];
             /** @description Annotations of the manifest of the image */
-            annotations?: {
-                [key: string]: string;
-            };
+            annotations?: components["schemas"]["Annotations"];
             /** @description Run every step again, without cached layers */
             no_cache?: boolean;
             /** @description Look base images up in their registry even where the engine has them */
@@ -1956,9 +1914,7 @@ export interface components {
             /** @description Seconds that one attempt may take */
             timeout?: number;
             /** @description Empty unless given */
-            labels: {
-                [key: string]: string;
-            };
+            labels: components["schemas"]["Labels"];
             /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
             vcs?: components["schemas"]["Vcs"];
             /**
@@ -2117,9 +2073,7 @@ export interface components {
             description: string;
             events: components["schemas"]["WebhookEventType"][];
             /** @description Only jobs and batches that carry all of these */
-            labels: {
-                [key: string]: string;
-            };
+            labels: components["schemas"]["Labels"];
             format: components["schemas"]["WebhookFormat"];
             /** @description Requests that may be under way at once */
             max_in_flight: number;
@@ -2254,9 +2208,7 @@ export interface components {
             description: string;
             events: components["schemas"]["WebhookEventType"][];
             /** @description Only jobs and batches that carry all of these */
-            labels: {
-                [key: string]: string;
-            };
+            labels: components["schemas"]["Labels"];
             format: components["schemas"]["WebhookFormat"];
             /** @description Requests that may be under way at once */
             max_in_flight: number;
@@ -2761,7 +2713,7 @@ export interface components {
             };
             content?: never;
         };
-        /** @description A problem (RFC 9457) with the status 400 */
+        /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
         BadRequest: {
             headers: {
                 [name: string]: unknown;
@@ -2781,7 +2733,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 401 */
+        /** @description `unauthorized`: A valid bearer token is required */
         Unauthorized: {
             headers: {
                 /** @description Bearer (RFC 6750) */
@@ -2803,7 +2755,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 403 */
+        /** @description `forbidden`: The token does not allow this */
         Forbidden: {
             headers: {
                 [name: string]: unknown;
@@ -2823,7 +2775,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 404 */
+        /** @description `not_found`: There is no such thing */
         NotFound: {
             headers: {
                 [name: string]: unknown;
@@ -2843,7 +2795,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 408 */
+        /** @description `headers_too_slow`: The headers of the request did not come in time */
         RequestTimeout: {
             headers: {
                 [name: string]: unknown;
@@ -2863,7 +2815,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 409 */
+        /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
         Conflict: {
             headers: {
                 [name: string]: unknown;
@@ -2883,7 +2835,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 413 */
+        /** @description `stored_quota_exceeded`: The tenant has no room left for records */
         PayloadTooLarge: {
             headers: {
                 [name: string]: unknown;
@@ -2903,7 +2855,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 415 */
+        /** @description `media_type_unsupported`: The content type is not one this route reads */
         UnsupportedMediaType: {
             headers: {
                 [name: string]: unknown;
@@ -2923,7 +2875,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 422 */
+        /** @description `request_invalid`: The request does not fit its schema */
         UnprocessableEntity: {
             headers: {
                 [name: string]: unknown;
@@ -2943,7 +2895,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 429 */
+        /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
         TooManyRequests: {
             headers: {
                 /** @description Seconds */
@@ -2965,7 +2917,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 431 */
+        /** @description `headers_too_large`: The headers of the request are larger than allowed */
         RequestHeaderFieldsTooLarge: {
             headers: {
                 [name: string]: unknown;
@@ -2985,7 +2937,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 500 */
+        /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
         InternalServerError: {
             headers: {
                 [name: string]: unknown;
@@ -3005,7 +2957,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 503 */
+        /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
         ServiceUnavailable: {
             headers: {
                 /** @description Seconds */
@@ -3027,7 +2979,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A problem (RFC 9457) with the status 507 */
+        /** @description `redis_full`: Redis has no memory left */
         InsufficientStorage: {
             headers: {
                 [name: string]: unknown;
@@ -3131,23 +3083,14 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3179,27 +3122,21 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `image_invalid`: The image reference is not valid. `template_not_found`: No template has this name. `secrets_invalid`: The sealed build secrets cannot be opened. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret. `source_not_found`: No source has this digest. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path cannot be used. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `git_url_invalid`: The URL of the git repository is not one that this installation fetches from. `git_ref_not_found`: The git repository has no such branch, tag or commit. `git_path_not_found`: There is no such folder at this commit. `git_submodules_undecided`: The folder of the git repository has submodules. `git_submodule_invalid`: A submodule of the git repository cannot be fetched. `git_unauthorized`: The git repository needs credentials that this installation does not have. `git_host_key_unknown`: The git server has another host key than this installation knows. `git_unreachable`: The git repository could not be fetched. `git_timed_out`: Fetching the git repository took longer than is allowed. `git_memory_exceeded`: Git needs more memory than it may take. `dockerfile_invalid`: The source has no Dockerfile that can be used. `ignore_file_invalid`: An ignore file cannot be used. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder builds this platform */
             422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
@@ -3237,25 +3174,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3278,27 +3205,17 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `record_readable`: The record can be read */
             409: components["responses"]["Conflict"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3337,29 +3254,19 @@ export interface operations {
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `job_not_cancelable`: The job has already ended */
             409: components["responses"]["Conflict"];
-            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3391,29 +3298,21 @@ export interface operations {
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `job_not_retryable`: The job has not ended */
             409: components["responses"]["Conflict"];
-            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `source_not_found`: No source has this digest. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder builds this platform */
             422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3451,23 +3350,17 @@ export interface operations {
             };
             /** @description `body_incomplete`: The body ended before it was complete */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path cannot be used. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
@@ -3501,25 +3394,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3546,23 +3429,14 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3602,27 +3476,21 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret */
             422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
@@ -3655,25 +3523,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3704,25 +3562,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3754,29 +3602,19 @@ export interface operations {
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `batch_not_cancelable`: The batch has already ended */
             409: components["responses"]["Conflict"];
-            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3810,13 +3648,10 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
@@ -3824,19 +3659,15 @@ export interface operations {
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret */
             422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3867,25 +3698,15 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3922,23 +3743,14 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3966,25 +3778,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4026,25 +3828,19 @@ export interface operations {
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may. `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `image_invalid`: The image reference is not valid. `template_not_found`: No template has this name. `secrets_invalid`: The sealed build secrets cannot be opened. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret. `source_not_found`: No source has this digest. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path cannot be used. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `git_url_invalid`: The URL of the git repository is not one that this installation fetches from. `git_ref_not_found`: The git repository has no such branch, tag or commit. `git_path_not_found`: There is no such folder at this commit. `git_submodules_undecided`: The folder of the git repository has submodules. `git_submodule_invalid`: A submodule of the git repository cannot be fetched. `git_unauthorized`: The git repository needs credentials that this installation does not have. `git_host_key_unknown`: The git server has another host key than this installation knows. `git_unreachable`: The git repository could not be fetched. `git_timed_out`: Fetching the git repository took longer than is allowed. `git_memory_exceeded`: Git needs more memory than it may take. `dockerfile_invalid`: The source has no Dockerfile that can be used. `ignore_file_invalid`: An ignore file cannot be used */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
@@ -4073,25 +3869,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4117,25 +3903,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4179,7 +3955,6 @@ export interface operations {
             };
             /** @description `body_incomplete`: The body ended before it was complete */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: components["responses"]["Forbidden"];
@@ -4189,15 +3964,12 @@ export interface operations {
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may. `batch_too_large`: The items of the batch with the defaults are too large together. `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `template_invalid`: The archive is not a template. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path cannot be used. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest */
             422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
@@ -4224,25 +3996,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4269,23 +4031,14 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4325,31 +4078,24 @@ export interface operations {
                     "application/json": components["schemas"]["RebuildPlan"];
                 };
             };
-            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `image_invalid`: The image reference is not valid. `nothing_selected`: No function fits the selector. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret */
             422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
             /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4383,25 +4129,15 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4429,23 +4165,14 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4472,23 +4199,14 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4519,11 +4237,8 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookWithSecret"];
                 };
             };
-            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
@@ -4531,19 +4246,13 @@ export interface operations {
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `egress_denied`: Requests may not go to this address */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4569,25 +4278,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4610,25 +4309,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4659,29 +4348,20 @@ export interface operations {
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `body_too_large`: The body is larger than allowed */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `egress_denied`: Requests may not go to this address */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4713,33 +4393,22 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookWithSecret"];
                 };
             };
-            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4771,29 +4440,19 @@ export interface operations {
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off */
             409: components["responses"]["Conflict"];
-            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4824,25 +4483,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4874,13 +4523,9 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookRecovered"];
                 };
             };
-            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
@@ -4888,19 +4533,13 @@ export interface operations {
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4930,23 +4569,14 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4972,25 +4602,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5022,29 +4642,19 @@ export interface operations {
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off. `webhook_deleted`: The webhook endpoint of the delivery was deleted */
             409: components["responses"]["Conflict"];
-            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5067,21 +4677,13 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5111,29 +4713,18 @@ export interface operations {
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: components["responses"]["Conflict"];
-            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5163,29 +4754,18 @@ export interface operations {
             };
             /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
             409: components["responses"]["Conflict"];
-            /** @description `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5208,21 +4788,13 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5248,23 +4820,14 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5300,23 +4863,14 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5339,21 +4893,13 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5380,23 +4926,14 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5422,25 +4959,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5480,9 +5007,7 @@ export interface operations {
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
@@ -5490,19 +5015,13 @@ export interface operations {
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5525,27 +5044,17 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `tenant_managed`: The tenants file says what this is. `tenant_permanent`: The default tenant is always there */
             409: components["responses"]["Conflict"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5571,25 +5080,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5614,27 +5113,17 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedPayloadSecret"];
                 };
             };
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `payload_secret_limit`: There are as many payload secrets as may be */
             409: components["responses"]["Conflict"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5659,27 +5148,17 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `tenant_managed`: The tenants file says what this is */
             409: components["responses"]["Conflict"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5708,23 +5187,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `request_invalid`: The request does not fit its schema. `tenant_not_found`: No tenant has this name */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5752,9 +5223,7 @@ export interface operations {
             };
             /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete */
             400: components["responses"]["BadRequest"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
@@ -5762,19 +5231,13 @@ export interface operations {
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed */
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `tenant_not_found`: No tenant has this name */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5800,25 +5263,15 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -5841,27 +5294,17 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `unauthorized`: A valid bearer token is required */
             401: components["responses"]["Unauthorized"];
-            /** @description `forbidden`: The token does not allow this */
             403: components["responses"]["Forbidden"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             /** @description `tenant_managed`: The tenants file says what this is */
             409: components["responses"]["Conflict"];
-            /** @description `request_invalid`: The request does not fit its schema */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
             429: components["responses"]["TooManyRequests"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -6028,17 +5471,12 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
-            /** @description `not_found`: There is no such thing */
             404: components["responses"]["NotFound"];
-            /** @description `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `headers_too_large`: The headers of the request are larger than allowed */
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
-            /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
             500: components["responses"]["InternalServerError"];
             /** @description `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };

@@ -109,9 +109,11 @@ const atMost = <T extends z.ZodType>(schema: T, count: number) =>
     .refine((value) => Object.keys(value as object).length <= count, `must hold at most ${count} entries`)
     .meta({ maxProperties: count });
 
-export const labelsSchema = atMost(z.record(labelName, labelValue), 32);
+export const labelsSchema = atMost(z.record(labelName, labelValue), 32).meta({ id: 'Labels' });
 
-export const buildArgsSchema = atMost(z.record(argName, z.string().max(32_768)), 256);
+export const buildArgsSchema = atMost(z.record(argName, z.string().max(32_768)), 256).meta({
+  id: 'BuildArgs',
+});
 
 /** Maps of a job of which the defaults of a batch, an item and a rebuild each give some entries. */
 export const mapFields = ['build_args', 'labels', 'image_labels', 'annotations'] as const;
@@ -131,7 +133,7 @@ const imageLabelsSchema = textsSchema(
       /^[A-Za-z0-9](?:[A-Za-z0-9._/:@+-]*[A-Za-z0-9])?$/,
       'must be letters, digits and `._/:@+-`, beginning and ending with a letter or digit',
     ),
-);
+).meta({ id: 'ImageLabels' });
 /** BuildKit writes the names in lower case. */
 const annotationsSchema = textsSchema(
   z
@@ -140,7 +142,7 @@ const annotationsSchema = textsSchema(
       /^[a-z0-9](?:[a-z0-9._/:@+-]*[a-z0-9])?$/,
       'must be lower-case letters, digits and `._/:@+-`, beginning and ending with a letter or digit',
     ),
-);
+).meta({ id: 'Annotations' });
 
 const dockerfileSchema = innerPathSchema
   .regex(printable, 'must not hold control characters')

@@ -41,6 +41,16 @@ describe('the document, as generators of clients take it,', () => {
     expect([texts.length > 1_000, bare]).toEqual([true, []]);
   });
 
+  it('says what most operations answer in the shared response alone', () => {
+    const shared = components.responses ?? {};
+    const refs = all.filter(([, { $ref }]) => typeof $ref === 'string' && $ref.includes('/responses/'));
+    const nameOf = ({ $ref }: Json) => String($ref).split('/').at(-1) ?? '';
+    const repeated = refs.filter(([, ref]) => ref.description === shared[nameOf(ref)]?.description);
+    const own = refs.filter(([, ref]) => ref.description !== undefined);
+    expect([refs.length > 500, repeated]).toEqual([true, []]);
+    expect(own.length).toBeLessThan(refs.length / 4);
+  });
+
   it('has a schema for each body', () => {
     const bodies = all.filter(([place]) => place.endsWith('/content'));
     const bare = bodies.flatMap(([place, content]) =>

@@ -5,7 +5,7 @@ import { Components, type Json, type ToSchema } from './components.js';
 import { examplesOf, sharedExamples } from './examples.js';
 import { messageCallbacks, messageHeaders } from './messages.js';
 import { parametersOf, shareParameters } from './parameters.js';
-import { problemAnswers, sharedAnswers } from './problems.js';
+import { problemAnswers, sharedAnswers, type UsualProblems, usualProblems } from './problems.js';
 import { tags } from './tags.js';
 
 const problemSchema = z
@@ -33,14 +33,15 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
   const schema: ToSchema = (type, io) => components.schemaOf(type, io);
   const described: Parameters<typeof shareParameters>[0] = {};
   const callbacks = messageCallbacks(schema);
-  for (const { operation } of endpoints) {
+  const operations = endpoints.map(({ operation }) => operation);
+  const usual = usualProblems(operations);
+  for (const operation of operations) {
     const { path, method, id } = operation;
-    const own = describe(operation, schema);
-    const operations = {
+    const own = { ...describe(operation, schema), responses: responsesOf(operation, schema, usual) };
+    described[path] = {
       ...described[path],
       [method]: { ...own, ...(id === 'createWebhook' && { callbacks }) },
     };
-    described[path] = operations;
   }
   const { paths, parameters } = shareParameters(described);
   const document = components.complete({
@@ -63,7 +64,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
       schemas: { Problem: schema(problemSchema, 'output') },
       parameters: { ...parameters, ...messageHeaders },
-      responses: sharedAnswers(endpoints.map(({ operation }) => operation)),
+      responses: sharedAnswers(operations, usual),
     },
   });
   // After the schemas are complete: an example is a value, in which nothing is a reference.
@@ -81,7 +82,7 @@ function describeStream({ types, description }: NonNullable<Endpoint['operation'
 const bytes = { type: 'string', format: 'binary' };
 
 function describe(operation: Endpoint['operation'], schema: ToSchema) {
-  const { id, tag, summary, description, body, form, stream, answers } = operation;
+  const { id, tag, summary, description, body, form, stream } = operation;
   const content = body
     ? {
         'application/json': { schema: schema(body, 'input'), ...examplesOf(id, 'request') },
@@ -102,16 +103,16 @@ function describe(operation: Endpoint['operation'], schema: ToSchema) {
         ...(form && describeForm(form, schema)),
       },
     }),
-    responses: {
-      ...Object.fromEntries(
-        Object.entries(answers).map(([status, answer]) => [
-          status,
-          describeAnswer(answer, schema, (type) => examplesOf(id, Number(status), type)),
-        ]),
-      ),
-      ...problemAnswers(operation),
-    },
   };
+}
+
+function responsesOf(operation: Endpoint['operation'], schema: ToSchema, usual: UsualProblems): Json {
+  const { id, answers } = operation;
+  const described = Object.entries(answers).map(([status, answer]) => [
+    status,
+    describeAnswer(answer, schema, (type) => examplesOf(id, Number(status), type)),
+  ]);
+  return { ...Object.fromEntries(described), ...problemAnswers(operation, usual) };
 }
 
 function describeForm({ description, parts, types }: BodyForm<unknown>, schema: ToSchema): Json {

@@ -41,11 +41,10 @@ const ofKeys = [
 ] as const;
 
 /** Returns the responses of an operation that report errors, and 304 where there is an ETag to compare. */
-export function problemAnswers(operation: Operation): Record<string, unknown> {
-  const codes = errorsOf(operation);
-  const problems = statusesOf(codes).map((status) => [
+export function problemAnswers(operation: Operation, usual: UsualProblems): Record<string, unknown> {
+  const problems = statusesOf(errorsOf(operation)).map((status) => [
     status,
-    describe({ operation, status, codes: codes.filter((code) => errorRow(code).status === status) }),
+    describe({ operation, status, usual: usual.get(status) }),
   ]);
   return {
     ...(isCompared(operation) && { 304: { $ref: place(304) } }),
@@ -53,16 +52,39 @@ export function problemAnswers(operation: Operation): Record<string, unknown> {
   };
 }
 
+/** The description of the problems of a status that most operations have: that of the shared response. */
+export type UsualProblems = ReadonlyMap<number, string>;
+
+/** Returns the description that most operations have of their problems, by status. */
+export function usualProblems(operations: readonly Operation[]): UsualProblems {
+  const statuses = statusesOf(operations.flatMap(errorsOf)).sort((one, other) => one - other);
+  return new Map(
+    statuses.map((status) => {
+      const texts = operations
+        .filter((operation) => errorsOf(operation).some((code) => errorRow(code).status === status))
+        .map((operation) => descriptionOf(operation, status));
+      return [status, mostFrequent(texts) ?? ''];
+    }),
+  );
+}
+
+const mostFrequent = <T>(values: readonly T[]): T | undefined => {
+  const times = (value: T) => values.filter((each) => each === value).length;
+  return values.toSorted((one, other) => times(other) - times(one))[0];
+};
+
 const statusesOf = (codes: readonly ErrorCode[]) => [...new Set(codes.map((code) => errorRow(code).status))];
 
 /** Returns the responses that operations refer to, by name. */
-export function sharedAnswers(operations: readonly Operation[]): Record<string, unknown> {
+export function sharedAnswers(
+  operations: readonly Operation[],
+  usual: UsualProblems,
+): Record<string, unknown> {
   const codes = operations.flatMap(errorsOf);
-  const statuses = statusesOf(codes).sort((one, other) => one - other);
-  const problems = statuses.map((status) => [
+  const problems = [...usual].map(([status, description]) => [
     nameOf(status),
     {
-      description: `A problem (RFC 9457) with the status ${status}`,
+      description,
       ...headersOf(status),
       content: { 'application/problem+json': { schema: problem, example: exampleOf(status, codes) } },
     },
@@ -75,10 +97,8 @@ export function sharedAnswers(operations: readonly Operation[]): Record<string, 
 
 /** Returns the problem that most operations may answer with this status. */
 function exampleOf(status: number, codes: readonly ErrorCode[]) {
-  const own = codes.filter((code) => errorRow(code).status === status);
-  const times = (code: ErrorCode) => own.filter((each) => each === code).length;
-  const [usual = 'internal'] = own.toSorted((one, other) => times(other) - times(one));
-  return { ...toProblem(new SlipwayError(usual)), request_id: '0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51' };
+  const code = mostFrequent(codes.filter((each) => errorRow(each).status === status)) ?? 'internal';
+  return { ...toProblem(new SlipwayError(code)), request_id: '0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51' };
 }
 
 /** Returns `NotFound` for 404. */
@@ -93,15 +113,24 @@ const isCompared = ({ method, answers }: Operation) =>
 interface DescribeOptions {
   readonly operation: Operation;
   readonly status: number;
-  readonly codes: readonly ErrorCode[];
+  readonly usual: string | undefined;
 }
 
-function describe({ operation, status, codes }: DescribeOptions) {
-  const { answers, errorSchema } = operation;
-  const own = answers[status]?.description;
-  const errors = codes.map((code) => `\`${code}\`: ${errorRow(code).title}`);
-  const description = [...(own === undefined ? [] : [own]), ...errors].join('. ');
-  if (errorSchema === undefined) return { $ref: place(status), description };
+const codesOf = (operation: Operation, status: number) =>
+  errorsOf(operation).filter((code) => errorRow(code).status === status);
+
+function descriptionOf(operation: Operation, status: number): string {
+  const own = operation.answers[status]?.description;
+  const errors = codesOf(operation, status).map((code) => `\`${code}\`: ${errorRow(code).title}`);
+  return [...(own === undefined ? [] : [own]), ...errors].join('. ');
+}
+
+function describe({ operation, status, usual }: DescribeOptions) {
+  const { errorSchema } = operation;
+  const codes = codesOf(operation, status);
+  const description = descriptionOf(operation, status);
+  if (errorSchema === undefined)
+    return { $ref: place(status), ...(description !== usual && { description }) };
   const unread = codes.some((code) => ofHeaders.includes(code));
   const read = codes.some((code) => !ofHeaders.includes(code));
   return {
