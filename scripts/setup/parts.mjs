@@ -33,6 +33,7 @@ const staticBusybox = { anyOf: ['busybox'], apt: 'busybox-static', dnf: 'busybox
 const testTools = [
   { anyOf: ['ps'], apt: 'procps', dnf: 'procps-ng', apk: 'procps' },
   { anyOf: ['python3'], apt: 'python3', dnf: 'python3', apk: 'python3' },
+  { anyOf: ['bsdtar'], apt: 'libarchive-tools', dnf: 'bsdtar', apk: 'libarchive-tools' },
   { anyOf: ['php'], apt: 'php-cli', dnf: 'php-cli', apk: 'php' },
   { anyOf: ['jq'], apt: 'jq', dnf: 'jq', apk: 'jq' },
   { anyOf: ['zsh'], apt: 'zsh', dnf: 'zsh', apk: 'zsh' },

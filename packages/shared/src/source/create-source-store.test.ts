@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { hash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
@@ -357,114 +357,5 @@ describe('an upload that breaks off', () => {
     await expect(sources.ingest(body)).rejects.toMatchObject({ code: 'source_corrupt' });
     expect(body.destroyed).toBe(false);
     body.destroy();
-  });
-});
-
-describe('packers', () => {
-  /** Files that every packer on the machine gets; GNU tar, Python and node-tar each read them from the disk. */
-  const makeFolder = async () => {
-    const folder = await mkdtemp('/tmp/slipway-packers-');
-    onTestFinished(() => rm(folder, { recursive: true, force: true }));
-    execFileSync('sh', ['-ec', script], { cwd: folder });
-    return folder;
-  };
-  const long = 'a-rather-long-name-of-a-folder-that-fills-its-place';
-  const script = `
-    mkdir -p src/${long}/${long} empty
-    printf hello > src/hello.txt; printf x > src/${long}/${long}/deep.txt
-    printf '#!/bin/sh\\n' > run; chmod 750 run; chmod 600 src/hello.txt
-    ln -s src/hello.txt link; ln -s ../../run src/${long}/up
-    ln src/hello.txt src/same.txt; touch -d 2001-02-03T04:05:06.789 run
-    head -c 700000 /dev/zero > src/zeros
-  `;
-  const tree: Tree = new Map([
-    ['src/hello.txt', file('hello')],
-    ['src/same.txt', file('hello')],
-    [`src/${long}/${long}/deep.txt`, file('x')],
-    ['run', file('#!/bin/sh\n', true)],
-    ['link', link('src/hello.txt')],
-    [`src/${long}/up`, link('../../run')],
-    ['empty', { type: 'folder' }],
-    ['src/zeros', file(Buffer.alloc(700_000))],
-  ]);
-  const python = (format: string) => `
-import sys, tarfile
-with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=tarfile.${format}) as tar:
-    tar.add(".")
-`;
-  const run = (command: string, ...args: string[]) => [command, ...args] as const;
-  const packers = [
-    run('tar', '--format=gnu', '-cf', '-', '.'),
-    run('tar', '--format=oldgnu', '-cf', '-', '.'),
-    run('tar', '--format=pax', '-cf', '-', '.'),
-    run('tar', '--format=pax', '--xattrs', '--acls', '-czf', '-', 'src', 'link', 'empty', 'run'),
-    run('tar', '--format=ustar', '-cf', '-', '.'),
-    run('tar', '--sort=name', '--owner=nobody:1234', '--mtime=@0', '-cf', '-', '.'),
-    run(
-      'tar',
-      '--no-recursion',
-      '-cf',
-      '-',
-      'src/zeros',
-      'run',
-      `src/${long}/up`,
-      'src/same.txt',
-      'link',
-      'empty',
-      `src/${long}/${long}/deep.txt`,
-      'src/hello.txt',
-    ),
-    run('python3', '-c', python('PAX_FORMAT')),
-    run('python3', '-c', python('GNU_FORMAT')),
-    run('python3', '-c', python('USTAR_FORMAT')),
-  ];
-
-  it.each(packers)('%s %s %s give the digest of the files', async (command, ...args) => {
-    const folder = await makeFolder();
-    const tar = execFileSync(command, args, { cwd: folder, maxBuffer: 1e8 });
-    const { sources } = await makeSources();
-    const { digest } = await sources.ingest(inChunks(tar, 10_000));
-    expect(digest).toBe(expectedDigest(tree));
-  });
-
-  it('v7 tar, which has no room for long names, gives it for short ones', async () => {
-    const folder = await makeFolder();
-    const tar = execFileSync('tar', ['--format=v7', '-cf', '-', 'src/hello.txt', 'run', 'link', 'empty'], {
-      cwd: folder,
-    });
-    const { sources } = await makeSources();
-    const { digest } = await sources.ingest(inChunks(tar));
-    const few = ['src/hello.txt', 'run', 'link', 'empty'] as const;
-    expect(digest).toBe(expectedDigest(new Map([...tree].filter(([path]) => few.includes(path as 'run')))));
-  });
-
-  it('node-tar gives it, zipped or not', async () => {
-    const folder = await makeFolder();
-    const { create } = await import('tar');
-    for (const options of [
-      {},
-      { portable: true, gzip: true },
-      { follow: false, noPax: false, prefix: './' },
-    ]) {
-      const { sources } = await makeSources();
-      const packed = create({ ...options, cwd: folder }, ['.']) as unknown as AsyncIterable<Buffer>;
-      expect((await sources.ingest(packed)).digest).toBe(expectedDigest(tree));
-    }
-  });
-
-  it('git archive gives it, with its global comment', async () => {
-    const folder = await makeFolder();
-    const git = (...args: string[]) =>
-      execFileSync('git', ['-c', 'user.name=x', '-c', 'user.email=x@localhost', ...args], {
-        cwd: folder,
-        maxBuffer: 1e8,
-      });
-    git('init', '-q');
-    git('add', '-A');
-    git('commit', '-qm', 'x');
-    const { sources } = await makeSources();
-    const { digest } = await sources.ingest(inChunks(git('archive', 'HEAD')));
-    // Git keeps no empty folders.
-    expect(digest).toBe(expectedDigest(new Map([...tree].filter(([path]) => path !== 'empty'))));
   });
 });

@@ -24,3 +24,13 @@ export function padded(bytes: number): number {
 
 /** The largest size that eleven octal digits hold, 8 GiB less one. */
 export const maxOctalSize = 0o77777777777;
+
+/** What entries are that no build context can hold, by their type. */
+export const unsupported: Readonly<Record<string, string>> = {
+  '3': 'a character device',
+  '4': 'a block device',
+  '6': 'a named pipe',
+  D: 'a folder of an incremental archive',
+  M: 'the rest of a file of another volume',
+  V: 'the label of a volume',
+};

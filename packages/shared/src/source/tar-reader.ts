@@ -13,7 +13,7 @@ import {
   readNumber,
   readText,
 } from './tar-fields.js';
-import { blockBytes, field, maxOctalSize, padded } from './tar-format.js';
+import { blockBytes, field, maxOctalSize, padded, unsupported } from './tar-format.js';
 
 /** An entry as the archive has it; nothing is checked yet but its form. */
 export interface TarEntry {
@@ -214,7 +214,11 @@ export class TarReader {
       return;
     }
     if (type === undefined) {
-      throw new SlipwayError('source_entry_unsupported', `${shown(path)} is no plain file, folder or link.`);
+      const what = unsupported[flag] ?? `an entry of the type ${shown(flag)}`;
+      throw new SlipwayError(
+        'source_entry_unsupported',
+        `${shown(path)} is ${what}, and no file, folder or link.`,
+      );
     }
     const size = sizeOf(pending, readNumber(data, at + field.size, 12));
     if (size > 0 && type !== 'file') throw corrupt(`${shown(path)} has content but is no file.`);

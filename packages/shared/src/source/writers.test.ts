@@ -1,53 +1,219 @@
 import { execFileSync } from 'node:child_process';
-import {
-  closeSync,
-  ftruncateSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { readSourceFile } from './read-file.js';
-import { inChunks, makeSources } from './testing.js';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { header, pax } from '../hostile/blocks.js';
+import { archive, expectedDigest, file, inChunks, link, makeSources, type Tree } from './testing.js';
 import { singleTopFolder } from './top-folder.js';
 
-function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'slipway-writers-'));
+const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'slipway-writers-'));
+
+function emptyFolder(): string {
+  const path = temporaryFolder();
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 
-/** A sparse file with some bytes at each offset, and the given size. */
-function holed(path: string, size: number, offsets: readonly number[]): Buffer {
-  const whole = Buffer.alloc(size);
-  const fd = openSync(path, 'w');
-  for (const offset of offsets) {
-    const text = Buffer.from(`at ${offset}`);
-    writeSync(fd, text, 0, text.length, offset);
-    text.copy(whole, offset);
-  }
-  ftruncateSync(fd, size);
-  closeSync(fd);
-  return whole;
+/** Go's archive/tar, as a program. */
+const goWriter = join(temporaryFolder(), 'go-writer');
+beforeAll(() => {
+  const source = fileURLToPath(new URL('go-writer/main.go', import.meta.url));
+  const env = { ...process.env, CGO_ENABLED: '0', GOWORK: 'off', GO111MODULE: 'off' };
+  execFileSync('go', ['build', '-trimpath', '-o', goWriter, source], { env });
+  return () => rmSync(join(goWriter, '..'), { recursive: true });
+});
+
+/** Files that each writer reads from the disk: modes, links, hard links, empty folders. */
+function makeFolder(): string {
+  const folder = emptyFolder();
+  execFileSync('sh', ['-ec', script], { cwd: folder });
+  return folder;
 }
 
-const longPath = `${'long/'.repeat(30)}x.img`;
+const long = 'a-rather-long-name-of-a-folder-that-fills-its-place';
+const script = `
+  mkdir -p src/${long}/${long} empty
+  printf hello > src/hello.txt; printf x > src/${long}/${long}/deep.txt
+  printf '#!/bin/sh\\n' > run; chmod 750 run; chmod 600 src/hello.txt
+  ln -s src/hello.txt link; ln -s ../../run src/${long}/up; ln -P link hard-linked; ln -s /etc/passwd outward
+  ln src/hello.txt src/same.txt; touch -d 2001-02-03T04:05:06.789 run
+  printf ü > 'src/ünï – 日本'; head -c 700000 /dev/zero > src/zeros
+`;
+const tree: Tree = new Map([
+  ['src/hello.txt', file('hello')],
+  ['src/same.txt', file('hello')],
+  [`src/${long}/${long}/deep.txt`, file('x')],
+  ['run', file('#!/bin/sh\n', true)],
+  ['link', link('src/hello.txt')],
+  ['hard-linked', link('src/hello.txt')],
+  ['outward', link('/etc/passwd')],
+  [`src/${long}/up`, link('../../run')],
+  ['empty', { type: 'folder' }],
+  ['src/ünï – 日本', file('ü')],
+  ['src/zeros', file(Buffer.alloc(700_000))],
+]);
 
-const formats = [
-  ['old GNU', ['--format=gnu']],
-  ['pax 0.0', ['--format=posix', '--sparse-version=0.0']],
-  ['pax 0.1', ['--format=posix', '--sparse-version=0.1']],
-  ['pax 1.0', ['--format=posix', '--sparse-version=1.0']],
-] as const;
+const python = (format: string) => `
+import sys, tarfile
+with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=tarfile.${format}) as tar:
+    tar.add(".")
+`;
+const run = (...command: string[]): readonly string[] => command;
+
+/** Those whose format has room for names of any length. */
+const roomy = [
+  run('tar', '--format=gnu', '-cf', '-', '.'),
+  run('tar', '--format=oldgnu', '-cf', '-', '.'),
+  run('tar', '--format=pax', '-cf', '-', '.'),
+  run('tar', '--sort=name', '--owner=nobody:1234', '--mtime=@0', '-cf', '-', '.'),
+  run('bsdtar', '-cf', '-', '.'),
+  run('bsdtar', '--format=pax', '--xattrs', '--acls', '--fflags', '-cf', '-', '.'),
+  run('bsdtar', '--format=pax', '--no-read-sparse', '-czf', '-', '.'),
+  run('bsdtar', '--format=paxr', '--uid=99999999', '--uname=ü', '-cf', '-', '.'),
+  run('bsdtar', '--format=gnutar', '-cf', '-', '.'),
+  run('sh', '-c', 'find . | bsdtar -cnf - -T -'),
+  run('busybox', 'tar', '-cf', '-', '.'),
+  run('python3', '-c', python('PAX_FORMAT')),
+  run('python3', '-c', python('GNU_FORMAT')),
+  run('go-writer', 'any'),
+  run('go-writer', 'pax'),
+  run('go-writer', 'gnu'),
+];
+const narrow = [
+  run('tar', '--format=ustar', '-cf', '-', '.'),
+  run('bsdtar', '--format=ustar', '-cf', '-', '.'),
+  run('python3', '-c', python('USTAR_FORMAT')),
+];
+const partly = [
+  'tar --format=pax --xattrs --acls -cz src link hard-linked outward empty run',
+  'tar -c --no-recursion src ./empty src/ . empty/ --recursion ./src run link ./outward hard-linked',
+  `tar -c --no-recursion src/zeros run src/${long}/up src/same.txt link outward hard-linked empty src/${long}/${long}/deep.txt 'src/ünï – 日本' src/hello.txt`,
+].map((command) => run('sh', '-c', command));
+
+const packed = (folder: string, [command, ...args]: readonly string[]): Buffer =>
+  execFileSync(command === 'go-writer' ? goWriter : (command as string), args, {
+    cwd: folder,
+    maxBuffer: 1e8,
+  });
+
+describe('each writer gives the digest of the files', () => {
+  it.each(
+    [...roomy, ...narrow, ...partly].map((command) => [command.join(' ').slice(0, 100), command] as const),
+  )('%s', async (_, command) => {
+    const { sources } = await makeSources();
+    const { digest } = await sources.ingest(inChunks(packed(makeFolder(), command), 10_000));
+    expect(digest).toBe(expectedDigest(tree));
+  });
+
+  it.each(roomy.map((command) => [command.join(' ').slice(0, 100), command] as const))(
+    'of long names: %s',
+    async (_, command) => {
+      const folder = emptyFolder();
+      const deep = `${'folder-'.repeat(30)}/`.repeat(3);
+      const name = 'ü'.repeat(120);
+      const target = `../${'elsewhere/'.repeat(40)}x`;
+      execFileSync(
+        'sh',
+        [
+          '-ec',
+          `mkdir -p ${deep}; printf x > ${deep}${name}; ln -s ${target} ${deep}l; ln ${deep}${name} ${deep}z`,
+        ],
+        {
+          cwd: folder,
+        },
+      );
+      const { sources } = await makeSources();
+      const { digest } = await sources.ingest(inChunks(packed(folder, command), 10_000));
+      const expected: Tree = new Map([
+        [deep + name, file('x')],
+        [`${deep}z`, file('x')],
+        [`${deep}l`, link(target)],
+      ]);
+      expect(digest).toBe(expectedDigest(expected));
+    },
+  );
+
+  it('v7 tar, which has no room for long names, for short ones', async () => {
+    const few = ['src/hello.txt', 'run', 'link', 'empty'];
+    const expected = expectedDigest(new Map([...tree].filter(([path]) => few.includes(path))));
+    const folder = makeFolder();
+    for (const command of [
+      ['tar', '--format=v7', '-cf', '-', ...few],
+      ['bsdtar', '--format=v7', '-cf', '-', ...few],
+    ]) {
+      const { sources } = await makeSources();
+      expect((await sources.ingest(inChunks(packed(folder, command)))).digest).toBe(expected);
+    }
+  });
+
+  it('node-tar, zipped or not', async () => {
+    const folder = makeFolder();
+    const { create } = await import('tar');
+    for (const options of [
+      {},
+      { portable: true, gzip: true },
+      { follow: false, noPax: false, prefix: './' },
+    ]) {
+      const { sources } = await makeSources();
+      const archived = create({ ...options, cwd: folder }, ['.']) as unknown as AsyncIterable<Buffer>;
+      expect((await sources.ingest(archived)).digest).toBe(expectedDigest(tree));
+    }
+  });
+
+  it('git archive, with its global comment', async () => {
+    const folder = makeFolder();
+    const git = (...args: string[]) =>
+      packed(folder, ['git', '-c', 'user.name=x', '-c', 'user.email=x@localhost', ...args]);
+    git('init', '-q');
+    git('add', '-A');
+    git('commit', '-qm', 'x');
+    const { sources } = await makeSources();
+    const { digest } = await sources.ingest(inChunks(git('archive', 'HEAD')));
+    // Git keeps no empty folders.
+    expect(digest).toBe(expectedDigest(new Map([...tree].filter(([path]) => path !== 'empty'))));
+  });
+
+  it('with the attributes that macOS and Linux add', async () => {
+    const attributes = pax({
+      'LIBARCHIVE.xattr.com.apple.provenance': 'AQIAq1c3',
+      'SCHILY.xattr.com.apple.provenance': Buffer.from([1, 2, 0, 0xab, 0x0a, 0x3d]),
+      'SCHILY.xattr.security.selinux': 'system_u:object_r:tmp_t:s0\0',
+      'SCHILY.acl.access': 'user::rw-,group::r--,mask::r--,other::r--',
+      'SCHILY.fflags': 'nodump',
+      'RHT.security.selinux': 'x',
+      'LIBARCHIVE.creationtime': '1700000000.123456789',
+      mtime: '1700000000.5',
+      hdrcharset: 'BINARY',
+    });
+    const plain = header({ path: 'Dockerfile' });
+    const { sources } = await makeSources();
+    const { digest } = await sources.ingest(inChunks(archive(attributes, plain)));
+    expect(digest).toBe(expectedDigest(new Map([['Dockerfile', file()]])));
+  });
+});
+
+describe('a name that is not UTF-8 is refused by its bytes', () => {
+  it.each(roomy.map((command) => [command.join(' ').slice(0, 100), command] as const))(
+    '%s',
+    async (_, command) => {
+      const folder = emptyFolder();
+      writeFileSync(Buffer.from(`${folder}/caf\xe9`, 'latin1'), 'x');
+      const { sources, kept } = await makeSources();
+      const refusal = expect(sources.ingest(inChunks(packed(folder, command)))).rejects;
+      await refusal.toMatchObject({
+        code: 'source_path_unsafe',
+        message: expect.stringMatching(/caf\\xe9" is not in UTF-8/),
+      });
+      expect(await kept()).toEqual([]);
+    },
+  );
+});
 
 describe('an archive of git', () => {
   it('has no file for its global header, and names that are not UTF-8 are refused', async () => {
-    const dir = folder();
+    const dir = emptyFolder();
     const git = (...args: string[]) =>
       execFileSync('git', ['-C', dir, '-c', 'user.name=x', '-c', 'user.email=x@example.test', ...args]);
     git('init', '-q');
@@ -68,68 +234,5 @@ describe('an archive of git', () => {
       code: 'source_path_unsafe',
       message: '"caf\\xe9" is not in UTF-8.',
     });
-  });
-});
-
-describe('a sparse file of GNU tar', () => {
-  it.each(formats)('has its full size and its holes as zeros: %s', async (_, options) => {
-    const dir = folder();
-    mkdirSync(dirname(join(dir, longPath)), { recursive: true });
-    const contents = new Map([
-      ['end.img', holed(join(dir, 'end.img'), 2 * 2 ** 20 + 9, [2 * 2 ** 20])],
-      ['start.img', holed(join(dir, 'start.img'), 3 * 2 ** 20 + 1, [0])],
-      ['hole.img', holed(join(dir, 'hole.img'), 2 ** 20, [])],
-      // More pieces than a header has room for, and than a block after it.
-      [
-        'many.img',
-        holed(
-          join(dir, 'many.img'),
-          8 * 2 ** 20,
-          Array.from({ length: 60 }, (__, n) => n * 131_072),
-        ),
-      ],
-      [longPath, holed(join(dir, longPath), 2 ** 20, [500_000])],
-    ]);
-    writeFileSync(join(dir, 'Dockerfile'), 'FROM scratch\n');
-    const paths = ['Dockerfile', ...contents.keys()];
-    const plain = execFileSync('tar', ['-c', '--format=posix', '-C', dir, ...paths], { maxBuffer: 2 ** 26 });
-    const packed = execFileSync('tar', ['-cS', ...options, '-C', dir, ...paths], { maxBuffer: 2 ** 26 });
-    expect(packed.length).toBeLessThan(plain.length / 10);
-    const { sources } = await makeSources();
-    const { digest } = await sources.ingest(inChunks(plain));
-    for (const size of [513, 65_536]) {
-      expect(await sources.ingest(inChunks(packed, size))).toMatchObject({ digest, created: false });
-    }
-    for (const [path, content] of contents) {
-      const stored = await readSourceFile({ sources, digest, path, maxBytes: 2 ** 24 });
-      expect(content.equals(stored as Buffer)).toBe(true);
-    }
-  });
-
-  it.each(formats)('counts with its holes: %s', async (_, options) => {
-    const dir = folder();
-    holed(join(dir, 'big.img'), 2 ** 30, [5]);
-    const packed = execFileSync('tar', ['-cS', ...options, '-C', dir, 'big.img']);
-    const { sources, kept } = await makeSources({ maxBytes: 2 ** 30 - 1 });
-    await expect(sources.ingest(inChunks(packed))).rejects.toMatchObject({ code: 'source_too_large' });
-    expect(await kept()).toEqual([]);
-  });
-
-  it('asks for room while a hole is stored, so that a budget ends it early', async () => {
-    const dir = folder();
-    holed(join(dir, 'big.img'), 2 ** 30, [5]);
-    const packed = execFileSync('tar', ['-cS', '-C', dir, 'big.img']);
-    const { sources, kept } = await makeSources({ maxBytes: 2 ** 31 });
-    const asked: number[] = [];
-    const room = {
-      admit: async () => {},
-      grow: async ({ disk }: { disk: number }) => {
-        asked.push(disk);
-        if (disk > 4 * 2 ** 20) throw new Error('no room');
-      },
-    };
-    await expect(sources.ingest(inChunks(packed), { room })).rejects.toThrow('no room');
-    expect(Math.max(...asked)).toBeLessThan(6 * 2 ** 20);
-    expect(await kept()).toEqual([]);
   });
 });
