@@ -35,6 +35,7 @@ const testTools = [
   { anyOf: ['python3'], apt: 'python3', dnf: 'python3', apk: 'python3' },
   { anyOf: ['bsdtar'], apt: 'libarchive-tools', dnf: 'bsdtar', apk: 'libarchive-tools' },
   { anyOf: ['php'], apt: 'php-cli', dnf: 'php-cli', apk: 'php' },
+  { anyOf: ['luacheck'], apt: 'lua-check', dnf: 'luacheck', apk: 'luacheck' },
   { anyOf: ['jq'], apt: 'jq', dnf: 'jq', apk: 'jq' },
   { anyOf: ['zsh'], apt: 'zsh', dnf: 'zsh', apk: 'zsh' },
   { anyOf: ['ip'], apt: 'iproute2', dnf: 'iproute', apk: 'iproute2' },

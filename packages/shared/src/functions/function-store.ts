@@ -1,7 +1,9 @@
+import { z } from 'zod';
 import type { JobSpec } from '../contracts/index.js';
+import { controlPlaneLua } from '../lua/index.js';
 import { type Fields, noRecordFaults, type RecordFaults, readRecord, readRecords } from '../records/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
-import { readStored, storedLua, storedQuotaExceeded, storedSpec, valueBytes } from '../stored/index.js';
+import { readStored, storedQuotaExceeded, storedSpec, valueBytes } from '../stored/index.js';
 import { type FunctionRecord, parseFunction } from './function-record.js';
 import { type FunctionHistory, readHistory } from './history.js';
 
@@ -12,23 +14,24 @@ interface FunctionStoreOptions {
   readonly faults?: RecordFaults | undefined;
 }
 
-/**
- * KEYS: 1 the function. ARGV: 1 base of all keys, 2 `put` or `remove`, 3 tenant, 4 name; put: 5 spec as JSON, 6 the values that it lists (see stored/lua.ts),
- * 7 bytes that it may need, 8 what its tenant may have or '', then hash and text of each value.
- * Returns {1} when it was not known before (put) or was there (remove), {0} otherwise, or {'full', bytes that the tenant has}.
- */
-const changeScript = defineScript(`
-local base, op, tenant, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-${storedLua}
-if op == 'remove' then return { remove_function(tenant, name) } end
-note_limit(tenant, ARGV[8])
-if not has_room(tenant, tonumber(ARGV[7]), 1) then return { 'full', whole(charged(tenant)) } end
-for i = 9, #ARGV, 2 do put_shared(tenant, ARGV[i], ARGV[i + 1]) end
-set_function(tenant, name, 'spec', ARGV[5], 'shared', ARGV[6], 'updated_at', whole(now))
-return { redis.call('ZADD', base .. 'functions:' .. tenant, 0, name) }
-`);
+const putScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'functions/put',
+  args: z.object({
+    tenant: z.string(),
+    name: z.string(),
+    spec: z.string(),
+    shared: z.string(),
+    bytes: z.int(),
+    limit: z.int().optional(),
+    values: z.array(z.string()),
+  }),
+});
+const removeScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'functions/remove',
+  args: z.object({ tenant: z.string(), name: z.string() }),
+});
 
 /** A record besides its texts. */
 const recordBytes = 1_000;
@@ -43,13 +46,15 @@ interface WalkOptions {
 /** Names are looked at in runs of this many. */
 const run = 200;
 
-/** What is known of each tenant's functions. Jobs write it as they are created and as they end (see jobs/lua). */
+/** What is known of each tenant's functions. Jobs write it as they are created and as they end (see lua/jobs). */
 export class FunctionStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #redisAndKeys: { readonly redis: Redis; readonly keys: Keys };
   readonly #faults: RecordFaults;
 
   constructor({ redis, keys, faults = noRecordFaults }: FunctionStoreOptions) {
+    this.#redisAndKeys = { redis, keys };
     this.#redis = redis;
     this.#keys = keys;
     this.#faults = faults;
@@ -89,7 +94,7 @@ export class FunctionStore {
 
   #read(tenant: string, names: readonly string[]) {
     const [redis, keys] = [this.#redis, this.#keys];
-    return readStored({ redis, keys, tenant, names: names.map((name) => keys.function(tenant, name)) });
+    return readStored({ redis, keys, tenant, names: names.map((name) => keys.functionRecord(tenant, name)) });
   }
 
   /** How the last jobs of each ended, newest first, in the order given; all of it is asked for at once. */
@@ -126,23 +131,16 @@ export class FunctionStore {
       (sum, value) => sum + valueBytes(value),
       recordBytes + Buffer.byteLength(text) + shared.length,
     );
-    const args = [tenant, name, text, shared, bytes, maxStoredBytes ?? '', ...[...values].flat()];
-    const [outcome, used] = await this.#change('put', args);
+    const [outcome, used] = (await putScript.run(this.#redisAndKeys, {
+      ...{ tenant, name, spec: text, shared, bytes, limit: maxStoredBytes },
+      values: [...values].flat(),
+    })) as readonly [number | 'full', string?];
     if (outcome === 'full') throw storedQuotaExceeded({ tenant, used, bytes, maxStoredBytes });
     return outcome === 1;
   }
 
   /** Forgets the function; its jobs stay. False when it was not known. */
   async remove(tenant: string, name: string): Promise<boolean> {
-    return (await this.#change('remove', [tenant, name]))[0] === 1;
-  }
-
-  async #change(
-    operation: 'put' | 'remove',
-    args: readonly (string | number)[],
-  ): Promise<readonly [number | 'full', string?]> {
-    const key = this.#keys.function(String(args[0]), String(args[1]));
-    const reply = await changeScript.run(this.#redis, [key], [this.#keys.base, operation, ...args]);
-    return reply as readonly [number | 'full', string?];
+    return (await removeScript.run(this.#redisAndKeys, { tenant, name })) === 1;
   }
 }

@@ -5,7 +5,7 @@ import { storedQuotaExceeded } from '../stored/index.js';
 import { noTracing, type Tracing } from '../tracing/index.js';
 import { type BatchRecord, parseBatchRecord } from './batch-record.js';
 import type { Tenant } from './identity.js';
-import { createTransition, type Transition, type TransitionOptions } from './transition.js';
+import { createTransition, type Transition, type TransitionOptions, transitions } from './transition.js';
 
 interface OpenBatch {
   readonly tenant: Tenant;
@@ -52,37 +52,31 @@ export class BatchStore {
   async open(id: string, { tenant, total, options, ...rest }: OpenBatch): Promise<void> {
     const { on_failure, max_running = 0, labels, callback } = options;
     const { bytes = 0, maxStoredBytes } = rest;
-    const [outcome, used] = await this.#transition(
-      'batch:open',
-      id,
-      tenant.name,
-      total,
-      on_failure,
-      max_running,
-      JSON.stringify(labels),
-      callback ? JSON.stringify({ url: callback.url }) : '',
-      rest.sealedCallbackSecret ?? '',
-      rest.retryOf ?? '',
-      this.#tracing.current() ?? '',
-      bytes,
-      maxStoredBytes ?? '',
-    );
+    const [outcome, used] = await this.#transition(transitions.openBatch, {
+      ...{ id, tenant: tenant.name, total, on_failure, max_running, labels: JSON.stringify(labels) },
+      callback: callback && JSON.stringify({ url: callback.url }),
+      ...{ secret: rest.sealedCallbackSecret, retry_of: rest.retryOf, trace: this.#tracing.current() },
+      ...{ bytes, limit: maxStoredBytes },
+    });
     if (outcome === 'full') throw storedQuotaExceeded({ tenant: tenant.name, used, bytes, maxStoredBytes });
   }
 
   /** Accepts the batch, all of it. False when it was given up before. */
   async commit(id: string): Promise<boolean> {
-    return (await this.#transition('batch:commit', id))[0] === 'ok';
+    return (await this.#transition(transitions.commitBatch, { id }))[0] === 'ok';
   }
 
   /** Lets nothing more of the batch begin. Its jobs are to be canceled one by one then; see `stopping`. */
   async stop(id: string): Promise<'ok' | 'terminal' | 'missing'> {
-    return (await this.#transition('batch:stop', id))[0] as 'ok' | 'terminal' | 'missing';
+    return (await this.#transition(transitions.stopBatch, { id, only_draft: false }))[0] as
+      | 'ok'
+      | 'terminal'
+      | 'missing';
   }
 
   /** Stops the batch unless it was committed: whoever wrote it is gone. */
   async giveUp(id: string): Promise<boolean> {
-    return (await this.#transition('batch:give_up', id))[0] === 'ok';
+    return (await this.#transition(transitions.stopBatch, { id, only_draft: true }))[0] === 'ok';
   }
 
   async get(id: string): Promise<BatchRecord | undefined> {

@@ -23,7 +23,7 @@ export interface PartPlan {
   readonly platforms: readonly string[];
 }
 
-/** What the record of a job says about its parts, and what their own jobs are made of; see lua/prelude.ts. */
+/** What the record of a job says about its parts, and what their own jobs are made of; see lua/jobs/include/settle.lua. */
 export function partRecords(whole: WholeJob, parts: readonly PartPlan[], tenant: Tenant) {
   const records = parts.map((part) => ({ ...part, id: newId('job') }));
   return {
@@ -54,7 +54,7 @@ function partPlan(
     JSON.stringify({ ...withoutReceivers(stored.own), ...changes }),
     buildKey(spec, pool),
     buildsLike(whole, { tenant, pool }),
-    referencesOf(spec),
+    referencesOf(spec).join(' '),
     sharedOfPart(stored.shared),
     ...indexNames(spec, tenant.name),
   ];
@@ -87,12 +87,12 @@ function partImage(image: string, pool: string): string {
 }
 
 /**
- * Returns the references that a job pushes to, apart by spaces: its image as it is written, then, each in its one spelling, those that are not spelled so.
+ * Returns the references that a job pushes to, in order: its image as it is written, then, each in its one spelling, those that are not spelled so.
  * Empty for a job that does not push.
  */
-export function referencesOf({ image, tags = [], push }: JobSpec): string {
-  if (!push) return '';
-  return [...new Set([image, ...[image, ...tags].map((each) => canonicalImage(each) ?? each)])].join(' ');
+export function referencesOf({ image, tags = [], push }: JobSpec): string[] {
+  if (!push) return [];
+  return [...new Set([image, ...[image, ...tags].map((each) => canonicalImage(each) ?? each)])];
 }
 
 /** References of its own in the other repositories that the whole is pushed to: an index there refers to manifests of the same repository. */

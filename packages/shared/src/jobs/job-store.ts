@@ -32,6 +32,7 @@ import {
   type Transition,
   type TransitionOptions,
   type TransitionReply,
+  transitions,
 } from './transition.js';
 
 /** What an attempt says about a registry that its job pushes to. */
@@ -41,8 +42,6 @@ export interface RegistrySign {
   /** As `registryOfImage` names it. */
   readonly host: string;
 }
-
-const signText = (sign: RegistrySign | undefined) => (sign ? `${sign.outcome} ${sign.host}` : '');
 
 /** How an attempt ended for good. */
 export type AttemptEnd = { readonly steps?: Attempt['steps'] } & AttemptOutcome;
@@ -182,32 +181,18 @@ export class JobStore {
     const { tenant, sealedCallbackSecret, batch, known = new Set<string>(), maxStoredBytes } = options;
     const { pool, stored, text, parts, indexes, bytes } = options.planned ?? plannedRecord(spec, options);
     const create = (values: readonly (readonly [string, string])[]) =>
-      this.#transition(
-        'create',
-        id,
-        text,
-        sealedCallbackSecret ?? '',
-        tenant.name,
-        tenant.weight,
-        priorityClasses.indexOf(spec.priority),
-        buildsLike(spec, { tenant, pool }),
-        referencesOf(spec),
-        buildKey(spec, pool),
-        spec.force ? 'force' : spec.skip_if_unchanged ? 'skip' : 'share',
-        batch ?? '',
-        spec.function ?? '',
-        sourcesOf(spec).join(' '),
-        pool,
-        parts?.parts ?? '',
-        trace ?? '',
-        parts?.plan ?? '',
-        stored.shared,
-        bytes + (sealedCallbackSecret?.length ?? 0),
-        maxStoredBytes ?? '',
-        values.length,
-        ...values.flat(),
-        ...indexes,
-      );
+      this.#transition(transitions.create, {
+        ...{ id, spec: text, secret: sealedCallbackSecret, tenant: tenant.name, weight: tenant.weight },
+        band: priorityClasses.indexOf(spec.priority),
+        expected: buildsLike(spec, { tenant, pool }),
+        build_key: buildKey(spec, pool),
+        manner: spec.force ? 'force' : spec.skip_if_unchanged ? 'skip' : 'share',
+        ...{ batch, func: spec.function, pool, parts: parts?.parts, plan: parts?.plan, trace },
+        ...{ shared: stored.shared, limit: maxStoredBytes, sources: sourcesOf(spec), indexes: [...indexes] },
+        references: referencesOf(spec),
+        bytes: bytes + (sealedCallbackSecret?.length ?? 0),
+        values: values.flat(),
+      });
     let reply = await create([...stored.values].filter(([hash]) => !known.has(hash)));
     // Another job let go of one in between.
     if (reply[0] === 'values_missing') reply = await create([...stored.values]);
@@ -233,7 +218,8 @@ export class JobStore {
     { id, spec, tenant }: Pick<JobRecord, 'id' | 'spec' | 'tenant'>,
     endedBefore: number,
   ): Promise<boolean> {
-    return (await this.#transition('remove', id, endedBefore, ...indexNames(spec, tenant)))[0] !== 'wait';
+    const args = { id, ended_before: endedBefore, indexes: indexNames(spec, tenant) };
+    return (await this.#transition(transitions.remove, args))[0] !== 'wait';
   }
 
   /**
@@ -246,7 +232,7 @@ export class JobStore {
       redis: this.#redis,
       keys: this.#keys,
       read: () => this.get(id),
-      discard: (indexes) => this.#transition('discard', id, ...indexes),
+      discard: (indexes) => this.#transition(transitions.discard, { id, indexes: [...indexes] }),
     });
   }
 
@@ -332,7 +318,7 @@ export class JobStore {
 
   /** What to look at before anything is done for a job; ends it when there is nothing to do any more. */
   async peek(id: string): Promise<PeekReply> {
-    const reply = await this.#transition('peek', id, this.#queueTimeoutMs);
+    const reply = await this.#transition(transitions.peek, { id, queue_timeout_ms: this.#queueTimeoutMs });
     if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
     const [record] = await onlyReadable([this.#recordOf(id, reply[1], reply[3])]);
     // It may become readable: a rollout goes on, or an operator repairs it.
@@ -342,8 +328,8 @@ export class JobStore {
 
   /** Begins an attempt. A record found running was held by a worker that is lost: the attempt takes it over. */
   async start(id: string, { token, worker, replica, suspects }: StartOptions): Promise<StartReply> {
-    const args = [token, worker, replica, this.#quarantineAfter, suspects ? 1 : 0];
-    const reply = await this.#transition('start', id, ...args);
+    const args = { id, token, worker, replica, max_lost: this.#quarantineAfter, suspects };
+    const reply = await this.#transition(transitions.start, args);
     if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
     return {
       outcome: 'started',
@@ -354,75 +340,58 @@ export class JobStore {
 
   /** Notes which replica builds. False when the token is stale. */
   async place(id: string, token: string, replica: string): Promise<boolean> {
-    return (await this.#transition('place', id, token, replica))[0] === 'ok';
+    return (await this.#transition(transitions.place, { id, token, replica }))[0] === 'ok';
   }
 
   /** Ends the job. False when the token is stale or the job has ended: nothing is recorded then. */
   async finish(id: string, token: string, given: AttemptEnd): Promise<boolean> {
     const end = 'error' in given ? { ...given, error: boundedError(given.error) } : given;
-    const [outcome, detail, field, body, baseImages = '', cached = ''] =
+    const ending =
       end.state === 'succeeded'
-        ? [
-            ...(['succeeded', '', 'result', JSON.stringify(end.result)] as const),
-            JSON.stringify(end.baseImages),
-            JSON.stringify({ ...end.result, cached: true, duration_ms: 0 }),
-          ]
-        : [end.error.code, end.error.detail, 'error', JSON.stringify({ ...end.error, log_tail: [] })];
-    const tail = 'error' in end && end.error.log_tail.length > 0 ? JSON.stringify(end.error.log_tail) : '';
-    const tailHash = tail === '' ? '' : hash('sha256', tail, 'base64url').slice(0, 32);
-    const args = [
-      token,
-      end.state,
-      outcome,
-      detail,
-      field,
-      body,
-      baseImages,
-      cached,
-      tailHash,
-      tail,
-      end.state === 'succeeded' ? 'answered' : signText(end.registry),
-      end.steps?.total ?? '',
-      end.steps?.cached ?? '',
-    ] as const;
-    return (await this.#transition('finish', id, ...args))[0] === 'ok';
+        ? ({
+            outcome: 'succeeded',
+            detail: '',
+            registry: 'answered',
+            field: 'result',
+            body: JSON.stringify(end.result),
+            base_images: JSON.stringify(end.baseImages),
+            cached_result: JSON.stringify({ ...end.result, cached: true, duration_ms: 0 }),
+          } as const)
+        : ({
+            outcome: end.error.code,
+            detail: end.error.detail,
+            registry: end.registry?.outcome,
+            registry_host: end.registry?.host,
+            field: 'error',
+            body: JSON.stringify({ ...end.error, log_tail: [] }),
+            ...tailOf(end.error),
+          } as const);
+    const steps = { steps: end.steps?.total, cached_steps: end.steps?.cached };
+    const args = { id, token, state: end.state, ...ending, ...steps };
+    return (await this.#transition(transitions.finish, args))[0] === 'ok';
   }
 
   /** Puts the job back to wait. False when the token is stale or the job has ended. */
   async requeue(id: string, token: string, requeue: Requeue): Promise<boolean> {
-    const {
-      code,
-      detail,
-      spent,
-      listed = spent,
-      delayMs,
-      died = false,
-      registry,
-      steps,
-      placed = false,
-    } = requeue;
-    const flags = [
-      spent ? 1 : 0,
-      Math.round(delayMs),
-      died ? 1 : 0,
-      this.#quarantineAfter,
-      listed ? 1 : 0,
-      signText(registry),
-      steps?.total ?? '',
-      steps?.cached ?? '',
-      placed ? 1 : 0,
-    ] as const;
-    return (await this.#transition('requeue', id, token, code, boundedDetail(detail), ...flags))[0] === 'ok';
+    const { code, detail, spent, delayMs, registry, steps } = requeue;
+    const { listed = spent, died = false, placed = false } = requeue;
+    const args = {
+      ...{ id, token, outcome: code, detail: boundedDetail(detail), spent, listed, died, placed },
+      ...{ registry: registry?.outcome, registry_host: registry?.host },
+      ...{ delay_ms: Math.round(delayMs), max_lost: this.#quarantineAfter },
+      ...{ steps: steps?.total, cached_steps: steps?.cached },
+    };
+    return (await this.#transition(transitions.requeue, args))[0] === 'ok';
   }
 
   /** Lets jobs that wait for their tenant go on where there is room now; a few hundred a call. */
   async wakeTenants(): Promise<void> {
-    await this.#transition('tenants:wake', '', 500);
+    await this.#transition(transitions.wakeTenants, { limit: 500 });
   }
 
   /** Lets jobs that wait for a registry go on where it answers, and one where it is time to ask; a few hundred a call. */
   async wakeRegistries(): Promise<void> {
-    await this.#transition('registries:wake', '', 500);
+    await this.#transition(transitions.wakeRegistries, { limit: 500 });
   }
 
   /** Ends the oldest of the waiting jobs that have waited too long. */
@@ -452,7 +421,7 @@ export class JobStore {
    * `terminal`: it had ended before. `missing`: there is no such job.
    */
   async cancel(id: string): Promise<'canceled' | 'requested' | 'terminal' | 'missing'> {
-    const [outcome] = await this.#transition('cancel', id);
+    const [outcome] = await this.#transition(transitions.cancel, { id });
     if (outcome === 'requested') await this.#redis.publish(this.#keys.cancellations, id);
     return outcome === 'ok' ? 'canceled' : (outcome as 'requested' | 'terminal' | 'missing');
   }
@@ -495,4 +464,11 @@ function pairs(flat: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {};
   for (let at = 0; at + 1 < flat.length; at += 2) fields[flat[at] as string] = flat[at + 1] as string;
   return fields;
+}
+
+/** Returns the end of the log of a failure as a value that the record refers to. */
+function tailOf({ log_tail }: JobError): { readonly log_tail_hash?: string; readonly log_tail?: string } {
+  if (log_tail.length === 0) return {};
+  const text = JSON.stringify(log_tail);
+  return { log_tail_hash: hash('sha256', text, 'base64url').slice(0, 32), log_tail: text };
 }

@@ -48,7 +48,7 @@ export function plannedRecord(
     sizeOf(planned?.parts ?? '') +
     sizeOf(planned?.plan ?? '') +
     imageCopies * spec.image.length +
-    referenceCopies * Math.max(0, referencesOf(spec).length - spec.image.length) +
+    referenceCopies * Math.max(0, referencesOf(spec).join(' ').length - spec.image.length) +
     indexes.reduce((sum, name) => sum + indexBytes + name.length, 0);
   return { pool: options.pool ?? spec.pool ?? defaultPool, stored, text, parts: planned, indexes, bytes };
 }

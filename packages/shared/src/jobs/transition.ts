@@ -1,29 +1,30 @@
+import { z } from 'zod';
+import { controlPlaneLua } from '../lua/index.js';
 import type { RecordFaults } from '../records/index.js';
-import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import { defineScript, type Keys, type Redis, type Script } from '../redis/index.js';
 import type { Tracing } from '../tracing/index.js';
-import { batch } from './lua/batch.js';
-import { create, createJob } from './lua/create.js';
-import { end } from './lua/end.js';
-import { prelude } from './lua/prelude.js';
-import { wakeRegistries } from './lua/registries.js';
-import { remove } from './lua/remove.js';
-import { start } from './lua/start.js';
-import { tenants } from './lua/tenants.js';
-import { verify } from './lua/verify.js';
 
-const onlyIfNotEnded = `
-if not state then return { 'missing' } end
-if state == 'succeeded' or state == 'failed' or state == 'canceled' then return { 'terminal', state } end
-if op ~= 'peek' and op ~= 'place' then verify(job) end
-`;
+const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
+  defineScript({ folder: controlPlaneLua, file: `jobs/${file}`, args: z.object(args) });
+const id = { id: z.string() };
+const held = { ...id, token: z.string() };
+const attempt = {
+  ...held,
+  outcome: z.string(),
+  detail: z.string(),
+  registry: z.enum(['answered', 'fault']).optional(),
+  registry_host: z.string().optional(),
+  steps: z.int().optional(),
+  cached_steps: z.int().optional(),
+};
 
 /**
- * The one way a job record changes. In one atomic step it checks the state machine and the attempt's token,
+ * The one way a job record changes. In one atomic step a transition checks the state machine and the attempt's token,
  * writes the record, moves the job between the indexes of its state and appends to the event stream.
  *
  *   (none) ──create──▶ queued ──start──▶ running ──finish──▶ succeeded | failed | canceled
  *                        │  ▲               │ │ ▲
- *                        │  └───requeue─────┘ └─┘ start: the job was delivered again, so the worker that
+ *                        │  └───requeue─────┘ └─┘ start: the queue delivered the job again, so the worker that
  *                        │                        held it is lost; its token is void from now on
  *                        └──cancel, peek──▶ canceled | failed
  *
@@ -31,26 +32,88 @@ if op ~= 'peek' and op ~= 'place' then verify(job) end
  * is being built ends as that one does.
  *
  * Terminal states never change. Only the holder of the current token may finish, requeue or place.
- *
- * KEYS: 1 record (hash). The other keys are made from ARGV[1]; they share the hash tag of the declared one.
- * ARGV: 1 base of all keys, 2 operation, 3 job id (a batch's for operations of batches, none for those of tenants and registries), then what the operation takes.
- * Returns {{outcome, …}, {{id, priority, pool}, …}}: the outcomes are listed at `TransitionReply`; the jobs are those that may go to
- * the queue from now on because of it.
+ * The files in lua/jobs describe arguments and outcomes.
  */
-const transitionScript = defineScript(
-  `${prelude}
-${verify}
-${createJob}
-local function run()
-${[create, batch, tenants, wakeRegistries, remove, onlyIfNotEnded, start, end].join('\n')}
-end
-return { run(), released }`,
-);
+export const transitions = {
+  create: script('create', {
+    ...id,
+    spec: z.string(),
+    secret: z.string().optional(),
+    tenant: z.string(),
+    weight: z.number(),
+    band: z.int(),
+    expected: z.string(),
+    build_key: z.string(),
+    manner: z.enum(['skip', 'share', 'force']),
+    batch: z.string().optional(),
+    func: z.string().optional(),
+    pool: z.string(),
+    parts: z.string().optional(),
+    plan: z.string().optional(),
+    trace: z.string().optional(),
+    shared: z.string(),
+    bytes: z.int(),
+    limit: z.int().optional(),
+    sources: z.array(z.string()),
+    references: z.array(z.string()),
+    values: z.array(z.string()),
+    indexes: z.array(z.string()),
+  }),
+  peek: script('peek', { ...id, queue_timeout_ms: z.number() }),
+  start: script('start', {
+    ...held,
+    worker: z.string(),
+    replica: z.string(),
+    max_lost: z.int(),
+    suspects: z.boolean(),
+  }),
+  place: script('place', { ...held, replica: z.string() }),
+  finish: script('finish', {
+    ...attempt,
+    state: z.enum(['succeeded', 'failed', 'canceled']),
+    field: z.enum(['result', 'error']),
+    body: z.string(),
+    base_images: z.string().optional(),
+    cached_result: z.string().optional(),
+    log_tail_hash: z.string().optional(),
+    log_tail: z.string().optional(),
+  }),
+  requeue: script('requeue', {
+    ...attempt,
+    spent: z.boolean(),
+    listed: z.boolean(),
+    died: z.boolean(),
+    placed: z.boolean(),
+    delay_ms: z.int(),
+    max_lost: z.int(),
+  }),
+  cancel: script('cancel', id),
+  remove: script('remove', { ...id, ended_before: z.number(), indexes: z.array(z.string()) }),
+  discard: script('discard', { ...id, indexes: z.array(z.string()) }),
+  wakeTenants: script('wake-tenants', { limit: z.int() }),
+  wakeRegistries: script('wake-registries', { limit: z.int() }),
+  openBatch: script('open-batch', {
+    ...id,
+    tenant: z.string(),
+    total: z.int(),
+    on_failure: z.enum(['continue', 'stop']),
+    max_running: z.int(),
+    labels: z.string(),
+    callback: z.string().optional(),
+    secret: z.string().optional(),
+    retry_of: z.string().optional(),
+    trace: z.string().optional(),
+    bytes: z.int(),
+    limit: z.int().optional(),
+  }),
+  commitBatch: script('commit-batch', id),
+  stopBatch: script('stop-batch', { ...id, only_draft: z.boolean() }),
+};
 
 /**
  * `ok`; `exists` (create); `closed` (create): its batch takes no more jobs; `source_gone` (create): a source, `[1]`, was removed; `missing`: no such record; `terminal`: the job has ended, `[1]` says how;
  * `stale`: the token is not the current one; `requested`: the job runs and its worker is to stop it;
- * `wait`: it may not start now; `values_missing` (create): values that it lists are not stored; `full` (create, batch:open): its tenant has no room, `[1]` says
+ * `wait`: it may not start now; `values_missing` (create): values that it lists are not stored; `full` (create, openBatch): its tenant has no room, `[1]` says
  * how many bytes it has.
  */
 export type TransitionReply =
@@ -61,7 +124,7 @@ export type TransitionReply =
 /** A job for the queue. */
 export interface DispatchJob {
   readonly id: string;
-  /** Whose queue it goes to. */
+  /** The pool whose queue it goes to. */
   readonly pool: string;
   /** Lower is earlier. */
   readonly priority: number;
@@ -74,22 +137,18 @@ export interface TransitionOptions {
   readonly now?: (() => number) | undefined;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
-  /** Told of jobs that may go to the queue because of a change; the reconciler finds them too, seconds later. */
+  /** Receives jobs that may go to the queue because of a change; the reconciler finds them too, seconds later. */
   readonly onReleased?: ((jobs: readonly DispatchJob[]) => void) | undefined;
-  /** What jobs and batches are created in is kept with them. */
+  /** Its context is kept with jobs and batches that are created in it. */
   readonly tracing?: Tracing | undefined;
 }
 
-export type Transition = (
-  operation: string,
-  id: string,
-  ...args: (string | number)[]
-) => Promise<TransitionReply>;
+/** Runs a transition. */
+export type Transition = <Args>(transition: Script<Args>, args: Args) => Promise<TransitionReply>;
 
 export function createTransition({ redis, keys, onReleased }: TransitionOptions): Transition {
-  return async (operation, id, ...args) => {
-    const record = operation.startsWith('batch:') ? keys.batch(id) : keys.job(id);
-    const reply = await transitionScript.run(redis, [record], [keys.base, operation, id, ...args]);
+  return async (transition, args) => {
+    const reply = await transition.run({ redis, keys }, args);
     const [outcome, released] = reply as [TransitionReply, [string, string, string][]];
     if (released.length > 0) {
       onReleased?.(

@@ -1,5 +1,6 @@
+import { z } from 'zod';
+import { controlPlaneLua } from '../lua/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
-import { storedLua } from '../stored/index.js';
 import { cutText } from '../text/index.js';
 import { type LogBlobs, logBlobKey } from './blob.js';
 
@@ -20,35 +21,17 @@ const notSynced = { durable: false };
 /** A job that is never finished by anyone must not keep its live log for ever. */
 const liveForSeconds = 24 * 3600;
 
-/**
- * Adds lines to a live log. KEYS: 1 stream. ARGV: 1 base of all keys, 2 job id, 3 id of the oldest line that it keeps, 4 bytes that the lines which it keeps take,
- * 5 seconds for which it is kept, then id and text of each line. The record of the job is charged for the bytes. Returns 1 when a later attempt writes there,
- * whose ids are higher, 2 when the tenant has no room for the lines, and 0 otherwise.
- */
-const addLines = defineScript(`
-local base = ARGV[1]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-${storedLua}
-redis.call('XTRIM', KEYS[1], 'MINID', ARGV[3])
-local record = base .. 'job:' .. ARGV[2]
-local f = redis.call('HMGET', record, 'tenant', 'log_bytes')
-if f[1] then
-  local more = tonumber(ARGV[4]) - tonumber(f[2] or '0')
-  if more > 0 and not has_room(f[1], more, 1.25) then return 2 end
-  redis.call('HSET', record, 'log_bytes', ARGV[4])
-  grow(record, f[1], more)
-end
-for i = 6, #ARGV, 2 do
-  local added = redis.pcall('XADD', KEYS[1], ARGV[i], 't', ARGV[i + 1])
-  if type(added) == 'table' then
-    if string.find(added.err, 'equal or smaller', 1, true) then return 1 end
-    return added
-  end
-end
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-return 0
-`);
+const appendScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'logs/append',
+  args: z.object({
+    id: z.string(),
+    oldest: z.string(),
+    bytes: z.int(),
+    kept_seconds: z.int(),
+    lines: z.array(z.string()),
+  }),
+});
 
 interface LogWriterOptions {
   readonly redis: Redis;
@@ -190,8 +173,9 @@ export class LogWriter {
         const lines = batch
           .slice(at, at + linesAtOnce)
           .flatMap(({ line, text }) => [`${attempt}-${line}`, text]);
-        const kept = [`${attempt}-${this.#firstLive}`, this.#liveBytes, liveForSeconds];
-        const reply = await addLines.run(redis, [keys.log(jobId)], [keys.base, jobId, ...kept, ...lines]);
+        const oldest = `${attempt}-${this.#firstLive}`;
+        const kept = { id: jobId, oldest, bytes: this.#liveBytes, kept_seconds: liveForSeconds };
+        const reply = await appendScript.run({ redis, keys }, { ...kept, lines });
         this.#overtaken = reply === 1;
       }
     } catch {

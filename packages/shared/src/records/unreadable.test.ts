@@ -81,7 +81,7 @@ const kinds: Record<string, Kind> = {
     field: 'spec',
     async make({ common, keys }, name) {
       await new FunctionStore(common).put('default', `openfaas/${name}`, spec(name));
-      return { id: `openfaas/${name}`, key: keys.function('default', `openfaas/${name}`) };
+      return { id: `openfaas/${name}`, key: keys.functionRecord('default', `openfaas/${name}`) };
     },
     async list({ common }) {
       const names: string[] = [];

@@ -1,203 +1,203 @@
-/**
- * Every Redis key of an installation. All share one hash tag, so that scripts and transactions work on a
- * Redis Cluster.
- */
-export interface Keys {
-  /** What every key starts with, ending in `:`. Scripts build index keys from it. */
-  readonly base: string;
-  readonly bullPrefix: string;
+/** The pattern of every Redis key of an installation, after its base. TypeScript and Lua both read this table. Times and scores are in milliseconds. */
+const patterns = {
+  bullPrefix: 'bull',
   /** Stream of job events: the outbox that the notifier and the watchers read. */
-  readonly events: string;
+  events: 'events',
   /** Sorted set of ids whose record is written but that may not be in BullMQ yet; score = ms. */
-  readonly undispatched: string;
+  undispatched: 'undispatched',
   /** Channel on which a running job's cancellation is announced. */
-  readonly cancellations: string;
-  /** Sorted set of the hosts of registries that jobs wait for; score = since when, in ms. See jobs/lua/registries.ts. */
-  readonly registries: string;
+  cancellations: 'cancellations',
+  /** Sorted set of the hosts of registries that jobs wait for; score = since when, in ms. See jobs/include/registries.lua. */
+  registries: 'registries',
   /** The hash of the circuit of a registry. */
-  registry(host: string): string;
+  registry: 'registry:<host>',
   /** Sorted set of the jobs that wait for a registry; score = place in the queue. */
-  registryParked(host: string): string;
+  registryParked: 'registry:parked:<host>',
   /** A key that never exists: a process tries to delete it to find out whether it can write. */
-  writeProbe(process: string): string;
+  writeProbe: 'write-probe:<process>',
   /** Channel on which a slot that came free is announced. */
-  readonly freed: string;
+  freed: 'freed',
   /** Holds the name of the worker that does what only one may do; expires with it. */
-  readonly leader: string;
+  leader: 'leader',
   /** Sorted set of the workers' names; score = when each was last there, in ms. */
-  readonly workers: string;
+  workers: 'workers',
   /** How far the reconciler's rolling check of queued jobs has come. */
-  readonly reconcilerCursor: string;
+  reconcilerCursor: 'reconciler:cursor',
   /** How many records of a kind were removed for their age in this hour. */
-  removals(of: string): string;
+  removals: 'removals:<of>',
   /** Sorted set of the replicas' URLs; score = when a worker last named them, in ms. */
-  readonly replicas: string;
+  replicas: 'replicas',
   /** Sorted set of expected build times in ms, by function or image repository. */
-  readonly durations: string;
+  durations: 'durations',
+  /** Hash: function or image repository → the replica that built it last. */
+  homes: 'homes',
   /** Sorted set of the names of a tenant that `durations` and `homes` know; score = when each was built last, in ms. */
-  learned(tenant: string): string;
+  learned: 'learned:<tenant>',
   /** Hash: `build_ms`, the running mean of build times; `ratio_home` and `ratio_away`, of builds to what was expected. */
-  readonly stats: string;
+  stats: 'stats',
   /** Hash: what was counted in a minute of the epoch; see stats/tally.ts. */
-  minute(number: number): string;
+  minute: 'minute:<number>',
   /** Hash of virtual times and tags for fair queueing. */
-  readonly fairness: string;
+  fairness: 'fairness',
+  /** As `fairness`, for a pool other than `default`. */
+  fairnessOfPool: 'fairness:<pool>',
   /** Sorted set of batches that are being written; score = since when, in ms. */
-  readonly draftBatches: string;
+  draftBatches: 'batches:drafts',
   /** Sorted set of batches that were accepted and have not ended; score = since when, in ms. */
-  readonly openBatches: string;
+  openBatches: 'batches:open',
   /** Sorted set of batches whose waiting jobs are to be canceled; score = since when, in ms. */
-  readonly stoppingBatches: string;
-  /** Sorted sets of source digests, see source/lua.ts; scores in ms. */
-  readonly sourcesUsed: string;
-  readonly sourcesRemoving: string;
-  readonly sourcesRemoved: string;
-  readonly sourcesPinned: string;
+  stoppingBatches: 'batches:stopping',
+  /** Sorted sets of source digests, see lua/sources; scores in ms. */
+  sourcesUsed: 'sources:used',
+  sourcesRemoving: 'sources:removing',
+  sourcesRemoved: 'sources:removed',
+  sourcesPinned: 'sources:pinned',
   /** Hash: how many write each of the pinned ones. */
-  readonly sourcesWriters: string;
+  sourcesWriters: 'sources:writers',
   /** Stream of who changed what, and of what was refused to whom. */
-  readonly audit: string;
+  audit: 'audit',
   /** What is known of the request that came with a key; by the digest of the key. */
-  idempotency(tenant: string, digest: string): string;
+  idempotency: 'idempotency:<tenant>:<digest>',
   /** How many requests of a tenant came in the current minute. */
-  requestRate(tenant: string): string;
+  requestRate: 'requests:<tenant>',
   /** The digest of a folder of a git repository at a commit. */
-  gitSource(id: string): string;
+  gitSource: 'git:<id>',
   /** Sorted set of the names of tenants. */
-  readonly tenants: string;
+  tenants: 'tenants',
   /** Channel on which a tenant is named whose settings, tokens or payload secrets have changed. */
-  readonly tenantChanges: string;
+  tenantChanges: 'tenants:changes',
   /** Held by the process that writes what the tenants file says. */
-  readonly tenantsFileLock: string;
+  tenantsFileLock: 'tenants:file-lock',
   /** Hash: SHA-256 of a token, in hexadecimal digits, to its id. */
-  readonly tokenHashes: string;
+  tokenHashes: 'token-hashes',
   /** Hash of the sealed key that keeps the layers of tenants apart. */
-  readonly isolation: string;
+  isolation: 'isolation',
   /** Hash of the payload secrets of tenants by id. */
-  readonly payloadSecrets: string;
+  payloadSecrets: 'payload-secrets',
   /** The hash of a tenant's settings. */
-  tenant(name: string): string;
+  tenant: 'tenant:<name>',
+  /** Sorted set of the jobs that wait until others of their tenant have ended; score = place in the queue. */
+  tenantParked: 'tenant:parked:<tenant>',
+  /** Sorted set of the tenants that such jobs belong to. */
+  parkedTenants: 'tenants:parked',
   /** The hash of what is known of a token. */
-  token(id: string): string;
+  token: 'token:<id>',
   /** Sorted set of the ids of a tenant's tokens. */
-  tokens(tenant: string): string;
+  tokens: 'tokens:<tenant>',
   /** Sorted set of the digests of a tenant's sources; score = bytes. */
-  sourcesOf(tenant: string): string;
+  sourcesOf: 'sources:of:<tenant>',
   /** Set of the tenants who have sent a source. */
-  sourceOwners(digest: string): string;
+  sourceOwners: 'sources:owners:<digest>',
   /** Hash of the bytes that are reserved for sources of a tenant while they arrive. */
-  sourcesReserved(tenant: string): string;
+  sourcesReserved: 'sources:reserved:<tenant>',
   /** How many bytes the sources of a tenant have. */
-  sourceBytes(tenant: string): string;
+  sourceBytes: 'sources:bytes:<tenant>',
   /** Bytes of Redis that a tenant may have whose settings do not say, as the API that started last was told. */
-  readonly tenantStoredBytes: string;
-  /** Hash: how many bytes of Redis a tenant has; see stored/lua.ts. */
-  stored(tenant: string): string;
+  tenantStoredBytes: 'tenants:stored-bytes',
+  /** Hash: how many bytes of Redis a tenant has; see stored/include/account.lua. */
+  stored: 'stored:<tenant>',
   /** A value that several records of a tenant refer to, by the hash of its content. */
-  shared(tenant: string, hash: string): string;
-  job(id: string): string;
-  batch(id: string): string;
+  sharedValue: 'shared:<tenant>:<hash>',
+  job: 'job:<id>',
+  /** Set of the jobs that end as this job ends, because they build the same. */
+  sharers: 'sharers:<id>',
+  /** Hash: the job that builds an image of a tenant now, and its build key. */
+  flight: 'flight:<name>',
+  /** Hash: what an image of a tenant was last built from, and the result. */
+  built: 'built:<name>',
+  /** The id of the job that builds an image reference now. */
+  imageRunning: 'image:running:<image>',
+  /** The id of the newest job that pushed to an image reference. */
+  imageNewest: 'image:newest:<image>',
+  /** Sorted set of the jobs that run on a worker or replica; score = 1 for a suspect, else 0. */
+  aboard: 'aboard:<place>',
+  /** Hash: how many jobs and suspects ran on a worker or replica when it died. */
+  death: 'death:<place>',
+  /** Sorted set of the workers or replicas that died without a suspect; score = when. */
+  deaths: 'deaths:<kind>',
+  batch: 'batch:<id>',
   /** Stream of what happened to the jobs of a batch. */
-  batchEvents(id: string): string;
+  batchEvents: 'batch:events:<id>',
+  /** Sorted set of the jobs of a batch that are not in the queue yet; score = place in the queue. */
+  batchParked: 'batch:parked:<id>',
   /** What is known of a function: the hash of its last spec and its last success. */
-  function(tenant: string, name: string): string;
+  functionRecord: 'function:<tenant>/<name>',
   /** Sorted set of a tenant's functions by name. */
-  functions(tenant: string): string;
+  functions: 'functions:<tenant>',
   /** What is known of a template: the hash of its newest version. */
-  template(tenant: string, name: string): string;
+  template: 'template:<tenant>/<name>',
   /** Sorted set of a tenant's templates by name. */
-  templates(tenant: string): string;
+  templates: 'templates:<tenant>',
   /** A hash an endpoint of webhooks. */
-  webhook(id: string): string;
+  webhook: 'webhook:<id>',
   /** Sorted set of the ids of a tenant's endpoints. */
-  webhooks(tenant: string): string;
+  webhooks: 'webhooks:tenant:<tenant>',
   /** Sorted set of the ids of all endpoints. */
-  readonly allWebhooks: string;
+  allWebhooks: 'webhooks:all',
   /** Counts the changes of endpoints. */
-  readonly webhooksVersion: string;
+  webhooksVersion: 'webhooks:version',
+  /** Sorted set of the endpoints that were switched off or removed while deliveries were pending; score = since when. */
+  stoppingWebhooks: 'webhooks:stopping',
   /** A hash a delivery. */
-  delivery(id: string): string;
+  delivery: 'delivery:<id>',
   /** Sorted sets of deliveries; score = when each was created, in ms: `tenant:…`, `endpoint:…`, `job:…`, `batch:…`, `state:…` but for `delivered`. */
-  deliveries(index: string): string;
+  deliveries: 'deliveries:<index>',
   /** Sorted set of deliveries that are to be begun; score = when to look at each, in ms. */
-  readonly dueDeliveries: string;
-  /** What is known of a lane: whether its circuit is open. See webhooks/lua/prelude.ts. */
-  lane(name: string): string;
-  log(id: string): string;
-  index(name: string): string;
-  replica(url: string): string;
-  slots(url: string): string;
-}
+  dueDeliveries: 'deliveries:due',
+  /** What is known of a lane: whether its circuit is open. See webhooks/include/delivery.lua. */
+  lane: 'lane:<name>',
+  /** Sorted set of the lanes that have leases or parked deliveries; score = when to look at each. */
+  lanes: 'lanes',
+  /** Sorted set of the deliveries in flight in a lane; score = when the lease runs out. */
+  laneInflight: 'lane:<name>:inflight',
+  /** Sorted set of the deliveries that are parked in a lane; score = when each was created. */
+  laneParked: 'lane:<name>:parked',
+  log: 'log:<id>',
+  index: 'index:<name>',
+  replica: 'replica:<url>',
+  slots: 'slots:<url>',
+  /** Sorted set of the leases of a replica whose jobs are suspects; score = expiry. */
+  suspects: 'suspects:<url>',
+} as const;
+
+type Name = keyof typeof patterns;
+type Placeholders<Pattern extends string> = Pattern extends `${string}<${string}>${infer Rest}`
+  ? [string, ...Placeholders<Rest>]
+  : [];
+type Key<Pattern extends string> =
+  Placeholders<Pattern> extends [] ? string : (...parts: Placeholders<Pattern>) => string;
+
+/** Every Redis key of an installation. All share one hash tag, so that scripts and transactions work on a Redis Cluster. */
+export type Keys = {
+  /** The text that every key starts with; ends in `:`. */
+  readonly base: string;
+} & { readonly [Each in Name]: Key<(typeof patterns)[Each]> };
+
+const placeholder = /<\w+>/;
 
 export function redisKeys(prefix: string): Keys {
   const base = `{${prefix}}:`;
-  return {
-    base,
-    bullPrefix: `${base}bull`,
-    events: `${base}events`,
-    undispatched: `${base}undispatched`,
-    cancellations: `${base}cancellations`,
-    workers: `${base}workers`,
-    registries: `${base}registries`,
-    registry: (host) => `${base}registry:${host}`,
-    registryParked: (host) => `${base}registry:parked:${host}`,
-    writeProbe: (process) => `${base}write-probe:${process}`,
-    freed: `${base}freed`,
-    leader: `${base}leader`,
-    reconcilerCursor: `${base}reconciler:cursor`,
-    removals: (of) => `${base}removals:${of}`,
-    replicas: `${base}replicas`,
-    durations: `${base}durations`,
-    learned: (tenant) => `${base}learned:${tenant}`,
-    stats: `${base}stats`,
-    minute: (number) => `${base}minute:${number}`,
-    fairness: `${base}fairness`,
-    draftBatches: `${base}batches:drafts`,
-    openBatches: `${base}batches:open`,
-    stoppingBatches: `${base}batches:stopping`,
-    sourcesUsed: `${base}sources:used`,
-    sourcesRemoving: `${base}sources:removing`,
-    sourcesRemoved: `${base}sources:removed`,
-    sourcesPinned: `${base}sources:pinned`,
-    sourcesWriters: `${base}sources:writers`,
-    audit: `${base}audit`,
-    idempotency: (tenant, digest) => `${base}idempotency:${tenant}:${digest}`,
-    requestRate: (tenant) => `${base}requests:${tenant}`,
-    tenants: `${base}tenants`,
-    tenantChanges: `${base}tenants:changes`,
-    tenantsFileLock: `${base}tenants:file-lock`,
-    tokenHashes: `${base}token-hashes`,
-    payloadSecrets: `${base}payload-secrets`,
-    isolation: `${base}isolation`,
-    tenant: (name) => `${base}tenant:${name}`,
-    token: (id) => `${base}token:${id}`,
-    tokens: (tenant) => `${base}tokens:${tenant}`,
-    sourcesOf: (tenant) => `${base}sources:of:${tenant}`,
-    sourceOwners: (digest) => `${base}sources:owners:${digest}`,
-    sourcesReserved: (tenant) => `${base}sources:reserved:${tenant}`,
-    sourceBytes: (tenant) => `${base}sources:bytes:${tenant}`,
-    tenantStoredBytes: `${base}tenants:stored-bytes`,
-    stored: (tenant) => `${base}stored:${tenant}`,
-    shared: (tenant, hash) => `${base}shared:${tenant}:${hash}`,
-    gitSource: (id) => `${base}git:${id}`,
-    batch: (id) => `${base}batch:${id}`,
-    batchEvents: (id) => `${base}batch:events:${id}`,
-    function: (tenant, name) => `${base}function:${tenant}/${name}`,
-    functions: (tenant) => `${base}functions:${tenant}`,
-    template: (tenant, name) => `${base}template:${tenant}/${name}`,
-    templates: (tenant) => `${base}templates:${tenant}`,
-    job: (id) => `${base}job:${id}`,
-    webhook: (id) => `${base}webhook:${id}`,
-    webhooks: (tenant) => `${base}webhooks:tenant:${tenant}`,
-    allWebhooks: `${base}webhooks:all`,
-    webhooksVersion: `${base}webhooks:version`,
-    delivery: (id) => `${base}delivery:${id}`,
-    deliveries: (index) => `${base}deliveries:${index}`,
-    dueDeliveries: `${base}deliveries:due`,
-    lane: (name) => `${base}lane:${name}`,
-    log: (id) => `${base}log:${id}`,
-    replica: (url) => `${base}replica:${url}`,
-    slots: (url) => `${base}slots:${url}`,
-    index: (name) => `${base}index:${name}`,
-  };
+  const entries = Object.entries(patterns).map(([name, pattern]) => {
+    const [first = '', ...others] = pattern.split(placeholder);
+    if (others.length === 0) return [name, base + pattern];
+    const key = (...parts: readonly string[]) =>
+      others.reduce((text, other, at) => text + parts[at] + other, base + first);
+    return [name, key];
+  });
+  return { base, ...Object.fromEntries(entries) } as Keys;
+}
+
+/** Returns the keys that a Lua text names as `keys.<name>`, as Lua. They start with the local `base`. Throws on a name that is not in the table. */
+export function luaKeys(text: string): string {
+  const names = [...new Set(Array.from(text.matchAll(/\bkeys\.(\w+)/g), ([, name]) => name as Name))];
+  const lines = names.map((name) => {
+    const pattern: string | undefined = patterns[name];
+    if (pattern === undefined) throw new Error(`there is no key ${name}`);
+    const [first = '', ...others] = pattern.split(placeholder);
+    if (others.length === 0) return `  ${name} = base .. '${pattern}',`;
+    const parts = others.map((_other, at) => `part${at}`);
+    const rest = others.map((other, at) => ` .. ${parts[at]}${other === '' ? '' : ` .. '${other}'`}`);
+    return `  ${name} = function(${parts.join(', ')}) return base .. '${first}'${rest.join('')} end,`;
+  });
+  return ['local keys = {', ...lines, '}'].join('\n');
 }

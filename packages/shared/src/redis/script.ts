@@ -1,22 +1,196 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { z } from 'zod';
 import type { Redis } from './connect.js';
+import { type Keys, luaKeys } from './keys.js';
 
-/** A Lua script that is sent once and then called by its SHA-1. */
-export interface Script {
-  run(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+/** The Lua files of a package. */
+export interface LuaFolder {
+  /** Where the files lie; ends with a slash. */
+  readonly url: URL;
+  /** Values that its files name as `constants.<name>`. */
+  readonly constants?: Readonly<Record<string, number>>;
+  /** Folders of other packages whose files it includes. */
+  readonly includes?: readonly LuaFolder[];
 }
 
-export function defineScript(lua: string): Script {
-  const sha = createHash('sha1').update(lua).digest('hex');
+/** A Lua file that runs as one atomic step. */
+export interface Script<Args> {
+  /** Returns what the file returns. Rejects with a ZodError when the arguments do not fit their schema. */
+  run(on: { readonly redis: Redis; readonly keys: Keys }, args: Args): Promise<unknown>;
+}
+
+interface ScriptOptions<Shape extends z.ZodRawShape> {
+  readonly folder: LuaFolder;
+  /** The path of the file in its folder, without `.lua`. */
+  readonly file: string;
+  /** What the file names as `args.<name>`. Lists follow all other arguments. An optional argument is nil when it is absent or empty. */
+  readonly args: z.ZodObject<Shape>;
+}
+
+const runtime: LuaFolder = { url: new URL('../../lua/', import.meta.url) };
+
+/**
+ * Defines a script, which Redis receives once and then runs by its SHA-1. A Lua file has these names:
+ * `base`, the text that every key starts with; `keys`, the keys of `keys.ts`; `args`, its arguments; `constants`, those of its folder.
+ * A line `--- @include "path"` stands for the file of that path, which is included once.
+ */
+export function defineScript<Shape extends z.ZodRawShape>({
+  folder,
+  file,
+  args,
+}: ScriptOptions<Shape>): Script<z.input<z.ZodObject<Shape>>> {
+  let bundled: { readonly text: string; readonly sha: string } | undefined;
+  const bundle = () => {
+    const text = bundleOf({ folder, file, fields: fieldsOf(args) });
+    return { text, sha: createHash('sha1').update(text).digest('hex') };
+  };
   return {
-    async run(redis, keys, args) {
+    async run({ redis, keys }, given) {
+      bundled ??= bundle();
+      const values = encode(fieldsOf(args), args.parse(given));
       try {
-        return await redis.evalsha(sha, keys.length, ...keys, ...args);
+        return await redis.evalsha(bundled.sha, 1, keys.base, ...values);
       } catch (error) {
-        // A restarted Redis has forgotten its scripts.
+        // A restarted Redis has no scripts.
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-        return await redis.eval(lua, keys.length, ...keys, ...args);
+        return await redis.eval(bundled.text, 1, keys.base, ...values);
       }
     },
   };
+}
+
+interface Field {
+  readonly name: string;
+  readonly kind: 'text' | 'number' | 'boolean' | 'list';
+  readonly optional: boolean;
+}
+
+/** Returns the fields of a schema in the order in which they are sent. */
+function fieldsOf(args: z.ZodObject): Field[] {
+  const fields = Object.entries(args.shape).map(([name, schema]) => {
+    const def = (schema as z.ZodType).def as { readonly type: string; readonly innerType?: z.ZodType };
+    const optional = def.type === 'optional';
+    const type = optional && def.innerType ? def.innerType.def.type : def.type;
+    const kind = kinds[type];
+    if (kind === undefined || (kind === 'list' && optional))
+      throw new Error(`${name} has a type that no Lua script takes`);
+    return { name, kind, optional };
+  });
+  return [...fields.filter(({ kind }) => kind !== 'list'), ...fields.filter(({ kind }) => kind === 'list')];
+}
+
+const kinds: Readonly<Record<string, Field['kind']>> = {
+  string: 'text',
+  enum: 'text',
+  literal: 'text',
+  number: 'number',
+  boolean: 'boolean',
+  array: 'list',
+};
+
+function encode(fields: readonly Field[], args: Readonly<Record<string, unknown>>): string[] {
+  return fields.flatMap(({ name, kind }) => {
+    const value = args[name];
+    if (kind === 'list') {
+      const list = value as readonly string[];
+      return [String(list.length), ...list];
+    }
+    if (value === undefined) return [''];
+    return [kind === 'boolean' ? (value ? '1' : '') : String(value)];
+  });
+}
+
+/** Returns the table `args` as Lua. */
+function luaArgs(fields: readonly Field[]): string {
+  const scalars = fields.filter(({ kind }) => kind !== 'list');
+  const lists = fields.filter(({ kind }) => kind === 'list');
+  const lines = scalars.map(({ name, kind, optional }, at) => {
+    const value = `ARGV[${at + 1}]`;
+    if (kind === 'boolean') return `  ${name} = ${value} == '1',`;
+    // tonumber('') is nil.
+    if (kind === 'number') return `  ${name} = tonumber(${value}),`;
+    return `  ${name} = ${optional ? `${value} ~= '' and ${value} or nil` : value},`;
+  });
+  const text = ['local args = {', ...lines, '}'];
+  if (lists.length === 0) return text.join('\n');
+  return [
+    ...text,
+    'do',
+    `  local at = ${scalars.length + 1}`,
+    `  for _, name in ipairs({ ${lists.map(({ name }) => `'${name}'`).join(', ')} }) do`,
+    '    local last = at + tonumber(ARGV[at])',
+    '    args[name] = {}',
+    '    for i = at + 1, last do args[name][i - at] = ARGV[i] end',
+    '    at = last + 1',
+    '  end',
+    'end',
+  ].join('\n');
+}
+
+interface BundleOptions {
+  readonly folder: LuaFolder;
+  readonly file: string;
+  readonly fields: readonly Field[];
+}
+
+function bundleOf({ folder, file, fields }: BundleOptions): string {
+  const folders = [folder, ...(folder.includes ?? []), runtime];
+  const body = withIncludes({ folders, file, included: new Set() });
+  for (const [, name] of body.matchAll(/\bargs\.(\w+)/g))
+    if (!fields.some((field) => field.name === name)) throw new Error(`${file}.lua has no argument ${name}`);
+  for (const { name } of fields)
+    if (!new RegExp(`\\bargs\\.${name}\\b`).test(body)) throw new Error(`${file}.lua does not use ${name}`);
+  return [
+    'local base = KEYS[1]',
+    luaArgs(fields),
+    luaKeys(body),
+    luaConstants({ folders, body, file }),
+    body,
+  ].join('\n');
+}
+
+function luaConstants({
+  folders,
+  body,
+  file,
+}: {
+  folders: readonly LuaFolder[];
+  body: string;
+  file: string;
+}): string {
+  const names = new Set(Array.from(body.matchAll(/\bconstants\.(\w+)/g), ([, name]) => name as string));
+  const lines = Array.from(names, (name) => {
+    const value = folders.map(({ constants }) => constants?.[name]).find((each) => each !== undefined);
+    if (value === undefined) throw new Error(`${file}.lua names a constant ${name} that there is not`);
+    return `  ${name} = ${value},`;
+  });
+  return ['local constants = {', ...lines, '}'].join('\n');
+}
+
+interface IncludeOptions {
+  readonly folders: readonly LuaFolder[];
+  readonly file: string;
+  readonly included: Set<string>;
+}
+
+/** Returns the text of a file in which each include is replaced by its text the first time, and left out after that. */
+function withIncludes({ folders, file, included }: IncludeOptions): string {
+  const text = read(folders, file);
+  return text.replace(/^--- @include "([^"]+)"$/gm, (_line, path: string) => {
+    if (included.has(path)) return '';
+    included.add(path);
+    return withIncludes({ folders, file: path, included });
+  });
+}
+
+function read(folders: readonly LuaFolder[], file: string): string {
+  for (const { url } of folders) {
+    try {
+      return readFileSync(new URL(`${file}.lua`, url), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  throw new Error(`${file}.lua is in none of ${folders.map(({ url }) => url.pathname).join(', ')}`);
 }

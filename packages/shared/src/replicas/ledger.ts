@@ -1,6 +1,7 @@
+import { z } from 'zod';
 import type { BuilderFeature } from '../contracts/index.js';
+import { controlPlaneLua } from '../lua/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
-import { acquireLua, releaseLua, renewLua } from './lua.js';
 
 /** Room for one build on a replica, until it is released or its time is up. */
 export interface Lease {
@@ -10,7 +11,7 @@ export interface Lease {
   readonly taken: number;
 }
 
-/** What a call says about the replica; see lua.ts. */
+/** What a call says about the replica; see lua/replicas/release.lua. */
 export type ReplicaOutcome = 'ok' | 'busy' | 'fault' | 'broken' | 'draining' | 'none';
 
 /** A build that wants a slot. */
@@ -46,10 +47,18 @@ export type AcquireReply =
       readonly lacking: 'isolation' | 'feature' | undefined;
     };
 
+const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
+  defineScript({ folder: controlPlaneLua, file: `replicas/${file}`, args: z.object(args) });
 const scripts = {
-  acquire: defineScript(acquireLua),
-  renew: defineScript(renewLua),
-  release: defineScript(releaseLua),
+  acquire: script('acquire', { ttl_ms: z.number(), urls: z.array(z.string()), builds: z.array(z.string()) }),
+  renew: script('renew', { ttl_ms: z.number(), leases: z.array(z.string()) }),
+  release: script('release', {
+    lease: z.string(),
+    url: z.string(),
+    outcome: z.string(),
+    taken: z.int(),
+    origin: z.string(),
+  }),
 };
 
 /**
@@ -57,40 +66,32 @@ const scripts = {
  * more builds than its limit. Each operation is one atomic script, by Redis' clock.
  */
 export class SlotLedger {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
+  readonly #on: { readonly redis: Redis; readonly keys: Keys };
   readonly #origin: string;
 
   constructor({ redis, keys, origin = '' }: LedgerOptions) {
-    this.#redis = redis;
-    this.#keys = keys;
+    this.#on = { redis, keys };
     this.#origin = origin;
-  }
-
-  #key(url: string): string {
-    return this.#keys.slots(url);
   }
 
   /** Finds slots for builds, the first of them first, in one step. There is one reply for each request, in their order. */
   async acquire(requests: readonly SlotRequest[], ttlMs: number): Promise<AcquireReply[]> {
     const urls = [...new Set(requests.flatMap(({ preference }) => preference))];
-    const [first] = urls;
-    if (first === undefined)
+    if (urls.length === 0)
       return requests.map(() => ({ lease: undefined, patienceMs: 0, lacking: undefined }));
     const numbers = new Map(urls.map((url, at) => [url, at + 1]));
-    const wants = requests.flatMap(
+    const builds = requests.flatMap(
       ({ id, suspect, home, onlyHome, needsIsolation, needsFeature, preference }) => [
         id,
-        suspect ? 1 : 0,
-        numbers.get(home ?? '') ?? 0,
-        onlyHome ? 1 : 0,
-        needsIsolation ? 1 : 0,
+        suspect ? '1' : '0',
+        String(numbers.get(home ?? '') ?? 0),
+        onlyHome ? '1' : '0',
+        needsIsolation ? '1' : '0',
         needsFeature ?? '',
         preference.map((url) => numbers.get(url)).join(','),
       ],
     );
-    const args = [this.#keys.base, ttlMs, urls.length, ...urls, ...wants];
-    const replies = await scripts.acquire.run(this.#redis, [this.#key(first)], args);
+    const replies = await scripts.acquire.run(this.#on, { ttl_ms: ttlMs, urls, builds });
     return (replies as [string, number, string?][]).map(([url, number, lacking], at) =>
       url === ''
         ? {
@@ -104,10 +105,9 @@ export class SlotLedger {
 
   /** Holds leases for `ttlMs` from now. Returns the ids of those that had run out, whose slots may be somebody else's. */
   async renew(leases: readonly Lease[], ttlMs: number): Promise<string[]> {
-    const [first] = leases;
-    if (!first) return [];
-    const args = [this.#keys.base, ttlMs, ...leases.flatMap(({ id, url }) => [id, url])];
-    return (await scripts.renew.run(this.#redis, [this.#key(first.url)], args)) as string[];
+    if (leases.length === 0) return [];
+    const args = { ttl_ms: ttlMs, leases: leases.flatMap(({ id, url }) => [id, url]) };
+    return (await scripts.renew.run(this.#on, args)) as string[];
   }
 
   /** Gives the slot back. Says whether the replica's circuit changed by it. */
@@ -115,8 +115,8 @@ export class SlotLedger {
     { id, url, taken }: Lease,
     outcome: ReplicaOutcome,
   ): Promise<'opened' | 'closed' | undefined> {
-    const args = [this.#keys.base, id, url, outcome, taken, this.#origin];
-    const change = (await scripts.release.run(this.#redis, [this.#key(url)], args)) as string;
+    const args = { lease: id, url, outcome, taken, origin: this.#origin };
+    const change = (await scripts.release.run(this.#on, args)) as string;
     return change === '' ? undefined : (change as 'opened' | 'closed');
   }
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import {
   type BuilderFeature,
   builderFeatures,
@@ -10,8 +11,8 @@ import {
   replicaEngineSchema,
   replicaReadinessSchema,
 } from '../contracts/index.js';
+import { controlPlaneLua } from '../lua/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
-import { engineLua, readinessLua } from './lua.js';
 
 /** A replica as the workers know it. */
 export interface ReplicaState {
@@ -66,8 +67,21 @@ const engineAskedMs = 20_000;
 /** How long a readiness counts when no worker asks again. */
 const readinessCountsMs = 15_000;
 
-const readinessScript = defineScript(readinessLua);
-const engineScript = defineScript(engineLua);
+const readinessScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'replicas/set-readiness',
+  args: z.object({ url: z.string(), readiness: z.string(), reason: z.string(), counts_ms: z.int() }),
+});
+const engineScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'replicas/set-engine',
+  args: z.object({
+    url: z.string(),
+    engine: z.string(),
+    counts_ms: z.int(),
+    features: z.string().optional(),
+  }),
+});
 
 /** A short name for a replica that fits into a path. */
 export const replicaId = (url: string) =>
@@ -149,23 +163,19 @@ export class ReplicaRegistry {
     readiness: Exclude<ReplicaReadiness, 'unknown'>,
     reason = '',
   ): Promise<ReplicaReadiness> {
-    const args = [this.#keys.base, url, readiness, reason, readinessCountsMs];
-    const before = await readinessScript.run(this.#redis, [this.#keys.replica(url)], args);
+    const on = { redis: this.#redis, keys: this.#keys };
+    const before = await readinessScript.run(on, { url, readiness, reason, counts_ms: readinessCountsMs });
     return replicaReadinessSchema.safeParse(before).data ?? 'unknown';
   }
 
   /** Notes what a replica reported as its engine and features, which counts for a minute. Without features they are unknown. */
   async setEngine(url: string, engine: ReplicaEngine, features?: readonly BuilderFeature[]): Promise<void> {
     await engineScript.run(
-      this.#redis,
-      [this.#keys.replica(url)],
-      [
-        this.#keys.base,
-        url,
-        engine,
-        engineCountsMs,
-        features ? `,${features.map((name) => `${name},`).join('')}` : '',
-      ],
+      { redis: this.#redis, keys: this.#keys },
+      {
+        ...{ url, engine, counts_ms: engineCountsMs },
+        features: features && `,${features.map((name) => `${name},`).join('')}`,
+      },
     );
   }
 

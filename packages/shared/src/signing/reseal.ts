@@ -1,4 +1,5 @@
-import { defineScript, type Redis } from '../redis/index.js';
+import { z } from 'zod';
+import { defineScript, type Keys, type LuaFolder, type Redis } from '../redis/index.js';
 import { reseal, type SealingKey } from './seal.js';
 
 /** A field of a hash that holds a sealed text. */
@@ -19,20 +20,21 @@ export interface Resealed {
   readonly unreadable: number;
 }
 
-/** KEYS: 1 the hash. ARGV: 1 field, 2 what was read, 3 what takes its place. 0 where somebody has changed or removed it since. */
-const replaceScript = defineScript(`
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-return 1
-`);
+const lua: LuaFolder = { url: new URL('../../lua/', import.meta.url) };
+const replaceScript = defineScript({
+  folder: lua,
+  file: 'signing/replace',
+  args: z.object({ key: z.string(), field: z.string(), before: z.string(), after: z.string() }),
+});
 
 /** Seals those anew that another key than the first of `sealingKey` opens. */
 export async function resealFields(options: {
   readonly redis: Redis;
+  readonly keys: Keys;
   readonly sealingKey: SealingKey;
   readonly fields: readonly SealedField[];
 }): Promise<Resealed> {
-  const { redis, sealingKey, fields } = options;
+  const { redis, keys, sealingKey, fields } = options;
   let [resealed, unreadable] = [0, 0];
   for (const { key, field, stored, sealed, context, stores } of fields) {
     let anew: string | undefined;
@@ -43,7 +45,9 @@ export async function resealFields(options: {
       unreadable++;
     }
     if (anew === undefined) continue;
-    resealed += Number(await replaceScript.run(redis, [key], [field, stored, stores(anew)]));
+    resealed += Number(
+      await replaceScript.run({ redis, keys }, { key, field, before: stored, after: stores(anew) }),
+    );
   }
   return { resealed, unreadable };
 }

@@ -20,7 +20,7 @@ import { TarReader, type TarSink } from './tar-reader.js';
 import { unpacked } from './unpacked.js';
 
 const folder = 'sources';
-/** A removed source is known as such for an hour (lua.ts), so that what was found this long ago is there unless that is said of it. */
+/** A removed source is known as such for an hour (lua/sources/gone.lua), so that what was found this long ago is there unless that is said of it. */
 const foundForMs = 10 * 60_000;
 const foundAtMost = 10_000;
 

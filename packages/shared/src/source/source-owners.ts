@@ -1,37 +1,25 @@
 import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import { sourceLua } from './lua.js';
 import { ReservedRoom, type Waiting } from './source-room.js';
 
-/**
- * KEYS: 1 sorted set of a tenant's sources (score = bytes), 2 how many bytes they have, 3 whose the source is, 4 reservations (source-room.ts).
- * ARGV: 1 digest, 2 bytes, 3 tenant, 4 how many bytes it may have or '', 5 the reservation that the source takes the place of or ''.
- * {'had'}, {'new'}, or {'full', bytes it has} when that were too many.
- */
-const addScript = defineScript(`
-local reserved = ARGV[5] ~= '' and redis.call('HGET', KEYS[4], ARGV[5])
-if reserved then redis.call('HDEL', KEYS[4], ARGV[5]) end
-local admitted = reserved and string.find(reserved, 'admitted')
-if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 'had' } end
-local has = tonumber(redis.call('GET', KEYS[2]) or '0')
-if ARGV[4] ~= '' and not admitted and has + tonumber(ARGV[2]) > tonumber(ARGV[4]) then return { 'full', string.format('%.0f', has) } end
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
-redis.call('INCRBY', KEYS[2], ARGV[2])
-redis.call('SADD', KEYS[3], ARGV[3])
-return { 'new' }
-`);
-
-/** KEYS: 1 whose the source is. ARGV: 1 base of all keys, 2 digest. Nobody has it any more. */
-const forgetScript = defineScript(`
-for _, tenant in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  local of, bytes = ARGV[1] .. 'sources:of:' .. tenant, ARGV[1] .. 'sources:bytes:' .. tenant
-  local size = redis.call('ZSCORE', of, ARGV[2])
-  if size then
-    redis.call('ZREM', of, ARGV[2])
-    redis.call('DECRBY', bytes, string.format('%.0f', size))
-  end
-end
-redis.call('DEL', KEYS[1])
-`);
+const ownScript = defineScript({
+  folder: sourceLua,
+  file: 'sources/own',
+  args: z.object({
+    tenant: z.string(),
+    digest: z.string(),
+    bytes: z.int(),
+    most: z.int().optional(),
+    reservation: z.string().optional(),
+  }),
+});
+const disownScript = defineScript({
+  folder: sourceLua,
+  file: 'sources/disown',
+  args: z.object({ digest: z.string() }),
+});
 
 export interface OwnedSource {
   readonly digest: string;
@@ -66,13 +54,11 @@ export class SourceOwners {
     { digest, bytes }: OwnedSource,
     {
       maxBytes,
-      reservation = '',
-    }: { readonly maxBytes?: number | undefined; readonly reservation?: string } = {},
+      reservation,
+    }: { readonly maxBytes?: number | undefined; readonly reservation?: string | undefined } = {},
   ): Promise<{ readonly outcome: 'new' | 'had' } | { readonly outcome: 'full'; readonly bytes: number }> {
-    const { sourcesOf, sourceBytes, sourceOwners, sourcesReserved } = this.#keys;
-    const args = [digest, bytes, tenant, maxBytes ?? '', reservation];
-    const keys = [sourcesOf(tenant), sourceBytes(tenant), sourceOwners(digest), sourcesReserved(tenant)];
-    const [outcome, has] = (await addScript.run(this.#redis, keys, args)) as [
+    const args = { tenant, digest, bytes, most: maxBytes, reservation };
+    const [outcome, has] = (await ownScript.run({ redis: this.#redis, keys: this.#keys }, args)) as [
       'new' | 'had' | 'full',
       string?,
     ];
@@ -93,9 +79,7 @@ export class SourceOwners {
   /** Takes sources that were removed from all who had them. */
   async forget(digests: readonly string[]): Promise<void> {
     await Promise.all(
-      digests.map((digest) =>
-        forgetScript.run(this.#redis, [this.#keys.sourceOwners(digest)], [this.#keys.base, digest]),
-      ),
+      digests.map((digest) => disownScript.run({ redis: this.#redis, keys: this.#keys }, { digest })),
     );
   }
 }

@@ -1,71 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
 import { SlipwayError } from '../errors/index.js';
-import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import { defineScript, type Keys, type Redis, type Script } from '../redis/index.js';
+import { sourceLua } from './lua.js';
 import type { SourceInfo, SourceRoom } from './source-store.js';
 
-/**
- * Reserves bytes of a tenant for sources that arrive. A reservation is `<bytes> <until> <state>` under a number that grows with each reservation; the
- * state is `arriving` or `admitted`. It ends with its lease.
- *
- * KEYS: 1 hash of the reservations, 2 bytes that the tenant has, 3 sorted set of its sources. ARGV: 1 operation, 2 id or '', then
- * grow: 3 bytes on the disk, 4 bytes of files, 5 bytes that the tenant may have, 6 lease in ms. {'ok' | 'wait' | 'full', id, bytes that it has}.
- *   What is over the quota may arrive one at a time, the oldest first: the tenant may have it already.
- * admit: 3 digest, 4 bytes of files, 5, 6 as above. {'ok' | 'full', id, bytes that it has}. Only what is admitted is stored.
- * renew: 3 lease in ms.
- * release.
- */
-const roomScript = defineScript(`
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local op, id = ARGV[1], ARGV[2]
-local function whole(number) return string.format('%.0f', number) end
-if op == 'release' then
-  redis.call('HDEL', KEYS[1], id)
-  return { 'ok' }
-end
-if op == 'renew' then
-  local mine = redis.call('HGET', KEYS[1], id)
-  if not mine then return { 'gone' } end
-  local bytes, state = string.match(mine, '^(%d+) %d+ (%a+)$')
-  redis.call('HSET', KEYS[1], id, bytes .. ' ' .. whole(now + tonumber(ARGV[3])) .. ' ' .. state)
-  redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[3]) * 2)
-  return { 'ok' }
-end
-local all = redis.call('HGETALL', KEYS[1])
-local arriving, admitted, oldest = 0, 0, nil
-for i = 1, #all, 2 do
-  local bytes, ends, state = string.match(all[i + 1], '^(%d+) (%d+) (%a+)$')
-  if bytes and tonumber(ends) < now then redis.call('HDEL', KEYS[1], all[i])
-  elseif bytes and all[i] ~= id then
-    if state == 'admitted' then admitted = admitted + tonumber(bytes) else
-      arriving = arriving + tonumber(bytes)
-      if not oldest or tonumber(all[i]) < oldest then oldest = tonumber(all[i]) end
-    end
-  end
-end
-if id == '' then id = whole(redis.call('HINCRBY', KEYS[1], 'last', 1)) end
-local has = tonumber(redis.call('GET', KEYS[2]) or '0')
-local most, lease = tonumber(ARGV[5]), tonumber(ARGV[6])
-local outcome, bytes, state = 'ok', ARGV[3], 'arriving'
-if op == 'grow' then
-  local files = tonumber(ARGV[4])
-  if files > most and files > has then outcome = 'full'
-  elseif has + admitted + arriving + tonumber(bytes) > most and oldest and oldest < tonumber(id) then
-    outcome, bytes = 'wait', '0'
-    local mine = redis.call('HGET', KEYS[1], id)
-    if mine then bytes = string.match(mine, '^(%d+)') end
-  end
-else
-  bytes, state = ARGV[4], 'admitted'
-  if redis.call('ZSCORE', KEYS[3], ARGV[3]) then bytes = '0'
-  elseif has + admitted + tonumber(bytes) > most then outcome = 'full' end
-end
-if outcome ~= 'full' then
-  redis.call('HSET', KEYS[1], id, bytes .. ' ' .. whole(now + lease) .. ' ' .. state)
-  redis.call('PEXPIRE', KEYS[1], lease * 2)
-end
-return { outcome, id, whole(has) }
-`);
+const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
+  defineScript({ folder: sourceLua, file: `sources/room-${file}`, args: z.object(args) });
+const reserved = { tenant: z.string(), id: z.string().optional(), most: z.int(), lease_ms: z.int() };
+const scripts = {
+  grow: script('grow', { ...reserved, disk: z.number(), files: z.number() }),
+  admit: script('admit', { ...reserved, digest: z.string(), bytes: z.number() }),
+  renew: script('renew', { tenant: z.string(), id: z.string(), lease_ms: z.int() }),
+  release: script('release', { tenant: z.string(), id: z.string() }),
+};
+
+interface Reserved {
+  readonly tenant: string;
+  readonly id?: string | undefined;
+  readonly most: number;
+  readonly lease_ms: number;
+}
 
 /** A reservation of a process that is gone ends after so long. */
 const leaseMs = 30_000;
@@ -108,10 +63,10 @@ export class ReservedRoom implements SourceRoom {
 
   async grow({ disk, files }: { readonly disk: number; readonly files: number }): Promise<void> {
     if (disk <= this.#reserved) return;
-    const { maxBytes, signal, mayWait = () => true } = this.#options;
+    const { signal, mayWait = () => true } = this.#options;
     const wanted = disk + stepBytes;
     for (;;) {
-      const { outcome, has } = await this.#run('grow', wanted, files, maxBytes, leaseMs);
+      const { outcome, has } = await this.#reserve(scripts.grow, { disk: wanted, files });
       if (outcome === 'ok') break;
       if (outcome === 'full' || !mayWait()) throw this.#full(has, files);
       await sleep(askAgainMs, undefined, signal && { signal });
@@ -120,23 +75,25 @@ export class ReservedRoom implements SourceRoom {
   }
 
   async admit({ digest, bytes }: Pick<SourceInfo, 'digest' | 'bytes'>): Promise<void> {
-    const { outcome, has } = await this.#run('admit', digest, bytes, this.#options.maxBytes, leaseMs);
+    const { outcome, has } = await this.#reserve(scripts.admit, { digest, bytes });
     if (outcome === 'full') throw this.#full(has, bytes);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#renewing);
-    if (this.#id !== '') await this.#run('release');
+    const { redis, keys, tenant } = this.#options;
+    if (this.#id !== '') await scripts.release.run({ redis, keys }, { tenant, id: this.#id });
   }
 
-  async #run(operation: string, ...args: (string | number)[]) {
-    const { redis, keys, tenant } = this.#options;
-    const of = [keys.sourcesReserved(tenant), keys.sourceBytes(tenant), keys.sourcesOf(tenant)];
-    const [outcome, id, has] = (await roomScript.run(redis, of, [operation, this.#id, ...args])) as string[];
+  async #reserve<Args>(step: Script<Args & Reserved>, args: Args) {
+    const { redis, keys, tenant, maxBytes } = this.#options;
+    const common = { tenant, id: this.#id, most: maxBytes, lease_ms: leaseMs };
+    const [outcome, id, has] = (await step.run({ redis, keys }, { ...args, ...common })) as string[];
     if (id !== undefined && this.#id === '') {
       this.#id = id;
       // A lease that could not be renewed ends, and the quota is then checked when the source becomes the tenant's.
-      const renew = () => void this.#run('renew', leaseMs).catch(() => undefined);
+      const renew = () =>
+        void scripts.renew.run({ redis, keys }, { tenant, id, lease_ms: leaseMs }).catch(() => undefined);
       this.#renewing = setInterval(renew, renewEveryMs).unref();
     }
     return { outcome, has: Number(has) };

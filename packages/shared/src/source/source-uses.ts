@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
 import { SlipwayError } from '../errors/index.js';
-import type { Keys, Redis } from '../redis/index.js';
-import { sourceScript } from './lua.js';
+import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import { sourceLua } from './lua.js';
 
 /** What a source store needs to know of the uses of sources. */
 export interface SourceClaims {
@@ -24,35 +25,44 @@ export const withoutClaims: SourceClaims = {
   touch: async () => true,
 };
 
-/** Whoever has not written what it claimed after so long has died. */
+const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
+  defineScript({ folder: sourceLua, file: `sources/${file}`, args: z.object(args) });
+const one = { digest: z.string() };
+const several = { digests: z.array(z.string()) };
+const scripts = {
+  claim: script('claim', { ...one, found: z.boolean(), write_ms: z.int() }),
+  stored: script('stored', one),
+  release: script('release', one),
+  touch: script('touch', one),
+  idle: script('idle', { idle_ms: z.number(), limit: z.int() }),
+  keep: script('keep', several),
+  condemn: script('condemn', { since: z.number(), ...several }),
+  gone: script('gone', several),
+  abandoned: script('abandoned', { abandoned_ms: z.number(), limit: z.int() }),
+  discover: script('discover', several),
+};
+
+/** A writer that has not written what it claimed by then is dead. */
 const writeMs = 10 * 60_000;
 const patienceMs = 15_000;
 const askAgainMs = 20;
 
-/** When each source was last used, so that what nobody uses can be removed while others come and go. See lua.ts. */
+/** When each source was last used, so that unused ones can be removed while others come and go. See lua/sources/include/uses.lua. */
 export class SourceUses implements SourceClaims {
-  readonly #redis: Redis;
-  readonly #keys: readonly string[];
+  readonly #on: { readonly redis: Redis; readonly keys: Keys };
 
   constructor({ redis, keys }: { redis: Redis; keys: Keys }) {
-    this.#redis = redis;
-    this.#keys = [
-      keys.sourcesUsed,
-      keys.sourcesRemoving,
-      keys.sourcesRemoved,
-      keys.sourcesPinned,
-      keys.sourcesWriters,
-    ];
-  }
-
-  async #run(...args: (string | number)[]): Promise<string[]> {
-    return (await sourceScript.run(this.#redis, this.#keys, args)) as string[];
+    this.#on = { redis, keys };
   }
 
   async claim(digest: string, isThere: () => Promise<boolean>): Promise<'there' | 'write'> {
     const until = performance.now() + patienceMs;
     for (;;) {
-      const [outcome] = await this.#run('claim', digest, (await isThere()) ? 1 : 0, writeMs);
+      const outcome = await scripts.claim.run(this.#on, {
+        digest,
+        found: await isThere(),
+        write_ms: writeMs,
+      });
       if (outcome === 'there' || outcome === 'write') return outcome;
       if (performance.now() > until) throw new SlipwayError('source_busy', undefined, { retryAfter: 60 });
       await sleep(askAgainMs);
@@ -60,44 +70,48 @@ export class SourceUses implements SourceClaims {
   }
 
   async stored(digest: string): Promise<void> {
-    await this.#run('stored', digest);
+    await scripts.stored.run(this.#on, { digest });
   }
 
   async release(digest: string): Promise<void> {
-    await this.#run('release', digest);
+    await scripts.release.run(this.#on, { digest });
   }
 
   async touch(digest: string): Promise<boolean> {
-    return (await this.#run('touch', digest))[0] === 'ok';
+    return (await scripts.touch.run(this.#on, { digest })) === 1;
   }
 
   /** Sources that have not been used for so long, the longest first, and what `condemn` is to be told. */
   async idle(forMs: number, limit: number): Promise<{ since: string; digests: string[] }> {
-    const [since = '', ...digests] = await this.#run('idle', forMs, limit);
+    const [since = '', ...digests] = (await scripts.idle.run(this.#on, {
+      idle_ms: forMs,
+      limit,
+    })) as string[];
     return { since, digests };
   }
 
   /** Notes that these are referred to. */
   async keep(digests: readonly string[]): Promise<void> {
-    if (digests.length > 0) await this.#run('keep', ...digests);
+    if (digests.length > 0) await scripts.keep.run(this.#on, { digests: [...digests] });
   }
 
   /** Takes out of use those that have not been used since `since`, and returns them. `gone` follows when their blobs are removed. */
   async condemn(since: string, digests: readonly string[]): Promise<string[]> {
-    return digests.length === 0 ? [] : await this.#run('condemn', since, ...digests);
+    if (digests.length === 0) return [];
+    return (await scripts.condemn.run(this.#on, { since: Number(since), digests: [...digests] })) as string[];
   }
 
   async gone(digests: readonly string[]): Promise<void> {
-    if (digests.length > 0) await this.#run('gone', ...digests);
+    if (digests.length > 0) await scripts.gone.run(this.#on, { digests: [...digests] });
   }
 
   /** Takes over, some at a time, what was condemned so long ago by someone who has not removed it. */
   async abandoned(forMs: number, limit: number): Promise<string[]> {
-    return await this.#run('abandoned', forMs, limit);
+    return (await scripts.abandoned.run(this.#on, { abandoned_ms: forMs, limit })) as string[];
   }
 
   /** Notes sources that were found stored; those not known count as used now. */
   async discover(digests: readonly string[]): Promise<void> {
-    if (digests.length > 0) await this.#run('discover', ...digests);
+    if (digests.length > 0) await scripts.discover.run(this.#on, { digests: [...digests] });
   }
 }

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { maxStatsMinutes } from '../contracts/index.js';
+import { controlPlaneLua } from '../lua/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
 import { type MinuteFields, type Series, seriesOf } from './series.js';
 import type { Counts } from './tally.js';
@@ -8,11 +10,11 @@ interface StatsStoreOptions {
   readonly keys: Keys;
 }
 
-/** KEYS: the hash of a minute. ARGV: 1 how many seconds it is kept, then fields and what is added to each. */
-const addScript = defineScript(`
-for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-`);
+const addScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'stats/add',
+  args: z.object({ minute: z.string(), kept_seconds: z.int(), counts: z.array(z.string()) }),
+});
 
 /** An hour longer than anybody may ask for. */
 const keptSeconds = (maxStatsMinutes + 60) * 60;
@@ -33,7 +35,10 @@ export class StatsStore {
   /** Adds counts to those of their minutes: one script a minute, which is nearly always one in all. */
   async add(counts: Counts): Promise<void> {
     for (const [minute, fields] of counts) {
-      await addScript.run(this.#redis, [this.#keys.minute(minute)], [keptSeconds, ...[...fields].flat()]);
+      await addScript.run(
+        { redis: this.#redis, keys: this.#keys },
+        { minute: String(minute), kept_seconds: keptSeconds, counts: [...fields].flat().map(String) },
+      );
     }
   }
 
@@ -48,7 +53,7 @@ export class StatsStore {
     for (let at = 0; at < wanted.length; at += readAtOnce) {
       const page = wanted.slice(at, at + readAtOnce);
       const pipeline = this.#redis.pipeline();
-      for (const minute of page) pipeline.hgetall(this.#keys.minute(minute));
+      for (const minute of page) pipeline.hgetall(this.#keys.minute(String(minute)));
       const replies = (await pipeline.exec()) ?? [];
       page.forEach((minute, index) => {
         const [error, reply] = replies[index] ?? [];

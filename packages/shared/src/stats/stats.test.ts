@@ -114,7 +114,7 @@ describe('the series', () => {
     const { store, tally } = create();
     tally.jobEnded('default', 'succeeded');
     await store.add(tally.take());
-    const ttl = await redis.ttl(keys().minute(start / minuteMs));
+    const ttl = await redis.ttl(keys().minute(String(start / minuteMs)));
     expect(ttl).toBeGreaterThan(24 * 3600);
     expect(ttl).toBeLessThanOrEqual(25 * 3600);
   });

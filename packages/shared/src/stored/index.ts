@@ -1,4 +1,3 @@
-export { storedLua } from './lua.js';
 export { readStoredBytes, storedQuotaExceeded } from './quota.js';
 export { readStored } from './read.js';
 export {

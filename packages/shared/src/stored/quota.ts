@@ -1,6 +1,7 @@
+import { z } from 'zod';
 import { SlipwayError } from '../errors/index.js';
+import { controlPlaneLua } from '../lua/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
-import { storedLua } from './lua.js';
 
 interface Exceeded {
   readonly tenant: string;
@@ -19,14 +20,11 @@ export function storedQuotaExceeded({ tenant, used, bytes, maxStoredBytes = 0 }:
   );
 }
 
-/** KEYS: 1 the account. ARGV: 1 base of all keys, 2 tenant. Returns the bytes that it has now. */
-const readScript = defineScript(`
-local base = ARGV[1]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-${storedLua}
-return whole(charged(ARGV[2]))
-`);
+const readScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'stored/read',
+  args: z.object({ tenant: z.string() }),
+});
 
 /** Bytes of Redis that a tenant has now. */
 export async function readStoredBytes(options: {
@@ -35,5 +33,5 @@ export async function readStoredBytes(options: {
   readonly tenant: string;
 }): Promise<number> {
   const { redis, keys, tenant } = options;
-  return Number(await readScript.run(redis, [keys.stored(tenant)], [keys.base, tenant]));
+  return Number(await readScript.run({ redis, keys }, { tenant }));
 }

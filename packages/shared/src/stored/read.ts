@@ -31,7 +31,7 @@ export async function readStored(
   for (const reply of replies) {
     for (const { hash } of listed(reply)) {
       const owner = tenant ?? (reply[1] as Fields).tenant ?? '';
-      wanted.set(hash, keys.shared(owner, hash));
+      wanted.set(hash, keys.sharedValue(owner, hash));
     }
   }
   if (wanted.size === 0) return { replies, values: new Map() };

@@ -14,7 +14,7 @@ export type SharedMaps = Readonly<Partial<Record<MapField, TextMap | undefined>>
 /** Smaller values stay in the record: a value of its own costs some 200 bytes. */
 const minBytes = 256;
 
-/** What a value is charged for, as in lua.ts. */
+/** What a value is charged for, as in lua/stored/include/values.lua. */
 export const valueBytes = (text: string) => Math.ceil(Buffer.byteLength(text) * 1.25) + 200;
 
 /** A spec in the form in which it is stored. */

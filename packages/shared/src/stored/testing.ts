@@ -27,7 +27,7 @@ export async function accountFaults({ redis, keys }: { redis: Redis; keys: Keys 
       const own = fields.stored_due === undefined ? Number(fields.stored) : 0;
       add(charges, tenant, own + Number(fields.reserved ?? 0));
       const lists = [fields.shared, fields.built_shared].join(' ');
-      for (const [, hash = ''] of lists.matchAll(/=(\S+)/g)) add(held, keys.shared(tenant, hash), 1);
+      for (const [, hash = ''] of lists.matchAll(/=(\S+)/g)) add(held, keys.sharedValue(tenant, hash), 1);
     }
   }
   const names = (...maps: Map<string, number>[]) => new Set(maps.flatMap((map) => [...map.keys()]));

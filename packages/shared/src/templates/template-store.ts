@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import { type Template, templateSchema } from '../contracts/index.js';
 import { SlipwayError } from '../errors/index.js';
+import { controlPlaneLua } from '../lua/index.js';
 import {
   type Fields,
   listField,
@@ -9,7 +11,6 @@ import {
   type RecordFaults,
   readPage,
   readRecord,
-  schemaVersions,
   timeField,
 } from '../records/index.js';
 import { defineScript, type Keys, type Redis } from '../redis/index.js';
@@ -42,21 +43,20 @@ interface PutReply {
 /** Names of one tenant. */
 const maxTemplates = 1_000;
 
-/**
- * KEYS: 1 the template, 2 the tenant's templates. ARGV: 1 name, 2 digest, 3 handler folder, 4 build options as JSON, 5 ms, 6 names that a tenant may have, 7 where it is from as JSON, or empty.
- * Returns {the digest before or false, …}, or false when the name is new and the tenant has that many. The version grows with the digest only, so that sending a template again changes nothing.
- */
-const putScript = defineScript(`
-local before = redis.call('HGET', KEYS[1], 'digest')
-if not before and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[6]) then return false end
-if before ~= ARGV[2] then
-  redis.call('HINCRBY', KEYS[1], 'version', 1)
-  redis.call('HSET', KEYS[1], 'schema', ${schemaVersions.template}, 'digest', ARGV[2], 'handler_folder', ARGV[3], 'build_options', ARGV[4], 'updated_at', ARGV[5])
-  if ARGV[7] == '' then redis.call('HDEL', KEYS[1], 'origin') else redis.call('HSET', KEYS[1], 'origin', ARGV[7]) end
-  redis.call('ZADD', KEYS[2], 0, ARGV[1])
-end
-return { before, redis.call('HMGET', KEYS[1], 'version', 'updated_at') }
-`);
+const putScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'templates/put',
+  args: z.object({
+    tenant: z.string(),
+    name: z.string(),
+    digest: z.string(),
+    handler_folder: z.string(),
+    build_options: z.string(),
+    at: z.int(),
+    most: z.int(),
+    origin: z.string().optional(),
+  }),
+});
 
 /** The newest version of each tenant's templates; the files of earlier ones stay, as sources, while something was built with them. */
 export class TemplateStore {
@@ -76,12 +76,11 @@ export class TemplateStore {
   async put({ tenant, name, digest, settings }: PutTemplate): Promise<PutReply> {
     const { handler_folder, build_options, origin } = settings;
     const reply = await putScript.run(
-      this.#redis,
-      [this.#keys.template(tenant, name), this.#keys.templates(tenant)],
-      [
-        ...[name, digest, handler_folder, JSON.stringify(build_options), this.#now(), maxTemplates],
-        origin ? JSON.stringify(origin) : '',
-      ],
+      { redis: this.#redis, keys: this.#keys },
+      {
+        ...{ tenant, name, digest, handler_folder, build_options: JSON.stringify(build_options) },
+        ...{ at: this.#now(), most: maxTemplates, origin: origin && JSON.stringify(origin) },
+      },
     );
     if (reply === null) {
       throw new SlipwayError(

@@ -131,7 +131,7 @@ export class PayloadSecretStore {
       const stores = (anew: string) => JSON.stringify({ ...stored, sealed: anew } satisfies Stored);
       return { key, field: id, stored: text, sealed, context: `${tenant}/${id}`, stores };
     });
-    return await resealFields({ redis, sealingKey, fields });
+    return await resealFields({ redis, keys, sealingKey, fields });
   }
 }
 

@@ -49,7 +49,7 @@ interface TenantStoreOptions {
 /** What the default tenant is until somebody says otherwise. */
 const defaultSettings: TenantSettings = tenantSettingsSchema.parse({ images: ['*'] });
 
-/** Who uses the installation, and how much of it each may take. Scripts of the job store read `running_jobs` (jobs/lua). */
+/** Who uses the installation, and how much of it each may take. Scripts of the job store read `running_jobs` (lua/jobs). */
 export class TenantStore {
   readonly #redis: Redis;
   readonly #keys: Keys;

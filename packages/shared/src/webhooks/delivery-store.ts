@@ -11,7 +11,7 @@ import {
   parseDelivery,
 } from './delivery-record.js';
 import { type DeliveryFilter, type DeliveryPage, listDeliveries } from './list.js';
-import { createOperation, type Operation, type ReadyDelivery } from './operation.js';
+import { deliveryScripts, dispatchedScript, operate, type ReadyDelivery } from './operation.js';
 
 interface BeginOptions {
   /** Made up by who begins; who ends must name it. */
@@ -83,7 +83,7 @@ const lookAgainMs = 30_000;
 export class DeliveryStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #operate: Operation;
+  readonly #on: { readonly redis: Redis; readonly keys: Keys };
   readonly #faults: RecordFaults;
   readonly #onRefused: ((refused: readonly NewDelivery[]) => void) | undefined;
   readonly #onMade: (ready: readonly ReadyDelivery[]) => void;
@@ -99,7 +99,7 @@ export class DeliveryStore {
     this.#faults = faults;
     this.#redis = redis;
     this.#keys = keys;
-    this.#operate = createOperation({ redis, keys });
+    this.#on = { redis, keys };
     this.#onMade = onMade;
   }
 
@@ -110,13 +110,10 @@ export class DeliveryStore {
   async create(deliveries: readonly NewDelivery[]): Promise<void> {
     const made = await Promise.all(
       deliveries.map((delivery) =>
-        this.#operate(
-          'create',
-          delivery.id,
-          delivery.state ?? '',
-          delivery.reason ?? '',
-          ...deliveryFields(delivery),
-        ),
+        operate(this.#on, deliveryScripts.create, {
+          ...{ id: delivery.id, tenant: delivery.tenant, state: delivery.state, reason: delivery.reason },
+          fields: deliveryFields(delivery),
+        }),
       ),
     );
     this.#onMade(made.flatMap(({ released }) => released));
@@ -130,7 +127,9 @@ export class DeliveryStore {
 
   /** Takes a delivery in hand, unless its lane has no room. Its URL and format are those that its endpoint has now. */
   async begin(id: string, { token, leaseMs, maxInFlight }: BeginOptions): Promise<BeginReply> {
-    const { outcome } = await this.#operate('begin', id, token, leaseMs, maxInFlight);
+    const { outcome } = await operate(this.#on, deliveryScripts.begin, {
+      ...{ id, token, lease_ms: leaseMs, max_in_flight: maxInFlight },
+    });
     const [kind, value] = outcome;
     if (kind === 'later') return { outcome: kind, at: Number(value) };
     if (kind !== 'begun') return { outcome: kind as 'parked' | 'ended' | 'missing' };
@@ -141,15 +140,12 @@ export class DeliveryStore {
 
   /** Records what came of an attempt, what it says of the endpoint, and lets others of the lane go. */
   async end(id: string, token: string, { attempt, verdict, disable }: AttemptEnd): Promise<EndReply> {
-    const { outcome, released } = await this.#operate(
-      'end',
-      id,
-      token,
-      attempt ? JSON.stringify(attempt) : '',
-      verdict.kind,
-      'at' in verdict ? Math.round(verdict.at) : 'reason' in verdict ? verdict.reason : '',
-      disable ?? '',
-    );
+    const { outcome, released } = await operate(this.#on, deliveryScripts.end, {
+      ...{ id, token, verdict: verdict.kind, disable },
+      attempt: attempt && JSON.stringify(attempt),
+      detail:
+        'at' in verdict ? String(Math.round(verdict.at)) : 'reason' in verdict ? verdict.reason : undefined,
+    });
     const [kind, disabled] = outcome as ['ok' | 'stale', DisabledReason | ''];
     return { stale: kind === 'stale', released, disabled: disabled || undefined };
   }
@@ -206,13 +202,13 @@ export class DeliveryStore {
 
   /** Deliveries that are to go to the queue, some of them. Adding one that is there already is harmless. */
   async due(limit: number): Promise<ReadyDelivery[]> {
-    return (await this.#operate('due', '', limit)).released;
+    return (await operate(this.#on, deliveryScripts.due, { limit })).released;
   }
 
   /** Notes that these were given to the queue; those that are not begun by 30 s after they were due are due once more. */
   async dispatched(ids: readonly string[]): Promise<void> {
     for (let at = 0; at < ids.length; at += step) {
-      await this.#operate('dispatched', '', lookAgainMs, ...ids.slice(at, at + step));
+      await dispatchedScript.run(this.#on, { look_again_ms: lookAgainMs, ids: ids.slice(at, at + step) });
     }
   }
 
@@ -221,14 +217,16 @@ export class DeliveryStore {
    * or whose circuit is to be tried let go, and those canceled whose endpoint was switched off or deleted. Returns what may go to the queue.
    */
   async wakeLanes(): Promise<ReadyDelivery[]> {
-    return (await this.#operate('wake', '', step)).released;
+    return (await operate(this.#on, deliveryScripts.wake, { limit: step })).released;
   }
 
   /** Removes ended deliveries that are too old or too many, some of them. Returns how many, and how many of those for their age. */
   async prune(options: PruneOptions): Promise<{ readonly removed: number; readonly old: number }> {
     const { deliveredMs, failedMs, max, mostOld = step } = options;
     const most = Math.min(step, mostOld);
-    const { outcome } = await this.#operate('prune', '', deliveredMs, failedMs, max, step, most);
+    const { outcome } = await operate(this.#on, deliveryScripts.prune, {
+      ...{ delivered_ms: deliveredMs, failed_ms: failedMs, max, limit: step, most_old: most },
+    });
     return { removed: Number(outcome[1]), old: Number(outcome[2]) };
   }
 
@@ -242,7 +240,11 @@ export class DeliveryStore {
 
   /** Removes the oldest deliveries of a tenant that ended longer ago than this; looks at `most`. Returns how many were removed. */
   async pruneOf(tenant: string, { keptMs, most }: { keptMs: number; most: number }): Promise<number> {
-    const { outcome } = await this.#operate('prune_tenant', '', tenant, keptMs, most);
+    const { outcome } = await operate(this.#on, deliveryScripts.pruneTenant, {
+      tenant,
+      kept_ms: keptMs,
+      most,
+    });
     return Number(outcome[1]);
   }
 
@@ -251,7 +253,7 @@ export class DeliveryStore {
     id: string,
   ): Promise<{ id: string; released: ReadyDelivery[] } | undefined> {
     const again = `dlv_${randomBytes(16).toString('hex')}`;
-    const { outcome, released } = await this.#operate('redeliver', id, tenant, again);
+    const { outcome, released } = await operate(this.#on, deliveryScripts.redeliver, { id, tenant, again });
     if (outcome[0] === 'full') throw noRoom(tenant, outcome[1]);
     return outcome[0] === 'ok' ? { id: again, released } : undefined;
   }

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
 import { Secret } from '../config/index.js';
 import type { EndpointPatch, EndpointRequest } from '../contracts/index.js';
 import { newId } from '../ids/index.js';
+import { controlPlaneLua } from '../lua/index.js';
 import {
   isWrongType,
   noRecordFaults,
@@ -12,7 +14,7 @@ import {
   readRecords,
   schemaVersions,
 } from '../records/index.js';
-import { defineScript, type Keys, type Redis } from '../redis/index.js';
+import { defineScript, type Keys, type Redis, type Script } from '../redis/index.js';
 import {
   type Resealed,
   resealFields,
@@ -22,7 +24,6 @@ import {
   unseal,
 } from '../signing/index.js';
 import { type EndpointRecord, parseEndpoint } from './endpoint-record.js';
-import { endpointLua } from './lua/endpoint.js';
 
 interface EndpointStoreOptions {
   readonly redis: Redis;
@@ -41,7 +42,17 @@ interface EndpointWithSecret {
   readonly secret: string;
 }
 
-const changeScript = defineScript(endpointLua);
+const owned = { tenant: z.string(), id: z.string(), at: z.int() };
+const script = <Shape extends z.ZodRawShape>(file: string, args: z.ZodObject<Shape>) =>
+  defineScript({ folder: controlPlaneLua, file: `webhooks/endpoint-${file}`, args });
+const createScript = script('create', z.object({ ...owned, fields: z.array(z.string()) }));
+const updateScript = script('update', z.object({ ...owned, fields: z.array(z.string()) }));
+const removeScript = script('remove', z.object(owned));
+const rotateScript = script(
+  'rotate',
+  z.object({ ...owned, sealed_secret: z.string(), previous_until: z.int() }),
+);
+
 /** Requests to an endpoint that may be under way at once. */
 const usualInFlight = 10;
 const rotationMs = 24 * 3600 * 1_000;
@@ -53,12 +64,14 @@ const run = 500;
 export class EndpointStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #redisAndKeys: { readonly redis: Redis; readonly keys: Keys };
   readonly #sealingKey: SealingKey;
   readonly #now: () => number;
   readonly #faults: RecordFaults;
   #cache: { readonly version: string | null; readonly endpoints: readonly EndpointRecord[] } | undefined;
 
   constructor({ redis, keys, sealingKey, now = Date.now, faults = noRecordFaults }: EndpointStoreOptions) {
+    this.#redisAndKeys = { redis, keys };
     this.#faults = faults;
     this.#redis = redis;
     this.#keys = keys;
@@ -80,7 +93,7 @@ export class EndpointStore {
       ['created_at', String(now)],
       ...fieldsOf({ ...settings, max_in_flight }),
     ];
-    await this.#change('create', tenant, id, now, ...fields.flat());
+    await createScript.run(this.#redisAndKeys, { tenant, id, at: now, fields: fields.flat() });
     return { endpoint: await this.#existing(tenant, id), secret };
   }
 
@@ -105,20 +118,22 @@ export class EndpointStore {
 
   /** Undefined when there is none. Enabling forgets all failures; disabling ends what is pending. */
   async update(tenant: string, id: string, patch: EndpointPatch): Promise<EndpointRecord | undefined> {
-    const changed = await this.#change('update', tenant, id, this.#now(), ...fieldsOf(patch).flat());
+    const fields = fieldsOf(patch).flat();
+    const changed = await this.#change(updateScript, { tenant, id, at: this.#now(), fields });
     return changed ? await this.get(tenant, id) : undefined;
   }
 
   /** False when there was none. What is pending for it ends canceled; see `DeliveryStore.wakeLanes`. */
   async remove(tenant: string, id: string): Promise<boolean> {
-    return await this.#change('remove', tenant, id, this.#now());
+    return await this.#change(removeScript, { tenant, id, at: this.#now() });
   }
 
   /** Undefined when there is none. The secret before stays valid for 24 hours; one before that does not. */
   async rotate(tenant: string, id: string, secret = newSecret()): Promise<EndpointWithSecret | undefined> {
     const now = this.#now();
-    const sealed = seal(this.#sealingKey, secret, id);
-    if (!(await this.#change('rotate', tenant, id, now, sealed, now + rotationMs))) return undefined;
+    const sealed_secret = seal(this.#sealingKey, secret, id);
+    const args = { tenant, id, at: now, sealed_secret, previous_until: now + rotationMs };
+    if (!(await this.#change(rotateScript, args))) return undefined;
     const endpoint = await this.get(tenant, id);
     return endpoint && { endpoint, secret };
   }
@@ -144,7 +159,7 @@ export class EndpointStore {
       if (previousSealedSecret === undefined || rotatingUntil <= this.#now()) return [own];
       return [own, of('previous_sealed_secret', previousSealedSecret)];
     });
-    return await resealFields({ redis: this.#redis, sealingKey: this.#sealingKey, fields });
+    return await resealFields({ redis: this.#redis, keys: this.#keys, sealingKey: this.#sealingKey, fields });
   }
 
   /**
@@ -170,16 +185,9 @@ export class EndpointStore {
     return until > this.#now() ? until : undefined;
   }
 
-  async #change(
-    operation: string,
-    tenant: string,
-    id: string,
-    now: number,
-    ...args: (string | number)[]
-  ): Promise<boolean> {
-    const argv = [this.#keys.base, operation, tenant, id, now, ...args];
+  async #change<Args>(change: Script<Args>, args: Args): Promise<boolean> {
     try {
-      return (await changeScript.run(this.#redis, [this.#keys.webhook(id)], argv)) === 1;
+      return (await change.run(this.#redisAndKeys, args)) === 1;
     } catch (error) {
       // A key of another type names no tenant, so it counts as missing.
       if (isWrongType(error)) return false;

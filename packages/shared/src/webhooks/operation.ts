@@ -1,43 +1,68 @@
-import { defineScript, type Keys, type Redis } from '../redis/index.js';
-import { begin } from './lua/begin.js';
-import { create } from './lua/create.js';
-import { end } from './lua/end.js';
-import { prelude } from './lua/prelude.js';
-import { prune } from './lua/prune.js';
-import { sweep } from './lua/sweep.js';
+import { z } from 'zod';
+import { controlPlaneLua } from '../lua/index.js';
+import { defineScript, type Keys, type Redis, type Script } from '../redis/index.js';
+
+const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
+  defineScript({ folder: controlPlaneLua, file: `webhooks/${file}`, args: z.object(args) });
 
 /**
  * The one way a delivery changes.
  *
  *   (none) ──create──▶ due ──begin──▶ leased ──end──▶ delivered | failed | canceled
  *                       ▲ ▲  │           │ │
- *                       │ │  └─begin──┐  │ └─────end: it is tried again later, so it is due then
+ *                       │ │  └─begin──┐  │ └─────end: a retry, so it is due then
  *                       │ └─release── parked
  *                       └────────────────┘ the lease has run out
  *
  * A pending delivery is in exactly one of three places: *due* (`deliveries:due`, score = when to look at it), *leased* (in flight in
- * its lane, score = when the lease runs out) or *parked* in its lane, because the lane has no room or its circuit is open. Being in BullMQ is
- * no place: what was put there stays due, to be looked at later, until it is begun. So whatever BullMQ or a worker loses comes back.
- * Ended states never change, and only the holder of the current token may end.
- *
- * KEYS: 1 the delivery, or the due ones for what is about many. The other keys are made from ARGV[1]; they share the hash tag of the declared one.
- * ARGV: 1 base of all keys, 2 operation, 3 delivery id or '', then what the operation takes.
- * Returns {{outcome, …}, {delivery that may go to the queue because of it, how often it was parked, …}}.
+ * its lane, score = when the lease runs out) or *parked* in its lane, because the lane has no room or its circuit is open. BullMQ is no place:
+ * a delivery in the queue stays due, with a later time, until a worker begins it. So the sweep finds whatever BullMQ or a worker loses.
+ * Ended states never change, and only the holder of the current token may end a delivery.
  */
-const deliveryScript = defineScript(
-  `${prelude}
-local function run()
-${[create, sweep, prune, begin, end].join('\n')}
-end
-return { run(), released }`,
-);
+export const deliveryScripts = {
+  create: script('create', {
+    id: z.string(),
+    tenant: z.string(),
+    state: z.string().optional(),
+    reason: z.string().optional(),
+    fields: z.array(z.string()),
+  }),
+  redeliver: script('redeliver', { id: z.string(), tenant: z.string(), again: z.string() }),
+  begin: script('begin', {
+    id: z.string(),
+    token: z.string(),
+    lease_ms: z.int(),
+    max_in_flight: z.int(),
+  }),
+  end: script('end', {
+    id: z.string(),
+    token: z.string(),
+    attempt: z.string().optional(),
+    verdict: z.enum(['delivered', 'retry', 'failed', 'canceled']),
+    detail: z.string().optional(),
+    disable: z.string().optional(),
+  }),
+  due: script('due', { limit: z.int() }),
+  wake: script('wake', { limit: z.int() }),
+  prune: script('prune', {
+    delivered_ms: z.int(),
+    failed_ms: z.int(),
+    max: z.int(),
+    limit: z.int(),
+    most_old: z.int(),
+  }),
+  pruneTenant: script('prune-tenant', { tenant: z.string(), kept_ms: z.int(), most: z.int() }),
+};
+
+/** Notes that deliveries went to the queue. */
+export const dispatchedScript = script('dispatched', { look_again_ms: z.int(), ids: z.array(z.string()) });
 
 /** A delivery that may go to the queue. */
 export interface ReadyDelivery {
   readonly id: string;
   /**
-   * What it is called there: another name after each parking, since the queue may hold the entry that was parked still, and would not take the name twice.
-   * Under one name it goes in once, whoever adds it.
+   * Its id in the queue: another one after each parking, since the queue may still hold the entry that was parked, and would not take the id twice.
+   * Under one id it goes in once, whoever adds it.
    */
   readonly queueId: string;
 }
@@ -47,19 +72,14 @@ interface OperationReply {
   readonly released: ReadyDelivery[];
 }
 
-export type Operation = (
-  operation: string,
-  id: string,
-  ...args: (string | number)[]
-) => Promise<OperationReply>;
-
-export function createOperation({ redis, keys }: { redis: Redis; keys: Keys }): Operation {
-  return async (operation, id, ...args) => {
-    const key = id === '' ? keys.dueDeliveries : keys.delivery(id);
-    const reply = await deliveryScript.run(redis, [key], [keys.base, operation, id, ...args]);
-    const [outcome, released] = reply as [OperationReply['outcome'], string[]];
-    return { outcome, released: readyFrom(released) };
-  };
+/** Runs a script of deliveries. */
+export async function operate<Args>(
+  on: { readonly redis: Redis; readonly keys: Keys },
+  operation: Script<Args>,
+  args: Args,
+): Promise<OperationReply> {
+  const [outcome, released] = (await operation.run(on, args)) as [OperationReply['outcome'], string[]];
+  return { outcome, released: readyFrom(released) };
 }
 
 function readyFrom(flat: readonly string[]): ReadyDelivery[] {

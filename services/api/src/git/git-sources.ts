@@ -18,7 +18,8 @@ import {
 import type { Logger } from '@slipway/shared/logger';
 import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
 import type { SourceRoom, SourceStore } from '@slipway/shared/source';
-import { storedLua } from '@slipway/shared/stored';
+import { z } from 'zod';
+import { apiLua } from '../lua.js';
 import { type OwnershipDeps, takeOwn } from '../sources/ownership.js';
 import type { Account } from '../tenants/account.js';
 import type { ApiGitConfig } from './config.js';
@@ -58,21 +59,17 @@ const rememberedMs = 30 * 24 * 3600 * 1_000;
 const rememberedBytes = 400;
 const dayMs = 24 * 3600 * 1_000;
 
-/**
- * Remembers the digest of a folder, if the tenant has room for the bytes that this takes.
- * KEYS: 1 the folder. ARGV: 1 base of all keys, 2 tenant, 3 digest, 4 ms that it is kept, 5 bytes.
- */
-const rememberScript = defineScript(`
-local base, tenant, digest, kept, bytes = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-${storedLua}
--- Charged until the key expires, so it expires when it was to.
-if redis.call('SET', KEYS[1], digest, 'XX', 'KEEPTTL') or not has_room(tenant, bytes, 1) then return end
-redis.call('SET', KEYS[1], digest, 'PX', kept)
-charge(tenant, bytes)
-release_later(tenant, bytes, kept)
-`);
+const rememberScript = defineScript({
+  folder: apiLua,
+  file: 'git/remember',
+  args: z.object({
+    tenant: z.string(),
+    id: z.string(),
+    digest: z.string(),
+    kept_ms: z.int(),
+    bytes: z.int(),
+  }),
+});
 
 /** Sources that are folders of git repositories, fetched when they are asked for. */
 export class GitSources {
@@ -152,9 +149,12 @@ export class GitSources {
         const digest = await this.#turns.run(tenant.name, () => this.#store(repository, git, tenant));
         // What the ref stands for may have changed since it was asked; what was fetched counts.
         const { commit } = repository;
-        const key = keys.gitSource(folderId(url, commit, git, scope));
+        const id = folderId(url, commit, git, scope);
         const bytes = rememberedBytes + keys.base.length;
-        await rememberScript.run(redis, [key], [keys.base, tenant.name, digest, rememberedMs, bytes]);
+        await rememberScript.run(
+          { redis, keys },
+          { tenant: tenant.name, id, digest, kept_ms: rememberedMs, bytes },
+        );
         logger.info(
           { host: url.host, commit, digest, duration_ms: Math.round(performance.now() - begun) },
           'fetched from git',

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
 import { type SealingKey, seal, unseal } from '@slipway/shared/signing';
-import { storedLua } from '@slipway/shared/stored';
+import { z } from 'zod';
+import { apiLua } from '../lua.js';
 
 /** How a request was answered, to be answered in the same way again. */
 export interface StoredAnswer {
@@ -39,70 +40,29 @@ const maxAnswerBytes = 48 * 1024;
 /** A record besides its answer. */
 const recordBytes = 600;
 
-/**
- * KEYS: 1 the key's record. ARGV: 1 digest of the request, 2 token of the try, 3 lease in ms, 4 seed of ids, 5 ms that the record is kept, 6 base of all keys, 7 tenant,
- * 8 bytes of the record. Returns {'full', bytes that the tenant has} when it has no room for another.
- * A record without an answer whose lease is over belonged to a process that is gone, or to a try that failed: the next takes it over, ids and all.
- */
-const claimScript = defineScript(`
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local base, tenant = ARGV[6], ARGV[7]
-${storedLua}
-local f = redis.call('HMGET', KEYS[1], 'request', 'answer', 'until', 'seed')
-if f[1] then
-  if f[1] ~= ARGV[1] then return { 'other_request' } end
-  if f[2] then return { 'answered', f[2] } end
-  if tonumber(f[3]) > now then return { 'busy', tonumber(f[3]) - now } end
-  redis.call('HSET', KEYS[1], 'token', ARGV[2], 'until', now + ARGV[3])
-  return { 'claimed', f[4], 1 }
-end
-if not has_room(tenant, tonumber(ARGV[8]), 1) then return { 'full', whole(charged(tenant)) } end
-redis.call('HSET', KEYS[1], 'request', ARGV[1], 'token', ARGV[2], 'until', now + ARGV[3], 'seed', ARGV[4])
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
-charge_expiring(tenant, KEYS[1], tonumber(ARGV[8]), tonumber(ARGV[5]))
-return { 'claimed', ARGV[4], 0 }
-`);
-
-/**
- * KEYS: 1 the key's record. ARGV: 1 token of the try, 2 the answer, 3 base of all keys, 4 tenant, 5 bytes of the record with the answer. Where the tenant has no room for
- * the answer the key is released. Nothing when another try has taken over.
- */
-const answerScript = defineScript(`
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
-local base, tenant = ARGV[3], ARGV[4]
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-${storedLua}
-if not has_room(tenant, tonumber(ARGV[5]), 1.25) then return redis.call('HSET', KEYS[1], 'until', now) end
-redis.call('HSET', KEYS[1], 'answer', ARGV[2])
-charge_expiring(tenant, KEYS[1], tonumber(ARGV[5]), redis.call('PTTL', KEYS[1]))
-return 1
-`);
-
-/** KEYS: 1 the key's record. ARGV: 1 token of the try, then fields and values; `until` is given in ms from now. Nothing when another try has taken over. */
-const changeScript = defineScript(`
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
-for i = 2, #ARGV, 2 do
-  local value = ARGV[i + 1]
-  if ARGV[i] == 'until' then
-    local t = redis.call('TIME')
-    value = t[1] * 1000 + math.floor(t[2] / 1000) + value
-  end
-  redis.call('HSET', KEYS[1], ARGV[i], value)
-end
-return 1
-`);
+const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
+  defineScript({ folder: apiLua, file: `idempotency/${file}`, args: z.object(args) });
+const heldRecord = { tenant: z.string(), key: z.string(), token: z.string() };
+const scripts = {
+  claim: script('claim', {
+    ...heldRecord,
+    request: z.string(),
+    lease_ms: z.int(),
+    seed: z.string(),
+    kept_ms: z.int(),
+    bytes: z.int(),
+  }),
+  hold: script('hold', { ...heldRecord, lease_ms: z.int().optional(), seed: z.string().optional() }),
+  answer: script('answer', { ...heldRecord, answer: z.string(), bytes: z.int() }),
+};
 
 /** What came with which `Idempotency-Key`, and how it was answered, for 24 hours. */
 export class KeyStore {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
+  readonly #on: { readonly redis: Redis; readonly keys: Keys };
   readonly #sealingKey: SealingKey;
 
   constructor({ redis, keys, sealingKey }: KeyStoreOptions) {
-    this.#redis = redis;
-    this.#keys = keys;
+    this.#on = { redis, keys };
     this.#sealingKey = sealingKey;
   }
 
@@ -111,9 +71,11 @@ export class KeyStore {
     claim: Claim,
     { request, seed, leaseMs }: { request: string; seed: string; leaseMs: number },
   ): Promise<ClaimReply> {
-    const record = this.#record(claim);
-    const args = [request, claim.token, leaseMs, seed, keptMs, this.#keys.base, claim.tenant, recordBytes];
-    const [outcome, first, second] = (await claimScript.run(this.#redis, [record], args)) as [
+    const args = {
+      ...{ ...held(claim), request, lease_ms: leaseMs, seed },
+      ...{ kept_ms: keptMs, bytes: recordBytes },
+    };
+    const [outcome, first, second] = (await scripts.claim.run(this.#on, args)) as [
       ClaimReply['outcome'],
       string,
       number,
@@ -122,7 +84,7 @@ export class KeyStore {
     if (outcome === 'busy') return { outcome, leftMs: Number(first) };
     if (outcome === 'full') return { outcome, used: first };
     if (outcome === 'answered') {
-      const answer = JSON.parse(unseal(this.#sealingKey, first, record)) as StoredAnswer;
+      const answer = JSON.parse(unseal(this.#sealingKey, first, this.#record(claim))) as StoredAnswer;
       return { outcome, answer };
     }
     return { outcome };
@@ -130,39 +92,35 @@ export class KeyStore {
 
   /** Goes on holding the key. */
   async hold(claim: Claim, leaseMs: number): Promise<void> {
-    await this.#change(claim, { until: leaseMs });
+    await scripts.hold.run(this.#on, { ...held(claim), lease_ms: leaseMs });
   }
 
   /** Keeps other ids. */
   async reseed(claim: Claim, seed: string): Promise<void> {
-    await this.#change(claim, { seed });
+    await scripts.hold.run(this.#on, { ...held(claim), seed });
   }
 
   /** Lets the same request be tried again, with the same ids. */
   async release(claim: Claim): Promise<void> {
-    await this.#change(claim, { until: 0 });
+    await scripts.hold.run(this.#on, { ...held(claim), lease_ms: 0 });
   }
 
   /** The answer from now on; one that is too large is not kept, and the key is released. */
   async answer(claim: Claim, answer: StoredAnswer): Promise<void> {
     const text = JSON.stringify(answer);
     if (Buffer.byteLength(text) > maxAnswerBytes) return await this.release(claim);
-    const record = this.#record(claim);
-    const sealed = seal(this.#sealingKey, text, record);
+    const sealed = seal(this.#sealingKey, text, this.#record(claim));
     const bytes = recordBytes + Math.ceil(sealed.length * 1.25);
-    await answerScript.run(
-      this.#redis,
-      [record],
-      [claim.token, sealed, this.#keys.base, claim.tenant, bytes],
-    );
+    await scripts.answer.run(this.#on, { ...held(claim), answer: sealed, bytes });
   }
 
-  async #change(claim: Claim, fields: Readonly<Record<string, string | number>>): Promise<void> {
-    const args = [claim.token, ...Object.entries(fields).flat()];
-    await changeScript.run(this.#redis, [this.#record(claim)], args);
+  /** The context that an answer is sealed for. */
+  #record(claim: Claim): string {
+    const { tenant, key } = held(claim);
+    return this.#on.keys.idempotency(tenant, key);
   }
+}
 
-  #record({ tenant, key }: Claim): string {
-    return this.#keys.idempotency(tenant, createHash('sha256').update(key).digest('hex'));
-  }
+function held({ tenant, key, token }: Claim) {
+  return { tenant, key: createHash('sha256').update(key).digest('hex'), token };
 }

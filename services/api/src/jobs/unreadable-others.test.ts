@@ -110,7 +110,7 @@ const kinds: Record<string, Kind> = {
       await api.post('/v1/jobs', { image: `r.example/${name}:1`, function: `openfaas/${name}`, source });
       return name;
     },
-    key: (keys, id) => keys.function('default', `openfaas/${id}`),
+    key: (keys, id) => keys.functionRecord('default', `openfaas/${id}`),
     path: (id) => `/v1/functions/openfaas/${id}`,
     field: 'updated_at',
     namesTenant: true,

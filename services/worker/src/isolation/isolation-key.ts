@@ -71,6 +71,7 @@ export class IsolationKey {
     const stores = (sealed: string) => sealed;
     return await resealFields({
       redis,
+      keys,
       sealingKey,
       fields: [{ key, field, stored, sealed: stored, context, stores }],
     });

@@ -1,4 +1,5 @@
-import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
+import { defineScript, type Keys, type LuaFolder, type Redis } from '@slipway/shared/redis';
+import { z } from 'zod';
 
 interface BudgetOptions {
   readonly redis: Redis;
@@ -12,20 +13,12 @@ const share = 0.1;
 /** A small installation may remove this many an hour, whatever its share is. */
 const leastAnHour = 1_000;
 
-/**
- * KEYS: 1 the budget (hash). ARGV: 1 records that there are, 2 how many were removed since the last call. Returns how many were removed in this hour of Redis'
- * time, and how many records there were at its beginning.
- */
-const spend = defineScript(`
-local hour = math.floor(redis.call('TIME')[1] / 3600)
-local f = redis.call('HMGET', KEYS[1], 'hour', 'total')
-if f[1] ~= tostring(hour) then
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], 'hour', hour, 'total', ARGV[1])
-  redis.call('EXPIRE', KEYS[1], 7200)
-end
-return { redis.call('HINCRBY', KEYS[1], 'removed', ARGV[2]), tonumber(redis.call('HGET', KEYS[1], 'total')) }
-`);
+const workerLua: LuaFolder = { url: new URL('../../lua/', import.meta.url) };
+const spendScript = defineScript({
+  folder: workerLua,
+  file: 'leader/spend',
+  args: z.object({ of: z.enum(['jobs', 'deliveries']), total: z.int(), removed: z.int() }),
+});
 
 /**
  * How many records may be removed for their age: no more than a share of all in an hour, so that a clock that is wrong, Redis' own included, costs a part of
@@ -50,6 +43,6 @@ export class RemovalBudget {
 
   async #call(total: number, removed: number): Promise<[number, number]> {
     const { redis, keys, of } = this.#options;
-    return (await spend.run(redis, [keys.removals(of)], [total, removed])) as [number, number];
+    return (await spendScript.run({ redis, keys }, { of, total, removed })) as [number, number];
   }
 }

@@ -48,7 +48,7 @@ async function* recordNames({ redis, keys, wanted }: NamesOptions): AsyncGenerat
   for (const names of values<string[]>(await owners.exec())) for (const name of names) tenants.add(name);
   for (const tenant of tenants) {
     for await (const names of pages(redis, keys.functions(tenant)))
-      yield names.map((name) => keys.function(tenant, name));
+      yield names.map((name) => keys.functionRecord(tenant, name));
     for await (const names of pages(redis, keys.templates(tenant)))
       yield names.map((name) => keys.template(tenant, name));
   }

@@ -1,0 +1,49 @@
+--- @include "jobs/include/settle"
+-- Creates a job.
+-- Arguments: id, spec as JSON, sealed callback secret, tenant, its weight, band of the priority class (0 to 2), the name whose build times to expect, build
+-- key, `skip` (not built when the image has been built from the same), `share` (not while the same is being built) or `force`, batch,
+-- function, sources it is built from, pool, what it is built in parts of as JSON and the plan of those (see jobs/include/settle), trace, values that the record lists,
+-- bytes that it takes, what its tenant may have, references that the
+-- job pushes to, the image first, values, each as hash and text, and indexes.
+-- Outcome: {'ok', priority, 1 when it is to go to the queue, record and the values that it lists unless it is of a batch}; {'exists'}; {'closed'} when the batch takes
+-- no more jobs; {'source_gone', source} when a source was removed; {'values_missing'} when values that it lists are not stored and were not given; {'full', bytes that
+-- the tenant has}.
+local job = job_of(args.id)
+if get(job, 'state') then return reply({ 'exists' }) end
+if args.batch then
+  local f = redis.call('HMGET', keys.batch(args.batch), 'tenant', 'committed', 'stopped')
+  if not f[1] or f[2] or f[3] then return reply({ 'closed' }) end
+end
+for _, digest in ipairs(args.sources) do
+  -- It was there when the API looked for it, and no record has referred to it since.
+  if redis.call('ZSCORE', keys.sourcesRemoving, digest) or redis.call('ZSCORE', keys.sourcesRemoved, digest) then
+    return reply({ 'source_gone', digest })
+  end
+end
+local tenant, stored, given, missing, added = args.tenant, args.bytes, {}, false, 0
+for i = 1, #args.values, 2 do given[args.values[i]] = args.values[i + 1] end
+for hash in string.gmatch(args.shared, '=(%S+)') do
+  if redis.call('EXISTS', keys.sharedValue(tenant, hash)) == 0 then
+    if given[hash] then added = added + value_bytes(#given[hash]) else missing = true end
+  end
+end
+if missing then return reply({ 'values_missing' }) end
+verify_new({ tenant = tenant, pool = args.pool, func = args.func, references = args.references, batch = args.batch, indexes = args.indexes })
+note_limit(tenant, args.limit)
+-- A batch has reserved for all of its jobs.
+local reserved = args.batch and tonumber(redis.call('HGET', keys.batch(args.batch), 'reserved') or '0') or 0
+local taken = math.min(reserved, stored + added)
+if not has_room(tenant, stored + added - taken, 1) then return reply({ 'full', whole(charged(tenant)) }) end
+if taken > 0 then
+  redis.call('HINCRBY', keys.batch(args.batch), 'reserved', whole(-taken))
+  charge(tenant, -taken)
+end
+for hash, value in pairs(given) do
+  if string.find(args.shared, hash, 1, true) then put_shared(tenant, hash, value) end
+end
+for _, digest in ipairs(args.sources) do redis.call('ZADD', keys.sourcesUsed, now, digest) end
+local made = create_job(job, { spec = args.spec, secret = args.secret, tenant = tenant, weight = args.weight, band = args.band, expected = args.expected,
+  references = args.references, build_key = args.build_key, manner = args.manner, batch = args.batch, func = args.func, pool = args.pool, parts = args.parts,
+  trace = args.trace, plan = args.plan, shared = args.shared, stored = stored, indexes = args.indexes })
+if not args.batch then made[4], made[5] = redis.call('HGETALL', job.key), values_of(tenant, get(job, 'shared')) end
+return reply(made)

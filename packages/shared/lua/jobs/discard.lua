@@ -1,0 +1,17 @@
+--- @include "jobs/include/settle"
+--- @include "jobs/include/delete"
+-- Removes a record that cannot be read. A job that has not ended is canceled first, so that its batch and the jobs that wait for it go on.
+-- Arguments: id, indexes besides those of its state and batch. Outcome: {'ok'}.
+local job = job_of(args.id)
+local current = get(job, 'state')
+if current == 'queued' or current == 'running' then
+  -- Damage may stop this midway; the record goes all the same.
+  pcall(settle_with, job, current, 'canceled', 'canceled', 'An operator removed its record.')
+end
+local batch = get(job, 'batch')
+for _, state in ipairs({ 'queued', 'running', 'succeeded', 'failed', 'canceled' }) do redis.call('ZREM', keys.index('state:' .. state), job.id) end
+for _, index in ipairs(args.indexes) do redis.call('ZREM', keys.index(index), job.id) end
+if batch then redis.call('ZREM', keys.index('batch:' .. batch), job.id) end
+redis.call('ZREM', keys.undispatched, job.id)
+delete_record(job)
+return reply({ 'ok' })

@@ -1,0 +1,84 @@
+-- Decides whether the death of a worker or builder counts against a job that ran there.
+--
+-- A *suspect* is a job with a death that is not explained (`lost` > 0). At most one suspect runs on a worker, and one on a replica.
+--
+-- - The death counts as `lost` unless its cause is known to lie elsewhere.
+-- - A job can be *blamed* (`blamed`) when it ran there alone, or was the only suspect there. A worker or replica that dies with several other jobs blames none of
+--   them; each becomes a suspect.
+-- - The cause lies elsewhere when the replica said that it drains, an operator drains it, or discovery no longer names it.
+-- - The cause also lies elsewhere when another worker (or replica) died in the last ten minutes with no suspect on it: such a death was not the work of this job, so
+--   machines die without it. Each of those deaths excuses a job once.
+-- - A job is quarantined when it was blamed and its deaths reach the limit. Deaths that were excused count after three times the limit, so that no job kills workers
+--   for ever.
+--
+-- A death is found one job at a time. The first of them notes how many jobs and suspects ran there, and the others read it.
+
+-- How long a death excuses other jobs.
+local death_excuses_ms = 600000
+-- How long all jobs that ran there share what was noted of a death. A worker has a new name at each start; a replica keeps its address.
+local death_known_ms = { worker = 600000, replica = 2000 }
+
+-- Discovery names each replica every five seconds.
+local function goes_away(replica)
+  local f = redis.call('HMGET', keys.replica(replica), 'draining', 'readiness', 'readiness_until')
+  local named = redis.call('ZSCORE', keys.replicas, replica)
+  return f[1] or (f[2] == 'draining' and tonumber(f[3] or '0') > now) or (named and tonumber(named) < now - 15000)
+end
+
+-- Returns how many jobs and suspects ran there when it died.
+local function note_death(kind, place)
+  local key, aboard = keys.death(place), keys.aboard(place)
+  local known = redis.call('HMGET', key, 'jobs', 'suspects')
+  if known[1] then return tonumber(known[1]), tonumber(known[2]) end
+  local jobs, suspects = redis.call('ZCARD', aboard), redis.call('ZCOUNT', aboard, 1, 1)
+  redis.call('HSET', key, 'jobs', jobs, 'suspects', suspects)
+  redis.call('PEXPIRE', key, death_known_ms[kind])
+  local deaths = keys.deaths(kind)
+  redis.call('ZREMRANGEBYSCORE', deaths, '-inf', now - death_excuses_ms)
+  if suspects == 0 then redis.call('ZADD', deaths, now, place) end
+  redis.call('PEXPIRE', deaths, death_excuses_ms)
+  return jobs, suspects
+end
+
+-- Deaths that the job had a part in, or that have excused it.
+local function used_deaths(job)
+  local used = {}
+  for place in string.gmatch(get(job, 'died_with') or '', '%S+') do used[place] = true end
+  return used
+end
+
+local function use_death(job, place)
+  local used = get(job, 'died_with')
+  redis.call('HSET', job.key, 'died_with', used and used .. ' ' .. place or place)
+end
+
+-- Returns another death for which no suspect explains the cause.
+local function excuse_of(job, kind)
+  local used = used_deaths(job)
+  for _, place in ipairs(redis.call('ZRANGEBYSCORE', keys.deaths(kind), now - death_excuses_ms, '+inf')) do
+    if not used[place] then return place end
+  end
+end
+
+-- Counts the death of the place that the job runs on. Returns a reply when the job ends because of it.
+local function count_loss(job, from, kind, max_lost)
+  local place = places_of(job)[kind]
+  if kind == 'replica' and goes_away(place) then return nil end
+  local is_suspect = tonumber(get(job, 'lost')) > 0
+  local jobs, suspects = note_death(kind, place)
+  local met = redis.call('HINCRBY', job.key, 'deaths', 1)
+  use_death(job, place)
+  if is_suspect and met < 3 * max_lost then
+    if suspects > 1 then return nil end
+    local excuse = excuse_of(job, kind)
+    if excuse then
+      use_death(job, excuse)
+      return nil
+    end
+  end
+  if is_suspect or jobs <= 1 then redis.call('HSET', job.key, 'blamed', 1) end
+  if redis.call('HINCRBY', job.key, 'lost', 1) < max_lost or not get(job, 'blamed') then return nil end
+  -- The job explains these deaths: they excuse no other.
+  for used in pairs(used_deaths(job)) do redis.call('ZREM', keys.deaths(kind), used) end
+  return settle_with(job, from, 'failed', 'quarantined', 'Its worker or builder died ' .. met .. ' times while it ran.')
+end

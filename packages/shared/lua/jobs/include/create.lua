@@ -1,0 +1,105 @@
+-- Creates a job, and gives it its place among those that wait for its pool, by start-time fair queueing: a tenant's tags are 1/weight apart and begin at the virtual
+-- time, which is the tag of the job that last started. Within the span that a tenant's waiting jobs cover, a job stands by the share of known build times that are
+-- longer than its own, so that the longest go first and no other tenant waits longer for it. An unknown time counts as the median.
+-- A build is skipped only while no other job builds, or has built, another image under that reference.
+-- Returns {'ok', priority, 1 when it is to go to the queue}. A lower priority is earlier. BullMQ takes priorities up to 2^21.
+
+-- Returns whether each reference holds what that job has pushed, and no job pushes something else there now. `flying` is the job that is in flight for the image, and
+-- what it builds.
+local function is_pushed(references, built_job, flying, build_key)
+  if flying[2] and flying[2] ~= build_key then return false end
+  local newest, running = redis.call('MGET', unpack(newest_keys(references))), redis.call('MGET', unpack(running_keys(references)))
+  for at in ipairs(references) do
+    -- What is known of an image outlives what is known of its tags.
+    if newest[at] ~= built_job and (newest[at] or at > 1) then return false end
+    local is_flying = flying[1] and (at == 1 or running[at] == flying[1])
+    if running[at] and not is_flying then return false end
+  end
+  return true
+end
+
+create_job = function(job, a)
+  local tenant, weight, band, expected = a.tenant, a.weight, a.band, a.expected
+  local references = a.references
+  local pushes_to, build_key, manner, batch, func, pool = references[1], a.build_key, a.manner, a.batch, a.func, a.pool
+  local fairness, durations = fairness_of(pool), keys.durations
+  if redis.call('ZCARD', pool_index(pool, 'queued')) + redis.call('ZCARD', pool_index(pool, 'running')) == 0 then
+    redis.call('DEL', fairness)
+  end
+  local virtual = tonumber(redis.call('HGET', fairness, 'virtual:' .. band) or '0')
+  local last = tonumber(redis.call('HGET', fairness, 'last:' .. band .. ':' .. tenant) or '0')
+  local flight = tenant .. '/' .. (pushes_to or '')
+  -- Older versions read records that list no values.
+  redis.call('HSET', job.key, 'schema', a.shared == '' and 1 or constants.job_schema, 'spec', a.spec, 'tenant', tenant, 'pool', pool, 'band', band,
+    'expected', expected, 'build_key', build_key, 'flight', flight, 'stored', whole(a.stored), 'created_at', whole(now), 'queued_at', whole(now),
+    'attempt', 0, 'spent', 0, 'lost', 0)
+  charge(tenant, a.stored)
+  if a.shared ~= '' then
+    redis.call('HSET', job.key, 'shared', a.shared)
+    hold_shared(tenant, a.shared)
+  end
+  if a.secret then redis.call('HSET', job.key, 'sealed_callback_secret', a.secret) end
+  if a.parts then redis.call('HSET', job.key, 'parts', a.parts, 'plan', a.plan, 'weight', weight, 'manner', manner) end
+  if func then redis.call('HSET', job.key, 'function', func) end
+  -- A key of the spec itself: in no string of it stands a quotation mark without a backslash.
+  if not string.find(a.spec, '"callback":{', 1, true) and not string.find(a.shared, 'callback=', 1, true) then redis.call('HSET', job.key, 'callback', 0) end
+  if a.trace then redis.call('HSET', job.key, 'trace', a.trace) end
+  if a.part_of then redis.call('HSET', job.key, 'part_of', a.part_of) end
+  if pushes_to then redis.call('HSET', job.key, 'pushes_to', pushes_to) end
+  if #references > 1 then redis.call('HSET', job.key, 'references', table.concat(references, ' ', 2)) end
+  for _, index in ipairs(a.indexes) do redis.call('ZADD', keys.index(index), 0, job.id) end
+  if batch then
+    redis.call('HSET', job.key, 'batch', batch)
+    redis.call('ZADD', keys.index('batch:' .. batch), 0, job.id)
+  end
+  if func then
+    set_function(tenant, func, 'spec', a.spec, 'shared', a.shared, 'job', job.id, 'updated_at', whole(now))
+    redis.call('ZADD', keys.functions(tenant), 0, func)
+  end
+
+  if pushes_to and manner == 'skip' then
+    local built = redis.call('HMGET', keys.built(flight), 'key', 'result', 'job', 'base_images')
+    if built[1] == build_key and is_pushed(references, built[3], redis.call('HMGET', keys.flight(flight), 'job', 'key'), build_key) then
+      if #references > 1 then
+        -- An older job with one of the tags that still waits is not to push after this.
+        for _, key in ipairs(newest_keys(references)) do redis.call('SET', key, job.id, 'EX', 2592000) end
+        redis.call('HSET', keys.built(flight), 'job', job.id)
+      end
+      redis.call('HSET', job.key, 'priority', 1, 'tag', 0, 'result', built[2], 'finished_at', whole(now))
+      grow(job.key, tenant, #built[2])
+      remember_function(job, built[2], built[4])
+      change(job, false, 'succeeded', 'job.succeeded')
+      part_ended(job, 'succeeded')
+      return { 'ok', 1, 0 }
+    end
+  end
+  last = math.max(virtual, last) + 1 / weight
+  redis.call('HSET', fairness, 'last:' .. band .. ':' .. tenant, last)
+  local known, share = redis.call('ZCARD', durations), 1
+  if known > 0 then
+    local ms = redis.call('ZSCORE', durations, expected)
+    share = ms and redis.call('ZCOUNT', durations, '(' .. ms, '+inf') / known or 0.5
+  end
+  local tag = virtual + share * (last - virtual)
+  local priority = 1 + band * 699050 + math.min(699049, math.floor(tag * 4))
+  redis.call('HSET', job.key, 'tag', tag, 'priority', priority)
+  if pushes_to and manner ~= 'force' then
+    local flying = redis.call('HMGET', keys.flight(flight), 'job', 'key')
+    if flying[2] == build_key and not get(job_of(flying[1]), 'cancel_requested') then
+      redis.call('HSET', job.key, 'parked', 'shared', 'shares', flying[1])
+      redis.call('SADD', keys.sharers(flying[1]), job.id)
+      change(job, false, 'queued', 'job.queued')
+      return { 'ok', priority, 0 }
+    end
+  end
+  if pushes_to then redis.call('HSET', keys.flight(flight), 'job', job.id, 'key', build_key) end
+  if batch then
+    redis.call('HSET', job.key, 'parked', 'batch')
+    redis.call('ZADD', keys.batchParked(batch), priority, job.id)
+  elseif not a.parts then
+    redis.call('ZADD', keys.undispatched, now, job.id)
+  end
+  change(job, false, 'queued', 'job.queued')
+  if not batch and a.parts then release(job) end
+  return { 'ok', priority, (batch or a.parts) and 0 or 1 }
+end

@@ -1,0 +1,147 @@
+--- @include "stored/include/account"
+-- A job, its indexes, its batch and its events.
+--
+-- A job is passed as `{ id, key }`. A job that is *parked* is queued and not for the queue yet: its batch is still being written or has as many in the queue as it
+-- may (`batch`), an identical job is being built, whose end will be its own (`shared`), the jobs that build parts of it have not all ended (`parts`), its tenant has
+-- as many running as it may (`tenant`), or its registry does not answer (`registry`).
+--
+-- Scripts never decode JSON: what users wrote can be any text, and an exception in the middle of a script leaves half of its writes.
+
+-- Jobs that may go to the queues from now on: {id, priority, pool}, …
+local released = {}
+
+-- What an operation returns: its outcome, and the jobs that may go to the queues because of it.
+local function reply(outcome) return { outcome, released } end
+
+local function job_of(job_id) return { id = job_id, key = keys.job(job_id) } end
+local function get(job, field) return redis.call('HGET', job.key, field) end
+
+-- Replicas that build the same platforms have a queue of their own, and its fairness. Records from before there were pools have none.
+local function pool_of(job) return get(job, 'pool') or 'default' end
+local function pool_index(pool, state) return keys.index('pool:' .. pool .. ':' .. state) end
+local function fairness_of(pool) return pool == 'default' and keys.fairness or keys.fairnessOfPool(pool) end
+local function tenant_index(tenant, state) return keys.index('tenant:' .. tenant .. ':' .. state) end
+
+-- What the events of one job in the stream of its batch take.
+local event_bytes = 400
+
+local function batch_of(job)
+  local batch = get(job, 'batch')
+  return batch and { id = batch, key = keys.batch(batch), events = keys.batchEvents(batch),
+    parked = keys.batchParked(batch) }
+end
+
+-- A batch has ended when all of it was accepted and every job has ended.
+local function end_batch_if_done(batch)
+  local f = redis.call('HMGET', batch.key, 'total', 'succeeded', 'failed', 'canceled', 'committed', 'finished_at')
+  if f[6] or not f[5] or f[2] + f[3] + f[4] < tonumber(f[1]) then return end
+  redis.call('HSET', batch.key, 'finished_at', whole(now))
+  -- Its events outlive the records of its jobs.
+  local own = redis.call('HMGET', batch.key, 'tenant', 'stored')
+  charge(own[1], -tonumber(own[2] or '0'))
+  charge_expiring(own[1], batch.key, tonumber(own[2] or '0') + event_bytes * tonumber(f[1]), 2592000000)
+  redis.call('ZREM', keys.stoppingBatches, batch.id)
+  redis.call('ZREM', keys.openBatches, batch.id)
+  redis.call('DEL', batch.parked)
+  redis.call('XADD', keys.events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', whole(now))
+  redis.call('XADD', batch.events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', whole(now))
+  for _, key in ipairs({ batch.key, batch.events, keys.index('batch:' .. batch.id) }) do
+    redis.call('PEXPIRE', key, 2592000000)
+  end
+end
+
+-- Stops the batch: no further job of it begins.
+local function stop_batch(batch, why)
+  redis.call('HSET', batch.key, 'stopped', why)
+  redis.call('ZADD', keys.stoppingBatches, now, batch.id)
+end
+
+local function change(job, from, to, type)
+  local version = redis.call('HINCRBY', job.key, 'version', 1)
+  local fields = { 'type', type, 'job', job.id, 'state', to, 'version', version, 'at', whole(now) }
+  redis.call('HSET', job.key, 'state', to)
+  if from ~= to then
+    if from then redis.call('ZREM', keys.index('state:' .. from), job.id) end
+    redis.call('ZADD', keys.index('state:' .. to), 0, job.id)
+    local f = redis.call('HMGET', job.key, 'pool', 'part_of', 'tenant', 'callback')
+    local pool, parent, tenant, callback = f[1] or 'default', f[2] and job_of(f[2]), f[3], f[4]
+    if from then redis.call('ZREM', pool_index(pool, from), job.id) end
+    if from then redis.call('ZREM', tenant_index(tenant, from), job.id) end
+    if to == 'queued' or to == 'running' then
+      redis.call('ZADD', pool_index(pool, to), 0, job.id)
+      redis.call('ZADD', tenant_index(tenant, to), 0, job.id)
+    end
+    if parent and redis.call('EXISTS', parent.key) == 1 then redis.call('HSET', parent.key, 'part:' .. job.id, to) end
+    if to ~= 'queued' and to ~= 'running' then
+      fields[#fields + 1] = 'pool'
+      fields[#fields + 1] = pool
+      if callback == '0' then
+        fields[#fields + 1] = 'callback'
+        fields[#fields + 1] = '0'
+      end
+    end
+  end
+  local batch = batch_of(job)
+  if batch then
+    fields[#fields + 1] = 'batch'
+    fields[#fields + 1] = batch.id
+    if from ~= to then
+      if from then redis.call('HINCRBY', batch.key, from, -1) end
+      redis.call('HINCRBY', batch.key, to, 1)
+    end
+    redis.call('XADD', batch.events, 'MAXLEN', '~', 100000, '*', unpack(fields))
+  end
+  redis.call('XADD', keys.events, '*', unpack(fields))
+  if batch then end_batch_if_done(batch) end
+end
+
+local function words_of(text)
+  local list = {}
+  for word in string.gmatch(text or '', '%S+') do list[#list + 1] = word end
+  return list
+end
+
+-- Returns the references that the job pushes to: the image as it was written, then those of `references`. Records from before there were tags have no others.
+local function references_of(job)
+  if not job.references then
+    local f = redis.call('HMGET', job.key, 'pushes_to', 'references')
+    job.references = words_of(f[2])
+    if f[1] then table.insert(job.references, 1, f[1]) end
+  end
+  return job.references
+end
+
+-- Returns for each reference the key that names the job which pushes to it.
+local function running_keys(references)
+  local list = {}
+  for at, reference in ipairs(references) do list[at] = keys.imageRunning(reference) end
+  return list
+end
+
+-- Returns for each reference the key that names the newest job which has pushed to it.
+local function newest_keys(references)
+  local list = {}
+  for at, reference in ipairs(references) do list[at] = keys.imageNewest(reference) end
+  return list
+end
+
+-- Two builds that push to one reference never run at once, and none pushes after a newer one has. Returns whether another job runs that pushes to a reference of the
+-- job, and a newer job that has pushed to one with that reference.
+local function rivals_of(job)
+  local references = references_of(job)
+  if #references == 0 then return false end
+  local wanted = running_keys(references)
+  for _, key in ipairs(newest_keys(references)) do wanted[#wanted + 1] = key end
+  local found, busy, newer, at_reference = redis.call('MGET', unpack(wanted)), false, nil, nil
+  for at, reference in ipairs(references) do
+    local holder, newest = found[at], found[#references + at]
+    if holder and holder ~= job.id then busy = true end
+    if newest and newest > job.id and not newer then newer, at_reference = newest, reference end
+  end
+  return busy, newer, at_reference
+end
+
+-- Returns the key that names the job which builds the image of this job now.
+local function flight_of(job) return keys.flight(get(job, 'flight') or '') end
+
+local function is_ended(state) return state == 'succeeded' or state == 'failed' or state == 'canceled' end

@@ -1,0 +1,74 @@
+--- @include "jobs/include/settle"
+-- What a success says about the image, the function and its build time.
+
+-- Returns the bytes of the keys that say which job has pushed to the references beside the image.
+local function newest_bytes(references)
+  local bytes = 0
+  for at = 2, #references do bytes = bytes + 250 + #base + #references[at] end
+  return bytes
+end
+
+-- Notes for each reference that the job has pushed to it, unless a newer one has. Returns the id that it is noted under.
+local function note_newest(job, references)
+  local as, noted = job.id, newest_keys(references)
+  if #noted == 0 then return as end
+  -- A job that shares the build ends with it. No older job may push to the tags of both after that.
+  if #noted > 1 then
+    for _, sharer in ipairs(redis.call('SMEMBERS', keys.sharers(job.id))) do
+      if sharer > as then as = sharer end
+    end
+  end
+  local newest = redis.call('MGET', unpack(noted))
+  for at, key in ipairs(noted) do
+    if (newest[at] or '') < as then redis.call('SET', key, as, 'EX', #noted > 1 and 2592000 or 604800) end
+  end
+  return as
+end
+
+-- Notes what the image and the function were last built from.
+local function remember(job, references, pushed_as, body, base_images, cached)
+  local key = keys.built(get(job, 'flight'))
+  if #references > 0 then
+    redis.call('HSET', key, 'key', get(job, 'build_key'), 'result', cached, 'job', pushed_as)
+    redis.call('HDEL', key, 'base_images')
+    if base_images then redis.call('HSET', key, 'base_images', base_images) end
+    charge_expiring(get(job, 'tenant'), key, 500 + 2 * #key + #cached + #(base_images or '') + newest_bytes(references), 2592000000)
+    redis.call('PEXPIRE', key, 2592000000)
+  end
+  remember_function(job, body, base_images)
+end
+
+-- Forgets the names that the tenant built longest ago, so that it chooses no more of them than it may.
+local function bound_learned(tenant, expected)
+  local learned = keys.learned(tenant)
+  redis.call('ZADD', learned, now, expected)
+  local extra = redis.call('ZCARD', learned) - constants.learned_names
+  if extra < 1 then return end
+  local oldest = redis.call('ZPOPMIN', learned, extra)
+  for at = 1, #oldest, 2 do
+    redis.call('ZREM', keys.durations, oldest[at])
+    redis.call('HDEL', keys.homes, oldest[at])
+  end
+end
+
+-- Notes how long the build took, and where.
+local function learn(job)
+  local durations, expected = keys.durations, get(job, 'expected')
+  local took = now - tonumber(get(job, 'attempt_at'))
+  local before = redis.call('ZSCORE', durations, expected)
+  redis.call('ZADD', durations, before and before * 0.6 + took * 0.4 or took, expected)
+  for _, field in ipairs({ 'build_ms', 'build_ms:' .. pool_of(job) }) do
+    local mean = tonumber(redis.call('HGET', keys.stats, field) or took)
+    redis.call('HSET', keys.stats, field, mean * 0.95 + took * 0.05)
+  end
+  -- What the layers on a replica are worth: how builds at home and elsewhere compare with what was expected of them.
+  -- Half is assumed until it is known.
+  local replica, home = get(job, 'replica:' .. get(job, 'attempt')), redis.call('HGET', keys.homes, expected)
+  if before and home then
+    local field = home == replica and 'ratio_home' or 'ratio_away'
+    local ratio = tonumber(redis.call('HGET', keys.stats, field) or (home == replica and '0.5' or '1'))
+    redis.call('HSET', keys.stats, field, ratio * 0.8 + math.min(5, took / math.max(before, 1)) * 0.2)
+  end
+  redis.call('HSET', keys.homes, expected, replica)
+  bound_learned(get(job, 'tenant'), expected)
+end

@@ -1,0 +1,18 @@
+--- @include "jobs/include/job"
+-- Where a job runs. `keys.aboard(place)`, of a worker or a replica, holds each job that runs there: 1 for a suspect, else 0. A job that only joins images is nowhere.
+
+local function places_of(job)
+  local number = get(job, 'attempt')
+  local f = redis.call('HMGET', job.key, 'worker', 'replica:' .. number)
+  return { worker = f[1] or '', replica = f[2] or '' }
+end
+
+local function board(job, place)
+  if place == '' then return end
+  redis.call('ZADD', keys.aboard(place), tonumber(get(job, 'lost')) > 0 and 1 or 0, job.id)
+  redis.call('PEXPIRE', keys.aboard(place), 172800000)
+end
+
+local function leave(job, place)
+  if place ~= '' then redis.call('ZREM', keys.aboard(place), job.id) end
+end

@@ -1,0 +1,57 @@
+--- @include "jobs/include/values"
+--- @include "jobs/include/settle"
+--- @include "jobs/include/unended"
+-- Begins an attempt.
+-- Arguments: id, token, worker, replica, losses that quarantine, whether the worker has room for a suspect.
+-- Outcome: {'ok', state before, record, the values that the record lists}, {'wait'} with the record queued, {'terminal', state}, or {'missing'} also when it was parked.
+--
+-- A record found running was held by a worker that is lost: its attempt is closed and its token void. Its slot is not freed: a worker that only lost touch may still
+-- be building there, and a dead one's runs out. A job that has lost a worker before is a suspect, and runs only where no other suspect does, so that the next death
+-- says which job is at fault. A record of a newer schema waits for a worker that reads it.
+verify(job)
+expect('zset', keys.aboard(args.worker), keys.aboard(args.replica))
+if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
+
+redis.call('ZREM', keys.undispatched, args.id)
+if state == 'running' then
+  close_attempt(job, 'worker_lost', 'The worker was lost during the build.')
+  redis.call('HINCRBY', job.key, 'spent', 1)
+  local ended = count_loss(job, state, 'worker', args.max_lost)
+  if ended then return reply(ended) end
+  local places = places_of(job)
+  leave(job, places.worker)
+  leave(job, places.replica)
+end
+if get(job, 'cancel_requested') then return reply(settle_with(job, state, 'canceled', 'canceled', 'The job was canceled.')) end
+if state == 'queued' then
+  local code, detail = batch_end_of(job)
+  if code then return reply(cancel_queued(job, code, detail)) end
+end
+local busy, newer, reference = rivals_of(job)
+-- It may have pushed since a worker looked at this job.
+if state == 'queued' and newer then
+  return reply(cancel_queued(job, 'superseded', 'The newer job ' .. newer .. ' has pushed to ' .. reference .. '.'))
+end
+if busy or (tonumber(get(job, 'lost')) > 0 and not args.suspects) then
+  if state == 'running' then back_to_queue(job, state, 0) end
+  return reply({ 'wait' })
+end
+if state == 'queued' and (wait_for_tenant(job) or wait_for_registry(job, true)) then return reply({ 'missing' }) end
+for _, lock in ipairs(running_keys(references_of(job))) do redis.call('SET', lock, args.id) end
+local number = redis.call('HINCRBY', job.key, 'attempt', 1)
+local wait = math.max(0, now - tonumber(get(job, 'queued_at')))
+redis.call('HSET', job.key, 'token', args.token, 'worker', args.worker, 'attempt_at', whole(now), 'replica:' .. number, args.replica,
+  'start:' .. number, cjson.encode({ at = now, worker = args.worker, wait = wait }))
+board(job, args.worker)
+board(job, args.replica)
+redis.call('HSETNX', job.key, 'started_at', whole(now))
+redis.call('HDEL', job.key, 'retry_at')
+local batch = batch_of(job)
+if batch and redis.call('HSETNX', batch.key, 'started_at', whole(now)) == 1 then
+  local f = redis.call('HMGET', batch.key, 'succeeded', 'failed', 'canceled')
+  redis.call('HSET', batch.key, 'ended_before', f[1] + f[2] + f[3])
+end
+local fairness, field, tag = fairness_of(pool_of(job)), 'virtual:' .. get(job, 'band'), tonumber(get(job, 'tag'))
+if tag > tonumber(redis.call('HGET', fairness, field) or '0') then redis.call('HSET', fairness, field, tag) end
+change(job, state, 'running', 'job.started')
+return reply({ 'ok', state, redis.call('HGETALL', job.key), job_values(job) })

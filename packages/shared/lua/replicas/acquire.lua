@@ -1,0 +1,99 @@
+--- @include "replicas/include/replica"
+-- Takes slots for builds, the first build first.
+-- Arguments: ms that leases live, addresses of replicas, and builds, seven texts each: its lease, 1 for a suspect, the number of the replica that has its layers
+-- or 0, 1 when only that replica will do while it is usable, 1 when the build needs isolation, a feature that it needs or '', and the numbers of the replicas by
+-- preference, separated by commas.
+-- Returns for each build {url, builds the replica has now}, or without a slot {'', patience, what every replica lacks: 'isolation', 'feature' or ''}.
+--
+-- A build gets the first replica with room that has no more than its fair share of all builds plus one (consistent hashing with bounded loads), else the first with
+-- room. A replica with an open circuit gets none; once its time is up, it gets one build as a probe. A replica that the last health check found broken or draining
+-- gets none. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica with buildah, and none of unknown engine. A build
+-- that needs a feature gets no replica that did not report it.
+-- Patience is the ms for which the replica with the layers is worth waiting for: four times what building there saves, at most three seconds.
+local replicas, patience = {}, nil
+
+for i, url in ipairs(args.urls) do
+  local f = redis.call('HMGET', keys.replica(url), 'configured', 'learned', 'open_until', 'draining', 'health', 'engine', 'engine_until',
+    'readiness', 'readiness_until', 'features')
+  local open_until, limit = tonumber(f[3] or '0'), limit_of(f)
+  if open_until > 0 then limit = open_until > now and 0 or 1 end
+  if f[4] or f[5] == 'down' or not takes_builds(f[8], f[9]) then limit = 0 end
+  local engine = tonumber(f[7] or '0') > now and f[6] or 'unknown'
+  local features = tonumber(f[7] or '0') > now and f[10] or nil
+  replicas[i] = { url = url, load = live(keys.slots(url)), limit = limit, engine = engine, features = features }
+end
+
+local function is_isolated(r) return r.engine == 'buildkit' or r.engine == 'unreported' end
+
+local function has_feature(r, feature)
+  return feature == '' or (r.features and string.find(r.features, ',' .. feature .. ',', 1, true) ~= nil)
+end
+
+-- What is not known yet of a replica may turn out well.
+local function impossible(isolation, feature, order)
+  local found, all_share_machine = false, true
+  for number in string.gmatch(order, '%d+') do
+    local r = replicas[tonumber(number)]
+    local shares_machine = isolation and r.engine == 'buildah'
+    if not shares_machine and (has_feature(r, feature) or not r.features) then return '' end
+    all_share_machine = all_share_machine and shares_machine
+    found = true
+  end
+  if not found then return '' end
+  return all_share_machine and 'isolation' or 'feature'
+end
+
+local function has_suspect(r)
+  r.suspects = r.suspects or live(keys.suspects(r.url))
+  return r.suspects > 0
+end
+
+local function choose(suspect, home, only_home, isolation, feature, order)
+  local usable, builds, capacity, home_usable = {}, 0, 0, false
+  for number in string.gmatch(order, '%d+') do
+    local r = replicas[tonumber(number)]
+    if r.limit > 0 and not (suspect and has_suspect(r)) and (is_isolated(r) or not isolation) and has_feature(r, feature) then
+      usable[#usable + 1] = r
+      home_usable = home_usable or r == home
+      builds = builds + r.load
+      capacity = capacity + r.limit
+    end
+  end
+  local second
+  for _, r in ipairs(usable) do
+    if r.load < r.limit and (r == home or not (only_home and home_usable)) then
+      local share = math.ceil((builds + 1) * r.limit / capacity)
+      if r.load <= share or r == home then return r end
+      second = second or r
+    end
+  end
+  return second
+end
+
+local function worth_waiting()
+  if not patience then
+    local stats = redis.call('HMGET', keys.stats, 'build_ms', 'ratio_home', 'ratio_away')
+    local saved = tonumber(stats[3] or '1') - tonumber(stats[2] or '0.5')
+    patience = math.floor(math.max(0, math.min(3000, 4 * saved * tonumber(stats[1] or '0'))))
+  end
+  return patience
+end
+
+local replies = {}
+for i = 1, #args.builds, 7 do
+  local lease, suspect, home, only_home, isolation, feature, order = unpack(args.builds, i, i + 6)
+  suspect, home, only_home, isolation = suspect == '1', replicas[tonumber(home)], only_home == '1', isolation == '1'
+  local chosen = choose(suspect, home, only_home, isolation, feature, order)
+  if chosen then
+    chosen.load = chosen.load + 1
+    redis.call('ZADD', keys.slots(chosen.url), now + args.ttl_ms, lease)
+    if suspect then
+      chosen.suspects = 1
+      redis.call('ZADD', keys.suspects(chosen.url), now + args.ttl_ms, lease)
+    end
+    replies[#replies + 1] = { chosen.url, chosen.load }
+  else
+    replies[#replies + 1] = { '', worth_waiting(), impossible(isolation, feature, order) }
+  end
+end
+return replies

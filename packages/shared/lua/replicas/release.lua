@@ -1,0 +1,76 @@
+--- @include "replicas/include/replica"
+-- Gives a slot back, announces it on the channel `keys.freed`, and learns from how the call ended.
+-- Arguments: lease, address, outcome, builds the replica had when the slot was taken, who gives it back.
+-- Returns 'opened' or 'closed' when the circuit of the replica changed, which the event stream tells too, else ''.
+--
+-- `ok`: the replica did its work, whether the build succeeded or not. It has proven to take as many builds at once, and when it was full, its limit grows by one a
+--   round, up to the configured limit, or 16.
+-- `busy`: it refused. When it had never taken as many, or refused three times in a row, that was one too many, and the limit stays below it for a while: five
+--   seconds at first, and when the next try ends the same, a minute, doubled each time up to ten.
+-- `fault`: it was not reached, broke off or answered nonsense. After three in a row its circuit opens for two seconds, doubled each time up to a minute; a failed
+--   probe opens it again at once.
+-- `broken`: it answered that its engine is dead. Its circuit opens at once.
+-- `draining`: it takes no more builds, which is no fault. It gets none until its next health check.
+-- `none`: the call says nothing about the replica (Slipway stopped the build).
+local key, taken, outcome = keys.replica(args.url), args.taken, args.outcome
+redis.call('ZREM', keys.slots(args.url), args.lease)
+redis.call('ZREM', keys.suspects(args.url), args.lease)
+redis.call('PUBLISH', keys.freed, args.origin)
+if outcome == 'none' then return '' end
+
+local f = redis.call('HMGET', key, 'configured', 'learned', 'proven', 'busy_streak', 'hold_until', 'hold', 'failures', 'open_until', 'opens', 'cut_to')
+local limit = limit_of(f)
+local learned = math.max(tonumber(f[2] or '0'), 0)
+if learned < 1 then learned = limit end
+local function announce(type)
+  redis.call('XADD', keys.events, '*', 'type', type, 'replica', args.url, 'at', whole(now))
+end
+
+if outcome == 'ok' then
+  local ceiling = tonumber(f[1] or '0')
+  if ceiling < 1 then ceiling = 16 end
+  local proven = math.max(tonumber(f[3] or '0'), taken)
+  if taken >= math.floor(learned) and learned < ceiling and now >= tonumber(f[5] or '0') then
+    learned = math.min(ceiling, math.floor(learned) + 1)
+  end
+  redis.call('HSET', key, 'learned', learned, 'proven', proven, 'busy_streak', 0, 'failures', 0)
+  redis.call('HINCRBY', key, 'builds', 1)
+  if tonumber(f[8] or '0') > 0 then
+    redis.call('HDEL', key, 'open_until', 'opens')
+    announce('builder.circuit_closed')
+    return 'closed'
+  end
+  return ''
+end
+
+if outcome == 'busy' then
+  local streak = redis.call('HINCRBY', key, 'busy_streak', 1)
+  redis.call('HINCRBY', key, 'refusals', 1)
+  local unproven = taken > 1 and taken > tonumber(f[3] or '0')
+  if unproven or streak >= 3 then
+    local lower = math.max(1, math.min(math.floor(learned), taken - 1))
+    local confirmed = tonumber(f[10] or '0') == lower
+    local hold = confirmed and math.min(600000, math.max(60000, tonumber(f[6] or '0') * 2)) or 5000
+    redis.call('HSET', key, 'learned', lower, 'cut_to', lower, 'hold', hold, 'hold_until', now + hold)
+    redis.call('HSET', key, 'proven', math.min(tonumber(f[3] or '0'), lower), 'busy_streak', 0)
+  end
+  return ''
+end
+
+if outcome == 'draining' then
+  redis.call('HSET', key, 'readiness', 'draining', 'readiness_reason', '', 'readiness_until', now + 5000)
+  return ''
+end
+
+local failures = redis.call('HINCRBY', key, 'failures', 1)
+redis.call('HINCRBY', key, 'faults', 1)
+local open_until = tonumber(f[8] or '0')
+local probing = open_until > 0
+if failures < 3 and not probing and outcome ~= 'broken' then return '' end
+-- Builds that began before it opened say nothing new.
+if open_until > now then return '' end
+local opens = redis.call('HINCRBY', key, 'opens', 1)
+redis.call('HSET', key, 'open_until', now + math.min(60000, 2000 * 2 ^ (opens - 1)), 'failures', 0)
+if probing then return '' end
+announce('builder.circuit_opened')
+return 'opened'

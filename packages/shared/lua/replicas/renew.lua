@@ -1,0 +1,14 @@
+--- @include "include/time"
+-- Renews leases that are still held.
+-- Arguments: ms that leases live, and leases, each as id and address. Returns the ids of the leases that ran out.
+local lost = {}
+for i = 1, #args.leases, 2 do
+  local lease, url = args.leases[i], args.leases[i + 1]
+  if redis.call('ZSCORE', keys.slots(url), lease) then
+    redis.call('ZADD', keys.slots(url), 'XX', now + args.ttl_ms, lease)
+    redis.call('ZADD', keys.suspects(url), 'XX', now + args.ttl_ms, lease)
+  else
+    lost[#lost + 1] = lease
+  end
+end
+return lost

@@ -1,0 +1,4 @@
+--- @include "sources/include/uses"
+-- Notes that the blobs of a claimed source could not be written.
+-- Arguments: digest.
+unpin(args.digest)

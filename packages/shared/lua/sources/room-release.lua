@@ -1,0 +1,3 @@
+-- Gives a reservation back.
+-- Arguments: tenant, reservation.
+redis.call('HDEL', keys.sourcesReserved(args.tenant), args.id)
