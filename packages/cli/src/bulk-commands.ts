@@ -192,8 +192,8 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
       .command('push')
       .summary('send a template folder')
       .description(
-        'Sends a template in the layout of OpenFaaS, and with --rebuild builds again what uses it. A template of ./template that\n' +
-          'is not there is fetched first, as by `publish`.',
+        'Sends a template in the layout of OpenFaaS, and with --rebuild builds again what uses it.\n' +
+          'A template of ./template that is not there is fetched first, as by `publish`.',
       )
       .argument('<folder>', 'the folder of one template, with its template.yml')
       .option('--name <name>', 'what it is called; default: the name of the folder')

@@ -280,6 +280,8 @@ describe('publish', () => {
       `and --no-pull forbids to fetch it\n  the template 'node@1' of the functions 'one', 'two', from ${repository.url}#main\n` +
         "  the template 'go' of the function 'three', from the template store\n",
     );
+    // Which has nothing to do with --pull, for base images.
+    expect((await slipway([...dryRun, '--no-pull', '--pull'], env)).exit).toBe(2);
     expect(git.requests).toHaveLength(0);
     const { exit, err } = await slipway([...dryRun, '--regex', 'one|two'], env);
     expect(exit).toBe(0);
