@@ -5,6 +5,8 @@ const only = (name, from, allowed, except = '^$') => ({
   from: { path: from, pathNot: except },
   to: { path: '^(packages|services|e2e|bench)/', pathNot: [from, ...allowed.map((place) => `^${place}/`)] },
 });
+const foundations = ['packages/shared', 'packages/source'];
+const contracts = '(contracts|errors|ids|platforms|json|registry-hosts)';
 const tests = '\\.test\\.ts$|/testing/';
 
 /** The arrows of docs/architecture.md: who may import whom. */
@@ -18,30 +20,62 @@ module.exports = {
       from: { path: service },
       to: { path: service, pathNot: '^services/$1/' },
     },
-    only('services-import-shared', '^services/', ['packages/shared'], tests),
-    only('tests-of-services-start-real-parts', '^services/', ['packages/shared', 'packages/local']),
+    only(
+      'api-and-worker-import',
+      '^services/(api|worker)/',
+      [...foundations, 'packages/control-plane'],
+      tests,
+    ),
+    only('builder-imports', '^services/builder/', foundations, tests),
+    only('tests-of-services-start-real-parts', '^services/', [
+      ...foundations,
+      'packages/control-plane',
+      'packages/local',
+    ]),
     only('shared-imports-libraries', '^packages/shared/', []),
+    {
+      name: 'contracts-are-pure',
+      comment: 'The CLI and the dashboard load them: no Redis, no Node.js I/O.',
+      severity: 'error',
+      from: { path: `^packages/shared/src/${contracts}/`, pathNot: tests },
+      to: {
+        pathNot: [
+          `^packages/shared/src/${contracts}/`,
+          '(^|/)node_modules/(zod|ulid|yaml|ipaddr\\.js)/',
+          '^node:crypto$',
+          '^crypto$',
+        ],
+      },
+    },
+    only('source-imports-shared', '^packages/source/', ['packages/shared']),
+    only('control-plane-imports', '^packages/control-plane/', foundations),
     {
       name: 'hostile-input-is-for-tests',
       severity: 'error',
-      from: { path: '^(packages|services)/', pathNot: [tests, '^packages/shared/src/hostile/'] },
-      to: { path: '^packages/shared/src/hostile/' },
+      from: { path: '^(packages|services)/', pathNot: [tests, '^packages/source/src/hostile/'] },
+      to: { path: '^packages/source/src/hostile/' },
     },
     only('client-imports-libraries', '^packages/client/', []),
-    only('dashboard-imports-client', '^packages/dashboard/', ['packages/client']),
+    only('dashboard-imports-client-and-contracts', '^packages/dashboard/', [
+      'packages/client',
+      `packages/shared/src/${contracts}`,
+    ]),
     only('local-imports-libraries', '^packages/local/', []),
     // The digest of a source is computed, and secrets are sealed, by the same code on both sides (docs/adr/0006).
     only('cli-imports-client-and-local', '^packages/cli/', [
       'packages/client',
       'packages/local',
-      'packages/shared/src/(contracts|source|sealing|config|platforms|git|errors)',
+      'packages/source',
+      `packages/shared/src/${contracts}`,
+      'packages/shared/src/(sealing|config|git)',
     ]),
-    only('simulator-imports-shared-and-local', '^packages/simulator/', ['packages/shared', 'packages/local']),
+    only('simulator-imports', '^packages/simulator/', [...foundations, 'packages/local']),
     only('e2e-and-bench-drive-from-outside', '^(e2e|bench)/', [
       'packages/client',
       'packages/local',
       'packages/simulator',
-      'packages/shared',
+      ...foundations,
+      'packages/control-plane',
     ]),
   ],
   options: {

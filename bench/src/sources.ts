@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { openBlobStore } from '@slipway/shared/blobs';
-import { createSourceStore, type SourceStore } from '@slipway/shared/source';
+import { createSourceStore, type SourceStore } from '@slipway/source';
 
 /** The source store of a bench, in a folder of its own. */
 export async function openSources(folder: string): Promise<SourceStore> {

@@ -9,7 +9,7 @@ const programs = {
   // A client on the Go SDK of OpenFaaS.
   'openfaas-go-sdk-client': ['e2e', 'src', 'clients', 'go'],
   // Applies ignore files with Docker's own libraries.
-  'moby-ignore': ['packages', 'shared', 'src', 'source', 'ignore', 'moby'],
+  'moby-ignore': ['packages', 'source', 'src', 'ignore', 'moby'],
   // Reads Dockerfiles with BuildKit's own frontend.
   'buildkit-images': ['packages', 'shared', 'src', 'dockerfile', 'buildkit'],
 };

@@ -1,6 +1,6 @@
+import { createBuildQueues } from '@slipway/control-plane/queues';
 import { jobSpecSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
-import { createBuildQueues } from '@slipway/shared/queues';
 import type { Records } from './records.js';
 
 const batch = 500;

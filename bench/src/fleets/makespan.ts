@@ -1,4 +1,4 @@
-import type { JobRecord } from '@slipway/shared/jobs';
+import type { JobRecord } from '@slipway/control-plane/jobs';
 import type { StatsSnapshot } from '@slipway/simulator';
 
 export interface Replica {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type JobRecord, JobStore } from '@slipway/control-plane/jobs';
 import { type JobState, terminalStates } from '@slipway/shared/contracts';
-import { type JobRecord, JobStore } from '@slipway/shared/jobs';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Keys, type Redis, redisKeys } from '@slipway/shared/redis';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Secret } from '@slipway/shared/config';
 import { signatureHeader } from '@slipway/shared/signing';
-import { createPayload } from '@slipway/shared/source';
+import { createPayload } from '@slipway/source';
 import { Agent, request } from 'undici';
 import { openSources } from '../sources.js';
 import { answer } from './forked.js';

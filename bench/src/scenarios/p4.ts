@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Secret } from '@slipway/shared/config';
-import { createPayload, type SourceStore } from '@slipway/shared/source';
+import { createPayload, type SourceStore } from '@slipway/source';
 import { interleaved } from '../measure.js';
 import type { Bench, Scenario } from '../scenario.js';
 import { ingestFolder, openSources, shell, writeFiles } from '../sources.js';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { JobStore } from '@slipway/control-plane/jobs';
 import { type ServiceHandle, startRedis, startService, temporaryFolder } from '@slipway/local';
 import { jobSpecSchema } from '@slipway/shared/contracts';
 import { newId, timeOfId } from '@slipway/shared/ids';
-import { JobStore } from '@slipway/shared/jobs';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';

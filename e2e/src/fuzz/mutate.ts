@@ -1,4 +1,4 @@
-import { gnuLong, pax, record } from '@slipway/shared/hostile';
+import { gnuLong, pax, record } from '@slipway/source/hostile';
 
 const block = 512;
 /** Numbers at which parsers err. */

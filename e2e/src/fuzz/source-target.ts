@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import type { BlobStore } from '@slipway/shared/blobs';
 import { SlipwayError } from '@slipway/shared/errors';
-import { hostileArchives, hostilePayloads } from '@slipway/shared/hostile';
+import { hostileArchives, hostilePayloads } from '@slipway/source/hostile';
 import { memoryBlobs } from './memory-blobs.js';
 
 const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 200, maxRatio: 100 };
@@ -21,7 +21,7 @@ export const sourceSeeds = (): Buffer[] => [
  */
 export async function sourceTarget(): Promise<(input: Buffer) => Promise<void>> {
   // Loaded here, after the coverage has begun.
-  const { createSourceStore } = await import('@slipway/shared/source');
+  const { createSourceStore } = await import('@slipway/source');
   return async (input) => {
     const blobs = memoryBlobs();
     const sources = createSourceStore({ blobs, limits });

@@ -1,11 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { RedisClock } from '@slipway/control-plane/clock';
+import { FunctionStore } from '@slipway/control-plane/functions';
+import {
+  BatchStore,
+  cancelStopped,
+  createDispatcher,
+  type DispatchJob,
+  JobStore,
+  listRegistries,
+} from '@slipway/control-plane/jobs';
+import { createBuildQueues, createSender } from '@slipway/control-plane/queues';
+import { CountedFaults } from '@slipway/control-plane/records';
+import { ReplicaRegistry } from '@slipway/control-plane/replicas';
+import { StatsStore } from '@slipway/control-plane/stats';
+import { TemplateStore } from '@slipway/control-plane/templates';
+import { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/control-plane/tenants';
+import { createDeliveryDispatcher, DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
 import { openBlobStore } from '@slipway/shared/blobs';
-import { RedisClock } from '@slipway/shared/clock';
 import { Secret } from '@slipway/shared/config';
 import { SlipwayError } from '@slipway/shared/errors';
 import { UnverifiedPayloads } from '@slipway/shared/function-builder';
-import { FunctionStore } from '@slipway/shared/functions';
 import {
   healthRouter,
   healthServer,
@@ -19,14 +34,6 @@ import {
   securityHeaders,
 } from '@slipway/shared/http';
 import { makeIdsBy } from '@slipway/shared/ids';
-import {
-  BatchStore,
-  cancelStopped,
-  createDispatcher,
-  type DispatchJob,
-  JobStore,
-  listRegistries,
-} from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import {
@@ -36,17 +43,10 @@ import {
   RedisMetrics,
   Registry,
 } from '@slipway/shared/metrics';
-import { createBuildQueues, createSender } from '@slipway/shared/queues';
-import { CountedFaults } from '@slipway/shared/records';
 import { connectRedis, RedisGuard, RedisTls, redisKeys } from '@slipway/shared/redis';
-import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { deriveKeys } from '@slipway/shared/signing';
-import { createSourceStore, SourceOwners, SourceUses } from '@slipway/shared/source';
-import { StatsStore } from '@slipway/shared/stats';
-import { TemplateStore } from '@slipway/shared/templates';
-import { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/shared/tenants';
 import { noTracing, type Tracing } from '@slipway/shared/tracing';
-import { createDeliveryDispatcher, DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
+import { createSourceStore, SourceOwners, SourceUses } from '@slipway/source';
 import express from 'express';
 import { AuditLog } from './audit/log.js';
 import { recordRequests } from './audit/record-requests.js';

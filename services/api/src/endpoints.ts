@@ -1,9 +1,9 @@
-import type { FunctionStore } from '@slipway/shared/functions';
-import type { RegistryState } from '@slipway/shared/jobs';
-import type { ReplicaRegistry } from '@slipway/shared/replicas';
-import type { SourceStore, SourceUses } from '@slipway/shared/source';
-import type { StatsStore } from '@slipway/shared/stats';
-import type { TemplateStore } from '@slipway/shared/templates';
+import type { FunctionStore } from '@slipway/control-plane/functions';
+import type { RegistryState } from '@slipway/control-plane/jobs';
+import type { ReplicaRegistry } from '@slipway/control-plane/replicas';
+import type { StatsStore } from '@slipway/control-plane/stats';
+import type { TemplateStore } from '@slipway/control-plane/templates';
+import type { SourceStore, SourceUses } from '@slipway/source';
 import { auditEndpoint } from './audit/endpoints.js';
 import type { AuditLog } from './audit/log.js';
 import { type BatchEndpointsDeps, batchEndpoints } from './batches/endpoints.js';

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { BatchStore } from '@slipway/control-plane/jobs';
 import { Secret } from '@slipway/shared/config';
 import { type BatchOptions, batchMessageSchema, isTerminal } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
-import { BatchStore } from '@slipway/shared/jobs';
 import { deriveKey, seal } from '@slipway/shared/signing';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';

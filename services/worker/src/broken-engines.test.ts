@@ -1,4 +1,4 @@
-import { ReplicaRegistry } from '@slipway/shared/replicas';
+import { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { held, type Replica, startReplica, stream, success } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';

@@ -1,7 +1,7 @@
+import { DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
 import { Secret } from '@slipway/shared/config';
 import { endpointRequestSchema, type WebhookEventType } from '@slipway/shared/contracts';
 import { deriveKey } from '@slipway/shared/signing';
-import { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { parseWebhookTokens } from './notify/formats/index.js';

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Dockerfiles write variables that way too.
-import { FunctionStore } from '@slipway/shared/functions';
+import { FunctionStore } from '@slipway/control-plane/functions';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type Files, filesOf } from './testing/archive.js';
 import { type Replica, startReplica, stream } from './testing/replica.js';

@@ -1,6 +1,6 @@
+import { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import { jobSpecSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
-import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { held, type Replica, startReplica } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';

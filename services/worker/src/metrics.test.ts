@@ -1,8 +1,8 @@
-import { RedisClock } from '@slipway/shared/clock';
+import { RedisClock } from '@slipway/control-plane/clock';
+import { CountedFaults } from '@slipway/control-plane/records';
 import { createLogger } from '@slipway/shared/logger';
 import { measureCertificates, measureWrites, RedisMetrics, Registry } from '@slipway/shared/metrics';
 import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
-import { CountedFaults } from '@slipway/shared/records';
 import { expect, it } from 'vitest';
 import { createMetrics } from './metrics.js';
 

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket, connect as tcp } from 'node:net';
 import { join } from 'node:path';
+import { listRegistries } from '@slipway/control-plane/jobs';
 import {
   freePort,
   type RegistryHandle,
@@ -7,7 +8,6 @@ import {
   type TemporaryFolder,
   temporaryFolder,
 } from '@slipway/local';
-import { listRegistries } from '@slipway/shared/jobs';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { type Behaviour, type Replica, startReplica, stream, success } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';

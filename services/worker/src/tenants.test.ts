@@ -1,3 +1,4 @@
+import { TenantStore } from '@slipway/control-plane/tenants';
 import {
   cacheNamespaceArg,
   isTerminal,
@@ -5,7 +6,6 @@ import {
   tenantSettingsSchema,
 } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
-import { TenantStore } from '@slipway/shared/tenants';
 import { afterEach, beforeEach, expect, inject, it } from 'vitest';
 import { held, type Replica, startReplica } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';

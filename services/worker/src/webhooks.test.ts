@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { Secret } from '@slipway/shared/config';
-import { type EndpointRequest, endpointRequestSchema } from '@slipway/shared/contracts';
-import { newId } from '@slipway/shared/ids';
-import { createLogger } from '@slipway/shared/logger';
-import { createSender } from '@slipway/shared/queues';
-import { deriveKey, seal, unseal, webhookSecrets } from '@slipway/shared/signing';
+import { createSender } from '@slipway/control-plane/queues';
 import {
   createDeliveryDispatcher,
   DeliveryStore,
   type EndpointRecord,
   EndpointStore,
   type NewDelivery,
-} from '@slipway/shared/webhooks';
+} from '@slipway/control-plane/webhooks';
+import { Secret } from '@slipway/shared/config';
+import { type EndpointRequest, endpointRequestSchema } from '@slipway/shared/contracts';
+import { newId } from '@slipway/shared/ids';
+import { createLogger } from '@slipway/shared/logger';
+import { deriveKey, seal, unseal, webhookSecrets } from '@slipway/shared/signing';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { WorkerConfig } from './config.js';

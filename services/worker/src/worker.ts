@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { RedisClock } from '@slipway/control-plane/clock';
+import { BatchStore, createDispatcher, JobStore } from '@slipway/control-plane/jobs';
+import { createBuildQueues, createSender } from '@slipway/control-plane/queues';
+import { CountedFaults } from '@slipway/control-plane/records';
+import { ReplicaRegistry, SlotLedger } from '@slipway/control-plane/replicas';
+import { StatsStore, Tally } from '@slipway/control-plane/stats';
+import { PayloadSecretStore } from '@slipway/control-plane/tenants';
+import { createDeliveryDispatcher, DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
 import { openBlobStore } from '@slipway/shared/blobs';
-import { RedisClock } from '@slipway/shared/clock';
 import { createEgressAgent } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import {
@@ -14,20 +21,13 @@ import {
   securityHeaders,
 } from '@slipway/shared/http';
 import { makeIdsBy } from '@slipway/shared/ids';
-import { BatchStore, createDispatcher, JobStore } from '@slipway/shared/jobs';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { measureCertificates, measureWrites, RedisMetrics, Registry } from '@slipway/shared/metrics';
-import { createBuildQueues, createSender } from '@slipway/shared/queues';
-import { CountedFaults } from '@slipway/shared/records';
 import { connectRedis, RedisGuard, RedisTls, redisKeys } from '@slipway/shared/redis';
-import { ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { deriveKeys, webhookSecrets } from '@slipway/shared/signing';
-import { cacheSources, createSourceReader, SourceOwners, SourceUses } from '@slipway/shared/source';
-import { StatsStore, Tally } from '@slipway/shared/stats';
-import { PayloadSecretStore } from '@slipway/shared/tenants';
 import { noTracing, type Tracing } from '@slipway/shared/tracing';
-import { createDeliveryDispatcher, DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
+import { cacheSources, createSourceReader, SourceOwners, SourceUses } from '@slipway/source';
 import express from 'express';
 import { Agent } from 'undici';
 import { Attempts } from './attempts/attempt.js';

@@ -3,7 +3,7 @@ import { Secret } from '@slipway/shared/config';
 import type { Job } from '@slipway/shared/contracts';
 import { SecretBytes, sealSecrets } from '@slipway/shared/sealing';
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
-import { packFiles } from '@slipway/shared/source';
+import { packFiles } from '@slipway/source';
 import { makeContext, sh } from '../../context.js';
 import type { Stack } from '../../stack.js';
 import { imageText } from './image-text.js';

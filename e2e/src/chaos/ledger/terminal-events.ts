@@ -1,5 +1,5 @@
+import { parseEvents } from '@slipway/control-plane/events';
 import { isTerminal } from '@slipway/shared/contracts';
-import { parseEvents } from '@slipway/shared/events';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';

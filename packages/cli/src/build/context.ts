@@ -1,6 +1,6 @@
 import { lstat, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readLinkTarget, walkContext } from '@slipway/shared/source';
+import { readLinkTarget, walkContext } from '@slipway/source';
 import { CommandError, usage } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { findDockerfile } from './dockerfile.js';

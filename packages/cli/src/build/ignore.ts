@@ -1,4 +1,4 @@
-import { folderContext, ignoreFileNames, insideContext, readIgnoreRules } from '@slipway/shared/source';
+import { folderContext, ignoreFileNames, insideContext, readIgnoreRules } from '@slipway/source';
 import { usage } from '../command-error.js';
 import { dockerfileNames } from './dockerfile.js';
 

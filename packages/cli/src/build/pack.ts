@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { constants, type FileHandle, lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readLinkTarget } from '@slipway/shared/source';
+import { readLinkTarget } from '@slipway/source';
 import { Header, type HeaderData, Pax } from 'tar';
 import type { ContextTree } from '../stack/context-tree.js';
 import type { BuildContext } from './context.js';

@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fetchRepository, findHead, type GitConfig, type RepositoryOptions } from '@slipway/shared/git';
-import { NameBudget, normalPath, parentOf, type TarEntry, TarReader } from '@slipway/shared/source';
+import { NameBudget, normalPath, parentOf, type TarEntry, TarReader } from '@slipway/source';
 import { limits, refuse } from './refusals.js';
 import type { TemplateSource } from './source.js';
 

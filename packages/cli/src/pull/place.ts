@@ -1,6 +1,6 @@
 import { chmod, copyFile, lstat, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pulledNote, writeNote } from '@slipway/shared/source';
+import { pulledNote, writeNote } from '@slipway/source';
 import type { Checkout } from './checkout.js';
 import { limits, refuse } from './refusals.js';
 import type { TemplateSource } from './source.js';

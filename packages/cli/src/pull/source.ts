@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { withoutCredentials } from '@slipway/shared/source';
+import { withoutCredentials } from '@slipway/source';
 
 /** A repository that templates come from. */
 export interface TemplateSource {

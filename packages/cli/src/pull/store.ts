@@ -1,5 +1,5 @@
 import { connectionReason } from '@slipway/client';
-import { withoutCredentials } from '@slipway/shared/source';
+import { withoutCredentials } from '@slipway/source';
 import { EnvHttpProxyAgent, fetch } from 'undici';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeName, pulledNote, readLinkTarget, settledNote } from '@slipway/shared/source';
+import { decodeName, pulledNote, readLinkTarget, settledNote } from '@slipway/source';
 import { CommandError, usage } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 

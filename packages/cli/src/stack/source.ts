@@ -2,7 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { describeSource } from '@slipway/shared/source';
+import { describeSource } from '@slipway/source';
 import type { ContextTree, TreeFile } from './context-tree.js';
 
 /** Files up to this size are read at once. */

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { jobRequestSchema, jobSpecSchema } from '../contracts/index.js';
-import { buildKey } from '../jobs/identity.js';
 import { parsePlatform, repeatedPlatform } from './index.js';
 
 /** What `platforms.Parse` and `platforms.Normalize` of containerd/platforms v1 make of them, on Linux. */
@@ -97,14 +96,6 @@ describe('the platforms of a job', () => {
   test('are stored in normal form', () => {
     const request = { image, source: { digest }, platforms: ['linux/x86_64', 'aarch64'] };
     expect(jobRequestSchema.parse(request).platforms).toEqual(['linux/amd64', 'linux/arm64']);
-  });
-
-  test('give one build key in all spellings', () => {
-    const key = (platforms: readonly string[]) =>
-      buildKey({ ...spec([]), platforms: [...platforms] }, 'default');
-    expect(key(['linux/x86_64', 'arm64/v8'])).toBe(key(['arm64/v8', 'linux/amd64']));
-    expect(key(['linux/arm/v7'])).toBe(key(['linux/armhf']));
-    expect(key(['linux/arm/v6'])).not.toBe(key(['linux/armhf']));
   });
 
   test('of a record that spells one twice are read as one', () => {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Secret } from '@slipway/shared/config';
 import { type BuilderConfig, builderConfigSchema, configEntry } from '@slipway/shared/contracts';
 import { payloadHmac, signatureHeader, signatureMatches } from '@slipway/shared/signing';
-import { type TarEntry, TarReader, type TarSink } from '@slipway/shared/source';
+import { type TarEntry, TarReader, type TarSink } from '@slipway/source';
 
 const maxConfigBytes = 1024 * 1024;
 

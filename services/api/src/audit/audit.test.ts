@@ -1,8 +1,8 @@
 import { createHash, createHmac } from 'node:crypto';
+import { noRecordFaults } from '@slipway/control-plane/records';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { Registry } from '@slipway/shared/metrics';
-import { noRecordFaults } from '@slipway/shared/records';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';

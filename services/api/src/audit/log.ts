@@ -1,8 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Fields,
+  numberField,
+  type RecordFaults,
+  readRecords,
+  timeField,
+} from '@slipway/control-plane/records';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { Counter, type Registry } from '@slipway/shared/metrics';
-import { type Fields, numberField, type RecordFaults, readRecords, timeField } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { AuditEntryView, AuditQuery } from './contract.js';
 

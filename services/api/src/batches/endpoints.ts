@@ -1,5 +1,8 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { type BatchRecord, toBatch, toJob } from '@slipway/control-plane/jobs';
+import { ofTenant } from '@slipway/control-plane/records';
+import type { SharedMaps } from '@slipway/control-plane/stored';
 import {
   batchIdSchema,
   batchJobEventSchema,
@@ -11,9 +14,6 @@ import {
   mapFields,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { type BatchRecord, toBatch, toJob } from '@slipway/shared/jobs';
-import { ofTenant } from '@slipway/shared/records';
-import type { SharedMaps } from '@slipway/shared/stored';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { accountOf, tokenEnd } from '../http/auth.js';

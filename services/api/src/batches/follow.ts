@@ -1,7 +1,7 @@
+import { parseEvents } from '@slipway/control-plane/events';
+import { type BatchStore, type JobRecord, type JobStore, toBatch } from '@slipway/control-plane/jobs';
+import { onlyReadable } from '@slipway/control-plane/records';
 import type { Batch, BatchJobEvent, JobEvent } from '@slipway/shared/contracts';
-import { parseEvents } from '@slipway/shared/events';
-import { type BatchStore, type JobRecord, type JobStore, toBatch } from '@slipway/shared/jobs';
-import { onlyReadable } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { JobWatcher } from '../watch/job-watcher.js';
 import { jobEvent } from './job-event.js';

@@ -1,5 +1,5 @@
+import type { JobRecord } from '@slipway/control-plane/jobs';
 import type { BatchJobEvent, JobEvent } from '@slipway/shared/contracts';
-import type { JobRecord } from '@slipway/shared/jobs';
 
 /** What followers are told of a job that has changed: its state then, and what its record says of it by now. */
 export function jobEvent(

@@ -1,6 +1,6 @@
+import type { PoolState } from '@slipway/control-plane/replicas';
 import type { JobSpec } from '@slipway/shared/contracts';
 import { type FieldError, SlipwayError } from '@slipway/shared/errors';
-import type { PoolState } from '@slipway/shared/replicas';
 import { choosePool, type Placed } from '../jobs/resolve/pool.js';
 import { type Account, checkAllowed } from '../tenants/account.js';
 import { itemErrors, itemsRefused } from './resolve-items.js';

@@ -1,6 +1,6 @@
+import type { BatchRecord, JobRecord } from '@slipway/control-plane/jobs';
 import type { BatchOptions, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { BatchRecord, JobRecord } from '@slipway/shared/jobs';
 import { unseal } from '@slipway/shared/signing';
 import type { Ids } from '../idempotency/ids.js';
 import { specForRetry } from '../jobs/retry.js';

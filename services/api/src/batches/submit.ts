@@ -1,5 +1,3 @@
-import type { BatchOptions, JobSpec } from '@slipway/shared/contracts';
-import { SlipwayError } from '@slipway/shared/errors';
 import {
   type BatchRecord,
   type BatchStore,
@@ -7,9 +5,11 @@ import {
   type PlannedRecord,
   type PlanOptions,
   plannedRecord,
-} from '@slipway/shared/jobs';
+} from '@slipway/control-plane/jobs';
+import type { SharedMaps } from '@slipway/control-plane/stored';
+import type { BatchOptions, JobSpec } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
 import { seal } from '@slipway/shared/signing';
-import type { SharedMaps } from '@slipway/shared/stored';
 import { type Ids, newIds } from '../idempotency/ids.js';
 import { checkCallback } from '../jobs/resolve/callback.js';
 import type { SubmitDeps } from '../jobs/submit.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { JobStore } from '@slipway/control-plane/jobs';
 import type { Batch, Job } from '@slipway/shared/contracts';
-import { JobStore } from '@slipway/shared/jobs';
 import { redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';

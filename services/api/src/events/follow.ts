@@ -1,4 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseEvents } from '@slipway/control-plane/events';
+import { type BatchStore, type JobStore, toBatch } from '@slipway/control-plane/jobs';
+import { onlyReadable } from '@slipway/control-plane/records';
 import type {
   Batch,
   JobEvent,
@@ -7,9 +10,6 @@ import type {
   LiveWebhook,
   StreamEvent,
 } from '@slipway/shared/contracts';
-import { parseEvents } from '@slipway/shared/events';
-import { type BatchStore, type JobStore, toBatch } from '@slipway/shared/jobs';
-import { onlyReadable } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { jobEvent } from '../batches/job-event.js';
 import type { JobWatcher } from '../watch/job-watcher.js';

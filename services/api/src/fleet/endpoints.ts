@@ -1,12 +1,12 @@
-import { builderSchema, defaultPool, queueSchema, replicaIdSchema } from '@slipway/shared/contracts';
-import { SlipwayError } from '@slipway/shared/errors';
-import { type JobStore, type RegistryState, registryOfImage } from '@slipway/shared/jobs';
+import { type JobStore, type RegistryState, registryOfImage } from '@slipway/control-plane/jobs';
 import {
   fleetCapacity,
   type PoolState,
   type ReplicaRegistry,
   type ReplicaState,
-} from '@slipway/shared/replicas';
+} from '@slipway/control-plane/replicas';
+import { builderSchema, defaultPool, queueSchema, replicaIdSchema } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
 import { z } from 'zod';
 import { accountOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';

@@ -1,7 +1,7 @@
+import { createBuildQueues } from '@slipway/control-plane/queues';
+import { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import type { Job } from '@slipway/shared/contracts';
-import { createBuildQueues } from '@slipway/shared/queues';
 import { redisKeys } from '@slipway/shared/redis';
-import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';

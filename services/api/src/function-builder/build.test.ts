@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
+import { JobStore } from '@slipway/control-plane/jobs';
+import { LogWriter } from '@slipway/control-plane/logs';
+import { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import { Secret } from '@slipway/shared/config';
 import type { BuilderResult, Job } from '@slipway/shared/contracts';
-import { JobStore } from '@slipway/shared/jobs';
-import { LogWriter } from '@slipway/shared/logs';
 import { redisKeys } from '@slipway/shared/redis';
-import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { generateKeyPair, SecretBytes, sealSecrets } from '@slipway/shared/sealing';
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
 import { Redis } from 'ioredis';

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JobRecord } from '@slipway/control-plane/jobs';
+import type { LogPosition } from '@slipway/control-plane/logs';
 import type { BuilderResult } from '@slipway/shared/contracts';
 import { isTerminal } from '@slipway/shared/contracts';
 import type { Answer } from '@slipway/shared/function-builder';
-import type { JobRecord } from '@slipway/shared/jobs';
-import type { LogPosition } from '@slipway/shared/logs';
 import { type FollowDeps, follow } from '../logs/follow.js';
 
 export interface ProgressDeps extends FollowDeps {

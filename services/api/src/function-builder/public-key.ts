@@ -1,6 +1,6 @@
+import type { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import { publicKeySchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import { type Endpoint, endpoint } from '../http/operation.js';
 
 /** `GET /publickey` of the Function Builder API (protocol.md), for the whole fleet. */

@@ -3,7 +3,7 @@ import type { BlobStore, Scratch } from '@slipway/shared/blobs';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type UnverifiedPayloads, unverifiedBody } from '@slipway/shared/function-builder';
 import { isSignature } from '@slipway/shared/signing';
-import type { SourceRoom, SourceStore } from '@slipway/shared/source';
+import type { SourceRoom, SourceStore } from '@slipway/source';
 import { type OwnershipDeps, takeOwn } from '../sources/ownership.js';
 import type { Account } from '../tenants/account.js';
 import type { PayloadSigner } from '../tenants/directory.js';

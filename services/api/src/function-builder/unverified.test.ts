@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { JobStore } from '@slipway/control-plane/jobs';
 import { Secret } from '@slipway/shared/config';
-import { JobStore } from '@slipway/shared/jobs';
 import { redisKeys } from '@slipway/shared/redis';
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
 import { Redis } from 'ioredis';

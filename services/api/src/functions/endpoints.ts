@@ -1,3 +1,4 @@
+import { type FunctionStore, toFunctionView } from '@slipway/control-plane/functions';
 import {
   functionRequestSchema,
   functionSchema,
@@ -5,8 +6,7 @@ import {
   functionViewSchema,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { type FunctionStore, toFunctionView } from '@slipway/shared/functions';
-import type { SourceUses } from '@slipway/shared/source';
+import type { SourceUses } from '@slipway/source';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { accountOf } from '../http/auth.js';

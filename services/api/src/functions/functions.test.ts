@@ -1,5 +1,5 @@
 import { redisKeys } from '@slipway/shared/redis';
-import { SourceUses } from '@slipway/shared/source';
+import { SourceUses } from '@slipway/source';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { builtDigest, type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
 

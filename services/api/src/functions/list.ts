@@ -1,4 +1,4 @@
-import type { FunctionRecord, FunctionStore } from '@slipway/shared/functions';
+import type { FunctionRecord, FunctionStore } from '@slipway/control-plane/functions';
 import { type Criteria, reasonsFor } from './select.js';
 
 interface ListOptions {

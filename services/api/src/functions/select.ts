@@ -1,5 +1,5 @@
+import type { FunctionRecord, FunctionStore } from '@slipway/control-plane/functions';
 import { baseImageFits, type FunctionSelector, familiarImage } from '@slipway/shared/contracts';
-import type { FunctionRecord, FunctionStore } from '@slipway/shared/functions';
 import { globFits } from './glob.js';
 
 /** What is asked for besides names that are spelled out. */

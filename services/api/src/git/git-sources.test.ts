@@ -20,7 +20,7 @@ import { parseAllowlist } from '@slipway/shared/egress';
 import { type GitServer, startGitServer } from '@slipway/shared/git/testing';
 import { createLogger } from '@slipway/shared/logger';
 import { redisKeys } from '@slipway/shared/redis';
-import { createSourceStore, SourceOwners } from '@slipway/shared/source';
+import { createSourceStore, SourceOwners } from '@slipway/source';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import type { Account } from '../tenants/account.js';

@@ -17,7 +17,7 @@ import {
 } from '@slipway/shared/git';
 import type { Logger } from '@slipway/shared/logger';
 import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
-import type { SourceRoom, SourceStore } from '@slipway/shared/source';
+import type { SourceRoom, SourceStore } from '@slipway/source';
 import { z } from 'zod';
 import { apiLua } from '../lua.js';
 import { type OwnershipDeps, takeOwn } from '../sources/ownership.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readEnv } from '@slipway/shared/config';
 import { type GitServer, startGitServer } from '@slipway/shared/git/testing';
-import { bombPack, servePack } from '@slipway/shared/hostile';
+import { bombPack, servePack } from '@slipway/source/hostile';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type RunningApi, startApi } from '../testing/start-api.js';
 import { gitConfig } from './config.js';

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { BatchStore, JobStore } from '@slipway/control-plane/jobs';
 import { Secret } from '@slipway/shared/config';
-import { BatchStore, JobStore } from '@slipway/shared/jobs';
 import { redisKeys } from '@slipway/shared/redis';
 import { deriveKey } from '@slipway/shared/signing';
 import { Redis } from 'ioredis';

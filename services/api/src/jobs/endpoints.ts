@@ -1,3 +1,5 @@
+import { type JobRecord, toJob } from '@slipway/control-plane/jobs';
+import { ofTenant } from '@slipway/control-plane/records';
 import {
   batchIdSchema,
   isTerminal,
@@ -8,8 +10,6 @@ import {
   parseImageReference,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { type JobRecord, toJob } from '@slipway/shared/jobs';
-import { ofTenant } from '@slipway/shared/records';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { accountOf } from '../http/auth.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type JobRequest, jobRequestSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { parseJson } from '@slipway/shared/json';
-import type { SourceRoom } from '@slipway/shared/source';
+import type { SourceRoom } from '@slipway/source';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { accountOf } from '../http/auth.js';

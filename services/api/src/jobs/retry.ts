@@ -1,5 +1,5 @@
+import type { JobRecord } from '@slipway/control-plane/jobs';
 import type { JobSpec } from '@slipway/shared/contracts';
-import type { JobRecord } from '@slipway/shared/jobs';
 import { type SealingKey, unseal } from '@slipway/shared/signing';
 
 /** What the job was to build, for another job: with the secret of its callback, which the record holds sealed. */

@@ -1,8 +1,8 @@
+import type { Dispatcher, JobRecord, JobStore } from '@slipway/control-plane/jobs';
+import type { SharedMaps } from '@slipway/control-plane/stored';
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { Dispatcher, JobRecord, JobStore } from '@slipway/shared/jobs';
 import { type SealingKey, seal } from '@slipway/shared/signing';
-import type { SharedMaps } from '@slipway/shared/stored';
 import { type Ids, newIds } from '../idempotency/ids.js';
 import { type Account, checkAllowed, checkRoom, usualPriority } from '../tenants/account.js';
 import type { KnownPools } from './resolve/known-pools.js';

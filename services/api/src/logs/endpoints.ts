@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { parsePosition } from '@slipway/control-plane/logs';
+import { ofTenant } from '@slipway/control-plane/records';
 import { jobIdSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { parsePosition } from '@slipway/shared/logs';
-import { ofTenant } from '@slipway/shared/records';
 import { z } from 'zod';
 import { accountOf, tokenEnd } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';

@@ -1,7 +1,7 @@
+import type { JobStore } from '@slipway/control-plane/jobs';
+import { type LogLine, type LogPosition, readLog } from '@slipway/control-plane/logs';
 import type { BlobStore } from '@slipway/shared/blobs';
 import { isTerminal, type JobState } from '@slipway/shared/contracts';
-import type { JobStore } from '@slipway/shared/jobs';
-import { type LogLine, type LogPosition, readLog } from '@slipway/shared/logs';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { JobWatcher } from '../watch/job-watcher.js';
 

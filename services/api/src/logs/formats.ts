@@ -1,4 +1,4 @@
-import { formatPosition } from '@slipway/shared/logs';
+import { formatPosition } from '@slipway/control-plane/logs';
 import type { LogPart } from './follow.js';
 
 type Parts = AsyncIterable<LogPart>;

@@ -1,6 +1,6 @@
-import type { RegistryState } from '@slipway/shared/jobs';
+import type { RegistryState } from '@slipway/control-plane/jobs';
+import type { ReplicaState } from '@slipway/control-plane/replicas';
 import { Counter, Gauge, type Registry } from '@slipway/shared/metrics';
-import type { ReplicaState } from '@slipway/shared/replicas';
 import type { FleetSnapshot } from './fleet-snapshot.js';
 
 interface FleetMetricsOptions {

@@ -1,8 +1,8 @@
+import { eventsGroup } from '@slipway/control-plane/events';
+import { type JobStore, listRegistries, type RegistryState } from '@slipway/control-plane/jobs';
+import { fleetCapacity, type ReplicaRegistry, type ReplicaState } from '@slipway/control-plane/replicas';
 import { defaultPool, defaultTenantName, type JobState, jobStates } from '@slipway/shared/contracts';
-import { eventsGroup } from '@slipway/shared/events';
-import { type JobStore, listRegistries, type RegistryState } from '@slipway/shared/jobs';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import { fleetCapacity, type ReplicaRegistry, type ReplicaState } from '@slipway/shared/replicas';
 
 interface SnapshotDeps {
   readonly redis: Redis;

@@ -1,4 +1,6 @@
-import { RedisClock } from '@slipway/shared/clock';
+import { RedisClock } from '@slipway/control-plane/clock';
+import { CountedFaults } from '@slipway/control-plane/records';
+import { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import {
@@ -10,9 +12,7 @@ import {
   Registry,
 } from '@slipway/shared/metrics';
 import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
-import { CountedFaults } from '@slipway/shared/records';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
-import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';

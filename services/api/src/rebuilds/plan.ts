@@ -1,3 +1,6 @@
+import type { FunctionRecord, FunctionStore } from '@slipway/control-plane/functions';
+import type { SharedMaps } from '@slipway/control-plane/stored';
+import type { TemplateStore } from '@slipway/control-plane/templates';
 import {
   baseImageFits,
   canonicalImage,
@@ -9,10 +12,7 @@ import {
   type RebuildRequest,
 } from '@slipway/shared/contracts';
 import { codeOf, SlipwayError, shownValue } from '@slipway/shared/errors';
-import type { FunctionRecord, FunctionStore } from '@slipway/shared/functions';
-import type { SourceStore } from '@slipway/shared/source';
-import type { SharedMaps } from '@slipway/shared/stored';
-import type { TemplateStore } from '@slipway/shared/templates';
+import type { SourceStore } from '@slipway/source';
 import { selectFunctions } from '../functions/select.js';
 import { type ContextChecks, contextErrors } from '../jobs/resolve/context.js';
 import { resolveTemplate } from '../jobs/resolve/template.js';

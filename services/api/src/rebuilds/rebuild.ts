@@ -1,3 +1,4 @@
+import { toBatch } from '@slipway/control-plane/jobs';
 import {
   type FunctionSelector,
   maxBatchItems,
@@ -7,7 +8,6 @@ import {
   type Template,
 } from '@slipway/shared/contracts';
 import { codeOf, SlipwayError } from '@slipway/shared/errors';
-import { toBatch } from '@slipway/shared/jobs';
 import { earlierBatch, type SubmitBatchDeps, submitBatch } from '../batches/submit.js';
 import { type Ids, newIds } from '../idempotency/ids.js';
 import type { Account } from '../tenants/account.js';

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { digestSchema, sourceSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { SourceStore } from '@slipway/shared/source';
+import type { SourceStore } from '@slipway/source';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { accountOf } from '../http/auth.js';

@@ -5,7 +5,7 @@ import {
   type SourceRoom,
   type SourceStore,
   type Waiting,
-} from '@slipway/shared/source';
+} from '@slipway/source';
 import type { Account } from '../tenants/account.js';
 
 export interface OwnershipDeps {

@@ -1,4 +1,4 @@
-import type { SourceInfo, SourceRoom, SourceStore } from '@slipway/shared/source';
+import type { SourceInfo, SourceRoom, SourceStore } from '@slipway/source';
 import type { Request, Response } from 'express';
 import { accountOf } from '../http/auth.js';
 import { closedSignal, lingerThenClose } from '../http/connection.js';

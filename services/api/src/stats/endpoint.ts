@@ -1,6 +1,11 @@
+import type { ReplicaRegistry, ReplicaState } from '@slipway/control-plane/replicas';
+import {
+  emptyPoolPoint,
+  emptyReplicaPoint,
+  type Series,
+  type StatsStore,
+} from '@slipway/control-plane/stats';
 import { defaultPool, maxStatsMinutes, type Stats, statsSchema } from '@slipway/shared/contracts';
-import type { ReplicaRegistry, ReplicaState } from '@slipway/shared/replicas';
-import { emptyPoolPoint, emptyReplicaPoint, type Series, type StatsStore } from '@slipway/shared/stats';
 import { z } from 'zod';
 import { accountOf, allows, principalOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';

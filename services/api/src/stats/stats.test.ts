@@ -1,7 +1,7 @@
+import { ReplicaRegistry, replicaId } from '@slipway/control-plane/replicas';
+import { StatsStore, Tally } from '@slipway/control-plane/stats';
 import type { Stats } from '@slipway/shared/contracts';
 import { redisKeys } from '@slipway/shared/redis';
-import { ReplicaRegistry, replicaId } from '@slipway/shared/replicas';
-import { StatsStore, Tally } from '@slipway/shared/stats';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { type RunningApi, startApi } from '../testing/start-api.js';

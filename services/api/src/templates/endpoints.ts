@@ -1,7 +1,7 @@
+import { readTemplate, type TemplateStore } from '@slipway/control-plane/templates';
 import { batchIdSchema, templateNameSchema, templateSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { SourceStore } from '@slipway/shared/source';
-import { readTemplate, type TemplateStore } from '@slipway/shared/templates';
+import type { SourceStore } from '@slipway/source';
 import { z } from 'zod';
 import { accountOf, requireScope } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';

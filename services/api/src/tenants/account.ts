@@ -1,8 +1,8 @@
+import type { JobStore, Tenant } from '@slipway/control-plane/jobs';
+import { mayPushTo, type TenantRecord } from '@slipway/control-plane/tenants';
 import type { JobSpec, TenantSettings } from '@slipway/shared/contracts';
 import { argumentRule, canonicalImage, defaultTenantName, priorityClasses } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { JobStore, Tenant } from '@slipway/shared/jobs';
-import { mayPushTo, type TenantRecord } from '@slipway/shared/tenants';
 
 /** A tenant with what it may do. */
 export interface Account extends Tenant {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { TenantRecord, TokenRecord } from '@slipway/control-plane/tenants';
 import { defaultTenantName } from '@slipway/shared/contracts';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import type { TenantRecord, TokenRecord } from '@slipway/shared/tenants';
 import type { FileTenant } from './file.js';
 import { removeTenant, revokeAll, type TenantStores } from './remove-tenant.js';
 

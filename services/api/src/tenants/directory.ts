@@ -1,18 +1,18 @@
 import { timingSafeEqual } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PayloadSecrets, Secret } from '@slipway/shared/config';
-import { defaultTenantName, type Scope } from '@slipway/shared/contracts';
-import { type Component, untilAborted } from '@slipway/shared/lifecycle';
-import type { Logger } from '@slipway/shared/logger';
-import { onlyReadable } from '@slipway/shared/records';
-import type { Keys, Redis } from '@slipway/shared/redis';
+import { onlyReadable } from '@slipway/control-plane/records';
 import {
   type PayloadSecretStore,
   type TenantStore,
   type TokenRecord,
   type TokenStore,
   tokenHash,
-} from '@slipway/shared/tenants';
+} from '@slipway/control-plane/tenants';
+import type { PayloadSecrets, Secret } from '@slipway/shared/config';
+import { defaultTenantName, type Scope } from '@slipway/shared/contracts';
+import { type Component, untilAborted } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { Keys, Redis } from '@slipway/shared/redis';
 import { LRUCache } from 'lru-cache';
 import { type Account, toAccount } from './account.js';
 

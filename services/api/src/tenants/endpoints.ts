@@ -1,3 +1,5 @@
+import { onlyReadable } from '@slipway/control-plane/records';
+import { type TenantRecord, toTenant } from '@slipway/control-plane/tenants';
 import {
   defaultTenantName,
   tenantNameSchema,
@@ -6,8 +8,6 @@ import {
   whoamiSchema,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { onlyReadable } from '@slipway/shared/records';
-import { type TenantRecord, toTenant } from '@slipway/shared/tenants';
 import { z } from 'zod';
 import { principalOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';

@@ -1,6 +1,6 @@
+import { toPayloadSecret } from '@slipway/control-plane/tenants';
 import { createdPayloadSecretSchema, payloadSecretSchema, tenantNameSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { toPayloadSecret } from '@slipway/shared/tenants';
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import type { TenantEndpointsDeps } from './deps.js';

@@ -1,5 +1,5 @@
-import type { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/shared/tenants';
-import type { EndpointStore } from '@slipway/shared/webhooks';
+import type { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/control-plane/tenants';
+import type { EndpointStore } from '@slipway/control-plane/webhooks';
 
 export interface TenantStores {
   readonly tenants: TenantStore;

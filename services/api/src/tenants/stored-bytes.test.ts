@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { JobStore } from '@slipway/control-plane/jobs';
 import type { Batch, Job } from '@slipway/shared/contracts';
-import { JobStore } from '@slipway/shared/jobs';
 import { redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';

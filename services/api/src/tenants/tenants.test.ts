@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { JobStore } from '@slipway/control-plane/jobs';
+import { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import { Secret } from '@slipway/shared/config';
-import { JobStore } from '@slipway/shared/jobs';
 import { redisKeys } from '@slipway/shared/redis';
-import { ReplicaRegistry } from '@slipway/shared/replicas';
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { addTenants } from '../testing/add-tenants.js';

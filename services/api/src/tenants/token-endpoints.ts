@@ -1,3 +1,5 @@
+import { ofTenant, UnreadableRecord } from '@slipway/control-plane/records';
+import { type TokenRecord, toToken } from '@slipway/control-plane/tenants';
 import {
   createdTokenSchema,
   defaultTenantName,
@@ -8,8 +10,6 @@ import {
   tokenSchema,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { ofTenant, UnreadableRecord } from '@slipway/shared/records';
-import { type TokenRecord, toToken } from '@slipway/shared/tenants';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { accountOf, allows, principalOf, requireScope } from '../http/auth.js';

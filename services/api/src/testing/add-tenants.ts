@@ -1,9 +1,9 @@
+import { PayloadSecretStore, TenantStore, TokenStore, tokenHash } from '@slipway/control-plane/tenants';
 import { type Scope, tenantSettingsSchema } from '@slipway/shared/contracts';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { deriveKey } from '@slipway/shared/signing';
-import { PayloadSecretStore, TenantStore, TokenStore, tokenHash } from '@slipway/shared/tenants';
 import type { z } from 'zod';
 import type { ApiConfig } from '../config.js';
 

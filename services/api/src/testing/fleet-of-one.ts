@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { JobStore } from '@slipway/control-plane/jobs';
 import { Secret } from '@slipway/shared/config';
 import type { Job, JobError } from '@slipway/shared/contracts';
-import { JobStore } from '@slipway/shared/jobs';
 import { redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';

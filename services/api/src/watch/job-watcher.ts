@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseEvents } from '@slipway/control-plane/events';
 import { isTerminal } from '@slipway/shared/contracts';
-import { parseEvents } from '@slipway/shared/events';
 import { type Component, untilAborted } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';

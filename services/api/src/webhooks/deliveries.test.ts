@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { createSender, type Sender } from '@slipway/control-plane/queues';
+import { DeliveryStore, type NewDelivery, type Verdict } from '@slipway/control-plane/webhooks';
 import { deliverySchema, endpointSchema, webhookMessageSchema } from '@slipway/shared/contracts';
-import { createSender, type Sender } from '@slipway/shared/queues';
 import { redisKeys } from '@slipway/shared/redis';
-import { DeliveryStore, type NewDelivery, type Verdict } from '@slipway/shared/webhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
 

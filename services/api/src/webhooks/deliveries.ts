@@ -1,11 +1,11 @@
-import { deliverySchema } from '@slipway/shared/contracts';
-import { SlipwayError } from '@slipway/shared/errors';
 import {
   type DeliveryRecord,
   type DeliveryStore,
   type EndpointStore,
   toDelivery,
-} from '@slipway/shared/webhooks';
+} from '@slipway/control-plane/webhooks';
+import { deliverySchema } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
 import type { Response } from 'express';
 import type { z } from 'zod';
 import { accountOf } from '../http/auth.js';

@@ -1,7 +1,7 @@
+import { type EndpointRecord, type EndpointStore, toEndpoint } from '@slipway/control-plane/webhooks';
 import { endpointPatchSchema, endpointRequestSchema, endpointSchema } from '@slipway/shared/contracts';
 import type { Allowlist } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
-import { type EndpointRecord, type EndpointStore, toEndpoint } from '@slipway/shared/webhooks';
 import type { Response } from 'express';
 import { accountOf, principalOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';

@@ -1,5 +1,5 @@
+import type { EndpointRecord, EndpointStore } from '@slipway/control-plane/webhooks';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { EndpointRecord, EndpointStore } from '@slipway/shared/webhooks';
 
 type EndpointGetter = Pick<EndpointStore, 'get'>;
 

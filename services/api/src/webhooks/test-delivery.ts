@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import type { EndpointRecord, NewDelivery } from '@slipway/control-plane/webhooks';
 import type { WebhookMessage } from '@slipway/shared/contracts';
-import type { EndpointRecord, NewDelivery } from '@slipway/shared/webhooks';
 
 interface TestOptions {
   readonly endpoint: EndpointRecord;

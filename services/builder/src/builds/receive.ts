@@ -8,8 +8,8 @@ import {
   parseBuildConfig,
   type UnverifiedPayloads,
 } from '@slipway/shared/function-builder';
-import { findDockerfile, folderContext } from '@slipway/shared/source';
 import type { Tracing } from '@slipway/shared/tracing';
+import { findDockerfile, folderContext } from '@slipway/source';
 import { mustLoadFrontend } from '../frontend/allowlist.js';
 import { spoolVerified } from '../intake/spool.js';
 

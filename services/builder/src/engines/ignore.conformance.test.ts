@@ -2,7 +2,7 @@ import { lstat, lutimes, mkdir, readdir, symlink, writeFile } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
 import { errorRow } from '@slipway/shared/errors';
-import { folderContext, readIgnoreRules, walkContext } from '@slipway/shared/source';
+import { folderContext, readIgnoreRules, walkContext } from '@slipway/source';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build, buildRequest, busyboxBase, failure, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';

@@ -1,7 +1,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorRow } from '@slipway/shared/errors';
-import { contextOfPayloads, hostileArchives, hostilePayloads, linkedPayloads } from '@slipway/shared/hostile';
+import { contextOfPayloads, hostileArchives, hostilePayloads, linkedPayloads } from '@slipway/source/hostile';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { postBuild } from '../testing/post-build.js';
 import { ScriptedEngine } from '../testing/scripted-engine.js';

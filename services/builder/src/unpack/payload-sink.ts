@@ -9,7 +9,7 @@ import {
   parentOf,
   type TarEntry,
   type TarSink,
-} from '@slipway/shared/source';
+} from '@slipway/source';
 import { shown, type Tree } from './tree.js';
 
 interface PayloadSinkOptions {

@@ -1,5 +1,5 @@
 import { SlipwayError } from '@slipway/shared/errors';
-import { checkLinkTarget, NameBudget, parentOf, type TarEntry } from '@slipway/shared/source';
+import { checkLinkTarget, NameBudget, parentOf, type TarEntry } from '@slipway/source';
 
 export interface TreeLimits {
   /** Of all files together; a hard link counts as a copy. */

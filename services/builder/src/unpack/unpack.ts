@@ -3,7 +3,7 @@ import { chmod, copyFile, lutimes, mkdir, symlink, utimes } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { SlipwayError } from '@slipway/shared/errors';
-import { TarReader } from '@slipway/shared/source';
+import { TarReader } from '@slipway/source';
 import { PayloadSink } from './payload-sink.js';
 import { Tree, type TreeLimits } from './tree.js';
 

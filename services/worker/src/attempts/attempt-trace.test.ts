@@ -1,5 +1,5 @@
+import type { JobRecord } from '@slipway/control-plane/jobs';
 import { jobSpecSchema } from '@slipway/shared/contracts';
-import type { JobRecord } from '@slipway/shared/jobs';
 import type { Tracing } from '@slipway/shared/tracing';
 import { describe, expect, it } from 'vitest';
 import { startTraced } from '../testing/traced.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { JobRecord } from '@slipway/shared/jobs';
+import type { JobRecord } from '@slipway/control-plane/jobs';
 import type { TraceContext, TraceSpan, Tracing } from '@slipway/shared/tracing';
 import type { Summary } from './deps.js';
 import type { Phases } from './phases.js';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { JobRecord, PeekReply } from '@slipway/control-plane/jobs';
+import { LogWriter, saveLostLog } from '@slipway/control-plane/logs';
+import type { Lease } from '@slipway/control-plane/replicas';
 import type { JobResult } from '@slipway/shared/contracts';
 import { codeOf, SlipwayError } from '@slipway/shared/errors';
-import type { JobRecord, PeekReply } from '@slipway/shared/jobs';
-import { LogWriter, saveLostLog } from '@slipway/shared/logs';
-import type { Lease } from '@slipway/shared/replicas';
 import { baseImagesOf } from '../base-images/base-images.js';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { joinParts } from '../join/join.js';

@@ -1,3 +1,6 @@
+import type { JobRecord } from '@slipway/control-plane/jobs';
+import type { LogWriter } from '@slipway/control-plane/logs';
+import type { Lease, ReplicaOutcome } from '@slipway/control-plane/replicas';
 import {
   type BuilderFeature,
   buildOptionsOf,
@@ -6,9 +9,6 @@ import {
   parseImageReference,
 } from '@slipway/shared/contracts';
 import { errorRow, SlipwayError } from '@slipway/shared/errors';
-import type { JobRecord } from '@slipway/shared/jobs';
-import type { LogWriter } from '@slipway/shared/logs';
-import type { Lease, ReplicaOutcome } from '@slipway/shared/replicas';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { callBuilder } from '../builder-client/call.js';
 import type { AttemptTrace } from './attempt-trace.js';

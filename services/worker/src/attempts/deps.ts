@@ -1,12 +1,12 @@
+import type { JobStore } from '@slipway/control-plane/jobs';
+import type { ReplicaRegistry } from '@slipway/control-plane/replicas';
+import type { Tally } from '@slipway/control-plane/stats';
 import type { BlobStore } from '@slipway/shared/blobs';
 import type { Secret } from '@slipway/shared/config';
-import type { JobStore } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import type { ReplicaRegistry } from '@slipway/shared/replicas';
-import type { SourceReader } from '@slipway/shared/source';
-import type { Tally } from '@slipway/shared/stats';
 import type { Tracing } from '@slipway/shared/tracing';
+import type { SourceReader } from '@slipway/source';
 import type { Dispatcher } from 'undici';
 import type { Placement } from '../fleet/placement.js';
 import type { IsolationKey } from '../isolation/isolation-key.js';

@@ -1,8 +1,8 @@
+import type { JobRecord } from '@slipway/control-plane/jobs';
 import type { Secret } from '@slipway/shared/config';
 import { type BuilderConfig, buildOptionsOf, type JobSpec } from '@slipway/shared/contracts';
 import { infrastructureFault, SlipwayError } from '@slipway/shared/errors';
-import type { JobRecord } from '@slipway/shared/jobs';
-import { createPayload, layersOf, type Payload, type SourceReader } from '@slipway/shared/source';
+import { createPayload, layersOf, type Payload, type SourceReader } from '@slipway/source';
 import type { IsolationKey } from '../isolation/isolation-key.js';
 
 import type { Phases } from './phases.js';

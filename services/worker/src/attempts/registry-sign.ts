@@ -1,5 +1,5 @@
+import { type JobRecord, type RegistrySign, registryOfImage } from '@slipway/control-plane/jobs';
 import type { ErrorCode } from '@slipway/shared/errors';
-import { type JobRecord, type RegistrySign, registryOfImage } from '@slipway/shared/jobs';
 
 interface Failure {
   readonly code: ErrorCode;

@@ -1,6 +1,6 @@
+import type { JobRecord } from '@slipway/control-plane/jobs';
 import type { Attempt, JobError } from '@slipway/shared/contracts';
 import type { SlipwayError } from '@slipway/shared/errors';
-import type { JobRecord } from '@slipway/shared/jobs';
 import { answers } from '../fleet/report.js';
 import type { AttemptDeps, Summary } from './deps.js';
 import { Interrupted } from './interruptions.js';

@@ -1,8 +1,8 @@
+import type { JobRecord } from '@slipway/control-plane/jobs';
 import type { JobSpec } from '@slipway/shared/contracts';
 import { baseImages } from '@slipway/shared/dockerfile';
-import type { JobRecord } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
-import { findDockerfile, layeredContext, layersOf, type SourceReader } from '@slipway/shared/source';
+import { findDockerfile, layeredContext, layersOf, type SourceReader } from '@slipway/source';
 
 /** The worker does nothing else while it reads one, for up to a fifth of a second if so many bytes are hostile. */
 const maxDockerfileBytes = 512 * 1024;

@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Payload } from '@slipway/shared/source';
 import { noTracing } from '@slipway/shared/tracing';
+import type { Payload } from '@slipway/source';
 import { Agent } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { callBuilder } from './call.js';

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { type BuilderFeature, isolationHeader } from '@slipway/shared/contracts';
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
-import type { Payload } from '@slipway/shared/source';
 import { type TraceContext, type Tracing, traceHeaders } from '@slipway/shared/tracing';
+import type { Payload } from '@slipway/source';
 import { type Dispatcher, request } from 'undici';
 import { reportedIdentity } from '../fleet/report.js';
 import { type BuildEnd, codeFrom, readAnswer } from './answer.js';

@@ -1,6 +1,6 @@
+import { type QueueData, type QueueName, queueCatalog, queueName } from '@slipway/control-plane/queues';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import { type QueueData, type QueueName, queueCatalog, queueName } from '@slipway/shared/queues';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { DelayedError, type Job, Worker } from 'bullmq';
 

@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AnnouncedReplica, ReplicaRegistry } from '@slipway/control-plane/replicas';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import type { AnnouncedReplica, ReplicaRegistry } from '@slipway/shared/replicas';
 import type { BuilderEntry } from './builders.js';
 
 export type Replica = AnnouncedReplica;

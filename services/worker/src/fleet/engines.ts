@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import type { ReplicaRegistry } from '@slipway/shared/replicas';
 import type { Dispatcher } from 'undici';
 import type { Replica } from './discovery.js';
 import { identityOf } from './report.js';

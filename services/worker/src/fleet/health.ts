@@ -1,6 +1,6 @@
+import type { ReplicaRegistry, ReplicaState } from '@slipway/control-plane/replicas';
 import { type PublicKey, publicKeySchema } from '@slipway/shared/contracts';
 import type { Logger } from '@slipway/shared/logger';
-import type { ReplicaRegistry, ReplicaState } from '@slipway/shared/replicas';
 import { type Dispatcher, request } from 'undici';
 import type { Duty } from '../leader/leader.js';
 import type { Replica } from './discovery.js';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { type Lease, ReplicaRegistry, SlotLedger } from '@slipway/control-plane/replicas';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
-import { type Lease, ReplicaRegistry, SlotLedger } from '@slipway/shared/replicas';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { Placement } from './placement.js';
 

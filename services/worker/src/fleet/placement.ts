@@ -1,9 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BuilderFeature } from '@slipway/shared/contracts';
-import { SlipwayError } from '@slipway/shared/errors';
-import type { Component } from '@slipway/shared/lifecycle';
-import type { Logger } from '@slipway/shared/logger';
-import type { Keys, Redis } from '@slipway/shared/redis';
 import {
   type AcquireReply,
   type Lease,
@@ -11,7 +6,12 @@ import {
   rendezvous,
   type SlotLedger,
   type SlotRequest,
-} from '@slipway/shared/replicas';
+} from '@slipway/control-plane/replicas';
+import type { BuilderFeature } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import type { Component } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { Keys, Redis } from '@slipway/shared/redis';
 import type { Replica } from './discovery.js';
 
 interface PlacementOptions {

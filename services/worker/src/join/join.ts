@@ -1,6 +1,6 @@
+import type { JobRecord, JobStore } from '@slipway/control-plane/jobs';
 import { type JobResult, parseImageReference } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { JobRecord, JobStore } from '@slipway/shared/jobs';
 import { imageIndex, indexType, type PartManifest } from './image-index.js';
 import { openRepository, type RegistryConfig } from './registry.js';
 

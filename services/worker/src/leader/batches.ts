@@ -1,6 +1,6 @@
-import { type BatchStore, cancelStopped, type JobStore } from '@slipway/shared/jobs';
+import { type BatchStore, cancelStopped, type JobStore } from '@slipway/control-plane/jobs';
+import { onlyReadable } from '@slipway/control-plane/records';
 import type { Logger } from '@slipway/shared/logger';
-import { onlyReadable } from '@slipway/shared/records';
 import type { Duty } from './leader.js';
 
 interface BatchesOptions {

@@ -1,14 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { JobStore } from '@slipway/control-plane/jobs';
+import { DeliveryStore } from '@slipway/control-plane/webhooks';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { jobSpecSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
-import { JobStore } from '@slipway/shared/jobs';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
-import { DeliveryStore } from '@slipway/shared/webhooks';
 import { afterEach, expect, inject, it } from 'vitest';
 import { BudgetRetention } from './budget-retention.js';
 

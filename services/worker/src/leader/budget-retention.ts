@@ -1,9 +1,9 @@
+import type { JobStore } from '@slipway/control-plane/jobs';
+import { onlyReadable } from '@slipway/control-plane/records';
+import type { DeliveryStore } from '@slipway/control-plane/webhooks';
 import { defaultTenantName } from '@slipway/shared/contracts';
-import type { JobStore } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
-import { onlyReadable } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import type { DeliveryStore } from '@slipway/shared/webhooks';
 import type { Duty } from './leader.js';
 import { type RemoveDeps, removeWithLogs } from './retention.js';
 

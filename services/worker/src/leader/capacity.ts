@@ -1,6 +1,6 @@
+import type { BuildQueues } from '@slipway/control-plane/queues';
+import { fleetCapacity, type ReplicaRegistry } from '@slipway/control-plane/replicas';
 import type { Logger } from '@slipway/shared/logger';
-import type { BuildQueues } from '@slipway/shared/queues';
-import { fleetCapacity, type ReplicaRegistry } from '@slipway/shared/replicas';
 import type { Duty } from './leader.js';
 
 interface CapacityOptions {

@@ -1,6 +1,6 @@
+import type { Sender } from '@slipway/control-plane/queues';
+import type { DeliveryStore, ReadyDelivery } from '@slipway/control-plane/webhooks';
 import type { Logger } from '@slipway/shared/logger';
-import type { Sender } from '@slipway/shared/queues';
-import type { DeliveryStore, ReadyDelivery } from '@slipway/shared/webhooks';
 import type { Duty } from './leader.js';
 
 interface DeliverySweepOptions {

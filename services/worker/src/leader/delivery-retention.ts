@@ -1,5 +1,5 @@
+import type { DeliveryStore } from '@slipway/control-plane/webhooks';
 import type { Logger } from '@slipway/shared/logger';
-import type { DeliveryStore } from '@slipway/shared/webhooks';
 import type { Duty } from './leader.js';
 import type { RemovalBudget } from './removal-budget.js';
 

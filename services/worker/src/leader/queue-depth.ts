@@ -1,6 +1,6 @@
-import type { JobStore } from '@slipway/shared/jobs';
-import type { ReplicaRegistry } from '@slipway/shared/replicas';
-import type { Tally } from '@slipway/shared/stats';
+import type { JobStore } from '@slipway/control-plane/jobs';
+import type { ReplicaRegistry } from '@slipway/control-plane/replicas';
+import type { Tally } from '@slipway/control-plane/stats';
 import type { Duty } from './leader.js';
 
 interface QueueDepthOptions {

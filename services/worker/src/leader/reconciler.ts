@@ -1,6 +1,6 @@
-import type { JobStore } from '@slipway/shared/jobs';
+import type { JobStore } from '@slipway/control-plane/jobs';
+import type { BuildQueues } from '@slipway/control-plane/queues';
 import type { Logger } from '@slipway/shared/logger';
-import type { BuildQueues } from '@slipway/shared/queues';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { WorkerMetrics } from '../metrics.js';
 import type { Duty } from './leader.js';

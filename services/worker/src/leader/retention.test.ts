@@ -1,13 +1,13 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BatchStore, JobStore } from '@slipway/control-plane/jobs';
+import { logBlobKey } from '@slipway/control-plane/logs';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { jobSpecSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
-import { BatchStore, JobStore } from '@slipway/shared/jobs';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
-import { logBlobKey } from '@slipway/shared/logs';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { RemovalBudget } from './removal-budget.js';

@@ -1,10 +1,10 @@
+import type { JobRecord, JobStore } from '@slipway/control-plane/jobs';
+import { logBlobKey } from '@slipway/control-plane/logs';
+import { onlyReadable } from '@slipway/control-plane/records';
 import type { BlobStore } from '@slipway/shared/blobs';
 import type { TerminalState } from '@slipway/shared/contracts';
 import { timeOfId } from '@slipway/shared/ids';
-import type { JobRecord, JobStore } from '@slipway/shared/jobs';
 import type { Logger } from '@slipway/shared/logger';
-import { logBlobKey } from '@slipway/shared/logs';
-import { onlyReadable } from '@slipway/shared/records';
 import type { Duty } from './leader.js';
 import type { RemovalBudget } from './removal-budget.js';
 

@@ -1,16 +1,16 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { JobStore } from '@slipway/control-plane/jobs';
+import { TemplateStore } from '@slipway/control-plane/templates';
 import { startRedis } from '@slipway/local';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { type JobSpec, jobSpecSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
-import { JobStore } from '@slipway/shared/jobs';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
-import { createSourceStore, packFiles, SourceOwners, SourceUses } from '@slipway/shared/source';
-import { TemplateStore } from '@slipway/shared/templates';
+import { createSourceStore, packFiles, SourceOwners, SourceUses } from '@slipway/source';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SourceCollection } from './source-collection.js';
 

@@ -1,7 +1,7 @@
 import type { BlobStore } from '@slipway/shared/blobs';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import { listSources, removeSource, type SourceOwners, type SourceUses } from '@slipway/shared/source';
+import { listSources, removeSource, type SourceOwners, type SourceUses } from '@slipway/source';
 import type { Duty } from './leader.js';
 import { referencesInRecords } from './source-references.js';
 

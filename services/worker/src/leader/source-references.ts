@@ -1,5 +1,5 @@
+import { schemaVersions } from '@slipway/control-plane/records';
 import { defaultTenantName, jobStates } from '@slipway/shared/contracts';
-import { schemaVersions } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
 
 interface ReferencesOptions {

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { Secret } from '@slipway/shared/config';
-import type { DisabledReason, Message } from '@slipway/shared/contracts';
-import type { Logger } from '@slipway/shared/logger';
-import type { QueueData } from '@slipway/shared/queues';
-import { type SealingKey, signWebhook, unseal } from '@slipway/shared/signing';
-import { noTracing, type TraceSpan, type Tracing, traceHeaders } from '@slipway/shared/tracing';
+import type { QueueData } from '@slipway/control-plane/queues';
 import type {
   AttemptRecord,
   DeliveryDispatcher,
   DeliveryRecord,
   DeliveryStore,
   EndpointStore,
-} from '@slipway/shared/webhooks';
+} from '@slipway/control-plane/webhooks';
+import { Secret } from '@slipway/shared/config';
+import type { DisabledReason, Message } from '@slipway/shared/contracts';
+import type { Logger } from '@slipway/shared/logger';
+import { type SealingKey, signWebhook, unseal } from '@slipway/shared/signing';
+import { noTracing, type TraceSpan, type Tracing, traceHeaders } from '@slipway/shared/tracing';
 import type { Dispatcher } from 'undici';
 import type { DeliveryOutcome, WorkerMetrics } from '../metrics.js';
 import { buildRequest, type FormatRequest, ordersMatter, type WebhookTokens } from './formats/index.js';

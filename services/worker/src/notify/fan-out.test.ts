@@ -1,5 +1,5 @@
+import type { BatchStore, JobStore } from '@slipway/control-plane/jobs';
 import type { JobEvent, StreamEvent } from '@slipway/shared/contracts';
-import type { BatchStore, JobStore } from '@slipway/shared/jobs';
 import { expect, it } from 'vitest';
 import { deliveriesOf } from './fan-out.js';
 import { hrefFrom } from './message.js';

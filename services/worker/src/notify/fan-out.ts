@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { BatchStore, JobStore } from '@slipway/control-plane/jobs';
+import { replicaId } from '@slipway/control-plane/replicas';
+import type { EndpointRecord, NewDelivery } from '@slipway/control-plane/webhooks';
 import {
   type BatchEvent,
   type BuilderEvent,
@@ -9,10 +12,7 @@ import {
   type WebhookEvent,
   type WebhookEventType,
 } from '@slipway/shared/contracts';
-import type { BatchStore, JobStore } from '@slipway/shared/jobs';
-import { replicaId } from '@slipway/shared/replicas';
 import type { TraceContext } from '@slipway/shared/tracing';
-import type { EndpointRecord, NewDelivery } from '@slipway/shared/webhooks';
 import { wants } from './formats/index.js';
 import { batchMessage, builderMessage, disabledMessage, type Href, isTold, jobMessage } from './message.js';
 

@@ -1,3 +1,4 @@
+import type { BatchRecord, JobRecord } from '@slipway/control-plane/jobs';
 import {
   batchMessageSchema,
   builderMessageSchema,
@@ -7,7 +8,6 @@ import {
   jobSpecSchema,
   webhookMessageSchema,
 } from '@slipway/shared/contracts';
-import type { BatchRecord, JobRecord } from '@slipway/shared/jobs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { batchMessage, builderMessage, disabledMessage, hrefFrom, jobMessage } from './message.js';

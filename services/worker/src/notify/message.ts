@@ -1,3 +1,5 @@
+import { type BatchRecord, type JobRecord, toBatch } from '@slipway/control-plane/jobs';
+import { replicaId } from '@slipway/control-plane/replicas';
 import type {
   BatchMessage,
   BuilderEvent,
@@ -9,8 +11,6 @@ import type {
   WebhookEvent,
   WebhookMessage,
 } from '@slipway/shared/contracts';
-import { type BatchRecord, type JobRecord, toBatch } from '@slipway/shared/jobs';
-import { replicaId } from '@slipway/shared/replicas';
 
 /** What a message may have as JSON, in bytes: some room is left below the 20 KB that Standard Webhooks asks for. */
 const maxMessageBytes = 19_000;

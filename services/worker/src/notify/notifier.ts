@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventsGroup as group, parseEvents } from '@slipway/control-plane/events';
+import type { Sender } from '@slipway/control-plane/queues';
+import { UnreadableRecord } from '@slipway/control-plane/records';
+import type { Tally } from '@slipway/control-plane/stats';
+import type { DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
 import { defaultPool, isTerminal } from '@slipway/shared/contracts';
-import { eventsGroup as group, parseEvents } from '@slipway/shared/events';
 import { type Component, untilAborted } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import type { Sender } from '@slipway/shared/queues';
-import { UnreadableRecord } from '@slipway/shared/records';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import type { Tally } from '@slipway/shared/stats';
-import type { DeliveryStore, EndpointStore } from '@slipway/shared/webhooks';
 import type { WorkerMetrics } from '../metrics.js';
 import { deliveriesOf, type FanOutDeps } from './fan-out.js';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { StatsStore, Tally } from '@slipway/control-plane/stats';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import type { StatsStore, Tally } from '@slipway/shared/stats';
 
 interface StatsWriterOptions {
   readonly tally: Pick<Tally, 'take'>;

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { digestOf, hostileArchives, hugeArchives } from '@slipway/shared/hostile';
+import { digestOf, hostileArchives, hugeArchives } from '@slipway/source/hostile';
 import type { Attack } from '../attack.js';
 import { isRefusal, post } from '../post.js';
 

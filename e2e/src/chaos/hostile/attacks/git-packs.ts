@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { bombPack, servePack } from '@slipway/shared/hostile';
+import { bombPack, servePack } from '@slipway/source/hostile';
 import type { Attack } from '../attack.js';
 import { isRefusal, post } from '../post.js';
 

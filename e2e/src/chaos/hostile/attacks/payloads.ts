@@ -1,6 +1,6 @@
 import { Secret } from '@slipway/shared/config';
-import { contextOfPayloads, digestOf, hostilePayloads } from '@slipway/shared/hostile';
 import { formatSignature, payloadHmac, signatureHeader } from '@slipway/shared/signing';
+import { contextOfPayloads, digestOf, hostilePayloads } from '@slipway/source/hostile';
 import type { Attack } from '../attack.js';
 import { isRefusal, post } from '../post.js';
 

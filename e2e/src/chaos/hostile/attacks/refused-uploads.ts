@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { packFiles } from '@slipway/shared/source';
+import { packFiles } from '@slipway/source';
 import type { Attack } from '../attack.js';
 import { isRefusal, type PostAnswer, post } from '../post.js';
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { digestOf } from '@slipway/shared/hostile';
+import { digestOf } from '@slipway/source/hostile';
 import type { Attack } from '../attack.js';
 
 /** What the batches are built from. */

@@ -3,9 +3,9 @@ import { readdir, stat } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Secret } from '@slipway/shared/config';
-import { digestOf } from '@slipway/shared/hostile';
 import { formatSignature, payloadHmac, signatureHeader } from '@slipway/shared/signing';
-import { packFiles } from '@slipway/shared/source';
+import { packFiles } from '@slipway/source';
+import { digestOf } from '@slipway/source/hostile';
 import type { Attack } from '../attack.js';
 import { isRefusal, post } from '../post.js';
 

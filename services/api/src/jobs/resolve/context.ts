@@ -8,7 +8,7 @@ import {
   layeredContext,
   layersOf,
   type SourceReader,
-} from '@slipway/shared/source';
+} from '@slipway/source';
 import { LRUCache } from 'lru-cache';
 
 /** What a check of a build context may throw. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBlobStore } from '@slipway/shared/blobs';
-import { createSourceStore } from '@slipway/shared/source';
+import { createSourceStore } from '@slipway/source';
 import { afterEach, describe, expect, it } from 'vitest';
 import { archive } from '../../testing/archive.js';
 import { storeFiles } from './inline.js';

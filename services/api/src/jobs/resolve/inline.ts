@@ -1,5 +1,5 @@
 import { SlipwayError } from '@slipway/shared/errors';
-import { type IngestOptions, packFiles, type SourceInfo, type SourceStore } from '@slipway/shared/source';
+import { type IngestOptions, packFiles, type SourceInfo, type SourceStore } from '@slipway/source';
 
 /** Stores files that came in the request itself. What is refused names the file. */
 export async function storeFiles(

@@ -1,5 +1,5 @@
+import type { PoolState, ReplicaRegistry } from '@slipway/control-plane/replicas';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { PoolState, ReplicaRegistry } from '@slipway/shared/replicas';
 
 interface KnownPoolsOptions {
   readonly registry: Pick<ReplicaRegistry, 'pools'>;

@@ -1,5 +1,5 @@
+import type { PoolState } from '@slipway/control-plane/replicas';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { PoolState } from '@slipway/shared/replicas';
 import { describe, expect, it } from 'vitest';
 import { KnownPools } from './known-pools.js';
 import { choosePool } from './pool.js';

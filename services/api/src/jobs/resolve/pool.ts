@@ -1,8 +1,8 @@
+import type { PartPlan } from '@slipway/control-plane/jobs';
+import type { PoolState } from '@slipway/control-plane/replicas';
 import { defaultPool, type JobSpec } from '@slipway/shared/contracts';
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
-import type { PartPlan } from '@slipway/shared/jobs';
 import { normalPlatform } from '@slipway/shared/platforms';
-import type { PoolState } from '@slipway/shared/replicas';
 
 /** Where a job is built. */
 export interface Placed {

@@ -1,6 +1,6 @@
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { SourceStore } from '@slipway/shared/source';
+import type { SourceStore } from '@slipway/source';
 import type { GitHeads, GitSources } from '../../git/git-sources.js';
 import { archiveErrors } from '../../sources/errors.js';
 import { findOwn, type OwnershipDeps, own, takeOwn } from '../../sources/ownership.js';

@@ -1,6 +1,6 @@
+import type { TemplateStore } from '@slipway/control-plane/templates';
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { TemplateStore } from '@slipway/shared/templates';
 import { findOwn, type OwnershipDeps } from '../../sources/ownership.js';
 import type { Account } from '../../tenants/account.js';
 

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { ReplicaRegistry, replicaId } from '@slipway/control-plane/replicas';
+import { DeliveryStore } from '@slipway/control-plane/webhooks';
 import { redisKeys } from '@slipway/shared/redis';
-import { ReplicaRegistry, replicaId } from '@slipway/shared/replicas';
-import { DeliveryStore } from '@slipway/shared/webhooks';
 import type { FleetOfOne } from '../fleet-of-one.js';
 
 /** What ids are of. */

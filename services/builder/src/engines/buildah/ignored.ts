@@ -1,6 +1,6 @@
 import { copyFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { folderContext, readIgnoreRules, walkContext } from '@slipway/shared/source';
+import { folderContext, readIgnoreRules, walkContext } from '@slipway/source';
 import type { BuildRequest } from '../engine.js';
 
 /** Returns the place of the Dockerfile's copy. The name is fixed, because buildah preprocesses a file whose name ends in `.in`. */

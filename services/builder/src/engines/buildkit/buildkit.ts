@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorRow, SlipwayError } from '@slipway/shared/errors';
 import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
-import { folderContext, readIgnoreRules } from '@slipway/shared/source';
+import { folderContext, readIgnoreRules } from '@slipway/source';
 import { epochOf } from '../../builds/epoch.js';
 import { type ChildExit, runChild } from '../../process/child.js';
 import { LineSplitter } from '../../process/lines.js';

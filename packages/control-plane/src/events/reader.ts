@@ -1,0 +1,43 @@
+import type { DisabledReason, JobEventType, JobState, StreamEvent } from '@slipway/shared/contracts';
+
+/** Reads the entries of the event stream as XREAD and XREADGROUP give them. */
+export function parseEvents(
+  entries: readonly (readonly [string, readonly string[] | null])[],
+): StreamEvent[] {
+  return entries.flatMap(([position, flat]) => {
+    // An entry that was trimmed while it was pending has no fields left.
+    if (!flat) return [];
+    const fields = new Map<string, string>();
+    for (let at = 0; at + 1 < flat.length; at += 2) fields.set(flat[at] as string, flat[at + 1] as string);
+    const [type, batchId, at] = [fields.get('type'), fields.get('batch'), Number(fields.get('at'))];
+    // A damaged entry can be told of to nobody.
+    if (!Number.isFinite(at)) return [];
+    if (type === 'batch.finished') return { kind: 'batch', position, type, batchId: batchId ?? '', at };
+    if (type === 'builder.circuit_opened' || type === 'builder.circuit_closed') {
+      return { kind: 'builder', position, type, replica: fields.get('replica') ?? '', at };
+    }
+    if (type === 'webhook.disabled') {
+      return {
+        kind: 'webhook',
+        position,
+        type,
+        endpointId: fields.get('webhook') ?? '',
+        tenant: fields.get('tenant') ?? '',
+        reason: fields.get('reason') as DisabledReason,
+        at,
+      };
+    }
+    return {
+      kind: 'job',
+      position,
+      type: type as JobEventType,
+      jobId: fields.get('job') ?? '',
+      batchId,
+      state: fields.get('state') as JobState,
+      version: Number(fields.get('version')),
+      pool: fields.get('pool'),
+      callback: fields.get('callback') !== '0',
+      at,
+    };
+  });
+}

@@ -1,0 +1,79 @@
+import type { FunctionView, JobResult, JobSpec } from '@slipway/shared/contracts';
+import { type Fields, listField, objectField, timeField } from '../records/index.js';
+import { type SharedMaps, type SharedValues, wholeSpec } from '../stored/index.js';
+
+/** What is known of a function. Times are milliseconds since the epoch. */
+export interface FunctionRecord {
+  /** namespace/name */
+  readonly name: string;
+  /** What its last job was to build, or what it was said to be; without a callback. */
+  readonly spec: JobSpec;
+  /** Entries of the maps of the spec that other records have too. */
+  readonly bases: SharedMaps;
+  /** The job that was submitted for it last, if any was. */
+  readonly job: string | undefined;
+  readonly updatedAt: number;
+  /** How it was last built with success. */
+  readonly built: BuiltFunction | undefined;
+}
+
+interface BuiltFunction {
+  readonly job: string;
+  readonly at: number;
+  readonly result: JobResult;
+  /** What was built. */
+  readonly spec: JobSpec;
+  /** Canonical references; see `canonicalImage`. */
+  readonly baseImages: readonly string[];
+}
+
+/** Returns the record of the fields of the hash, with the values that it lists; undefined when there is none. Throws when it cannot be read. */
+export function parseFunction(
+  name: string,
+  fields: Fields,
+  values: SharedValues = new Map(),
+): FunctionRecord | undefined {
+  const { shared, job } = fields;
+  if (fields.spec === undefined) return undefined;
+  const { spec, bases } = wholeSpec(objectField<JobSpec>(fields, 'spec'), shared, values);
+  return {
+    name,
+    spec: withoutCallback(spec),
+    bases,
+    job,
+    updatedAt: timeField(fields, 'updated_at'),
+    built: parseBuilt(fields, values),
+  };
+}
+
+function parseBuilt(fields: Fields, values: SharedValues): BuiltFunction | undefined {
+  const { built_job, built_result, built_spec, built_shared } = fields;
+  if (built_job === undefined || built_result === undefined || built_spec === undefined) return undefined;
+  return {
+    job: built_job,
+    at: timeField(fields, 'built_at'),
+    result: objectField<JobResult>(fields, 'built_result'),
+    spec: withoutCallback(wholeSpec(objectField<JobSpec>(fields, 'built_spec'), built_shared, values).spec),
+    baseImages: listField<string>(fields, 'built_base_images'),
+  };
+}
+
+function withoutCallback({ callback: _callback, ...spec }: JobSpec): JobSpec {
+  return spec;
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();
+
+/** The record as the API shows it, without its history. */
+export function toFunctionView({ name, spec, job, updatedAt, built }: FunctionRecord): FunctionView {
+  const { callback: _callback, secrets, ...shown } = spec;
+  return {
+    name,
+    // That there are secrets may be seen, and no more, though they are sealed.
+    spec: { ...shown, ...(secrets && { secrets: { key_id: secrets.key_id, names: secrets.names } }) },
+    ...(job !== undefined && { last_job: job }),
+    updated_at: iso(updatedAt),
+    base_images: [...(built?.baseImages ?? [])],
+    ...(built && { last_success: { job: built.job, finished_at: iso(built.at), result: built.result } }),
+  };
+}

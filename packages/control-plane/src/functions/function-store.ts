@@ -1,0 +1,146 @@
+import type { JobSpec } from '@slipway/shared/contracts';
+import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
+import { z } from 'zod';
+import { controlPlaneLua } from '../lua/index.js';
+import { type Fields, noRecordFaults, type RecordFaults, readRecord, readRecords } from '../records/index.js';
+import { readStored, storedQuotaExceeded, storedSpec, valueBytes } from '../stored/index.js';
+import { type FunctionRecord, parseFunction } from './function-record.js';
+import { type FunctionHistory, readHistory } from './history.js';
+
+interface FunctionStoreOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
+}
+
+const putScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'functions/put',
+  args: z.object({
+    tenant: z.string(),
+    name: z.string(),
+    spec: z.string(),
+    shared: z.string(),
+    bytes: z.int(),
+    limit: z.int().optional(),
+    values: z.array(z.string()),
+  }),
+});
+const removeScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'functions/remove',
+  args: z.object({ tenant: z.string(), name: z.string() }),
+});
+
+/** A record besides its texts. */
+const recordBytes = 1_000;
+
+interface WalkOptions {
+  /** Only of this namespace. */
+  readonly namespace?: string | undefined;
+  /** The name after which the walk begins. */
+  readonly after?: string | undefined;
+}
+
+/** Names are looked at in runs of this many. */
+const run = 200;
+
+/** What is known of each tenant's functions. Jobs write it as they are created and as they end (see lua/jobs). */
+export class FunctionStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #redisAndKeys: { readonly redis: Redis; readonly keys: Keys };
+  readonly #faults: RecordFaults;
+
+  constructor({ redis, keys, faults = noRecordFaults }: FunctionStoreOptions) {
+    this.#redisAndKeys = { redis, keys };
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#faults = faults;
+  }
+
+  async get(tenant: string, name: string): Promise<FunctionRecord | undefined> {
+    const { replies, values } = await this.#read(tenant, [name]);
+    const [error, fields] = replies[0] ?? [null, {}];
+    return await readRecord({
+      kind: 'function',
+      id: name,
+      reply: error ? Promise.reject(error) : (fields as Fields),
+      parse: (id, found) => parseFunction(id, found, values),
+      faults: this.#faults,
+    });
+  }
+
+  /** Those of the names that are there, in the order given. */
+  async getMany(tenant: string, names: readonly string[]): Promise<FunctionRecord[]> {
+    const records: FunctionRecord[] = [];
+    for (let at = 0; at < names.length; at += run) {
+      records.push(...(await this.#getRun(tenant, names.slice(at, at + run))));
+    }
+    return records;
+  }
+
+  async #getRun(tenant: string, names: readonly string[]): Promise<FunctionRecord[]> {
+    const { replies, values } = await this.#read(tenant, names);
+    return readRecords({
+      kind: 'function',
+      ids: names,
+      replies,
+      parse: (id, found) => parseFunction(id, found, values),
+      faults: this.#faults,
+    });
+  }
+
+  #read(tenant: string, names: readonly string[]) {
+    const [redis, keys] = [this.#redis, this.#keys];
+    return readStored({ redis, keys, tenant, names: names.map((name) => keys.functionRecord(tenant, name)) });
+  }
+
+  /** How the last jobs of each ended, newest first, in the order given; all of it is asked for at once. */
+  histories(tenant: string, names: readonly string[], limit: number): Promise<FunctionHistory[]> {
+    const [redis, keys] = [this.#redis, this.#keys];
+    return Promise.all(names.map((name) => readHistory({ redis, keys, tenant, name, limit })));
+  }
+
+  /** A tenant's functions by name, in runs; each run says how far it came, also where nothing of it is left. */
+  async *walk(
+    tenant: string,
+    { namespace, after }: WalkOptions = {},
+  ): AsyncGenerator<{ readonly records: readonly FunctionRecord[]; readonly upTo: string }, void> {
+    // `0` is what follows `/`.
+    const [first, last] = namespace === undefined ? ['-', '+'] : [`[${namespace}/`, `(${namespace}0`];
+    const begins = after !== undefined && (namespace === undefined || after >= `${namespace}/`);
+    let start = begins ? `(${after}` : first;
+    for (;;) {
+      const names = await this.#redis.zrangebylex(this.#keys.functions(tenant), start, last, 'LIMIT', 0, run);
+      const upTo = names.at(-1);
+      if (upTo === undefined) return;
+      yield { records: await this.#getRun(tenant, names), upTo };
+      if (names.length < run) return;
+      start = `(${upTo}`;
+    }
+  }
+
+  /** Says what the function is, without building it. True when it was not known before. Throws `stored_quota_exceeded`. */
+  async put(tenant: string, name: string, spec: JobSpec, maxStoredBytes?: number): Promise<boolean> {
+    const { callback: _callback, ...kept } = spec;
+    const { own, shared, values } = storedSpec(kept);
+    const text = JSON.stringify(own);
+    const bytes = [...values.values()].reduce(
+      (sum, value) => sum + valueBytes(value),
+      recordBytes + Buffer.byteLength(text) + shared.length,
+    );
+    const [outcome, used] = (await putScript.run(this.#redisAndKeys, {
+      ...{ tenant, name, spec: text, shared, bytes, limit: maxStoredBytes },
+      values: [...values].flat(),
+    })) as readonly [number | 'full', string?];
+    if (outcome === 'full') throw storedQuotaExceeded({ tenant, used, bytes, maxStoredBytes });
+    return outcome === 1;
+  }
+
+  /** Forgets the function; its jobs stay. False when it was not known. */
+  async remove(tenant: string, name: string): Promise<boolean> {
+    return (await removeScript.run(this.#redisAndKeys, { tenant, name })) === 1;
+  }
+}

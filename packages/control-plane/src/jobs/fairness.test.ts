@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto';
+import { jobSpecSchema } from '@slipway/shared/contracts';
+import { newId } from '@slipway/shared/ids';
+import { Cleanups } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Tenant } from './identity.js';
+import { JobStore } from './job-store.js';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+const cleanups = new Cleanups();
+let redis: Redis;
+beforeAll(() => {
+  redis = connectRedis({ url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'request' });
+});
+afterAll(() => cleanups.run(logger));
+
+const source = { digest: `sha256:${'a'.repeat(64)}` };
+const large: Tenant = { name: 'large', weight: 1 };
+const small: Tenant = { name: 'small', weight: 1 };
+
+/** Jobs as the queue would let them out: by priority, then in the order they came. */
+function newQueue() {
+  const keys = redisKeys(`fair-${randomUUID()}`);
+  const store = new JobStore({ redis, keys });
+  const waiting: { id: string; label: string; pool: string; priority: number }[] = [];
+  return {
+    store,
+    keys,
+    async submit(label: string, tenant: Tenant, spec: object = {}) {
+      const id = newId('job');
+      const image = `r.example/${label}:1`;
+      const { priority, pool } = await store.create(
+        id,
+        jobSpecSchema.parse({ image, source, force: true, ...spec }),
+        { tenant },
+      );
+      waiting.push({ id, label, pool, priority });
+      return priority;
+    },
+    async startNext(pool = 'default') {
+      waiting.sort((a, b) => a.priority - b.priority);
+      const at = waiting.findIndex((job) => job.pool === pool);
+      const [next] = at < 0 ? [] : waiting.splice(at, 1);
+      if (!next) throw new Error('nothing waits');
+      await store.start(next.id, { token: 't', worker: 'w', replica: 'b', suspects: true });
+      return next.label;
+    },
+    /** How long builds of this function took, as far as is known. */
+    known: (label: string, tenant: Tenant, ms: number) =>
+      redis.zadd(keys.durations, ms, `${tenant.name}/r.example/${label}`),
+  };
+}
+
+describe('the order of waiting jobs', () => {
+  it('lets a single job of one tenant in after at most one of another that has hundreds', async () => {
+    const { submit, startNext } = newQueue();
+    for (let at = 0; at < 300; at++) await submit(`bulk-${at}`, large);
+    for (let at = 0; at < 50; at++) await startNext();
+    await submit('single', small);
+    const next = [await startNext(), await startNext(), await startNext()];
+    expect(next).toContain('single');
+  });
+
+  it('takes turns by weight', async () => {
+    const { submit, startNext } = newQueue();
+    const heavy: Tenant = { name: 'heavy', weight: 3 };
+    for (let at = 0; at < 60; at++) await submit(`light-${at}`, large);
+    for (let at = 0; at < 60; at++) await submit(`heavy-${at}`, heavy);
+    const first: string[] = [];
+    for (let at = 0; at < 40; at++) first.push(await startNext());
+    expect(first.filter((label) => label.startsWith('heavy'))).toHaveLength(30);
+  });
+
+  it('puts every job of a higher class before all of a lower', async () => {
+    const { submit, startNext } = newQueue();
+    await submit('low', large, { priority: 'low' });
+    await submit('normal', large);
+    await submit('high', large, { priority: 'high' });
+    expect([await startNext(), await startNext(), await startNext()]).toEqual(['high', 'normal', 'low']);
+  });
+
+  it('lets the builds that are expected to take longest go first within a burst', async () => {
+    const { submit, startNext, known } = newQueue();
+    const labels = Array.from({ length: 100 }, (_unused, at) => `fn-${at}`);
+    for (const [at, label] of labels.entries()) await known(label, large, 100 + at);
+    // In an order that has nothing to do with the times.
+    for (let at = 0; at < 100; at++) await submit(labels[(at * 37) % 100] as string, large);
+    const order: number[] = [];
+    for (let at = 0; at < 100; at++) order.push(Number((await startNext()).slice(3)));
+    const mean = (list: number[]) => list.reduce((sum, value) => sum + value, 0) / list.length;
+    expect(mean(order.slice(-20))).toBeLessThan(30);
+    expect(mean(order.slice(0, 50))).toBeGreaterThan(55);
+  });
+
+  it('begins anew when nothing waits or runs, and stays within what the queue takes', async () => {
+    const { submit, startNext, store } = newQueue();
+    const first = await submit('a', large);
+    await startNext();
+    expect(await submit('b', large)).toBeGreaterThan(first);
+    const { records } = await store.list({ tenant: 'large', limit: 10 });
+    for (const { id, state } of records) {
+      if (state === 'queued') await store.cancel(id);
+      else await store.finish(id, 't', { state: 'succeeded', result: { image: 'x', duration_ms: 1 } });
+    }
+    expect(await submit('c', large)).toBeLessThanOrEqual(first);
+    const tiny: Tenant = { name: 'tiny', weight: 0.000_001 };
+    expect(await submit('d', tiny, { priority: 'low' })).toBeLessThanOrEqual(2 ** 21);
+  });
+});
+
+describe('a pool', () => {
+  it('has an order of its own, whatever its tenants have in another', async () => {
+    const { submit, startNext, store } = newQueue();
+    for (let at = 0; at < 100; at++) await submit(`bulk-${at}`, large, { pool: 'arm' });
+    await submit('first', small);
+    await submit('second', large);
+    await submit('third', small);
+    expect([await startNext(), await startNext(), await startNext()]).toEqual(['first', 'second', 'third']);
+    expect(await startNext('arm')).toBe('bulk-0');
+    expect(await store.queue('arm')).toMatchObject({ queued: 99, running: 1 });
+    expect(await store.queue('default')).toMatchObject({ queued: 0, running: 3 });
+  });
+});
+
+describe('jobs for one image', () => {
+  const image = 'r.example/same:1';
+  const begin = { token: 't', worker: 'w', replica: 'b', suspects: true };
+  const newJobs = async (count: number, spec: object = {}) => {
+    const { store } = newQueue();
+    const ids = Array.from({ length: count }, () => newId('job'));
+    for (const id of ids)
+      await store.create(id, jobSpecSchema.parse({ image, source, force: true, ...spec }), { tenant: large });
+    return { store, ids };
+  };
+  const end = { state: 'succeeded', result: { image, duration_ms: 1 } } as const;
+
+  it('run one at a time', async () => {
+    const { store, ids } = await newJobs(2);
+    const [one, two] = ids as [string, string];
+    await store.start(one, begin);
+    expect(await store.peek(two)).toEqual({ outcome: 'wait' });
+    expect(await store.start(two, begin)).toEqual({ outcome: 'wait' });
+    expect((await store.get(two))?.state).toBe('queued');
+    await store.finish(one, 't', end);
+    expect(await store.start(two, begin)).toMatchObject({ outcome: 'started' });
+  });
+
+  it('end as superseded when a newer one has pushed before they began', async () => {
+    const { store, ids } = await newJobs(3);
+    const [oldest, middle, newest] = ids as [string, string, string];
+    await store.start(middle, begin);
+    await store.finish(middle, 't', end);
+    expect(await store.peek(oldest)).toEqual({ outcome: 'terminal' });
+    expect(await store.get(oldest)).toMatchObject({ state: 'canceled', error: { code: 'superseded' } });
+    expect(await store.peek(newest)).toMatchObject({ outcome: 'ready' });
+  });
+
+  it('do not concern one another when they do not push', async () => {
+    const { store, ids } = await newJobs(2, { push: false });
+    for (const id of ids) expect(await store.start(id, begin)).toMatchObject({ outcome: 'started' });
+  });
+});
+
+describe('a job that waits too long', () => {
+  it('ends as expired, whether a worker comes to it or not', async () => {
+    const keys = redisKeys(`expire-${randomUUID()}`);
+    const store = new JobStore({ redis, keys, queueTimeoutMs: 1 });
+    const ids = [newId('job'), newId('job')];
+    for (const id of ids)
+      await store.create(id, jobSpecSchema.parse({ image: 'x', source, force: true }), { tenant: large });
+    await expect.poll(() => store.peek(ids[0] as string)).toEqual({ outcome: 'terminal' });
+    const state = async (id: string) => {
+      await store.expire();
+      return (await store.get(id))?.state;
+    };
+    for (const id of ids) {
+      await expect.poll(() => state(id)).toBe('failed');
+      expect(await store.get(id)).toMatchObject({ error: { code: 'expired', log_tail: [] } });
+    }
+  });
+});

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import { isTerminal, jobSpecSchema } from '@slipway/shared/contracts';
+import { newId } from '@slipway/shared/ids';
+import { Cleanups } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { parseEvents } from '../events/index.js';
+import { JobStore } from './job-store.js';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+const cleanups = new Cleanups();
+let redis: Redis;
+beforeAll(() => {
+  redis = connectRedis({ url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'request' });
+});
+afterAll(() => cleanups.run(logger));
+
+const tenant = { name: 'default', weight: 1 };
+const source = { digest: `sha256:${'a'.repeat(64)}` };
+const result = { image: 'x', duration_ms: 1 };
+const error = { code: 'build_failed' as const, detail: '', log_tail: [] };
+
+/** What anyone may try at any time, with tokens current, stale and made up. */
+const step = fc.record({
+  kind: fc.constantFrom('peek', 'start', 'place', 'succeed', 'fail', 'retry', 'replace', 'die', 'cancel'),
+  job: fc.nat(2),
+  /** 0 is the newest token of the job, 1 the one before, and so on. */
+  token: fc.nat(3),
+  suspects: fc.boolean(),
+});
+
+/** What the records must look like after any history, seen from outside. */
+interface Seen {
+  readonly tokens: string[];
+  terminal: string | undefined;
+}
+
+describe('any interleaving of what is done to jobs, stale tokens included', () => {
+  it('ends each job at most once, records nothing of a stale token, and keeps indexes and events true', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const keys = redisKeys(`model-${randomUUID()}`);
+        const store = new JobStore({ redis, keys });
+        // Two of the three push to one image.
+        const ids = [newId('job'), newId('job'), newId('job')];
+        const seen = new Map<string, Seen>(ids.map((id) => [id, { tokens: [], terminal: undefined }]));
+        for (const [at, id] of ids.entries()) {
+          const image = at < 2 ? 'r.example/shared:1' : 'r.example/own:1';
+          await store.create(id, jobSpecSchema.parse({ image, source, force: true }), { tenant });
+        }
+        for (const each of steps) await perform(store, ids[each.job] as string, each, seen);
+        await check({ store, keys, ids, seen });
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+async function perform(
+  store: JobStore,
+  id: string,
+  { kind, token: age, suspects }: { kind: string; token: number; suspects: boolean },
+  seen: Map<string, Seen>,
+): Promise<void> {
+  const known = seen.get(id);
+  const before = await store.get(id);
+  if (!known || !before) throw new Error('a record is gone');
+  const token = known.tokens.at(-1 - age) ?? 'made up';
+  const current = before.state === 'running' && age === 0 && known.tokens.length > 0;
+  const requeue = (spent: boolean, died = false) =>
+    store.requeue(id, token, { code: 'builder_lost', detail: '', spent, delayMs: 0, died });
+  switch (kind) {
+    case 'peek':
+      await store.peek(id);
+      break;
+    case 'start': {
+      const next = randomUUID();
+      const reply = await store.start(id, { token: next, worker: 'w', replica: 'http://b', suspects });
+      if (reply.outcome === 'started') known.tokens.push(next);
+      break;
+    }
+    case 'place':
+      expect(await store.place(id, token, 'http://c')).toBe(current);
+      break;
+    case 'succeed':
+      expect(await store.finish(id, token, { state: 'succeeded', result })).toBe(current);
+      break;
+    case 'fail':
+      expect(await store.finish(id, token, { state: 'failed', error })).toBe(current);
+      break;
+    case 'retry':
+    case 'replace':
+      expect(await requeue(kind === 'retry')).toBe(current);
+      break;
+    case 'die':
+      // The last death that is allowed ends the job instead.
+      if (!(await requeue(true, true))) expect(current && before.lost === 0).toBe(false);
+      break;
+    case 'cancel':
+      await store.cancel(id);
+      break;
+    default:
+      throw new Error(kind);
+  }
+  const after = await store.get(id);
+  if (!after) throw new Error('a record is gone');
+  if (known.terminal !== undefined) expect(JSON.stringify(after)).toBe(known.terminal);
+  if (isTerminal(after.state)) known.terminal = JSON.stringify(after);
+  expect(after.version).toBeGreaterThanOrEqual(before.version);
+}
+
+async function check({
+  store,
+  keys,
+  ids,
+  seen,
+}: {
+  store: JobStore;
+  keys: ReturnType<typeof redisKeys>;
+  ids: readonly string[];
+  seen: Map<string, Seen>;
+}): Promise<void> {
+  const records = await Promise.all(ids.map((id) => store.get(id)));
+  const events = parseEvents(await redis.xrange(keys.events, '-', '+')).flatMap((event) =>
+    event.kind === 'job' ? event : [],
+  );
+  for (const record of records) {
+    if (!record) throw new Error('a record is gone');
+    const own = events.filter(({ jobId }) => jobId === record.id);
+    expect(own.map(({ version }) => version)).toEqual(own.map((_event, at) => at + 1));
+    expect(own.at(-1)).toMatchObject({ state: record.state, version: record.version });
+    expect(own.filter(({ state }) => isTerminal(state))).toHaveLength(isTerminal(record.state) ? 1 : 0);
+    for (const state of ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const) {
+      const listed = await redis.zscore(keys.index(`state:${state}`), record.id);
+      expect(listed !== null).toBe(record.state === state);
+      const waitsOrRuns = state === 'queued' || state === 'running';
+      const inPool = await redis.zscore(keys.index(`pool:default:${state}`), record.id);
+      expect(inPool !== null).toBe(waitsOrRuns && record.state === state);
+    }
+    const open = record.attempts.filter(({ outcome }) => outcome === undefined);
+    expect(open).toHaveLength(record.state === 'running' ? 1 : 0);
+    expect(seen.get(record.id)?.tokens.length).toBe(record.attempt);
+    if (record.state === 'succeeded') expect(record.result).toEqual(result);
+    if (record.state === 'failed' || record.state === 'canceled') expect(record.error).toBeDefined();
+  }
+  const sharing = records.slice(0, 2).filter((record) => record?.state === 'running');
+  expect(sharing.length).toBeLessThanOrEqual(1);
+}

@@ -1,0 +1,75 @@
+import { defaultPool, type JobSpec } from '@slipway/shared/contracts';
+import { type SharedMaps, type StoredSpec, storedSpec, valueBytes } from '../stored/index.js';
+import { indexNames, type PartPlan, partRecords, referencesOf, type Tenant } from './identity.js';
+
+export interface PlanOptions {
+  readonly tenant: Tenant;
+  /** The pool that builds it; the one that the job asks for, or the default one, unless given. */
+  readonly pool?: string;
+  /** What it is built in parts of, each by a pool of its own; `pool` joins them. */
+  readonly parts?: readonly PartPlan[] | undefined;
+  /** Entries of the maps of its spec that other jobs have too. */
+  readonly bases?: SharedMaps | undefined;
+}
+
+/** What is written for a job. */
+export interface PlannedRecord {
+  readonly pool: string;
+  readonly stored: StoredSpec;
+  /** The spec of the record, as JSON. */
+  readonly text: string;
+  readonly parts: ReturnType<typeof partRecords> | undefined;
+  readonly indexes: readonly string[];
+  /** What its record, its entries in indexes and streams, and its place in the queue take. Values that it shares are not among them. */
+  readonly bytes: number;
+}
+
+/** Measured with the default settings of Redis: a record without its texts, its entries in indexes that all jobs have, and its place in the queue. */
+const recordBytes = 3_600;
+/** Measured in the same way: an entry of one index besides its name. */
+const indexBytes = 150;
+/** The image is in the record three times, and in the names of four keys. */
+const imageCopies = 7;
+/** Another reference is in the record, and in the name of the key of the job that pushes to it. */
+const referenceCopies = 3;
+
+export function plannedRecord(
+  spec: JobSpec,
+  { tenant, parts, bases, ...options }: PlanOptions,
+): PlannedRecord {
+  const stored = storedSpec(withoutCallbackSecret(spec), bases);
+  const text = JSON.stringify(stored.own);
+  const planned = parts && partRecords({ spec, stored }, parts, tenant);
+  const indexes = indexNames(spec, tenant.name);
+  const bytes =
+    recordBytes +
+    sizeOf(text) +
+    stored.shared.length +
+    sizeOf(planned?.parts ?? '') +
+    sizeOf(planned?.plan ?? '') +
+    imageCopies * spec.image.length +
+    referenceCopies * Math.max(0, referencesOf(spec).join(' ').length - spec.image.length) +
+    indexes.reduce((sum, name) => sum + indexBytes + name.length, 0);
+  return { pool: options.pool ?? spec.pool ?? defaultPool, stored, text, parts: planned, indexes, bytes };
+}
+
+const sizeOf = (text: string) => Buffer.byteLength(text);
+
+/** What the records of jobs take together, when each value that they share is stored once. */
+export function bytesOfAll(planned: Iterable<Pick<PlannedRecord, 'bytes' | 'stored'>>): number {
+  const values = new Set<string>();
+  let sum = 0;
+  for (const { bytes, stored } of planned) {
+    sum += bytes;
+    for (const [hash, text] of stored.values) {
+      if (values.has(hash)) continue;
+      values.add(hash);
+      sum += valueBytes(text);
+    }
+  }
+  return sum;
+}
+
+function withoutCallbackSecret(spec: JobSpec): JobSpec {
+  return spec.callback ? { ...spec, callback: { url: spec.callback.url } } : spec;
+}

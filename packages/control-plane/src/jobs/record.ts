@@ -1,0 +1,201 @@
+import {
+  type Attempt,
+  defaultPool,
+  type Job,
+  type JobError,
+  type JobResult,
+  type JobSpec,
+  type JobState,
+  jobStates,
+} from '@slipway/shared/contracts';
+import { type TraceContext, traceIdOf } from '@slipway/shared/tracing';
+import {
+  type Fields,
+  numberField,
+  objectField,
+  optionalTimeField,
+  timeField,
+  wordField,
+} from '../records/index.js';
+import { type SharedMaps, type SharedValues, sharedValue, wholeSpec } from '../stored/index.js';
+
+/** A job record as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
+export interface JobRecord {
+  readonly id: string;
+  readonly spec: JobSpec;
+  /** Entries of the maps of the spec that other jobs have too, for another job like it. */
+  readonly bases?: SharedMaps;
+  readonly tenant: string;
+  /** Whose replicas build it. */
+  readonly pool: string;
+  /** Its place in the queue: lower is earlier. */
+  readonly priority: number;
+  readonly state: JobState;
+  readonly version: number;
+  readonly createdAt: number;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  readonly retryAt: number | undefined;
+  readonly cancelRequested: boolean;
+  /** When a cancel was requested first. Undefined also for a request that an older version recorded. */
+  readonly cancelRequestedAt?: number | undefined;
+  /** Attempts begun, those that were placed again included. */
+  readonly attempt: number;
+  /** Attempts that count against the limit. */
+  readonly spent: number;
+  /** Times that it was placed again, without an attempt spent, because no replica could build it. */
+  readonly placements: number;
+  /** Workers and builders that died over it. */
+  readonly lost: number;
+  readonly attempts: readonly Attempt[];
+  readonly result: JobResult | undefined;
+  readonly error: JobError | undefined;
+  readonly sealedCallbackSecret: string | undefined;
+  readonly batch: string | undefined;
+  /** The trace that it is built in, if it has one. */
+  readonly trace?: TraceContext | undefined;
+  /** What it is built in parts of; undefined for a job that one pool builds. */
+  readonly parts: readonly PartState[] | undefined;
+  /** The job that it builds a part of. */
+  readonly partOf: string | undefined;
+}
+
+interface PartState {
+  readonly id: string;
+  readonly pool: string;
+  readonly platforms: readonly string[];
+  /** Undefined until its job was created. */
+  readonly state: JobState | undefined;
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();
+/** Returns the record of the fields of the hash, with the values that it lists; undefined when there is none. Throws when it cannot be read. */
+export function parseRecord(
+  id: string,
+  fields: Fields,
+  values: SharedValues = new Map(),
+): JobRecord | undefined {
+  if (Object.keys(fields).length === 0) return undefined;
+  return {
+    id,
+    ...specOf(fields, values),
+    tenant: fields.tenant ?? '',
+    pool: fields.pool ?? defaultPool,
+    priority: numberField(fields, 'priority'),
+    state: wordField(fields, 'state', jobStates),
+    version: numberField(fields, 'version'),
+    createdAt: timeField(fields, 'created_at'),
+    startedAt: optionalTimeField(fields, 'started_at'),
+    finishedAt: optionalTimeField(fields, 'finished_at'),
+    retryAt: optionalTimeField(fields, 'retry_at'),
+    cancelRequested: fields.cancel_requested !== undefined,
+    cancelRequestedAt: optionalTimeField(fields, 'cancel_requested_at'),
+    attempt: numberField(fields, 'attempt'),
+    spent: numberField(fields, 'spent'),
+    placements: fields.placements === undefined ? 0 : numberField(fields, 'placements'),
+    lost: numberField(fields, 'lost'),
+    attempts: attemptsOf(fields),
+    result: fields.result === undefined ? undefined : objectField<JobResult>(fields, 'result'),
+    error: fields.error === undefined ? undefined : errorOf(fields, values),
+    sealedCallbackSecret: fields.sealed_callback_secret,
+    batch: fields.batch,
+    trace: fields.trace,
+    parts: fields.parts === undefined ? undefined : partsOf(fields.parts, fields),
+    partOf: fields.part_of,
+  };
+}
+
+/** Throws unless the spec has at least the shape that all its readers rely on. */
+function specOf(fields: Fields, values: SharedValues) {
+  const whole = wholeSpec(objectField<JobSpec>(fields, 'spec'), fields.shared, values);
+  if (typeof whole.spec.image !== 'string') throw new Error('spec names no image');
+  return whole;
+}
+
+/** Records of older versions have the end of the log in the error itself. */
+function errorOf(fields: Fields, values: SharedValues): JobError {
+  const error = objectField<JobError>(fields, 'error');
+  const tail = sharedValue(fields.shared, 'log_tail', values) as string[] | undefined;
+  return tail ? { ...error, log_tail: tail } : error;
+}
+
+function partsOf(text: string, fields: Fields): PartState[] {
+  const parts = JSON.parse(text) as readonly Omit<PartState, 'state'>[];
+  return parts.map(({ id, pool, platforms }) => ({
+    id,
+    pool,
+    platforms,
+    state: fields[`part:${id}`] as JobState | undefined,
+  }));
+}
+
+function attemptsOf(fields: Fields): Attempt[] {
+  const attempts: Attempt[] = [];
+  for (let number = 1; number <= Number(fields.attempt); number++) {
+    const begun = fields[`start:${number}`];
+    if (begun === undefined) continue;
+    const start = JSON.parse(begun) as { at: number; worker: string; wait: number };
+    const ended = fields[`end:${number}`];
+    const end =
+      ended === undefined
+        ? undefined
+        : (JSON.parse(ended) as {
+            at: number;
+            outcome: string;
+            detail?: string;
+            steps?: number;
+            cached?: number;
+          });
+    const replica = fields[`replica:${number}`];
+    attempts.push({
+      number,
+      worker: start.worker,
+      // None for what needed no builder.
+      ...(replica !== undefined && replica !== '' && { replica }),
+      wait_ms: start.wait,
+      started_at: iso(start.at),
+      ...(end && {
+        finished_at: iso(end.at),
+        outcome: end.outcome as NonNullable<Attempt['outcome']>,
+        ...(end.detail !== undefined && end.detail !== '' && { detail: end.detail }),
+        ...(end.steps !== undefined && { steps: { total: end.steps, cached: end.cached ?? 0 } }),
+      }),
+    });
+  }
+  return attempts;
+}
+
+/** The record as the API shows it: of the secrets of the build and of the callback only that there are some. */
+export function toJob(record: JobRecord): Job {
+  const { spec } = record;
+  return {
+    id: record.id,
+    state: record.state,
+    ...spec,
+    pool: record.pool,
+    callback: spec.callback && { url: spec.callback.url },
+    secrets: spec.secrets && { key_id: spec.secrets.key_id, names: spec.secrets.names },
+    ...(record.batch !== undefined && { batch: record.batch }),
+    ...(record.partOf !== undefined && { part_of: record.partOf }),
+    ...(record.parts && {
+      parts: record.parts.map(({ id: job, pool, platforms, state }) => ({
+        job,
+        pool,
+        platforms: [...platforms],
+        ...(state !== undefined && { state }),
+      })),
+    }),
+    version: record.version,
+    created_at: iso(record.createdAt),
+    ...(record.startedAt !== undefined && { started_at: iso(record.startedAt) }),
+    ...(record.finishedAt !== undefined && { finished_at: iso(record.finishedAt) }),
+    ...(record.retryAt !== undefined && { retry_at: iso(record.retryAt) }),
+    cancel_requested: record.cancelRequested,
+    ...(record.cancelRequestedAt !== undefined && { cancel_requested_at: iso(record.cancelRequestedAt) }),
+    attempts: [...record.attempts],
+    ...(record.placements > 0 && { placements: record.placements }),
+    ...(record.trace !== undefined && { trace_id: traceIdOf(record.trace) }),
+    ...(record.result && { result: record.result }),
+    ...(record.error && { error: record.error }),
+  };
+}

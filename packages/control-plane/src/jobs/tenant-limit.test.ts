@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { jobSpecSchema, tenantSettingsSchema } from '@slipway/shared/contracts';
+import { newId } from '@slipway/shared/ids';
+import { Cleanups } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { TenantStore } from '../tenants/index.js';
+import { type DispatchJob, JobStore } from './index.js';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+const cleanups = new Cleanups();
+let redis: Redis;
+beforeAll(() => {
+  redis = connectRedis({ url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'request' });
+});
+afterAll(() => cleanups.run(logger));
+
+const source = { digest: `sha256:${'a'.repeat(64)}` };
+const result = { image: 'x', duration_ms: 1 };
+
+/** A tenant that may run so many jobs at once, and what is in its queue. */
+async function limited(runningJobs: number) {
+  const keys = redisKeys(`test-${randomUUID()}`);
+  const queue: string[] = [];
+  const onReleased = (jobs: readonly DispatchJob[]) => queue.push(...jobs.map(({ id }) => id));
+  const store = new JobStore({ redis, keys, onReleased });
+  const tenants = new TenantStore({ redis, keys });
+  const settings = (running_jobs?: number) =>
+    tenantSettingsSchema.parse({ images: ['*'], limits: { running_jobs } });
+  const limit = (running_jobs: number | undefined) => tenants.put('team', settings(running_jobs));
+  const usage = () => tenants.usage({ name: 'team', settings: settings() });
+  await limit(runningJobs);
+  const create = async (tenant = 'team') => {
+    const id = newId('job');
+    const spec = jobSpecSchema.parse({ image: `r.example/${id.slice(4)}:1`, source, force: true });
+    const created = await store.create(id, spec, { tenant: { name: tenant, weight: 1 } });
+    if (created.dispatch) queue.push(id);
+    return id;
+  };
+  const start = async (id: string) => {
+    const token = randomUUID();
+    const options = { token, worker: 'w', replica: 'http://b', suspects: true };
+    return { token, outcome: (await store.start(id, options)).outcome };
+  };
+  const running = async () => (await usage()).runningJobs;
+  return { keys, store, usage, tenants, queue, limit, create, start, running };
+}
+
+describe('a tenant that may run so many jobs at once', () => {
+  it('has others wait until one of them ends, in the order of the queue', async () => {
+    const { store, usage, queue, create, start } = await limited(2);
+    const [first, second, third, fourth] = [await create(), await create(), await create(), await create()];
+    const held = await start(first);
+    expect([held.outcome, (await start(second)).outcome]).toEqual(['started', 'started']);
+    expect((await store.peek(third)).outcome).toBe('missing');
+    expect((await start(fourth)).outcome).toBe('missing');
+    expect(await usage()).toMatchObject({ queuedJobs: 2, runningJobs: 2 });
+    queue.length = 0;
+    await store.finish(first, held.token, { state: 'succeeded', result });
+    expect(queue).toEqual([third]);
+    expect((await start(third)).outcome).toBe('started');
+    expect(await store.dispatchable([fourth])).toEqual([]);
+  });
+
+  it('keeps nobody else waiting', async () => {
+    const { create, start } = await limited(1);
+    await start(await create());
+    expect((await start(await create('other'))).outcome).toBe('started');
+  });
+
+  it('goes on when what was let go is canceled before it has begun', async () => {
+    const { store, queue, create, start } = await limited(1);
+    const [first, second, third] = [await create(), await create(), await create()];
+    const { token } = await start(first);
+    for (const id of [second, third]) await store.peek(id);
+    queue.length = 0;
+    await store.finish(first, token, { state: 'succeeded', result });
+    await store.cancel(second);
+    expect(queue).toEqual([second, third]);
+  });
+
+  it('is let go when its limit was raised or taken away', async () => {
+    const { store, queue, limit, create, start } = await limited(1);
+    const ids = [await create(), await create(), await create(), await create()];
+    await start(ids[0] as string);
+    for (const id of ids.slice(1)) await store.peek(id);
+    queue.length = 0;
+    await store.wakeTenants();
+    expect(queue).toEqual([]);
+    await limit(2);
+    await store.wakeTenants();
+    expect(queue).toEqual([ids[1]]);
+    await limit(undefined);
+    await store.wakeTenants();
+    expect(queue).toEqual(ids.slice(1));
+  });
+
+  it('cancels a job that waits for it', async () => {
+    const { store, create, start, usage } = await limited(1);
+    await start(await create());
+    const waiting = await create();
+    await store.peek(waiting);
+    expect(await store.cancel(waiting)).toBe('canceled');
+    expect((await store.get(waiting))?.state).toBe('canceled');
+    expect(await usage()).toMatchObject({ queuedJobs: 0, runningJobs: 1 });
+  });
+
+  it('never runs more, and leaves none waiting for nobody, whatever happens', async () => {
+    const step = fc.record({
+      kind: fc.constantFrom('peek', 'start', 'finish', 'requeue', 'cancel'),
+      job: fc.nat(5),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 60 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (steps, most) => {
+          const { store, queue, create, start, running, keys } = await limited(most);
+          const ids = await Promise.all(Array.from({ length: 6 }, () => create()));
+          const tokens = new Map<string, string>();
+          for (const { kind, job } of steps) {
+            const id = ids[job] as string;
+            if (kind === 'peek') await store.peek(id);
+            else if (kind === 'start' && (await store.get(id))?.state === 'queued') {
+              const { token, outcome } = await start(id);
+              if (outcome === 'started') tokens.set(id, token);
+            } else if (kind === 'finish') {
+              await store.finish(id, tokens.get(id) ?? '', { state: 'succeeded', result });
+            } else if (kind === 'requeue') {
+              const why = { code: 'builder_lost' as const, detail: '', spent: false, delayMs: 0 };
+              if (await store.requeue(id, tokens.get(id) ?? '', why)) queue.push(id);
+            } else if (kind === 'cancel') await store.cancel(id);
+            expect(await running()).toBeLessThanOrEqual(most);
+          }
+          // What has not ended goes on to its end by what was let into the queue alone.
+          for (const [id, token] of tokens) await store.finish(id, token, { state: 'succeeded', result });
+          for (let turn = 0; turn < 50 && queue.length > 0; turn++) {
+            const id = queue.shift() as string;
+            if ((await store.get(id))?.state !== 'queued') continue;
+            const { token, outcome } = await start(id);
+            if (outcome === 'started') await store.finish(id, token, { state: 'succeeded', result });
+          }
+          expect(await redis.zcard(keys.index('state:queued'))).toBe(0);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});

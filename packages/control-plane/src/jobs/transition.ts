@@ -1,0 +1,160 @@
+import { defineScript, type Keys, type Redis, type Script } from '@slipway/shared/redis';
+import type { Tracing } from '@slipway/shared/tracing';
+import { z } from 'zod';
+import { controlPlaneLua } from '../lua/index.js';
+import type { RecordFaults } from '../records/index.js';
+
+const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
+  defineScript({ folder: controlPlaneLua, file: `jobs/${file}`, args: z.object(args) });
+const id = { id: z.string() };
+const held = { ...id, token: z.string() };
+const attempt = {
+  ...held,
+  outcome: z.string(),
+  detail: z.string(),
+  registry: z.enum(['answered', 'fault']).optional(),
+  registry_host: z.string().optional(),
+  steps: z.int().optional(),
+  cached_steps: z.int().optional(),
+};
+
+/**
+ * The one way a job record changes. In one atomic step a transition checks the state machine and the attempt's token,
+ * writes the record, moves the job between the indexes of its state and appends to the event stream.
+ *
+ *   (none) ──create──▶ queued ──start──▶ running ──finish──▶ succeeded | failed | canceled
+ *                        │  ▲               │ │ ▲
+ *                        │  └───requeue─────┘ └─┘ start: the queue delivered the job again, so the worker that
+ *                        │                        held it is lost; its token is void from now on
+ *                        └──cancel, peek──▶ canceled | failed
+ *
+ * A job whose image has been built from the same already may be created `succeeded`, and one that is identical to a job that
+ * is being built ends as that one does.
+ *
+ * Terminal states never change. Only the holder of the current token may finish, requeue or place.
+ * The files in lua/jobs describe arguments and outcomes.
+ */
+export const transitions = {
+  create: script('create', {
+    ...id,
+    spec: z.string(),
+    secret: z.string().optional(),
+    tenant: z.string(),
+    weight: z.number(),
+    band: z.int(),
+    expected: z.string(),
+    build_key: z.string(),
+    manner: z.enum(['skip', 'share', 'force']),
+    batch: z.string().optional(),
+    func: z.string().optional(),
+    pool: z.string(),
+    parts: z.string().optional(),
+    plan: z.string().optional(),
+    trace: z.string().optional(),
+    shared: z.string(),
+    bytes: z.int(),
+    limit: z.int().optional(),
+    sources: z.array(z.string()),
+    references: z.array(z.string()),
+    values: z.array(z.string()),
+    indexes: z.array(z.string()),
+  }),
+  peek: script('peek', { ...id, queue_timeout_ms: z.number() }),
+  start: script('start', {
+    ...held,
+    worker: z.string(),
+    replica: z.string(),
+    max_lost: z.int(),
+    suspects: z.boolean(),
+  }),
+  place: script('place', { ...held, replica: z.string() }),
+  finish: script('finish', {
+    ...attempt,
+    state: z.enum(['succeeded', 'failed', 'canceled']),
+    field: z.enum(['result', 'error']),
+    body: z.string(),
+    base_images: z.string().optional(),
+    cached_result: z.string().optional(),
+    log_tail_hash: z.string().optional(),
+    log_tail: z.string().optional(),
+  }),
+  requeue: script('requeue', {
+    ...attempt,
+    spent: z.boolean(),
+    listed: z.boolean(),
+    died: z.boolean(),
+    placed: z.boolean(),
+    delay_ms: z.int(),
+    max_lost: z.int(),
+  }),
+  cancel: script('cancel', id),
+  remove: script('remove', { ...id, ended_before: z.number(), indexes: z.array(z.string()) }),
+  discard: script('discard', { ...id, indexes: z.array(z.string()) }),
+  wakeTenants: script('wake-tenants', { limit: z.int() }),
+  wakeRegistries: script('wake-registries', { limit: z.int() }),
+  openBatch: script('open-batch', {
+    ...id,
+    tenant: z.string(),
+    total: z.int(),
+    on_failure: z.enum(['continue', 'stop']),
+    max_running: z.int(),
+    labels: z.string(),
+    callback: z.string().optional(),
+    secret: z.string().optional(),
+    retry_of: z.string().optional(),
+    trace: z.string().optional(),
+    bytes: z.int(),
+    limit: z.int().optional(),
+  }),
+  commitBatch: script('commit-batch', id),
+  stopBatch: script('stop-batch', { ...id, only_draft: z.boolean() }),
+};
+
+/**
+ * `ok`; `exists` (create); `closed` (create): its batch takes no more jobs; `source_gone` (create): a source, `[1]`, was removed; `missing`: no such record; `terminal`: the job has ended, `[1]` says how;
+ * `stale`: the token is not the current one; `requested`: the job runs and its worker is to stop it;
+ * `wait`: it may not start now; `values_missing` (create): values that it lists are not stored; `full` (create, openBatch): its tenant has no room, `[1]` says
+ * how many bytes it has.
+ */
+export type TransitionReply =
+  | readonly ['ok', ...unknown[]]
+  | readonly ['exists' | 'closed' | 'missing' | 'stale' | 'requested' | 'wait' | 'values_missing']
+  | readonly ['terminal' | 'source_gone' | 'full', string];
+
+/** A job for the queue. */
+export interface DispatchJob {
+  readonly id: string;
+  /** The pool whose queue it goes to. */
+  readonly pool: string;
+  /** Lower is earlier. */
+  readonly priority: number;
+}
+
+export interface TransitionOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** Milliseconds since the epoch, by Redis' time. The machine's unless given. */
+  readonly now?: (() => number) | undefined;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
+  /** Receives jobs that may go to the queue because of a change; the reconciler finds them too, seconds later. */
+  readonly onReleased?: ((jobs: readonly DispatchJob[]) => void) | undefined;
+  /** Its context is kept with jobs and batches that are created in it. */
+  readonly tracing?: Tracing | undefined;
+}
+
+/** Runs a transition. */
+export type Transition = <Args>(transition: Script<Args>, args: Args) => Promise<TransitionReply>;
+
+export function createTransition({ redis, keys, onReleased }: TransitionOptions): Transition {
+  return async (transition, args) => {
+    const reply = await transition.run({ redis, keys }, args);
+    const [outcome, released] = reply as [TransitionReply, [string, string, string][]];
+    if (released.length > 0) {
+      onReleased?.(
+        released.map(([jobId, priority, pool]) => ({ id: jobId, pool, priority: Number(priority) })),
+      );
+    }
+    return outcome;
+  };
+}

@@ -1,0 +1,447 @@
+import { randomUUID } from 'node:crypto';
+import { Cleanups } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type Lease, type ReplicaOutcome, SlotLedger, type SlotRequest } from './ledger.js';
+import { fleetCapacity, ReplicaRegistry, replicaId } from './registry.js';
+import { rendezvous } from './rendezvous.js';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+const cleanups = new Cleanups();
+let redis: Redis;
+beforeAll(() => {
+  redis = connectRedis({ url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'request' });
+});
+afterAll(() => cleanups.run(logger));
+
+async function fleet(limits: Record<string, number | undefined>) {
+  const keys = redisKeys(`ledger-${randomUUID()}`);
+  const registry = new ReplicaRegistry({ redis, keys });
+  const ledger = new SlotLedger({ redis, keys });
+  const urls = Object.keys(limits);
+  await registry.announce(urls.map((url) => ({ url, max: limits[url], pool: 'default', platforms: [] })));
+  const acquire = async (
+    preference = urls,
+    options: { suspect?: boolean; ttlMs?: number; home?: string; onlyHome?: boolean } = {},
+  ) => {
+    const { ttlMs = 60_000, suspect = false, ...rest } = options;
+    const [reply] = await ledger.acquire([{ id: randomUUID(), preference, suspect, ...rest }], ttlMs);
+    return reply?.lease;
+  };
+  const state = async (url: string) => {
+    const found = (await registry.list()).find((replica) => replica.url === url);
+    if (!found) throw new Error(`there is no replica ${url}`);
+    return found;
+  };
+  /** As many slots as there are. */
+  const fill = async () => {
+    const leases: Lease[] = [];
+    for (let lease = await acquire(); lease; lease = await acquire()) leases.push(lease);
+    return leases;
+  };
+  return { keys, registry, ledger, acquire, state, fill };
+}
+
+describe('the slot ledger', () => {
+  it('never lets more builds onto a replica than its limit, however many ask at once', async () => {
+    const { acquire, ledger } = await fleet({ a: 2, b: 3 });
+    const leases = (await Promise.all(Array.from({ length: 40 }, () => acquire()))).filter(
+      (lease) => lease !== undefined,
+    );
+    expect(leases.map(({ url }) => url).toSorted()).toEqual(['a', 'a', 'b', 'b', 'b']);
+    const [first] = leases;
+    if (first) await ledger.release(first, 'none');
+    expect((await acquire())?.url).toBe(first?.url);
+    expect(await acquire()).toBeUndefined();
+  });
+
+  it('gives many at once what they would get one after the other', async () => {
+    const { ledger, registry } = await fleet({ a: 1, b: 2 });
+    const want = (id: string, rest: Partial<SlotRequest> = {}) => ({
+      id,
+      preference: ['a', 'b'],
+      suspect: false,
+      ...rest,
+    });
+    const requests = [
+      want('only-b', { home: 'b', onlyHome: true }),
+      want('suspect', { suspect: true, preference: ['b', 'a'] }),
+      want('second suspect', { suspect: true }),
+      want('without room'),
+    ];
+    const urls = async () => (await ledger.acquire(requests, 60_000)).map(({ lease }) => lease?.url);
+    expect(await urls()).toEqual(['b', 'b', 'a', undefined]);
+    await registry.setHealth('a', 'down');
+    expect((await ledger.acquire([want('late')], 60_000))[0]?.lease).toBeUndefined();
+    expect(await ledger.acquire([want('nobody', { preference: [] })], 60_000)).toEqual([
+      { lease: undefined, patienceMs: 0, lacking: undefined },
+    ]);
+  });
+
+  it('frees the slot of a lease that is not renewed, and keeps one that is', async () => {
+    const { acquire, ledger } = await fleet({ a: 2 });
+    const kept = await acquire(['a'], { ttlMs: 60 });
+    await acquire(['a'], { ttlMs: 60 });
+    expect(await acquire()).toBeUndefined();
+    expect(await ledger.renew(kept ? [kept] : [], 60_000)).toEqual([]);
+    await expect.poll(() => acquire()).toBeDefined();
+    expect(await acquire()).toBeUndefined();
+  });
+
+  it('does not renew what has run out', async () => {
+    const { acquire, ledger, keys } = await fleet({ a: 1 });
+    const lease = await acquire(['a'], { ttlMs: 1 });
+    await expect.poll(() => acquire()).toBeDefined();
+    expect(await ledger.renew(lease ? [lease] : [], 60_000)).toEqual([lease?.id]);
+    expect(await redis.zcard(keys.slots('a'))).toBe(1);
+  });
+
+  it('follows the preference until a replica has more than its fair share', async () => {
+    const { acquire } = await fleet({ a: 4, b: 4 });
+    const urls: (string | undefined)[] = [];
+    for (let at = 0; at < 8; at++) urls.push((await acquire(['a', 'b']))?.url);
+    expect(urls.slice(0, 2)).toEqual(['a', 'a']);
+    expect(urls.filter((url) => url === 'a')).toHaveLength(4);
+    expect(urls.filter((url) => url === 'b')).toHaveLength(4);
+    expect(urls.slice(0, 6)).toContain('b');
+  });
+
+  it('goes to the replica that has the layers, and to no other while that is wanted and it is usable', async () => {
+    const { acquire, registry } = await fleet({ a: 1, b: 4 });
+    expect((await acquire(['a', 'b'], { home: 'b' }))?.url).toBe('a');
+    const only = { home: 'a', onlyHome: true };
+    expect(await acquire(['a', 'b'], only)).toBeUndefined();
+    expect((await acquire(['b', 'a'], { home: 'b', onlyHome: true }))?.url).toBe('b');
+    await registry.setHealth('a', 'down');
+    expect((await acquire(['a', 'b'], only))?.url).toBe('b');
+  });
+
+  describe('for a build that needs isolation', () => {
+    const want = (id: string, rest: Partial<SlotRequest> = {}): SlotRequest => ({
+      ...{ id, preference: ['a', 'b'], suspect: false, needsIsolation: true, ...rest },
+    });
+    const reply = async ({ ledger }: Awaited<ReturnType<typeof fleet>>, rest: Partial<SlotRequest> = {}) => {
+      const [found] = await ledger.acquire([want(randomUUID(), rest)], 60_000);
+      return found?.lease ? found.lease.url : found?.lacking;
+    };
+
+    it.each(['buildkit', 'unreported'] as const)('takes a replica that is known to be %s', async (engine) => {
+      const made = await fleet({ a: 1, b: 9 });
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('a', 'buildah');
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('b', engine);
+      expect((await made.state('b')).engine).toBe(engine);
+      for (const rest of [{}, { suspect: true }, { home: 'a' }, { home: 'a', onlyHome: true }])
+        expect(await reply(made, rest)).toBe('b');
+      expect((await made.acquire(['a']))?.url).toBe('a');
+    });
+
+    it('waits while an engine is unknown, and says so when every replica has buildah', async () => {
+      const made = await fleet({ a: 1, b: 1 });
+      await made.registry.setEngine('a', 'buildah');
+      await made.registry.setEngine('b', 'unknown');
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('b', 'buildah');
+      expect(await reply(made)).toBe('isolation');
+      expect(await reply(made, { preference: [] })).toBeUndefined();
+      expect((await made.acquire(['b']))?.url).toBe('b');
+    });
+
+    it('forgets the engine of a replica that went down, or that nobody has asked for long', async () => {
+      const made = await fleet({ a: 9 });
+      expect(await made.registry.withoutEngine(['a'])).toEqual(['a']);
+      await made.registry.setEngine('a', 'buildkit');
+      expect(await made.registry.withoutEngine(['a'])).toEqual([]);
+      expect(await reply(made, { preference: ['a'] })).toBe('a');
+      await made.registry.setHealth('a', 'down');
+      await made.registry.setHealth('a', 'up');
+      expect(await reply(made, { preference: ['a'] })).toBeUndefined();
+      await made.registry.setEngine('a', 'buildkit');
+      // As if its time were up.
+      await redis.hset(made.keys.replica('a'), 'engine_until', 1);
+      expect(await reply(made, { preference: ['a'] })).toBeUndefined();
+      expect((await made.state('a')).engine).toBe('unknown');
+      expect(await made.registry.withoutEngine(['a'])).toEqual(['a']);
+    });
+  });
+
+  describe('for a build that needs a feature', () => {
+    const reply = async ({ ledger }: Awaited<ReturnType<typeof fleet>>, rest: Partial<SlotRequest> = {}) => {
+      const want = { preference: ['a', 'b'], suspect: false, needsFeature: 'build-options' as const };
+      const [found] = await ledger.acquire([{ id: randomUUID(), ...want, ...rest }], 60_000);
+      return found?.lease ? found.lease.url : found?.lacking;
+    };
+
+    it('takes a replica that reported it, and waits while another may have it', async () => {
+      const made = await fleet({ a: 1, b: 9 });
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('a', 'unreported', []);
+      expect([(await made.state('a')).features, (await made.state('b')).features]).toEqual([[], undefined]);
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('b', 'buildkit', ['build-options']);
+      expect((await made.state('b')).features).toEqual(['build-options']);
+      for (const rest of [{}, { suspect: true }, { home: 'a' }, { home: 'a', onlyHome: true }])
+        expect(await reply(made, rest)).toBe('b');
+      expect((await made.acquire(['a']))?.url).toBe('a');
+    });
+
+    it('says so when no replica has it, and forgets it with the engine', async () => {
+      const made = await fleet({ a: 9, b: 9 });
+      await made.registry.setEngine('a', 'unreported', []);
+      await made.registry.setEngine('b', 'buildkit', []);
+      expect(await reply(made)).toBe('feature');
+      expect(await reply(made, { preference: [] })).toBeUndefined();
+      await made.registry.setEngine('b', 'buildkit', ['build-options']);
+      await made.registry.setEngine('b', 'unknown');
+      expect(await reply(made)).toBeUndefined();
+      await made.registry.setEngine('b', 'buildkit', ['build-options']);
+      await made.registry.setHealth('b', 'down');
+      await made.registry.setHealth('b', 'up');
+      expect(await reply(made)).toBeUndefined();
+    });
+
+    it('takes no replica that has the feature alone when isolation is needed too', async () => {
+      const made = await fleet({ a: 9, b: 9 });
+      await made.registry.setEngine('a', 'buildah', ['build-options']);
+      await made.registry.setEngine('b', 'buildkit', []);
+      expect(await reply(made, { needsIsolation: true })).toBe('feature');
+      expect(await reply(made)).toBe('a');
+      await made.registry.setEngine('b', 'buildah', []);
+      expect(await reply(made, { needsIsolation: true })).toBe('isolation');
+      await made.registry.setEngine('b', 'buildkit', ['build-options']);
+      expect(await reply(made, { needsIsolation: true })).toBe('b');
+    });
+  });
+
+  it('never puts two suspects on one replica', async () => {
+    const { acquire } = await fleet({ a: 4, b: 4 });
+    const suspects = [
+      await acquire(undefined, { suspect: true }),
+      await acquire(undefined, { suspect: true }),
+    ];
+    expect(suspects.map((lease) => lease?.url).toSorted()).toEqual(['a', 'b']);
+    expect(await acquire(undefined, { suspect: true })).toBeUndefined();
+    expect(await acquire()).toBeDefined();
+  });
+
+  it.each([
+    ['ready', true],
+    ['full', true],
+    ['broken', false],
+    ['draining', false],
+  ] as const)('gives a replica that is %s builds: %s', async (readiness, takes) => {
+    const { acquire, registry, keys, state } = await fleet({ a: 1 });
+    await registry.setReadiness('a', readiness, 'why');
+    expect(await state('a')).toMatchObject({ health: 'up', readiness, readinessReason: 'why' });
+    expect(fleetCapacity(await registry.list())).toBe(takes ? 1 : 0);
+    expect((await acquire())?.url).toBe(takes ? 'a' : undefined);
+    // As if nobody had asked the replica for long.
+    await redis.hset(keys.replica('a'), 'readiness_until', 1);
+    expect((await state('a')).readiness).toBe('unknown');
+    if (!takes) expect((await acquire())?.url).toBe('a');
+  });
+
+  it('passes over what drains or is down', async () => {
+    const { acquire, registry } = await fleet({ a: 1, b: 1 });
+    expect(await registry.setDraining(replicaId('a'), true)).toBe(true);
+    expect((await acquire(['a', 'b']))?.url).toBe('b');
+    await registry.setDraining(replicaId('a'), false);
+    await registry.setHealth('a', 'down');
+    expect(await acquire()).toBeUndefined();
+    await registry.setHealth('a', 'up');
+    expect((await acquire())?.url).toBe('a');
+    expect(await registry.setDraining('rep_unknown', true)).toBe(false);
+  });
+});
+
+describe('a limit that nobody configured', () => {
+  it('is learned from refusals, exactly, and not tried again at once', async () => {
+    const { fill, ledger, state } = await fleet({ a: undefined });
+    const truth = 2;
+    for (let round = 0; round < 10; round++) {
+      const leases = await fill();
+      for (const [at, lease] of leases.entries()) {
+        await ledger.release(lease, at < truth ? 'ok' : 'busy');
+      }
+    }
+    expect(await state('a')).toMatchObject({ limit: truth, refusals: 2 });
+  });
+
+  it('grows while the replica takes all it is given', async () => {
+    const { fill, ledger, state } = await fleet({ a: undefined });
+    for (let round = 0; round < 40; round++)
+      for (const lease of await fill()) await ledger.release(lease, 'ok');
+    expect((await state('a')).limit).toBe(16);
+  });
+
+  it('is not cut by one refusal of as many builds as it has taken before', async () => {
+    const { fill, acquire, ledger, state } = await fleet({ a: 3 });
+    for (const lease of await fill()) await ledger.release(lease, 'ok');
+    const release = async (outcome: ReplicaOutcome) => {
+      const lease = await acquire();
+      if (lease) await ledger.release(lease, outcome);
+    };
+    await release('busy');
+    await release('busy');
+    await release('ok');
+    await release('busy');
+    expect((await state('a')).limit).toBe(3);
+  });
+});
+
+describe('a circuit', () => {
+  const opened = async () => {
+    const made = await fleet({ a: 4 });
+    const changes: (string | undefined)[] = [];
+    for (let at = 0; at < 3; at++) {
+      const lease = await made.acquire();
+      if (lease) changes.push(await made.ledger.release(lease, 'fault'));
+    }
+    expect(changes).toEqual([undefined, undefined, 'opened']);
+    /** As if its time were up. */
+    const elapse = () => redis.hset(made.keys.replica('a'), 'open_until', 1);
+    return { ...made, elapse };
+  };
+
+  it('opens after three faults in a row, then lets one probe through, which closes it', async () => {
+    const { acquire, ledger, state, elapse, registry } = await opened();
+    expect(await acquire()).toBeUndefined();
+    expect((await state('a')).circuit).toBe('open');
+    expect(fleetCapacity(await registry.list())).toBe(0);
+    await elapse();
+    const probe = await acquire();
+    expect(probe).toBeDefined();
+    expect(await acquire()).toBeUndefined();
+    expect((await state('a')).circuit).toBe('probing');
+    expect(probe && (await ledger.release(probe, 'ok'))).toBe('closed');
+    expect((await state('a')).circuit).toBe('closed');
+    expect(await acquire()).toBeDefined();
+  });
+
+  it('opens again, for longer, when the probe fails', async () => {
+    const { acquire, ledger, state, elapse, keys } = await opened();
+    const first = Number(await redis.hget(keys.replica('a'), 'open_until'));
+    await elapse();
+    const probe = await acquire();
+    if (probe) await ledger.release(probe, 'fault');
+    expect((await state('a')).circuit).toBe('open');
+    expect(Number(await redis.hget(keys.replica('a'), 'open_until'))).toBeGreaterThan(first);
+  });
+
+  it('opens at the first answer that the engine is dead, and is probed at once when the replica is ready again', async () => {
+    const { acquire, ledger, state, registry, keys } = await fleet({ a: 4 });
+    const leases = [await acquire(), await acquire()];
+    const changes = [];
+    for (const lease of leases) changes.push(lease && (await ledger.release(lease, 'broken')));
+    expect(changes).toEqual(['opened', undefined]);
+    expect(await state('a')).toMatchObject({ circuit: 'open', faults: 2 });
+    expect(await redis.hget(keys.replica('a'), 'opens')).toBe('1');
+    await registry.setReadiness('a', 'broken');
+    expect((await state('a')).circuit).toBe('open');
+    expect(await registry.setReadiness('a', 'ready')).toBe('broken');
+    expect((await state('a')).circuit).toBe('probing');
+    expect(await acquire()).toBeDefined();
+    expect(await acquire()).toBeUndefined();
+  });
+
+  it('stays closed while a replica drains, which gets no builds all the same', async () => {
+    const { acquire, ledger, state, registry } = await fleet({ a: 4 });
+    for (let at = 0; at < 4; at++) {
+      const lease = await acquire();
+      if (lease) await ledger.release(lease, 'draining');
+      await registry.setReadiness('a', 'ready');
+    }
+    expect(await state('a')).toMatchObject({ circuit: 'closed', faults: 0 });
+    const lease = await acquire();
+    if (lease) await ledger.release(lease, 'draining');
+    expect(await acquire()).toBeUndefined();
+    expect((await state('a')).readiness).toBe('draining');
+  });
+
+  it('is not opened by faults with successes between them', async () => {
+    const { acquire, ledger, state } = await fleet({ a: 1 });
+    for (const outcome of ['fault', 'fault', 'ok', 'fault', 'fault', 'ok'] as const) {
+      const lease = await acquire();
+      if (lease) await ledger.release(lease, outcome);
+    }
+    expect((await state('a')).circuit).toBe('closed');
+  });
+});
+
+describe('any interleaving of the ledger', () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('acquire' as const), suspect: fc.boolean() }),
+    fc.record({
+      kind: fc.constant('release' as const),
+      which: fc.nat(20),
+      outcome: fc.constantFrom('ok', 'busy', 'fault', 'none'),
+    }),
+    fc.record({ kind: fc.constant('renew' as const), which: fc.nat(20) }),
+    fc.record({ kind: fc.constant('drain' as const), url: fc.constantFrom('a', 'b'), on: fc.boolean() }),
+  );
+
+  it('keeps every replica within its configured limit, and counts what is held', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const limits: Record<string, number> = { a: 2, b: 3 };
+        const { acquire, ledger, registry, state } = await fleet(limits);
+        const held: Lease[] = [];
+        for (const each of steps) {
+          if (each.kind === 'acquire') {
+            const lease = await acquire(undefined, { suspect: each.suspect });
+            if (lease) held.push(lease);
+          } else if (each.kind === 'drain') await registry.setDraining(replicaId(each.url), each.on);
+          else {
+            const [lease] = held.slice(
+              each.which % Math.max(held.length, 1),
+              (each.which % Math.max(held.length, 1)) + 1,
+            );
+            if (!lease) continue;
+            if (each.kind === 'renew') await ledger.renew([lease], 60_000);
+            else {
+              held.splice(held.indexOf(lease), 1);
+              await ledger.release(lease, each.outcome as ReplicaOutcome);
+            }
+          }
+          for (const url of ['a', 'b']) {
+            const { inFlight, limit } = await state(url);
+            expect(inFlight).toBe(held.filter((lease) => lease.url === url).length);
+            expect(inFlight).toBeLessThanOrEqual(limits[url] ?? 0);
+            expect(limit).toBeGreaterThanOrEqual(1);
+            expect(limit).toBeLessThanOrEqual(limits[url] ?? 0);
+          }
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('the order in which a key wants its nodes', () => {
+  const nodes = ['a', 'b', 'c', 'd'];
+
+  it('is the same everywhere, and the loss of a node moves only that node', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.constantFrom(...nodes), (key, lost) => {
+        const order = rendezvous(key, nodes);
+        expect(rendezvous(key, nodes.toReversed())).toEqual(order);
+        expect(
+          rendezvous(
+            key,
+            nodes.filter((node) => node !== lost),
+          ),
+        ).toEqual(order.filter((node) => node !== lost));
+      }),
+    );
+  });
+
+  it('spreads keys evenly', () => {
+    const firsts = Array.from({ length: 4_000 }, (_unused, at) => rendezvous(`r.example/fn-${at}`, nodes)[0]);
+    for (const node of nodes) {
+      expect(Math.abs(firsts.filter((first) => first === node).length - 1_000)).toBeLessThan(150);
+    }
+  });
+});

@@ -1,0 +1,122 @@
+import type { BuilderFeature } from '@slipway/shared/contracts';
+import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
+import { z } from 'zod';
+import { controlPlaneLua } from '../lua/index.js';
+
+/** Room for one build on a replica, until it is released or its time is up. */
+export interface Lease {
+  readonly id: string;
+  readonly url: string;
+  /** Builds on the replica when this one was let in, itself included. */
+  readonly taken: number;
+}
+
+/** What a call says about the replica; see lua/replicas/release.lua. */
+export type ReplicaOutcome = 'ok' | 'busy' | 'fault' | 'broken' | 'draining' | 'none';
+
+/** A build that wants a slot. */
+export interface SlotRequest {
+  readonly id: string;
+  /** Replicas in the order in which they are wanted. */
+  readonly preference: readonly string[];
+  readonly suspect: boolean;
+  /** The replica that has the layers of the image; it need not be among the others. */
+  readonly home?: string | undefined;
+  /** Take no other replica while that one is usable. */
+  readonly onlyHome?: boolean;
+  /** Take no replica whose engine does not keep builds away from its machine, and none whose engine is unknown. */
+  readonly needsIsolation?: boolean;
+  /** Take no replica that did not report this feature. */
+  readonly needsFeature?: BuilderFeature | undefined;
+}
+
+interface LedgerOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** What other holders of the ledger are told when a slot comes free here, on the channel `keys.freed`. */
+  readonly origin?: string;
+}
+
+/** A slot, or how things stand where there is none. */
+export type AcquireReply =
+  | { readonly lease: Lease }
+  | {
+      readonly lease: undefined;
+      readonly patienceMs: number;
+      /** What every replica that the build may have is known to lack; undefined when one may build it. */
+      readonly lacking: 'isolation' | 'feature' | undefined;
+    };
+
+const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
+  defineScript({ folder: controlPlaneLua, file: `replicas/${file}`, args: z.object(args) });
+const scripts = {
+  acquire: script('acquire', { ttl_ms: z.number(), urls: z.array(z.string()), builds: z.array(z.string()) }),
+  renew: script('renew', { ttl_ms: z.number(), leases: z.array(z.string()) }),
+  release: script('release', {
+    lease: z.string(),
+    url: z.string(),
+    outcome: z.string(),
+    taken: z.int(),
+    origin: z.string(),
+  }),
+};
+
+/**
+ * Who builds where: leases on the replicas' slots, shared by all workers through Redis, so that no replica ever gets
+ * more builds than its limit. Each operation is one atomic script, by Redis' clock.
+ */
+export class SlotLedger {
+  readonly #on: { readonly redis: Redis; readonly keys: Keys };
+  readonly #origin: string;
+
+  constructor({ redis, keys, origin = '' }: LedgerOptions) {
+    this.#on = { redis, keys };
+    this.#origin = origin;
+  }
+
+  /** Finds slots for builds, the first of them first, in one step. There is one reply for each request, in their order. */
+  async acquire(requests: readonly SlotRequest[], ttlMs: number): Promise<AcquireReply[]> {
+    const urls = [...new Set(requests.flatMap(({ preference }) => preference))];
+    if (urls.length === 0)
+      return requests.map(() => ({ lease: undefined, patienceMs: 0, lacking: undefined }));
+    const numbers = new Map(urls.map((url, at) => [url, at + 1]));
+    const builds = requests.flatMap(
+      ({ id, suspect, home, onlyHome, needsIsolation, needsFeature, preference }) => [
+        id,
+        suspect ? '1' : '0',
+        String(numbers.get(home ?? '') ?? 0),
+        onlyHome ? '1' : '0',
+        needsIsolation ? '1' : '0',
+        needsFeature ?? '',
+        preference.map((url) => numbers.get(url)).join(','),
+      ],
+    );
+    const replies = await scripts.acquire.run(this.#on, { ttl_ms: ttlMs, urls, builds });
+    return (replies as [string, number, string?][]).map(([url, number, lacking], at) =>
+      url === ''
+        ? {
+            lease: undefined,
+            patienceMs: number,
+            lacking: lacking === 'isolation' || lacking === 'feature' ? lacking : undefined,
+          }
+        : { lease: { id: requests[at]?.id ?? '', url, taken: number } },
+    );
+  }
+
+  /** Holds leases for `ttlMs` from now. Returns the ids of those that had run out, whose slots may be somebody else's. */
+  async renew(leases: readonly Lease[], ttlMs: number): Promise<string[]> {
+    if (leases.length === 0) return [];
+    const args = { ttl_ms: ttlMs, leases: leases.flatMap(({ id, url }) => [id, url]) };
+    return (await scripts.renew.run(this.#on, args)) as string[];
+  }
+
+  /** Gives the slot back. Says whether the replica's circuit changed by it. */
+  async release(
+    { id, url, taken }: Lease,
+    outcome: ReplicaOutcome,
+  ): Promise<'opened' | 'closed' | undefined> {
+    const args = { lease: id, url, outcome, taken, origin: this.#origin };
+    const change = (await scripts.release.run(this.#on, args)) as string;
+    return change === '' ? undefined : (change as 'opened' | 'closed');
+  }
+}

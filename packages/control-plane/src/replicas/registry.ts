@@ -1,0 +1,296 @@
+import { createHash } from 'node:crypto';
+import {
+  type BuilderFeature,
+  builderFeatures,
+  defaultPool,
+  type PublicKey,
+  publicKeySchema,
+  type ReplicaEngine,
+  type ReplicaReadiness,
+  replicaEngineSchema,
+  replicaReadinessSchema,
+} from '@slipway/shared/contracts';
+import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
+import { z } from 'zod';
+import { controlPlaneLua } from '../lua/index.js';
+
+/** A replica as the workers know it. */
+export interface ReplicaState {
+  readonly id: string;
+  readonly url: string;
+  readonly pool: string;
+  /** What it builds; none means any. */
+  readonly platforms: readonly string[];
+  /** Builds that the operator allows at once; undefined when nobody said. */
+  readonly configured: number | undefined;
+  /** Builds that it is given at once at most, configured or learned. */
+  readonly limit: number;
+  readonly inFlight: number;
+  readonly circuit: 'closed' | 'open' | 'probing';
+  readonly health: 'up' | 'down' | 'unknown';
+  readonly readiness: ReplicaReadiness;
+  /** What the replica gave as the reason when it was not ready. */
+  readonly readinessReason: string | undefined;
+  readonly engine: ReplicaEngine;
+  /** Undefined while no worker asked lately. */
+  readonly features: readonly BuilderFeature[] | undefined;
+  readonly draining: boolean;
+  /** Counts since the replica is known. */
+  readonly builds: number;
+  readonly refusals: number;
+  readonly faults: number;
+}
+
+/** What a worker says of a replica. */
+export interface AnnouncedReplica {
+  readonly url: string;
+  /** Builds that the operator allows at once; undefined when nobody said. */
+  readonly max: number | undefined;
+  readonly pool: string;
+  readonly platforms: readonly string[];
+}
+
+/** Replicas that build the same platforms, under one name. */
+export interface PoolState {
+  readonly name: string;
+  /** What each of its replicas builds; none means any. */
+  readonly platforms: readonly string[];
+}
+
+/** How long a replica that no worker names any more stays known. */
+const forgottenAfterMs = 60_000;
+const defaultLimit = 4;
+/** How long a reported engine counts, and after how long it is asked for again. */
+const engineCountsMs = 60_000;
+const engineAskedMs = 20_000;
+
+/** How long a readiness counts when no worker asks again. */
+const readinessCountsMs = 15_000;
+
+const readinessScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'replicas/set-readiness',
+  args: z.object({ url: z.string(), readiness: z.string(), reason: z.string(), counts_ms: z.int() }),
+});
+const engineScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'replicas/set-engine',
+  args: z.object({
+    url: z.string(),
+    engine: z.string(),
+    counts_ms: z.int(),
+    features: z.string().optional(),
+  }),
+});
+
+/** A short name for a replica that fits into a path. */
+export const replicaId = (url: string) =>
+  `rep_${createHash('sha256').update(url).digest('hex').slice(0, 12)}`;
+
+/** Which replicas there are, and what is known of each; shared by workers and API through Redis. */
+export class ReplicaRegistry {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #now: () => number;
+
+  /** `now` is Redis' time in milliseconds since the epoch; the machine's unless given. */
+  constructor(options: { readonly redis: Redis; readonly keys: Keys; readonly now?: () => number }) {
+    const { redis, keys, now = Date.now } = options;
+    this.#now = now;
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /**
+   * Says that these replicas are there. Call it more often than once a minute. Returns those that were said to belong to another
+   * pool, or to build other platforms, before; the last word counts.
+   */
+  async announce(replicas: readonly AnnouncedReplica[]): Promise<AnnouncedReplica[]> {
+    if (replicas.length === 0) return [];
+    const pipeline = this.#redis.pipeline();
+    for (const { url, max, pool, platforms } of replicas) {
+      const key = this.#keys.replica(url);
+      pipeline.hmget(key, 'pool', 'platforms');
+      pipeline.zadd(this.#keys.replicas, this.#now(), url);
+      pipeline.hset(key, 'configured', max ?? 0, 'pool', pool, 'platforms', platforms.join(' '));
+    }
+    const replies = await checked(pipeline.exec());
+    return replicas.filter(({ pool, platforms }, at) => {
+      const [before, built] = replies[3 * at] as (string | null)[];
+      return before !== null && (before !== pool || built !== platforms.join(' '));
+    });
+  }
+
+  /**
+   * The pools of all replicas by name. While no worker is there to name any, they are as they last were. Replicas of a pool say
+   * different platforms only while workers are told of a change one after another: the last word counts.
+   */
+  async pools(): Promise<PoolState[]> {
+    const recent = await this.#recent();
+    const urls = recent.length > 0 ? recent : await this.#redis.zrange(this.#keys.replicas, '0', '-1');
+    const pipeline = this.#redis.pipeline();
+    for (const url of urls) pipeline.hmget(this.#keys.replica(url), 'pool', 'platforms');
+    const pools = new Map<string, readonly string[]>();
+    for (const reply of await checked(pipeline.exec())) {
+      const [name, platforms] = reply as (string | null)[];
+      pools.set(name ?? defaultPool, parsePlatforms(platforms));
+    }
+    return [...pools]
+      .map(([name, platforms]) => ({ name, platforms }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Notes the outcome of a health check. A replica that is down may come back with another engine, so its engine is forgotten. */
+  async setHealth(url: string, health: 'up' | 'down'): Promise<void> {
+    const key = this.#keys.replica(url);
+    const pipeline = this.#redis.pipeline().hset(key, 'health', health);
+    if (health === 'down')
+      pipeline.hdel(
+        key,
+        'engine',
+        'engine_until',
+        'features',
+        'readiness',
+        'readiness_reason',
+        'readiness_until',
+      );
+    await checked(pipeline.exec());
+  }
+
+  /** Notes that a replica answers, and how ready it is, which counts for 15 s. Returns its readiness before. */
+  async setReadiness(
+    url: string,
+    readiness: Exclude<ReplicaReadiness, 'unknown'>,
+    reason = '',
+  ): Promise<ReplicaReadiness> {
+    const on = { redis: this.#redis, keys: this.#keys };
+    const before = await readinessScript.run(on, { url, readiness, reason, counts_ms: readinessCountsMs });
+    return replicaReadinessSchema.safeParse(before).data ?? 'unknown';
+  }
+
+  /** Notes what a replica reported as its engine and features, which counts for a minute. Without features they are unknown. */
+  async setEngine(url: string, engine: ReplicaEngine, features?: readonly BuilderFeature[]): Promise<void> {
+    await engineScript.run(
+      { redis: this.#redis, keys: this.#keys },
+      {
+        ...{ url, engine, counts_ms: engineCountsMs },
+        features: features && `,${features.map((name) => `${name},`).join('')}`,
+      },
+    );
+  }
+
+  /** Returns the replicas of these that no worker has asked for their engine lately. */
+  async withoutEngine(urls: readonly string[]): Promise<string[]> {
+    const pipeline = this.#redis.pipeline().time();
+    for (const url of urls) pipeline.hget(this.#keys.replica(url), 'engine_until');
+    const [time, ...untils] = await checked(pipeline.exec());
+    const [seconds] = time as [string];
+    const fresh = Number(seconds) * 1_000 + engineCountsMs - engineAskedMs;
+    return urls.filter((_url, at) => Number(untils[at] ?? 0) < fresh);
+  }
+
+  /** Notes what a replica wants build secrets to be sealed with; undefined when it opens none. */
+  async setPublicKey(url: string, key: PublicKey | undefined): Promise<void> {
+    const record = this.#keys.replica(url);
+    if (key) await this.#redis.hset(record, 'public_key', JSON.stringify(key));
+    else await this.#redis.hdel(record, 'public_key');
+  }
+
+  /** What build secrets are sealed with for the fleet: the key that most replicas have, of those that are usable. */
+  async publicKey(): Promise<PublicKey | undefined> {
+    const usable = (await this.list()).filter(({ health, draining }) => health !== 'down' && !draining);
+    const pipeline = this.#redis.pipeline();
+    for (const { url } of usable) pipeline.hget(this.#keys.replica(url), 'public_key');
+    const counts = new Map<string, number>();
+    for (const reply of await checked(pipeline.exec())) {
+      if (typeof reply === 'string') counts.set(reply, (counts.get(reply) ?? 0) + 1);
+    }
+    const [most] = [...counts].toSorted(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+    return most && publicKeySchema.parse(JSON.parse(most[0]));
+  }
+
+  /** A draining replica finishes what it has and gets no more. False when there is no such replica. */
+  async setDraining(id: string, draining: boolean): Promise<boolean> {
+    const url = (await this.#urls()).find((known) => replicaId(known) === id);
+    if (url === undefined) return false;
+    const key = this.#keys.replica(url);
+    await (draining ? this.#redis.hset(key, 'draining', 1) : this.#redis.hdel(key, 'draining'));
+    return true;
+  }
+
+  async list(): Promise<ReplicaState[]> {
+    const now = this.#now();
+    const urls = await this.#urls();
+    const pipeline = this.#redis.pipeline();
+    for (const url of urls) {
+      pipeline.hgetall(this.#keys.replica(url)).zcount(this.#keys.slots(url), now, '+inf');
+    }
+    const replies = await checked(pipeline.exec());
+    return urls.map((url, at) =>
+      stateOf(url, replies[2 * at] as Record<string, string>, replies[2 * at + 1] as number, now),
+    );
+  }
+
+  async #urls(): Promise<string[]> {
+    return (await this.#recent()).toSorted();
+  }
+
+  /** The one that was named last comes last. */
+  async #recent(): Promise<string[]> {
+    return await this.#redis.zrangebyscore(this.#keys.replicas, this.#now() - forgottenAfterMs, '+inf');
+  }
+}
+
+function stateOf(url: string, fields: Record<string, string>, inFlight: number, now: number): ReplicaState {
+  const number = (name: string) => Number(fields[name] ?? 0);
+  const configured = number('configured') || undefined;
+  const learned = Math.floor(number('learned')) || configured || defaultLimit;
+  const openUntil = number('open_until');
+  const isFresh = number('readiness_until') > now;
+  return {
+    id: replicaId(url),
+    url,
+    pool: fields.pool ?? defaultPool,
+    platforms: parsePlatforms(fields.platforms),
+    configured,
+    limit: Math.min(learned, configured ?? learned),
+    inFlight,
+    circuit: openUntil === 0 ? 'closed' : openUntil > now ? 'open' : 'probing',
+    health: fields.health === 'up' || fields.health === 'down' ? fields.health : 'unknown',
+    readiness: (isFresh && replicaReadinessSchema.safeParse(fields.readiness).data) || 'unknown',
+    readinessReason: (isFresh && fields.readiness_reason) || undefined,
+    engine:
+      number('engine_until') > now
+        ? (replicaEngineSchema.safeParse(fields.engine).data ?? 'unknown')
+        : 'unknown',
+    features: number('engine_until') > now ? parseFeatures(fields.features) : undefined,
+    draining: fields.draining !== undefined,
+    builds: number('builds'),
+    refusals: number('refusals'),
+    faults: number('faults'),
+  };
+}
+
+const parseFeatures = (text: string | undefined) =>
+  text === undefined ? undefined : builderFeatures.filter((name) => text.includes(`,${name},`));
+
+const parsePlatforms = (text: string | null | undefined): readonly string[] => (text ? text.split(' ') : []);
+
+/** Builds that the fleet can take at once now. */
+export const fleetCapacity = (replicas: readonly ReplicaState[]) =>
+  replicas
+    .filter(
+      ({ draining, health, readiness }) =>
+        !draining && health !== 'down' && readiness !== 'broken' && readiness !== 'draining',
+    )
+    .reduce(
+      (sum, { circuit, limit }) => sum + (circuit === 'open' ? 0 : circuit === 'probing' ? 1 : limit),
+      0,
+    );
+
+async function checked(replies: Promise<[error: Error | null, reply: unknown][] | null>): Promise<unknown[]> {
+  return ((await replies) ?? []).map(([error, reply]) => {
+    if (error) throw error;
+    return reply;
+  });
+}

@@ -1,0 +1,66 @@
+import { maxStatsMinutes } from '@slipway/shared/contracts';
+import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
+import { z } from 'zod';
+import { controlPlaneLua } from '../lua/index.js';
+import { type MinuteFields, type Series, seriesOf } from './series.js';
+import type { Counts } from './tally.js';
+
+interface StatsStoreOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+}
+
+const addScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'stats/add',
+  args: z.object({ minute: z.string(), kept_seconds: z.int(), counts: z.array(z.string()) }),
+});
+
+/** An hour longer than anybody may ask for. */
+const keptSeconds = (maxStatsMinutes + 60) * 60;
+/** So that a day is read without holding up others. */
+const readAtOnce = 240;
+const pointsAtMost = 120;
+
+/** Series of what the fleet has done, a hash a minute; kept for a day. */
+export class StatsStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+
+  constructor({ redis, keys }: StatsStoreOptions) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /** Adds counts to those of their minutes: one script a minute, which is nearly always one in all. */
+  async add(counts: Counts): Promise<void> {
+    for (const [minute, fields] of counts) {
+      await addScript.run(
+        { redis: this.#redis, keys: this.#keys },
+        { minute: String(minute), kept_seconds: keptSeconds, counts: [...fields].flat().map(String) },
+      );
+    }
+  }
+
+  /** The last minutes up to `now` (ms since the epoch), the current one included, in at most 120 points. */
+  async read(minutes: number, now: number): Promise<Series> {
+    const step = Math.ceil(minutes / pointsAtMost);
+    const last = Math.floor(now / 60_000);
+    // Points begin at multiples of their length, so that they stay what they are from one reading to the next.
+    const first = (Math.floor(last / step) - Math.ceil(minutes / step) + 1) * step;
+    const wanted = Array.from({ length: last - first + 1 }, (_, at) => first + at);
+    const fields: MinuteFields[] = [];
+    for (let at = 0; at < wanted.length; at += readAtOnce) {
+      const page = wanted.slice(at, at + readAtOnce);
+      const pipeline = this.#redis.pipeline();
+      for (const minute of page) pipeline.hgetall(this.#keys.minute(String(minute)));
+      const replies = (await pipeline.exec()) ?? [];
+      page.forEach((minute, index) => {
+        const [error, reply] = replies[index] ?? [];
+        if (error) throw error;
+        fields.push({ minute, fields: reply as Record<string, string> });
+      });
+    }
+    return seriesOf({ first, step, points: Math.ceil(wanted.length / step), minutes: fields });
+  }
+}

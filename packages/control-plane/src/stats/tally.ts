@@ -1,0 +1,90 @@
+import type { TerminalState } from '@slipway/shared/contracts';
+import { replicaId } from '../replicas/index.js';
+import { bucketOf } from './histogram.js';
+
+interface TallyOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** What is counted of one call of a replica. */
+export interface CallOutcome {
+  /** The URL of the replica. */
+  readonly replica: string;
+  readonly outcome: 'succeeded' | 'failed' | 'refused' | 'fault';
+}
+
+/** A minute of the epoch → field of its hash → how much was added. */
+export type Counts = ReadonlyMap<number, ReadonlyMap<string, number>>;
+
+/** So many minutes are kept for a Redis that is away; the oldest go. */
+const keptMinutes = 15;
+
+/**
+ * Counts in memory what the minute series are made of, until somebody takes the counts to write them. Fields are
+ * `p:<pool>:<what>` and `r:<replica id>:<what>`; `w<n>` and `b<n>` are buckets of waiting and of build times.
+ */
+export class Tally {
+  readonly #now: () => number;
+  #minutes = new Map<number, Map<string, number>>();
+
+  constructor({ now }: TallyOptions) {
+    this.#now = now;
+  }
+
+  /** A job has ended, whoever ended it. */
+  jobEnded(pool: string, state: TerminalState): void {
+    this.#add(`p:${pool}:${state}`, 1);
+  }
+
+  /** Somebody has looked how many jobs wait. */
+  waiting(pool: string, jobs: number): void {
+    this.#add(`p:${pool}:looks`, 1);
+    this.#add(`p:${pool}:queued`, jobs);
+  }
+
+  /** An attempt has begun, for a job that had waited so long. */
+  started(pool: string, waitMs: number): void {
+    this.#add(`p:${pool}:started`, 1);
+    this.#add(`p:${pool}:w${bucketOf(waitMs)}`, 1);
+  }
+
+  /** A build has succeeded. */
+  built(pool: string, buildMs: number): void {
+    this.#add(`p:${pool}:builds`, 1);
+    this.#add(`p:${pool}:build_ms`, Math.round(buildMs));
+    this.#add(`p:${pool}:b${bucketOf(buildMs)}`, 1);
+  }
+
+  /** A build was given to a replica, and it is known which one has its layers. */
+  placed(replica: string, home: string): void {
+    this.#add(`r:${replicaId(replica)}:placed`, 1);
+    if (replica === home) this.#add(`r:${replicaId(replica)}:placed_home`, 1);
+  }
+
+  /** A call of a replica is over. */
+  called({ replica, outcome }: CallOutcome): void {
+    const of = `r:${replicaId(replica)}`;
+    if (outcome === 'succeeded' || outcome === 'failed') this.#add(`${of}:builds`, 1);
+    if (outcome !== 'succeeded') this.#add(`${of}:${whatOf[outcome]}`, 1);
+  }
+
+  /** Hands over what was counted since the last time. */
+  take(): Counts {
+    const taken = this.#minutes;
+    this.#minutes = new Map();
+    return taken;
+  }
+
+  #add(field: string, amount: number): void {
+    const minute = Math.floor(this.#now() / 60_000);
+    const fields = this.#minutes.get(minute) ?? new Map<string, number>();
+    if (fields.size === 0) {
+      this.#minutes.set(minute, fields);
+      for (const old of this.#minutes.keys()) if (old <= minute - keptMinutes) this.#minutes.delete(old);
+    }
+    fields.set(field, (fields.get(field) ?? 0) + amount);
+  }
+}
+
+const whatOf = { failed: 'failures', refused: 'refusals', fault: 'faults' } as const;

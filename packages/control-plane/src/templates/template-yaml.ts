@@ -1,0 +1,89 @@
+import { posix } from 'node:path';
+import type { Template } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+/** What a template.yml says that matters to a build, and where the template is from. */
+export type TemplateSettings = Pick<Template, 'handler_folder' | 'build_options' | 'origin'>;
+
+/** Bytes of a template.yml; they have some hundreds, and hostile ones take the parser the longer the square of it. */
+export const maxYamlBytes = 16 * 1024;
+
+/** What an alias stands for is counted as often as it is used, so few are enough for anyone. */
+const maxAliases = 20;
+
+/** Bytes of build options as JSON: more than a template.yml without aliases can hold. */
+const maxOptionBytes = 2 * maxYamlBytes;
+
+/** A payload has room for 155 bytes of folders, `context/` among them. */
+const maxFolderBytes = 147;
+
+const defaultFolder = 'function';
+
+/** Other keys are for other tools (`language`, `fprocess`, `welcome_message`, …). */
+const yamlSchema = z.object({
+  handler_folder: z
+    .string()
+    .nullish()
+    .transform((given, context) => {
+      const folder = cleanFolder(given);
+      if (folder === undefined) context.addIssue({ code: 'custom', message: 'must stay in the template' });
+      return folder ?? '';
+    })
+    .refine(
+      (folder) => Buffer.byteLength(folder) <= maxFolderBytes,
+      `must have ${maxFolderBytes} bytes at most`,
+    ),
+  build_options: z
+    .array(
+      z.object({
+        name: z.string().min(1).max(128),
+        packages: z
+          .array(z.string().min(1).max(256))
+          .max(1_000)
+          .nullish()
+          .transform((list) => list ?? []),
+      }),
+    )
+    .max(256)
+    .nullish()
+    .transform((list) => list ?? []),
+});
+
+/** As faas-cli joins it to the build's folder: nothing means `function`, `.` the root. Undefined when it leads out. */
+function cleanFolder(given: string | null | undefined): string | undefined {
+  if (given === undefined || given === null || given === '') return defaultFolder;
+  const folder = posix.normalize(given).replace(/^\/+|\/+$/g, '');
+  if (folder === '.' || folder === '') return '';
+  return /^\.\.(?:\/|$)|[\0\\]/.test(folder) ? undefined : folder;
+}
+
+/** Parses the template.yml of an OpenFaaS template. Throws `template_invalid`, which says what is wrong where. */
+export function parseTemplateYaml(bytes: Uint8Array): TemplateSettings {
+  const result = yamlSchema.safeParse(parseYaml(bytes) ?? {});
+  if (result.success) {
+    const optionBytes = Buffer.byteLength(JSON.stringify(result.data.build_options));
+    if (optionBytes <= maxOptionBytes) return result.data;
+    throw invalid(
+      `template.yml: build_options take ${optionBytes} bytes as JSON, more than ${maxOptionBytes}`,
+    );
+  }
+  const [issue] = result.error.issues;
+  const path = issue?.path.join('.') ?? '';
+  throw invalid(`template.yml: ${path === '' ? 'it' : path} ${issue?.message ?? 'is wrong'}`);
+}
+
+function parseYaml(bytes: Uint8Array): unknown {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return parse(text, { maxAliasCount: maxAliases, logLevel: 'error', prettyErrors: false });
+  } catch (error) {
+    const [line = ''] = (error instanceof Error ? error.message : '').split('\n');
+    throw invalid(`template.yml cannot be read: ${line}`, error);
+  }
+}
+
+function invalid(detail: string, cause?: unknown): SlipwayError {
+  return new SlipwayError('template_invalid', detail, { cause });
+}

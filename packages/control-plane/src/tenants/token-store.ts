@@ -1,0 +1,222 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Scope, TokenView } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { newId } from '@slipway/shared/ids';
+import type { Keys, Redis } from '@slipway/shared/redis';
+import {
+  type Fields,
+  noRecordFaults,
+  onlyReadable,
+  optionalTimeField,
+  type RecordFaults,
+  readPage,
+  readRecord,
+  schemaVersions,
+  timeField,
+} from '../records/index.js';
+
+/** What is known of a token; not the token itself. Times are milliseconds since the epoch. */
+export interface TokenRecord {
+  readonly id: string;
+  readonly tenant: string;
+  readonly description: string;
+  readonly scopes: readonly Scope[];
+  readonly managedBy: 'api' | 'file';
+  readonly createdAt: number;
+  readonly expiresAt: number | undefined;
+  readonly lastUsedAt: number | undefined;
+}
+
+export type NewToken = Pick<TokenRecord, 'tenant' | 'description' | 'scopes' | 'expiresAt'>;
+
+/** How tokens that Slipway makes begin, so that scanners of repositories find them. 256 bits follow. */
+const prefix = 'slp_';
+
+/** Of one tenant. */
+const maxTokens = 100;
+
+const tooMany = (tenant: string) =>
+  new SlipwayError('token_limit', `No more than ${maxTokens} tokens of ${tenant} may be kept.`);
+
+/** A token that nobody has yet. */
+export const newTokenText = (): string => prefix + randomBytes(32).toString('base64url');
+
+/** What is stored of a token: the text has too much randomness to need a slow hash. */
+export function tokenHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+interface TokenStoreOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
+  /** Milliseconds since the epoch, by Redis' time. The machine's unless given. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** API tokens: hashes of them, and what each may be used for. */
+export class TokenStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #faults: RecordFaults;
+  readonly #now: () => number;
+
+  constructor({ redis, keys, faults = noRecordFaults, now = Date.now }: TokenStoreOptions) {
+    this.#now = now;
+    this.#faults = faults;
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /** Makes a token; its text is kept nowhere. Throws `token_limit` when the tenant has as many as it may. */
+  async create(token: NewToken): Promise<{ record: TokenRecord; text: string }> {
+    if ((await this.#count(token.tenant)) >= maxTokens) throw tooMany(token.tenant);
+    const text = newTokenText();
+    const record = await this.add({ ...token, hash: tokenHash(text), managedBy: 'api' });
+    // Others may have made some meanwhile.
+    if ((await this.#count(token.tenant)) > maxTokens) {
+      await this.revoke(record.id);
+      throw tooMany(token.tenant);
+    }
+    return { record, text };
+  }
+
+  async #count(tenant: string): Promise<number> {
+    return await this.#redis.zcard(this.#keys.tokens(tenant));
+  }
+
+  /** Adds a token of which only the hash is known. One of the same hash is replaced. */
+  async add(
+    token: NewToken & { readonly hash: string; readonly managedBy: TokenRecord['managedBy'] },
+  ): Promise<TokenRecord> {
+    const { hash, tenant, description, scopes, expiresAt, managedBy } = token;
+    const before = await this.#redis.hget(this.#keys.tokenHashes, hash);
+    const id = before ?? newId('tok');
+    const createdAt = this.#now();
+    const multi = this.#redis.multi();
+    if (before !== null) {
+      const owner = await this.#redis.hget(this.#keys.token(id), 'tenant');
+      if (owner !== null) multi.zrem(this.#keys.tokens(owner), id);
+    }
+    await multi
+      .hset(this.#keys.token(id), {
+        schema: schemaVersions.token,
+        hash,
+        tenant,
+        description,
+        scopes: scopes.join(' '),
+        managed_by: managedBy,
+        created_at: createdAt,
+        expires_at: expiresAt ?? '',
+      })
+      .hset(this.#keys.tokenHashes, hash, id)
+      .zadd(this.#keys.tokens(tenant), 0, id)
+      .publish(this.#keys.tenantChanges, tenant)
+      .exec();
+    return { id, tenant, description, scopes, managedBy, createdAt, expiresAt, lastUsedAt: undefined };
+  }
+
+  async get(id: string): Promise<TokenRecord | undefined> {
+    return await this.#read(id, this.#redis.hgetall(this.#keys.token(id)));
+  }
+
+  /** The token of this text, expired or not. */
+  async find(text: string): Promise<TokenRecord | undefined> {
+    return await this.findByHash(tokenHash(text));
+  }
+
+  async findByHash(hash: string): Promise<TokenRecord | undefined> {
+    const id = await this.#redis.hget(this.#keys.tokenHashes, hash);
+    if (id === null) return undefined;
+    const fields = await this.#redis.hgetall(this.#keys.token(id));
+    const [stored, given] = [Buffer.from(fields.hash ?? '', 'hex'), Buffer.from(hash, 'hex')];
+    return stored.length === given.length && timingSafeEqual(stored, given)
+      ? await this.#read(id, fields)
+      : undefined;
+  }
+
+  async #read(id: string, reply: Promise<Fields> | Fields): Promise<TokenRecord | undefined> {
+    return await readRecord({ kind: 'token', id, reply, parse: parseToken, faults: this.#faults });
+  }
+
+  /** A tenant's tokens, those first that were made first. */
+  async list(
+    tenant: string,
+    { limit, after }: { limit: number; after?: string | undefined },
+  ): Promise<TokenRecord[]> {
+    const index = this.#keys.tokens(tenant);
+    return await readPage({
+      limit,
+      after,
+      ids: (from, count) =>
+        this.#redis.zrangebylex(index, from === undefined ? '-' : `(${from}`, '+', 'LIMIT', 0, count),
+      read: (ids) => onlyReadable(ids.map((id) => this.get(id))),
+    });
+  }
+
+  /** Revokes all of a tenant, and what is added to them meanwhile. */
+  async revokeAll(tenant: string): Promise<void> {
+    for (;;) {
+      const ids = await this.#redis.zrange(this.#keys.tokens(tenant), '0', '499');
+      if (ids.length === 0) return;
+      await Promise.all(ids.map((id) => this.#drop(id, tenant)));
+    }
+  }
+
+  /** It is of no use from now on. False when there is none. */
+  async revoke(id: string): Promise<boolean> {
+    const tenant = await this.#redis.hget(this.#keys.token(id), 'tenant');
+    return tenant !== null && (await this.#drop(id, tenant));
+  }
+
+  async #drop(id: string, tenant: string): Promise<boolean> {
+    const hash = await this.#redis.hget(this.#keys.token(id), 'hash');
+    const replies = await this.#redis
+      .multi()
+      .del(this.#keys.token(id))
+      .hdel(this.#keys.tokenHashes, hash ?? '')
+      .zrem(this.#keys.tokens(tenant), id)
+      .publish(this.#keys.tenantChanges, tenant)
+      .exec();
+    return replies?.[0]?.[1] === 1;
+  }
+
+  /** Notes that it was used now; one that was revoked meanwhile stays gone. */
+  async used(id: string): Promise<void> {
+    const key = this.#keys.token(id);
+    if ((await this.#redis.exists(key)) === 1) await this.#redis.hset(key, 'last_used_at', this.#now());
+  }
+}
+
+function parseToken(id: string, fields: Fields): TokenRecord | undefined {
+  const { tenant, scopes, description = '', managed_by, expires_at } = fields;
+  if (tenant === undefined || scopes === undefined) return undefined;
+  return {
+    id,
+    tenant,
+    description,
+    scopes: scopes.split(' ') as Scope[],
+    managedBy: managed_by === 'file' ? 'file' : 'api',
+    createdAt: timeField(fields, 'created_at'),
+    expiresAt: expires_at === '' ? undefined : optionalTimeField(fields, 'expires_at'),
+    lastUsedAt: optionalTimeField(fields, 'last_used_at'),
+  };
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();
+
+/** The record as the API shows it. */
+export function toToken(record: TokenRecord): TokenView {
+  const { id, tenant, description, scopes, managedBy, createdAt, expiresAt, lastUsedAt } = record;
+  return {
+    id,
+    tenant,
+    description,
+    scopes: [...scopes],
+    managed_by: managedBy,
+    created_at: iso(createdAt),
+    ...(expiresAt !== undefined && { expires_at: iso(expiresAt) }),
+    ...(lastUsedAt !== undefined && { last_used_at: iso(lastUsedAt) }),
+  };
+}

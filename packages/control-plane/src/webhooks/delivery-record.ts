@@ -1,0 +1,177 @@
+import {
+  type DeliveryAttempt,
+  type DeliveryState,
+  type DeliveryView,
+  deliveryStates,
+  type MessageType,
+  type WebhookFormat,
+} from '@slipway/shared/contracts';
+import type { TraceContext } from '@slipway/shared/tracing';
+import {
+  type Fields,
+  numberField,
+  objectField,
+  optionalTimeField,
+  schemaVersions,
+  timeField,
+  wordField,
+} from '../records/index.js';
+
+/** A message to one endpoint or callback, as it is created. */
+export interface NewDelivery {
+  /** `dlv_` and 32 letters and digits; the same for the same message and receiver. */
+  readonly id: string;
+  /** The `webhook-id`. */
+  readonly messageId: string;
+  readonly tenant: string;
+  /** What it shares concurrency and circuit with: `endpoint:<id>`, or `callback:<…>`. */
+  readonly lane: string;
+  /** None for callbacks. */
+  readonly endpointId?: string | undefined;
+  readonly url: string;
+  readonly type: MessageType;
+  readonly job?: string | undefined;
+  readonly batch?: string | undefined;
+  readonly sequence: number;
+  readonly format: WebhookFormat;
+  /** The message as JSON: every attempt sends these bytes. */
+  readonly body: string;
+  /** Of callbacks that brought one. */
+  readonly sealedSecret?: string | undefined;
+  /** The context that the secret is sealed with. */
+  readonly sealedFor?: string | undefined;
+  readonly redeliveryOf?: string | undefined;
+  /** That of the job or batch that it tells of. */
+  readonly trace?: TraceContext | undefined;
+  /** Only recorded, not to be sent: so that it can be recovered. */
+  readonly state?: 'failed' | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** A delivery as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
+export interface DeliveryRecord extends Omit<NewDelivery, 'state'> {
+  readonly state: DeliveryState;
+  readonly createdAt: number;
+  /** When it is to be tried next, while it is pending; in the past for one that waits for its turn or is under way. */
+  readonly dueAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  readonly attempts: readonly DeliveryAttempt[];
+}
+
+/** The fields of the hash that are texts and given at creation. */
+const fixed = {
+  messageId: 'message_id',
+  tenant: 'tenant',
+  endpointId: 'endpoint',
+  url: 'url',
+  type: 'type',
+  job: 'job',
+  batch: 'batch',
+  body: 'body',
+  sealedSecret: 'sealed_secret',
+  sealedFor: 'sealed_for',
+  redeliveryOf: 'redelivery_of',
+  trace: 'trace',
+} as const satisfies Partial<Record<keyof NewDelivery, string>>;
+
+/** Each endpoint has one. */
+const laneOf = (endpointId: string | undefined) => `endpoint:${endpointId}`;
+
+/** Field, value, … of the hash. What follows from others is left out. */
+export function deliveryFields(delivery: NewDelivery): string[] {
+  const texts = Object.entries(fixed).flatMap(([name, field]) => {
+    const value = delivery[name as keyof typeof fixed];
+    return value === undefined ? [] : [field, value];
+  });
+  const { lane, sequence, endpointId } = delivery;
+  return [
+    ...texts,
+    'schema',
+    String(schemaVersions.delivery),
+    'sequence',
+    String(sequence),
+    ...(lane === laneOf(endpointId) ? [] : ['lane', lane]),
+    // Most are of this one.
+    ...(delivery.format.type === 'standard' ? [] : ['format', JSON.stringify(delivery.format)]),
+  ];
+}
+
+/** Returns the record of the fields of the hash; undefined when there is none. Throws when it cannot be read. */
+export function parseDelivery(id: string, fields: Fields): DeliveryRecord | undefined {
+  if (fields.state === undefined) return undefined;
+  return {
+    id,
+    state: wordField(fields, 'state', deliveryStates),
+    messageId: fields.message_id ?? '',
+    tenant: fields.tenant ?? '',
+    lane: fields.lane ?? laneOf(fields.endpoint),
+    endpointId: fields.endpoint,
+    url: fields.url ?? '',
+    type: fields.type as MessageType,
+    job: fields.job,
+    batch: fields.batch,
+    sequence: numberField(fields, 'sequence'),
+    format: fields.format === undefined ? { type: 'standard' } : objectField<WebhookFormat>(fields, 'format'),
+    body: fields.body ?? '',
+    sealedSecret: fields.sealed_secret,
+    sealedFor: fields.sealed_for,
+    redeliveryOf: fields.redelivery_of,
+    trace: fields.trace,
+    reason: fields.reason,
+    createdAt: timeField(fields, 'created_at'),
+    dueAt: optionalTimeField(fields, 'due_at'),
+    finishedAt: optionalTimeField(fields, 'finished_at'),
+    attempts: attemptsOf(fields),
+  };
+}
+
+/** What was recorded of an attempt; its number is that of the field. Times in milliseconds. */
+export interface AttemptRecord {
+  readonly at: number;
+  readonly durationMs: number;
+  readonly status?: number | undefined;
+  readonly error?: string | undefined;
+  readonly response?: string | undefined;
+}
+
+function attemptsOf(fields: Fields): DeliveryAttempt[] {
+  const attempts: DeliveryAttempt[] = [];
+  for (let number = 1; number <= Number(fields.attempts ?? 0); number++) {
+    const text = fields[`attempt:${number}`];
+    if (text === undefined) continue;
+    const { at, durationMs, status, error, response } = JSON.parse(text) as AttemptRecord;
+    attempts.push({
+      number,
+      at: iso(at),
+      duration_ms: durationMs,
+      ...(status !== undefined && { status }),
+      ...(error !== undefined && { error }),
+      ...(response !== undefined && { response }),
+    });
+  }
+  return attempts;
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();
+
+/** The delivery as the API shows it, without the secret of its callback. */
+export function toDelivery(record: DeliveryRecord): DeliveryView {
+  const { endpointId, job, batch, redeliveryOf, reason, dueAt, finishedAt } = record;
+  return {
+    id: record.id,
+    state: record.state,
+    ...(endpointId !== undefined && { webhook: endpointId }),
+    url: record.url,
+    type: record.type,
+    message_id: record.messageId,
+    ...(job !== undefined && { job }),
+    ...(batch !== undefined && { batch }),
+    ...(redeliveryOf !== undefined && { redelivery_of: redeliveryOf }),
+    ...(reason !== undefined && { reason }),
+    created_at: iso(record.createdAt),
+    ...(dueAt !== undefined && { next_attempt_at: iso(dueAt) }),
+    ...(finishedAt !== undefined && { finished_at: iso(finishedAt) }),
+    attempts: [...record.attempts],
+    request: record.body,
+  };
+}

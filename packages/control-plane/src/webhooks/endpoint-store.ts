@@ -1,0 +1,227 @@
+import { randomBytes } from 'node:crypto';
+import { Secret } from '@slipway/shared/config';
+import type { EndpointPatch, EndpointRequest } from '@slipway/shared/contracts';
+import { newId } from '@slipway/shared/ids';
+import { defineScript, type Keys, type Redis, type Script } from '@slipway/shared/redis';
+import {
+  type Resealed,
+  resealFields,
+  type SealedField,
+  type SealingKey,
+  seal,
+  unseal,
+} from '@slipway/shared/signing';
+import { z } from 'zod';
+import { controlPlaneLua } from '../lua/index.js';
+import {
+  isWrongType,
+  noRecordFaults,
+  ofTenant,
+  type RecordFaults,
+  readPage,
+  readRecord,
+  readRecords,
+  schemaVersions,
+} from '../records/index.js';
+import { type EndpointRecord, parseEndpoint } from './endpoint-record.js';
+
+interface EndpointStoreOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** Seals the secrets. */
+  readonly sealingKey: SealingKey;
+  /** Receives records that cannot be read. */
+  readonly faults?: RecordFaults | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+interface EndpointWithSecret {
+  readonly endpoint: EndpointRecord;
+  /** In the clear, to be shown once: `whsec_` and base64. */
+  readonly secret: string;
+}
+
+const owned = { tenant: z.string(), id: z.string(), at: z.int() };
+const script = <Shape extends z.ZodRawShape>(file: string, args: z.ZodObject<Shape>) =>
+  defineScript({ folder: controlPlaneLua, file: `webhooks/endpoint-${file}`, args });
+const createScript = script('create', z.object({ ...owned, fields: z.array(z.string()) }));
+const updateScript = script('update', z.object({ ...owned, fields: z.array(z.string()) }));
+const removeScript = script('remove', z.object(owned));
+const rotateScript = script(
+  'rotate',
+  z.object({ ...owned, sealed_secret: z.string(), previous_until: z.int() }),
+);
+
+/** Requests to an endpoint that may be under way at once. */
+const usualInFlight = 10;
+const rotationMs = 24 * 3600 * 1_000;
+const secretBytes = 32;
+/** Endpoints are read in runs of this many. */
+const run = 500;
+
+/** The endpoints of all tenants. Secrets are kept sealed; another tenant's endpoint is as one that is not there. */
+export class EndpointStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #redisAndKeys: { readonly redis: Redis; readonly keys: Keys };
+  readonly #sealingKey: SealingKey;
+  readonly #now: () => number;
+  readonly #faults: RecordFaults;
+  #cache: { readonly version: string | null; readonly endpoints: readonly EndpointRecord[] } | undefined;
+
+  constructor({ redis, keys, sealingKey, now = Date.now, faults = noRecordFaults }: EndpointStoreOptions) {
+    this.#redisAndKeys = { redis, keys };
+    this.#faults = faults;
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#sealingKey = sealingKey;
+    this.#now = now;
+  }
+
+  async create(tenant: string, request: EndpointRequest): Promise<EndpointWithSecret> {
+    const id = newId('wh');
+    const { secret = newSecret(), ...settings } = request;
+    // Statuses of a commit replace each other: two under way at once could arrive in either order.
+    const oneAtATime = settings.format.type.endsWith('_commit_status');
+    const max_in_flight = settings.max_in_flight ?? (oneAtATime ? 1 : usualInFlight);
+    const now = this.#now();
+    const fields = [
+      ['schema', String(schemaVersions.webhook)],
+      ['tenant', tenant],
+      ['sealed_secret', seal(this.#sealingKey, secret, id)],
+      ['created_at', String(now)],
+      ...fieldsOf({ ...settings, max_in_flight }),
+    ];
+    await createScript.run(this.#redisAndKeys, { tenant, id, at: now, fields: fields.flat() });
+    return { endpoint: await this.#existing(tenant, id), secret };
+  }
+
+  async get(tenant: string, id: string): Promise<EndpointRecord | undefined> {
+    const reply = this.#redis.hgetall(this.#keys.webhook(id));
+    const reading = readRecord({ kind: 'webhook', id, reply, parse: parseEndpoint, faults: this.#faults });
+    return await ofTenant(tenant, reading);
+  }
+
+  /** A tenant's endpoints in the order in which they were made, those after `after`. */
+  async list(tenant: string, page: { limit: number; after?: string | undefined }): Promise<EndpointRecord[]> {
+    const { limit, after } = page;
+    const index = this.#keys.webhooks(tenant);
+    return await readPage({
+      limit,
+      after,
+      ids: (from, count) =>
+        this.#redis.zrangebylex(index, from === undefined ? '-' : `(${from}`, '+', 'LIMIT', 0, count),
+      read: (ids) => this.#read(ids),
+    });
+  }
+
+  /** Undefined when there is none. Enabling forgets all failures; disabling ends what is pending. */
+  async update(tenant: string, id: string, patch: EndpointPatch): Promise<EndpointRecord | undefined> {
+    const fields = fieldsOf(patch).flat();
+    const changed = await this.#change(updateScript, { tenant, id, at: this.#now(), fields });
+    return changed ? await this.get(tenant, id) : undefined;
+  }
+
+  /** False when there was none. What is pending for it ends canceled; see `DeliveryStore.wakeLanes`. */
+  async remove(tenant: string, id: string): Promise<boolean> {
+    return await this.#change(removeScript, { tenant, id, at: this.#now() });
+  }
+
+  /** Undefined when there is none. The secret before stays valid for 24 hours; one before that does not. */
+  async rotate(tenant: string, id: string, secret = newSecret()): Promise<EndpointWithSecret | undefined> {
+    const now = this.#now();
+    const sealed_secret = seal(this.#sealingKey, secret, id);
+    const args = { tenant, id, at: now, sealed_secret, previous_until: now + rotationMs };
+    if (!(await this.#change(rotateScript, args))) return undefined;
+    const endpoint = await this.get(tenant, id);
+    return endpoint && { endpoint, secret };
+  }
+
+  /** What messages are signed with now, the newest first. */
+  secrets(record: EndpointRecord): Secret[] {
+    const { id, sealedSecret, previousSealedSecret, rotatingUntil = 0 } = record;
+    const valid =
+      previousSealedSecret !== undefined && rotatingUntil > this.#now()
+        ? [sealedSecret, previousSealedSecret]
+        : [sealedSecret];
+    return valid.map((sealed) => new Secret(unseal(this.#sealingKey, sealed, id)));
+  }
+
+  /** Seals anew what is sealed under a payload secret of the installation that is being replaced. */
+  async reseal(): Promise<Resealed> {
+    const fields = (await this.#all()).flatMap((record): SealedField[] => {
+      const { id, sealedSecret, previousSealedSecret, rotatingUntil = 0 } = record;
+      const common = { key: this.#keys.webhook(id), context: id, stores: (sealed: string) => sealed };
+      const of = (field: string, sealed: string) => ({ ...common, field, stored: sealed, sealed });
+      const own = of('sealed_secret', sealedSecret);
+      // Nobody opens one whose time is over.
+      if (previousSealedSecret === undefined || rotatingUntil <= this.#now()) return [own];
+      return [own, of('previous_sealed_secret', previousSealedSecret)];
+    });
+    return await resealFields({ redis: this.#redis, keys: this.#keys, sealingKey: this.#sealingKey, fields });
+  }
+
+  /**
+   * Those that messages are made for, of all tenants: the enabled ones, and those that Slipway switched off. Kept in the process until
+   * any endpoint changes; health is not among the changes, so it may be old.
+   */
+  async active(): Promise<readonly EndpointRecord[]> {
+    // Read first: what changes during the rest has another version, and is read again by the next call.
+    const version = await this.#redis.get(this.#keys.webhooksVersion);
+    if (this.#cache?.version !== version || !this.#cache) {
+      const all = version === null ? [] : await this.#all();
+      this.#cache = {
+        version,
+        endpoints: all.filter(({ enabled, disabled }) => enabled || disabled !== undefined),
+      };
+    }
+    return this.#cache.endpoints;
+  }
+
+  /** Until when nothing is sent to an endpoint because requests fail one after the other, in milliseconds; undefined for one that takes messages. */
+  async circuitOpenUntil(id: string): Promise<number | undefined> {
+    const until = Number(await this.#redis.hget(this.#keys.lane(`endpoint:${id}`), 'open_until'));
+    return until > this.#now() ? until : undefined;
+  }
+
+  async #change<Args>(change: Script<Args>, args: Args): Promise<boolean> {
+    try {
+      return (await change.run(this.#redisAndKeys, args)) === 1;
+    } catch (error) {
+      // A key of another type names no tenant, so it counts as missing.
+      if (isWrongType(error)) return false;
+      throw error;
+    }
+  }
+
+  async #existing(tenant: string, id: string): Promise<EndpointRecord> {
+    const record = await this.get(tenant, id);
+    if (!record) throw new Error(`the endpoint ${id} was removed while it was made`);
+    return record;
+  }
+
+  async #all(): Promise<EndpointRecord[]> {
+    const ids = await this.#redis.zrange(this.#keys.allWebhooks, '0', '-1');
+    const records: EndpointRecord[] = [];
+    for (let at = 0; at < ids.length; at += run) records.push(...(await this.#read(ids.slice(at, at + run))));
+    return records;
+  }
+
+  async #read(ids: readonly string[]): Promise<EndpointRecord[]> {
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) pipeline.hgetall(this.#keys.webhook(id));
+    const replies = await pipeline.exec();
+    return readRecords({ kind: 'webhook', ids, replies, parse: parseEndpoint, faults: this.#faults });
+  }
+}
+
+const newSecret = () => `whsec_${randomBytes(secretBytes).toString('base64')}`;
+
+function fieldsOf(settings: EndpointPatch): [string, string][] {
+  return Object.entries(settings).flatMap(([name, value]): [string, string][] => {
+    if (value === undefined) return [];
+    if (typeof value === 'boolean') return [[name, value ? '1' : '0']];
+    return [[name, typeof value === 'object' ? JSON.stringify(value) : String(value)]];
+  });
+}

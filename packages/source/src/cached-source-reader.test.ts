@@ -1,0 +1,86 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Secret } from '@slipway/shared/config';
+import { describe, expect, it } from 'vitest';
+import { cacheSources } from './cached-source-reader.js';
+import { createPayload } from './payload.js';
+import type { SourceReader } from './source-store.js';
+import { allPaths, file, inChunks, makeSources, pack, type Tree } from './testing/index.js';
+
+const treeOf = (bytes: number): Tree => new Map([['f', file('x'.repeat(bytes))]]);
+const packing = { folders: true, dotted: false, metadata: {}, modeBits: 0o644 };
+
+async function make(options: { maxBytes?: number } = {}) {
+  const { sources, directory } = await makeSources();
+  const opened: string[] = [];
+  const counting: SourceReader = {
+    manifest: (digest) => sources.manifest(digest),
+    openTar: (digest) => {
+      opened.push(digest);
+      return sources.openTar(digest);
+    },
+  };
+  const ingest = async (bytes: number) => {
+    const tree = treeOf(bytes);
+    return (await sources.ingest(inChunks(pack(tree, { ...packing, order: allPaths(tree) })))).digest;
+  };
+  return { sources, directory, ingest, opened, cached: cacheSources({ sources: counting, ...options }) };
+}
+
+const signed = async (sources: SourceReader, digest: string) => {
+  const config = { image: 'registry.test/fn:1' };
+  const payload = await createPayload({ sources, layers: [{ digest, at: 'context' }], config });
+  return await payload.sign(new Secret('s'));
+};
+
+describe('cached sources', () => {
+  it.each([100, 200_000])('make the same payload as the store, of %i bytes', async (bytes) => {
+    const { sources, ingest, cached } = await make();
+    const digest = await ingest(bytes);
+    const expected = await signed(sources, digest);
+    expect(await signed(cached, digest)).toBe(expected);
+    expect(await signed(cached, digest)).toBe(expected);
+  });
+
+  it('are read once, by many at once', async () => {
+    const { ingest, cached, opened } = await make();
+    const digest = await ingest(100);
+    await Promise.all(Array.from({ length: 20 }, () => signed(cached, digest)));
+    expect(opened).toEqual([digest]);
+  });
+
+  it('leave when there is no more room for them', async () => {
+    const { ingest, cached, opened } = await make({ maxBytes: 6_000 });
+    const [first, second] = [await ingest(100), await ingest(101)];
+    for (const digest of [first, second, first]) await signed(cached, digest);
+    expect(opened).toEqual([first, second, first]);
+  });
+
+  it.each([
+    ['a header', 10],
+    ['a file', 520],
+  ])(
+    'are not kept while %s of theirs is damaged, and read again once an upload has replaced them',
+    async (_what, at) => {
+      const { ingest, cached, sources, directory } = await make();
+      const digest = await ingest(100);
+      const expected = await signed(sources, digest);
+      const path = join(directory, 'sources', `${digest.slice(7)}.tar`);
+      const tar = await readFile(path);
+      tar.writeUInt8(tar.readUInt8(at) ^ 1, at);
+      await writeFile(path, tar);
+      await expect(signed(cached, digest)).rejects.toMatchObject({ code: 'source_damaged' });
+      await ingest(100);
+      expect(await signed(cached, digest)).toBe(expected);
+    },
+  );
+
+  it('are asked for again when they were missing', async () => {
+    const { ingest, cached, sources } = await make();
+    const missing = `sha256:${'0'.repeat(64)}`;
+    expect(await cached.manifest(missing)).toBeUndefined();
+    expect(await cached.openTar(missing)).toBeUndefined();
+    const digest = await ingest(5);
+    expect(await cached.manifest(digest)).toEqual(await sources.manifest(digest));
+  });
+});

@@ -1,0 +1,88 @@
+import { hash } from 'node:crypto';
+import type { BlobHandle } from '@slipway/shared/blobs';
+import { SlipwayError } from '@slipway/shared/errors';
+import { LRUCache } from 'lru-cache';
+import type { SourceManifest, SourceReader } from './source-store.js';
+import { encodeHeader, headerFields, headerLength } from './tar-encoder.js';
+import { padded } from './tar-format.js';
+
+interface CacheOptions {
+  readonly sources: SourceReader;
+  /** What is kept in all, in bytes of stored tars. */
+  readonly maxBytes?: number;
+  /** The largest source that is kept, in bytes of its stored tar. */
+  readonly maxSourceBytes?: number;
+}
+
+/** A small source, or that this one is not small. */
+type Kept = { readonly manifest: SourceManifest; readonly tar: Buffer } | 'large';
+
+/**
+ * Keeps the small sources last read in memory: a template that hundreds of functions share, a function that is built again. The bytes
+ * are checked against the manifest before they are kept, so a damaged source is read again once an upload has replaced it. A removed
+ * source may be served a little longer.
+ */
+export function cacheSources({
+  sources,
+  maxBytes = 16 * 1024 * 1024,
+  maxSourceBytes = 64 * 1024,
+}: CacheOptions): SourceReader {
+  const cache = new LRUCache<string, Kept>({
+    maxSize: maxBytes,
+    // A manifest takes about as much memory as the headers of its tar.
+    sizeCalculation: (kept) => (kept === 'large' ? 256 : 2 * kept.tar.length),
+    fetchMethod: (digest) => load(digest, sources, maxSourceBytes),
+    ignoreFetchAbort: true,
+  });
+  return {
+    async manifest(digest) {
+      const kept = await cache.fetch(digest);
+      return kept === 'large' ? await sources.manifest(digest) : kept?.manifest;
+    },
+    async openTar(digest) {
+      const kept = await cache.fetch(digest);
+      return kept === 'large' ? await sources.openTar(digest) : kept && opened(kept.tar);
+    },
+  };
+}
+
+async function load(digest: string, sources: SourceReader, maxBytes: number): Promise<Kept | undefined> {
+  const handle = await sources.openTar(digest);
+  if (!handle) return undefined;
+  try {
+    if (handle.bytes > maxBytes) return 'large';
+    const tar = Buffer.allocUnsafeSlow(handle.bytes);
+    const [manifest, read] = await Promise.all([sources.manifest(digest), handle.read(tar, 0)]);
+    if (!manifest || read !== tar.length) return undefined;
+    if (!fits(manifest, tar)) {
+      throw new SlipwayError('source_damaged', `The stored tar of ${digest} does not fit its manifest.`);
+    }
+    return { manifest, tar };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whether a tar has exactly the headers and the contents that its manifest names. */
+function fits(manifest: SourceManifest, tar: Buffer): boolean {
+  let start = 0;
+  for (const entry of manifest.entries) {
+    const fields = headerFields(entry);
+    const header = Buffer.alloc(headerLength(fields));
+    encodeHeader(fields, header, 0);
+    const content = start + header.length;
+    if (!header.equals(tar.subarray(start, content))) return false;
+    const bytes = tar.subarray(content, content + fields.size);
+    if (entry.type === 'file' && hash('sha256', bytes) !== entry.sha256) return false;
+    start = content + padded(fields.size);
+  }
+  return true;
+}
+
+function opened(tar: Buffer): BlobHandle {
+  return {
+    bytes: tar.length,
+    read: async (buffer, position) => tar.copy(buffer, 0, position, position + buffer.length),
+    close: async () => undefined,
+  };
+}

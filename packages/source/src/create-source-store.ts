@@ -1,0 +1,230 @@
+import type { Readable } from 'node:stream';
+import type { BlobHandle, BlobStore } from '@slipway/shared/blobs';
+import { LRUCache } from 'lru-cache';
+import { Collector } from './collector.js';
+import { formatManifest, manifestDigest, parseManifest } from './manifest.js';
+import { PayloadIntake } from './payload-intake.js';
+import { entriesLength } from './payload-plan.js';
+import type {
+  IngestOptions,
+  SourceInfo,
+  SourceManifest,
+  SourceReader,
+  SourceStore,
+  SourceStoreOptions,
+} from './source-store.js';
+import { withoutClaims } from './source-uses.js';
+import { type Range, Spool } from './spool.js';
+import { endOfArchive } from './tar-format.js';
+import { TarReader, type TarSink } from './tar-reader.js';
+import { unpacked } from './unpacked.js';
+
+const folder = 'sources';
+/** A removed source is known as such for an hour (lua/sources/gone.lua), so that what was found this long ago is there unless that is said of it. */
+const foundForMs = 10 * 60_000;
+const foundAtMost = 10_000;
+
+/**
+ * Sources in a blob store: `sources/<hex>.tar`, the normal form, and `sources/<hex>.json`, the canonical manifest. The manifest is
+ * written last. A source counts as stored when its manifest has the digest and its tar the length that the manifest implies. An upload
+ * compares the stored tar with its own, byte for byte, and replaces it when they differ.
+ */
+export function createSourceStore({
+  blobs,
+  limits,
+  claims = withoutClaims,
+}: SourceStoreOptions): SourceStore {
+  const found = new LRUCache<string, SourceInfo>({ max: foundAtMost, ttl: foundForMs });
+
+  const stored = async (digest: string): Promise<SourceInfo | undefined> => {
+    const keys = keysOf(digest);
+    const handle = keys && (await blobs.open(keys.manifest));
+    if (!handle) return undefined;
+    const text = await readAndClose(handle, handle.bytes);
+    // A damaged source is as good as none: the next upload writes it again.
+    if (manifestDigest(text) !== digest) return undefined;
+    const { files, bytes, entries } = parseManifest(text);
+    const tar = await blobs.stat(keys.tar);
+    if (tar?.bytes !== entriesLength(entries) + endOfArchive.length) return undefined;
+    return { digest, files, bytes };
+  };
+
+  const keep = async ({ spool, ranges, manifest, keys }: Kept) => {
+    const tar = await spool.finish(ranges);
+    const text = await blobs.scratch();
+    try {
+      await text.write(Buffer.from(manifest));
+      await blobs.adopt([
+        { scratch: tar, key: keys.tar },
+        { scratch: text, key: keys.manifest },
+      ]);
+    } finally {
+      await text.discard();
+    }
+  };
+
+  const holdsSame = async ({ spool, ranges, keys }: Omit<Kept, 'manifest'>) => {
+    const handle = await blobs.open(keys.tar);
+    if (!handle) return false;
+    try {
+      return await spool.equals(handle, ranges);
+    } finally {
+      await handle.close();
+    }
+  };
+
+  /** Stores what of an archive the sink hands on to the collector. What stands beside it is asked for before anything is kept. */
+  const take = async <T>(
+    body: Readable | AsyncIterable<Uint8Array>,
+    { signal, room }: IngestOptions,
+    through: (collector: Collector) => { readonly sink: TarSink; readonly beside: () => T },
+  ) => {
+    const spool = new Spool({ blobs });
+    try {
+      const collector = new Collector({ limits, spool });
+      const { sink, beside } = through(collector);
+      const reader = new TarReader({ sink });
+      for await (const piece of unpacked({ body, limits, signal })) {
+        for (let at = 0; at < piece.length; ) {
+          at = reader.write(piece, at);
+          if (!spool.mustSpill) continue;
+          await room?.grow({ disk: spool.bytes, files: collector.bytes });
+          await spool.settle();
+        }
+      }
+      reader.end();
+      const rest = beside();
+      const { ranges: files, ...counted } = collector.finish();
+      const manifest = formatManifest(counted);
+      const digest = manifestDigest(manifest);
+      const info = { digest, files: counted.files, bytes: counted.bytes };
+      await room?.admit(info);
+      const keys = keysFor(digest);
+      const ranges = [...files, { start: spool.bytes, end: spool.bytes + endOfArchive.length }];
+      spool.append(endOfArchive);
+      // `claim` asks again while the source is being removed; the bytes are compared once.
+      let same: boolean | undefined;
+      const isThere = async () => {
+        if ((await stored(digest)) === undefined) return false;
+        same ??= await holdsSame({ spool, ranges, keys });
+        return same;
+      };
+      if ((await claims.claim(digest, isThere)) === 'there') return { ...info, created: false, ...rest };
+      try {
+        signal?.throwIfAborted();
+        await keep({ spool, ranges, manifest, keys });
+      } catch (error) {
+        await claims.release(digest);
+        throw error;
+      }
+      await claims.stored(digest);
+      found.set(digest, info);
+      return { ...info, created: true, ...rest };
+    } finally {
+      await spool.discard();
+    }
+  };
+
+  return {
+    async find(digest) {
+      const known = found.get(digest);
+      const info = known ?? (await stored(digest));
+      if (info === undefined) return undefined;
+      if (!(await claims.touch(digest))) {
+        found.delete(digest);
+        return undefined;
+      }
+      if (known === undefined) found.set(digest, info);
+      return info;
+    },
+
+    async ingest(body, options = {}) {
+      return await take(body, options, (collector) => ({ sink: collector, beside: () => ({}) }));
+    },
+
+    async ingestPayload(body, options = {}) {
+      return await take(body, options, (collector) => {
+        const sink = new PayloadIntake({ collector });
+        return { sink, beside: () => ({ config: sink.beside.config, secrets: sink.beside.secrets }) };
+      });
+    },
+
+    ...createSourceReader({ blobs }),
+
+    async streamTar(digest): Promise<Readable | undefined> {
+      const keys = keysOf(digest);
+      return keys && (await blobs.stream(keys.tar));
+    },
+  };
+}
+
+/** Removes the blobs of a source that nothing refers to any more; see `SourceUses` for who may. */
+export async function removeSource({ blobs, digest }: RemoveOptions): Promise<void> {
+  const { tar, manifest } = keysFor(digest);
+  await blobs.remove(manifest);
+  await blobs.remove(tar);
+}
+
+/** The digests of stored sources, in pages; halves of what was cut off are among them. */
+export async function* listSources({
+  blobs,
+}: {
+  readonly blobs: Pick<BlobStore, 'list'>;
+}): AsyncGenerator<string[]> {
+  for await (const keys of blobs.list(folder)) {
+    const names = keys.map((key) => /^sources\/([0-9a-f]{64})\.(?:tar|json)$/.exec(key)?.[1]);
+    yield [...new Set(names.filter((name) => name !== undefined))].map((name) => `sha256:${name}`);
+  }
+}
+
+/** The part of a store that a worker needs: it takes nothing in. */
+export function createSourceReader({ blobs }: Pick<SourceStoreOptions, 'blobs'>): SourceReader {
+  return {
+    async manifest(digest): Promise<SourceManifest | undefined> {
+      const keys = keysOf(digest);
+      const handle = keys && (await blobs.open(keys.manifest));
+      return handle && parseManifest(await readAndClose(handle, handle.bytes));
+    },
+
+    async openTar(digest): Promise<BlobHandle | undefined> {
+      const keys = keysOf(digest);
+      return keys && (await blobs.open(keys.tar));
+    },
+  };
+}
+
+interface RemoveOptions {
+  readonly blobs: Pick<BlobStore, 'remove'>;
+  readonly digest: string;
+}
+
+interface Kept {
+  readonly spool: Spool;
+  readonly ranges: readonly Range[];
+  readonly manifest: string;
+  readonly keys: Keys;
+}
+
+interface Keys {
+  readonly tar: string;
+  readonly manifest: string;
+}
+
+/** `undefined` for what is no digest. */
+function keysOf(digest: string): Keys | undefined {
+  return /^sha256:[0-9a-f]{64}$/.test(digest) ? keysFor(digest) : undefined;
+}
+
+function keysFor(digest: string): Keys {
+  const name = `${folder}/${digest.slice('sha256:'.length)}`;
+  return { tar: `${name}.tar`, manifest: `${name}.json` };
+}
+
+async function readAndClose(handle: BlobHandle, bytes: number): Promise<string> {
+  try {
+    const buffer = Buffer.alloc(bytes);
+    return buffer.toString('utf8', 0, await handle.read(buffer, 0));
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,42 @@
+import { hash } from 'node:crypto';
+import type { ErrorCode } from '@slipway/shared/errors';
+
+/** What is left of an archive that is taken: each path with the content of a file, `/` of a folder, or `-> ` and a target. */
+export type NormalForm = Readonly<Record<string, string>>;
+
+/** An archive that means harm, or that a careless reader comes to harm by. */
+export interface HostileArchive {
+  readonly name: string;
+  /** The CVE, or the trick, that it stands for. */
+  readonly standsFor: string;
+  readonly archive: Buffer;
+  /** The code that it is refused with, or all that is taken of it. */
+  readonly expected: ErrorCode | NormalForm;
+}
+
+type Row = readonly [name: string, expected: ErrorCode | NormalForm, archive: Buffer];
+
+/** Archives that stand for one thing. */
+export const family = (standsFor: string, rows: readonly Row[]): HostileArchive[] =>
+  rows.map(([name, expected, archive]) => ({ name, standsFor, archive, expected }));
+
+/** The digest of a normal form, from the words of the specification (docs of `formatManifest`) and not from its code. */
+export function digestOf(form: NormalForm): string {
+  const contents = Object.entries(form);
+  const isFile = (value: string) => value !== '/' && !value.startsWith('-> ');
+  const files = contents.filter(([, value]) => value !== '/').length;
+  const bytes = contents
+    .filter(([, value]) => isFile(value))
+    .reduce((sum, [, value]) => sum + Buffer.byteLength(value), 0);
+  const lines = contents
+    .toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    .map(([path, value]) => {
+      const name = JSON.stringify(path);
+      if (value === '/') return `{"path":${name},"type":"folder"}`;
+      if (!isFile(value)) return `{"path":${name},"type":"link","target":${JSON.stringify(value.slice(3))}}`;
+      const sha256 = hash('sha256', value);
+      return `{"path":${name},"type":"file","mode":"0644","size":${Buffer.byteLength(value)},"sha256":"${sha256}"}`;
+    });
+  const text = `{"version":1,"files":${files},"bytes":${bytes},"entries":[\n${lines.join(',\n')}\n]}\n`;
+  return `sha256:${hash('sha256', text)}`;
+}

@@ -1,0 +1,148 @@
+import { SlipwayError } from '@slipway/shared/errors';
+import { shown } from '../refusals.js';
+import { PatternSyntaxError } from './char-class.js';
+import type { StepCounter } from './expression.js';
+import { cleanPath, trimSpace } from './go-text.js';
+import { IgnorePattern } from './pattern.js';
+
+/** Docker has other limits, or none. These keep the time that a file takes within bounds. */
+export const ignoreLimits = {
+  bytes: 1024 * 1024,
+  patterns: 10_000,
+  patternBytes: 4096,
+  /** A longer line is an error in Docker. */
+  commentBytes: 65_535,
+  /** Of the expressions of all patterns together; `[ab]{100}` has a hundred. */
+  states: 500_000,
+  /** Of the comparison of one path with all patterns: about 0.1 s. */
+  pathSteps: 20_000_000,
+  /** Of all paths together. */
+  steps: 2_000_000_000,
+} as const;
+
+/** Which patterns match a folder; what lies below the folder needs it. */
+export type FolderMatches = Uint8Array;
+
+interface Verdict {
+  readonly ignored: boolean;
+  readonly matches: FolderMatches;
+}
+
+interface RulesOptions {
+  readonly patterns: readonly IgnorePattern[];
+  /** The file that holds the patterns, within the context. */
+  readonly name: string;
+}
+
+/** The rules of an ignore file, as github.com/moby/patternmatcher and github.com/tonistiigi/fsutil apply them. */
+export class IgnoreRules implements StepCounter {
+  /** Without a file, or with an empty one. */
+  readonly isEmpty: boolean;
+  readonly #patterns: readonly IgnorePattern[];
+  readonly #name: string;
+  /** Texts that exceptions start with; undefined when an exception may match anywhere. */
+  readonly #exceptionPrefixes: readonly string[] | undefined;
+  #pathSteps = 0;
+  #steps = 0;
+
+  constructor({ patterns, name }: RulesOptions) {
+    this.isEmpty = patterns.length === 0;
+    this.#patterns = patterns;
+    this.#name = name;
+    const exceptions = patterns.filter(({ isException }) => isException).map(({ text }) => withoutEnd(text));
+    this.#exceptionPrefixes = exceptions.some((text) => /[*[\]?^\\]/.test(text))
+      ? undefined
+      : exceptions.map((text) => `${text}/`);
+  }
+
+  /** The number of comparisons so far. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  add(steps: number): void {
+    this.#steps += steps;
+    this.#pathSteps += steps;
+    if (this.#pathSteps <= ignoreLimits.pathSteps && this.#steps <= ignoreLimits.steps) return;
+    throw new SlipwayError(
+      'ignore_file_invalid',
+      `${shown(this.#name)} takes too long to compare with the files. Use fewer and shorter patterns.`,
+    );
+  }
+
+  /**
+   * Returns whether a path is ignored. `parent` is what this returned for the folder that the path lies in; it is undefined at the top.
+   * The path is relative to the context, with `/`. Throws `ignore_file_invalid` when the comparisons exceed the limits.
+   */
+  decide(path: string, parent: FolderMatches | undefined): Verdict {
+    this.#pathSteps = 0;
+    const matches = new Uint8Array(this.#patterns.length);
+    let ignored = false;
+    for (const [at, pattern] of this.#patterns.entries()) {
+      if (parent?.[at] !== 1) {
+        if (pattern.isException !== ignored) continue;
+        if (!pattern.matches(path, this)) continue;
+      }
+      matches[at] = 1;
+      ignored = !pattern.isException;
+    }
+    return { ignored, matches };
+  }
+
+  /** Returns whether an exception may let something in below an ignored folder. */
+  mayLetIn(folder: string): boolean {
+    return this.#exceptionPrefixes?.some((prefix) => prefix.startsWith(`${folder}/`)) ?? true;
+  }
+}
+
+const withoutEnd = (text: string): string => text.replace(/\/\*\*$/, '').replace(/\/\*$/, '');
+
+interface IgnoreFile {
+  readonly content: Uint8Array;
+  /** Its path within the context. */
+  readonly name: string;
+}
+
+/** Returns the rules of an ignore file. Throws `ignore_file_invalid`, which names the line and the pattern. */
+export function parseIgnoreFile({ content, name }: IgnoreFile): IgnoreRules {
+  const refuse = (what: string) => new SlipwayError('ignore_file_invalid', `${shown(name)} ${what}.`);
+  if (content.byteLength > ignoreLimits.bytes) throw refuse(`is larger than ${ignoreLimits.bytes} bytes`);
+  const patterns: IgnorePattern[] = [];
+  let states = 0;
+  const lines = new TextDecoder('utf-8').decode(content).split('\n');
+  for (const [index, line] of lines.entries()) {
+    const refuseLine = (what: string) =>
+      refuse(`line ${index + 1}: the pattern ${shown(trimSpace(line))} ${what}`);
+    const isComment = line.startsWith('#');
+    const text = isComment ? '' : patternOf(line);
+    const limit = isComment ? ignoreLimits.commentBytes : ignoreLimits.patternBytes;
+    if (Buffer.byteLength(isComment ? line : text) > limit) throw refuseLine(`is longer than ${limit} bytes`);
+    if (text === '') continue;
+    if (patterns.length === ignoreLimits.patterns) {
+      throw refuse(`holds more than ${ignoreLimits.patterns} patterns`);
+    }
+    const isException = text.startsWith('!');
+    if (text === '!') throw refuseLine('excepts nothing: a path must follow the !');
+    try {
+      const pattern = new IgnorePattern({ text: isException ? text.slice(1) : text, isException });
+      patterns.push(pattern);
+      states += pattern.states;
+    } catch (error) {
+      if (error instanceof PatternSyntaxError) throw refuseLine(error.message);
+      throw error;
+    }
+    if (states > ignoreLimits.states) throw refuse('holds patterns that repeat too much');
+  }
+  return new IgnoreRules({ patterns, name });
+}
+
+/** The pattern of a line, with `!`: what moby's reader makes of the line, and its matcher of that. */
+function patternOf(line: string): string {
+  let text = trimSpace(line);
+  if (text === '') return '';
+  const isException = text.startsWith('!');
+  if (isException) text = trimSpace(text.slice(1));
+  if (text !== '') text = cleanPath(text).replace(/^\/(?=.)/s, '');
+  const read = trimSpace(isException ? `!${text}` : text);
+  return read === '' ? '' : cleanPath(read);
+}

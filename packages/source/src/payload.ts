@@ -1,0 +1,164 @@
+import type { Secret } from '@slipway/shared/config';
+import { type BuilderConfig, configEntry, contextFolder, secretsEntry } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { formatSignature, payloadHmac } from '@slipway/shared/signing';
+import { entriesLength, planLayers, type Segment } from './payload-plan.js';
+import { type OpenLayer, PayloadReader } from './payload-reader.js';
+import { PrefixStamp } from './prefix-stamp.js';
+import type { SourceEntry, SourceReader } from './source-store.js';
+import { encodeFile } from './tar-encoder.js';
+import { endOfArchive } from './tar-format.js';
+
+export interface PayloadLayer {
+  readonly digest: string;
+  /** The folder of the payload that it is laid at: `context`, or one below it of 155 bytes at most. */
+  readonly at: string;
+}
+
+export interface PayloadOptions {
+  readonly sources: SourceReader;
+  /** A path of a later layer shadows the same path of an earlier one. */
+  readonly layers: readonly PayloadLayer[];
+  readonly config: BuilderConfig;
+  /** `com.openfaas.secrets`, sealed. */
+  readonly secrets?: Uint8Array;
+}
+
+/** The body of a `POST /build` (protocol.md). The same options give the same bytes, however often they are asked for. */
+export interface Payload {
+  /** Bytes. */
+  readonly length: number;
+  /** `sha256=<hex>`, the value of X-Build-Signature. */
+  sign(secret: Secret, options?: { signal?: AbortSignal }): Promise<string>;
+  /**
+   * The payload in chunks that are only lent: one is overwritten when the second one after it is asked for. So it fits a
+   * sink that waits for each chunk to be taken, as undici does with the body of a request, and `Readable.from` unless in
+   * object mode; it is not to be gathered in an array.
+   */
+  stream(): AsyncGenerator<Buffer>;
+}
+
+/** A payload of up to so many bytes is read once and kept for its second pass: opening files costs more than it. */
+const smallBytes = 64 * 1024;
+
+/** Large chunks let the HMAC seldom wait for the disk, and smaller ones keep dozens of slow uploads small. */
+const whenSigning = { chunkBytes: 512 * 1024, ahead: 2, lent: 1 };
+const whenSending = { chunkBytes: 256 * 1024, ahead: 1, lent: 2 };
+
+/**
+ * Makes the payload of a build from stored sources: the layers below `context`, then `com.openfaas.secrets` if there are any,
+ * then `com.openfaas.docker.config`. Nothing is unpacked; memory does not grow with the size. Throws `source_not_found` for a
+ * layer that is not stored, and a RangeError for a folder outside of the context.
+ */
+export async function createPayload(options: PayloadOptions): Promise<Payload> {
+  const { sources, config, secrets } = options;
+  const layers = await Promise.all(options.layers.map((layer) => loadLayer(sources, layer)));
+  const tail = [
+    ...(secrets ? [encodeFile(secretsEntry, secrets)] : []),
+    encodeFile(configEntry, Buffer.from(JSON.stringify(config))),
+    endOfArchive,
+  ];
+  const segments: readonly Segment[] = [...planLayers(layers), { made: Buffer.concat(tail) }];
+  const length = segments.reduce((sum, s) => sum + ('made' in s ? s.made.length : s.end - s.start), 0);
+
+  /** The payload in chunks, `ahead` of them being read while `lent` of them are with the caller. */
+  async function* chunks({ chunkBytes, ahead, lent }: typeof whenSigning): AsyncGenerator<Buffer> {
+    const open: OpenLayer[] = [];
+    const buffers: Buffer[] = [];
+    const reads: Promise<Buffer>[] = [];
+    try {
+      for (const layer of layers) open.push(await openLayer(sources, layer));
+      const reader = new PayloadReader({ segments, layers: open });
+      const readNext = async () => {
+        const oldest = buffers.length === ahead + lent ? buffers.shift() : undefined;
+        const buffer = oldest ?? Buffer.allocUnsafeSlow(Math.min(chunkBytes, length));
+        buffers.push(buffer);
+        return buffer.subarray(0, await reader.fill(buffer));
+      };
+      let unread = length;
+      const readAhead = () => {
+        for (; unread > 0 && reads.length < ahead; unread -= chunkBytes) {
+          const next = readNext();
+          // Whoever takes the chunk is told; until then a failure is no unhandled one.
+          next.catch(() => {});
+          reads.push(next);
+        }
+      };
+      readAhead();
+      for (let chunk = await reads.shift(); chunk; chunk = await reads.shift()) {
+        readAhead();
+        yield chunk;
+      }
+    } finally {
+      await Promise.allSettled(reads);
+      await Promise.all(open.map(({ tar }) => tar.close()));
+    }
+  }
+
+  let whole: Promise<Buffer> | undefined;
+  const passes = (manner: typeof whenSigning) => {
+    if (length > smallBytes) return chunks(manner);
+    // A pass that failed is not the answer to the next.
+    whole ??= collect(chunks(manner)).catch((error: unknown) => {
+      whole = undefined;
+      throw error;
+    });
+    return single(whole);
+  };
+
+  return {
+    length,
+
+    async sign(secret, { signal } = {}) {
+      const hmac = payloadHmac(secret);
+      for await (const chunk of passes(whenSigning)) {
+        signal?.throwIfAborted();
+        hmac.update(chunk);
+      }
+      return formatSignature(hmac);
+    },
+
+    stream: () => passes(whenSending),
+  };
+}
+
+async function collect(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
+  return Buffer.concat(parts);
+}
+
+async function* single(whole: Promise<Buffer>): AsyncGenerator<Buffer> {
+  yield await whole;
+}
+
+interface LoadedLayer extends PayloadLayer {
+  readonly entries: readonly SourceEntry[];
+  /** Of the stored tar. */
+  readonly bytes: number;
+  readonly stamp: PrefixStamp;
+}
+
+async function loadLayer(sources: SourceReader, { digest, at }: PayloadLayer): Promise<LoadedLayer> {
+  const [first, ...below] = at.split('/');
+  if (first !== contextFolder || below.some((part) => part === '' || part === '.' || part === '..')) {
+    throw new RangeError(`not a folder of the context: ${at}`);
+  }
+  const manifest = await sources.manifest(digest);
+  if (manifest === undefined) throw notFound(digest);
+  const { entries } = manifest;
+  const bytes = entriesLength(entries) + endOfArchive.length;
+  return { digest, at, entries, bytes, stamp: new PrefixStamp({ folder: at }) };
+}
+
+async function openLayer(sources: SourceReader, { digest, bytes, stamp }: LoadedLayer): Promise<OpenLayer> {
+  const tar = await sources.openTar(digest);
+  if (tar === undefined) throw notFound(digest);
+  if (tar.bytes === bytes) return { tar, stamp };
+  await tar.close();
+  throw new SlipwayError('source_damaged', `The stored tar of ${digest} does not fit its manifest.`);
+}
+
+function notFound(digest: string): SlipwayError {
+  return new SlipwayError('source_not_found', `No source has the digest ${digest}.`);
+}

@@ -1,0 +1,161 @@
+import type { BlobHandle, BlobStore, Scratch } from '@slipway/shared/blobs';
+
+/** A source up to this size never touches the disk but as the finished blob. */
+const memoryBytes = 512 * 1024;
+const firstBytes = 64 * 1024;
+const copyBytes = 1024 * 1024;
+
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Bytes on their way to a blob: in memory while they are few, in a scratch file from there on. Appending is synchronous,
+ * for a parser's callbacks; `settle` between two chunks of input keeps the memory in bounds.
+ */
+export class Spool {
+  readonly #blobs: BlobStore;
+  #buffer: Buffer = Buffer.allocUnsafe(firstBytes);
+  #used = 0;
+  /** What the scratch file holds, or soon will. */
+  #spilled = 0;
+  #scratch: Scratch | undefined;
+  #copied: Scratch | undefined;
+  #spare: Buffer | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor({ blobs }: { blobs: BlobStore }) {
+    this.#blobs = blobs;
+  }
+
+  get bytes(): number {
+    return this.#spilled + this.#used;
+  }
+
+  append(piece: Uint8Array): void {
+    this.reserve(piece.length).set(piece);
+  }
+
+  /** Appends `length` bytes, which the caller fills at once. */
+  reserve(length: number): Buffer {
+    const used = this.#used + length;
+    if (used > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(used, this.#buffer.length * 2));
+      this.#buffer.copy(larger, 0, 0, this.#used);
+      this.#buffer = larger;
+    }
+    const room = this.#buffer.subarray(this.#used, used);
+    this.#used = used;
+    return room;
+  }
+
+  /** Whether there is so much in memory that `settle` writes it to the disk. */
+  get mustSpill(): boolean {
+    return this.#used >= memoryBytes;
+  }
+
+  /** Spills when there is much in memory; the write goes on beside what the caller does next. */
+  async settle(): Promise<void> {
+    if (this.mustSpill) await this.#spill();
+  }
+
+  /** A scratch of exactly these ranges, in this order. The spool is not used afterwards, but discarded. */
+  async finish(ranges: readonly Range[]): Promise<Scratch> {
+    await this.#complete();
+    const scratch = this.#scratch;
+    const parts = merged(ranges);
+    const [only] = parts;
+    if (scratch && parts.length === 1 && only?.start === 0 && only.end === scratch.bytes) return scratch;
+    this.#copied = await this.#blobs.scratch();
+    for await (const chunk of this.#copy(parts)) await this.#copied.write(chunk);
+    return this.#copied;
+  }
+
+  /** Whether a blob holds exactly these ranges, in this order. Stops at the first difference; memory stays bounded. Nothing is appended afterwards. */
+  async equals(blob: Pick<BlobHandle, 'bytes' | 'read'>, ranges: readonly Range[]): Promise<boolean> {
+    await this.#complete();
+    const parts = merged(ranges);
+    if (blob.bytes !== lengthOf(parts)) return false;
+    const other = Buffer.allocUnsafe(Math.min(copyBytes, blob.bytes));
+    let at = 0;
+    for await (const chunk of this.#copy(parts)) {
+      const read = await blob.read(other.subarray(0, chunk.length), at);
+      if (!chunk.equals(other.subarray(0, read))) return false;
+      at += chunk.length;
+    }
+    return true;
+  }
+
+  /** Discards the scratch files that no blob store has adopted. */
+  async discard(): Promise<void> {
+    await this.#writing.catch(() => {});
+    await this.#scratch?.discard();
+    await this.#copied?.discard();
+  }
+
+  /** Completes the scratch file, if there is one. */
+  async #complete(): Promise<void> {
+    if (this.#scratch === undefined) return;
+    await this.#spill();
+    await this.#writing;
+  }
+
+  async #spill(): Promise<void> {
+    await this.#writing;
+    this.#scratch ??= await this.#blobs.scratch();
+    const full = this.#buffer;
+    const bytes = this.#used;
+    this.#buffer = this.#spare ?? Buffer.allocUnsafe(full.length);
+    this.#used = 0;
+    this.#spilled += bytes;
+    this.#spare = undefined;
+    this.#writing = this.#scratch.write(full.subarray(0, bytes)).then(() => {
+      this.#spare = full;
+    });
+    // Whoever waits for the write is told; until then the failure is no unhandled one.
+    this.#writing.catch(() => {});
+  }
+
+  async *#copy(ranges: readonly Range[]): AsyncGenerator<Buffer> {
+    const out = Buffer.allocUnsafe(Math.min(copyBytes, lengthOf(ranges)));
+    let filled = 0;
+    let reads: Promise<unknown>[] = [];
+    for (const { start, end } of ranges) {
+      for (let at = start; at < end; ) {
+        const length = Math.min(end - at, out.length - filled);
+        reads.push(this.#read(out.subarray(filled, filled + length), at));
+        filled += length;
+        at += length;
+        if (filled < out.length) continue;
+        await Promise.all(reads);
+        yield out;
+        filled = 0;
+        reads = [];
+      }
+    }
+    await Promise.all(reads);
+    if (filled > 0) yield out.subarray(0, filled);
+  }
+
+  async #read(out: Buffer, position: number): Promise<void> {
+    if (this.#scratch) await this.#scratch.read(out, position);
+    else this.#buffer.copy(out, 0, position, position + out.length);
+  }
+}
+
+function lengthOf(ranges: readonly Range[]): number {
+  return ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+}
+
+/** Ranges that follow one another, as one. */
+function merged(ranges: readonly Range[]): Range[] {
+  const out: { start: number; end: number }[] = [];
+  for (const { start, end } of ranges) {
+    const last = out.at(-1);
+    if (start === end) continue;
+    if (last?.end === start) last.end = end;
+    else out.push({ start, end });
+  }
+  return out;
+}
