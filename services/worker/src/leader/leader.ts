@@ -2,14 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '@slipway/control-plane/clock';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
-import type { Keys, Redis } from '@slipway/shared/redis';
+import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
+import { z } from 'zod';
+import { workerLua } from '../lua.js';
 
-/** Something that exactly one worker does at a time, every so often. */
+/** Work that exactly one worker does at a time, repeatedly. */
 export interface Duty {
   readonly name: string;
   readonly everyMs: number;
   run(): Promise<void>;
-  /** When the last worker stops. */
+  /** Called when the last worker stops. */
   stop?(): Promise<void>;
 }
 
@@ -18,72 +20,102 @@ interface LeaderOptions {
   readonly keys: Keys;
   readonly workerName: string;
   readonly duties: readonly Duty[];
-  /** Redis' time. A worker whose machine is off takes no duties. */
+  /** Redis' time. A worker whose machine's clock is off takes no duties. */
   readonly clock: Clock & { readonly isRight: boolean };
   readonly logger: Logger;
+  /** Default: 5,000. */
+  readonly leaseMs?: number;
+  /** Milliseconds between renewals of the lease, and between looks for a duty that is due. Default: 500. */
+  readonly tickMs?: number;
 }
 
-const tickMs = 500;
-const leaseMs = 5_000;
-/** A worker that has not been seen for so long is not there. */
+/** A worker that was not seen for this long is gone. */
 const aliveMs = 10_000;
 
+const leadScript = defineScript({
+  folder: workerLua,
+  file: 'leader/lead',
+  args: z.object({ worker: z.string(), lease_ms: z.int() }),
+});
+const resignScript = defineScript({
+  folder: workerLua,
+  file: 'leader/resign',
+  args: z.object({ worker: z.string() }),
+});
+
 /**
- * Holds the leader's lease if it is free, and does the duties while it has it. Without Redis' time, or with a machine whose clock is off, it
- * takes no lease, and lets one run out that it has.
+ * Holds the leader's lease if it is free, and does the duties while it holds the lease. It renews the lease also while a duty runs. Without
+ * Redis' time, or with a machine whose clock is off, it takes no lease, and lets its own run out.
  */
 export class Leader implements Component {
   readonly name = 'leader';
   readonly #options: LeaderOptions;
+  readonly #leaseMs: number;
+  readonly #tickMs: number;
   readonly #doneAt = new Map<string, number>();
-  #leading = false;
+  /** When the lease runs out at the earliest, by the monotonic clock of this process, in milliseconds. */
+  #until = Number.NEGATIVE_INFINITY;
 
   constructor(options: LeaderOptions) {
     this.#options = options;
+    this.#leaseMs = options.leaseMs ?? 5_000;
+    this.#tickMs = options.tickMs ?? 500;
   }
 
-  /** Whether it had the lease when it last asked. */
+  /** Returns whether this worker holds the lease. */
   get leading(): boolean {
-    return this.#leading;
+    return performance.now() < this.#until;
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    // The last duty may outlast the signal, and holds the lease until then.
+    const worked = new AbortController();
+    const holding = this.#hold(worked.signal);
+    await this.#work(signal);
+    worked.abort();
+    await holding;
+    this.#until = Number.NEGATIVE_INFINITY;
+    await this.#resign();
+  }
+
+  /** Announces the worker, and takes or renews the lease. */
+  async #hold(signal: AbortSignal): Promise<void> {
     const { redis, keys, workerName, clock, logger } = this.#options;
     while (!signal.aborted) {
       try {
         await redis.zadd(keys.workers, clock.now(), workerName);
-        this.#leading = clock.isRight && (await this.#elected());
-        if (this.#leading) await this.#work(signal);
+        const asked = performance.now();
+        const leads = clock.isRight && (await this.#takeLease());
+        this.#until = leads ? asked + this.#leaseMs : Number.NEGATIVE_INFINITY;
       } catch (error) {
-        if (!signal.aborted) logger.warn({ err: error }, 'the lease of the leader cannot be looked at');
+        if (!signal.aborted) logger.warn({ err: error }, 'the lease of the leader cannot be renewed');
       }
-      await sleep(tickMs, undefined, { signal }).catch(() => undefined);
+      await sleep(this.#tickMs, undefined, { signal }).catch(() => undefined);
     }
-    this.#leading = false;
-    await this.#resign();
   }
 
   async #work(signal: AbortSignal): Promise<void> {
-    const { logger } = this.#options;
-    for (const { name, everyMs, run } of this.#options.duties.map(bound)) {
-      if (signal.aborted) return;
-      if (performance.now() - (this.#doneAt.get(name) ?? Number.NEGATIVE_INFINITY) < everyMs) continue;
-      this.#doneAt.set(name, performance.now());
-      try {
-        await run();
-      } catch (error) {
-        // The other duties do not depend on this one.
-        if (!signal.aborted) logger.warn({ err: error, duty: name }, 'a duty of the leader failed');
+    const { duties, logger } = this.#options;
+    while (!signal.aborted) {
+      for (const duty of duties) {
+        if (signal.aborted || !this.leading) break;
+        const doneAt = this.#doneAt.get(duty.name) ?? Number.NEGATIVE_INFINITY;
+        if (performance.now() - doneAt < duty.everyMs) continue;
+        this.#doneAt.set(duty.name, performance.now());
+        try {
+          await duty.run();
+        } catch (error) {
+          // The other duties do not depend on this one.
+          if (!signal.aborted) logger.warn({ err: error, duty: duty.name }, 'a duty of the leader failed');
+        }
       }
+      await sleep(this.#tickMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  async #elected(): Promise<boolean> {
+  async #takeLease(): Promise<boolean> {
     const { redis, keys, workerName } = this.#options;
-    if ((await redis.set(keys.leader, workerName, 'PX', leaseMs, 'NX')) === 'OK') return true;
-    if ((await redis.get(keys.leader)) !== workerName) return false;
-    await redis.pexpire(keys.leader, leaseMs);
-    return true;
+    return (await leadScript.run({ redis, keys }, { worker: workerName, lease_ms: this.#leaseMs })) === 1;
   }
 
   async #resign(): Promise<void> {
@@ -92,12 +124,10 @@ export class Leader implements Component {
       if (redis.status !== 'ready') return;
       await redis.zrem(keys.workers, workerName);
       const others = await redis.zcount(keys.workers, clock.now() - aliveMs, '+inf');
-      if ((await redis.get(keys.leader)) === workerName) await redis.del(keys.leader);
+      await resignScript.run({ redis, keys }, { worker: workerName });
       if (others === 0) for (const duty of duties) await duty.stop?.();
     } catch (error) {
       logger.warn({ err: error }, 'the lease of the leader was not given back; it will run out');
     }
   }
 }
-
-const bound = (duty: Duty) => ({ name: duty.name, everyMs: duty.everyMs, run: () => duty.run() });

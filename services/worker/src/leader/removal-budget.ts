@@ -1,5 +1,6 @@
-import { defineScript, type Keys, type LuaFolder, type Redis } from '@slipway/shared/redis';
+import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
 import { z } from 'zod';
+import { workerLua } from '../lua.js';
 
 interface BudgetOptions {
   readonly redis: Redis;
@@ -13,7 +14,6 @@ const share = 0.1;
 /** A small installation may remove this many an hour, whatever its share is. */
 const leastAnHour = 1_000;
 
-const workerLua: LuaFolder = { url: new URL('../../lua/', import.meta.url) };
 const spendScript = defineScript({
   folder: workerLua,
   file: 'leader/spend',
