@@ -1,7 +1,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
-/** For `vite`, which serves the pages while they are being written: where the API is. */
+/** The API's URL, for `vite` in development mode. */
 const api = process.env.SLIPWAY_URL ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
@@ -10,9 +10,9 @@ export default defineConfig({
   build: {
     outDir: 'dist/site',
     target: 'es2022',
-    // What the size test reads: which files the first page loads.
+    // The size test reads this manifest: it lists the files that the first page loads.
     manifest: 'manifest.json',
-    // The content security policy lets nothing in that is not a file of its own.
+    // The content security policy allows only separate files.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },

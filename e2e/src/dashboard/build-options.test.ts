@@ -100,7 +100,7 @@ describe('the options of a job', () => {
     },
   );
 
-  it('are not on the page of a job that has the usual ones', async () => {
+  it('are not on the page of a job with default options', async () => {
     const id = await build('usual');
     const { page, goTo } = await signedIn({ browser, url: stack.url, token: stack.token });
     await goTo(`/jobs/${id}`);

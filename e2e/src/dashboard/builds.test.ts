@@ -77,7 +77,7 @@ describe('the page of a job', () => {
     }
   });
 
-  it('shows what a running build says as it says it, and its end, without being loaded again', async () => {
+  it('shows the log of a running build live, and its end, without a reload', async () => {
     const job = await submit('live', ['RUN for n in 1 2 3 4 5 6; do echo count $n; sleep 0.5; done'], {
       force: true,
     });
@@ -95,7 +95,7 @@ describe('the page of a job', () => {
     await page.context().close();
   });
 
-  it('follows a log until one scrolls up, and again by the button; wraps lines that are too long', async () => {
+  it('follows a log until the reader scrolls up, and again by the button; wraps long lines', async () => {
     const long = 'x'.repeat(1_000);
     const lines = `echo ${long}; busybox seq 1 150; n=150; while true; do n=$((n+1)); echo $n; sleep 0.2; done`;
     const job = await submit('scrolled', [`RUN ${lines}`], { force: true });
@@ -169,7 +169,7 @@ describe('the page of a job', () => {
     await page.context().close();
   });
 
-  it('cancels a build once it was asked whether it should, and builds it again', async () => {
+  it('cancels a build after a confirmation, and builds it again', async () => {
     const job = await submit('endless', ['RUN echo begun; sleep 600'], { force: true });
     const { page, goTo } = await open();
     await goTo(`/jobs/${job.id}`);
@@ -187,7 +187,7 @@ describe('the page of a job', () => {
     await page.context().close();
   });
 
-  it('says so where there is no such job', async () => {
+  it('reports a job that does not exist', async () => {
     const { page, goTo } = await open();
     await goTo(`/jobs/job_${'0'.repeat(26)}`);
     await page.getByText('There is no job').waitFor();
@@ -212,7 +212,7 @@ describe('a log of 100,000 lines', () => {
   const log = () => shown.page.getByRole('region', { name: 'Log', exact: true });
   const elements = () => log().locator('*').count();
 
-  it('has no more in the page than can be seen, wherever one scrolls to', async () => {
+  it('renders only visible lines at any scroll position', async () => {
     expect(await elements()).toBeLessThan(1_000);
     for (const share of [0.25, 0.5, 0.75, 1]) {
       await log().evaluate((box: { scrollTop: number; scrollHeight: number }, part) => {
@@ -240,7 +240,7 @@ describe('a log of 100,000 lines', () => {
     await log().locator('mark').first().waitFor({ state: 'detached' });
   });
 
-  it('goes to the lines that an address names, and names those that are chosen', async () => {
+  it('scrolls to the lines in the URL, and puts chosen lines into the URL', async () => {
     const { page } = shown;
     await page.getByRole('searchbox', { name: 'Search the log' }).fill(':50000');
     await page.keyboard.press('Enter');
@@ -273,14 +273,14 @@ describe('a log of 100,000 lines', () => {
 });
 
 describe('the pages of jobs and functions', () => {
-  it('list jobs by what the address says, and show new ones by themselves', async () => {
+  it('list jobs by the filters in the URL, and show new jobs automatically', async () => {
     const { page, goTo } = await open();
     await goTo('/jobs?state=failed');
     const table = page.getByRole('region', { name: 'Jobs' });
     await table.getByRole('link', { name: 'openfaas-fn/orders' }).waitFor();
     expect(await table.getByText('succeeded').count()).toBe(0);
     await page.getByRole('searchbox', { name: 'Label' }).fill('team=none');
-    await page.getByRole('heading', { name: 'No job fits these filters' }).waitFor();
+    await page.getByRole('heading', { name: 'No job matches these filters' }).waitFor();
     await page.waitForURL(/\?state=failed&label=team%3Dnone$/);
     await page.getByRole('button', { name: 'Clear filters' }).click();
     await table.getByRole('link', { name: 'openfaas-fn/big' }).waitFor();
@@ -290,7 +290,7 @@ describe('the pages of jobs and functions', () => {
     await page.context().close();
   });
 
-  it('rebuild functions after showing which and why', async () => {
+  it('rebuild functions after showing a plan with reasons', async () => {
     await build('hello', ['RUN echo hello']);
     const { page, errors, goTo } = await open();
     const asked = new Set<string>();
@@ -316,7 +316,7 @@ describe('the pages of jobs and functions', () => {
     expect(await seriousFindings(page)).toEqual([]);
     await page.getByRole('link', { name: 'Rebuild…' }).click();
     await page.getByRole('textbox', { name: 'Functions' }).fill('');
-    await page.getByRole('button', { name: 'Show what would be built', disabled: true }).waitFor();
+    await page.getByRole('button', { name: 'Show the plan', disabled: true }).waitFor();
     await page.getByRole('textbox', { name: 'Name', exact: true }).fill('hel*');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: '1 function would be built' }).waitFor();
@@ -354,7 +354,7 @@ describe('the pages of webhooks', () => {
     expect(await seriousFindings(page)).toEqual([]);
     await page.getByRole('button', { name: 'Create' }).click();
     const secret = await page.getByText(/^whsec_/).textContent();
-    await page.getByRole('button', { name: 'I have kept it' }).click();
+    await page.getByRole('button', { name: 'I have stored it' }).click();
     await page.getByRole('link', { name: 'CI of the team' }).click();
     await page.getByRole('button', { name: 'Send a test' }).click();
     await page.getByText('HTTP 500').waitFor();
@@ -385,7 +385,7 @@ describe('the pages of webhooks', () => {
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('heading', { name: 'CI', exact: true }).waitFor();
     await page.getByRole('button', { name: 'Rotate secret' }).click();
-    await page.getByRole('button', { name: 'Make another secret' }).click();
+    await page.getByRole('button', { name: 'Rotate the secret' }).click();
     await page.getByText(/^whsec_/).waitFor();
     await page.keyboard.press('Escape');
     await page.getByText('Signed with the one before as well').waitFor();

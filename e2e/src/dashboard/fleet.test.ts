@@ -45,7 +45,7 @@ function submit(name: string, count: number, { broken = 0, ...rest }: SubmitOpti
 }
 
 describe('signing in', () => {
-  it('takes a token that is known, keeps it over a reload, and forgets it on the way out', async () => {
+  it('accepts a valid token, keeps it over a reload, and forgets it on sign-out', async () => {
     const context = await browser.newContext();
     const page = await context.newPage();
     await page.goto(`${urlOf()}/`);
@@ -73,22 +73,22 @@ describe('signing in', () => {
     await goTo('/fleet');
     await page.getByText('Your token does not show the replicas').waitFor();
     await client.revokeToken({ id });
-    await page.getByText('The token is no longer taken').waitFor();
+    await page.getByText('The token is no longer valid').waitFor();
     await page.context().close();
   });
 });
 
 describe('the batches', () => {
-  it('say what would be there while there are none', async () => {
+  it('explain how to submit one while there are none', async () => {
     const { page, goTo } = await open();
     await goTo('/batches');
     await page.getByText('No batch yet').waitFor();
     await goTo('/batches/batch_00000000000000000000000000');
-    await page.getByText('There is no such batch').waitFor();
+    await page.getByText('Batch not found').waitFor();
     await page.context().close();
   });
 
-  it('show five hundred jobs as they are built, without a reload, with what failed', async () => {
+  it('show five hundred jobs live without a reload, with failures', async () => {
     const before = await submit('nightly', 40, { broken: 3 });
     await client.waitForBatch({ id: before.id });
     const { page, errors, goTo } = await open();
@@ -119,7 +119,7 @@ describe('the batches', () => {
     );
     process.stdout.write(`a batch of 500 on screen: ${smooth}\n`);
     expect(await page.locator('[data-id][data-state="failed"]').count()).toBe(12);
-    await page.getByText('Beside the run before').waitFor();
+    await page.getByText('Compared with the run before').waitFor();
 
     await page.getByLabel('Only failures (12)').click();
     await expect.poll(() => cells.count()).toBe(12);
@@ -160,7 +160,7 @@ describe('the batches', () => {
     }
   });
 
-  it('are canceled, after asking', async () => {
+  it('are canceled after a confirmation', async () => {
     const { id } = await submit('canceled', 300, { max_running: 1 });
     const { page, errors, goTo } = await open();
     await goTo(`/batches/${id}`);
@@ -170,7 +170,7 @@ describe('the batches', () => {
     const scrolling = () => page.evaluate('getComputedStyle(document.documentElement).overflowY');
     await cancel.focus();
     await page.keyboard.press('Enter');
-    await question.getByText('What has been built stays.').waitFor();
+    await question.getByText('Finished builds stay.').waitFor();
     expect(await page.locator('dialog:modal').count()).toBe(1);
     expect([await focused(), await scrolling()]).toEqual(['Not now', 'hidden']);
     expect(await seriousFindings(page)).toEqual([]);
@@ -192,7 +192,7 @@ describe('the batches', () => {
 });
 
 describe('the fleet', () => {
-  it('shows the replicas at work, drains one and lets it go on', async () => {
+  it('shows the replicas at work, drains one and resumes it', async () => {
     const { id } = await submit('fleet', 400, { broken: 6 });
     const { page, errors, goTo } = await open();
     await goTo('/fleet');

@@ -13,7 +13,7 @@ type JobPage = Schemas['JobPage'];
 type ListBatchesQuery = NonNullable<operations['listBatches']['parameters']['query']>;
 type ListBatchJobsQuery = NonNullable<operations['listBatchJobs']['parameters']['query']>;
 
-/** What happens to a batch: one of its jobs has changed, its counts, or that it has ended. */
+/** An event of a batch: a job changed, the counts changed, or the batch ended. */
 export type BatchEvent =
   | { readonly type: 'job'; readonly job: BatchJobEvent; readonly position: string | undefined }
   | { readonly type: 'batch' | 'batch.finished'; readonly batch: Batch };
@@ -23,22 +23,22 @@ interface Call {
 }
 
 export interface BatchCalls {
-  /** All of its items are accepted, or none. */
+  /** Submits a batch. Either all of its items are accepted or none. */
   submitBatch(options: Call & { batch: Omit<BatchRequest, 'dry_run'> }): Promise<Batch>;
-  /** What `submitBatch` would submit. */
+  /** Returns what `submitBatch` would submit. */
   planBatch(options: Call & { batch: Omit<BatchRequest, 'dry_run'> }): Promise<BatchPlan>;
-  /** `wait`: seconds, at most 60, to wait for the batch to end before it is answered as it is. */
+  /** Returns the batch. `wait`: seconds, at most 60, to wait for its end. After that the batch is returned as it is. */
   getBatch(options: Call & { id: string; wait?: number }): Promise<Batch>;
   listBatches(options?: Call & { query?: ListBatchesQuery }): Promise<BatchPage>;
   listBatchJobs(options: Call & { id: string; query?: ListBatchJobsQuery }): Promise<JobPage>;
   cancelBatch(options: Call & { id: string }): Promise<Batch>;
-  /** A new batch of what failed or was canceled, or of all. */
+  /** Submits a new batch of the items that failed or were canceled, or of all items. */
   retryBatch(options: Call & { id: string; which?: 'failed' | 'all' }): Promise<Batch>;
-  /** The batch once it has ended, however long that takes. */
+  /** Returns the batch once it has ended. There is no time limit. */
   waitForBatch(options: Call & { id: string }): Promise<Batch>;
   /**
-   * What happens to the batch, from its beginning, until it has ended: the last event is `batch.finished`. A broken connection
-   * is taken up where it broke. `after`: the position of an event, only what came after that one.
+   * Yields the events of the batch from its beginning to its end. The last event is `batch.finished`. A broken connection
+   * resumes where it broke. `after`: the position of an event; only later events are yielded.
    */
   followBatch(options: Call & { id: string; after?: string }): AsyncGenerator<BatchEvent, void>;
 }
@@ -128,7 +128,7 @@ export function batchCalls({
   };
 }
 
-/** What was answered. Anything but 2xx has been thrown before it got here. */
+/** Returns the body of the response. `send` has already thrown for every status but 2xx. */
 export function dataOf<T>({ data }: { data?: T }): T {
   if (data === undefined) throw new TypeError('the server answered without a body');
   return data;

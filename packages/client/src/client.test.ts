@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-/** A real HTTP server that answers by `handler` and remembers what it was asked. */
+/** A real HTTP server that answers with `handler` and records its requests. */
 async function serve(handler: Handler, { port = 0, readBody = true } = {}) {
   const seen: Seen[] = [];
   const server = createServer(async (req, res) => {
@@ -55,7 +55,7 @@ const spec = { image: 'r.example/x:1', source: { digest: `sha256:${'0'.repeat(64
 const job = (state: string) => ({ id: 'job_1', state });
 
 describe('a refusal', () => {
-  test('becomes an ApiError with all that the problem says', async () => {
+  test('becomes an ApiError with all fields of the problem', async () => {
     const errors = [{ path: '/image', message: 'is wrong' }];
     const { client } = await serve((_seen, res) =>
       res
@@ -75,7 +75,7 @@ describe('a refusal', () => {
     });
   });
 
-  test('of something that is not the API says who answered', async () => {
+  test('by a server that is not the API names the server', async () => {
     const { client, port } = await serve((_seen, res) => res.writeHead(404).end('<html>nope'));
     const error = await failure(client.getJob({ id: 'job_1' }));
     expect(error).toMatchObject({
@@ -85,7 +85,7 @@ describe('a refusal', () => {
     });
   });
 
-  test('by redirect is not followed, so that the token goes nowhere else', async () => {
+  test('by redirect is not followed, so that no other server receives the token', async () => {
     const other = await serve((_seen, res) => json(res, 200, job('queued')));
     const { client } = await serve((_seen, res) =>
       res.writeHead(307, { location: `http://127.0.0.1:${other.port}/` }).end(),
@@ -104,7 +104,7 @@ describe('a refusal', () => {
 });
 
 describe('a server that is away for a moment', () => {
-  test('is asked again, with the token, for what may be asked twice', async () => {
+  test('receives a retry with the token for an idempotent request', async () => {
     const { client, seen } = await serve((_seen, res, count) =>
       count < 3 ? problem(res, 503, 'draining', { 'retry-after': '0' }) : json(res, 200, job('queued')),
     );
@@ -114,7 +114,7 @@ describe('a server that is away for a moment', () => {
     );
   });
 
-  test('is asked again to cancel a job', async () => {
+  test('receives a retry of a cancel', async () => {
     const { client, seen } = await serve((_seen, res, count) =>
       count === 1 ? problem(res, 502, 'bad_gateway') : json(res, 202, job('running')),
     );
@@ -124,7 +124,7 @@ describe('a server that is away for a moment', () => {
     );
   });
 
-  test('is asked again to take a job, with the same key, and with another for another', async () => {
+  test('receives a retry of a submission with the same key, and another job with another key', async () => {
     const { client, seen } = await serve((_seen, res, count) => {
       if (count === 1) return res.destroy();
       if (count === 2) return problem(res, 503, 'draining', { 'retry-after': '0' });
@@ -139,7 +139,7 @@ describe('a server that is away for a moment', () => {
     for (const { body } of seen) expect(JSON.parse(body)).toEqual(spec);
   });
 
-  test('and works on an earlier try is asked until that has been answered', async () => {
+  test('receives retries while an earlier try is in progress', async () => {
     const { client, seen } = await serve((_seen, res, count) =>
       count < 8
         ? problem(res, 409, 'idempotency_key_in_progress', { 'retry-after': '0' })
@@ -150,13 +150,13 @@ describe('a server that is away for a moment', () => {
     expect(seen).toHaveLength(8);
   });
 
-  test('is not asked again when it refuses', async () => {
+  test('receives no retry after a refusal', async () => {
     const { client, seen } = await serve((_seen, res) => problem(res, 409, 'job_not_retryable'));
     expect(await failure(client.retryJob({ id: 'job_1' }))).toMatchObject({ code: 'job_not_retryable' });
     expect(seen).toHaveLength(1);
   });
 
-  test('that does not come back is named, and so is why', async () => {
+  test('that stays away is reported with the reason', async () => {
     const { client, close, port } = await serve(() => undefined);
     await close();
     const error = await failure(client.listJobs());
@@ -170,11 +170,11 @@ describe('a server that is away for a moment', () => {
   test.each([
     [
       'http://nowhere.invalid',
-      'its name (?:is not known \\(ENOTFOUND|cannot be looked up now \\(EAI_AGAIN)\\)',
+      'its host name (?:is unknown \\(ENOTFOUND|cannot be resolved now \\(EAI_AGAIN)\\)',
     ],
     // A port that `fetch` does not connect to at all.
     ['http://127.0.0.1:6000', 'bad port'],
-  ])('that cannot be there is named with what is wrong: %s', async (url, reason) => {
+  ])('that cannot exist is reported with the reason: %s', async (url, reason) => {
     const client = createClient({ url, token: 'tok', firstDelayMs: 1 });
     const error = await failure(client.listJobs());
     expect(error).toBeInstanceOf(ConnectionError);
@@ -199,7 +199,7 @@ describe('a server that is away for a moment', () => {
     expect(await client.waitForEnd({ id: 'job_1' })).toEqual(job('failed'));
   });
 
-  test('does not keep someone who has left', async () => {
+  test('stops retrying when the caller aborts', async () => {
     const { client } = await serve((_seen, res) => problem(res, 503, 'draining', { 'retry-after': '60' }));
     const leave = new AbortController();
     const call = client.getJob({ id: 'job_1', signal: leave.signal });
@@ -215,7 +215,7 @@ describe('an upload', () => {
     yield Buffer.from('llo');
   }
 
-  test('is streamed, and says whether the source was there', async () => {
+  test('is streamed, and reports whether the source existed', async () => {
     const { client, seen } = await serve((_seen, res, count) => json(res, count === 1 ? 201 : 200, source));
     expect(await client.uploadSource({ archive: chunks() })).toEqual({ ...source, created: true });
     expect(await client.uploadSource({ archive: Buffer.from('hello') })).toEqual({
@@ -226,7 +226,7 @@ describe('an upload', () => {
     expect(seen[0]?.headers['transfer-encoding']).toBe('chunked');
   });
 
-  test('is sent again whole when it can be opened again, and not otherwise', async () => {
+  test('is sent again whole if it can be opened again, otherwise once', async () => {
     const { client, seen } = await serve((_seen, res, count) =>
       count === 1 || count === 3
         ? problem(res, 503, 'draining', { 'retry-after': '0' })
@@ -238,7 +238,7 @@ describe('an upload', () => {
     expect(seen).toHaveLength(3);
   });
 
-  test('fails with what went wrong with the archive', async () => {
+  test('fails with the error of the archive', async () => {
     const { client } = await serve((_seen, res) => json(res, 200, source));
     const broken = async function* () {
       yield Buffer.from('x');
@@ -247,7 +247,7 @@ describe('an upload', () => {
     expect(await failure(client.uploadSource({ archive: broken }))).toEqual(new Error('no such file'));
   });
 
-  test('that is refused half-way says why', async () => {
+  test('that is refused half-way reports the reason', async () => {
     const endless = async function* () {
       for (let count = 0; count < 4_096; count++) yield Buffer.alloc(64 * 1024);
     };
@@ -264,7 +264,7 @@ describe('an upload', () => {
   });
 });
 
-test('a source that is not there is undefined', async () => {
+test('a missing source is undefined', async () => {
   const { client } = await serve((_seen, res, count) =>
     count === 1 ? problem(res, 404, 'not_found') : json(res, 200, { digest: 'd', files: 1, bytes: 2 }),
   );
@@ -283,7 +283,7 @@ describe('a log', () => {
     return found;
   };
 
-  test('is taken up where it broke, without gaps or repeats', async () => {
+  test('resumes where it broke, without gaps or repeats', async () => {
     const { client, seen } = await serve((_seen, res, count) => {
       stream(res);
       switch (count) {
@@ -306,7 +306,7 @@ describe('a log', () => {
     ]);
   });
 
-  test('may be asked for as it stands, and from a line on', async () => {
+  test('can be read without following, and from a line on', async () => {
     const { client, seen } = await serve((_seen, res) => stream(res).end(event(8) + end));
     const lines = [];
     for await (const found of client.followLog({ id: 'job_1', follow: false, after: '1-7' }))
@@ -323,7 +323,7 @@ describe('a log', () => {
     expect(await failure(all(client.followLog({ id: 'job_1' })))).toMatchObject({ code: 'not_found' });
   });
 
-  test('with a line that cannot be read is not asked for again', async () => {
+  test('with an unreadable line is not retried', async () => {
     const { client, seen } = await serve((_seen, res) =>
       stream(res).end('id: 1-1\nevent: log\ndata: {"attempt"\n\n'),
     );
@@ -331,7 +331,7 @@ describe('a log', () => {
     expect(seen).toHaveLength(1);
   });
 
-  test('that never goes on is given up', async () => {
+  test('that never continues is given up', async () => {
     const { client } = await serve((_seen, res) => stream(res).end());
     const error = await failure(all(client.followLog({ id: 'job_1', follow: false })));
     expect(error).toMatchObject({
@@ -340,7 +340,7 @@ describe('a log', () => {
     });
   });
 
-  test('is let go of when the reader stops, throws or leaves', async () => {
+  test('is closed when the reader stops, throws or aborts', async () => {
     const closed: Promise<unknown>[] = [];
     const { client } = await serve((_seen, res) => {
       closed.push(once(res, 'close'));
@@ -363,7 +363,7 @@ describe('a log', () => {
   });
 });
 
-test.each(['', 'localhost:8080', 'ftp://x', 'http://user:pass@x'])('%j is no URL of a server', (url) => {
+test.each(['', 'localhost:8080', 'ftp://x', 'http://user:pass@x'])('%j is not the URL of a server', (url) => {
   expect(() => createClient({ url, token: 'tok' })).toThrow(TypeError);
 });
 
@@ -383,7 +383,7 @@ describe('a batch', () => {
     expect(seen.map(({ body }) => (JSON.parse(body) as { dry_run: boolean }).dry_run)).toEqual([true, false]);
   });
 
-  test('is waited for until it has ended', async () => {
+  test('is awaited until it has ended', async () => {
     const { client, seen } = await serve((_seen, res, count) =>
       json(res, 200, batch(count < 3 ? 'running' : 'finished')),
     );
@@ -431,7 +431,7 @@ describe('functions and templates', () => {
     expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual(Array(3).fill('POST /v1/rebuilds'));
   });
 
-  test('a template is sent, again when the server is away, and says whether it is new', async () => {
+  test('a template is sent, retried while the server is away, and reported as new or known', async () => {
     const { client, seen } = await serve((_seen, res, count) =>
       count === 1 ? problem(res, 503, 'draining') : json(res, count === 2 ? 201 : 200, { version: count }),
     );
@@ -447,7 +447,7 @@ describe('functions and templates', () => {
     ]);
   });
 
-  test('are named by their path, and forgotten without an answer', async () => {
+  test('are named by their path, and deleted without an answer', async () => {
     const { client, seen } = await serve((_seen, res) => res.writeHead(204).end());
     await client.deleteFunction({ namespace: 'dev', name: 'hello' });
     await client.deleteTemplate({ name: 'node20' });
@@ -461,7 +461,7 @@ describe('functions and templates', () => {
 describe('webhooks', () => {
   const id = 'wh_1';
 
-  test('what makes or sends something is asked for again with the same key', async () => {
+  test('calls that create or send something are retried with the same key', async () => {
     const { client, seen } = await serve((_seen, res, count) =>
       count % 2 === 1 ? problem(res, 503, 'draining') : json(res, 202, { id }),
     );
@@ -488,7 +488,7 @@ describe('webhooks', () => {
     expect(new Set(keys).size).toBe(calls.length);
   });
 
-  test('are read, changed and deleted, again when the server is away', async () => {
+  test('are read, changed and deleted, with retries while the server is away', async () => {
     const { client, seen } = await serve(({ method }, res, count) => {
       if (count % 2 === 1) return problem(res, 503, 'draining');
       return method === 'DELETE' ? res.writeHead(204).end() : json(res, 200, { id });

@@ -12,7 +12,7 @@ import { type WebhookCalls, webhookCalls } from './webhooks.js';
 
 type Schemas = components['schemas'];
 export type Job = Schemas['Job'];
-/** What is to be built. */
+/** The job to submit. */
 export type JobRequest = Schemas['JobRequest'];
 export type JobState = Job['state'];
 export type JobPage = Schemas['JobPage'];
@@ -27,10 +27,10 @@ export type ListAuditQuery = NonNullable<operations['listAudit']['parameters']['
 export type ListJobsQuery = NonNullable<operations['listJobs']['parameters']['query']>;
 
 export interface ClientOptions {
-  /** Of the API, e.g. `http://127.0.0.1:8080`; it may have a path. */
+  /** URL of the API, e.g. `http://127.0.0.1:8080`. It may have a path. */
   readonly url: string;
   readonly token: string;
-  /** Milliseconds before a request is sent again; doubled each time, up to five seconds. Default 200. */
+  /** Milliseconds before the first retry. Each further retry doubles it, up to five seconds. Default 200. */
   readonly firstDelayMs?: number;
 }
 
@@ -39,44 +39,44 @@ interface Call {
 }
 
 /**
- * The API of Slipway. Calls reject with `ApiError` when they are refused and with `ConnectionError` when nobody answers.
- * They are sent again a few times while the server is away (connection refused or broken, 502, 503). What is posted has an `Idempotency-Key`, the same for each try, so that it is
- * done once; an archive that cannot be read twice is sent once.
+ * The API of Slipway. A refused call rejects with `ApiError`, a call without an answer with `ConnectionError`.
+ * Calls are retried a few times while the server is away (connection refused or broken, 502, 503). A POST has an
+ * `Idempotency-Key`, the same for each try, so the server does it once. An archive that cannot be read twice is sent once.
  */
 export interface Client extends BatchCalls, EventCalls, FunctionCalls, TenantCalls, WebhookCalls {
   uploadSource(options: Call & { archive: Archive }): Promise<Source & { created: boolean }>;
-  /** Undefined when there is no such source. */
+  /** Returns the source, or undefined when it does not exist. */
   findSource(options: Call & { digest: string }): Promise<Source | undefined>;
   submitJob(options: Call & { spec: JobRequest }): Promise<Job>;
-  /** `wait`: seconds, at most 60, to wait for the job to end before it is answered as it is. */
+  /** Returns the job. `wait`: seconds, at most 60, to wait for its end. After that the job is returned as it is. */
   getJob(options: Call & { id: string; wait?: number }): Promise<Job>;
   listJobs(options?: Call & { query?: ListJobsQuery }): Promise<JobPage>;
-  /** A queued job is canceled at once, a running one soon after. */
+  /** Cancels a queued job immediately and a running job soon after. */
   cancelJob(options: Call & { id: string }): Promise<Job>;
-  /** A new job of the same as one that has ended. */
+  /** Submits a copy of a job that has ended. */
   retryJob(options: Call & { id: string }): Promise<Job>;
   /**
-   * The log, line by line, until the job has ended; with `follow: false`, as far as it stands. A broken connection is taken
-   * up where it broke. `after`: `<attempt>-<line>`, only lines after that one.
+   * Yields the log line by line until the job has ended. With `follow: false` it ends at the last line written so far. A broken
+   * connection resumes where it broke. `after`: `<attempt>-<line>`; only later lines are yielded.
    */
   followLog(options: Call & { id: string; follow?: boolean; after?: string }): AsyncGenerator<LogLine, void>;
-  /** The job once it has ended, however long that takes. */
+  /** Returns the job once it has ended. There is no time limit. */
   waitForEnd(options: Call & { id: string }): Promise<Job>;
   listBuilders(options?: Call): Promise<Builder[]>;
-  /** What the builders want build secrets to be sealed with. */
+  /** Returns the public key of the builders, with which build secrets are sealed. */
   getPublicKey(options?: Call): Promise<PublicKey>;
-  /** `drain`: the builder finishes what it has and gets no more, until `resume`. Needs the installation's own token. */
+  /** `drain`: the builder finishes its builds and receives no more until `resume`. Needs the installation's own token. */
   steerBuilder(options: Call & { id: string; verb: 'drain' | 'resume' }): Promise<Builder>;
   queue(options?: Call): Promise<Queue>;
-  /** What was built and how long it waited, over time. Of replicas for tokens with the scope `builders:read`. */
+  /** Returns builds and waiting times over time. Replicas are included for tokens with the scope `builders:read`. */
   stats(options?: Call & { query?: StatsQuery }): Promise<Stats>;
-  /** Who changed what, newest first. Needs the scope `admin`. */
+  /** Returns the audit log, newest first. Needs the scope `admin`. */
   listAudit(options?: Call & { query?: ListAuditQuery }): Promise<AuditPage>;
 }
 
 const waitSeconds = 30;
 
-/** Throws `TypeError` when `url` is not that of an http server. */
+/** Returns a client. Throws `TypeError` when `url` is not the URL of an HTTP server. */
 export function createClient(options: ClientOptions): Client {
   const { firstDelayMs = 200 } = options;
   const baseUrl = parseUrl(options.url);
@@ -157,7 +157,7 @@ export function createClient(options: ClientOptions): Client {
         const asked = performance.now();
         const job = await getJob({ id, wait: waitSeconds, signal }, manyRetries);
         if (hasEnded(job.state)) return job;
-        // A server that is shutting down answers at once.
+        // A server that is shutting down answers immediately.
         if (performance.now() - asked < 1_000) await pause(firstDelayMs, signal);
       }
     },
@@ -184,7 +184,7 @@ export function createClient(options: ClientOptions): Client {
   };
 }
 
-/** Whether a job in this state stays in it for ever. */
+/** Returns true when a job in this state never leaves it. */
 export function hasEnded(state: JobState): boolean {
   return state === 'succeeded' || state === 'failed' || state === 'canceled';
 }

@@ -1,18 +1,18 @@
 import type { components } from './schema.js';
 
 type Problem = components['schemas']['Problem'];
-/** One thing wrong with one field of a request; `path` is a JSON Pointer (RFC 6901). */
+/** An invalid field of a request; `path` is a JSON Pointer (RFC 6901). */
 export type FieldError = NonNullable<Problem['errors']>[number];
 
-/** The API refused a request, or could not answer it. The message is `code: detail`. */
+/** The API refused a request or could not answer it. The message is `code: detail`. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
-  /** A code of the API, or `http_<status>` when something else answered in its place. */
+  /** An error code of the API, or `http_<status>` when something other than the API answered. */
   readonly code: string;
   readonly status: number;
-  /** What was wrong. */
+  /** The problem, with the value that caused it. */
   readonly detail: string;
-  /** What to do about it. */
+  /** The next step for the user. */
   readonly remedy: string;
   readonly errors: readonly FieldError[];
   /** Seconds after which the same request may work. */
@@ -29,7 +29,7 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer came: nothing listens there, the name is not known, or the connection broke. */
+/** No answer came: nothing listens at the address, the host name is unknown, or the connection broke. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   /** Scheme, host and port of the server. */
@@ -41,7 +41,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/** Reads the problem (RFC 9457) of an answer that is not 2xx. */
+/** Returns the problem (RFC 9457) of a response that is not 2xx. */
 export async function readProblem(response: Response): Promise<ApiError> {
   const { status, headers, url } = response;
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
@@ -58,7 +58,7 @@ export async function readProblem(response: Response): Promise<ApiError> {
     ...rest,
     code: `http_${status}`,
     detail: `${server} answered ${status}${location === null ? '' : ` and points to ${location}`}, without saying why.`,
-    remedy: 'Check that the URL is that of a Slipway API, and what stands in front of it.',
+    remedy: 'Check that the URL is that of a Slipway API, and check the proxy in front of it.',
     errors: [],
   });
 }
@@ -78,8 +78,8 @@ const reasons: Readonly<Record<string, string>> = {
   ECONNRESET: 'the connection broke',
   EPIPE: 'the connection broke',
   UND_ERR_SOCKET: 'the connection broke',
-  ENOTFOUND: 'its name is not known',
-  EAI_AGAIN: 'its name cannot be looked up now',
+  ENOTFOUND: 'its host name is unknown',
+  EAI_AGAIN: 'its host name cannot be resolved now',
   ETIMEDOUT: 'it does not answer',
   UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
   UND_ERR_HEADERS_TIMEOUT: 'it does not answer',
@@ -88,17 +88,17 @@ const reasons: Readonly<Record<string, string>> = {
   EPROTO: 'it does not speak https',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak https',
   HPE_INVALID_CONSTANT: 'it does not speak http',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is that of another name',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host name',
   CERT_HAS_EXPIRED: 'its certificate has expired',
 };
 
-/** What Node.js calls a certificate that nobody vouches for. */
+/** Node.js error codes of certificates that no trusted authority signed. */
 const untrusted = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+)$/;
 
-/** Whether a connection failed since the certificate of the server is not trusted. */
+/** Returns true when a connection failed because the server's certificate is not trusted. */
 export const isUntrusted = (error: unknown): boolean => untrusted.test(connectionCode(error) ?? '');
 
-/** Returns why `fetch` got no answer, in words and with the code of the system. `fetch` itself says no more than "fetch failed". */
+/** Returns why `fetch` got no answer, with the system's error code. `fetch` itself only says "fetch failed". */
 export function connectionReason(cause: unknown): string {
   const code = connectionCode(cause);
   if (code === undefined) return innermost(cause);
@@ -111,7 +111,7 @@ function innermost(error: unknown): string {
   return error.cause === undefined ? error.message : innermost(error.cause);
 }
 
-/** The system's code for what went wrong below `fetch`, which hides it in causes. */
+/** Returns the system's error code below a `fetch` error, which hides it in its causes. */
 export function connectionCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code } = error as { code?: unknown };

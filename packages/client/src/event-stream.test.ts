@@ -9,7 +9,7 @@ import { createClient } from './index.js';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-test('a stream that is followed ends when it is aborted, however long ago its request was sent', async () => {
+test('a followed stream ends when it is aborted, long after its request was sent', async () => {
   const server = createServer((_req, res) => {
     res.writeHead(200, { 'content-type': 'text/event-stream' });
     res.write('event: batch\ndata: {"id":"batch_1"}\n\n');

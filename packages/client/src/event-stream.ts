@@ -6,17 +6,17 @@ interface EventStreamOptions {
   readonly send: Send;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** The name of the event after which nothing follows. */
+  /** The name of the last event. */
   readonly end: string;
-  /** Keep trying for about a minute when it breaks, because someone follows. */
+  /** True keeps reconnecting for about a minute, for a caller that follows the stream. */
   readonly patient: boolean;
-  /** The id of the event after which to go on. */
+  /** The id of the last event received. The stream resumes after it. */
   readonly after: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly firstDelayMs: number;
 }
 
-/** Server-sent events (HTML Standard), up to and with the last. A stream that breaks is taken up where it broke. */
+/** Yields server-sent events (HTML Standard) up to and including the last. A broken stream resumes where it broke. */
 export async function* eventStream(options: EventStreamOptions): AsyncGenerator<EventSourceMessage, void> {
   const { url, end, patient, signal, firstDelayMs } = options;
   let last = options.after;
@@ -65,7 +65,7 @@ function connect(
   });
 }
 
-/** Tells a connection that broke, and can be made again, from an event that cannot be read. */
+/** A broken connection, which can be made again. An unreadable event is another error. */
 class BrokenStream extends Error {}
 
 async function* events(
@@ -77,7 +77,7 @@ async function* events(
   const parser = createParser({ onEvent: (event) => parsed.push(event) });
   // Not every browser can iterate over a body.
   const chunks = response.body?.getReader();
-  // In Node.js 20 a body no longer hears of the signal once the request that it answers was collected as garbage.
+  // In Node.js 20 a body no longer receives the abort signal once its request was garbage collected.
   const stop = () => void chunks?.cancel().catch(() => undefined);
   signal?.addEventListener('abort', stop, { once: true });
   try {

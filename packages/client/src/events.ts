@@ -3,11 +3,11 @@ import { eventStream } from './event-stream.js';
 import type { components } from './schema.js';
 import type { Send } from './send.js';
 
-/** What happens in the installation, as far as the token may see it. */
+/** An event in the installation that the token may see. */
 export type LiveEvent =
-  /** The stream is open: what happens from now on comes. */
+  /** The stream is open. Events from now on follow. */
   | { readonly type: 'ready'; readonly position: string }
-  /** Something may have been missed: whoever keeps a picture reads it anew. */
+  /** Events may have been missed. The consumer reads its data again. */
   | { readonly type: 'reset'; readonly position: string }
   | { readonly type: 'job'; readonly position: string; readonly job: LiveJob }
   /** A batch has ended. */
@@ -27,8 +27,8 @@ type LiveWebhook = Schemas['LiveWebhook'];
 
 export interface EventCalls {
   /**
-   * What happens, as it happens, without end; a connection that breaks is taken up where it broke. Throws `ConnectionError` when
-   * that is not possible for a second and a half. `after`: the position of an event, to begin after that one.
+   * Yields live events without end. A broken connection resumes where it broke. Throws `ConnectionError` when reconnecting
+   * fails for a second and a half. `after`: the position of an event; the stream begins after it.
    */
   followEvents(options: {
     readonly after?: string | undefined;

@@ -27,20 +27,20 @@ interface Named extends Call {
 
 export interface FunctionCalls {
   listFunctions(options?: Call & { query?: ListFunctionsQuery }): Promise<FunctionPage>;
-  /** With how its last jobs ended. */
+  /** Returns the function with the results of its last jobs. */
   getFunction(options: Named): Promise<FunctionView>;
-  /** Says what the function is built from, without building it. */
+  /** Sets the job spec of a function without building it. */
   putFunction(options: Named & { function: FunctionRequest }): Promise<FunctionView>;
   deleteFunction(options: Named): Promise<void>;
-  /** Builds again what is selected; the plan says what and why, and has the batch. */
+  /** Rebuilds the selected functions. The plan lists each function with the reason, and names the batch. */
   submitRebuild(
     options: Call & { rebuild: Omit<RebuildRequest, 'dry_run'> },
   ): Promise<RebuildPlan & { batch: NonNullable<RebuildPlan['batch']> }>;
-  /** What `submitRebuild` would build. */
+  /** Returns the plan that `submitRebuild` would build. */
   planRebuild(options: Call & { rebuild: Omit<RebuildRequest, 'dry_run'> }): Promise<RebuildPlan>;
   /**
-   * Sends a template folder. `rebuild`: builds again what was last built with other files of it; the answer names the batch,
-   * if there is one.
+   * Sends a template folder. `rebuild`: rebuilds the functions that were last built with other files of it. The answer names
+   * the batch, if any.
    */
   putTemplate(
     options: Call & { name: string; archive: Archive; rebuild?: boolean },

@@ -15,7 +15,7 @@ interface LogStreamOptions {
   readonly firstDelayMs: number;
 }
 
-/** Lines of a log. A stream that breaks is taken up where it broke. */
+/** Yields lines of a log. A broken stream resumes where it broke. */
 export async function* logLines({ url, follow, ...rest }: LogStreamOptions): AsyncGenerator<LogLine, void> {
   const stream = eventStream({
     ...rest,

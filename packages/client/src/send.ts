@@ -1,15 +1,15 @@
 import { ApiError, ConnectionError, connectionCode, readProblem } from './errors.js';
 
 interface SendOptions {
-  /** Makes the request anew for each try. */
+  /** Returns a new request for each try. */
   readonly request: () => Request;
-  /** Further tries when the server is away for a moment. Only for requests that may safely be sent twice: reads, what is the same by its content, what has a key. */
+  /** Retries while the server is away. Only for requests that are safe to repeat: reads, idempotent writes, requests with a key. */
   readonly retries: number;
 }
 
-/** For someone who waits for one answer: about a second and a half. */
+/** Retries for a caller that waits for one answer: about a second and a half. */
 export const fewRetries = 3;
-/** For following a job for as long as it takes: about a minute, as a restart of the server may take. */
+/** Retries while following a job: about a minute, as long as a restart of the server may take. */
 export const manyRetries = 15;
 
 const longestDelayMs = 5_000;
@@ -24,8 +24,8 @@ const retryableCode: readonly (string | undefined)[] = [
 export type Send = (options: SendOptions) => Promise<Response>;
 
 /**
- * Sends requests until they are answered with 2xx. Rejects with `ApiError`, with `ConnectionError`, or, when the
- * request's own signal is aborted, with its reason.
+ * Returns a function that sends a request until it is answered with 2xx. It rejects with `ApiError`, with `ConnectionError`, or
+ * with the reason of the request's signal when that is aborted.
  */
 export function createSend({ firstDelayMs }: { firstDelayMs: number }): Send {
   return async ({ request: make, retries }) => {
@@ -72,9 +72,9 @@ async function attempt(request: Request) {
   return { outcome, retryable: retryableStatus.includes(response.status) || isBusy(outcome) };
 }
 
-/** Browsers tell scripts nothing about why no answer came. */
+/** Browsers hide from scripts why no answer came. */
 const isUnexplained = (error: unknown): boolean => error instanceof TypeError && error.cause === undefined;
 
-/** An earlier try is being worked on, or its process is gone and its lease of the key has yet to end. */
+/** Returns true while an earlier try is in progress, or its process is gone and its lease of the key has not expired. */
 const isBusy = (outcome: Error): boolean =>
   outcome instanceof ApiError && outcome.code === 'idempotency_key_in_progress';

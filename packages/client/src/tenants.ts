@@ -6,7 +6,7 @@ type Schemas = components['schemas'];
 export type Whoami = Schemas['Whoami'];
 export type Tenant = Schemas['Tenant'];
 type TenantPage = Schemas['TenantPage'];
-/** What a tenant may do and take. */
+/** The rights and limits of a tenant. */
 export type TenantSettings = Schemas['TenantSettings'];
 export type Token = Schemas['Token'];
 type TokenPage = Schemas['TokenPage'];
@@ -25,20 +25,20 @@ interface Named extends Call {
   readonly name: string;
 }
 
-/** Tenants, their tokens and payload secrets. What makes something is sent once. */
+/** Calls for tenants, their tokens and payload secrets. Calls that create something are sent once. */
 export interface TenantCalls {
-  /** Whose token this client has, and what that may be used for. */
+  /** Returns the tenant of the client's token, and the token's scopes. */
   whoami(options?: Call): Promise<Whoami>;
   listTenants(options?: Call & { query?: ListTenantsQuery }): Promise<TenantPage>;
   getTenant(options: Named): Promise<Tenant>;
-  /** Makes a tenant, or replaces all its settings. */
+  /** Creates a tenant, or replaces all its settings. */
   putTenant(options: Named & { settings: TenantSettings }): Promise<Tenant>;
   deleteTenant(options: Named): Promise<void>;
-  /** The answer holds the token itself, which is never shown again. */
+  /** Creates a token. Only this answer contains the token itself. */
   createToken(options: Call & { request: TokenRequest }): Promise<CreatedToken>;
   listTokens(options?: Call & { query?: ListTokensQuery }): Promise<TokenPage>;
   revokeToken(options: Call & { id: string }): Promise<void>;
-  /** The answer holds the secret itself, which is never shown again. */
+  /** Creates a payload secret. Only this answer contains the secret itself. */
   createPayloadSecret(options: Named): Promise<CreatedPayloadSecret>;
   listPayloadSecrets(options: Named): Promise<PayloadSecret[]>;
   deletePayloadSecret(options: Named & { id: string }): Promise<void>;

@@ -3,7 +3,7 @@ import { fewRetries, type Send } from './send.js';
 
 export type Source = components['schemas']['Source'];
 
-/** A tar or tar.gz. Only one that can be opened again, or lies in memory, is sent again when the server is away. */
+/** A tar or tar.gz. Bytes in memory and functions can be sent again when the server is away; an iterable cannot. */
 export type Archive = Uint8Array | AsyncIterable<Uint8Array> | (() => AsyncIterable<Uint8Array>);
 
 interface SendArchiveOptions {
@@ -15,7 +15,7 @@ interface SendArchiveOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Streams an archive to the server. Rejects with what the archive itself throws while it is read. */
+/** Streams an archive to the server. Rejects with the archive's own error when reading it fails. */
 export async function sendArchive<T>(options: SendArchiveOptions): Promise<{ body: T; created: boolean }> {
   const { send, method, url, headers, archive, signal } = options;
   const again = archive instanceof Uint8Array || typeof archive === 'function';

@@ -5,7 +5,7 @@ it.each([
   ['\u202a', '\u202b', '\u202c', '\u202d', '\u202e'],
   ['\u2066', '\u2067', '\u2068', '\u2069'],
   ['\u200b', '\u200c', '\u200d', '\u200e', '\u200f', '\u061c', '\u00ad', '\ufeff', '\u2028'],
-])('escapes what has no shape', (...characters) => {
+])('escapes invisible characters', (...characters) => {
   for (const character of characters) {
     const escaped = `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
     expect(visible(`a${character}b`)).toBe(`a${escaped}b`);

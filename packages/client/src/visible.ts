@@ -1,9 +1,9 @@
-/** Format characters: bidirectional controls, zero-width characters, tags. They change how text is read and have no shape. */
+/** Format characters: bidirectional controls, zero-width characters, tags. They change how text is read and are invisible. */
 const invisible = /[\p{Cf}\u2028\u2029]/gu;
 
 /**
- * The text with its invisible characters escaped as `\uXXXX`, so that nobody reads another text than the one that is there. What is valid
- * JSON stays valid, and means the same.
+ * Returns the text with its invisible characters escaped as `\uXXXX`, so that readers see the real text. Valid
+ * JSON stays valid and keeps its meaning.
  */
 export function visible(text: string): string {
   return text.replace(invisible, (character) =>

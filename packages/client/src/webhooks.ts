@@ -24,24 +24,24 @@ interface Named extends Call {
 }
 
 export interface WebhookCalls {
-  /** The only answer, besides that of a rotation, with the secret. */
+  /** Creates an endpoint. Only this answer and that of a rotation contain the secret. */
   createWebhook(options: Call & { webhook: WebhookRequest }): Promise<WebhookWithSecret>;
   listWebhooks(options?: Call & { query?: ListWebhooksQuery }): Promise<WebhookPage>;
   getWebhook(options: Named): Promise<Webhook>;
-  /** What is given replaces what was. */
+  /** Replaces the given fields. */
   updateWebhook(options: Named & { patch: WebhookPatch }): Promise<Webhook>;
   deleteWebhook(options: Named): Promise<void>;
-  /** Another secret, made unless given. */
+  /** Replaces the secret with the given one, or with a generated one. */
   rotateWebhookSecret(options: Named & { secret?: string }): Promise<WebhookWithSecret>;
   /** Sends the endpoint a `webhook.test`. */
   testWebhook(options: Named): Promise<Delivery>;
   listWebhookDeliveries(options: Named & { query?: ListWebhookDeliveriesQuery }): Promise<DeliveryPage>;
-  /** Sends again what the endpoint has missed since then (RFC 3339), each message once; how many. */
+  /** Sends again all messages that the endpoint has missed since then (RFC 3339), each once. Returns their number. */
   recoverWebhook(options: Named & { since: string }): Promise<{ recovered: number }>;
-  /** Of all endpoints and callbacks, newest first. */
+  /** Returns deliveries of all endpoints and callbacks, newest first. */
   listDeliveries(options?: Call & { query?: ListDeliveriesQuery }): Promise<DeliveryPage>;
   getDelivery(options: Named): Promise<Delivery>;
-  /** The new delivery of the same message. */
+  /** Sends the same message again. Returns the new delivery. */
   redeliver(options: Named): Promise<Delivery>;
 }
 

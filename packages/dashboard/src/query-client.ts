@@ -3,7 +3,7 @@ import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
 
 const ends = new EventTarget();
 
-/** Calls `listener` when the API no longer takes the token. Returns how to stop that. */
+/** Calls `listener` when the API no longer accepts the token. Returns a function that stops this. */
 export function onSessionEnd(listener: () => void): () => void {
   ends.addEventListener('end', listener);
   return () => ends.removeEventListener('end', listener);
@@ -13,7 +13,7 @@ const noticeEnd = (error: unknown) => {
   if (error instanceof ApiError && error.status === 401) ends.dispatchEvent(new Event('end'));
 };
 
-/** What the pages read from. Live updates make most of it stale in time; the rest is read again on focus. */
+/** Returns the query client of all pages. Live events make most queries stale; the others are fetched again on focus. */
 export function createQueryClient(): QueryClient {
   return new QueryClient({
     queryCache: new QueryCache({ onError: noticeEnd }),
@@ -21,7 +21,7 @@ export function createQueryClient(): QueryClient {
     defaultOptions: {
       queries: {
         staleTime: 5_000,
-        // The client has tried some times already where that may help.
+        // The client has already retried errors for which a retry may help.
         retry: false,
       },
     },

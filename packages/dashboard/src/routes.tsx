@@ -3,8 +3,8 @@ import { PageComing, PageFailed, PageMissing } from './layout/failed.js';
 import { Shell } from './layout/shell.js';
 
 /**
- * Each page is a file of its own that is loaded when it is gone to: `lazy` names it. The API answers these addresses with the
- * page (services/api/src/dashboard/routes.ts): whoever adds one adds it there.
+ * Returns the router. `lazy` loads the code of a page when the user opens it. The API serves the page at these
+ * addresses, listed in services/api/src/dashboard/routes.ts: add a new address there as well.
  */
 export const createRouter = () =>
   createBrowserRouter([

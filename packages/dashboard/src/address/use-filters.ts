@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 
-/** Filters that live in the address, so that what one sees can be sent to somebody. Those that are empty are left out. */
+/** Filters in the URL, so that the filtered page can be shared. Empty filters are left out. */
 export function useFilters<Name extends string>(names: readonly Name[]) {
   const [params, setParams] = useSearchParams();
   const key = params.toString();

@@ -1,21 +1,21 @@
 import type { Client, Job, JobState, LiveJob } from '@slipway/client';
 
-/** What the grid shows of a job. */
+/** A job as the grid shows it. */
 export interface Cell {
   readonly id: string;
   readonly state: JobState;
-  /** Of the job; what is known of a later one is never replaced by what was known of an earlier one. */
+  /** Version of the job. A newer version is never replaced by an older one. */
   readonly version: number;
   readonly image: string;
   readonly function: string | undefined;
-  /** Why it failed or was canceled. */
+  /** The reason of a failed or canceled job. */
   readonly reason: string | undefined;
 }
 
 /** The jobs of a batch in the order of their submission. */
 export interface BatchCells {
   readonly cells: readonly Cell[];
-  /** False while more of them are on their way. */
+  /** False while more jobs are being loaded. */
   readonly complete: boolean;
 }
 
@@ -25,11 +25,11 @@ interface ReadOptions {
   readonly client: Client;
   readonly id: string;
   readonly signal: AbortSignal;
-  /** Called with each page, newest jobs first, as it comes. */
+  /** Called with each page as it arrives, newest jobs first. */
   readonly onPage: (page: readonly Cell[]) => void;
 }
 
-/** Reads all jobs of a batch, of which there are up to 10,000, page by page. */
+/** Reads all jobs of a batch (up to 10,000) page by page. */
 export async function readCells({ client, id, signal, onPage }: ReadOptions): Promise<void> {
   let cursor: string | undefined;
   do {
@@ -49,7 +49,7 @@ const cellOf = ({ id, state, version, image, error, ...job }: Job): Cell => ({
   reason: error && `${error.code}: ${error.detail}`,
 });
 
-/** The cells and those of a page, by id, which is by time. What is newer of a job counts. */
+/** Returns the cells with those of a page, sorted by id, which is by time. The newer version of a job wins. */
 export function mergeCells(cells: readonly Cell[], page: readonly Cell[]): readonly Cell[] {
   const all = new Map(cells.map((cell) => [cell.id, cell]));
   let grown = false;
@@ -63,7 +63,7 @@ export function mergeCells(cells: readonly Cell[], page: readonly Cell[]): reado
   return grown ? merged.sort((a, b) => (a.id < b.id ? -1 : 1)) : merged;
 }
 
-/** The cells with what has happened to them. The same array when nothing has. */
+/** Returns the cells with the changes applied, or the same array when none applies. */
 export function patchCells(cells: readonly Cell[], changes: readonly LiveJob[]): readonly Cell[] {
   const last = new Map(changes.map((job) => [job.id, job]));
   let patched = false;

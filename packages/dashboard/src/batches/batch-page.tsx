@@ -34,9 +34,8 @@ export function BatchPage() {
     return (
       <Page title="Batch">
         {missing ? (
-          <Empty title="There is no such batch">
-            It may have been removed with age, or belong to another tenant. Its address named{' '}
-            <code>{id}</code>.
+          <Empty title="Batch not found">
+            It belongs to another tenant, or retention removed it. The address names <code>{id}</code>.
           </Empty>
         ) : (
           <ErrorPanel error={batch.error} retry={() => void batch.refetch()} />
@@ -124,7 +123,7 @@ function Jobs({ batch: { id, counts, total } }: { batch: Batch }) {
     >
       {jobs.isError && <ErrorPanel error={jobs.error} retry={() => void jobs.refetch()} />}
       {complete && shown.length === 0 && (
-        <Empty title={onlyFailures ? 'Nothing has failed' : 'This batch has no jobs any more'} />
+        <Empty title={onlyFailures ? 'Nothing has failed' : 'This batch no longer has jobs'} />
       )}
       {shown.length > 0 && <JobGrid cells={shown} />}
       {!complete && !jobs.isError && (
@@ -152,7 +151,7 @@ function Actions({ batch: { id, state, counts } }: { batch: Batch }) {
       {state !== 'finished' && (
         <Confirm
           title="Cancel this batch?"
-          text={`${count(counts.queued, 'job')} that wait and ${counts.running} that run are canceled. What has been built stays.`}
+          text={`${counts.queued} queued and ${count(counts.running, 'running job')} are canceled. Finished builds stay.`}
           action="Cancel the batch"
           danger
           onConfirm={async () => {

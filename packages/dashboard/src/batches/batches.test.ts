@@ -21,7 +21,7 @@ const batch = (id: string, created_at: string, rest: Partial<Batch> = {}): Batch
   ...rest,
 });
 
-it('changes the cells that changed, to the last of their states, and keeps the others as they are', () => {
+it('updates changed cells to their latest state, and keeps the other cells', () => {
   const cells = [cell('a', 'queued'), cell('b', 'queued')];
   const next = patchCells(cells, [
     change('b', 'running'),
@@ -47,14 +47,14 @@ it('reads all jobs of a batch, page by page', async () => {
   expect(pages.map((page) => page.map(({ id }) => id))).toEqual([['c', 'b'], ['a']]);
 });
 
-it('puts pages together in the order of submission, and keeps what is newer', () => {
+it('merges pages in the order of submission, and keeps the newer version of a job', () => {
   const [a, b, c] = [cell('a', 'queued'), cell('b', 'queued'), cell('c', 'queued')];
   const known = patchCells([b, c], [change('c', 'running')]);
   expect(mergeCells(known, [c, a])).toEqual([a, b, { ...c, state: 'running', version: 2 }]);
   expect(mergeCells(known, [c, b])[1]).toBe(known[1]);
 });
 
-it('finds the run before: what is repeated, or the newest older one of the same labels', () => {
+it('finds the run before: the repeated batch, or the newest older one with the same labels', () => {
   const labels = { pipeline: 'nightly', branch: 'main' };
   const others = [
     batch('newer', '2026-01-04', { labels }),
@@ -67,7 +67,7 @@ it('finds the run before: what is repeated, or the newest older one of the same 
   expect(runBefore(batch('this', '2026-01-03'), [...others, batch('plain', '2026-01-01')])).toBeUndefined();
 });
 
-it('says what ended otherwise than before, by function', () => {
+it('reports jobs that ended differently than before, by function', () => {
   const before = [cell('1', 'succeeded', 'a'), cell('2', 'failed', 'b'), cell('3', 'failed', 'c')];
   const now = [
     cell('4', 'failed', 'a'),

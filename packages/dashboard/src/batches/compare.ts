@@ -1,7 +1,7 @@
 import type { Batch } from '@slipway/client';
 import type { Cell } from './batch-jobs.js';
 
-/** The run before: what it repeats, or the newest older one with the same labels. One without labels is like no other. */
+/** Returns the run before: the batch that this one repeats, or the newest older one with the same labels. Without labels there is none. */
 export function runBefore(batch: Batch, others: readonly Batch[]): string | undefined {
   if (batch.retry_of !== undefined) return batch.retry_of;
   const labels = signature(batch);
@@ -11,7 +11,7 @@ export function runBefore(batch: Batch, others: readonly Batch[]): string | unde
   )?.id;
 }
 
-/** Runs of one thing have the same labels. */
+/** Runs of one pipeline have the same labels. */
 const signature = ({ labels }: Batch) =>
   Object.entries(labels)
     .map(([name, value]) => `${name}=${value}`)
@@ -20,7 +20,7 @@ const signature = ({ labels }: Batch) =>
 
 const keyOf = (cell: Cell) => cell.function ?? cell.image;
 
-/** What ended otherwise than in the run before, by function or image. */
+/** Returns the jobs that ended differently than in the run before, by function or image. */
 export function compareRuns(cells: readonly Cell[], before: readonly Cell[]) {
   const earlier = new Map(before.map((cell) => [keyOf(cell), cell.state]));
   const was = (cell: Cell) => earlier.get(keyOf(cell));

@@ -13,7 +13,7 @@ import styles from './batches.module.css';
 import { compareRuns, runBefore } from './compare.js';
 import { useBatchCells } from './use-batch-cells.js';
 
-/** How this batch ended beside the run before; nothing where there is none. */
+/** Compares this batch with the run before. Renders nothing when there is none. */
 export function Comparison({ batch }: { batch: Batch }) {
   const client = useClient();
   const others = useQuery({
@@ -28,7 +28,7 @@ export function Comparison({ batch }: { batch: Batch }) {
   });
   const cells = useBatchCells(batch.id);
   const beforeCells = useBatchCells(cells.data?.complete ? beforeId : undefined);
-  // A run that was removed with age is not there to compare with.
+  // A run that retention removed cannot be compared with.
   if (beforeId === undefined || before.isError || beforeCells.isError) return null;
   if (!before.data || !beforeCells.data?.complete || !cells.data?.complete)
     return <Loading label="Comparing with the run before" />;
@@ -39,11 +39,11 @@ export function Comparison({ batch }: { batch: Batch }) {
       : formatDuration(Date.parse(finished_at) - Date.parse(created_at));
   return (
     <Section
-      title="Beside the run before"
+      title="Compared with the run before"
       beside={
         <span className="soft">
           <Link to={`/batches/${beforeId}`}>
-            {batch.retry_of === undefined ? 'Same labels' : 'What it repeats'}
+            {batch.retry_of === undefined ? 'Same labels' : 'The repeated batch'}
           </Link>
           , <Time at={before.data.created_at} />
         </span>
@@ -78,7 +78,7 @@ export function Comparison({ batch }: { batch: Batch }) {
       <Changes title="Fail now" cells={broken} />
       <Changes title="Succeed now" cells={mended} />
       <Changes title="Still fail" cells={still} />
-      <Changes title="Were not in it" cells={added} />
+      <Changes title="New" cells={added} />
     </Section>
   );
 }

@@ -16,11 +16,11 @@ import { imageName } from '../format/digest.js';
 import type { Cell } from './batch-jobs.js';
 import styles from './batches.module.css';
 
-/** Pixels from one cell to the next; a cell is as wide as `.cell` says. */
+/** Pixels from one cell to the next. The width of a cell is in `.cell`. */
 const pitch = 28;
 const gap = 4;
 
-/** Thousands of jobs at a glance: a cell for each, its details when it is pointed at or reached by the arrow keys. Only rows that can be seen are in the page. */
+/** A grid with a cell per job. Pointing at a cell, or moving to it by arrow keys, shows its details. Only visible rows are rendered. */
 export function JobGrid({ cells }: { cells: readonly Cell[] }) {
   const [shownId, setShownId] = useState<string>();
   const scroller = useRef<HTMLDivElement>(null);
@@ -34,7 +34,7 @@ export function JobGrid({ cells }: { cells: readonly Cell[] }) {
     getScrollElement: () => scroller.current,
     estimateSize: () => pitch,
     overscan: 3,
-    // What can be reached by the keyboard, or has the focus, stays in the page wherever one scrolls to.
+    // The cell with the focus, or reachable by Tab, stays rendered wherever the reader scrolls to.
     rangeExtractor: useCallback(
       (range: Range) => [...new Set([...defaultRangeExtractor(range), shownRow])].toSorted((a, b) => a - b),
       [shownRow],
@@ -48,7 +48,7 @@ export function JobGrid({ cells }: { cells: readonly Cell[] }) {
   const navigate = useNavigate();
   const open = (event: MouseEvent) => {
     const link = (event.target as HTMLElement).closest<HTMLAnchorElement>('a[data-id]');
-    // Into another tab or window, as the browser does it.
+    // Opens in another tab or window, as the browser does it.
     if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
       return;
     event.preventDefault();
@@ -71,7 +71,7 @@ export function JobGrid({ cells }: { cells: readonly Cell[] }) {
     setShownId(focusing.current);
     virtualizer.scrollToIndex(Math.floor(at / columns));
   };
-  // Its row may have to be drawn first.
+  // The row may have to be rendered first.
   useEffect(() => {
     if (focusing.current === undefined || focusing.current !== shownId) return;
     scroller.current?.querySelector<HTMLElement>(`[data-id="${shownId}"]`)?.focus({ preventScroll: true });
@@ -114,13 +114,13 @@ export function JobGrid({ cells }: { cells: readonly Cell[] }) {
   );
 }
 
-/** How many cells stand beside each other, in the width that there is. */
+/** Returns how many cells fit beside each other in the width of the box. */
 function useColumns(box: RefObject<HTMLElement | null>): number {
   const [columns, setColumns] = useState(1);
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    // Its padding is a gap on either side, and there is none behind the last.
+    // The box has a gap as padding on either side, and no gap follows the last cell.
     const measure = () => setColumns(Math.max(1, Math.floor((element.clientWidth - gap) / pitch)));
     measure();
     const observer = new ResizeObserver(measure);
@@ -136,13 +136,13 @@ interface GridCellProps {
   readonly cell: Cell;
   readonly x: number;
   readonly y: number;
-  /** Among all of them, from 1. */
+  /** Position among all cells, from 1. */
   readonly place: number;
   readonly total: number;
   readonly reachable: boolean;
 }
 
-/** A plain link, which the list follows: a hundred of those of the router take too long for one frame of scrolling. */
+/** A plain link, whose clicks the grid handles: a hundred router links take too long for one frame of scrolling. */
 const GridCell = memo(function GridCell({ cell, x, y, place, total, reachable }: GridCellProps) {
   const { id, state } = cell;
   return (
@@ -152,7 +152,7 @@ const GridCell = memo(function GridCell({ cell, x, y, place, total, reachable }:
       aria-posinset={place}
       aria-setsize={total}
     >
-      {/* biome-ignore lint/a11y/useAnchorContent: what is seen is drawn by its style, what is heard is its label */}
+      {/* biome-ignore lint/a11y/useAnchorContent: the style draws the cell, and its label is read out */}
       <a
         href={`/jobs/${id}`}
         className={`${styles.cell} ${styles[state]}`}

@@ -2,10 +2,10 @@ import type { Batch, JobState } from '@slipway/client';
 import { StateIcon } from '../components/state-icon.js';
 import styles from './batches.module.css';
 
-/** In the order in which they are drawn: what has ended first. */
+/** States in drawing order: ended states first. */
 const statesInOrder = ['succeeded', 'failed', 'canceled', 'running', 'queued'] as const satisfies JobState[];
 
-/** How far a batch is: one bar, a part for each state. */
+/** Progress of a batch: one bar with a part for each state. */
 export function ProgressBar({ batch: { counts, total } }: { batch: Pick<Batch, 'counts' | 'total'> }) {
   const said = statesInOrder.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${state}`);
   return (
@@ -24,7 +24,7 @@ export function ProgressBar({ batch: { counts, total } }: { batch: Pick<Batch, '
   );
 }
 
-/** What the parts of the bar are, with how many. */
+/** Legend of the bar, with the number of jobs in each state. */
 export function Legend({ counts }: Pick<Batch, 'counts'>) {
   return (
     <ul className={styles.legend}>

@@ -4,10 +4,10 @@ import { queryKeys } from '../live/live-queries.js';
 import { useClient } from '../session/session-context.js';
 import { type BatchCells, type Cell, mergeCells, patchCells, readCells } from './batch-jobs.js';
 
-/** Older jobs come later and stand first: each time, all cells move. */
+/** Milliseconds between renders while pages load. Older jobs arrive later and stand first, so each page moves all cells. */
 const showEveryMs = 500;
 
-/** All jobs of a batch: those that are read so far, then live. Undefined `id`: none are read. */
+/** Returns all jobs of a batch: those read so far, then live updates. Without `id` it reads nothing. */
 export function useBatchCells(id: string | undefined) {
   const client = useClient();
   const queries = useQueryClient();
@@ -43,9 +43,9 @@ export function useBatchCells(id: string | undefined) {
       return show(waiting, true) ?? { cells: [], complete: true };
     },
     enabled: id !== undefined,
-    // Cells that have not changed are kept as they are; looking into ten thousand of them again takes too long.
+    // Keeps unchanged cells as they are; comparing ten thousand of them again takes too long.
     structuralSharing: false,
-    // Events keep it up to date; reading all of it costs fifty requests.
+    // Events keep the cells up to date; reading all of them costs fifty requests.
     refetchOnWindowFocus: false,
   });
 }

@@ -8,7 +8,7 @@ interface Series {
   readonly name: string;
   /** A variable of tokens.css. */
   readonly colour: `--${string}`;
-  /** One for each time; null where nothing is known. */
+  /** A value for each time; null where it is unknown. */
   readonly values: readonly (number | null)[];
 }
 
@@ -21,7 +21,7 @@ interface SeriesChartProps {
 }
 
 const height = 150;
-/** Hours and minutes, from seconds since 1970. */
+/** Formats seconds since 1970 as hours and minutes. */
 const clock = (seconds: number) =>
   new Date(seconds * 1_000).toLocaleTimeString(undefined, {
     hour: '2-digit',
@@ -29,7 +29,7 @@ const clock = (seconds: number) =>
     hourCycle: 'h23',
   });
 
-/** Values over time, as lines; the last of each stands beside its name, and all of them in a table for who does not see lines. */
+/** A line chart. The last value of each series stands beside its name. A table holds all values for screen readers. */
 export function SeriesChart({ title, times, series, format }: SeriesChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const theme = useShownTheme();
@@ -39,7 +39,7 @@ export function SeriesChart({ title, times, series, format }: SeriesChartProps) 
   const chart = useRef<uPlot | null>(null);
   const latest = useRef({ times, series, format });
   latest.current = { times, series, format };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: drawn anew for other series or colours only
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only other series or colours redraw the chart
   useEffect(() => {
     const element = box.current;
     if (!element) return;
@@ -74,7 +74,7 @@ export function SeriesChart({ title, times, series, format }: SeriesChartProps) 
             width: 2,
             points: { show: false },
             spanGaps: true,
-            // Told apart without their colours too.
+            // Tells series apart without colours.
             ...(at > 0 && { dash: at === 1 ? [6, 4] : [2, 3] }),
           })),
         ],

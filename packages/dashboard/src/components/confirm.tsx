@@ -6,12 +6,12 @@ import { describeError } from './error-panel.js';
 import fields from './fields.module.css';
 
 interface ConfirmProps {
-  /** What opens it: a button with these properties. */
+  /** Renders the button that opens the dialog, with these properties. */
   readonly children: (opener: Opener) => ReactNode;
   readonly title: string;
-  /** What will happen. */
+  /** The consequences of the action. */
   readonly text: ReactNode;
-  /** On the button that does it: a verb. */
+  /** Text of the confirming button: a verb. */
   readonly action: string;
   readonly danger?: boolean;
   readonly onConfirm: () => Promise<unknown>;
@@ -22,7 +22,7 @@ interface Opener {
   readonly 'aria-haspopup': 'dialog';
 }
 
-/** Asks before something that cannot be taken back. Stays open, and says why, when it did not work. */
+/** Asks before an action that cannot be undone. If the action fails, the dialog stays open and shows the error. */
 export function Confirm({ children, title, text, action, danger = false, onConfirm }: ConfirmProps) {
   const [open, setOpen] = useState(false);
   const [busy, setBusy] = useState(false);

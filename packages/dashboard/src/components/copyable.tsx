@@ -2,15 +2,15 @@ import { useState } from 'react';
 import styles from './copyable.module.css';
 
 interface CopyableProps {
-  /** What is copied. */
+  /** The text to copy. */
   readonly value: string;
-  /** What is shown, where that is shorter. */
+  /** The text to show, if shorter. */
   readonly children?: string;
-  /** Of what, for the button's name: `image`, `digest`. */
+  /** The kind of value, for the button's name: `image`, `digest`. */
   readonly label: string;
 }
 
-/** An id, image or digest in the font for code, with a button that copies the whole of it. */
+/** An id, image or digest in a monospace font, with a button that copies the whole value. */
 export function Copyable({ value, children = value, label }: CopyableProps) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
@@ -19,7 +19,7 @@ export function Copyable({ value, children = value, label }: CopyableProps) {
       setCopied(true);
       window.setTimeout(() => setCopied(false), 1_500);
     } catch {
-      // Over plain http from another machine browsers have no clipboard: the text can be marked by hand.
+      // Browsers have no clipboard over plain HTTP from another machine: the reader selects the text instead.
       setCopied(false);
     }
   };

@@ -2,18 +2,18 @@ import type { ReactNode } from 'react';
 import styles from './data-table.module.css';
 
 interface DataTableProps {
-  /** Of the table, for who does not see it. */
+  /** Name of the table for screen readers. */
   readonly label: string;
-  /** Of the columns; an empty one has buttons below it. */
+  /** Names of the columns. A column of buttons has an empty name. */
   readonly columns: readonly string[];
   /** `<tr>`s. */
   readonly children: ReactNode;
 }
 
-/** A table that scrolls in itself where the screen is narrow. */
+/** A table that scrolls horizontally on a narrow screen. */
 export function DataTable({ label, columns, children }: DataTableProps) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: keyboard users must be able to scroll it
     <section className={styles.box} aria-label={label} tabIndex={0}>
       <table className={styles.table}>
         <thead>

@@ -3,26 +3,26 @@ import styles from './dialog.module.css';
 
 interface DialogProps {
   readonly open: boolean;
-  /** Escape closes it. A click beside it does not: what was typed, or is shown once, would be lost. */
+  /** Called on Escape. A click beside the dialog does not close it, because typed text or a secret shown once would be lost. */
   readonly onClose: () => void;
   readonly title: string;
-  /** What it is for, in a sentence. */
+  /** The purpose of the dialog, in a sentence. */
   readonly text: ReactNode;
-  /** `alertdialog` where an answer is asked for. */
+  /** `alertdialog` for a question. */
   readonly role?: 'dialog' | 'alertdialog';
   readonly children: ReactNode;
 }
 
-/** A form, a question, or something to read, above the page. What is in it begins anew each time it is opened. */
+/** A form, a question or a text above the page. Its content is mounted again each time it opens. */
 export function Dialog({ open, ...rest }: DialogProps) {
   return open ? <OpenDialog {...rest} /> : null;
 }
 
-/** The browser's own modal dialog: it keeps the focus, makes the page behind it inert, and gives the focus back. */
+/** The browser's own modal dialog: it traps the focus, makes the page behind it inert, and restores the focus. */
 function OpenDialog({ onClose, title, text, role = 'dialog', children }: Omit<DialogProps, 'open'>) {
   const box = useRef<HTMLDialogElement>(null);
   const id = useId();
-  // Before the element goes from the page: one that is gone gives no focus back.
+  // Closes before the element is removed: a removed dialog does not restore the focus.
   useLayoutEffect(() => {
     const dialog = box.current;
     dialog?.showModal();
@@ -36,7 +36,7 @@ function OpenDialog({ onClose, title, text, role = 'dialog', children }: Omit<Di
       aria-labelledby={`${id}title`}
       aria-describedby={`${id}text`}
       onClose={({ currentTarget }) => {
-        // The word of a closing by the page itself comes later than what the page has done since.
+        // The close event of a dialog that the page closed itself arrives late, when the dialog may be open again.
         if (currentTarget.isConnected && !currentTarget.open) onClose();
       }}
     >

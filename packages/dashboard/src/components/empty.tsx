@@ -3,11 +3,11 @@ import styles from './message.module.css';
 
 interface EmptyProps {
   readonly title: string;
-  /** What would be here, and how it gets here; commands in `<code>`. */
+  /** The missing content, and how to create it; commands in `<code>`. */
   readonly children?: ReactNode;
 }
 
-/** Where there is nothing yet: says what would be here and how it gets here. */
+/** A placeholder for an empty page: it says what belongs here and how to create it. */
 export function Empty({ title, children }: EmptyProps) {
   return (
     <div className={styles.message}>

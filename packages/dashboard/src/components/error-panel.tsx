@@ -4,11 +4,11 @@ import styles from './message.module.css';
 
 interface ErrorPanelProps {
   readonly error: unknown;
-  /** Shown as a button where given. */
+  /** Shows a button that retries. */
   readonly retry?: () => void;
 }
 
-/** What went wrong and what to do about it, for whoever looks at the page. */
+/** Shows the error and what to do about it. */
 export function ErrorPanel({ error, retry }: ErrorPanelProps) {
   const { title, text } = describeError(error);
   return (
@@ -24,18 +24,18 @@ export function ErrorPanel({ error, retry }: ErrorPanelProps) {
   );
 }
 
-/** Words for an error of the API or of the way to it. */
+/** Returns the texts for an error of the API or of the connection. */
 export function describeError(error: unknown): { readonly title: string; readonly text: string } {
   if (error instanceof ApiError) {
     const text = visible(`${error.detail} ${error.remedy}`.trim());
     if (error.status === 403) return { title: 'Your token does not allow this', text };
-    if (error.status === 404) return { title: 'There is no such thing', text };
+    if (error.status === 404) return { title: 'Not found', text };
     return { title: `The API refused this (${error.code})`, text };
   }
   if (error instanceof ConnectionError) {
     return {
       title: 'The API does not answer',
-      text: 'Check that it runs and that you are online. What is shown may be old.',
+      text: 'Check that the API runs and that you are online. This page may show old data.',
     };
   }
   return { title: 'This page has failed', text: error instanceof Error ? error.message : String(error) };

@@ -10,10 +10,10 @@ interface FilterFieldProps {
 
 const afterMs = 400;
 
-/** A filter that one types. It counts once one has stopped typing, or pressed Enter. */
+/** A text filter. It applies once the user stops typing or presses Enter. */
 export function FilterField({ label, value, placeholder, onChange }: FilterFieldProps) {
   const [text, setText] = useState(value);
-  // The address may change by itself: by going back, or by a link.
+  // The URL may change without this field: by going back, or by a link.
   useEffect(() => setText(value), [value]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: only typing starts the wait
   useEffect(() => {

@@ -1,6 +1,6 @@
 import styles from './loading.module.css';
 
-/** Where something is on its way. */
+/** A placeholder for content that is loading. */
 export function Loading({ label = 'Loading' }: { label?: string }) {
   return (
     <p className={styles.loading} role="status">

@@ -3,18 +3,17 @@ import { type ReactNode, useEffect } from 'react';
 import styles from './page.module.css';
 
 interface PageProps {
-  /** Of the page and of the browser's tab. */
+  /** Title of the page and of the browser tab. */
   readonly title: string;
-  /** Beside the title: a state, a count. */
+  /** Shown beside the title: a state or a count. */
   readonly beside?: ReactNode;
-  /** Buttons. */
   readonly actions?: ReactNode;
-  /** A line below the title. */
+  /** The line below the title. */
   readonly lead?: ReactNode;
   readonly children: ReactNode;
 }
 
-/** The frame of every page: its title, what can be done on it, and its sections. */
+/** The frame of every page: title, actions and sections. */
 export function Page({ title, beside, actions, lead, children }: PageProps) {
   useEffect(() => {
     document.title = visible(`${title} · Slipway`);
@@ -40,7 +39,7 @@ interface SectionProps {
   readonly children: ReactNode;
 }
 
-/** A part of a page on a surface of its own. */
+/** A part of a page, drawn as a card. */
 export function Section({ title, beside, children }: SectionProps) {
   return (
     <section className={styles.section}>

@@ -8,7 +8,7 @@ const shapes: Readonly<Record<JobState, string>> = {
   canceled: 'M5 8h6',
 };
 
-/** A shape for each state, so that it can be told without its colour. Decoration: the word stands beside it. */
+/** A shape for each state, so that states differ without colour. It is decoration: the word stands beside it. */
 export function StateIcon({ state, size = 16 }: { state: JobState; size?: number }) {
   return (
     <svg viewBox="0 0 16 16" width={size} height={size} aria-hidden="true" focusable="false">

@@ -2,7 +2,7 @@ import { formatDuration } from '../format/duration.js';
 import { absoluteTime, relativeTime } from '../format/time.js';
 import { useNow } from '../format/use-now.js';
 
-/** A moment as seen from now, with date and time when pointed at. `at`: RFC 3339. */
+/** A time relative to now, with date and time on hover. `at`: RFC 3339. */
 export function Time({ at }: { at: string }) {
   const now = useNow();
   const moment = Date.parse(at);
@@ -13,7 +13,7 @@ export function Time({ at }: { at: string }) {
   );
 }
 
-/** How long something took, or has taken until now while `to` is undefined. RFC 3339. */
+/** The duration between two times (RFC 3339), or until now while `to` is undefined. */
 export function Elapsed({ from, to }: { from: string; to: string | undefined }) {
   const now = useNow();
   return (

@@ -6,7 +6,7 @@ interface Condition {
   readonly word: string;
 }
 
-/** The one thing to know first about a replica. */
+/** Returns the most important condition of a replica. */
 export function conditionOf({
   health,
   readiness,
@@ -23,7 +23,7 @@ export function conditionOf({
   return { tone: 'good', sign: '✓', word: 'Up' };
 }
 
-/** Whether another build may go there. */
+/** Returns true when the replica takes another build. */
 export const takesBuilds = ({
   health,
   readiness,

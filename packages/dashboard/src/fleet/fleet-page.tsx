@@ -15,7 +15,7 @@ const statsEveryMs = 10_000;
 const queueEveryMs = 3_000;
 const minutes = 60;
 
-/** Whether the fleet is well, on one page. */
+/** The health of the fleet on one page. */
 export function FleetPage() {
   const client = useClient();
   const maySee = useScope('builders:read');

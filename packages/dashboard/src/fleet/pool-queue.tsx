@@ -10,13 +10,13 @@ import styles from './fleet.module.css';
 interface PoolQueueProps {
   readonly pool: Queue['pools'][number];
   readonly stats: Stats | undefined;
-  /** Of all pools; undefined where they are not known, or the token does not show them. */
+  /** The replicas of all pools, or undefined while they are unknown or the token does not show them. */
   readonly replicas: readonly Builder[] | undefined;
 }
 
 const whole = (value: number) => (Number.isInteger(value) ? `${value}` : value.toFixed(1));
 
-/** What waits in one pool, and how it has gone in the last hour. */
+/** The queue of one pool now and in the last hour. */
 export function PoolQueue({ pool, stats, replicas }: PoolQueueProps) {
   const charts = useMemo(() => {
     const points = stats?.pools.find(({ name }) => name === pool.name)?.points ?? [];
@@ -26,7 +26,7 @@ export function PoolQueue({ pool, stats, replicas }: PoolQueueProps) {
       times,
       depth: [
         {
-          name: 'wait on average',
+          name: 'waiting on average',
           colour: '--running',
           values: points.map((point) => point.queued_mean ?? null),
         },
@@ -41,7 +41,7 @@ export function PoolQueue({ pool, stats, replicas }: PoolQueueProps) {
       ],
       waits: [
         {
-          name: 'half wait less than',
+          name: '50% less than',
           colour: '--running',
           values: points.map((point) => point.wait_p50_ms ?? null),
         },
@@ -74,7 +74,7 @@ export function PoolQueue({ pool, stats, replicas }: PoolQueueProps) {
         />
       </Figures>
       <div className={styles.charts}>
-        <SeriesChart title="Jobs that wait" times={charts.times} series={charts.depth} format={whole} />
+        <SeriesChart title="Waiting jobs" times={charts.times} series={charts.depth} format={whole} />
         <SeriesChart title="Jobs a minute" times={charts.times} series={charts.throughput} format={whole} />
         <SeriesChart
           title="Wait before a build"
@@ -88,8 +88,8 @@ export function PoolQueue({ pool, stats, replicas }: PoolQueueProps) {
 }
 
 /**
- * What is built now, of what can be. A job counts as running for a moment after its slot is free, when another may build there: where the
- * token shows the replicas, their slots are counted, else no more jobs than there are slots.
+ * Running builds of the pool's capacity. A job counts as running for a moment after its slot is free, when another may build there.
+ * If the token shows the replicas, their busy slots are counted. Otherwise the number is capped at the capacity.
  */
 function Building({ pool: { name, running, capacity }, replicas }: Omit<PoolQueueProps, 'stats'>) {
   if (replicas === undefined) {

@@ -12,19 +12,19 @@ type Points = NonNullable<Stats['replicas']>[number]['points'];
 
 interface ReplicaProps {
   readonly builder: Builder;
-  /** Of the last hour. */
+  /** The last hour. */
   readonly points: Points;
 }
 
-/** buildah gives a Dockerfile the rights of root, so that the operator's own tenant alone may build there. */
+/** buildah runs a Dockerfile with the rights of root, so only the operator's own tenant may build there. */
 const engineText: Readonly<Record<Builder['engine'], string>> = {
   buildkit: 'BuildKit',
-  buildah: 'buildah, for the tenant default alone',
+  buildah: 'buildah, for the tenant default only',
   unreported: 'engine not reported',
-  unknown: 'engine not known yet',
+  unknown: 'engine unknown',
 };
 
-/** More than this are said as a number only. */
+/** Above this number slots are shown as a number only. */
 const mostBlocks = 64;
 
 export function Replica({ builder, points }: ReplicaProps) {
@@ -51,7 +51,7 @@ export function Replica({ builder, points }: ReplicaProps) {
           {Array.from(
             { length: Math.min(Math.max(builder.limit, builder.in_flight), mostBlocks) },
             (_slot, at) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: slots are alike, and nothing but their number tells them apart
+              // biome-ignore lint/suspicious/noArrayIndexKey: slots differ by their number only
               <span key={at} className={at < builder.in_flight ? styles.busy : styles.free} />
             ),
           )}
@@ -87,7 +87,7 @@ export function Replica({ builder, points }: ReplicaProps) {
   );
 }
 
-/** Builds and failures of the last hour as bars, and how many came where their layers are. */
+/** Builds and failures of the last hour as bars, and the number of builds placed where their layers are. */
 function Hour({ points }: { points: Points }) {
   const total = (value: (point: Points[number]) => number) =>
     points.reduce((sum, point) => sum + value(point), 0);
@@ -109,7 +109,7 @@ function Hour({ points }: { points: Points }) {
           const tall = (point.builds / most) * 24;
           const bad = (point.failures / most) * 24;
           return (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a point is its place in the hour
+            // biome-ignore lint/suspicious/noArrayIndexKey: the index of a point is its place in the hour
             <g key={at}>
               <rect
                 x={at * width}
@@ -126,7 +126,7 @@ function Hour({ points }: { points: Points }) {
       <p className={styles.facts}>
         Last hour: {count(builds, 'build')}, {failures} failed
         {placed > 0 && (
-          <span title="Builds that came to the replica which built the same function or image last, so that it should still have their layers">
+          <span title="Builds that ran on the replica which last built the same function or image and probably still caches its layers">
             {' '}
             · cache share {percent(total((point) => point.placed_home) / placed)}
           </span>

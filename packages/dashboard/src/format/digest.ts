@@ -1,9 +1,9 @@
-/** The beginning of a digest, enough to tell it from others: `sha256:1f2e3d4c5b6a` → `1f2e3d4c5b6a`. */
+/** Returns the beginning of a digest, enough to identify it: `sha256:1f2e3d4c5b6a` → `1f2e3d4c5b6a`. */
 export function shortDigest(digest: string): string {
   return (digest.split(':').at(-1) ?? digest).slice(0, 12);
 }
 
-/** `registry.example.com:5000/team/app:1.2` → what people call it, `team/app`. */
+/** Returns the short name of an image: `registry.example.com:5000/team/app:1.2` → `team/app`. */
 export function imageName(image: string): string {
   const [path = image] = image.split('@');
   const parts = path.split('/');

@@ -1,4 +1,4 @@
-/** A duration for people, from milliseconds: `340 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
+/** Formats milliseconds for people: `340 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function formatDuration(ms: number): string {
   if (ms < 0) return '0 ms';
   if (ms < 1_000) return `${Math.round(ms)} ms`;

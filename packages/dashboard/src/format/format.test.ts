@@ -13,11 +13,11 @@ it.each([
   [200_000, '3 min 20 s'],
   [7_500_000, '2 h 5 min'],
   [273_600_000, '3 d 4 h'],
-])('%i ms is said as %s', (ms, said) => {
+])('%i ms is formatted as %s', (ms, said) => {
   expect(formatDuration(ms)).toBe(said);
 });
 
-it('says times as seen from now', () => {
+it('formats times relative to now', () => {
   expect(relativeTime(1_000, 3_000)).toBe('just now');
   expect(relativeTime(0, 250_000)).toBe('4 min ago');
   expect(relativeTime(6_000, 0)).toBe('in 10 s');

@@ -1,6 +1,6 @@
 import { formatDuration } from './duration.js';
 
-/** `just now`, `4 min ago`, `in 20 s`: one unit, as people say it. Both are milliseconds since 1970. */
+/** Formats the time relative to now with one unit: `just now`, `4 min ago`, `in 20 s`. Both are milliseconds since 1970. */
 export function relativeTime(at: number, now: number): string {
   const distance = Math.abs(now - at);
   if (distance < 5_000) return 'just now';
@@ -8,7 +8,7 @@ export function relativeTime(at: number, now: number): string {
   return at > now ? `in ${said}` : `${said} ago`;
 }
 
-/** Date and time in the reader's own zone and manner. */
+/** Formats date and time in the reader's own time zone and locale. */
 export function absoluteTime(at: number): string {
   return new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 }

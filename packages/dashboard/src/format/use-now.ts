@@ -19,10 +19,10 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** Milliseconds since 1970, anew each second. All who ask share one timer. */
+/** Returns milliseconds since 1970, updated each second. All callers share one timer. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => {
-    // Nothing has ticked while nobody looked.
+    // The timer does not run while the page has no subscriber.
     if (timer === undefined && Date.now() - now > everyMs) now = Date.now();
     return now;
   });

@@ -73,9 +73,7 @@ function FunctionDetails({ view }: { view: FunctionView }) {
         )}
       </Section>
       <Section title="Last jobs">
-        {history.length === 0 && (
-          <Empty title="None">No job has named this function in the time that jobs are kept.</Empty>
-        )}
+        {history.length === 0 && <Empty title="None">No retained job names this function.</Empty>}
         {history.length > 0 && (
           <>
             <HistoryChart history={history} large />
@@ -99,7 +97,7 @@ function FunctionDetails({ view }: { view: FunctionView }) {
           </>
         )}
       </Section>
-      <Section title="What a rebuild repeats">
+      <Section title="Spec of a rebuild">
         <dl className={facts.facts}>
           <Fact name="Image" wide>
             <Copyable value={spec.image} label="image that is built" />

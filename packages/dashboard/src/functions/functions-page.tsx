@@ -23,7 +23,7 @@ import { RebuildLink } from './rebuild-link.js';
 const names = ['namespace', 'name', 'template', 'base_image', 'label'] as const;
 const columns = ['Function', 'Last good image', 'Built', 'Last jobs', 'Base images'];
 const pageSize = 50;
-/** Bars of the chart. */
+/** Number of bars in the chart. */
 const history = 20;
 
 export function FunctionsPage() {
@@ -47,7 +47,7 @@ export function FunctionsPage() {
   const rows = functions.data?.pages.flatMap((page) => page.functions) ?? [];
   const refreshSoon = useRefreshSoon(queryKeys.functionList);
   const last = functions.hasNextPage ? rows.at(-1)?.name : undefined;
-  /** Whether the function is shown, or would be, as far as can be told from here. */
+  /** Returns true when the function is in the list, or may be in a loaded part of it. */
   const concerns = (name: string) =>
     rows.some((row) => row.name === name) || (!any && (last === undefined || name < last));
   useLiveEvents((events) => {
@@ -130,10 +130,10 @@ function FunctionRow({ view }: { view: FunctionView }) {
 
 function NoFunctions({ filtered }: { filtered: boolean }) {
   if (filtered)
-    return <Empty title="No function fits these filters">Take one away, or look at all functions.</Empty>;
+    return <Empty title="No function matches these filters">Remove a filter, or show all functions.</Empty>;
   return (
     <Empty title="No functions yet">
-      A function is known once a job has named it: <code>slipway build . --function hello</code>, or{' '}
+      A function appears here once a job names it: <code>slipway build . --function hello</code>, or{' '}
       <code>slipway publish</code> with a <code>stack.yaml</code>.
     </Empty>
   );

@@ -7,13 +7,13 @@ import styles from './history-chart.module.css';
 type History = NonNullable<FunctionView['history']>;
 
 interface HistoryChartProps {
-  /** Newest first, as the API gives it. */
+  /** Newest first, as the API returns it. */
   readonly history: History;
-  /** Big enough to be pointed at, each bar a link. */
+  /** Makes the bars large enough to point at, and each bar a link. */
   readonly large?: boolean;
 }
 
-/** The last builds, oldest first: good ones stand on the line as high as they were long, the others hang below it. */
+/** The last builds, oldest first. A good build is a bar above the line, as high as it took long. The others hang below. */
 export function HistoryChart({ history, large = false }: HistoryChartProps) {
   const longest = Math.max(...history.map(({ duration_ms = 0 }) => duration_ms), 1);
   const bars = history.toReversed().map((entry) => ({ entry, height: heightOf(entry, longest) }));
@@ -46,7 +46,7 @@ export function HistoryChart({ history, large = false }: HistoryChartProps) {
   );
 }
 
-/** Of the half that a bar has. */
+/** Returns the height as a share of the half that a bar has. */
 function heightOf({ state, duration_ms }: History[number], longest: number): string {
   if (state === 'succeeded') return `${15 + 50 * ((duration_ms ?? 0) / longest)}%`;
   return state === 'failed' ? '35%' : '15%';

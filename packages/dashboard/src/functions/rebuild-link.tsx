@@ -3,12 +3,12 @@ import { Link } from 'react-router';
 import styles from './functions.module.css';
 
 interface RebuildLinkProps {
-  /** What the form begins with; see `selectorOf`. */
+  /** Initial values of the form; see `selectorOf`. */
   readonly select: Readonly<Record<string, string>>;
   readonly children: ReactNode;
 }
 
-/** To the page that rebuilds what is selected, which shows first what that would be. */
+/** A link to the rebuild page with the selection filled in. That page shows a plan first. */
 export function RebuildLink({ select, children }: RebuildLinkProps) {
   const search = new URLSearchParams(select).toString();
   return (

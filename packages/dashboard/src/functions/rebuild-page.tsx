@@ -22,7 +22,7 @@ const labels: Readonly<Record<keyof SelectorText, readonly [name: string, placeh
   functions: ['Functions', 'dev/api, dev/web'],
 };
 
-/** Rebuilds what is selected, once it has shown what that is, and why. */
+/** Rebuilds the selected functions after showing the plan with its reasons. */
 export function RebuildPage() {
   const client = useClient();
   const allowed = useScope('jobs:write');
@@ -40,7 +40,7 @@ export function RebuildPage() {
   const select = selectorOf(text);
   const change = (name: keyof SelectorText, value: string) => {
     setText((before) => ({ ...before, [name]: value }));
-    // What was shown is of another selection.
+    // The plan on the page is of another selection.
     plan.reset();
     submit.reset();
   };
@@ -50,10 +50,7 @@ export function RebuildPage() {
     if (select) plan.mutate({ select, ...options });
   };
   return (
-    <Page
-      title="Rebuild functions"
-      lead="Select functions, look at what would be built and why, then build them as one batch."
-    >
+    <Page title="Rebuild functions" lead="Select functions, review the plan, then build them as one batch.">
       <Section title="Which functions">
         <form className={fields.form} onSubmit={show}>
           <div className={fields.columns}>
@@ -82,12 +79,12 @@ export function RebuildPage() {
               type="submit"
               disabled={!select || plan.isPending || !allowed}
             >
-              {plan.isPending ? 'Looking…' : 'Show what would be built'}
+              {plan.isPending ? 'Planning…' : 'Show the plan'}
             </Button>
           </div>
         </form>
         {!select && (
-          <p className="soft">Fill in at least one field. Functions that fit all of them are rebuilt.</p>
+          <p className="soft">Fill in at least one field. Functions that match all fields are rebuilt.</p>
         )}
         {plan.isError && <ErrorPanel error={plan.error} />}
       </Section>
@@ -139,13 +136,13 @@ function RebuildOptions({ options, change }: { options: Options; change: (option
         </select>
       </label>
       <label className={fields.field}>
-        What has not changed
+        Unchanged functions
         <select
           value={String(options.skip_if_unchanged)}
           onChange={(event) => change({ ...options, skip_if_unchanged: event.target.value === 'true' })}
         >
-          <option value="false">Build it: its base image may be another</option>
-          <option value="true">Skip it</option>
+          <option value="false">Build them: a base image may have changed</option>
+          <option value="true">Skip them</option>
         </select>
       </label>
     </div>
@@ -170,7 +167,7 @@ function Plan({ plan: { functions, left_out }, busy, error, build }: PlanProps) 
       }
     >
       {error !== null && error !== undefined && <ErrorPanel error={error} />}
-      <DataTable label="What would be built" columns={['Function', 'Image', 'Because']}>
+      <DataTable label="Functions that would be built" columns={['Function', 'Image', 'Reason']}>
         {functions.map(({ function: name, image, reasons }) => (
           <tr key={name}>
             <td>
@@ -186,7 +183,7 @@ function Plan({ plan: { functions, left_out }, busy, error, build }: PlanProps) 
       {left_out.length > 0 && (
         <>
           <h3>{count(left_out.length, 'function')} cannot be built again</h3>
-          <DataTable label="What is left out" columns={['Function', 'Why']}>
+          <DataTable label="Functions left out" columns={['Function', 'Why']}>
             {left_out.map(({ function: name, reason }) => (
               <tr key={name}>
                 <td>{name}</td>

@@ -1,12 +1,12 @@
 import type { FunctionSelector } from '@slipway/client';
 
-/** What the form and the address hold, as text. */
+/** The fields of the form and of the URL, as text. */
 export const selectorFields = ['namespace', 'name', 'label', 'template', 'base_image', 'functions'] as const;
 export type SelectorText = Partial<Record<(typeof selectorFields)[number], string>>;
 
 const listOf = (text: string) => text.split(/[\s,]+/).filter((part) => part !== '');
 
-/** The selector that the fields mean; undefined when they select nothing. Labels and functions are lists: `a=1, b=2`. */
+/** Returns the selector of the fields, or undefined when they select nothing. Labels and functions are lists: `a=1, b=2`. */
 export function selectorOf(text: SelectorText): FunctionSelector | undefined {
   const { namespace, name, template, base_image } = text;
   const labels = listOf(text.label ?? '').map((label) => {

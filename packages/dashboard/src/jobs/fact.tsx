@@ -16,7 +16,7 @@ export function Fact({ name, wide = false, children }: FactProps) {
   );
 }
 
-/** Names and values, one small box each; nothing where there are none. */
+/** Names and values, a small box for each. Renders nothing when there are none. */
 export function Tags({
   name,
   values = {},

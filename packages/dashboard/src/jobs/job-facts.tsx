@@ -9,12 +9,12 @@ import { Fact, Tags } from './fact.js';
 import styles from './jobs.module.css';
 import { OptionFacts } from './option-facts.js';
 
-/** What is built, from what, and for whom. */
+/** The image, source, function and tenant of a job. */
 export function JobFacts({ job, tenant }: { job: Job; tenant: string }) {
   const { image, result, source, template, vcs, batch, part_of, priority, labels, build_args, platforms } =
     job;
   return (
-    <Section title="What is built">
+    <Section title="Build">
       <dl className={styles.facts}>
         <Fact name="Image" wide>
           <Copyable value={image} label="image" />
@@ -75,7 +75,7 @@ export function JobFacts({ job, tenant }: { job: Job; tenant: string }) {
         {result && (
           <Fact name="Build took">
             {result.cached
-              ? 'Nothing: unchanged, an earlier result was taken'
+              ? 'Nothing: unchanged, an earlier result was reused'
               : formatDuration(result.duration_ms)}
           </Fact>
         )}

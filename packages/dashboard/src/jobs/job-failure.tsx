@@ -6,19 +6,19 @@ import styles from './jobs.module.css';
 
 interface JobFailureProps {
   readonly error: NonNullable<Job['error']>;
-  /** Where it failed, once the log is there. */
+  /** The failed step, once the log is loaded. */
   readonly step: Step | undefined;
   /** The log cannot be read. */
   readonly withoutLog: boolean;
 }
 
-/** Without the command again, which stands above it as the name of the step. */
+/** Returns the detail without the command, which stands above it as the name of the step. */
 function shortDetail(detail: string): string {
   const end = /^failed to solve: process .* did not complete successfully: (.*)$/s.exec(detail)?.[1];
   return end === undefined ? detail : `It did not complete successfully: ${end}`;
 }
 
-/** Why a job has failed or was canceled, and what to do about it. */
+/** Shows why a job failed or was canceled, and what to do about it. */
 export function JobFailure({ error, step, withoutLog }: JobFailureProps) {
   const words = errorWords[error.code];
   return (

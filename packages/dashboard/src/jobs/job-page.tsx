@@ -41,7 +41,7 @@ function JobView({ job }: { job: Job }) {
   const { me, token } = useSession();
   const log = useLog({ jobId: job.id });
   const { model } = log;
-  // The end of the log may be told before the end of the job, and the other way round.
+  // The end of the log may arrive before or after the end of the job.
   const failed = log.ended && job.state === 'failed' ? model.failedStep() : undefined;
   const exportSeconds = useCallback((attempt: number) => model.exportSeconds(attempt), [model]);
   const download = useCallback(() => downloadLog({ jobId: job.id, token }), [job.id, token]);
@@ -74,10 +74,12 @@ function NoLog({ job, ended }: { job: Job; ended: boolean }) {
     );
   }
   if (job.result?.cached)
-    return <Empty title="No log">Nothing was built: an identical job had been before.</Empty>;
+    return (
+      <Empty title="No log">Nothing was built: the result of an identical earlier job was reused.</Empty>
+    );
   return (
     <Empty title="No log">
-      {job.attempts.length === 0 ? 'The job never ran.' : 'The builder said nothing.'}
+      {job.attempts.length === 0 ? 'The job never ran.' : 'The builder wrote no log.'}
     </Empty>
   );
 }
@@ -112,8 +114,8 @@ function JobActions({ job }: { job: Job }) {
       title="Cancel this job?"
       text={
         job.state === 'running'
-          ? 'Its build is stopped at the builder. What it has built is not pushed.'
-          : 'It is taken out of the queue and never built.'
+          ? 'The builder stops the build. The image is not pushed.'
+          : 'It is removed from the queue and never built.'
       }
       action="Cancel the job"
       danger

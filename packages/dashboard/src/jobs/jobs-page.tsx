@@ -79,7 +79,7 @@ interface ListOptions {
   readonly signal: AbortSignal;
 }
 
-/** The jobs of a batch are listed by the batch, which filters by state alone: the rest is compared here. */
+/** Returns a page of jobs. The route for the jobs of a batch filters by state only, so the other filters apply here. */
 async function listJobs({ client, filters: { batch, ...filters }, cursor, signal }: ListOptions) {
   const page = { limit: pageSize, ...(cursor !== undefined && { cursor }) };
   const state = filters.state as JobState | undefined;
@@ -136,7 +136,7 @@ function JobRow({ job }: { job: Job }) {
 }
 
 function NoJobs({ filtered }: { filtered: boolean }) {
-  if (filtered) return <Empty title="No job fits these filters">Take one away, or look at all jobs.</Empty>;
+  if (filtered) return <Empty title="No job matches these filters">Remove a filter, or show all jobs.</Empty>;
   return (
     <Empty title="No jobs yet">
       A job is one image to build. <code>slipway build .</code> submits one, <code>slipway publish</code> a

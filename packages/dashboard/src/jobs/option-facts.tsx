@@ -9,7 +9,7 @@ interface OptionFactsProps {
   >;
 }
 
-/** The options of `docker build` that a job or a function has, without those that say what is usual. */
+/** The `docker build` options of a job or function that differ from their defaults. */
 export function OptionFacts({ spec }: OptionFactsProps) {
   const { dockerfile = 'Dockerfile', target, tags = [], image_labels, annotations, no_cache, pull } = spec;
   return (

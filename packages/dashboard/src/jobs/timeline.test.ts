@@ -10,7 +10,7 @@ const attempt = (number: number, wait: number, from: number, to?: number) => ({
   ...(to !== undefined && { finished_at: at(to) }),
 });
 
-it('shows what each attempt waited, built and pushed', () => {
+it('shows how long each attempt waited, built and pushed', () => {
   const job = {
     created_at: at(0),
     finished_at: at(20),
@@ -39,13 +39,13 @@ it('shows what each attempt waited, built and pushed', () => {
   });
 });
 
-it('goes on until now while an attempt runs', () => {
+it('lasts until now while an attempt runs', () => {
   const job = { created_at: at(0), attempts: [attempt(1, 0, 1)] };
   const { attempts, total } = timelineOf({ job, now: Date.parse(at(9)), exportSeconds: () => 5 });
   expect([attempts[0]?.parts, total]).toEqual([[{ what: 'build', from: 1_000, to: 9_000 }], 9_000]);
 });
 
-it('never says that pushing took longer than the attempt, nor waits before the submission', () => {
+it('never shows a push longer than its attempt, nor a wait before the submission', () => {
   const job = { created_at: at(0), finished_at: at(2), attempts: [attempt(1, 60, 1, 2)] };
   expect(timelineOf({ job, now: 0, exportSeconds: () => 30 }).attempts[0]?.parts).toEqual([
     { what: 'wait', from: 0, to: 1_000 },

@@ -21,11 +21,11 @@ export interface Timeline {
 interface TimelineOptions {
   readonly job: Pick<Job, 'created_at' | 'finished_at' | 'attempts'>;
   readonly now: number;
-  /** Seconds that an attempt took to write and push its image, where the log says so. */
+  /** Seconds that an attempt took to export and push its image, if the log has them. */
   readonly exportSeconds: (attempt: number) => number | undefined;
 }
 
-/** How a job spent its time. A wait is what lies between the attempt before, or the submission, and the attempt. */
+/** Returns the timeline of a job. A wait lies between the attempt before, or the submission, and the attempt. */
 export function timelineOf({ job, now, exportSeconds }: TimelineOptions): Timeline {
   const begin = Date.parse(job.created_at);
   const since = (at: string | undefined) => Math.max((at === undefined ? now : Date.parse(at)) - begin, 0);

@@ -5,7 +5,7 @@ import { shown } from './shown.js';
 export type { JSX } from 'react/jsx-dev-runtime';
 export const Fragment = react.Fragment;
 
-/** As `jsx` and `jsxs` of the runtime beside it, for `vite` while pages are written. */
+/** The development counterpart of `jsx` and `jsxs` in jsx-runtime.ts, used by `vite` in development mode. */
 export function jsxDEV(
   type: ElementType,
   props: Readonly<Record<string, unknown>>,

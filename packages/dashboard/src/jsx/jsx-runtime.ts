@@ -1,6 +1,6 @@
 /**
- * The functions that the compiler calls for each element (`jsxImportSource` in tsconfig.json and vite.config.ts). They are React's, behind
- * `shown`: names, labels and answers of receivers are text of strangers, and every page shows some.
+ * The functions that the compiler calls for each element (`jsxImportSource` in tsconfig.json and vite.config.ts). They wrap React's
+ * functions with `shown`, because names, labels and receivers' answers are untrusted text on every page.
  */
 import type { ElementType, Key, ReactElement } from 'react';
 import * as react from 'react/jsx-runtime';

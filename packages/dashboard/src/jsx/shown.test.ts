@@ -24,7 +24,7 @@ describe('an element', () => {
     expect(renderToStaticMarkup(jsx('i', { [name]: spoofed }))).toBe(`<i ${name}="${escaped}"></i>`);
   });
 
-  it.each(['value', 'href', 'id'])('keeps its %s, which is no text that is read', (name) => {
+  it.each(['value', 'href', 'id'])('keeps its %s, which readers do not see', (name) => {
     expect(shown({ [name]: spoofed })).toEqual({ [name]: spoofed });
   });
 

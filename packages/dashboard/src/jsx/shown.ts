@@ -2,10 +2,10 @@ import { visible } from '@slipway/client';
 
 type Props = Readonly<Record<string, unknown>>;
 
-/** What readers see or hear of an element. What they edit, such as `value`, stays as it is. */
+/** Props that readers see or hear. Props that they edit, such as `value`, are not changed. */
 const readable = ['children', 'title', 'aria-label', 'alt', 'placeholder'];
 
-/** The props of an element with the invisible characters of its texts escaped. Returns the same object when there are none. */
+/** Returns the props with the invisible characters of their texts escaped, or the same object when there are none. */
 export function shown(props: Props): Props {
   let changed: Record<string, unknown> | undefined;
   for (const name of readable) {
@@ -18,7 +18,7 @@ export function shown(props: Props): Props {
   return changed ?? props;
 }
 
-/** Elements among children were made by the same functions, so only texts and lists are looked at. */
+/** Child elements were made by the same functions, so only texts and lists are checked. */
 function shownNode(node: unknown): unknown {
   if (typeof node === 'string') return visible(node);
   if (!Array.isArray(node)) return node;

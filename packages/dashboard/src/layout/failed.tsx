@@ -5,7 +5,7 @@ import { ErrorPanel } from '../components/error-panel.js';
 import { LoadingPage } from '../components/loading.js';
 import { Page } from '../components/page.js';
 
-/** A page whose code has failed, or could not be loaded because another version is served by now. */
+/** Shown when the code of a page failed, or could not be loaded because the server now has another version. */
 export function PageFailed() {
   const error = useRouteError();
   return (
@@ -20,13 +20,13 @@ export function PageFailed() {
 
 export function PageMissing() {
   return (
-    <Page title="No such page">
-      <Empty title="There is nothing at this address">
+    <Page title="Page not found">
+      <Empty title="Nothing is at this address">
         Go to the <Link to="/fleet">fleet</Link> or to the <Link to="/batches">batches</Link>.
       </Empty>
     </Page>
   );
 }
 
-/** While the code of the first page is on its way. */
+/** Shown while the code of the first page loads. */
 export const PageComing = () => <LoadingPage label="Loading" />;

@@ -1,4 +1,4 @@
-/** Decoration: the name stands beside it. */
+/** The logo. It is decoration: the name stands beside it. */
 export function Logo() {
   return (
     <svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true" focusable="false">

@@ -16,7 +16,7 @@ const places = [
   { to: '/webhooks', name: 'Webhooks' },
 ] as const;
 
-/** What is around every page: where one can go, who one is, and whether what is shown is live. */
+/** The frame around every page: navigation, the session and the live status. */
 export function Shell() {
   const { me, signOut } = useSession();
   const { pathname } = useLocation();

@@ -18,7 +18,7 @@ function apply(): void {
   for (const listener of listeners) listener();
 }
 
-/** Sets the colours of the page, now and whenever the system's change. */
+/** Sets the colours of the page, now and whenever the system's theme changes. */
 export function startTheme(): void {
   apply();
   dark.addEventListener('change', apply);
@@ -36,7 +36,7 @@ function subscribe(listener: () => void): () => void {
 
 export const useThemeChoice = (): ThemeChoice => useSyncExternalStore(subscribe, chosen);
 
-/** The colours that are shown, for what is drawn without CSS. */
+/** Returns the theme on screen, for drawings without CSS. */
 export const useShownTheme = (): 'light' | 'dark' =>
   useSyncExternalStore(subscribe, () =>
     document.documentElement.dataset.theme === 'dark' ? 'dark' : 'light',

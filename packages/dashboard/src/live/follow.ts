@@ -6,16 +6,16 @@ interface FollowOptions {
   readonly signal: AbortSignal;
   readonly onState: (state: LiveState) => void;
   readonly onEvent: (event: LiveEvent) => void;
-  /** The token is no longer taken: nothing more will come. */
+  /** Called when the API no longer accepts the token. No events follow. */
   readonly onRefused: (error: ApiError) => void;
   readonly firstDelayMs?: number;
-  /** Milliseconds without a word after which the connection is taken for dead. The server speaks every 15 seconds. */
+  /** Milliseconds of silence after which the connection counts as dead. The server sends something every 15 seconds. */
   readonly silenceMs?: number;
 }
 
 const longestDelayMs = 15_000;
 
-/** Follows what happens until `signal` is aborted, through every loss of the connection, with longer and longer waits. */
+/** Follows live events until `signal` is aborted. It reconnects after every loss, with increasing backoff. */
 export async function followForever({
   client,
   signal,
@@ -47,13 +47,13 @@ export async function followForever({
         onState('waiting');
         return onRefused(error);
       }
-      // Whatever else it was, another try is all that can be done, and `waiting` says so.
+      // Any other error: retry, and show `waiting` meanwhile.
     } finally {
       clearTimeout(timer);
     }
     if (signal.aborted) return;
     onState('waiting');
-    // Not all pages of all people at the same moment, when a server has come back.
+    // Jitter: not all pages reconnect at the same moment when a server is back.
     const delayMs = Math.min(firstDelayMs * 2 ** failures, longestDelayMs) * (0.75 + Math.random() / 2);
     failures++;
     await new Promise<void>((resolve) => {

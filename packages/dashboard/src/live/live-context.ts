@@ -1,14 +1,14 @@
 import type { LiveEvent } from '@slipway/client';
 import { createContext, useContext, useEffect, useRef } from 'react';
 
-/** `live`: what is shown follows what happens. `waiting`: the connection is being made again. */
+/** `live`: the page follows events. `waiting`: the connection is being made again. */
 export type LiveState = 'connecting' | 'live' | 'waiting';
 
 export type LiveListener = (events: readonly LiveEvent[]) => void;
 
 export interface LiveContextValue {
   readonly state: LiveState;
-  /** Returns how to stop it. */
+  /** Returns a function that stops listening. */
   readonly listen: (listener: LiveListener) => () => void;
 }
 
@@ -21,8 +21,8 @@ export function useLive(): LiveContextValue {
 }
 
 /**
- * Calls `listener` with what has happened, several times a second at most and with all of it at once. The queries of
- * `liveQueries` are read anew by themselves: this is for what patches what it shows.
+ * Calls `listener` with batches of events, at most several times a second. The queries of `liveQueries` refresh
+ * automatically: this hook is for components that patch their own data.
  */
 export function useLiveEvents(listener: LiveListener): void {
   const { listen } = useLive();

@@ -6,11 +6,11 @@ import { followForever } from './follow.js';
 import { LiveContext, type LiveListener, type LiveState } from './live-context.js';
 import { queriesTouched, refresh } from './live-queries.js';
 
-/** Patches are cheap, reading anew is not. */
+/** Milliseconds between calls of listeners. Patching is cheap; fetching again is not. */
 const tellEveryMs = 250;
 const refreshEveryMs = 1_000;
 
-/** One stream of events for all pages. Makes old what has changed, and tells whoever listens. */
+/** The event stream of all pages. It invalidates changed queries and calls the listeners. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const { client, signOut } = useSession();
   const queries = useQueryClient();
@@ -30,7 +30,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     let telling: number | undefined;
     let refreshing: number | undefined;
     const refreshTouched = () => {
-      // What is being read may already be old: its turn comes when that has ended.
+      // A fetch in progress may already be stale: it is repeated once it has ended.
       const keys = [...touched.values()].filter((queryKey) => queries.isFetching({ queryKey }) === 0);
       for (const key of keys) touched.delete(key.join('/'));
       refresh(queries, keys);
@@ -55,7 +55,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         telling ??= window.setTimeout(tell, tellEveryMs);
       },
       onRefused(error) {
-        if (error.status === 401) signOut('The token is no longer taken. Sign in again.');
+        if (error.status === 401) signOut('The token is no longer valid. Sign in again.');
       },
     });
     return () => {

@@ -1,25 +1,25 @@
 import { hasEnded, type LiveEvent } from '@slipway/client';
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
 
-/** The keys of all queries. What begins with one of them is read anew when its thing changes. */
+/** The keys of all queries. A query is fetched again when the object of its key prefix changes. */
 export const queryKeys = {
   builders: ['builders'],
   queue: ['queue'],
   stats: ['stats'],
   batches: ['batches'],
   batch: (id: string) => ['batch', id],
-  /** Its jobs, however they are filtered. */
+  /** Jobs of a batch with any filter. */
   batchJobs: (id: string) => ['batch-jobs', id],
   jobs: ['jobs'],
   job: (id: string) => ['job', id],
   functions: ['functions'],
-  /** Read anew when one that it shows has changed, not whenever any has: it is long. */
+  /** Fetched again only when a function on the list has changed, because the list is long. */
   functionList: ['function-list'],
   webhooks: ['webhooks'],
   deliveries: ['deliveries'],
 } as const satisfies Record<string, QueryKey | ((id: string) => QueryKey)>;
 
-/** Which queries these events make old. A job that only moves leaves functions and deliveries as they are. */
+/** Returns the keys of queries that these events make stale. A job that only moves in the queue leaves functions and deliveries as they are. */
 export function queriesTouched(events: readonly LiveEvent[]): QueryKey[] {
   const touched = new Map<string, QueryKey>();
   const touch = (key: QueryKey) => touched.set(key.join('/'), key);
@@ -64,8 +64,8 @@ export function queriesTouched(events: readonly LiveEvent[]): QueryKey[] {
   return [...touched.values()];
 }
 
-/** Has them read anew: those that a page shows at once, the others when they are shown. */
+/** Invalidates queries: visible ones are fetched now, the others when they are shown. */
 export function refresh(queries: QueryClient, keys: readonly QueryKey[]): void {
-  // One that is being read already is left to end: cutting it short would let a busy stream starve the page.
+  // A fetch in progress runs to its end: canceling it would let a busy stream starve the page.
   for (const queryKey of keys) void queries.invalidateQueries({ queryKey }, { cancelRefetch: false });
 }

@@ -7,7 +7,7 @@ const words: Readonly<Record<LiveState, string>> = {
   waiting: 'Reconnecting',
 };
 
-/** Whether what is shown follows what happens. */
+/** Shows whether the page follows live events. */
 export function LiveStatus() {
   const { state } = useLive();
   return (

@@ -10,7 +10,7 @@ const job = (state: 'running' | 'succeeded', position = '1-1'): LiveEvent => ({
   job: { id: 'job_1', batch: 'batch_1', state, version: 2, at: '2026-01-01T00:00:00Z', image: 'x' },
 });
 
-it('makes old what an event is about, and no more', () => {
+it('invalidates only the queries that an event concerns', () => {
   const moved = queriesTouched([job('running'), job('running')]).map((key) => key.join('/'));
   expect(moved.toSorted()).toEqual(['batch/batch_1', 'batches', 'builders', 'job/job_1', 'jobs', 'queue']);
   const ended = queriesTouched([job('succeeded')]).map((key) => key.join('/'));
@@ -19,7 +19,7 @@ it('makes old what an event is about, and no more', () => {
   expect(queriesTouched([{ type: 'idle' }, { type: 'ready', position: '1-1' }])).toEqual([]);
 });
 
-it('comes back after a loss where it was, after silence too, and stops when the token is refused', async () => {
+it('resumes after a lost connection or silence, and stops when the token is refused', async () => {
   const asked: (string | undefined)[] = [];
   const states: LiveState[] = [];
   const events: LiveEvent[] = [];

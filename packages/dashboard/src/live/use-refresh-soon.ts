@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef } from 'react';
 
 const everyMs = 2_000;
 
-/** For what is costly to read: has it read anew soon, and once for all that asks for it until then. `queryKey` must stay the same. */
+/** Returns a function that refreshes an expensive query soon, once for all calls until then. `queryKey` must stay the same. */
 export function useRefreshSoon(queryKey: QueryKey): () => void {
   const queries = useQueryClient();
   const timer = useRef<number>(undefined);

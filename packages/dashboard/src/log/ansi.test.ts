@@ -30,17 +30,17 @@ it.each([
   expect(spans(text)).toEqual(expected);
 });
 
-it('shows what has no shape', () => {
+it('shows invisible characters', () => {
   expect(parseAnsi('a\u202eb').spans).toEqual([{ text: 'a\\u202eb', style: {} }]);
 });
 
-it('goes on with what an earlier line has switched on', () => {
+it('continues the style that an earlier line switched on', () => {
   const { end } = parseAnsi(`${esc}1;33mwarning`);
   expect(end).toEqual({ bold: true, fg: 3 });
   expect(parseAnsi('goes on', end).spans).toEqual([{ text: 'goes on', style: end }]);
 });
 
-it('shows the same text as is searched, whatever comes, and no control characters', () => {
+it('shows the same text that is searched, without control characters, for any input', () => {
   const piece = fc.constantFrom(
     '\x1b',
     '[',

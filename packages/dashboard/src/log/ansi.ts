@@ -1,9 +1,9 @@
 import { visible } from '@slipway/client';
 
-/** One of the sixteen colours of a terminal, or any other as `#rrggbb`. */
+/** A terminal colour from 0 to 15, or any other as `#rrggbb`. */
 type Colour = number | `#${string}`;
 
-/** How text is set, after ECMA-48's SGR. */
+/** Style of text, after ECMA-48's SGR. */
 export interface TextStyle {
   readonly fg?: Colour;
   readonly bg?: Colour;
@@ -21,22 +21,22 @@ export interface Span {
 
 export const plain: TextStyle = Object.freeze({});
 
-/** CSI, OSC, other strings, two-character escapes, and what else no font has a shape for. Tabs stay. */
+/** CSI, OSC, other strings, two-character escapes, and all other invisible characters. Tabs stay. */
 const controls =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression matches control characters
   /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b[ -/]*[0-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f]/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression matches control characters
 const anyControl = /[\x00-\x08\x0a-\x1f\x7f-\x9f]/;
 
-/** The text alone, as it is shown and searched. */
+/** Returns the plain text, as it is shown and searched. */
 export function withoutControls(text: string): string {
   const seen = visible(text);
   return anyControl.test(seen) ? seen.replace(controls, '') : seen;
 }
 
 /**
- * Cuts a line into spans of one style each. `start` is the style that the lines before left switched on; `end` what this one
- * leaves. Only text comes out: what is not a colour or a weight is dropped.
+ * Splits a line into spans of one style each. `start` is the style left on by the lines before; `end` is the style left on
+ * by this line. Escapes other than colours and weights are dropped.
  */
 export function parseAnsi(line: string, start: TextStyle = plain): { spans: Span[]; end: TextStyle } {
   const text = visible(line);
@@ -97,7 +97,7 @@ function applyCode(style: Draft, code: number): void {
   else if (code >= 100 && code <= 107) style.bg = code - 92;
 }
 
-/** What follows 38 or 48: `5;n` of 256 colours, or `2;r;g;b`. */
+/** Parses the codes after 38 or 48: `5;n` for 256 colours, or `2;r;g;b`. */
 function extendedColour(codes: readonly number[]): { colour?: Colour; used: number } {
   const [mode, first = -1, second = -1, third = -1] = codes;
   if (mode === 5) {
@@ -113,7 +113,7 @@ const isByte = (value: number) => Number.isInteger(value) && value >= 0 && value
 const hex = (...parts: readonly number[]): Colour =>
   `#${parts.map((part) => part.toString(16).padStart(2, '0')).join('')}`;
 
-/** xterm's palette: a cube of six levels a channel, then grey. */
+/** Returns a colour of xterm's palette: a cube of six levels per channel, then grey. */
 function paletteColour(index: number): Colour {
   if (index >= 232) return hex(...Array<number>(3).fill(8 + (index - 232) * 10));
   const level = (step: number) => (step === 0 ? 0 : 55 + step * 40);

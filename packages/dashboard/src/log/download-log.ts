@@ -1,4 +1,4 @@
-/** Has the browser save the log as text. The token goes in a header, so that no address ever holds it. Rejects when it cannot be read. */
+/** Lets the browser save the log as text. The token goes in a header, so that no URL contains it. Rejects when the log cannot be read. */
 export async function downloadLog({ jobId, token }: { jobId: string; token: string }): Promise<void> {
   const answer = await fetch(`/v1/jobs/${encodeURIComponent(jobId)}/logs?follow=0`, {
     headers: { Authorization: `Bearer ${token}`, Accept: 'text/plain' },

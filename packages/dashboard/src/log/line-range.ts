@@ -1,10 +1,10 @@
-/** Lines of a log, counted from 1 as people see them. */
+/** Lines of a log, counted from 1. */
 export interface LineRange {
   readonly from: number;
   readonly to: number;
 }
 
-/** `#L12` or `#L12-L40` of an address; undefined when it is neither. */
+/** Returns the range of a URL hash, `#L12` or `#L12-L40`, else undefined. */
 export function parseRange(hash: string): LineRange | undefined {
   const match = /^#L(\d{1,9})(?:-L?(\d{1,9}))?$/.exec(hash);
   if (!match) return undefined;

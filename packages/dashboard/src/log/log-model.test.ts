@@ -59,7 +59,7 @@ it('groups the lines of BuildKit by step', () => {
   expect(model.exportSeconds(1)).toBeUndefined();
 });
 
-it('puts what steps print below the one that runs, also when others end in between', () => {
+it('shows the output of steps below the running step, also when other steps end in between', () => {
   const model = modelOf([
     `v: ${at} [a 1/1] RUN one`,
     `v: ${at} [b 1/1] RUN two`,
@@ -74,7 +74,7 @@ it('puts what steps print below the one that runs, also when others end in betwe
   ]);
 });
 
-it('reads builders that name a step only once it has ended, and those without prefixes', () => {
+it('reads builders that name a step only once it has ended, and builders without prefixes', () => {
   const model = modelOf([
     'v: 2022-06-23T09:10:12Z [ship 15/16] RUN npm test 0.35s',
     '[ship 16/16] COPY . . 0.10s',
@@ -89,7 +89,7 @@ it('reads builders that name a step only once it has ended, and those without pr
   ]);
 });
 
-it('knows which step of buildah failed: the last one', () => {
+it('reports the last step of buildah as the failed one', () => {
   const model = modelOf([
     'Slipway: building on this machine',
     `v: ${at} [1/2] FROM scratch`,
@@ -102,7 +102,7 @@ it('knows which step of buildah failed: the last one', () => {
   expect(model.failedStep()?.name).toBe('[2/2] RUN false');
 });
 
-it('begins anew with each attempt, and adds up what exporting took', () => {
+it('restarts with each attempt, and adds up the time of exporting', () => {
   const step = `v: ${at} [1/1] RUN x`;
   const pushed = [
     `v: ${at} exporting to image`,
@@ -118,13 +118,13 @@ it('begins anew with each attempt, and adds up what exporting took', () => {
   expect(model.exportSeconds(2)).toBeCloseTo(0.49);
 });
 
-it('says an error that belongs to no step', () => {
+it('shows an error that belongs to no step', () => {
   expect(outline(modelOf([`v: ${at} ERROR no such stage: x`]))).toEqual([
     ['ERROR no such stage: x', 'running', undefined, []],
   ]);
 });
 
-it('has a row for each line of what is open, and finds the row of a line', () => {
+it('has a row for each line of the open steps, and finds the row of a line', () => {
   const model = modelOf(failing, failing);
   const last = model.failedStep();
   const rows = new Rows({ model, isOpen: (step) => step === last });
@@ -146,7 +146,7 @@ it('has a row for each line of what is open, and finds the row of a line', () =>
   expect(rows.rowOf({ model, line: 999 })).toBeUndefined();
 });
 
-it('finds text in what is shown, in order, and goes on with lines that come later', () => {
+it('finds text in the shown lines in order, and searches lines added later', () => {
   const model = modelOf(failing);
   const search = new Search({ model, needle: 'NPM TEST' });
   expect(search.matches()).toEqual([
@@ -160,7 +160,7 @@ it('finds text in what is shown, in order, and goes on with lines that come late
   expect(new Search({ model, needle: '31m' }).matches()).toEqual([]);
 });
 
-it('takes a hundred thousand lines, and stops a search that finds too much', () => {
+it('reads a hundred thousand lines, and stops a search with too many matches', () => {
   const model = modelOf([`v: ${at} [1/1] RUN make`]);
   for (let from = 0; from < 100_000; from += 500) {
     model.append(given(Array.from({ length: 500 }, (_unused, index) => `l: ${at} line ${from + index}`)));

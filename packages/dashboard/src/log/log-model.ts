@@ -1,7 +1,7 @@
 import { parseAnsi, plain, type Span, type TextStyle, withoutControls } from './ansi.js';
 import { isExport, isInternal, readBuilderLine, splitSeconds } from './step-line.js';
 
-/** As the API gives it. */
+/** A line as the API returns it. */
 export interface GivenLine {
   readonly attempt: number;
   readonly text: string;
@@ -12,23 +12,23 @@ export type StepState = 'running' | 'done' | 'cached' | 'failed';
 export interface Step {
   readonly index: number;
   readonly attempt: number;
-  /** As the builder names it; empty for what was said before any step. */
+  /** The name that the builder gave; empty for lines before the first step. */
   readonly name: string;
   readonly internal: boolean;
-  /** The line that the step begins with. */
+  /** The first line of the step. */
   readonly line: number;
   state: StepState;
-  /** Undefined until the builder has said it. */
+  /** Undefined until the builder reports it. */
   seconds: number | undefined;
-  /** The lines of the step, without those that say its name. Ascending. */
+  /** The lines of the step, without those that repeat its name. Ascending. */
   readonly lines: number[];
 }
 
-/** `name` begins a step, `end` only repeats that name, and is not shown; the others are shown below it. */
+/** `name` begins a step. `end` only repeats that name and is hidden. The others are shown below the name. */
 export type LineKind = 'name' | 'end' | 'output' | 'status' | 'error';
 
 /**
- * A job's log in steps, line by line as it comes. Appending a line costs the same however many there are. Lines are counted from 0
+ * A job's log in steps, built line by line. Appending a line costs the same for any number of lines. Lines are counted from 0
  * through all attempts.
  */
 export class LogModel {
@@ -36,7 +36,7 @@ export class LogModel {
   readonly #texts: string[] = [];
   readonly #kinds: LineKind[] = [];
   readonly #stepOf: number[] = [];
-  /** What earlier lines of the step left switched on, for the few lines where that is anything. */
+  /** Styles left on by earlier lines of the step, for the few lines that have any. */
   readonly #styles = new Map<number, TextStyle>();
   readonly #named = new Map<string, Step>();
   #attempt = 0;
@@ -69,7 +69,7 @@ export class LogModel {
     return this.steps[this.#stepOf[line] ?? -1];
   }
 
-  /** What is shown of the line, and searched. */
+  /** Returns the text of the line, as shown and searched. */
   text(line: number): string {
     return withoutControls(this.#texts[line] ?? '');
   }
@@ -78,18 +78,18 @@ export class LogModel {
     return parseAnsi(this.#texts[line] ?? '', this.#styles.get(line)).spans;
   }
 
-  /** The step that ended the last attempt: the one with an error, else the one that was never finished. */
+  /** Returns the step that ended the last attempt: the one with an error, else the one that never finished. */
   failedStep(): Step | undefined {
     const last = this.steps.filter(({ attempt }) => attempt === this.#attempt);
     return (
       last.findLast(({ state }) => state === 'failed') ??
       last.findLast(({ state, name }) => state === 'running' && name !== '') ??
-      // buildah names no step as the one that failed: it stops there.
+      // buildah does not name the failed step: it is the last one.
       last.findLast(({ name }) => name !== '' && !name.startsWith('[internal]'))
     );
   }
 
-  /** Seconds that the steps took that write and push the image; undefined when the builder did not say. */
+  /** Returns the seconds of the steps that export and push the image, or undefined when the builder did not report them. */
   exportSeconds(attempt: number): number | undefined {
     let total: number | undefined;
     for (const step of this.steps) {
@@ -133,7 +133,7 @@ export class LogModel {
     this.#style = plain;
   }
 
-  /** False when no step has the name, and the line has to speak for itself. */
+  /** Returns false when no step has the name. The line then becomes a step of its own. */
   #takeError(text: string): boolean {
     let found: Step | undefined;
     for (const step of this.#named.values()) {
@@ -145,7 +145,7 @@ export class LogModel {
     return true;
   }
 
-  /** Progress belongs to the step that was named last, output to the one that began last and still runs. */
+  /** Appends progress to the step named last, and output to the step that began last and still runs. */
   #takeText(kind: 'status' | 'output', text: string): void {
     const running = kind === 'output' ? this.#running.at(-1) : undefined;
     const step = running ?? this.#last ?? this.#create('');

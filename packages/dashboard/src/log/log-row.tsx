@@ -16,7 +16,7 @@ interface Marks {
 interface LineProps extends Marks {
   readonly model: LogModel;
   readonly line: number;
-  /** Told with whether more lines are to be chosen from the one before. */
+  /** Called with `more` when the selection extends from the line chosen before. */
   readonly onChoose: (line: number, more: boolean) => void;
 }
 
@@ -53,9 +53,9 @@ export function LogLineRow({ model, line, needle, current, onChoose }: LineProps
 interface StepProps extends Marks {
   readonly step: Step;
   readonly open: boolean;
-  /** The job has failed at it, whatever the builder said of the step. */
+  /** The job failed at this step, whatever state the builder reported. */
   readonly failed: boolean;
-  /** Nothing more will be said of it. */
+  /** The step gets no more lines. */
   readonly ended: boolean;
   readonly onToggle: (step: Step) => void;
 }
@@ -68,7 +68,7 @@ const icons = {
   unended: 'canceled',
 } as const;
 
-/** The name of a step, which opens and closes it. */
+/** The name of a step. A click opens or closes the step. */
 export function StepRow({ step, open, failed, ended, needle, current, onToggle }: StepProps) {
   const state = failed ? 'failed' : ended && step.state === 'running' ? 'unended' : step.state;
   return (

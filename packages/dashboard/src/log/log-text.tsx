@@ -5,13 +5,13 @@ import type { Match } from './search.js';
 
 interface LogTextProps {
   readonly spans: readonly Span[];
-  /** Of this line, ascending. */
+  /** Matches in this line, ascending. */
   readonly matches: readonly Pick<Match, 'start' | 'end'>[];
-  /** The one that is looked at, if it is here. */
+  /** The current match, if it is in this line. */
   readonly current: Pick<Match, 'start' | 'end'> | undefined;
 }
 
-/** The text of a line in its colours, with what was searched for marked. React writes it as text: nothing in it is markup. */
+/** The text of a line in its colours, with search matches marked. React escapes the text, so it cannot inject markup. */
 export function LogText({ spans, matches, current }: LogTextProps) {
   return cut(spans, matches).map(({ text, style, match, at }) => {
     const { className, colours } = looks(style);
@@ -34,7 +34,7 @@ interface Piece extends Span {
   readonly match: Pick<Match, 'start' | 'end'> | undefined;
 }
 
-/** Cuts spans where matches begin and end. */
+/** Splits spans where matches begin and end. */
 function cut(spans: readonly Span[], matches: LogTextProps['matches']): Piece[] {
   const pieces: Piece[] = [];
   let at = 0;

@@ -16,7 +16,7 @@ interface LogToolsProps {
   readonly setWrapped: (wrapped: boolean) => void;
   readonly allOpen: boolean;
   readonly openAll: (open: boolean) => void;
-  /** Fetches the log and hands it to the browser to save. */
+  /** Fetches the log and lets the browser save it. */
   readonly download: () => Promise<void>;
 }
 

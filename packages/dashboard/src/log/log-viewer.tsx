@@ -14,14 +14,14 @@ import { useSearch } from './use-search.js';
 
 interface LogViewerProps {
   readonly log: Log;
-  /** The step that the job has failed at, once it has. */
+  /** The step at which the job failed, if it failed. */
   readonly failed: Step | undefined;
   readonly download: () => Promise<void>;
 }
 
 const rowHeight = 22;
 
-/** A log with its steps, of which only the rows that can be seen are in the page. */
+/** A log with its steps. Only visible rows are rendered. */
 export function LogViewer({ log, failed, download }: LogViewerProps) {
   const { model, version, ended } = log;
   const scroller = useRef<HTMLElement>(null);
@@ -42,7 +42,7 @@ export function LogViewer({ log, failed, download }: LogViewerProps) {
   const { range, choose } = useChosenLines();
   const [target, setTarget] = useState<{ line: number; model: LogModel }>();
 
-  /** Opens the step of the line, and scrolls there once that has been drawn. */
+  /** Opens the step of the line, and scrolls to the line once the step is rendered. */
   const reveal = useCallback(
     (line: number) => {
       const step = model.stepOf(line);
@@ -69,7 +69,7 @@ export function LogViewer({ log, failed, download }: LogViewerProps) {
   }, [range, reveal, version]);
 
   const current = search.matches[search.place];
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only going from match to match scrolls, not more lines
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only a change of the current match scrolls, not new lines
   useEffect(() => {
     if (current) reveal(current.line);
   }, [search.needle, current?.line, current?.start]);
@@ -134,7 +134,7 @@ export function LogViewer({ log, failed, download }: LogViewerProps) {
           ref={scroller}
           className={styles.scroller}
           aria-label="Log"
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by keyboard
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: keyboard users must be able to scroll it
           tabIndex={0}
           onScroll={onScroll}
           onKeyDown={onKey}
@@ -175,7 +175,7 @@ export function LogViewer({ log, failed, download }: LogViewerProps) {
   );
 }
 
-/** The lines that the address names. */
+/** The lines named by the URL. */
 function useChosenLines() {
   const { hash } = useLocation();
   const navigate = useNavigate();

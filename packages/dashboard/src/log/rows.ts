@@ -1,6 +1,6 @@
 import type { LogModel, Step } from './log-model.js';
 
-/** What stands in one row of the viewer. */
+/** Content of one row of the viewer. */
 export type Row =
   | { readonly kind: 'attempt'; readonly attempt: number }
   | { readonly kind: 'step'; readonly step: Step; readonly open: boolean }
@@ -9,13 +9,13 @@ export type Row =
 interface Block {
   readonly step: Step;
   readonly open: boolean;
-  /** Its first row. */
+  /** First row of the step. */
   readonly from: number;
   readonly attemptRow: boolean;
   readonly headerRow: boolean;
 }
 
-/** Which row shows what, for the steps that are open. Costs as much as there are steps, not lines. */
+/** Maps rows to steps and lines for the open steps. Its cost grows with the number of steps, not lines. */
 export class Rows {
   readonly count: number;
   readonly #blocks: Block[] = [];
@@ -45,7 +45,7 @@ export class Rows {
     return line === undefined ? undefined : { kind: 'line', step: block.step, line };
   }
 
-  /** Where a line is shown, or the name of its step while that is closed. */
+  /** Returns the row of a line, or the row of its step while that is closed. */
   rowOf({ model, line }: { model: LogModel; line: number }): number | undefined {
     const step = model.stepOf(line);
     const block = step && this.#blocks[step.index];
@@ -57,7 +57,7 @@ export class Rows {
   }
 }
 
-/** The last index whose value is not above `wanted`, in values that never fall; -1 where there is none. */
+/** Returns the last index whose value is at most `wanted`, in ascending values; -1 if none is. */
 function lastAtMost(length: number, wanted: number, valueAt: (index: number) => number): number {
   let [low, high] = [0, length];
   while (low < high) {

@@ -2,20 +2,20 @@ import type { LogModel } from './log-model.js';
 
 export interface Match {
   readonly line: number;
-  /** In the text that is shown. */
+  /** Offset in the text that is shown. */
   readonly start: number;
   readonly end: number;
 }
 
-/** More than anybody steps through. */
+/** Limit of matches. No reader steps through more. */
 export const maxMatches = 10_000;
 
-/** Where a text stands in one line, in any case. */
+/** Returns the positions of a text in one line, ignoring case. */
 export function matchesIn(text: string, needle: string): { start: number; end: number }[] {
   const found: { start: number; end: number }[] = [];
   if (needle === '') return found;
   const [hay, sought] = [text.toLowerCase(), needle.toLowerCase()];
-  // A few letters change their length with their case: what is found would stand elsewhere.
+  // The length of a few letters changes with their case, which would shift the match.
   const exact = hay.length !== text.length;
   const [inside, what] = exact ? [text, needle] : [hay, sought];
   for (let at = inside.indexOf(what); at !== -1; at = inside.indexOf(what, at + what.length)) {
@@ -24,7 +24,7 @@ export function matchesIn(text: string, needle: string): { start: number; end: n
   return found;
 }
 
-/** Finds a text in a log, and goes on where it was when there are more lines. */
+/** Finds a text in a log. With more lines, the search resumes where it stopped. */
 export class Search {
   readonly needle: string;
   readonly #model: LogModel;
@@ -37,12 +37,12 @@ export class Search {
     this.needle = needle;
   }
 
-  /** True when there are more than are kept. */
+  /** True when the log has more matches than the limit. */
   get full(): boolean {
     return this.#found.length >= maxMatches;
   }
 
-  /** In the order in which they are shown: by step. Looks at the lines that came since. */
+  /** Returns the matches in display order: by step. Searches the lines added since the last call. */
   matches(): readonly Match[] {
     const model = this.#model;
     for (; this.#next < model.length && !this.full; this.#next++) {

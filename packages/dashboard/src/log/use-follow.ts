@@ -9,19 +9,19 @@ interface FollowOptions {
   readonly scroller: RefObject<HTMLElement | null>;
 }
 
-/** Closer to the end than this counts as being there. */
+/** Pixels from the end that still count as the end. */
 const nearPx = 30;
 
 /**
  * Keeps the end of a growing log in sight until the reader scrolls up. Scrolling to the end follows again.
  *
- * A browser adds the reader's scroll to a scroll that the page made in the same frame. The reader has not seen the
- * page's part, so it is taken back: a reader who scrolls to the top arrives at the first line.
+ * A browser adds the reader's scroll to a scroll by the page in the same frame. The hook subtracts the page's part, which the
+ * reader has not seen: a reader who scrolls to the top arrives at the first line.
  */
 export function useFollow({ virtualizer, rows, ended, scroller }: FollowOptions) {
   const [following, setFollowing] = useState(true);
   const top = useRef(0);
-  /** By how many pixels the page has scrolled since the last scroll event, which comes once a frame. */
+  /** Pixels that the page has scrolled since the last scroll event, which fires once per frame. */
   const unseen = useRef(0);
   const active = following && !ended;
   useEffect(() => {

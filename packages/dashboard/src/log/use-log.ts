@@ -5,14 +5,14 @@ import { LogModel } from './log-model.js';
 
 export interface Log {
   readonly model: LogModel;
-  /** Grows when there are more lines. */
+  /** Incremented when lines are added. */
   readonly version: number;
-  /** All that will ever come is there. */
+  /** True when the log is complete. */
   readonly ended: boolean;
   readonly error: unknown;
 }
 
-/** Rarely enough for a long log to load fast, often enough for a build to be watched. */
+/** Milliseconds between renders: a long log loads fast, and a build can be watched. */
 const showEveryMs = 100;
 
 interface State {
@@ -22,13 +22,13 @@ interface State {
   readonly error: unknown;
 }
 
-/** A job's log as it is written, until the job has ended. A broken connection goes on where it was. */
+/** Returns a job's log as it is written, until the job has ended. A broken connection resumes where it broke. */
 export function useLog({ jobId }: { jobId: string }): Log & { readonly again: () => void } {
   const client = useClient();
   const [round, again] = useReducer((count: number) => count + 1, 0);
   const [state, setState] = useState<State>(empty);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another round reads anew
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another round reads the log again
   useEffect(() => {
     const leaving = new AbortController();
     const model = new LogModel();

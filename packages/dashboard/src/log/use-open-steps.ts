@@ -3,7 +3,7 @@ import type { LogModel, Step } from './log-model.js';
 
 interface OpenStepsOptions {
   readonly model: LogModel;
-  /** The step that the job has failed at; it alone is open then. */
+  /** The step at which the job failed. Only this step is open then. */
   readonly failed: Step | undefined;
 }
 
@@ -12,7 +12,7 @@ interface OpenSteps {
   readonly setOpen: (steps: readonly Step[], open: boolean) => void;
 }
 
-/** Which steps are open: as somebody said, else what is worth reading. */
+/** Returns which steps are open: the reader's choice, else the steps worth reading. */
 export function useOpenSteps({ model, failed }: OpenStepsOptions): OpenSteps {
   const [said, setSaid] = useState({ model, steps: new Map<number, boolean>() });
   const steps = said.model === model ? said.steps : undefined;

@@ -5,12 +5,12 @@ import type { Log } from './use-log.js';
 export interface LogSearch {
   readonly text: string;
   readonly setText: (text: string) => void;
-  /** What is marked; a little behind `text` while one types. */
+  /** The text to mark. It follows `text` once the user stops typing. */
   readonly needle: string;
   readonly matches: readonly Match[];
-  /** There are more than these. */
+  /** True when the log has more matches than these. */
   readonly full: boolean;
-  /** The place of the one that is looked at, in `matches`; -1 while there is none. */
+  /** Index of the current match in `matches`; -1 if there is none. */
   readonly place: number;
   readonly setPlace: (place: number) => void;
 }

@@ -4,23 +4,23 @@ import type { Session } from './session.js';
 
 export interface SessionContextValue extends Session {
   readonly client: Client;
-  /** Ends the session; `reason` is shown where one signs in. */
+  /** Ends the session. The sign-in form shows `reason`. */
   readonly signOut: (reason?: string) => void;
 }
 
 export const SessionContext = createContext<SessionContextValue | undefined>(undefined);
 
-/** The session. Only below `SessionGate`, which is above every page. */
+/** Returns the session. Works only below `SessionGate`, which is above every page. */
 export function useSession(): SessionContextValue {
   const session = useContext(SessionContext);
   if (!session) throw new Error('useSession is used outside of SessionGate');
   return session;
 }
 
-/** The API, with the token of whoever is signed in. */
+/** Returns an API client with the token of the session. */
 export const useClient = (): Client => useSession().client;
 
-/** Whether the token allows it. What it does not allow is shown as such, not hidden: people see what they could ask for. */
+/** Returns true when the token has the scope. Controls without their scope are disabled, not hidden, so that people see what to ask for. */
 export function useScope(scope: Scope): boolean {
   const { scopes } = useSession().me.token;
   return scopes.includes(scope) || scopes.includes('admin');

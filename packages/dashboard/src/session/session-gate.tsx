@@ -11,7 +11,7 @@ import { signInProblem } from './sign-in-problem.js';
 
 const newClient = (token: string) => createClient({ url: window.location.origin, token });
 
-/** Shows its children to whoever is signed in, and a form to everyone else. */
+/** Shows its children in a session, else the sign-in form. */
 export function SessionGate({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
   const [session, setSession] = useState<Session>();
@@ -47,7 +47,7 @@ export function SessionGate({ children }: { children: ReactNode }) {
       .finally(() => setRestoring(false));
   }, [signIn]);
 
-  useEffect(() => onSessionEnd(() => signOut('The token is no longer taken. Sign in again.')), [signOut]);
+  useEffect(() => onSessionEnd(() => signOut('The token is no longer valid. Sign in again.')), [signOut]);
 
   const value = useMemo(
     () => session && { ...session, client: newClient(session.token), signOut },

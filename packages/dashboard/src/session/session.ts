@@ -1,6 +1,6 @@
 import type { Whoami } from '@slipway/client';
 
-/** Who is signed in, and with what. */
+/** The signed-in tenant, its token and its client. */
 export interface Session {
   readonly token: string;
   readonly me: Whoami;
@@ -8,7 +8,7 @@ export interface Session {
 
 const key = 'slipway.token';
 
-/** The token lives as long as the tab: in no URL, no cookie, and not on disk for good. */
+/** The token lives as long as the tab. It is in no URL and no cookie, and does not stay on disk. */
 export const storedToken = {
   read: (): string | undefined => sessionStorage.getItem(key) ?? undefined,
   write: (token: string) => sessionStorage.setItem(key, token),

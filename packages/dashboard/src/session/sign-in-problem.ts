@@ -1,9 +1,9 @@
 import { ApiError } from '@slipway/client';
 
-/** Why signing in did not work, in words for whoever tries. */
+/** Returns why signing in failed and what to do. */
 export function signInProblem(error: unknown): string {
   if (error instanceof ApiError) {
-    if (error.status === 401) return 'This token is not taken: it is wrong, expired or revoked.';
+    if (error.status === 401) return 'This token is not valid: it is wrong, expired or revoked.';
     if (error.status === 429) return 'Too many tries. Wait a little, then try again.';
     return `${error.detail} ${error.remedy}`.trim();
   }

@@ -5,7 +5,7 @@ import styles from './sign-in.module.css';
 import { signInProblem } from './sign-in-problem.js';
 
 interface SignInProps {
-  /** Why one has to sign in again, if that is so. */
+  /** The reason of the last sign-out or failed sign-in, if any. */
   readonly problem: string | undefined;
   readonly signIn: (token: string) => Promise<void>;
 }

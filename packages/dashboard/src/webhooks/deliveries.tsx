@@ -18,13 +18,13 @@ import styles from './webhooks.module.css';
 
 const names = ['state', 'job', 'batch'] as const;
 const pageSize = 25;
-/** Attempts are told of by no event: while one is awaited, the list is read again now and then. */
+/** Milliseconds between fetches of the list while an attempt is pending, because attempts emit no event. */
 const pendingEveryMs = 2_000;
 const restEveryMs = 15_000;
 
 type Filters = Partial<Record<(typeof names)[number], string>>;
 
-/** What was sent, newest first; to one endpoint where it is given, else to all, callbacks included. */
+/** Deliveries, newest first: of one endpoint, or of all endpoints and callbacks. */
 export function Deliveries({ endpoint }: { endpoint?: string }) {
   const client = useClient();
   const { filters, setFilter } = useFilters(names);
@@ -58,8 +58,10 @@ export function Deliveries({ endpoint }: { endpoint?: string }) {
       {deliveries.isPending && <Loading label="Loading deliveries" />}
       {deliveries.isError && <ErrorPanel error={deliveries.error} retry={() => void deliveries.refetch()} />}
       {deliveries.isSuccess && rows.length === 0 && (
-        <Empty title={any ? 'No delivery fits these filters' : 'Nothing was sent yet'}>
-          {any ? 'Take one away.' : 'Each event that an endpoint is for becomes a delivery; so does a test.'}
+        <Empty title={any ? 'No delivery matches these filters' : 'No deliveries yet'}>
+          {any
+            ? 'Remove a filter.'
+            : 'Each event that an endpoint subscribes to becomes a delivery; so does a test.'}
         </Empty>
       )}
       {rows.length > 0 && (

@@ -160,14 +160,14 @@ const isGood = (status: number | undefined) => status !== undefined && status >=
 
 function Body({ label, text }: { label: string; text: string }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: keyboard users must be able to scroll it
     <section aria-label={label} tabIndex={0} className={styles.body}>
       {text}
     </section>
   );
 }
 
-/** JSON as people read it; what is none stays as it is. */
+/** Returns JSON indented for reading, and any other text as it is. */
 function indented(text: string): string {
   try {
     return JSON.stringify(JSON.parse(text), null, 2);

@@ -9,7 +9,7 @@ const reasons: Readonly<Record<NonNullable<Webhook['disabled']>['reason'], strin
   failed_in_a_row: 'a hundred deliveries in a row were given up',
 };
 
-/** How an endpoint fares: icon, word, and since when. */
+/** State of an endpoint: icon, word and time of the last change. */
 export function EndpointState({ webhook }: { webhook: Webhook }) {
   const { enabled, disabled, failing_since, circuit_open_until } = webhook;
   if (disabled) {

@@ -17,11 +17,11 @@ interface RecoverDialogProps {
 
 const dayMs = 24 * 3_600_000;
 
-/** What an `input` of the type `datetime-local` holds: a moment in the reader's own zone, without naming it. */
+/** Formats a time for an `input` of the type `datetime-local`: in the reader's time zone, without naming it. */
 const localText = (at: number) =>
   new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 
-/** Sends again what an endpoint has missed since a time. */
+/** Sends again the messages that an endpoint has missed since a time. */
 export function RecoverDialog({ webhook, open, onClose, onDone }: RecoverDialogProps) {
   const client = useClient();
   const id = useId();
@@ -44,8 +44,8 @@ export function RecoverDialog({ webhook, open, onClose, onDone }: RecoverDialogP
     <Dialog
       open={open}
       onClose={close}
-      title="Recover what was missed"
-      text="Messages whose deliveries failed or were canceled are sent again, each once. Those that have arrived since are left out."
+      title="Recover missed messages"
+      text="Messages whose deliveries failed or were canceled are sent again, each once. Messages delivered since then are left out."
     >
       <form className={fields.form} onSubmit={submit}>
         <label className={fields.field} htmlFor={id}>
@@ -59,7 +59,7 @@ export function RecoverDialog({ webhook, open, onClose, onDone }: RecoverDialogP
           />
         </label>
         {recover.isError && <ErrorPanel error={recover.error} />}
-        {recover.data && <p role="status">{count(recover.data.recovered, 'message')} under way.</p>}
+        {recover.data && <p role="status">{count(recover.data.recovered, 'message')} being sent.</p>}
         <div className={fields.buttons}>
           <Button onClick={close}>{recover.data ? 'Close' : 'Not now'}</Button>
           <Button kind="primary" type="submit" disabled={recover.isPending || since === ''}>

@@ -15,7 +15,7 @@ interface WebhookActionsProps {
   readonly onSecret: (secret: string) => void;
 }
 
-/** What can be done with an endpoint. */
+/** The actions on an endpoint. */
 export function WebhookActions({ webhook, onSecret }: WebhookActionsProps) {
   const { id, enabled } = webhook;
   const client = useClient();
@@ -53,7 +53,7 @@ export function WebhookActions({ webhook, onSecret }: WebhookActionsProps) {
           </Button>
           <Confirm
             title="Switch the endpoint off?"
-            text="It is told of nothing more until somebody enables it. What was not delivered yet is canceled, and can be recovered."
+            text="It receives nothing until it is enabled again. Pending deliveries are canceled and can be recovered."
             action="Switch it off"
             onConfirm={async () => {
               await client.updateWebhook({ id, patch: { enabled: false } });
@@ -76,9 +76,9 @@ export function WebhookActions({ webhook, onSecret }: WebhookActionsProps) {
         Edit
       </Button>
       <Confirm
-        title="Give it another secret?"
-        text="For 24 hours messages are signed with both secrets, so that the receiver can be changed in between."
-        action="Make another secret"
+        title="Rotate the secret?"
+        text="For 24 hours messages are signed with both secrets, so that you can update the receiver in between."
+        action="Rotate the secret"
         onConfirm={async () => {
           onSecret((await client.rotateWebhookSecret({ id })).secret);
           changed();
@@ -92,12 +92,12 @@ export function WebhookActions({ webhook, onSecret }: WebhookActionsProps) {
       </Confirm>
       <Confirm
         title="Delete the endpoint?"
-        text="What was not delivered yet is canceled. The log of its deliveries stays until it is too old."
+        text="Pending deliveries are canceled. The delivery log stays until retention removes it."
         action="Delete it"
         danger
         onConfirm={async () => {
           await client.deleteWebhook({ id });
-          // For the page that comes: this one would ask for what is gone.
+          // Invalidates for the next page: this page would fetch the deleted endpoint.
           for (const queryKey of [queryKeys.webhooks, queryKeys.deliveries])
             void queries.invalidateQueries({ queryKey, refetchType: 'none' });
           void navigate('/webhooks');

@@ -17,11 +17,11 @@ import {
 type Settings = Required<Pick<WebhookRequest, 'url' | 'description' | 'events' | 'labels' | 'format'>>;
 
 interface WebhookFormProps {
-  /** What is changed; without it, a new one is made. */
+  /** The endpoint to edit; without it the form creates one. */
   readonly webhook?: Webhook;
   readonly open: boolean;
   readonly onClose: () => void;
-  /** Rejects with what the API has against it, which is shown. */
+  /** Rejects with the API's error, which the form shows. */
   readonly save: (settings: Settings) => Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export function WebhookForm(props: WebhookFormProps) {
       open={props.open}
       onClose={props.onClose}
       title={props.webhook ? 'Edit the endpoint' : 'New endpoint'}
-      text="Slipway sends a signed message to the URL for each of the events, and tries again for three days."
+      text="Slipway sends a signed message to the URL for each of the events, and retries for three days."
     >
       <Fields {...props} />
     </Dialog>

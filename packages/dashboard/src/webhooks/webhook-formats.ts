@@ -10,7 +10,7 @@ interface FormatForm {
   readonly optional: readonly FormatField[];
 }
 
-/** What each format is called, and what it wants to know. */
+/** The name and the fields of each format. */
 export const formatForms: Readonly<Record<FormatType, FormatForm>> = {
   standard: { name: 'Standard Webhooks', required: [], optional: [] },
   jenkins: { name: 'Jenkins, Generic Webhook Trigger', required: [], optional: ['token'] },
@@ -25,7 +25,7 @@ export const formatForms: Readonly<Record<FormatType, FormatForm>> = {
 };
 
 export const fieldNames: Readonly<Record<FormatField, string>> = {
-  token: 'Name of the token that workers have',
+  token: 'Name of a token in the settings of the workers',
   context: 'Context',
   repo: 'Repository',
   event_type: 'Event type',
@@ -36,7 +36,7 @@ export const fieldNames: Readonly<Record<FormatField, string>> = {
 
 export type FormatValues = Partial<Record<FormatField, string>>;
 
-/** The format with the fields that are its own; empty ones are left to the API. */
+/** Returns the format with its own fields. Empty fields are left to the API's defaults. */
 export function formatOf(type: FormatType, values: FormatValues): Format {
   const { required, optional } = formatForms[type];
   const given = [...required, ...optional].flatMap((field) => {

@@ -48,7 +48,7 @@ export function WebhookPage() {
 function Facts({ webhook }: { webhook: Webhook }) {
   const { url, events, labels, format, max_in_flight, rotating_until, created_at } = webhook;
   return (
-    <Section title="What is sent">
+    <Section title="Messages">
       <dl className={facts.facts}>
         <Fact name="URL" wide>
           <Copyable value={url} label="URL" />

@@ -53,7 +53,7 @@ export function WebhooksPage() {
         {webhooks.isError && <ErrorPanel error={webhooks.error} retry={() => void webhooks.refetch()} />}
         {webhooks.isSuccess && rows.length === 0 && (
           <Empty title="No endpoints yet">
-            An endpoint is a URL that is told of jobs and batches: make one here, or with{' '}
+            An endpoint is a URL that receives events of jobs and batches. Create one here, or with{' '}
             <code>slipway webhooks create --url https://ci.example/hooks</code>.
           </Empty>
         )}
