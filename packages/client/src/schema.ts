@@ -863,31 +863,31 @@ export interface components {
             request_id?: string;
         };
         JobRequest: {
-            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            /** @description The image to push to, in the grammar of the OCI distribution project */
             image: string;
-            /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
+            /** @description The function, as name or namespace/name; the default namespace is openfaas-fn */
             function?: string;
             /** @description Empty unless given */
             build_args?: components["schemas"]["BuildArgs"];
-            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
-            /** @description The stage to build; the last one unless given */
+            /** @description The stage to build; default: the last one */
             target?: string;
-            /** @description Further references that the same image is pushed to; none of them may be `image` */
+            /** @description More references to push the same image to; none of them may be `image` */
             tags?: string[];
             /** @description Labels of the image; `labels` are those of the job */
             image_labels?: components["schemas"]["ImageLabels"];
             /** @description Annotations of the manifest of the image */
             annotations?: components["schemas"]["Annotations"];
-            /** @description Run every step again, without cached layers */
+            /** @description True runs every step again, without cached layers */
             no_cache?: boolean;
-            /** @description Look base images up in their registry even where the engine has them */
+            /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
             /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
-            /** @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may */
+            /** @description Jobs of a higher class go first; within a class tenants take turns. Default: `normal`, or the highest class of the tenant if that is lower */
             priority?: components["schemas"]["Priority"];
             /**
              * @description False builds without pushing
@@ -895,12 +895,12 @@ export interface components {
              */
             push?: boolean;
             /**
-             * @description Push a bill of materials beside the image (BuildKit builders)
+             * @description True pushes a bill of materials beside the image (BuildKit builders)
              * @default false
              */
             sbom?: boolean;
             /**
-             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+             * @description True pushes SLSA provenance beside the image (BuildKit builders)
              * @default false
              */
             provenance?: boolean;
@@ -908,17 +908,17 @@ export interface components {
             timeout?: number;
             /** @description Empty unless given */
             labels?: components["schemas"]["Labels"];
-            /** @description Where the end of the job is reported */
+            /** @description Receives the end of the job */
             callback?: components["schemas"]["Callback"];
-            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+            /** @description The commit that the image is built from, for messages to CI; default: the commit of a git source */
             vcs?: components["schemas"]["VcsInput"];
             /**
-             * @description When the image was last built from the same, the job succeeds at once with that result
+             * @description True: if the last build of the image had the same input, the job succeeds at once with that result
              * @default false
              */
             skip_if_unchanged?: boolean;
             /**
-             * @description Build in any case: neither skip nor share the build of an identical job
+             * @description True always builds: the job neither skips the build nor shares that of an identical job
              * @default false
              */
             force?: boolean;
@@ -926,16 +926,16 @@ export interface components {
             source: components["schemas"]["JobSource"];
             /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
             secrets?: string;
-            /** @description A template of the installation, over which the source is laid as its handler */
+            /** @description A template of the installation. The source is merged into it as its handler */
             template?: string;
-            /** @description A template that was uploaded as a source, over which the source is laid as its handler; in the place of `template` */
+            /** @description A template that was uploaded as a source, instead of `template`. The source is merged into it as its handler */
             laid_over?: {
-                /** @description What the template is called; rebuilds select by it */
+                /** @description The name of the template; rebuilds select by it */
                 name: string;
                 /** @description SHA-256 of the canonical manifest of the files */
                 digest: string;
                 /**
-                 * @description Where the source is laid; empty for the root
+                 * @description The folder that the source is merged into; empty for the root
                  * @default function
                  */
                 handler_folder?: string;
@@ -962,7 +962,7 @@ export interface components {
             secret?: string;
         };
         VcsInput: {
-            /** @description As its host names it: owner/name, or group/subgroup/name */
+            /** @description The name of the repository at its host: owner/name, or group/subgroup/name */
             repo: string;
             sha: string;
         };
@@ -980,14 +980,14 @@ export interface components {
             url: string;
             /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
             ref?: string;
-            /** @description The folder of the repository that is the source */
+            /** @description The folder of the repository to use as the source */
             path?: string;
-            /** @description True fetches the submodules of the folder, false leaves them out; unless given, a folder with submodules is refused */
+            /** @description True fetches the submodules of the folder, false leaves them out. Without a value, a folder with submodules is refused */
             submodules?: boolean;
         };
         /** @description Sent along */
         InlineSource: {
-            /** @description The files themselves, path to text */
+            /** @description The files themselves, as a map from path to text */
             files: {
                 [key: string]: string;
             };
@@ -1002,31 +1002,31 @@ export interface components {
             source: string;
         };
         JobWithoutSource: {
-            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            /** @description The image to push to, in the grammar of the OCI distribution project */
             image: string;
-            /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
+            /** @description The function, as name or namespace/name; the default namespace is openfaas-fn */
             function?: string;
             /** @description Empty unless given */
             build_args?: components["schemas"]["BuildArgs"];
-            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
-            /** @description The stage to build; the last one unless given */
+            /** @description The stage to build; default: the last one */
             target?: string;
-            /** @description Further references that the same image is pushed to; none of them may be `image` */
+            /** @description More references to push the same image to; none of them may be `image` */
             tags?: string[];
             /** @description Labels of the image; `labels` are those of the job */
             image_labels?: components["schemas"]["ImageLabels"];
             /** @description Annotations of the manifest of the image */
             annotations?: components["schemas"]["Annotations"];
-            /** @description Run every step again, without cached layers */
+            /** @description True runs every step again, without cached layers */
             no_cache?: boolean;
-            /** @description Look base images up in their registry even where the engine has them */
+            /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
             /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
-            /** @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may */
+            /** @description Jobs of a higher class go first; within a class tenants take turns. Default: `normal`, or the highest class of the tenant if that is lower */
             priority?: components["schemas"]["Priority"];
             /**
              * @description False builds without pushing
@@ -1034,12 +1034,12 @@ export interface components {
              */
             push?: boolean;
             /**
-             * @description Push a bill of materials beside the image (BuildKit builders)
+             * @description True pushes a bill of materials beside the image (BuildKit builders)
              * @default false
              */
             sbom?: boolean;
             /**
-             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+             * @description True pushes SLSA provenance beside the image (BuildKit builders)
              * @default false
              */
             provenance?: boolean;
@@ -1047,32 +1047,32 @@ export interface components {
             timeout?: number;
             /** @description Empty unless given */
             labels?: components["schemas"]["Labels"];
-            /** @description Where the end of the job is reported */
+            /** @description Receives the end of the job */
             callback?: components["schemas"]["Callback"];
-            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+            /** @description The commit that the image is built from, for messages to CI; default: the commit of a git source */
             vcs?: components["schemas"]["VcsInput"];
             /**
-             * @description When the image was last built from the same, the job succeeds at once with that result
+             * @description True: if the last build of the image had the same input, the job succeeds at once with that result
              * @default false
              */
             skip_if_unchanged?: boolean;
             /**
-             * @description Build in any case: neither skip nor share the build of an identical job
+             * @description True always builds: the job neither skips the build nor shares that of an identical job
              * @default false
              */
             force?: boolean;
             /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
             secrets?: string;
-            /** @description A template of the installation, over which the source is laid as its handler */
+            /** @description A template of the installation. The source is merged into it as its handler */
             template?: string;
-            /** @description A template that was uploaded as a source, over which the source is laid as its handler; in the place of `template` */
+            /** @description A template that was uploaded as a source, instead of `template`. The source is merged into it as its handler */
             laid_over?: {
-                /** @description What the template is called; rebuilds select by it */
+                /** @description The name of the template; rebuilds select by it */
                 name: string;
                 /** @description SHA-256 of the canonical manifest of the files */
                 digest: string;
                 /**
-                 * @description Where the source is laid; empty for the root
+                 * @description The folder that the source is merged into; empty for the root
                  * @default function
                  */
                 handler_folder?: string;
@@ -1082,26 +1082,26 @@ export interface components {
         JobState: "queued" | "running" | "succeeded" | "failed" | "canceled";
         BatchRequest: {
             /**
-             * @description `stop`: when a job has failed for good, those that have not begun are canceled
+             * @description `stop`: when a job fails permanently, Slipway cancels the jobs that have not started
              * @default continue
              */
             on_failure?: components["schemas"]["OnFailure"];
-            /** @description How many jobs of the batch run at once at most; the fleet decides unless given */
+            /** @description The maximum of jobs of the batch that run at once; default: as many as the fleet can run */
             max_running?: number;
             /** @description Empty unless given */
             labels?: components["schemas"]["Labels"];
-            /** @description Where the end of the job is reported */
+            /** @description Receives the end of the job */
             callback?: components["schemas"]["Callback"];
             /** @description Fields of a job that items have unless they say otherwise; `build_args`, `labels`, `image_labels` and `annotations` are merged. Empty unless given */
             defaults?: {
                 [key: string]: unknown;
             };
-            /** @description The jobs: each, with the defaults, the body of `POST /v1/jobs` */
+            /** @description The jobs. Each item plus the defaults is a body of `POST /v1/jobs` */
             items: {
                 [key: string]: unknown;
             }[];
             /**
-             * @description Check everything, and submit nothing
+             * @description Validate everything, but submit nothing
              * @default false
              */
             dry_run?: boolean;
@@ -1117,31 +1117,31 @@ export interface components {
             which?: "failed" | "all";
         };
         FunctionRequest: {
-            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            /** @description The image to push to, in the grammar of the OCI distribution project */
             image: string;
-            /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
+            /** @description The function, as name or namespace/name; the default namespace is openfaas-fn */
             function?: string;
             /** @description Empty unless given */
             build_args?: components["schemas"]["BuildArgs"];
-            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
-            /** @description The stage to build; the last one unless given */
+            /** @description The stage to build; default: the last one */
             target?: string;
-            /** @description Further references that the same image is pushed to; none of them may be `image` */
+            /** @description More references to push the same image to; none of them may be `image` */
             tags?: string[];
             /** @description Labels of the image; `labels` are those of the job */
             image_labels?: components["schemas"]["ImageLabels"];
             /** @description Annotations of the manifest of the image */
             annotations?: components["schemas"]["Annotations"];
-            /** @description Run every step again, without cached layers */
+            /** @description True runs every step again, without cached layers */
             no_cache?: boolean;
-            /** @description Look base images up in their registry even where the engine has them */
+            /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
             /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
-            /** @description Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may */
+            /** @description Jobs of a higher class go first; within a class tenants take turns. Default: `normal`, or the highest class of the tenant if that is lower */
             priority?: components["schemas"]["Priority"];
             /**
              * @description False builds without pushing
@@ -1149,12 +1149,12 @@ export interface components {
              */
             push?: boolean;
             /**
-             * @description Push a bill of materials beside the image (BuildKit builders)
+             * @description True pushes a bill of materials beside the image (BuildKit builders)
              * @default false
              */
             sbom?: boolean;
             /**
-             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+             * @description True pushes SLSA provenance beside the image (BuildKit builders)
              * @default false
              */
             provenance?: boolean;
@@ -1162,15 +1162,15 @@ export interface components {
             timeout?: number;
             /** @description Empty unless given */
             labels?: components["schemas"]["Labels"];
-            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+            /** @description The commit that the image is built from, for messages to CI; default: the commit of a git source */
             vcs?: components["schemas"]["VcsInput"];
             /**
-             * @description When the image was last built from the same, the job succeeds at once with that result
+             * @description True: if the last build of the image had the same input, the job succeeds at once with that result
              * @default false
              */
             skip_if_unchanged?: boolean;
             /**
-             * @description Build in any case: neither skip nor share the build of an identical job
+             * @description True always builds: the job neither skips the build nor shares that of an identical job
              * @default false
              */
             force?: boolean;
@@ -1178,16 +1178,16 @@ export interface components {
             source: components["schemas"]["JobSource"];
             /** @description Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API) */
             secrets?: string;
-            /** @description A template of the installation, over which the source is laid as its handler */
+            /** @description A template of the installation. The source is merged into it as its handler */
             template?: string;
-            /** @description A template that was uploaded as a source, over which the source is laid as its handler; in the place of `template` */
+            /** @description A template that was uploaded as a source, instead of `template`. The source is merged into it as its handler */
             laid_over?: {
-                /** @description What the template is called; rebuilds select by it */
+                /** @description The name of the template; rebuilds select by it */
                 name: string;
                 /** @description SHA-256 of the canonical manifest of the files */
                 digest: string;
                 /**
-                 * @description Where the source is laid; empty for the root
+                 * @description The folder that the source is merged into; empty for the root
                  * @default function
                  */
                 handler_folder?: string;
@@ -1197,32 +1197,32 @@ export interface components {
             select: components["schemas"]["FunctionSelector"];
             /** @description Where the images are pushed: with {registry}, {repository}, {tag}, {namespace}, {name} and the names of `values`; as before unless given */
             image?: string;
-            /** @description For placeholders. Empty unless given */
+            /** @description Values of placeholders. Empty unless given */
             values?: {
                 [key: string]: string;
             };
-            /** @description Laid over the arguments of each. Empty unless given */
+            /** @description Merged over the arguments of each function. Empty unless given */
             build_args?: components["schemas"]["BuildArgs"];
-            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
-            /** @description The stage to build; the last one unless given */
+            /** @description The stage to build; default: the last one */
             target?: string;
-            /** @description Further references, with the placeholders of `image`; those of each function unless given */
+            /** @description More references, with the placeholders of `image`; default: those of each function */
             tags?: string[];
-            /** @description Laid over the image labels of each */
+            /** @description Merged over the image labels of each function */
             image_labels?: components["schemas"]["ImageLabels"];
-            /** @description Laid over the annotations of each */
+            /** @description Merged over the annotations of each function */
             annotations?: components["schemas"]["Annotations"];
-            /** @description Run every step again, without cached layers */
+            /** @description True runs every step again, without cached layers */
             no_cache?: boolean;
-            /** @description Look base images up in their registry even where the engine has them */
+            /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
-            /** @description Of the batch, and laid over the labels of each function. Empty unless given */
+            /** @description Labels of the batch, also merged over the labels of each function. Empty unless given */
             labels?: components["schemas"]["Labels"];
-            /** @description Where the end of the batch is reported */
+            /** @description Receives the end of the batch */
             callback?: components["schemas"]["Callback"];
             /**
-             * @description The newest version of their template, or the one they were built with
+             * @description The newest version of the template, or the version of the last build
              * @default current
              * @enum {string}
              */
@@ -1230,7 +1230,7 @@ export interface components {
             /** @default low */
             priority?: components["schemas"]["Priority"];
             /**
-             * @description Off, because a base image may have changed under the same name
+             * @description Off by default, because a base image may have changed under the same name
              * @default false
              */
             skip_if_unchanged?: boolean;
@@ -1242,9 +1242,9 @@ export interface components {
         };
         FunctionSelector: {
             namespace?: string;
-            /** @description Of the function without its namespace; `*` stands for any characters */
+            /** @description The function name without its namespace; `*` matches any characters */
             name?: string;
-            /** @description By name */
+            /** @description Function names */
             functions?: string[];
             labels?: components["schemas"]["Labels"];
             template?: string;
@@ -1258,15 +1258,15 @@ export interface components {
             description?: string;
             /** @description `["job.succeeded","job.failed","job.canceled","batch.finished"]` unless given */
             events?: components["schemas"]["WebhookEventType"][];
-            /** @description Only jobs and batches that carry all of these. Empty unless given */
+            /** @description Selects jobs and batches that have all of these labels. Empty unless given */
             labels?: components["schemas"]["Labels"];
             /** @description `{"type":"standard"}` unless given */
             format?: components["schemas"]["WebhookFormatInput"];
-            /** @description 10 unless given; 1 for the formats that set the status of a commit, so that the last one told is the last one set */
+            /** @description Default: 10, or 1 for formats that set the status of a commit, so that the last message sets the final status */
             max_in_flight?: number;
             /** @default true */
             enabled?: boolean;
-            /** @description Made unless given; shown once, in the answer */
+            /** @description Default: a generated secret. Only this answer shows it */
             secret?: string;
         };
         /** @enum {string} */
@@ -1280,14 +1280,14 @@ export interface components {
              */
             type: "standard";
         };
-        /** @description The message with a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well */
+        /** @description The message plus a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well */
         JenkinsFormatInput: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "jenkins";
-            /** @description Sent as the header `token`, which the plugin takes */
+            /** @description Sent as the header `token`, which the plugin reads */
             token?: string;
         };
         /** @description A status on the commit of `vcs`; the URL is that of the API, as https://api.github.com */
@@ -1297,9 +1297,9 @@ export interface components {
              * @enum {string}
              */
             type: "github_commit_status";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            /** @description The name of a token in WEBHOOK_TOKENS of the workers */
             token: string;
-            /** @description `slipway/<function>` unless given */
+            /** @description Default: `slipway/<function>` */
             context?: string;
         };
         /** @description A `repository_dispatch` event; the URL is that of the API */
@@ -1309,9 +1309,9 @@ export interface components {
              * @enum {string}
              */
             type: "github_dispatch";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            /** @description The name of a token in WEBHOOK_TOKENS of the workers */
             token: string;
-            /** @description That of `vcs` unless given */
+            /** @description Default: the repository of `vcs` */
             repo?: string;
             /**
              * @description For `on: repository_dispatch: types`
@@ -1319,32 +1319,32 @@ export interface components {
              */
             event_type?: string;
         };
-        /** @description A status on the commit of `vcs`; the URL is that of the instance, as https://gitlab.com */
+        /** @description A status on the commit of `vcs`; the URL is the one of the GitLab instance, such as https://gitlab.com */
         GitlabCommitStatusFormatInput: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "gitlab_commit_status";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            /** @description The name of a token in WEBHOOK_TOKENS of the workers */
             token: string;
-            /** @description That of `vcs` unless given */
+            /** @description Default: the repository of `vcs` */
             project?: string;
-            /** @description `slipway/<function>` unless given */
+            /** @description Default: `slipway/<function>` */
             name?: string;
         };
-        /** @description Triggers a pipeline; the URL is that of the instance */
+        /** @description Triggers a pipeline; the URL is the one of the GitLab instance */
         GitlabPipelineFormatInput: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "gitlab_pipeline";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            /** @description The name of a token in WEBHOOK_TOKENS of the workers */
             token: string;
-            /** @description As its host names it: owner/name, or group/subgroup/name */
+            /** @description The name of the repository at its host: owner/name, or group/subgroup/name */
             project: string;
-            /** @description The branch or tag whose pipeline is run */
+            /** @description The branch or tag whose pipeline runs */
             ref: string;
         };
         WebhookPatch: {
@@ -1352,10 +1352,10 @@ export interface components {
             url?: string;
             description?: string;
             events?: components["schemas"]["WebhookEventType"][];
-            /** @description Only jobs and batches that carry all of these */
+            /** @description Selects jobs and batches that have all of these labels */
             labels?: components["schemas"]["Labels"];
             format?: components["schemas"]["WebhookFormatInput"];
-            /** @description Requests that may be under way at once */
+            /** @description Maximum of concurrent requests */
             max_in_flight?: number;
             enabled?: boolean;
         };
@@ -1372,58 +1372,58 @@ export interface components {
         };
         TenantSettings: {
             /**
-             * @description Its share of the fleet against other tenants
+             * @description The share of the fleet, relative to other tenants
              * @default 1
              */
             weight?: number;
             /**
-             * @description Jobs of a higher class are refused; those that name none get no higher one
+             * @description Slipway refuses jobs of a higher class. Jobs without a class get no higher one
              * @default high
              */
             highest_priority?: components["schemas"]["Priority"];
             /** @description Empty unless given */
             limits?: components["schemas"]["TenantLimitsInput"];
-            /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
+            /** @description Images that the tenant may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
             images: string[];
-            /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
+            /** @description The pools that the tenant may use and see; default: all */
             pools?: string[];
             /**
-             * @description Whether its jobs may give the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY; those of `default` always may
+             * @description True allows the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY. Jobs of `default` may always set them
              * @default false
              */
             proxy_arguments?: boolean;
         };
         TenantLimitsInput: {
-            /** @description Jobs that may wait at once */
+            /** @description Maximum of waiting jobs */
             queued_jobs?: number;
-            /** @description Jobs that may be built at once; others wait their turn */
+            /** @description Maximum of running jobs; others wait */
             running_jobs?: number;
-            /** @description Bytes of all its stored sources together */
+            /** @description Maximum of bytes of all stored sources together */
             source_bytes?: number;
-            /** @description Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given */
+            /** @description Maximum of bytes of all records together (jobs, batches, functions, messages); default: the setting of the installation */
             stored_bytes?: number;
-            /** @description Requests to the API */
+            /** @description Maximum of API requests per minute */
             requests_per_minute?: number;
         };
         TokenRequest: {
-            /** @description The caller's own unless given; another needs `admin` */
+            /** @description Default: the caller's tenant. Another tenant needs `admin` */
             tenant?: string;
             description: string;
             scopes: components["schemas"]["Scope"][];
-            /** @description Never, unless given */
+            /** @description Default: the token never expires */
             expires_in_days?: number;
         };
         /** @enum {string} */
         Scope: "jobs:read" | "jobs:write" | "templates:write" | "webhooks:read" | "webhooks:write" | "builders:read" | "builders:admin" | "tokens:admin" | "admin";
         JobMessage: {
             /**
-             * @description Of this shape; fields may join it, none leaves it
+             * @description The version of this format. Slipway may add fields, but removes none
              * @enum {string}
              */
             api_version: "v1";
             /**
              * Format: date-time
-             * @description When it happened, not when it was sent
+             * @description The time of the event, not of the delivery
              */
             timestamp: string;
             /** @enum {string} */
@@ -1431,14 +1431,14 @@ export interface components {
             data: components["schemas"]["JobMessageData"];
         };
         JobMessageData: {
-            /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+            /** @description Increases with each event about the same job, batch, replica or endpoint. Drop an event whose sequence is not above the last one */
             sequence: number;
-            /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+            /** @description The URL of the full record; only an API path if PUBLIC_URL is not set */
             url: string;
             job: components["schemas"]["JobSummary"];
             batch?: string;
             vcs?: components["schemas"]["Vcs"];
-            /** @description Of what was pushed */
+            /** @description The digest of the pushed image */
             digest?: string;
             code?: string;
             detail?: string;
@@ -1450,25 +1450,25 @@ export interface components {
             id: string;
             state: components["schemas"]["JobState"];
             function?: string;
-            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            /** @description The image to push to, in the grammar of the OCI distribution project */
             image: string;
-            /** @description Grows by one with every change of state */
+            /** @description Increases by one with every change of state */
             version: number;
         };
         Vcs: {
-            /** @description As its host names it: owner/name, or group/subgroup/name */
+            /** @description The name of the repository at its host: owner/name, or group/subgroup/name */
             repo: string;
             sha: string;
         };
         BatchMessage: {
             /**
-             * @description Of this shape; fields may join it, none leaves it
+             * @description The version of this format. Slipway may add fields, but removes none
              * @enum {string}
              */
             api_version: "v1";
             /**
              * Format: date-time
-             * @description When it happened, not when it was sent
+             * @description The time of the event, not of the delivery
              */
             timestamp: string;
             /** @enum {string} */
@@ -1476,12 +1476,12 @@ export interface components {
             data: components["schemas"]["BatchMessageData"];
         };
         BatchMessageData: {
-            /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+            /** @description Increases with each event about the same job, batch, replica or endpoint. Drop an event whose sequence is not above the last one */
             sequence: number;
-            /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+            /** @description The URL of the full record; only an API path if PUBLIC_URL is not set */
             url: string;
             batch: components["schemas"]["BatchSummary"];
-            /** @description Jobs that have failed, as many as fit */
+            /** @description Failed jobs, as many as fit */
             failures: components["schemas"]["FailedJob"][];
         };
         BatchSummary: {
@@ -1491,7 +1491,7 @@ export interface components {
             labels: {
                 [key: string]: string;
             };
-            /** @description The batch whose jobs it repeats */
+            /** @description The batch whose jobs this batch repeats */
             retry_of?: string;
         };
         BatchCounts: {
@@ -1503,20 +1503,20 @@ export interface components {
         };
         FailedJob: {
             id: string;
-            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            /** @description The image to push to, in the grammar of the OCI distribution project */
             image: string;
             function?: string;
             code?: string;
         };
         BuilderMessage: {
             /**
-             * @description Of this shape; fields may join it, none leaves it
+             * @description The version of this format. Slipway may add fields, but removes none
              * @enum {string}
              */
             api_version: "v1";
             /**
              * Format: date-time
-             * @description When it happened, not when it was sent
+             * @description The time of the event, not of the delivery
              */
             timestamp: string;
             /** @enum {string} */
@@ -1524,9 +1524,9 @@ export interface components {
             data: components["schemas"]["BuilderMessageData"];
         };
         BuilderMessageData: {
-            /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+            /** @description Increases with each event about the same job, batch, replica or endpoint. Drop an event whose sequence is not above the last one */
             sequence: number;
-            /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+            /** @description The URL of the full record; only an API path if PUBLIC_URL is not set */
             url: string;
             builder: components["schemas"]["BuilderSummary"];
         };
@@ -1536,13 +1536,13 @@ export interface components {
         };
         WebhookMessage: {
             /**
-             * @description Of this shape; fields may join it, none leaves it
+             * @description The version of this format. Slipway may add fields, but removes none
              * @enum {string}
              */
             api_version: "v1";
             /**
              * Format: date-time
-             * @description When it happened, not when it was sent
+             * @description The time of the event, not of the delivery
              */
             timestamp: string;
             /** @enum {string} */
@@ -1550,9 +1550,9 @@ export interface components {
             data: components["schemas"]["WebhookMessageData"];
         };
         WebhookMessageData: {
-            /** @description Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have */
+            /** @description Increases with each event about the same job, batch, replica or endpoint. Drop an event whose sequence is not above the last one */
             sequence: number;
-            /** @description The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL) */
+            /** @description The URL of the full record; only an API path if PUBLIC_URL is not set */
             url: string;
             webhook: components["schemas"]["WebhookSummary"];
         };
@@ -1565,24 +1565,24 @@ export interface components {
         Job: {
             id: string;
             state: components["schemas"]["JobState"];
-            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            /** @description The image to push to, in the grammar of the OCI distribution project */
             image: string;
             function?: string;
             /** @description Empty unless given */
             build_args: components["schemas"]["BuildArgs"];
-            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
-            /** @description The stage to build; the last one unless given */
+            /** @description The stage to build; default: the last one */
             target?: string;
-            /** @description Further references that the same image is pushed to; none of them may be `image` */
+            /** @description More references to push the same image to; none of them may be `image` */
             tags?: string[];
             /** @description Labels of the image; `labels` are those of the job */
             image_labels?: components["schemas"]["ImageLabels"];
             /** @description Annotations of the manifest of the image */
             annotations?: components["schemas"]["Annotations"];
-            /** @description Run every step again, without cached layers */
+            /** @description True runs every step again, without cached layers */
             no_cache?: boolean;
-            /** @description Look base images up in their registry even where the engine has them */
+            /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
             /** @description Empty means the builder's own. Empty unless given */
             platforms: string[];
@@ -1599,12 +1599,12 @@ export interface components {
              */
             push: boolean;
             /**
-             * @description Push a bill of materials beside the image (BuildKit builders)
+             * @description True pushes a bill of materials beside the image (BuildKit builders)
              * @default false
              */
             sbom: boolean;
             /**
-             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+             * @description True pushes SLSA provenance beside the image (BuildKit builders)
              * @default false
              */
             provenance: boolean;
@@ -1613,29 +1613,29 @@ export interface components {
             /** @description Empty unless given */
             labels: components["schemas"]["Labels"];
             callback?: components["schemas"]["CallbackUrl"];
-            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+            /** @description The commit that the image is built from, for messages to CI; default: the commit of a git source */
             vcs?: components["schemas"]["Vcs"];
             /**
-             * @description When the image was last built from the same, the job succeeds at once with that result
+             * @description True: if the last build of the image had the same input, the job succeeds at once with that result
              * @default false
              */
             skip_if_unchanged: boolean;
             /**
-             * @description Build in any case: neither skip nor share the build of an identical job
+             * @description True always builds: the job neither skips the build nor shares that of an identical job
              * @default false
              */
             force: boolean;
             source: components["schemas"]["ResolvedSource"];
-            /** @description The version of the template that it is laid over, and where */
+            /** @description The version of the template that the source is merged into, and the folder */
             template?: components["schemas"]["ResolvedTemplate"];
-            /** @description Sealed, and shown to nobody */
+            /** @description Encrypted; the API never returns their values */
             secrets?: components["schemas"]["SealedSecrets"];
-            /** @description The jobs that build it, one a pool, where no single pool builds all of its platforms */
+            /** @description The part jobs, one per pool, if no single pool builds all platforms of the job */
             parts?: components["schemas"]["JobPart"][];
-            /** @description The job that it builds a part of */
+            /** @description The job that this part job belongs to */
             part_of?: string;
             batch?: string;
-            /** @description Grows by one with every change of state */
+            /** @description Increases by one with every change of state */
             version: number;
             /**
              * Format: date-time
@@ -1644,7 +1644,7 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description When the first attempt began
+             * @description The start of the first attempt
              */
             started_at?: string;
             /**
@@ -1654,20 +1654,20 @@ export interface components {
             finished_at?: string;
             /**
              * Format: date-time
-             * @description When a queued job that waits to be tried again may start
+             * @description The earliest start of a queued job that waits for its retry
              */
             retry_at?: string;
-            /** @description Whether a cancel was requested. The job may succeed or fail all the same: `state` says how it ended */
+            /** @description True after a cancel request. The job may still succeed or fail: see `state` */
             cancel_requested: boolean;
             /**
              * Format: date-time
-             * @description When a cancel was requested first
+             * @description The time of the first cancel request
              */
             cancel_requested_at?: string;
             attempts: components["schemas"]["Attempt"][];
-            /** @description Times that it went back to the queue without an attempt spent, because no replica could build it; absent when none */
+            /** @description Number of times that the job went back to the queue without spending an attempt, because no replica could build it; absent when zero */
             placements?: number;
-            /** @description Of its OpenTelemetry trace (W3C Trace Context); absent where tracing was off */
+            /** @description The id of the OpenTelemetry trace (W3C Trace Context); absent when tracing was off */
             trace_id?: string;
             result?: components["schemas"]["JobResult"];
             error?: components["schemas"]["JobError"];
@@ -1678,7 +1678,7 @@ export interface components {
         ResolvedSource: {
             /** @description SHA-256 of the canonical manifest of the files */
             digest: string;
-            /** @description Where it came from */
+            /** @description The git folder that the source came from */
             git?: components["schemas"]["GitCommit"];
         };
         GitCommit: {
@@ -1686,9 +1686,9 @@ export interface components {
             url: string;
             /** @description A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given */
             ref?: string;
-            /** @description The folder of the repository that is the source */
+            /** @description The folder of the repository to use as the source */
             path?: string;
-            /** @description True fetches the submodules of the folder, false leaves them out; unless given, a folder with submodules is refused */
+            /** @description True fetches the submodules of the folder, false leaves them out. Without a value, a folder with submodules is refused */
             submodules?: boolean;
             commit: string;
         };
@@ -1696,16 +1696,16 @@ export interface components {
             name: string;
             /** @description SHA-256 of the canonical manifest of the files */
             digest: string;
-            /** @description Empty: over the template itself */
+            /** @description The folder for the handler; empty for the root of the template */
             handler_folder: string;
             /**
-             * @description Its files came with the job, so that the installation needs no template of this name
+             * @description True if the template's files came with the job, so that the installation needs no template of this name
              * @enum {boolean}
              */
             uploaded?: true;
         };
         SealedSecrets: {
-            /** @description Names the key that opens them */
+            /** @description The id of the key that opens them */
             key_id: string;
             names: string[];
         };
@@ -1720,9 +1720,9 @@ export interface components {
         Attempt: {
             number: number;
             worker: string;
-            /** @description The builder that was called last */
+            /** @description The builder that the worker called last */
             replica?: string;
-            /** @description How long the job had been waiting for it */
+            /** @description Milliseconds that the job had waited for the attempt */
             wait_ms: number;
             /**
              * Format: date-time
@@ -1734,31 +1734,31 @@ export interface components {
              * @description RFC 3339, UTC
              */
             finished_at?: string;
-            /** @description `succeeded`, or the code it ended with; absent while it runs */
+            /** @description `succeeded`, or the error code of the attempt; absent while it runs */
             outcome?: components["schemas"]["AttemptOutcome"];
             detail?: string;
-            /** @description What of the build was done: where only the push failed before, the next attempt repeats no cached step */
+            /** @description The progress of the build. If only the push failed, the next attempt repeats no cached step */
             steps?: components["schemas"]["AttemptSteps"];
         };
         AttemptOutcome: string;
         AttemptSteps: {
             /** @description Steps of the Dockerfile that the log shows */
             total: number;
-            /** @description Those whose layers were there; the others ran */
+            /** @description Steps whose layers were cached; the others ran */
             cached: number;
         };
         JobResult: {
             image: string;
-            /** @description Of the pushed manifest or index, as the builder reported it */
+            /** @description The digest of the pushed manifest or index, as the builder reported it */
             digest?: string;
-            /** @description What the builder took: pulls, steps, export and push */
+            /** @description Time that the builder took for pulls, steps, export and push */
             duration_ms: number;
-            /** @description Nothing was built for this job: it has the result of an identical one */
+            /** @description True: nothing was built for this job, because it has the result of an identical one */
             cached?: boolean;
         };
         JobError: {
             code: components["schemas"]["ErrorCode"];
-            /** @description What was wrong, in one line */
+            /** @description The cause, in one line */
             detail: string;
             /** @description The last lines of the log, the failing step among them */
             log_tail: string[];
@@ -1785,42 +1785,42 @@ export interface components {
         BatchPlanItem: {
             image: string;
             function?: string;
-            /** @description The digest of its source */
+            /** @description The digest of the source */
             source: string;
-            /** @description The digest of its template */
+            /** @description The digest of the template */
             template?: string;
         };
         Batch: {
             id: string;
             /**
-             * @description `stopping`: what has not begun is being canceled
+             * @description `stopping`: Slipway is canceling the jobs that have not started
              * @enum {string}
              */
             state: "running" | "stopping" | "finished";
             total: number;
             counts: components["schemas"]["BatchCounts"];
             /**
-             * @description `stop`: when a job has failed for good, those that have not begun are canceled
+             * @description `stop`: when a job fails permanently, Slipway cancels the jobs that have not started
              * @default continue
              */
             on_failure: components["schemas"]["OnFailure"];
-            /** @description How many jobs of the batch run at once at most; the fleet decides unless given */
+            /** @description The maximum of jobs of the batch that run at once; default: as many as the fleet can run */
             max_running?: number;
             labels: {
                 [key: string]: string;
             };
             callback?: components["schemas"]["CallbackUrl"];
-            /** @description The batch whose jobs it repeats */
+            /** @description The batch whose jobs this batch repeats */
             retry_of?: string;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
             finished_at?: string;
-            /** @description Ends a minute since the first began */
+            /** @description Jobs ended per minute since the first one started */
             jobs_per_minute?: number;
             /**
              * Format: date-time
-             * @description If it goes on as it has gone
+             * @description The estimated end at the current rate
              */
             estimated_end_at?: string;
         };
@@ -1837,11 +1837,11 @@ export interface components {
             at: string;
             image: string;
             function?: string;
-            /** @description Of the image, once it has succeeded */
+            /** @description The digest of the image, once the job has succeeded */
             digest?: string;
-            /** @description Nothing was built for this job: it has the result of an identical one */
+            /** @description True: nothing was built for this job, because it has the result of an identical one */
             cached?: boolean;
-            /** @description Why it has failed or was canceled */
+            /** @description The reason that the job failed or was canceled */
             code?: string;
             detail?: string;
         };
@@ -1853,39 +1853,39 @@ export interface components {
         Function: {
             /** @description namespace/name */
             name: string;
-            /** @description What its last job was to build, or what it was said to be; a rebuild repeats it */
+            /** @description The spec of its last job, or the spec that was set with PUT. A rebuild repeats it */
             spec: components["schemas"]["FunctionSpec"];
-            /** @description Absent when none was ever submitted */
+            /** @description Absent when the function has no job */
             last_job?: string;
             /** Format: date-time */
             updated_at: string;
-            /** @description The images it is made from: those that FROM, COPY --from and RUN --mount=from named at the last success, in stages that its target needs */
+            /** @description Base images: those that FROM, COPY --from and RUN --mount=from named at the last success, in stages that the target needs */
             base_images: string[];
-            /** @description The last image that is good */
+            /** @description The last successful job */
             last_success?: components["schemas"]["FunctionSuccess"];
-            /** @description Its last jobs, newest first; in a list where `history` asks for them */
+            /** @description The last jobs, newest first. In a list only with `history` */
             history?: components["schemas"]["FunctionJob"][];
         };
         FunctionSpec: {
-            /** @description Where the image is pushed to, by the grammar of the OCI distribution project */
+            /** @description The image to push to, in the grammar of the OCI distribution project */
             image: string;
-            /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
+            /** @description The function, as name or namespace/name; the default namespace is openfaas-fn */
             function?: unknown;
             /** @description Empty unless given */
             build_args: components["schemas"]["BuildArgs"];
-            /** @description The path of the Dockerfile in the context; `Dockerfile` unless given */
+            /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
-            /** @description The stage to build; the last one unless given */
+            /** @description The stage to build; default: the last one */
             target?: string;
-            /** @description Further references that the same image is pushed to; none of them may be `image` */
+            /** @description More references to push the same image to; none of them may be `image` */
             tags?: string[];
             /** @description Labels of the image; `labels` are those of the job */
             image_labels?: components["schemas"]["ImageLabels"];
             /** @description Annotations of the manifest of the image */
             annotations?: components["schemas"]["Annotations"];
-            /** @description Run every step again, without cached layers */
+            /** @description True runs every step again, without cached layers */
             no_cache?: boolean;
-            /** @description Look base images up in their registry even where the engine has them */
+            /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
             /** @description Empty means the builder's own. Empty unless given */
             platforms: string[];
@@ -1902,12 +1902,12 @@ export interface components {
              */
             push: boolean;
             /**
-             * @description Push a bill of materials beside the image (BuildKit builders)
+             * @description True pushes a bill of materials beside the image (BuildKit builders)
              * @default false
              */
             sbom: boolean;
             /**
-             * @description Push how it was built beside the image, as SLSA provenance (BuildKit builders)
+             * @description True pushes SLSA provenance beside the image (BuildKit builders)
              * @default false
              */
             provenance: boolean;
@@ -1915,22 +1915,22 @@ export interface components {
             timeout?: number;
             /** @description Empty unless given */
             labels: components["schemas"]["Labels"];
-            /** @description The commit it is built from, for messages to CI; of a git source that of the source unless given */
+            /** @description The commit that the image is built from, for messages to CI; default: the commit of a git source */
             vcs?: components["schemas"]["Vcs"];
             /**
-             * @description When the image was last built from the same, the job succeeds at once with that result
+             * @description True: if the last build of the image had the same input, the job succeeds at once with that result
              * @default false
              */
             skip_if_unchanged: boolean;
             /**
-             * @description Build in any case: neither skip nor share the build of an identical job
+             * @description True always builds: the job neither skips the build nor shares that of an identical job
              * @default false
              */
             force: boolean;
             source: components["schemas"]["ResolvedSource"];
-            /** @description The version of the template that it is laid over, and where */
+            /** @description The version of the template that the source is merged into, and the folder */
             template?: components["schemas"]["ResolvedTemplate"];
-            /** @description Sealed, and shown to nobody */
+            /** @description Encrypted; the API never returns their values */
             secrets?: components["schemas"]["SealedSecrets"];
         };
         FunctionSuccess: {
@@ -1950,26 +1950,26 @@ export interface components {
         };
         StoredTemplate: {
             name: string;
-            /** @description Grows by one whenever its files change */
+            /** @description Increases by one whenever its files change */
             version: number;
             /** @description SHA-256 of the canonical manifest of the files */
             digest: string;
             /** @description Where a handler is laid, from its template.yml; `function` unless that says otherwise, empty for the root */
             handler_folder: string;
-            /** @description Named sets of packages, from its template.yml */
+            /** @description Named sets of packages, from template.yml */
             build_options: components["schemas"]["BuildOption"][];
-            /** @description Where `faas-cli` pulled it from, as it notes in the meta.json of the template */
+            /** @description The git repository that `faas-cli` pulled the template from, as its meta.json notes */
             origin?: {
-                /** @description Its URL, without credentials */
+                /** @description The URL of the repository, without credentials */
                 repository: string;
-                /** @description The branch, tag or `sha-…` that was asked for */
+                /** @description The branch, tag or `sha-…` that was requested */
                 ref?: string;
                 /** @description The commit */
                 sha?: string;
             };
             /**
              * Format: date-time
-             * @description When its files last changed
+             * @description The last change of its files
              */
             updated_at: string;
             /** @description Of the rebuild, if one was asked for and needed */
@@ -1986,40 +1986,40 @@ export interface components {
         };
         Template: {
             name: string;
-            /** @description Grows by one whenever its files change */
+            /** @description Increases by one whenever its files change */
             version: number;
             /** @description SHA-256 of the canonical manifest of the files */
             digest: string;
             /** @description Where a handler is laid, from its template.yml; `function` unless that says otherwise, empty for the root */
             handler_folder: string;
-            /** @description Named sets of packages, from its template.yml */
+            /** @description Named sets of packages, from template.yml */
             build_options: components["schemas"]["BuildOption"][];
-            /** @description Where `faas-cli` pulled it from, as it notes in the meta.json of the template */
+            /** @description The git repository that `faas-cli` pulled the template from, as its meta.json notes */
             origin?: {
-                /** @description Its URL, without credentials */
+                /** @description The URL of the repository, without credentials */
                 repository: string;
-                /** @description The branch, tag or `sha-…` that was asked for */
+                /** @description The branch, tag or `sha-…` that was requested */
                 ref?: string;
                 /** @description The commit */
                 sha?: string;
             };
             /**
              * Format: date-time
-             * @description When its files last changed
+             * @description The last change of its files
              */
             updated_at: string;
         };
         RebuildPlan: {
             functions: components["schemas"]["PlannedFunction"][];
-            /** @description What is meant but cannot be built again */
+            /** @description Selected functions that cannot be rebuilt */
             left_out: components["schemas"]["LeftOutFunction"][];
-            /** @description What builds them; absent from a dry run */
+            /** @description The batch that builds them; absent in a dry run */
             batch?: components["schemas"]["Batch"];
         };
         PlannedFunction: {
             function: string;
             image: string;
-            /** @description What of the selector it fits, in words */
+            /** @description The parts of the selector that the function matches, in words */
             reasons: string[];
         };
         LeftOutFunction: {
@@ -2042,14 +2042,14 @@ export interface components {
             at: string;
             image: string;
             function?: string;
-            /** @description Of the image, once it has succeeded */
+            /** @description The digest of the image, once the job has succeeded */
             digest?: string;
-            /** @description Nothing was built for this job: it has the result of an identical one */
+            /** @description True: nothing was built for this job, because it has the result of an identical one */
             cached?: boolean;
-            /** @description Why it has failed or was canceled */
+            /** @description The reason that the job failed or was canceled */
             code?: string;
             detail?: string;
-            /** @description The batch it belongs to */
+            /** @description The batch that the job belongs to */
             batch?: string;
         };
         LiveBuilder: {
@@ -2072,27 +2072,27 @@ export interface components {
             url: string;
             description: string;
             events: components["schemas"]["WebhookEventType"][];
-            /** @description Only jobs and batches that carry all of these */
+            /** @description Selects jobs and batches that have all of these labels */
             labels: components["schemas"]["Labels"];
             format: components["schemas"]["WebhookFormat"];
-            /** @description Requests that may be under way at once */
+            /** @description Maximum of concurrent requests */
             max_in_flight: number;
             enabled: boolean;
-            /** @description Why it was switched off, if nobody did; enabling it clears this */
+            /** @description The reason for which Slipway disabled the endpoint; enabling it clears this */
             disabled?: components["schemas"]["WebhookDisabled"];
             /**
              * Format: date-time
-             * @description Of the first failure since a delivery last arrived
+             * @description The first failure since the last successful delivery
              */
             failing_since?: string;
             /**
              * Format: date-time
-             * @description Nothing is sent until then, because requests fail one after the other
+             * @description Slipway sends nothing until then, because consecutive requests failed
              */
             circuit_open_until?: string;
             /**
              * Format: date-time
-             * @description Until then messages are signed with the secret before this one too
+             * @description Until then Slipway signs messages with the previous secret, too
              */
             rotating_until?: string;
             /**
@@ -2117,14 +2117,14 @@ export interface components {
              */
             type: "standard";
         };
-        /** @description The message with a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well */
+        /** @description The message plus a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well */
         JenkinsFormat: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "jenkins";
-            /** @description Sent as the header `token`, which the plugin takes */
+            /** @description Sent as the header `token`, which the plugin reads */
             token?: string;
         };
         /** @description A status on the commit of `vcs`; the URL is that of the API, as https://api.github.com */
@@ -2134,9 +2134,9 @@ export interface components {
              * @enum {string}
              */
             type: "github_commit_status";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            /** @description The name of a token in WEBHOOK_TOKENS of the workers */
             token: string;
-            /** @description `slipway/<function>` unless given */
+            /** @description Default: `slipway/<function>` */
             context?: string;
         };
         /** @description A `repository_dispatch` event; the URL is that of the API */
@@ -2146,9 +2146,9 @@ export interface components {
              * @enum {string}
              */
             type: "github_dispatch";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            /** @description The name of a token in WEBHOOK_TOKENS of the workers */
             token: string;
-            /** @description That of `vcs` unless given */
+            /** @description Default: the repository of `vcs` */
             repo?: string;
             /**
              * @description For `on: repository_dispatch: types`
@@ -2156,37 +2156,37 @@ export interface components {
              */
             event_type: string;
         };
-        /** @description A status on the commit of `vcs`; the URL is that of the instance, as https://gitlab.com */
+        /** @description A status on the commit of `vcs`; the URL is the one of the GitLab instance, such as https://gitlab.com */
         GitlabCommitStatusFormat: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "gitlab_commit_status";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            /** @description The name of a token in WEBHOOK_TOKENS of the workers */
             token: string;
-            /** @description That of `vcs` unless given */
+            /** @description Default: the repository of `vcs` */
             project?: string;
-            /** @description `slipway/<function>` unless given */
+            /** @description Default: `slipway/<function>` */
             name?: string;
         };
-        /** @description Triggers a pipeline; the URL is that of the instance */
+        /** @description Triggers a pipeline; the URL is the one of the GitLab instance */
         GitlabPipelineFormat: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "gitlab_pipeline";
-            /** @description The name of a token that the workers are configured with (WEBHOOK_TOKENS) */
+            /** @description The name of a token in WEBHOOK_TOKENS of the workers */
             token: string;
-            /** @description As its host names it: owner/name, or group/subgroup/name */
+            /** @description The name of the repository at its host: owner/name, or group/subgroup/name */
             project: string;
-            /** @description The branch or tag whose pipeline is run */
+            /** @description The branch or tag whose pipeline runs */
             ref: string;
         };
         WebhookDisabled: {
             /**
-             * @description It answered 410, has failed for five days, or a hundred deliveries in a row were given up
+             * @description The endpoint answered 410, failed for five days, or 100 consecutive deliveries failed permanently
              * @enum {string}
              */
             reason: "gone" | "failing" | "failed_in_a_row";
@@ -2207,27 +2207,27 @@ export interface components {
             url: string;
             description: string;
             events: components["schemas"]["WebhookEventType"][];
-            /** @description Only jobs and batches that carry all of these */
+            /** @description Selects jobs and batches that have all of these labels */
             labels: components["schemas"]["Labels"];
             format: components["schemas"]["WebhookFormat"];
-            /** @description Requests that may be under way at once */
+            /** @description Maximum of concurrent requests */
             max_in_flight: number;
             enabled: boolean;
-            /** @description Why it was switched off, if nobody did; enabling it clears this */
+            /** @description The reason for which Slipway disabled the endpoint; enabling it clears this */
             disabled?: components["schemas"]["WebhookDisabled"];
             /**
              * Format: date-time
-             * @description Of the first failure since a delivery last arrived
+             * @description The first failure since the last successful delivery
              */
             failing_since?: string;
             /**
              * Format: date-time
-             * @description Nothing is sent until then, because requests fail one after the other
+             * @description Slipway sends nothing until then, because consecutive requests failed
              */
             circuit_open_until?: string;
             /**
              * Format: date-time
-             * @description Until then messages are signed with the secret before this one too
+             * @description Until then Slipway signs messages with the previous secret, too
              */
             rotating_until?: string;
             /**
@@ -2250,12 +2250,12 @@ export interface components {
             url: string;
             /** @enum {string} */
             type: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled" | "webhook.test";
-            /** @description The `webhook-id`, the same in all attempts and when it is sent again */
+            /** @description The `webhook-id`, the same in all attempts and redeliveries */
             message_id: string;
             job?: string;
             batch?: string;
             redelivery_of?: string;
-            /** @description Why it failed for good or was canceled: `exhausted`, `gone`, `egress_denied`, `webhook_disabled`, `stale`, … */
+            /** @description The reason that it failed permanently or was canceled: `exhausted`, `gone`, `egress_denied`, `webhook_disabled`, `stale`, … */
             reason?: string;
             /**
              * Format: date-time
@@ -2264,7 +2264,7 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description While it is pending
+             * @description Set while the delivery is pending
              */
             next_attempt_at?: string;
             /**
@@ -2273,7 +2273,7 @@ export interface components {
              */
             finished_at?: string;
             attempts: components["schemas"]["DeliveryAttempt"][];
-            /** @description The message: the body of the format `standard`, of which other formats make theirs */
+            /** @description The message: the body of the format `standard`. Other formats derive theirs from it */
             request: string;
         };
         DeliveryAttempt: {
@@ -2286,7 +2286,7 @@ export interface components {
             duration_ms: number;
             /** @description HTTP status; absent when there was no answer */
             status?: number;
-            /** @description What went wrong where there was no answer, as `ECONNREFUSED` or `timed_out` */
+            /** @description The error when there was no answer, such as `ECONNREFUSED` or `timed_out` */
             error?: string;
             /** @description The first 1,024 characters of the body */
             response?: string;
@@ -2306,12 +2306,12 @@ export interface components {
             url: string;
             /** @enum {string} */
             type: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled" | "webhook.test";
-            /** @description The `webhook-id`, the same in all attempts and when it is sent again */
+            /** @description The `webhook-id`, the same in all attempts and redeliveries */
             message_id: string;
             job?: string;
             batch?: string;
             redelivery_of?: string;
-            /** @description Why it failed for good or was canceled: `exhausted`, `gone`, `egress_denied`, `webhook_disabled`, `stale`, … */
+            /** @description The reason that it failed permanently or was canceled: `exhausted`, `gone`, `egress_denied`, `webhook_disabled`, `stale`, … */
             reason?: string;
             /**
              * Format: date-time
@@ -2320,7 +2320,7 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description While it is pending
+             * @description Set while the delivery is pending
              */
             next_attempt_at?: string;
             /**
@@ -2340,7 +2340,7 @@ export interface components {
             duration_ms: number;
             /** @description HTTP status; absent when there was no answer */
             status?: number;
-            /** @description What went wrong where there was no answer, as `ECONNREFUSED` or `timed_out` */
+            /** @description The error when there was no answer, such as `ECONNREFUSED` or `timed_out` */
             error?: string;
         };
         WebhookRecovered: {
@@ -2355,130 +2355,130 @@ export interface components {
             url: string;
             /** @description A pool: replicas that build the same platforms */
             pool: string;
-            /** @description What it builds; none means any */
+            /** @description Platforms that the replica builds; none means any */
             platforms: string[];
             /** @enum {string} */
             health: "up" | "down" | "unknown";
             /**
-             * @description full: it has as many builds as it takes; broken: it answers, but cannot build, for example because its engine is dead; draining: it is shutting down. A broken or draining replica gets no builds, and only broken is a fault; unknown: no worker asked lately
+             * @description full: all its slots are in use; broken: it answers, but cannot build, for example because its engine is dead; draining: it is shutting down. A broken or draining replica gets no builds, and only broken is a fault; unknown: no worker has asked it recently
              * @enum {string}
              */
             readiness: "ready" | "full" | "broken" | "draining" | "unknown";
-            /** @description Why it is not ready, in its own words */
+            /** @description The reason that the replica reports for not being ready */
             readiness_reason?: string;
             /**
-             * @description buildah: it builds for the tenant default alone; unreported: it answers and names none, as builders of others; unknown: it was not asked yet, or names one that is not known. It builds for the tenant default alone until then
+             * @description buildah: it builds only for the default tenant; unreported: it answers without an engine name, as other builders do; unknown: no worker has asked it yet, or it names an unknown engine. Until then it builds only for the default tenant
              * @enum {string}
              */
             engine: "buildkit" | "buildah" | "unreported" | "unknown";
             /** @description What it reported that it can do; build-options: it gets jobs with `dockerfile`, `target`, `tags`, `image_labels`, `annotations`, `no_cache` or `pull`. Absent while unknown */
             features?: "build-options"[];
-            /** @description open: it gets no builds for a while after repeated faults */
+            /** @description open: it gets no builds for some time after repeated faults */
             circuit: components["schemas"]["CircuitState"];
-            /** @description It finishes what it has and gets no more */
+            /** @description The replica finishes its builds and gets no new ones */
             draining: boolean;
-            /** @description Builds at once that the operator allows */
+            /** @description The operator's limit of concurrent builds */
             configured_limit?: number;
-            /** @description Builds at once that it is given, configured or learned */
+            /** @description The limit of concurrent builds, configured or learned */
             limit: number;
             in_flight: number;
-            /** @description Builds it has ended */
+            /** @description Builds that ended on the replica */
             builds: number;
             /** @description 429 answers */
             refusals: number;
-            /** @description Calls that did not reach it, broke off, ended in nonsense or in a fault of its engine */
+            /** @description Calls that did not reach the replica, broke off, got an unreadable answer, or ended with a fault of its engine */
             faults: number;
         };
         /** @enum {string} */
         CircuitState: "closed" | "open" | "probing";
         Queue: {
             pools: components["schemas"]["QueuePool"][];
-            /** @description Registries that jobs wait for, of those that the tenant may push to; 50 at most */
+            /** @description Registries that jobs wait for, up to 50. A tenant sees only registries that it may push to */
             registries: components["schemas"]["QueueRegistry"][];
         };
         QueuePool: {
             name: string;
             queued: number;
             running: number;
-            /** @description What its replicas build; none means any */
+            /** @description Platforms that the replicas of the pool build; none means any */
             platforms: string[];
-            /** @description Builds that its replicas take at once now */
+            /** @description The current limit of concurrent builds of the pool */
             capacity: number;
-            /** @description Since the oldest waiting job was submitted */
+            /** @description Milliseconds since the oldest waiting job was submitted */
             oldest_wait_ms: number;
             mean_build_ms?: number;
-            /** @description Until what waits now has been built; absent while nothing is known */
+            /** @description Milliseconds until all waiting jobs are built; absent without an estimate */
             estimated_ms?: number;
         };
         QueueRegistry: {
-            /** @description Its host */
+            /** @description The host of the registry */
             registry: string;
-            /** @description open: it does not answer, and builds that push to it wait; probing: one build finds out; closed: it answers, and what waited is released */
+            /** @description open: the registry does not answer, and builds that push to it wait; probing: one build tests it; closed: it answers, and waiting builds are released */
             circuit: components["schemas"]["CircuitState"];
-            /** @description Jobs that wait for it */
+            /** @description Jobs that wait for the registry */
             waiting: number;
-            /** @description In a row */
+            /** @description Consecutive faults */
             faults: number;
             /**
              * Format: date-time
-             * @description When the circuit opened
+             * @description The time at which the circuit opened
              */
             since: string;
         };
         Stats: {
-            /** @description How long each point is. The last one is not over yet */
+            /** @description The length of each point. The last one is not complete yet */
             step_seconds: number;
-            /** @description When each point begins, oldest first */
+            /** @description The start of each point, oldest first */
             times: string[];
-            /** @description Pools that replicas belong to now, or of which something is known in that time */
+            /** @description Pools that have replicas now, or data in that time */
             pools: components["schemas"]["PoolSeries"][];
-            /** @description For tokens with the scope builders:read */
+            /** @description Only for tokens with the scope builders:read */
             replicas?: components["schemas"]["ReplicaSeries"][];
         };
         PoolSeries: {
             name: string;
-            /** @description One for each of `times` */
+            /** @description One point for each of `times` */
             points: components["schemas"]["PoolPoint"][];
         };
         PoolPoint: {
-            /** @description Jobs that ended so */
+            /** @description Jobs that succeeded */
             succeeded: number;
             failed: number;
             canceled: number;
-            /** @description Jobs that waited, on average over the point. Absent where it was not measured */
+            /** @description Waiting jobs, on average over the point. Absent if not measured */
             queued_mean?: number;
-            /** @description Attempts begun */
+            /** @description Attempts started */
             started: number;
-            /** @description Of the attempts begun: how long each job had waited. Absent where none began */
+            /** @description Waiting time of the jobs whose attempts started. Absent if none started */
             wait_p50_ms?: number;
             wait_p95_ms?: number;
             /** @description Builds that succeeded */
             builds: number;
-            /** @description Of the builds that succeeded. Absent where none did */
+            /** @description Duration of the successful builds. Absent if there were none */
             build_mean_ms?: number;
             build_p50_ms?: number;
             build_p95_ms?: number;
         };
         ReplicaSeries: {
             id: string;
-            /** @description Absent for one that no worker names any more */
+            /** @description Absent if no worker names the replica any more */
             url?: string;
             pool?: string;
-            /** @description One for each of `times` */
+            /** @description One point for each of `times` */
             points: components["schemas"]["ReplicaPoint"][];
         };
         ReplicaPoint: {
-            /** @description Builds that it has ended, whether they succeeded or not */
+            /** @description Ended builds, successful or not */
             builds: number;
-            /** @description Those of them that did not succeed */
+            /** @description Ended builds that did not succeed */
             failures: number;
             /** @description 429 answers */
             refusals: number;
-            /** @description Calls that did not reach it, broke off or ended in nonsense */
+            /** @description Calls that did not reach the replica, broke off or got an unreadable answer */
             faults: number;
-            /** @description Builds placed here of which it is known who built the same function or image last */
+            /** @description Builds placed here for which the last replica of the same function or image is known */
             placed: number;
-            /** @description Those of them that this replica had built last, so that it should still have their layers. What its cache really held is not known */
+            /** @description Builds of `placed` whose last replica was this one, so that it should still have their layers. The real content of its cache is unknown */
             placed_home: number;
         };
         AuditPage: {
@@ -2520,32 +2520,32 @@ export interface components {
         Tenant: {
             name: string;
             /**
-             * @description Its share of the fleet against other tenants
+             * @description The share of the fleet, relative to other tenants
              * @default 1
              */
             weight: number;
             /**
-             * @description Jobs of a higher class are refused; those that name none get no higher one
+             * @description Slipway refuses jobs of a higher class. Jobs without a class get no higher one
              * @default high
              */
             highest_priority: components["schemas"]["Priority"];
             /** @description Empty unless given */
             limits: components["schemas"]["TenantLimits"];
-            /** @description Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
+            /** @description Images that the tenant may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
             images: string[];
-            /** @description The pools that its jobs may go to, and the only ones that it sees; all unless given */
+            /** @description The pools that the tenant may use and see; default: all */
             pools?: string[];
             /**
-             * @description Whether its jobs may give the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY; those of `default` always may
+             * @description True allows the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY. Jobs of `default` may always set them
              * @default false
              */
             proxy_arguments: boolean;
             /**
-             * @description `file`: by the tenants file, so not to be changed here
+             * @description `file`: the tenants file manages the tenant, so the API cannot change it
              * @enum {string}
              */
             managed_by: "api" | "file";
-            /** @description What it takes now */
+            /** @description The current usage */
             usage?: components["schemas"]["TenantUsage"];
             /**
              * Format: date-time
@@ -2554,15 +2554,15 @@ export interface components {
             updated_at: string;
         };
         TenantLimits: {
-            /** @description Jobs that may wait at once */
+            /** @description Maximum of waiting jobs */
             queued_jobs?: number;
-            /** @description Jobs that may be built at once; others wait their turn */
+            /** @description Maximum of running jobs; others wait */
             running_jobs?: number;
-            /** @description Bytes of all its stored sources together */
+            /** @description Maximum of bytes of all stored sources together */
             source_bytes?: number;
-            /** @description Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given */
+            /** @description Maximum of bytes of all records together (jobs, batches, functions, messages); default: the setting of the installation */
             stored_bytes?: number;
-            /** @description Requests to the API */
+            /** @description Maximum of API requests per minute */
             requests_per_minute?: number;
         };
         TenantUsage: {
@@ -2571,11 +2571,11 @@ export interface components {
             source_bytes: number;
             /** @description Bytes of its records in Redis */
             stored_bytes: number;
-            /** @description What they may have, by its limit or that of the installation */
+            /** @description The limit of these bytes, set by the tenant or the installation */
             max_stored_bytes: number;
         };
         WhoamiToken: {
-            /** @description `API_TOKEN` for that of the installation */
+            /** @description `API_TOKEN` for the installation's own token */
             id: string;
             description?: string;
             scopes: components["schemas"]["Scope"][];
@@ -2600,7 +2600,7 @@ export interface components {
              * @description RFC 3339, UTC
              */
             created_at: string;
-            /** @description False when it was kept under another PAYLOAD_SECRET of the installation: remove it, and make another */
+            /** @description False when the secret was encrypted under another PAYLOAD_SECRET of the installation: remove it, and create a new one */
             usable: boolean;
             /** @description The secret itself, which is never shown again */
             secret: string;
@@ -2618,7 +2618,7 @@ export interface components {
              * @description RFC 3339, UTC
              */
             created_at: string;
-            /** @description False when it was kept under another PAYLOAD_SECRET of the installation: remove it, and make another */
+            /** @description False when the secret was encrypted under another PAYLOAD_SECRET of the installation: remove it, and create a new one */
             usable: boolean;
         };
         CreatedToken: {
@@ -2640,7 +2640,7 @@ export interface components {
             expires_at?: string;
             /**
              * Format: date-time
-             * @description To the minute
+             * @description Precise to the minute
              */
             last_used_at?: string;
             /** @description The token itself, which is never shown again */
@@ -2670,7 +2670,7 @@ export interface components {
             expires_at?: string;
             /**
              * Format: date-time
-             * @description To the minute
+             * @description Precise to the minute
              */
             last_used_at?: string;
         };
@@ -2713,7 +2713,7 @@ export interface components {
             };
             content?: never;
         };
-        /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key cannot be used */
+        /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key is not valid */
         BadRequest: {
             headers: {
                 [name: string]: unknown;
@@ -2726,7 +2726,7 @@ export interface components {
                  *       "status": 400,
                  *       "code": "body_incomplete",
                  *       "detail": "The body ended before it was complete",
-                 *       "remedy": "Send the request again, whole.",
+                 *       "remedy": "Send the complete request again.",
                  *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
                  *     }
                  */
@@ -2768,14 +2768,14 @@ export interface components {
                  *       "status": 403,
                  *       "code": "forbidden",
                  *       "detail": "The token does not allow this",
-                 *       "remedy": "Use a token that does.",
+                 *       "remedy": "Use a token that allows it.",
                  *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `not_found`: There is no such thing */
+        /** @description `not_found`: Not found */
         NotFound: {
             headers: {
                 [name: string]: unknown;
@@ -2784,10 +2784,10 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:slipway:error:not_found",
-                 *       "title": "There is no such thing",
+                 *       "title": "Not found",
                  *       "status": 404,
                  *       "code": "not_found",
-                 *       "detail": "There is no such thing",
+                 *       "detail": "Not found",
                  *       "remedy": "Check the id or path.",
                  *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
                  *     }
@@ -2815,7 +2815,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more */
+        /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed */
         Conflict: {
             headers: {
                 [name: string]: unknown;
@@ -2824,11 +2824,11 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:slipway:error:idempotency_key_in_progress",
-                 *       "title": "The request with this Idempotency-Key is still being worked on",
+                 *       "title": "A request with this Idempotency-Key is still in progress",
                  *       "status": 409,
                  *       "code": "idempotency_key_in_progress",
-                 *       "detail": "The request with this Idempotency-Key is still being worked on",
-                 *       "remedy": "Send it again after the seconds that `Retry-After` says.",
+                 *       "detail": "A request with this Idempotency-Key is still in progress",
+                 *       "remedy": "Send it again after the seconds in `Retry-After`.",
                  *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
                  *     }
                  */
@@ -2848,14 +2848,14 @@ export interface components {
                  *       "status": 413,
                  *       "code": "stored_quota_exceeded",
                  *       "detail": "The tenant has no room left for records",
-                 *       "remedy": "Wait until records of ended jobs are removed, send less with each job, forget functions that are not used, or have `stored_bytes` raised.",
+                 *       "remedy": "Wait until records of ended jobs are removed, send less with each job, delete unused functions, or have `stored_bytes` raised.",
                  *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `media_type_unsupported`: The content type is not one this route reads */
+        /** @description `media_type_unsupported`: The route does not accept this content type */
         UnsupportedMediaType: {
             headers: {
                 [name: string]: unknown;
@@ -2864,10 +2864,10 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:slipway:error:media_type_unsupported",
-                 *       "title": "The content type is not one this route reads",
+                 *       "title": "The route does not accept this content type",
                  *       "status": 415,
                  *       "code": "media_type_unsupported",
-                 *       "detail": "The content type is not one this route reads",
+                 *       "detail": "The route does not accept this content type",
                  *       "remedy": "Use the content type named in `detail`.",
                  *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
                  *     }
@@ -2895,7 +2895,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+        /** @description `too_many_failures`: Too many requests with invalid tokens came from this address. `rate_limited`: The request rate limit of the tenant is exceeded */
         TooManyRequests: {
             headers: {
                 /** @description Seconds */
@@ -2906,11 +2906,11 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "urn:slipway:error:too_many_failures",
-                 *       "title": "The token is not valid, and too many such came from this address",
+                 *       "title": "Too many requests with invalid tokens came from this address",
                  *       "status": 429,
                  *       "code": "too_many_failures",
-                 *       "detail": "The token is not valid, and too many such came from this address",
-                 *       "remedy": "Correct the token, and send it again after the seconds that `Retry-After` says.",
+                 *       "detail": "Too many requests with invalid tokens came from this address",
+                 *       "remedy": "Correct the token, and send it again after the seconds in `Retry-After`.",
                  *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
                  *     }
                  */
@@ -2937,7 +2937,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
+        /** @description `record_unreadable`: A record in Redis cannot be read. `internal`: Internal error */
         InternalServerError: {
             headers: {
                 [name: string]: unknown;
@@ -2957,7 +2957,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+        /** @description `draining`: The process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
         ServiceUnavailable: {
             headers: {
                 /** @description Seconds */
@@ -2992,7 +2992,7 @@ export interface components {
                  *       "status": 507,
                  *       "code": "redis_full",
                  *       "detail": "Redis has no memory left",
-                 *       "remedy": "Give Redis more memory, or keep less (`RETENTION_JOBS`, `RETENTION_DAYS`).",
+                 *       "remedy": "Give Redis more memory, or keep fewer records (`RETENTION_JOBS`, `RETENTION_DAYS`).",
                  *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
                  *     }
                  */
@@ -3055,7 +3055,7 @@ export interface operations {
         parameters: {
             query?: {
                 state?: components["parameters"]["State"];
-                /** @description The function, as name or namespace/name; the namespace is openfaas-fn unless given */
+                /** @description The function, as name or namespace/name; the default namespace is openfaas-fn */
                 function?: string;
                 /** @description All jobs for the repository of this reference */
                 image?: string;
@@ -3129,18 +3129,18 @@ export interface operations {
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
-            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may */
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `source_too_large`: The files exceed the size limit. `source_quota_exceeded`: The source quota of the tenant is exceeded */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `image_invalid`: The image reference is not valid. `template_not_found`: No template has this name. `secrets_invalid`: The sealed build secrets cannot be opened. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret. `source_not_found`: No source has this digest. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path cannot be used. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `git_url_invalid`: The URL of the git repository is not one that this installation fetches from. `git_ref_not_found`: The git repository has no such branch, tag or commit. `git_path_not_found`: There is no such folder at this commit. `git_submodules_undecided`: The folder of the git repository has submodules. `git_submodule_invalid`: A submodule of the git repository cannot be fetched. `git_unauthorized`: The git repository needs credentials that this installation does not have. `git_host_key_unknown`: The git server has another host key than this installation knows. `git_unreachable`: The git repository could not be fetched. `git_timed_out`: Fetching the git repository took longer than is allowed. `git_memory_exceeded`: Git needs more memory than it may take. `dockerfile_invalid`: The source has no Dockerfile that can be used. `ignore_file_invalid`: An ignore file cannot be used. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder builds this platform */
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key was used for another request before. `image_invalid`: The image reference is not valid. `template_not_found`: No template has this name. `secrets_invalid`: The sealed build secrets cannot be opened. `egress_denied`: Requests to this address are not allowed. `callback_secret_missing`: The callback has no secret. `source_not_found`: No source has this digest. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path is not allowed. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or the target of a link is not allowed. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The compression ratio of the archive is too high. `source_empty`: The archive holds no files. `git_url_invalid`: The installation does not allow this URL of a git repository. `git_ref_not_found`: The git repository has no such branch, tag or commit. `git_path_not_found`: The folder does not exist at this commit. `git_submodules_undecided`: The folder of the git repository has submodules. `git_submodule_invalid`: A submodule of the git repository cannot be fetched. `git_unauthorized`: The git repository needs credentials that this installation does not have. `git_host_key_unknown`: The host key of the git server is not one of the configured keys. `git_unreachable`: The git repository could not be fetched. `git_timed_out`: Fetching the git repository took longer than its time limit. `git_memory_exceeded`: Git needs more memory than its limit. `dockerfile_invalid`: The source has no usable Dockerfile. `ignore_file_invalid`: An ignore file is not valid. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder supports this platform */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: Too many requests with invalid tokens came from this address. `rate_limited`: The request rate limit of the tenant is exceeded. `queue_full`: The queue is full. `tenant_queue_full`: The tenant queue is full */
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3252,16 +3252,16 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
+            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `job_not_cancelable`: The job has already ended */
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `job_not_cancelable`: The job has already ended */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -3296,19 +3296,19 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
+            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `job_not_retryable`: The job has not ended */
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `job_not_retryable`: The job has not ended */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before. `source_not_found`: No source has this digest. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder builds this platform */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key was used for another request before. `source_not_found`: No source has this digest. `pool_not_found`: No pool has this name. `platform_unsupported`: No builder supports this platform */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: Too many requests with invalid tokens came from this address. `rate_limited`: The request rate limit of the tenant is exceeded. `queue_full`: The queue is full. `tenant_queue_full`: The tenant queue is full */
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -3354,17 +3354,17 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may */
+            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files exceed the size limit. `source_quota_exceeded`: The source quota of the tenant is exceeded */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path cannot be used. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files */
+            /** @description `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path is not allowed. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or the target of a link is not allowed. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The compression ratio of the archive is too high. `source_empty`: The archive holds no files */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3483,18 +3483,18 @@ export interface operations {
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
-            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch plus the defaults are too large */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret */
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key was used for another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests to this address are not allowed. `callback_secret_missing`: The callback has no secret */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: Too many requests with invalid tokens came from this address. `rate_limited`: The request rate limit of the tenant is exceeded. `queue_full`: The queue is full. `tenant_queue_full`: The tenant queue is full */
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `source_busy`: A source with the same files is being removed because it was unused. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3600,16 +3600,16 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
+            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `batch_not_cancelable`: The batch has already ended */
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `batch_not_cancelable`: The batch has already ended */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -3655,18 +3655,18 @@ export interface operations {
             404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `batch_not_retryable`: Nothing of the batch can be repeated now */
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `batch_not_retryable`: The batch has no jobs to repeat now */
             409: components["responses"]["Conflict"];
-            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch plus the defaults are too large */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret */
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key was used for another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests to this address are not allowed. `callback_secret_missing`: The callback has no secret */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: Too many requests with invalid tokens came from this address. `rate_limited`: The request rate limit of the tenant is exceeded. `queue_full`: The queue is full. `tenant_queue_full`: The tenant queue is full */
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -3714,7 +3714,7 @@ export interface operations {
         parameters: {
             query?: {
                 namespace?: string;
-                /** @description Of the function without its namespace; `*` stands for any characters */
+                /** @description The function name without its namespace; `*` matches any characters */
                 name?: string;
                 template?: string;
                 /** @description A stage begins, copies or mounts from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
@@ -3834,17 +3834,17 @@ export interface operations {
             404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may. `stored_quota_exceeded`: The tenant has no room left for records */
+            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files exceed the size limit. `source_quota_exceeded`: The source quota of the tenant is exceeded. `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `image_invalid`: The image reference is not valid. `template_not_found`: No template has this name. `secrets_invalid`: The sealed build secrets cannot be opened. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret. `source_not_found`: No source has this digest. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path cannot be used. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `git_url_invalid`: The URL of the git repository is not one that this installation fetches from. `git_ref_not_found`: The git repository has no such branch, tag or commit. `git_path_not_found`: There is no such folder at this commit. `git_submodules_undecided`: The folder of the git repository has submodules. `git_submodule_invalid`: A submodule of the git repository cannot be fetched. `git_unauthorized`: The git repository needs credentials that this installation does not have. `git_host_key_unknown`: The git server has another host key than this installation knows. `git_unreachable`: The git repository could not be fetched. `git_timed_out`: Fetching the git repository took longer than is allowed. `git_memory_exceeded`: Git needs more memory than it may take. `dockerfile_invalid`: The source has no Dockerfile that can be used. `ignore_file_invalid`: An ignore file cannot be used */
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `image_invalid`: The image reference is not valid. `template_not_found`: No template has this name. `secrets_invalid`: The sealed build secrets cannot be opened. `egress_denied`: Requests to this address are not allowed. `callback_secret_missing`: The callback has no secret. `source_not_found`: No source has this digest. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path is not allowed. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or the target of a link is not allowed. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The compression ratio of the archive is too high. `source_empty`: The archive holds no files. `git_url_invalid`: The installation does not allow this URL of a git repository. `git_ref_not_found`: The git repository has no such branch, tag or commit. `git_path_not_found`: The folder does not exist at this commit. `git_submodules_undecided`: The folder of the git repository has submodules. `git_submodule_invalid`: A submodule of the git repository cannot be fetched. `git_unauthorized`: The git repository needs credentials that this installation does not have. `git_host_key_unknown`: The host key of the git server is not one of the configured keys. `git_unreachable`: The git repository could not be fetched. `git_timed_out`: Fetching the git repository took longer than its time limit. `git_memory_exceeded`: Git needs more memory than its limit. `dockerfile_invalid`: The source has no usable Dockerfile. `ignore_file_invalid`: An ignore file is not valid */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `git_busy`: As many git repositories wait to be fetched as are allowed. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3960,20 +3960,20 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `template_limit`: The tenant has as many templates as it may */
+            /** @description `template_limit`: The template limit of the tenant is reached */
             409: components["responses"]["Conflict"];
-            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may. `batch_too_large`: The items of the batch with the defaults are too large together. `stored_quota_exceeded`: The tenant has no room left for records */
+            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files exceed the size limit. `source_quota_exceeded`: The source quota of the tenant is exceeded. `batch_too_large`: The items of the batch plus the defaults are too large. `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `request_invalid`: The request does not fit its schema. `template_invalid`: The archive is not a template. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path cannot be used. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest */
+            /** @description `request_invalid`: The request does not fit its schema. `template_invalid`: The archive is not a template. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path is not allowed. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or the target of a link is not allowed. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The compression ratio of the archive is too high. `source_empty`: The archive holds no files. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: Too many requests with invalid tokens came from this address. `rate_limited`: The request rate limit of the tenant is exceeded. `queue_full`: The queue is full. `tenant_queue_full`: The tenant queue is full */
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `source_busy`: A source of the same files is being removed because nobody used it. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4085,16 +4085,16 @@ export interface operations {
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
-            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch with the defaults are too large together */
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch plus the defaults are too large */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `image_invalid`: The image reference is not valid. `nothing_selected`: No function fits the selector. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests may not go to this address. `callback_secret_missing`: The callback has no secret */
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key was used for another request before. `image_invalid`: The image reference is not valid. `nothing_selected`: No function matches the selector. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests to this address are not allowed. `callback_secret_missing`: The callback has no secret */
             422: components["responses"]["UnprocessableEntity"];
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `rate_limited`: The tenant has sent as many requests as it may in a minute. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have */
+            /** @description `too_many_failures`: Too many requests with invalid tokens came from this address. `rate_limited`: The request rate limit of the tenant is exceeded. `queue_full`: The queue is full. `tenant_queue_full`: The tenant queue is full */
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: This process is shutting down. `batch_closed`: The batch took too long to be written and was given up. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4242,12 +4242,12 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_limit`: As many webhook endpoints are there as are allowed */
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `webhook_limit`: The limit of webhook endpoints is reached */
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before. `egress_denied`: Requests may not go to this address */
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key was used for another request before. `egress_denied`: Requests to this address are not allowed */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -4356,7 +4356,7 @@ export interface operations {
             /** @description `body_too_large`: The body is larger than allowed */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `egress_denied`: Requests may not go to this address */
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `egress_denied`: Requests to this address are not allowed */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -4403,7 +4403,7 @@ export interface operations {
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before */
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -4438,16 +4438,16 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
+            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off */
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `webhook_disabled`: The webhook endpoint is disabled */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -4529,12 +4529,12 @@ export interface operations {
             404: components["responses"]["NotFound"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off */
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `webhook_disabled`: The webhook endpoint is disabled */
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key came with another request before */
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -4640,16 +4640,16 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
+            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description `idempotency_key_in_progress`: The request with this Idempotency-Key is still being worked on. `secret_unreadable`: It was sealed with a payload secret that is known no more. `webhook_disabled`: The webhook endpoint is switched off. `webhook_deleted`: The webhook endpoint of the delivery was deleted */
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `webhook_disabled`: The webhook endpoint is disabled. `webhook_deleted`: The webhook endpoint of the delivery was deleted */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -4711,7 +4711,7 @@ export interface operations {
                     "application/json": components["schemas"]["Builder"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
+            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -4719,7 +4719,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -4752,7 +4752,7 @@ export interface operations {
                     "application/json": components["schemas"]["Builder"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used */
+            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -4760,7 +4760,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
-            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key came with another request before */
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -5011,7 +5011,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `tenant_managed`: The tenants file says what this is */
+            /** @description `tenant_managed`: The tenants file manages this tenant */
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed */
             413: components["responses"]["PayloadTooLarge"];
@@ -5048,7 +5048,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description `tenant_managed`: The tenants file says what this is. `tenant_permanent`: The default tenant is always there */
+            /** @description `tenant_managed`: The tenants file manages this tenant. `tenant_permanent`: The default tenant cannot be removed */
             409: components["responses"]["Conflict"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
@@ -5117,7 +5117,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description `payload_secret_limit`: There are as many payload secrets as may be */
+            /** @description `payload_secret_limit`: The limit of payload secrets is reached */
             409: components["responses"]["Conflict"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
@@ -5152,7 +5152,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description `tenant_managed`: The tenants file says what this is */
+            /** @description `tenant_managed`: The tenants file manages this tenant */
             409: components["responses"]["Conflict"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
@@ -5227,7 +5227,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
-            /** @description `token_limit`: The tenant has as many tokens as it may */
+            /** @description `token_limit`: The token limit of the tenant is reached */
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed */
             413: components["responses"]["PayloadTooLarge"];
@@ -5298,7 +5298,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
-            /** @description `tenant_managed`: The tenants file says what this is */
+            /** @description `tenant_managed`: The tenants file manages this tenant */
             409: components["responses"]["Conflict"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
@@ -5374,7 +5374,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files are too large together. `source_quota_exceeded`: The sources of the tenant take as many bytes as they may. `stored_quota_exceeded`: The tenant has no room left for records */
+            /** @description `body_too_large`: The body is larger than allowed. `source_too_large`: The files exceed the size limit. `source_quota_exceeded`: The source quota of the tenant is exceeded. `stored_quota_exceeded`: The tenant has no room left for records */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5383,7 +5383,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description `media_type_unsupported`: The content type is not one this route reads */
+            /** @description `media_type_unsupported`: The route does not accept this content type */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5392,7 +5392,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path cannot be used. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or a link has a target that cannot be used. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The archive unpacks to too many times its size. `source_empty`: The archive holds no files. `dockerfile_invalid`: The source has no Dockerfile that can be used. `ignore_file_invalid`: An ignore file cannot be used. `image_invalid`: The image reference is not valid. `secrets_invalid`: The sealed build secrets cannot be opened. `platform_unsupported`: No builder builds this platform. `source_not_found`: No source has this digest */
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `source_corrupt`: The archive cannot be read. `source_path_unsafe`: A path is not allowed. `source_path_duplicate`: A path occurs twice. `source_path_conflict`: A path lies below something that is not a folder. `source_link_unsafe`: A hard link leaves the archive, or the target of a link is not allowed. `source_entry_unsupported`: An entry is neither file, folder nor link. `source_too_many_files`: The archive holds too many entries. `source_ratio_exceeded`: The compression ratio of the archive is too high. `source_empty`: The archive holds no files. `dockerfile_invalid`: The source has no usable Dockerfile. `ignore_file_invalid`: An ignore file is not valid. `image_invalid`: The image reference is not valid. `secrets_invalid`: The sealed build secrets cannot be opened. `platform_unsupported`: No builder supports this platform. `source_not_found`: No source has this digest */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5401,7 +5401,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description `too_many_failures`: The token is not valid, and too many such came from this address. `queue_full`: As many jobs wait as are allowed. `tenant_queue_full`: As many jobs of the tenant wait as it may have. `rate_limited`: The tenant has sent as many requests as it may in a minute */
+            /** @description `too_many_failures`: Too many requests with invalid tokens came from this address. `queue_full`: The queue is full. `tenant_queue_full`: The tenant queue is full. `rate_limited`: The request rate limit of the tenant is exceeded */
             429: {
                 headers: {
                     /** @description Seconds */
@@ -5421,7 +5421,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The build failed. `code` and `error` say why. `record_unreadable`: A record in Redis cannot be read. `internal`: Something went wrong on our side */
+            /** @description The build failed. `code` and `error` say why. `record_unreadable`: A record in Redis cannot be read. `internal`: Internal error */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5430,7 +5430,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description The API is stopping. The job goes on; `error` names it. `source_busy`: A source of the same files is being removed because nobody used it. `draining`: This process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description The API is stopping. The job goes on; `error` names it. `source_busy`: A source with the same files is being removed because it was unused. `draining`: The process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -5441,7 +5441,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description `storage_full`: The blob store has no room. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -5475,7 +5475,7 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis takes no writes: it is a replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };

@@ -1,52 +1,51 @@
 import type { Readable } from 'node:stream';
 
 /**
- * Where bytes live that are too large for Redis: sources and logs, each under a key.
+ * Storage for bytes that are too large for Redis: sources and logs, each under a key.
  *
- * What every implementation promises:
- * - A key holds a whole blob or nothing. Whatever ends a write early (an error of the input, an abort, a crash, a full
- *   disk), the key keeps what it held before, and nothing half-written is ever visible under it.
+ * Every implementation guarantees:
+ * - A key holds a complete blob or nothing. If a write ends early (an input error, an abort, a crash, a full disk), the key keeps
+ *   its old content. No reader ever sees a partial blob.
  * - A write that has resolved survives a crash of the machine.
- * - Writing a key again replaces it whole; two writes of one key at once leave one of the two, whole.
- * - An open handle goes on reading the blob it was opened on, whatever happens to the key meanwhile.
- * - What is missing is `undefined`, not an error. A store without room rejects with `storage_full`.
+ * - A second write to a key replaces the whole blob. Two concurrent writes to one key leave one of the two, complete.
+ * - An open handle keeps reading the blob it was opened on, even if the key changes.
+ * - A missing blob is `undefined`, not an error. A store without room rejects with `storage_full`.
  *
- * Keys are slash-separated segments of `A-Z a-z 0-9 . _ -`, none beginning with a dot, 512 characters at most; any other
- * key is a fault of the caller and throws a RangeError.
+ * Keys are slash-separated segments of `A-Z a-z 0-9 . _ -`. No segment begins with a dot, and a key has at most 512 characters.
+ * Any other key is a caller's bug and throws a RangeError.
  */
 export interface BlobStore {
   /**
-   * Writes a blob as its bytes arrive, in constant memory. Rejects with whatever `data` threw. With `durable: false` it
-   * survives the end of the process, but a crash of the machine within seconds may leave the key empty or cut short: for
-   * blobs whose loss can be borne.
+   * Writes a blob as its bytes arrive, in constant memory. Rejects with the error that `data` threw. With `durable: false` the
+   * blob survives the end of the process, but a crash of the machine within seconds may leave the key empty or truncated.
    */
   write(
     key: string,
     data: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options?: WriteOptions,
   ): Promise<{ bytes: number }>;
-  /** An unnamed blob to be written, read back, and then adopted under a key or discarded. */
+  /** Returns an unnamed blob that the caller writes, reads back, and then adopts under a key or discards. */
   scratch(): Promise<Scratch>;
   /**
-   * Makes scratches of this store the blobs of their keys, durably, at the cost of one. They appear in the order given: where one
-   * of them is seen, those before it are there. When one cannot be adopted, neither it nor those after it appear; all end.
+   * Moves scratches of this store to their keys, durably, at the cost of one move. Blobs appear in the given order: a reader that
+   * sees one also sees those before it. If the store cannot adopt one, neither it nor the later ones appear. All scratches end.
    */
   adopt(blobs: readonly { readonly scratch: Scratch; readonly key: string }[]): Promise<void>;
   /** Opens a blob for positioned reads. The caller closes the handle. */
   open(key: string): Promise<BlobHandle | undefined>;
-  /** The bytes from `start` up to, but not including, `end`. The stream closes what it opened when it ends or is destroyed. */
+  /** Streams the bytes from `start` up to, but not including, `end`. The stream closes its file when it ends or is destroyed. */
   stream(key: string, range?: ByteRange): Promise<Readable | undefined>;
   stat(key: string): Promise<{ bytes: number; modified: Date } | undefined>;
-  /** Removes a blob; a missing one is no error. */
+  /** Removes a blob. A missing blob is no error. */
   remove(key: string): Promise<void>;
   /**
-   * The keys below a folder, which is named as keys are (`logs` has `logs/a/1`), in no order, in pages of a thousand at most. A
-   * blob that is there all the while is listed once; one that comes or goes meanwhile may be. A missing folder is empty.
+   * Lists the keys below a folder (`logs` has `logs/a/1`), unordered, in pages of up to 1,000. Lists a blob once if it exists
+   * during the whole listing; a blob that appears or disappears meanwhile may be missing. A missing folder is empty.
    */
   list(folder: string): AsyncIterable<readonly string[]>;
   /**
-   * Removes what writers left behind that no longer live, or that has not been written to for `olderThanMs`
-   * (a day, unless given): writers on other machines cannot be asked. Returns how many were removed.
+   * Removes leftovers of writers that have died, and leftovers not written to for `olderThanMs` (default: a day), since the store
+   * cannot check writers on other machines. Returns the number of leftovers removed.
    */
   sweep(options?: { olderThanMs?: number }): Promise<number>;
 }
@@ -63,18 +62,18 @@ export interface ByteRange {
 
 export interface BlobHandle {
   readonly bytes: number;
-  /** Fills `buffer` from `position`; returns fewer bytes than it holds only at the end of the blob. */
+  /** Fills `buffer` from `position`. Returns less than its size only at the end of the blob. */
   read(buffer: Uint8Array, position: number): Promise<number>;
   close(): Promise<void>;
 }
 
-/** A blob being made. `BlobStore.adopt` or `discard` ends it; `discard` after either does nothing. */
+/** An unfinished blob. `BlobStore.adopt` or `discard` ends it; `discard` after either does nothing. */
 export interface Scratch {
-  /** How much has been written. */
+  /** Bytes written so far. */
   readonly bytes: number;
-  /** Appends. The chunk may be reused once the promise resolves. One write at a time. */
+  /** Appends a chunk. The caller may reuse the chunk once the promise resolves. One write at a time. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Reads back what has been written; as `BlobHandle.read`. */
+  /** Reads written bytes, as `BlobHandle.read` does. */
   read(buffer: Uint8Array, position: number): Promise<number>;
   discard(): Promise<void>;
 }

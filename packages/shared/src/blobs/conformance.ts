@@ -4,7 +4,7 @@ import type { BlobStore } from './blob-store.js';
 
 interface Conformance {
   readonly name: string;
-  /** Makes an empty store; `leftovers` counts what is stored that is no blob, `dispose` takes all away. */
+  /** Returns an empty store. `leftovers` counts stored files that are no blobs; `dispose` removes everything. */
   readonly create: () => Promise<{
     store: BlobStore;
     leftovers: () => Promise<number>;
@@ -14,7 +14,7 @@ interface Conformance {
 
 const text = (value: string): Buffer => Buffer.from(value);
 
-/** What every BlobStore must do, whatever it stands on. */
+/** The contract of every BlobStore implementation. */
 export function blobStoreConformance({ name, create }: Conformance): void {
   describe(`${name} as a BlobStore`, () => {
     const disposals: (() => Promise<void>)[] = [];
@@ -72,7 +72,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await read(store, 'k')).toBe('second');
     });
 
-    it('answers undefined for what is missing', async () => {
+    it('returns undefined for a missing blob', async () => {
       const { store } = await make();
       await store.write('here', [text('x')]);
       for (const key of ['gone', 'deep/gone', 'here/below']) {
@@ -82,7 +82,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       }
     });
 
-    it('keeps the old blob and no rest when the input fails', async () => {
+    it('keeps the old blob and no leftovers when the input fails', async () => {
       const { store, leftovers } = await make();
       await store.write('k', [text('old')]);
       const failing = (async function* () {
@@ -119,7 +119,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await read(store, 'k')).toBe('halfrest');
     });
 
-    it('leaves one of two concurrent writes, whole', async () => {
+    it('leaves one of two concurrent writes, complete', async () => {
       const { store, leftovers } = await make();
       const versions = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(100_000));
       await Promise.all(
@@ -129,7 +129,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await leftovers()).toBe(0);
     });
 
-    it('reads at positions, and short only at the end', async () => {
+    it('reads at positions, and returns less only at the end', async () => {
       const { store } = await make();
       await store.write('k', [text('0123456789')]);
       const handle = await store.open('k');
@@ -168,7 +168,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(stream?.destroyed).toBe(true);
     });
 
-    it('removes a blob, and a missing one without complaint', async () => {
+    it('removes a blob, and ignores a missing one', async () => {
       const { store } = await make();
       await store.write('k', [text('x')]);
       await store.remove('k');
@@ -187,7 +187,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       await scratch.discard();
     });
 
-    it('lists many keys in pages, those that stay exactly once while others go', async () => {
+    it('lists many keys in pages, and each remaining key exactly once during removals', async () => {
       const { store } = await make();
       const many = Array.from({ length: 2_500 }, (_, n) => `many/${n}`);
       for (const key of many) await store.write(key, [], { durable: false });
@@ -200,7 +200,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(seen.toSorted()).toEqual(many.toSorted());
     });
 
-    it('fills, reads back and adopts a scratch', async () => {
+    it('writes, reads back and adopts a scratch', async () => {
       const { store, leftovers } = await make();
       const scratch = await store.scratch();
       const chunk = text('abc');
@@ -217,7 +217,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await leftovers()).toBe(0);
     });
 
-    it('adopts several scratches in order, and after one that cannot be, none', async () => {
+    it('adopts several scratches in order, and none after a failure', async () => {
       const { store, leftovers } = await make();
       const filled = async (value: string) => {
         const scratch = await store.scratch();
@@ -233,7 +233,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await leftovers()).toBe(0);
     });
 
-    it('discards a scratch without a rest', async () => {
+    it('discards a scratch without leftovers', async () => {
       const { store, leftovers } = await make();
       const scratch = await store.scratch();
       await scratch.write(text('abc'));
@@ -243,7 +243,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await leftovers()).toBe(0);
     });
 
-    it('sweeps what is old, and never what a living writer fills', async () => {
+    it('sweeps old leftovers, and never a file of a living writer', async () => {
       const { store, leftovers } = await make();
       const scratch = await store.scratch();
       await scratch.write(text('abc'));

@@ -7,7 +7,7 @@ import { openFileBlobStore } from './file-store.js';
 
 const mebibyte = 1024 * 1024;
 
-it('below the floor only small things are taken, and large ones again once there is room', async () => {
+it('below the floor only small writes pass, and large ones pass again once there is room', async () => {
   const disk = { freeBytes: 100 * mebibyte, totalBytes: 100_000 * mebibyte };
   const clock = { ms: 0 };
   const floor = new DiskFloor({ minFreeBytes: 256 * mebibyte, space: async () => disk, now: () => clock.ms });
@@ -18,13 +18,13 @@ it('below the floor only small things are taken, and large ones again once there
   await floor.check(512 * mebibyte);
 });
 
-it('a small disk keeps a twentieth free', async () => {
+it('a small disk keeps 5 % free', async () => {
   const space = async () => ({ freeBytes: 4 * mebibyte, totalBytes: 60 * mebibyte });
   const floor = (minFreeBytes: number) => new DiskFloor({ minFreeBytes, space, now: () => 0 });
   await floor(256 * mebibyte).check(2 * mebibyte);
 });
 
-it('a store refuses in the midst of a large write, and leaves nothing of it', async () => {
+it('a store stops a large write halfway, and leaves nothing behind', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'slipway-floor-'));
   try {
     const real = await diskSpace(directory);

@@ -7,18 +7,18 @@ interface DiskSpace {
 }
 
 interface DiskFloorOptions {
-  /** What stays free for small things; at most a twentieth of the disk. */
+  /** Bytes that stay free for small writes; at most 5 % of the disk. */
   readonly minFreeBytes: number;
   readonly space: () => Promise<DiskSpace>;
   readonly now: () => number;
 }
 
-/** What is smaller is taken as long as there is any room. */
+/** Writes below this size pass as long as the disk has any room. */
 const smallBytes = 1024 * 1024;
 const maxAgeMs = 500;
 const smallDisk = 20;
 
-/** Keeps some of a disk free, so that large uploads do not take the room that logs and small requests need. */
+/** Keeps part of a disk free, so that large uploads leave room for logs and small requests. */
 export class DiskFloor {
   readonly #options: DiskFloorOptions;
   #known: { readonly space: Promise<DiskSpace>; readonly atMs: number } | undefined;
@@ -27,7 +27,7 @@ export class DiskFloor {
     this.#options = options;
   }
 
-  /** Throws `storage_full` unless this many bytes are few or the disk has room for them. */
+  /** Throws `storage_full` if the write is large and the disk has no room for it above the floor. */
   async check(bytes: number): Promise<void> {
     if (bytes <= smallBytes || this.#options.minFreeBytes === 0) return;
     const now = this.#options.now();
@@ -39,12 +39,12 @@ export class DiskFloor {
     if (freeBytes >= floor) return;
     throw new SlipwayError(
       'storage_full',
-      `The disk has ${freeBytes} bytes free; below ${Math.floor(floor)} only what is smaller than ${smallBytes} bytes is taken.`,
+      `The disk has ${freeBytes} bytes free; below ${Math.floor(floor)} it takes only writes of up to ${smallBytes} bytes.`,
     );
   }
 }
 
-/** The disk that a folder is on. */
+/** Returns the space of the disk that holds a folder. */
 export async function diskSpace(folder: string): Promise<DiskSpace> {
   const { bavail, blocks, bsize } = await statfs(folder);
   return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };

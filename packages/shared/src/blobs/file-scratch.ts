@@ -48,12 +48,12 @@ export class FileScratch implements Scratch {
     return readFully(this.#handle, buffer, position);
   }
 
-  /** Makes the bytes durable, though not yet their name. */
+  /** Makes the bytes durable, but not yet the file's name. */
   sync(): Promise<void> {
     return coded(this.#handle.sync());
   }
 
-  /** Gives it its name, and returns the folder that has to be made durable for the name to be. */
+  /** Renames the file to its key. Returns the folder that the caller must sync to make the name durable. */
   async rename(key: string): Promise<string> {
     const target = `${this.#root}/${key}`;
     const [named, closed] = await Promise.allSettled([
@@ -83,7 +83,7 @@ export async function readFully(handle: FileHandle, buffer: Uint8Array, position
   }
 }
 
-/** Turns a full disk into `storage_full`. */
+/** Maps a full disk to `storage_full`. */
 export async function coded<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
@@ -92,7 +92,7 @@ export async function coded<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** Renames, making the target's folders when they are missing: a rename is cheaper than asking first each time. */
+/** Renames a file. Creates the target's folders only if the rename fails, because that is cheaper than a check each time. */
 async function renameInto(from: string, target: string, root: string): Promise<void> {
   try {
     await rename(from, target);
@@ -107,7 +107,7 @@ async function renameInto(from: string, target: string, root: string): Promise<v
   }
 }
 
-/** Makes a folder's entries durable. */
+/** Syncs a folder, so that its entries survive a crash. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {

@@ -38,7 +38,7 @@ describe('the file store', () => {
     expect(await readFile(join(directory, 'logs/job_1.txt'), 'utf8')).toBe('line\n');
   });
 
-  it('sweeps the temporary files of dead processes at once, and leaves those it cannot judge', async () => {
+  it('sweeps the temporary files of dead processes at once, and leaves files of unknown processes', async () => {
     const { directory, store } = await make();
     const dead = spawnSync(process.execPath, ['-e', '']).pid;
     const [habitat] = temporaryName().split('.');
@@ -87,7 +87,7 @@ describe('blobStoreUrl', () => {
     ['s3://key:word@bucket/prefix', "not 's3://…'"],
     ['/var/lib/slipway', "not '/var/lib/slipway'"],
     ['file://host/dir', 'host'],
-  ])('refuses %s and says why', (url, reason) => {
+  ])('refuses %s with a reason', (url, reason) => {
     expect(() => blobStoreUrl(url)).toThrow(reason);
   });
 

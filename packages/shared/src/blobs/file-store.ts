@@ -17,7 +17,7 @@ interface FileStoreOptions {
 }
 
 /**
- * Blobs as files below one folder, the key being the path. Writers fill a file in `.tmp`, on the same file system,
+ * Opens a store with one file per blob below a folder; the key is the path. Writers fill a file in `.tmp` on the same file system,
  * fsync it, rename it to its key, and fsync the folder. Several processes may share the folder.
  */
 export async function openFileBlobStore({ directory, floor }: FileStoreOptions): Promise<BlobStore> {
@@ -83,7 +83,7 @@ export async function openFileBlobStore({ directory, floor }: FileStoreOptions):
       if (handle === undefined) return undefined;
       const { size } = await closingOnError(handle, handle.stat());
       const stop = Math.min(end ?? size, size);
-      // An empty range cannot be said with the inclusive `end` of fs streams.
+      // The inclusive `end` of fs streams cannot express an empty range.
       if (start >= stop) {
         await handle.close();
         return Readable.from([]);
@@ -140,7 +140,7 @@ async function* filesBelow(path: string, key: string): AsyncGenerator<string> {
 
 function ownScratch(scratch: Scratch): FileScratch {
   if (scratch instanceof FileScratch) return scratch;
-  throw new TypeError('the scratch is of another store');
+  throw new TypeError('the scratch belongs to another store');
 }
 
 async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {

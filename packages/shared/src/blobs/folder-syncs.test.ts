@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { FolderSyncs } from './folder-syncs.js';
 
-it('tells everyone who shares a sync how it ended, and begins anew for who comes later', async () => {
+it('gives all sharers of a sync its result, and starts a new sync for later callers', async () => {
   const root = await mkdtemp(join(tmpdir(), 'slipway-syncs-'));
   const folder = join(root, 'folder');
   const syncs = new FolderSyncs();

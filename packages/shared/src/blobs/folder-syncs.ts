@@ -1,8 +1,8 @@
 import { syncFolder } from './file-scratch.js';
 
 /**
- * Makes folders durable. Whoever comes while a folder is being synced waits for the next sync of it, which all who come by then
- * share: one that began before a rename may have missed it.
+ * Syncs folders. A caller that arrives during a sync waits for the next one, because the running sync may have missed its rename.
+ * All callers that arrive until then share that next sync.
  */
 export class FolderSyncs {
   readonly #running = new Map<string, Promise<void>>();
@@ -17,7 +17,7 @@ export class FolderSyncs {
   }
 
   async #after(running: Promise<void>, folder: string): Promise<void> {
-    // How that one ends is told to those who wait for it.
+    // Only the callers of that sync receive its error.
     await running.catch(() => undefined);
     this.#next.delete(folder);
     await this.#begin(folder);

@@ -3,16 +3,13 @@ import type { BlobStore } from './blob-store.js';
 import { DiskFloor, diskSpace } from './disk-floor.js';
 import { openFileBlobStore } from './file-store.js';
 
-/**
- * Checks a blob store's URL (`file:///folder`) and returns it, or throws an error that says what is wrong with it; for
- * `fields.parsed('BLOB_STORE', blobStoreUrl)`.
- */
+/** Returns a blob store's URL (`file:///folder`). Throws an error that names the mistake; for `fields.parsed('BLOB_STORE', blobStoreUrl)`. */
 export function blobStoreUrl(raw: string): string {
   folderOf(raw);
   return raw;
 }
 
-/** Opens the blob store that `url` names, making its folder where it is missing. Of its disk `minFreeBytes` stay free, see `DiskFloor`. */
+/** Opens the blob store that `url` names, and creates a missing folder. Keeps `minFreeBytes` of its disk free; see `DiskFloor`. */
 export async function openBlobStore(url: string, { minFreeBytes = 0 } = {}): Promise<BlobStore> {
   const directory = folderOf(url);
   const space = () => diskSpace(directory);

@@ -3,15 +3,15 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /**
- * Names of temporary files: `<habitat>.<pid>.<random>`. A process id says nothing outside its own PID namespace (services
- * in containers share a volume, and most of them are process 1), so the habitat names that namespace and the boot of
- * the machine, and only files of one's own habitat are judged by whether their process lives.
+ * Returns a name for a temporary file: `<habitat>.<pid>.<random>`. A process id means nothing outside its PID namespace: services
+ * in containers share a volume, and most of them are process 1. The habitat therefore names the PID namespace and the boot of the
+ * machine. Only files of the same habitat are judged by their process id.
  */
 export function temporaryName(): string {
   return `${habitat()}.${process.pid}.${randomBytes(9).toString('hex')}`;
 }
 
-/** Whether the name is of a process known to be gone; `undefined` if that cannot be told from here. */
+/** Returns true if the name belongs to a dead process; `undefined` if this process cannot know. */
 export function writerIsGone(name: string): boolean | undefined {
   const [where, pid] = name.split('.');
   if (where !== habitat() || pid === undefined) return undefined;
@@ -36,7 +36,7 @@ function readHabitat(): string {
     const namespace = readlinkSync('/proc/self/ns/pid').replace(/\D/g, '');
     return `${boot}-${namespace}`;
   } catch {
-    // Not Linux: there are no PID namespaces to tell apart.
+    // Not Linux: there are no PID namespaces to distinguish.
     return hostname().replace(/[^A-Za-z0-9-]/g, '-');
   }
 }

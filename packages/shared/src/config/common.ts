@@ -4,18 +4,18 @@ import { type TracingConfig, tracingConfig } from './tracing.js';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
-/** What every service reads. */
+/** Settings that every service reads. */
 export interface CommonConfig {
   readonly logLevel: (typeof logLevels)[number];
   readonly shutdownGraceMs: number;
   readonly port: number;
-  /** The address to listen on; unset means all of the machine's. */
+  /** The address to listen on; unset means all addresses of the machine. */
   readonly bindHost: string | undefined;
-  /** A port of its own for /metrics; unset means the service's port. */
+  /** A separate port for /metrics; unset means the service's port. */
   readonly metricsPort: number | undefined;
-  /** A port of its own for health checks, beside the service's; unset means none. */
+  /** A separate port for health checks, besides the service's; unset means none. */
   readonly healthPort: number | undefined;
-  /** Undefined where there are no traces. */
+  /** Undefined when tracing is off. */
   readonly tracing?: TracingConfig | undefined;
   readonly http: HttpSettings;
 }

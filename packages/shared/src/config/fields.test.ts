@@ -12,7 +12,7 @@ import { redisConfig } from './redis.js';
 const read = <T>(env: Record<string, string>, get: (fields: Fields) => T) => readEnv(env, get);
 
 describe('the environment', () => {
-  it('gives defaults for what is unset or empty', () => {
+  it('uses defaults for unset and empty variables', () => {
     expect(read({ PORT: '' }, (fields) => commonConfig(fields, { port: 8080 }))).toEqual({
       logLevel: 'info',
       shutdownGraceMs: 25_000,
@@ -24,7 +24,7 @@ describe('the environment', () => {
     expect(read({}, redisConfig)).toEqual({ redisUrl: 'redis://127.0.0.1:6379', redisPrefix: 'slipway' });
   });
 
-  it('names every variable that cannot be used, in one error', () => {
+  it('names every invalid variable in one error', () => {
     const env = { PORT: 'http', LOG_LEVEL: 'loud', REDIS_URL: 'http://x', REDIS_PREFIX: 'a b', FLAG: 'yes' };
     const all = (fields: Fields) => {
       commonConfig(fields, { port: 1 });
@@ -43,7 +43,7 @@ describe('the environment', () => {
     const hidden = 'p@ss/word';
     const inUrl = `redis://slipway:${encodeURIComponent(hidden)}@redis:6379/2`;
 
-    it('keeps who connects apart from where to', () => {
+    it('separates credentials from the address', () => {
       const config = read({ REDIS_URL: inUrl }, redisConfig);
       expect(config.redisUrl).toBe('redis://redis:6379/2');
       expect(config.redisAccess?.user).toBe('slipway');
@@ -54,7 +54,7 @@ describe('the environment', () => {
       expect(apart.redisAccess?.password?.reveal()).toBe(hidden);
     });
 
-    it('refuses what does not fit together, without quoting a password', () => {
+    it('refuses contradictory settings without quoting a password', () => {
       for (const env of [
         { REDIS_URL: inUrl, REDIS_PASSWORD: hidden },
         { REDIS_URL: inUrl.replace('redis:', 'http:') },
@@ -71,14 +71,14 @@ describe('the environment', () => {
   });
 
   it.each(['-1', '1.5', '1e3', '0x10', ' ', '99999999999999999999'])(
-    'takes %j for no whole number',
+    'refuses %j as a whole number',
     (text) => {
       const port = (fields: Fields) => fields.int('N', { min: 0, max: 65_535 });
       expect(() => read({ N: text }, port)).toThrow(ConfigError);
     },
   );
 
-  it('says where the API is found, without a slash at the end', () => {
+  it('returns the public URL without a trailing slash', () => {
     const url = (PUBLIC_URL: string) => read({ PUBLIC_URL }, publicUrl);
     expect(url('')).toBeUndefined();
     expect(url('https://slipway.example/')).toBe('https://slipway.example');

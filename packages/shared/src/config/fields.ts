@@ -3,7 +3,7 @@ import { Secret } from './secret.js';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Thrown when the environment cannot be used; the message names every bad variable. */
+/** Thrown for an invalid environment. The message names every bad variable. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -14,7 +14,7 @@ interface IntOptions {
   readonly max?: number;
 }
 
-/** Reads variables of an environment by kind, and collects what is wrong with them. */
+/** Reads environment variables by type, and collects their errors. */
 export class Fields {
   readonly #env: Env;
   readonly problems: string[] = [];
@@ -42,7 +42,7 @@ export class Fields {
     return value ?? '';
   }
 
-  /** A whole number; the unit is in the variable's name (`_MS`, `_BYTES`). */
+  /** Returns a whole number. The variable's name gives the unit (`_MS`, `_BYTES`). */
   int(name: string, options: IntOptions): number {
     const raw = this.#raw(name);
     const value = raw === undefined ? options.default : /^-?\d+$/.test(raw) ? Number(raw) : Number.NaN;
@@ -82,7 +82,7 @@ export class Fields {
     return raw;
   }
 
-  /** A comma-separated list; empty when unset. */
+  /** Returns a comma-separated list; empty when unset. */
   list(name: string): string[] {
     return (this.#raw(name) ?? '')
       .split(',')
@@ -90,7 +90,7 @@ export class Fields {
       .filter((item) => item !== '');
   }
 
-  /** Hands the value to `parse`, and names the variable in whatever it throws. */
+  /** Passes the value to `parse`, and adds the variable's name to any error that it throws. */
   parsed<T>(name: string, parse: (raw: string) => T, fallback?: string): T | undefined {
     const raw = this.#raw(name) ?? fallback;
     if (raw === undefined) {
@@ -105,7 +105,7 @@ export class Fields {
     }
   }
 
-  /** The value of NAME, or the trimmed content of the file that NAME_FILE names. */
+  /** Returns the value of NAME, or the trimmed content of the file that NAME_FILE names. */
   optionalSecret(name: string): Secret | undefined {
     const file = this.#raw(`${name}_FILE`);
     if (file === undefined) {
@@ -122,7 +122,7 @@ export class Fields {
     return undefined;
   }
 
-  /** Hands the clear text of an optional secret to `parse`, whose errors must quote nothing of it. */
+  /** Passes the clear text of an optional secret to `parse`. Errors of `parse` must not quote it. */
   parsedSecret<T>(name: string, parse: (text: string) => T): T | undefined {
     const secret = this.optionalSecret(name);
     if (secret === undefined) return undefined;
@@ -143,7 +143,7 @@ export class Fields {
   }
 }
 
-/** Reads a configuration, or throws one `ConfigError` that names all that is wrong. */
+/** Reads a configuration. Throws one `ConfigError` that names all problems. */
 export function readEnv<T>(env: Env, read: (fields: Fields) => T): T {
   const fields = new Fields(env);
   const config = read(fields);

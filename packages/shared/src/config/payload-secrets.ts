@@ -1,17 +1,17 @@
 import type { Fields } from './fields.js';
 import { Secret } from './secret.js';
 
-/** The secret of the installation, and those that it takes the place of while it is being replaced. */
+/** The installation's payload secret, and the previous secrets during a rotation. */
 export interface PayloadSecrets {
   readonly payloadSecret: Secret;
-  /** The newest first. What they sealed or signed is still taken; nothing is sealed or signed with them. */
+  /** The newest first. Slipway opens and verifies with them, but never seals or signs with them. */
   readonly previousPayloadSecrets: readonly Secret[];
 }
 
-/** Each is tried on what is opened, and payloads are checked against all as they stream. */
+/** Bounds the cost: every secret is tried when opening, and payloads are verified against all of them as they stream. */
 const most = 4;
 
-/** Those of `PAYLOAD_SECRET_PREVIOUS`, one a line. */
+/** Returns the secrets of `PAYLOAD_SECRET_PREVIOUS`, one a line. */
 export function previousPayloadSecrets(fields: Fields): readonly Secret[] {
   return fields.parsedSecret('PAYLOAD_SECRET_PREVIOUS', parse) ?? [];
 }

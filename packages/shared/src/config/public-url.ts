@@ -1,6 +1,6 @@
 import type { Fields } from './fields.js';
 
-/** `PUBLIC_URL`: where people and receivers of webhooks find the API, an origin and maybe a path, without a slash at its end. */
+/** Returns `PUBLIC_URL`, the address of the API for users and webhook receivers: an origin and an optional path, without a trailing slash. */
 export function publicUrl(fields: Fields): string | undefined {
   const isSet = fields.optional('PUBLIC_URL') !== undefined;
   return isSet ? fields.parsed('PUBLIC_URL', parsePublicUrl) : undefined;

@@ -2,7 +2,7 @@ import { checkRedisTls, type RedisTlsFiles } from '../redis/tls.js';
 import type { Fields } from './fields.js';
 import { Secret } from './secret.js';
 
-/** Where the records and the queue live, for the services that use Redis. */
+/** The Redis that holds records and queues, for the services that use it. */
 export interface RedisConfig {
   /** Without credentials. */
   readonly redisUrl: string;
@@ -10,12 +10,12 @@ export interface RedisConfig {
   readonly redisAccess?: RedisAccess | undefined;
 }
 
-/** How a connection shows who it is. */
+/** The credentials of a connection. */
 export interface RedisAccess {
-  /** Of the access control list; Redis' own `default` when left out. */
+  /** The ACL user; unset means `default` of Redis. */
   readonly user?: string | undefined;
   readonly password?: Secret | undefined;
-  /** Only with `rediss://`. */
+  /** Set only for `rediss://`. */
   readonly tls?: RedisTlsFiles | undefined;
 }
 
@@ -27,7 +27,7 @@ export function redisConfig(fields: Fields): RedisConfig {
   const user = url?.username === '' ? undefined : decode(url?.username);
   if (fields.problems.length === before && tls && url?.protocol === 'redis:') {
     fields.problems.push(
-      'REDIS_URL must start with rediss:// for REDIS_CA_FILE and REDIS_CERT_FILE to be of use',
+      'REDIS_URL must start with rediss:// for REDIS_CA_FILE and REDIS_CERT_FILE to take effect',
     );
   }
   if (url) url.username = url.password = '';
@@ -43,7 +43,7 @@ function redisUrl(fields: Fields): URL | undefined {
   return isSet ? fields.parsedSecret('REDIS_URL', parseUrl) : new URL('redis://127.0.0.1:6379');
 }
 
-/** It may hold the password: what is wrong with it is said without quoting it. */
+/** The URL may hold the password, so errors never quote it. */
 function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'redis:' && url?.protocol !== 'rediss:')
@@ -57,7 +57,7 @@ function passwordOf(fields: Fields, url: URL | undefined): Secret | undefined {
   const password = fields.optionalSecret('REDIS_PASSWORD');
   if (url === undefined || url.password === '') return password;
   if (password !== undefined)
-    fields.problems.push('REDIS_PASSWORD is said twice: REDIS_URL holds a password too');
+    fields.problems.push('REDIS_PASSWORD conflicts with REDIS_URL, which holds a password too');
   return new Secret(decode(url.password) ?? '');
 }
 

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A value that prints as `[redacted]` wherever it is printed, logged or serialised. */
+/** A value that prints as `[redacted]` in output, logs and JSON. */
 export class Secret {
   readonly #value: string;
 
@@ -8,7 +8,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The clear text. Call it where it is used, and keep no copy. */
+  /** Returns the clear text. Call it at the point of use, and keep no copy. */
   reveal(): string {
     return this.#value;
   }

@@ -5,17 +5,17 @@ import { tracingConfig } from './tracing.js';
 const read = (env: Record<string, string>) => readEnv(env, tracingConfig);
 const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example:4318/otlp/' };
 
-describe('where traces go', () => {
+describe('the tracing configuration', () => {
   it.each<Record<string, string>>([
     {},
     { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_SERVICE_NAME: 'something else on this machine' },
     { ...collector, OTEL_SDK_DISABLED: 'true' },
     { ...collector, OTEL_TRACES_EXPORTER: 'none', OTEL_TRACES_SAMPLER: 'whatever' },
-  ])('is nowhere with %j', (env) => {
+  ])('is off with %j', (env) => {
     expect(read(env)).toBeUndefined();
   });
 
-  it('is below the endpoint of all signals, or at the one of traces', () => {
+  it('uses the common endpoint with a suffix, or the endpoint for traces', () => {
     expect(read(collector)).toMatchObject({
       url: 'https://collector.example:4318/otlp/v1/traces',
       protocol: 'http/protobuf',
@@ -27,7 +27,7 @@ describe('where traces go', () => {
     expect(read(own)?.url).toBe('http://traces.example/x');
   });
 
-  it('takes names, headers and samplers as they are specified', () => {
+  it('reads names, headers and samplers as the specification says', () => {
     const config = read({
       ...collector,
       OTEL_SERVICE_NAME: 'builds',
@@ -63,7 +63,7 @@ describe('where traces go', () => {
     expect(() => read({ ...collector, [name]: value })).toThrow(new RegExp(`^.*\n  ${name} `));
   });
 
-  it.each(['secret', 'x=%zz', 'x y=1', 'x=a%0d%0ab'])('never quotes headers that are wrong: %s', (value) => {
+  it.each(['secret', 'x=%zz', 'x y=1', 'x=a%0d%0ab'])('never quotes invalid headers: %s', (value) => {
     expect(() => read({ ...collector, OTEL_EXPORTER_OTLP_HEADERS: value })).toThrow(ConfigError);
     expect(() => read({ ...collector, OTEL_EXPORTER_OTLP_HEADERS: value })).not.toThrow(value);
   });

@@ -10,32 +10,32 @@ const samplers = [
   'parentbased_traceidratio',
 ] as const;
 
-/** Where traces go, and which; by the variables of the OpenTelemetry specification. */
+/** The exporter and sampler of traces, set by the variables of the OpenTelemetry specification. */
 export interface TracingConfig {
-  /** Undefined: the service's own. */
+  /** Undefined means the service's own name. */
   readonly serviceName: string | undefined;
   readonly resourceAttributes: Readonly<Record<string, string>>;
-  /** To which spans are posted. */
+  /** The URL that spans are posted to. */
   readonly url: string;
   readonly protocol: 'http/protobuf' | 'http/json';
   readonly headers: ReadonlyMap<string, Secret>;
-  /** For one request of the exporter. */
+  /** Milliseconds that one export request may take. */
   readonly timeoutMs: number;
   readonly sampler: (typeof samplers)[number];
-  /** Of traces that begin here, the share that is recorded; for the ratio samplers. */
+  /** The share of new traces to record, for the ratio samplers. */
   readonly ratio: number;
-  /** Spans that wait to be exported; what comes when there is no room is dropped. */
+  /** Spans that may wait for export; further spans are dropped. */
   readonly maxQueueSize: number;
   readonly maxExportBatchSize: number;
-  /** Spans wait for others so long at most. */
+  /** Milliseconds that a span waits at most for others before it is exported. */
   readonly scheduleDelayMs: number;
 }
 
 const defaultEndpoint = 'http://localhost:4318';
 
 /**
- * Undefined, which is off, unless an endpoint or an exporter is named. What is set for other services of a machine must not keep this one
- * from starting while it is off, so nothing else is looked at then.
+ * Returns undefined (tracing is off) unless an endpoint or an exporter is set. Then it reads no other variable, so that values
+ * meant for other services of a machine cannot stop the start.
  */
 export function tracingConfig(fields: Fields): TracingConfig | undefined {
   const exporter = fields.optional('OTEL_TRACES_EXPORTER');
@@ -84,7 +84,7 @@ function httpUrl(raw: string): URL {
   return new URL(raw);
 }
 
-/** What the specification makes of an endpoint for all signals. */
+/** Returns the traces URL for an endpoint of all signals, as the specification says. */
 function signalUrl(raw: string): string {
   const url = httpUrl(raw);
   url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/traces`;
@@ -105,7 +105,7 @@ function parseHeaders(text: string): ReadonlyMap<string, Secret> {
   return new Map(pairs.map(([name, value]) => [name, new Secret(value)]));
 }
 
-/** `name=value,…`, with values encoded as in a URL, as W3C Baggage has them. Errors quote nothing. */
+/** Parses `name=value,…` with URL-encoded values, the format of W3C Baggage. Errors quote nothing. */
 function parsePairs(text: string): [string, string][] {
   const items = text
     .split(',')
@@ -117,7 +117,7 @@ function parsePairs(text: string): [string, string][] {
     try {
       return [item.slice(0, at).trim(), decodeURIComponent(item.slice(at + 1).trim())];
     } catch {
-      throw new Error('holds a value with a wrong percent sign in it');
+      throw new Error('holds a value with an invalid percent encoding');
     }
   });
 }

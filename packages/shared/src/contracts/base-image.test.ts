@@ -4,7 +4,7 @@ import { baseImageFits, canonicalImage, familiarImage } from './base-image.js';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
-describe('an image that is pulled', () => {
+describe('a base image', () => {
   it.each([
     ['node', 'docker.io/library/node:latest'],
     ['node:22-alpine', 'docker.io/library/node:22-alpine'],
@@ -35,7 +35,7 @@ describe('an image that is pulled', () => {
       text: `${domain}${path}${tag === null ? '' : `:${tag}`}${given === null ? '' : `@${given}`}`,
     }));
 
-  it('keeps its spelling, fits itself, its repository and every spelling of it', () => {
+  it('keeps its spelling, and matches itself, its repository and each other spelling', () => {
     fc.assert(
       fc.property(reference, ({ repository, text }) => {
         const canonical = canonicalImage(text) as string;
@@ -48,12 +48,12 @@ describe('an image that is pulled', () => {
     );
   });
 
-  it('fits no other', () => {
+  it('matches no other', () => {
     fc.assert(
       fc.property(reference, reference, (one, other) => {
         const same = canonicalImage(one.text) === canonicalImage(other.text);
         if (baseImageFits(one.text, other.text) && baseImageFits(other.text, one.text) && !same) {
-          // Only what one of them leaves open may differ.
+          // Only parts that one of them leaves open may differ.
           expect(canonicalImage(one.repository)).toBe(canonicalImage(other.repository));
         }
         if (canonicalImage(one.repository) !== canonicalImage(other.repository)) {
@@ -76,7 +76,7 @@ describe('an image that is pulled', () => {
     [`node@${digest}`, 'node:22', false],
     ['node:22', `node:22@${digest}`, true],
     ['NOT', 'node', false],
-  ])('asked for as %j, %j fits: %j', (wanted, image, fits) => {
+  ])('pattern %j, image %j, match: %j', (wanted, image, fits) => {
     expect(baseImageFits(wanted, image)).toBe(fits);
   });
 });

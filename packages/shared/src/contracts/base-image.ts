@@ -3,7 +3,7 @@ import { type ImageReference, parseImageReference } from './image-reference.js';
 const hub = 'docker.io';
 const official = 'library/';
 
-/** With what a reference leaves out of itself: Docker Hub, its official images. */
+/** Returns the reference with the defaults of Docker Hub filled in. */
 function complete(reference: ImageReference): ImageReference {
   const { domain, path } = reference;
   const isHub = domain === '' || domain === hub || domain === 'index.docker.io';
@@ -16,9 +16,7 @@ function format({ domain, path, tag, digest }: ImageReference): string {
   return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
-/**
- * The one spelling of an image that is pulled: `node` is `docker.io/library/node:latest`. Undefined for what is no reference.
- */
+/** Returns the canonical spelling of a base image: `node` is `docker.io/library/node:latest`. Undefined for an invalid reference. */
 export function canonicalImage(text: string): string | undefined {
   const reference = parseImageReference(text);
   if (!reference) return undefined;
@@ -26,7 +24,7 @@ export function canonicalImage(text: string): string | undefined {
   return format(whole.tag === undefined && whole.digest === undefined ? { ...whole, tag: 'latest' } : whole);
 }
 
-/** How people write an image: without Docker Hub's name and the folder of its official images. */
+/** Returns the short spelling of an image: without Docker Hub's name and the folder of its official images. */
 export function familiarImage(canonical: string): string {
   const reference = parseImageReference(canonical);
   if (reference?.domain !== hub) return canonical;
@@ -39,8 +37,8 @@ export function familiarImage(canonical: string): string {
 }
 
 /**
- * Whether an image fits what somebody asks for: the same repository, in any spelling, and where `wanted` has a tag or a digest,
- * the same tag or digest. False when either is no reference.
+ * Returns true if an image matches `wanted`: the same repository in any spelling, and the same tag or digest if `wanted` has one.
+ * False when either is an invalid reference.
  */
 export function baseImageFits(wanted: string, image: string): boolean {
   const [asked, canonical] = [parseImageReference(wanted), canonicalImage(image)];

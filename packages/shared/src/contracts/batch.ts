@@ -9,13 +9,13 @@ export const onFailureSchema = z.enum(['continue', 'stop']).meta({ id: 'OnFailur
 const options = {
   on_failure: onFailureSchema
     .default('continue')
-    .describe('`stop`: when a job has failed for good, those that have not begun are canceled'),
+    .describe('`stop`: when a job fails permanently, Slipway cancels the jobs that have not started'),
   max_running: z
     .int()
     .min(1)
     .max(maxBatchItems)
     .optional()
-    .describe('How many jobs of the batch run at once at most; the fleet decides unless given'),
+    .describe('The maximum of jobs of the batch that run at once; default: as many as the fleet can run'),
   labels: labelsSchema.default({}),
   callback: callbackSchema.optional(),
 };
@@ -34,13 +34,13 @@ export const batchRequestSchema = z
       .array(z.record(z.string(), z.unknown()))
       .min(1)
       .max(maxBatchItems)
-      .describe('The jobs: each, with the defaults, the body of `POST /v1/jobs`'),
-    dry_run: z.boolean().default(false).describe('Check everything, and submit nothing'),
+      .describe('The jobs. Each item plus the defaults is a body of `POST /v1/jobs`'),
+    dry_run: z.boolean().default(false).describe('Validate everything, but submit nothing'),
   })
   .meta({ id: 'BatchRequest' });
 export type BatchRequest = z.output<typeof batchRequestSchema>;
 
-/** What a batch is told besides its jobs. */
+/** Options of a batch besides its jobs. */
 export type BatchOptions = Pick<BatchRequest, 'on_failure' | 'max_running' | 'labels' | 'callback'>;
 
 const time = z.iso.datetime();
@@ -52,7 +52,7 @@ export const batchSchema = z
     id: batchIdSchema,
     state: z
       .enum(['running', 'stopping', 'finished'])
-      .describe('`stopping`: what has not begun is being canceled'),
+      .describe('`stopping`: Slipway is canceling the jobs that have not started'),
     total: count,
     counts: z
       .object({ queued: count, running: count, succeeded: count, failed: count, canceled: count })
@@ -61,16 +61,16 @@ export const batchSchema = z
     max_running: options.max_running,
     labels: z.record(z.string(), z.string()),
     callback: callbackViewSchema.optional(),
-    retry_of: batchIdSchema.optional().describe('The batch whose jobs it repeats'),
+    retry_of: batchIdSchema.optional().describe('The batch whose jobs this batch repeats'),
     created_at: time,
     finished_at: time.optional(),
-    jobs_per_minute: z.number().optional().describe('Ends a minute since the first began'),
-    estimated_end_at: time.optional().describe('If it goes on as it has gone'),
+    jobs_per_minute: z.number().optional().describe('Jobs ended per minute since the first one started'),
+    estimated_end_at: time.optional().describe('The estimated end at the current rate'),
   })
   .meta({ id: 'Batch' });
 export type Batch = z.infer<typeof batchSchema>;
 
-/** What a batch that is only checked would submit. */
+/** A dry run of a batch: the jobs that it would submit. */
 export const batchPlanSchema = z
   .object({
     total: count,
@@ -79,15 +79,15 @@ export const batchPlanSchema = z
         .object({
           image: z.string(),
           function: z.string().optional(),
-          source: z.string().describe('The digest of its source'),
-          template: z.string().optional().describe('The digest of its template'),
+          source: z.string().describe('The digest of the source'),
+          template: z.string().optional().describe('The digest of the template'),
         })
         .meta({ id: 'BatchPlanItem' }),
     ),
   })
   .meta({ id: 'BatchPlan' });
 
-/** A change of one job, as the events of a batch tell it. */
+/** A change of one job in the event stream of a batch. */
 export const batchJobEventSchema = z
   .object({
     id: jobIdSchema,
@@ -96,9 +96,9 @@ export const batchJobEventSchema = z
     at: time,
     image: z.string(),
     function: z.string().optional(),
-    digest: z.string().optional().describe('Of the image, once it has succeeded'),
+    digest: z.string().optional().describe('The digest of the image, once the job has succeeded'),
     cached: jobResultSchema.shape.cached,
-    code: z.string().optional().describe('Why it has failed or was canceled'),
+    code: z.string().optional().describe('The reason that the job failed or was canceled'),
     detail: z.string().optional(),
   })
   .meta({ id: 'BatchJobEvent' });

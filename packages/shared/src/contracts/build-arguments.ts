@@ -1,54 +1,54 @@
-/** Separates the cache mounts of one value from those of another (`RUN --mount=type=cache`). BuildKit takes it for itself. */
+/** The argument that separates the cache mounts of one value from those of another (`RUN --mount=type=cache`). Reserved by BuildKit. */
 export const cacheNamespaceArg = 'BUILDKIT_CACHE_MOUNT_NS';
-/** The host name that steps see. BuildKit takes it for itself, and keeps it in the cache key of each `RUN` step. */
+/** The argument that sets the host name of steps. Reserved by BuildKit, which keeps it in the cache key of each `RUN` step. */
 export const sandboxHostnameArg = 'BUILDKIT_SANDBOX_HOSTNAME';
 
 /**
- * Who decides on a build argument or a build secret of a name:
- * `worker`: the worker sets it, and drops what the job says;
- * `proxy`: tenants other than `default` may give it only where their settings allow it;
+ * The rule for a build argument or build secret of a name:
+ * `worker`: the worker sets it, and drops the job's value;
+ * `proxy`: tenants other than `default` may give it only if their settings allow it;
  * `fetch`: tenants other than `default` may not give it;
- * `job`: it reaches no other build, so that the job decides.
+ * `job`: the job may give it, because it reaches no other build.
  */
 export type ArgumentRule = 'worker' | 'proxy' | 'fetch' | 'job';
 
 interface Row {
-  /** In upper case; one that ends in `_` stands for all names that begin with it. */
+  /** The name in upper case. A name that ends in `_` matches all names with that prefix. */
   readonly name: string;
   readonly rule: ArgumentRule;
 }
 
-/** Every name that BuildKit 0.34 or its Dockerfile frontend takes for itself, and why the rule is what it is. */
+/** All names reserved by BuildKit 0.34 or its Dockerfile frontend, with their rules and reasons. */
 const rows: readonly Row[] = [
-  // They keep the layers and the cache mounts of tenants apart.
+  // They isolate the layers and the cache mounts of tenants.
   { name: sandboxHostnameArg, rule: 'worker' },
   { name: cacheNamespaceArg, rule: 'worker' },
-  // BuildKit sets them in each step but leaves them out of its cache key: what a proxy answered would serve later builds.
+  // BuildKit sets them in each step but leaves them out of its cache key, so a proxy's answer would serve later builds.
   { name: 'HTTP_PROXY', rule: 'proxy' },
   { name: 'HTTPS_PROXY', rule: 'proxy' },
   { name: 'FTP_PROXY', rule: 'proxy' },
   { name: 'NO_PROXY', rule: 'proxy' },
   { name: 'ALL_PROXY', rule: 'proxy' },
-  // As secrets, BuildKit fetches private repositories and files with them, and finds these again by commit or checksum alone.
+  // BuildKit fetches private repositories and files with these secrets, and finds the results again by commit or checksum alone.
   { name: 'GIT_AUTH_', rule: 'fetch' },
   { name: 'HTTP_AUTH_', rule: 'fetch' },
-  // The builder holds the frontend against ALLOWED_FRONTENDS.
+  // The builder checks the frontend against ALLOWED_FRONTENDS.
   { name: 'BUILDKIT_SYNTAX', rule: 'job' },
-  // They describe the job's own image. A generator of SBOMs runs as a step does, with the files of this image alone.
+  // They describe the job's own image. An SBOM generator runs like a step, with the files of this image alone.
   { name: 'BUILDKIT_ATTEST_', rule: 'job' },
   { name: 'BUILDKIT_SBOM_SCAN_', rule: 'job' },
   { name: 'BUILDKIT_INLINE_CACHE', rule: 'job' },
   { name: 'BUILDKIT_MULTI_PLATFORM', rule: 'job' },
   { name: 'SOURCE_DATE_EPOCH', rule: 'job' },
-  // They are about a context that BuildKit fetches itself. Slipway sends it a folder.
+  // They apply to a context that BuildKit fetches itself. Slipway sends a folder.
   { name: 'BUILDKIT_CONTEXT_KEEP_GIT_DIR', rule: 'job' },
-  // They change warnings, or are refused by BuildKit.
+  // They change warnings, or BuildKit refuses them.
   { name: 'BUILDKIT_DOCKERFILE_CHECK', rule: 'job' },
   { name: 'BUILDKIT_GIT_ADVICE', rule: 'job' },
   { name: 'BUILDKIT_DISABLE_FILEOP', rule: 'job' },
 ];
 
-/** The rule for a build argument or build secret. Letter case does not count: BuildKit reads proxies in any. */
+/** Returns the rule for a build argument or build secret. Ignores case, because BuildKit reads proxies in any case. */
 export function argumentRule(name: string): ArgumentRule {
   const upper = name.toUpperCase();
   const row = rows.find(({ name: known }) =>
@@ -57,7 +57,7 @@ export function argumentRule(name: string): ArgumentRule {
   return row?.rule ?? 'job';
 }
 
-/** The arguments without those that the worker decides on. */
+/** Returns the arguments without those that the worker sets. */
 export function withoutWorkerArguments(args: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(args).filter(([name]) => argumentRule(name) !== 'worker'));
 }

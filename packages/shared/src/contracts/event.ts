@@ -7,10 +7,10 @@ export type JobEventType =
   | 'job.requeued'
   | `job.${(typeof terminalStates)[number]}`;
 
-/** One entry of the event stream: that a job changed. The record says the rest. */
+/** An entry of the event stream: a job changed. The record holds the details. */
 export interface JobEvent {
   readonly kind: 'job';
-  /** The stream's own id, `<ms>-<n>`: where a reader goes on. */
+  /** The stream's own id, `<ms>-<n>`. A reader resumes from it. */
   readonly position: string;
   readonly type: JobEventType;
   readonly jobId: string;
@@ -18,15 +18,15 @@ export interface JobEvent {
   readonly state: JobState;
   /** The record's version after the change. With the job's id it identifies the event. */
   readonly version: number;
-  /** Whose replicas build it; said of jobs that have ended. */
+  /** The pool that built the job. Set only for ended jobs. */
   readonly pool?: string | undefined;
-  /** False when it is known that the job has no callback; said of jobs that have ended. */
+  /** False if the job certainly has no callback. Set only for ended jobs. */
   readonly callback?: boolean | undefined;
   /** Milliseconds since the epoch, by Redis' clock. */
   readonly at: number;
 }
 
-/** That a batch has come to its end. */
+/** A batch has ended. */
 export interface BatchEvent {
   readonly kind: 'batch';
   readonly position: string;
@@ -35,17 +35,17 @@ export interface BatchEvent {
   readonly at: number;
 }
 
-/** That calls of a replica are given up for a while, or made again. */
+/** The circuit of a replica opened or closed. */
 export interface BuilderEvent {
   readonly kind: 'builder';
   readonly position: string;
   readonly type: 'builder.circuit_opened' | 'builder.circuit_closed';
-  /** The URL of the replica. */
+  /** The replica's URL. */
   readonly replica: string;
   readonly at: number;
 }
 
-/** That an endpoint was switched off because it takes no messages. */
+/** Slipway disabled an endpoint because its deliveries fail. */
 export interface WebhookEvent {
   readonly kind: 'webhook';
   readonly position: string;

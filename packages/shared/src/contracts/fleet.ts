@@ -6,11 +6,11 @@ export const replicaIdSchema = z
   .string()
   .regex(/^rep_[0-9a-f]{12}$/, 'must be rep_ and 12 hexadecimal digits');
 
-/** What a replica reported as its engine. */
+/** The engine that a replica reported. */
 export const replicaEngineSchema = z.enum([...engineNames, 'unreported', 'unknown']);
 export type ReplicaEngine = z.infer<typeof replicaEngineSchema>;
 
-/** How ready a replica is for a build. */
+/** The readiness of a replica for a build. */
 export const replicaReadinessSchema = z.enum(['ready', 'full', 'broken', 'draining', 'unknown']);
 export type ReplicaReadiness = z.infer<typeof replicaReadinessSchema>;
 
@@ -22,16 +22,19 @@ export const builderSchema = z
     id: replicaIdSchema,
     url: z.string(),
     pool: poolNameSchema,
-    platforms: z.array(platformSchema).describe('What it builds; none means any'),
+    platforms: z.array(platformSchema).describe('Platforms that the replica builds; none means any'),
     health: z.enum(['up', 'down', 'unknown']),
     readiness: replicaReadinessSchema.describe(
-      'full: it has as many builds as it takes; broken: it answers, but cannot build, for example because its engine is dead; ' +
-        'draining: it is shutting down. A broken or draining replica gets no builds, and only broken is a fault; unknown: no worker asked lately',
+      'full: all its slots are in use; broken: it answers, but cannot build, for example because its engine is dead; ' +
+        'draining: it is shutting down. A broken or draining replica gets no builds, and only broken is a fault; unknown: no worker has asked it recently',
     ),
-    readiness_reason: z.string().optional().describe('Why it is not ready, in its own words'),
+    readiness_reason: z
+      .string()
+      .optional()
+      .describe('The reason that the replica reports for not being ready'),
     engine: replicaEngineSchema.describe(
-      'buildah: it builds for the tenant default alone; unreported: it answers and names none, as builders of others; ' +
-        'unknown: it was not asked yet, or names one that is not known. It builds for the tenant default alone until then',
+      'buildah: it builds only for the default tenant; unreported: it answers without an engine name, as other builders do; ' +
+        'unknown: no worker has asked it yet, or it names an unknown engine. Until then it builds only for the default tenant',
     ),
     features: z
       .array(z.enum(builderFeatures))
@@ -39,16 +42,18 @@ export const builderSchema = z
       .describe(
         'What it reported that it can do; build-options: it gets jobs with `dockerfile`, `target`, `tags`, `image_labels`, `annotations`, `no_cache` or `pull`. Absent while unknown',
       ),
-    circuit: circuitSchema.describe('open: it gets no builds for a while after repeated faults'),
-    draining: z.boolean().describe('It finishes what it has and gets no more'),
-    configured_limit: z.int().optional().describe('Builds at once that the operator allows'),
-    limit: z.int().describe('Builds at once that it is given, configured or learned'),
+    circuit: circuitSchema.describe('open: it gets no builds for some time after repeated faults'),
+    draining: z.boolean().describe('The replica finishes its builds and gets no new ones'),
+    configured_limit: z.int().optional().describe("The operator's limit of concurrent builds"),
+    limit: z.int().describe('The limit of concurrent builds, configured or learned'),
     in_flight: z.int(),
-    builds: z.int().describe('Builds it has ended'),
+    builds: z.int().describe('Builds that ended on the replica'),
     refusals: z.int().describe('429 answers'),
     faults: z
       .int()
-      .describe('Calls that did not reach it, broke off, ended in nonsense or in a fault of its engine'),
+      .describe(
+        'Calls that did not reach the replica, broke off, got an unreadable answer, or ended with a fault of its engine',
+      ),
   })
   .meta({ id: 'Builder' });
 
@@ -60,14 +65,16 @@ export const queueSchema = z
           name: z.string(),
           queued: z.int(),
           running: z.int(),
-          platforms: z.array(platformSchema).describe('What its replicas build; none means any'),
-          capacity: z.int().describe('Builds that its replicas take at once now'),
-          oldest_wait_ms: z.int().describe('Since the oldest waiting job was submitted'),
+          platforms: z
+            .array(platformSchema)
+            .describe('Platforms that the replicas of the pool build; none means any'),
+          capacity: z.int().describe('The current limit of concurrent builds of the pool'),
+          oldest_wait_ms: z.int().describe('Milliseconds since the oldest waiting job was submitted'),
           mean_build_ms: z.int().optional(),
           estimated_ms: z
             .int()
             .optional()
-            .describe('Until what waits now has been built; absent while nothing is known'),
+            .describe('Milliseconds until all waiting jobs are built; absent without an estimate'),
         })
         .meta({ id: 'QueuePool' }),
     ),
@@ -75,16 +82,16 @@ export const queueSchema = z
       .array(
         z
           .object({
-            registry: z.string().describe('Its host'),
+            registry: z.string().describe('The host of the registry'),
             circuit: circuitSchema.describe(
-              'open: it does not answer, and builds that push to it wait; probing: one build finds out; closed: it answers, and what waited is released',
+              'open: the registry does not answer, and builds that push to it wait; probing: one build tests it; closed: it answers, and waiting builds are released',
             ),
-            waiting: z.int().describe('Jobs that wait for it'),
-            faults: z.int().describe('In a row'),
-            since: z.iso.datetime().describe('When the circuit opened'),
+            waiting: z.int().describe('Jobs that wait for the registry'),
+            faults: z.int().describe('Consecutive faults'),
+            since: z.iso.datetime().describe('The time at which the circuit opened'),
           })
           .meta({ id: 'QueueRegistry' }),
       )
-      .describe('Registries that jobs wait for, of those that the tenant may push to; 50 at most'),
+      .describe('Registries that jobs wait for, up to 50. A tenant sees only registries that it may push to'),
   })
   .meta({ id: 'Queue' });

@@ -16,27 +16,29 @@ import {
 
 const time = z.iso.datetime();
 
-/** A function as the API shows it: how it was last built, and from what. */
+/** A function as the API shows it: its last build and its spec. */
 export const functionViewSchema = z
   .object({
     name: z.string().describe('namespace/name'),
     spec: jobSpecSchema
       .omit({ callback: true })
-      .extend({ secrets: secretsViewSchema.optional().describe('Sealed, and shown to nobody') })
+      .extend({
+        secrets: secretsViewSchema.optional().describe('Encrypted; the API never returns their values'),
+      })
       .meta({ id: 'FunctionSpec' })
-      .describe('What its last job was to build, or what it was said to be; a rebuild repeats it'),
-    last_job: jobIdSchema.optional().describe('Absent when none was ever submitted'),
+      .describe('The spec of its last job, or the spec that was set with PUT. A rebuild repeats it'),
+    last_job: jobIdSchema.optional().describe('Absent when the function has no job'),
     updated_at: time,
     base_images: z
       .array(z.string())
       .describe(
-        'The images it is made from: those that FROM, COPY --from and RUN --mount=from named at the last success, in stages that its target needs',
+        'Base images: those that FROM, COPY --from and RUN --mount=from named at the last success, in stages that the target needs',
       ),
     last_success: z
       .object({ job: jobIdSchema, finished_at: time, result: jobResultSchema })
       .meta({ id: 'FunctionSuccess' })
       .optional()
-      .describe('The last image that is good'),
+      .describe('The last successful job'),
     history: z
       .array(
         z
@@ -51,7 +53,7 @@ export const functionViewSchema = z
           .meta({ id: 'FunctionJob' }),
       )
       .optional()
-      .describe('Its last jobs, newest first; in a list where `history` asks for them'),
+      .describe('The last jobs, newest first. In a list only with `history`'),
   })
   .meta({ id: 'Function' });
 export type FunctionView = z.infer<typeof functionViewSchema>;
@@ -61,7 +63,7 @@ export const functionRequestSchema = jobRequestSchema
   .omit({ callback: true })
   .meta({ id: 'FunctionRequest' });
 
-/** Which functions are meant: those that fit every field that is given. */
+/** Selects functions: a function must match every given field. */
 export const functionSelectorSchema = z
   .strictObject({
     namespace: z.string().max(63).optional(),
@@ -69,8 +71,8 @@ export const functionSelectorSchema = z
       .string()
       .max(128)
       .optional()
-      .describe('Of the function without its namespace; `*` stands for any characters'),
-    functions: z.array(functionSchema).max(10_000).optional().describe('By name'),
+      .describe('The function name without its namespace; `*` matches any characters'),
+    functions: z.array(functionSchema).max(10_000).optional().describe('Function names'),
     labels: labelsSchema.optional(),
     template: z.string().max(192).optional(),
     base_image: z
@@ -101,27 +103,29 @@ export const rebuildRequestSchema = z
     values: z
       .record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), z.string().max(128))
       .default({})
-      .describe('For placeholders'),
-    build_args: buildArgsSchema.default({}).describe('Laid over the arguments of each'),
+      .describe('Values of placeholders'),
+    build_args: buildArgsSchema.default({}).describe('Merged over the arguments of each function'),
     ...buildOptions,
     tags: z
       .array(imagePatternSchema)
       .max(16)
       .optional()
-      .describe('Further references, with the placeholders of `image`; those of each function unless given'),
-    image_labels: buildOptions.image_labels.describe('Laid over the image labels of each'),
-    annotations: buildOptions.annotations.describe('Laid over the annotations of each'),
-    labels: labelsSchema.default({}).describe('Of the batch, and laid over the labels of each function'),
-    callback: callbackSchema.optional().describe('Where the end of the batch is reported'),
+      .describe('More references, with the placeholders of `image`; default: those of each function'),
+    image_labels: buildOptions.image_labels.describe('Merged over the image labels of each function'),
+    annotations: buildOptions.annotations.describe('Merged over the annotations of each function'),
+    labels: labelsSchema
+      .default({})
+      .describe('Labels of the batch, also merged over the labels of each function'),
+    callback: callbackSchema.optional().describe('Receives the end of the batch'),
     template: z
       .enum(['current', 'same'])
       .default('current')
-      .describe('The newest version of their template, or the one they were built with'),
+      .describe('The newest version of the template, or the version of the last build'),
     priority: prioritySchema.default('low'),
     skip_if_unchanged: z
       .boolean()
       .default(false)
-      .describe('Off, because a base image may have changed under the same name'),
+      .describe('Off by default, because a base image may have changed under the same name'),
     max_running: z.int().min(1).max(10_000).optional(),
     on_failure: onFailureSchema.default('continue'),
     dry_run: z.boolean().default(false),
@@ -129,7 +133,7 @@ export const rebuildRequestSchema = z
   .meta({ id: 'RebuildRequest' });
 export type RebuildRequest = z.output<typeof rebuildRequestSchema>;
 
-/** What a rebuild builds, and why. */
+/** The plan of a rebuild: the functions and the reasons. */
 export const rebuildPlanSchema = z
   .object({
     functions: z.array(
@@ -137,7 +141,9 @@ export const rebuildPlanSchema = z
         .object({
           function: z.string(),
           image: z.string(),
-          reasons: z.array(z.string()).describe('What of the selector it fits, in words'),
+          reasons: z
+            .array(z.string())
+            .describe('The parts of the selector that the function matches, in words'),
         })
         .meta({ id: 'PlannedFunction' }),
     ),
@@ -157,8 +163,8 @@ export const rebuildPlanSchema = z
           })
           .meta({ id: 'LeftOutFunction' }),
       )
-      .describe('What is meant but cannot be built again'),
-    batch: batchSchema.optional().describe('What builds them; absent from a dry run'),
+      .describe('Selected functions that cannot be rebuilt'),
+    batch: batchSchema.optional().describe('The batch that builds them; absent in a dry run'),
   })
   .meta({ id: 'RebuildPlan' });
 export type RebuildPlan = z.infer<typeof rebuildPlanSchema>;

@@ -78,7 +78,7 @@ describe('a ref', () => {
     expect(takes(ref)).toBe(false);
   });
 
-  test('goes by the rules of git', () => {
+  test('follows the rules of git', () => {
     const odd = fc.constantFrom(
       ...[
         '.',
@@ -144,7 +144,7 @@ describe('a path', () => {
     },
   );
 
-  test('stays inside, whatever it is', () => {
+  test('never leaves the folder', () => {
     const segment = fc.constantFrom('.', '..', '', 'a', '...', '.a');
     fc.assert(
       fc.property(fc.array(segment, { minLength: 1, maxLength: 6 }), (segments) => {

@@ -1,16 +1,17 @@
 import { z } from 'zod';
 
 /**
- * The rules of `git check-ref-format --allow-onelevel`, and no `-` in front, which git would take for an option: no empty component, none that begins with `.` or ends with `.lock`, no
- * `..` or `@{`, no `.` at the end, not `@` alone, and no space, control character or `~^:?*[\`.
+ * The rules of `git check-ref-format --allow-onelevel`, and no `-` in front, which git would take for an option. No component is
+ * empty, begins with `.` or ends with `.lock`. No `..` or `@{`, no `.` at the end, not `@` alone, and no space, control character
+ * or `~^:?*[\`.
  */
 const refPattern =
   /^(?!-)(?!@$)(?![^\0]*(?:\.\.|@\{|\.lock(?:\/|$)))(?!(?:[^\0]*\/)?[./])[^\0-\x20\x7f~^:?*[\\]+(?<![./])$/;
 
-/** Nothing outside of the folder that the path begins at, and nothing that git or a Windows program would take apart otherwise. */
+/** Refuses paths that leave their folder, and paths that git or a Windows program would parse differently. */
 const innerPattern = /^(?!(?:[^\0]*\/)?\.\.(?:\/|$))[^\0\\]+$/;
 
-/** A path inside of a source or repository. The output has neither `.` nor empty segments, and is empty for the root. */
+/** A path within a source or repository. The output has no `.` and no empty segments, and is empty for the root. */
 export const innerPathSchema = z
   .string()
   .max(255)
@@ -38,22 +39,22 @@ const fields = z.strictObject({
     .describe(
       "A branch, a tag, a full name such as `refs/pull/7/head` or a whole commit id; the repository's default branch unless given",
     ),
-  path: innerPathSchema.optional().describe('The folder of the repository that is the source'),
+  path: innerPathSchema.optional().describe('The folder of the repository to use as the source'),
   submodules: z
     .boolean()
     .optional()
     .describe(
-      'True fetches the submodules of the folder, false leaves them out; unless given, a folder with submodules is refused',
+      'True fetches the submodules of the folder, false leaves them out. Without a value, a folder with submodules is refused',
     ),
 });
-/** Leaves out the path of the root. */
+/** Removes the path when it is the root. */
 const withoutRoot = <T extends { path?: string | undefined }>({ path, ...rest }: T): T =>
   ({ ...rest, ...(path && { path }) }) as T;
 
-/** A folder of a git repository, as it is asked for. */
+/** A folder of a git repository, as the caller requests it. */
 export const gitSchema = fields.overwrite(withoutRoot).meta({ id: 'GitReference' });
 
-/** The folder, with the commit that it was taken at. */
+/** The folder with the commit that Slipway fetched. */
 export const takenGitSchema = fields
   .extend({ commit: z.string() })
   .overwrite(withoutRoot)

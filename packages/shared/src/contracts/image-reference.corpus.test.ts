@@ -4,7 +4,7 @@ import { parseImageReference } from './image-reference.js';
 const sha256 = `sha256:${'0123456789abcdef'.repeat(4)}`;
 const long = (length: number) => 'a'.repeat(length);
 
-/** What the grammar of the `reference` package of the distribution project takes. */
+/** References that the grammar of the distribution project's `reference` package accepts. */
 const accepted: readonly (readonly [name: string, references: readonly string[]])[] = [
   ['a path of one component or more', ['a', '0', 'a0', 'a/b', 'a/b/c/d/e/f/g', 'library/alpine', '1/2/3']],
   [
@@ -58,17 +58,14 @@ const accepted: readonly (readonly [name: string, references: readonly string[]]
   ],
   ['all of 255 characters', [long(255), `a.b/${long(251)}`, `${'a/'.repeat(127)}a`]],
   [
-    'what looks like an image id and is none',
+    'texts that only look like an image id',
     [`${'0'.repeat(63)}`, `${'0'.repeat(65)}`, `a.b/${'0'.repeat(64)}`, `a/${'0'.repeat(64)}`],
   ],
 ];
 
-/** What it refuses. */
+/** References that the grammar refuses. */
 const refused: readonly (readonly [name: string, references: readonly string[]])[] = [
-  [
-    'nothing, and nothing around something',
-    ['', ' ', ' a', 'a ', '\ta', 'a\n', '\na', 'a\r\n', '\ufeffa', 'a\u00a0'],
-  ],
+  ['empty texts, and empty parts', ['', ' ', ' a', 'a ', '\ta', 'a\n', '\na', 'a\r\n', '\ufeffa', 'a\u00a0']],
   ['upper case in the path', ['A', 'aB', 'a/B', 'a.b/C', 'Repo:1', `A@${sha256}`]],
   [
     'separators at an end or doubled',
@@ -93,7 +90,7 @@ const refused: readonly (readonly [name: string, references: readonly string[]])
   ['empty components', ['/', '/a', 'a/', 'a//b', '//a', 'a.b//c', 'a.b/', '///']],
   ['paths that climb', ['.', '..', '../a', './a', 'a/../b', 'a/./b', 'a.b/..', 'a/..', '..:1']],
   [
-    'domains that are none',
+    'invalid domains',
     [
       '-a.b/c',
       'a-.b/c',
@@ -108,12 +105,9 @@ const refused: readonly (readonly [name: string, references: readonly string[]])
       'a.b\\c',
     ],
   ],
+  ['invalid ports', ['a.b:/c', 'a.b:x/c', 'a.b:-1/c', 'a.b:80:80/c', 'a.b:8 0/c', 'a.b:0x50/c', ':80/c']],
   [
-    'ports that are none',
-    ['a.b:/c', 'a.b:x/c', 'a.b:-1/c', 'a.b:80:80/c', 'a.b:8 0/c', 'a.b:0x50/c', ':80/c'],
-  ],
-  [
-    'IPv6 addresses that are none',
+    'invalid IPv6 addresses',
     [
       '[::1',
       '::1/x',
@@ -127,7 +121,7 @@ const refused: readonly (readonly [name: string, references: readonly string[]])
     ],
   ],
   [
-    'tags that are none',
+    'invalid tags',
     [
       'a:',
       'a:-x',
@@ -145,7 +139,7 @@ const refused: readonly (readonly [name: string, references: readonly string[]])
     ],
   ],
   [
-    'digests that are none',
+    'invalid digests',
     [
       'a@',
       'a@sha256',
@@ -180,7 +174,7 @@ const refused: readonly (readonly [name: string, references: readonly string[]])
     ],
   ],
   [
-    'what a shell, an option or a header would take',
+    'characters of shells, options and headers',
     [
       '--help',
       '-o=/etc/passwd',
@@ -204,7 +198,7 @@ const refused: readonly (readonly [name: string, references: readonly string[]])
     ],
   ],
   [
-    'what is too long',
+    'texts that are too long',
     [
       long(256),
       `a.b/${long(252)}`,
@@ -222,7 +216,7 @@ const each = (lists: typeof accepted) =>
   lists.flatMap(([name, texts]) => texts.map((text) => [name, text] as const));
 
 describe('the corpus of image references', () => {
-  it.each(each(accepted))('%s: %j is one', (_name, text) => {
+  it.each(each(accepted))('%s: %j is valid', (_name, text) => {
     const reference = parseImageReference(text);
     expect(reference).toBeDefined();
     const { domain, path, tag, digest } = reference as NonNullable<typeof reference>;
@@ -230,7 +224,7 @@ describe('the corpus of image references', () => {
     expect(again).toBe(text);
   });
 
-  it.each(each(refused))('%s: %j is none', (_name, text) => {
+  it.each(each(refused))('%s: %j is invalid', (_name, text) => {
     expect(parseImageReference(text)).toBeUndefined();
   });
 });

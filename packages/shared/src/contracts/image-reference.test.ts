@@ -14,7 +14,7 @@ describe('an image reference', () => {
     ['[::1]:5000/x', '[::1]:5000', 'x', undefined],
     ['ghcr.io/o/a__b/c---d.e:T', 'ghcr.io', 'o/a__b/c---d.e', 'T'],
     ['Registry/x', 'Registry', 'x', undefined],
-  ])('%s is taken apart', (text, domain, path, tag) => {
+  ])('%s is parsed', (text, domain, path, tag) => {
     expect(parseImageReference(text)).toEqual({ domain, path, tag, digest: undefined });
   });
 
@@ -46,11 +46,11 @@ describe('an image reference', () => {
     'r.example:port/x',
     `r.example/${'a'.repeat(250)}`,
     `${'a/'.repeat(5000)}a`,
-  ])('%j is none', (text) => {
+  ])('%j is invalid', (text) => {
     expect(parseImageReference(text)).toBeUndefined();
   });
 
-  it('is answered for any text in linear time and without characters that could end a command or header', () => {
+  it('parses any text in linear time, and without characters that could end a command or header', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 5_000, unit: 'binary' }), (text) => {
         const reference = parseImageReference(text);
@@ -59,7 +59,7 @@ describe('an image reference', () => {
     );
   });
 
-  it('has a repository that leaves out tag and digest', () => {
+  it('has a repository without tag and digest', () => {
     const reference = parseImageReference(`r.example:5000/a/b:1@sha256:${hex}`);
     expect(reference && imageRepository(reference)).toBe('r.example:5000/a/b');
   });

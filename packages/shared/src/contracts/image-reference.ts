@@ -13,13 +13,14 @@ const name = `(?:(${domain})/)?(${pathComponent}(?:/${pathComponent})*)`;
 const tag = '[\\w][\\w.-]{0,127}';
 /** The algorithms that the OCI image specification registers and the distribution project knows, at their full lengths. */
 const digest = 'sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}';
-/** What stands for an image by its id, and is no name. */
+/** An image id, which is not a name. */
 const identifier = /^[0-9a-f]{64}$/;
 const grammar = new RegExp(`^${name}(?::(${tag}))?(?:@(${digest}))?$`);
 
 /**
  * Parses an image reference by the grammar of the OCI distribution project (`reference` package):
- * `[domain[:port]/]path[:tag][@digest]`, the name at most 255 characters and no bare image id. Undefined when it does not fit.
+ * `[domain[:port]/]path[:tag][@digest]`, with a name of up to 255 characters, and no bare image id. Undefined for an invalid
+ * reference.
  */
 export function parseImageReference(text: string): ImageReference | undefined {
   if (text.length > 4096) return undefined;
@@ -35,7 +36,7 @@ export function parseImageReference(text: string): ImageReference | undefined {
   return { domain: isDomain ? first : '', path, tag: tagPart, digest: digestPart };
 }
 
-/** The reference without tag and digest: what layer caches and affinity go by. */
+/** Returns the reference without tag and digest: the key of layer caches and affinity. */
 export function imageRepository(reference: ImageReference): string {
   return reference.domain === '' ? reference.path : `${reference.domain}/${reference.path}`;
 }

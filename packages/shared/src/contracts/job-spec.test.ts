@@ -7,7 +7,7 @@ const paths = (spec: object) =>
   (jobSpecSchema.safeParse(spec).error?.issues ?? []).map(({ path }) => path.join('/'));
 
 describe('a job spec', () => {
-  it('needs an image and a source, and says what the rest is', () => {
+  it('needs an image and a source, and has defaults for the rest', () => {
     expect(jobSpecSchema.parse(least)).toEqual({
       ...least,
       build_args: {},
@@ -23,7 +23,7 @@ describe('a job spec', () => {
     expect(paths({})).toEqual(['image', 'source']);
   });
 
-  it('puts a function without a namespace into the default one', () => {
+  it('adds the default namespace to a function without one', () => {
     expect(jobSpecSchema.parse({ ...least, function: 'hello' }).function).toBe('openfaas-fn/hello');
     expect(jobSpecSchema.parse({ ...least, function: 'dev/hello' }).function).toBe('dev/hello');
   });
@@ -31,33 +31,33 @@ describe('a job spec', () => {
   it.each([
     ['an unknown field', { imge: 'x' }, ''],
     ['a digest in the image', { image: `x@${digest}` }, 'image'],
-    ['a source that is no digest', { source: { digest: 'sha256:1' } }, 'source/digest'],
-    ['a build argument that is no name', { build_args: { 'A=B': '1' } }, 'build_args/A=B'],
-    ['a build argument that is no text', { build_args: { A: 1 } }, 'build_args/A'],
+    ['an invalid source digest', { source: { digest: 'sha256:1' } }, 'source/digest'],
+    ['an invalid name of a build argument', { build_args: { 'A=B': '1' } }, 'build_args/A=B'],
+    ['a build argument that is not text', { build_args: { A: 1 } }, 'build_args/A'],
     [
       'too many build arguments',
       { build_args: Object.fromEntries([...Array(257).keys()].map((n) => [`A${n}`, ''])) },
       'build_args',
     ],
-    ['a platform that is none', { platforms: ['linux'] }, 'platforms/0'],
+    ['an invalid platform', { platforms: ['linux'] }, 'platforms/0'],
     ['a function in upper case', { function: 'Hello' }, 'function'],
-    ['a callback that is no web address', { callback: { url: 'file:///etc/passwd' } }, 'callback/url'],
+    ['a callback without a web address', { callback: { url: 'file:///etc/passwd' } }, 'callback/url'],
     ['a callback with credentials', { callback: { url: 'https://a:b@ci.example/' } }, 'callback/url'],
     [
       'a weak callback secret',
       { callback: { url: 'https://ci.example/', secret: 'whsec_YQ==' } },
       'callback/secret',
     ],
-    ['a timeout of no time', { timeout: 0 }, 'timeout'],
+    ['a timeout of zero', { timeout: 0 }, 'timeout'],
     ['a Dockerfile outside of the context', { dockerfile: '../Dockerfile' }, 'dockerfile'],
     ['the context itself as Dockerfile', { dockerfile: './' }, 'dockerfile'],
     ['the root as Dockerfile', { dockerfile: '/' }, 'dockerfile'],
     ['a Dockerfile with a line break', { dockerfile: 'a\nb' }, 'dockerfile'],
     ['a Dockerfile without a name', { dockerfile: '' }, 'dockerfile'],
-    ['a stage that is an option', { target: '--x' }, 'target'],
+    ['a stage that looks like an option', { target: '--x' }, 'target'],
     ['a stage with a comma', { target: 'a,b' }, 'target'],
     ['a stage of 129 characters', { target: 'a'.repeat(129) }, 'target'],
-    ['a tag that is no image', { tags: ['r.example/x:2', 'X'] }, 'tags/1'],
+    ['a tag that is not an image reference', { tags: ['r.example/x:2', 'X'] }, 'tags/1'],
     ['a tag with a digest', { tags: [`r.example/x@${digest}`] }, 'tags/0'],
     ['a tag twice', { tags: ['r.example/x:2', 'r.example/x:2'] }, 'tags'],
     ['a tag twice in two spellings', { tags: ['x', 'docker.io/library/x:latest'] }, 'tags'],
@@ -73,8 +73,8 @@ describe('a job spec', () => {
     ['an annotation with a comma', { annotations: { 'a,b': 'x' } }, 'annotations/a,b'],
     ['an annotation in upper case', { annotations: { 'org.Example': 'x' } }, 'annotations/org.Example'],
     ['an annotation with a zero byte', { annotations: { a: 'x\0' } }, 'annotations/a'],
-    ['no_cache that is no boolean', { no_cache: 'yes' }, 'no_cache'],
-    ['pull that is no boolean', { pull: 1 }, 'pull'],
+    ['no_cache that is not a boolean', { no_cache: 'yes' }, 'no_cache'],
+    ['pull that is not a boolean', { pull: 1 }, 'pull'],
     ['a label with a line break', { labels: { a: 'x\ny' } }, 'labels/a'],
   ])('refuses %s', (_what, change, path) => {
     expect(paths({ ...least, ...change })).toEqual([path]);
@@ -83,14 +83,14 @@ describe('a job spec', () => {
   it.each([
     [['linux/amd64', 'linux/amd64'], '"linux/amd64"'],
     [['linux/x86_64', 'amd64'], '"linux/x86_64" and "amd64" are linux/amd64'],
-  ])('is not requested with a platform twice: %j', (platforms, spellings) => {
+  ])('refuses a platform twice: %j', (platforms, spellings) => {
     const issues = jobRequestSchema.safeParse({ ...least, platforms }).error?.issues;
     expect(issues).toMatchObject([
       { path: ['platforms'], message: `must not name a platform twice: ${spellings}` },
     ]);
   });
 
-  it('may name the options of a build, and says which of them ask for something', () => {
+  it('may set build options, and returns those with an effect', () => {
     const options = {
       ...{ dockerfile: 'docker/Dockerfile.prod', target: 'release', tags: ['r.example/x:latest', 'x:2'] },
       image_labels: { 'org.opencontainers.image.title': 'a "b", c=d', é1x: '' },

@@ -18,7 +18,7 @@ export const imageSchema = z
     message: 'must not carry a digest: the build decides it',
     params: { code: 'image_invalid' },
   })
-  .describe('Where the image is pushed to, by the grammar of the OCI distribution project');
+  .describe('The image to push to, in the grammar of the OCI distribution project');
 
 export const digestSchema = z
   .string()
@@ -29,7 +29,7 @@ export const functionSchema = z
   .string()
   .regex(new RegExp(`^(?:${dnsLabel}/)?${dnsLabel}$`), 'must be name or namespace/name, each a DNS label')
   .transform((text) => (text.includes('/') ? text : `${defaultNamespace}/${text}`))
-  .describe(`The function, as name or namespace/name; the namespace is ${defaultNamespace} unless given`);
+  .describe(`The function, as name or namespace/name; the default namespace is ${defaultNamespace}`);
 
 const hasCredentials = ({ username, password }: URL) => username !== '' || password !== '';
 
@@ -38,7 +38,7 @@ export const callbackUrlSchema = z
   .max(2048)
   .refine((text) => URL.canParse(text) && !hasCredentials(new URL(text)), 'must not carry credentials');
 
-/** A key after Standard Webhooks 1.0. */
+/** A key in the format of Standard Webhooks 1.0. */
 export const callbackSecretSchema = z
   .string()
   .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'must be whsec_ and 24 to 64 bytes in base64');
@@ -53,7 +53,7 @@ export const callbackSchema = z
       ),
   })
   .meta({ id: 'Callback' })
-  .describe('Where the end of the job is reported');
+  .describe('Receives the end of the job');
 
 /** A callback as the API shows it. */
 export const callbackViewSchema = z.object({ url: z.string() }).meta({ id: 'CallbackUrl' });
@@ -72,9 +72,9 @@ const inlineFiles = z
   .record(z.string().min(1).max(4096), z.string())
   .refine((files) => Object.keys(files).length > 0, 'must hold at least one file')
   .meta({ minProperties: 1 })
-  .describe('The files themselves, path to text');
+  .describe('The files themselves, as a map from path to text');
 
-/** What a job is built from, as it is submitted. */
+/** The source of a job, as the caller submits it. */
 const sourceInputSchema = z
   .union([
     z.strictObject({ digest: digestSchema }).meta({ id: 'UploadedSource', description: 'Uploaded before' }),
@@ -85,7 +85,7 @@ const sourceInputSchema = z
   ])
   .meta({ id: 'JobSource', 'x-exclusive': true });
 
-/** `name`, or as `faas-cli` pins it `name@ref`: a tag, a branch or `sha-` and a commit. */
+/** `name`, or `name@ref` as `faas-cli` pins it. A ref is a tag, a branch or `sha-` and a commit. */
 export const templateNameSchema = z
   .string()
   .max(192)
@@ -94,14 +94,14 @@ export const templateNameSchema = z
     'must be 1 to 63 lower-case letters, digits, . _ -, and may end in @ and up to 128 letters, digits, . _ + - /',
   );
 
-/** Files of a template that a client has uploaded with `POST /v1/sources`. */
+/** The files of a template that a client uploaded with `POST /v1/sources`. */
 const laidOverSchema = z.strictObject({
-  name: templateNameSchema.describe('What the template is called; rebuilds select by it'),
+  name: templateNameSchema.describe('The name of the template; rebuilds select by it'),
   digest: digestSchema,
   handler_folder: innerPathSchema
     .or(z.literal(''))
     .default('function')
-    .describe('Where the source is laid; empty for the root'),
+    .describe('The folder that the source is merged into; empty for the root'),
 });
 
 const atMost = <T extends z.ZodType>(schema: T, count: number) =>
@@ -115,12 +115,12 @@ export const buildArgsSchema = atMost(z.record(argName, z.string().max(32_768)),
   id: 'BuildArgs',
 });
 
-/** Maps of a job of which the defaults of a batch, an item and a rebuild each give some entries. */
+/** Map fields of a job. Batch defaults, an item and a rebuild each add entries to them. */
 export const mapFields = ['build_args', 'labels', 'image_labels', 'annotations'] as const;
 
-/** No control character, in a form that regular expressions of every language understand. */
+/** Excludes control characters, in a form that regular expressions of every language understand. */
 const printable = /^(?:[ -~]|[^\0-\x9f])*$/;
-/** Names and values go into command lines and lists that engines read. */
+/** Engines read names and values from command lines and lists. */
 const textsSchema = (name: z.ZodString) =>
   atMost(
     z.record(name.max(255), z.string().max(4096).regex(printable, 'must not hold control characters')),
@@ -153,33 +153,33 @@ const dockerfileSchema = innerPathSchema
 const distinctImages = (images: readonly string[]) =>
   new Set(images.map((image) => canonicalImage(image))).size === images.length;
 
-/** What of `docker build` a job may ask for beside its arguments and platforms. Absent means what a builder does without it. */
+/** Options of `docker build` that a job may set besides its arguments and platforms. An absent option has the builder's default. */
 export const buildOptions = {
   dockerfile: dockerfileSchema
     .optional()
-    .describe('The path of the Dockerfile in the context; `Dockerfile` unless given'),
+    .describe('The path of the Dockerfile in the context; default `Dockerfile`'),
   target: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'must be the name of a stage: letters, digits and `_.-`')
     .optional()
-    .describe('The stage to build; the last one unless given'),
+    .describe('The stage to build; default: the last one'),
   tags: z
     .array(imageSchema)
     .max(16)
     .refine(distinctImages, 'must not name an image twice')
     .meta({ uniqueItems: true })
     .optional()
-    .describe('Further references that the same image is pushed to; none of them may be `image`'),
+    .describe('More references to push the same image to; none of them may be `image`'),
   image_labels: imageLabelsSchema.optional().describe('Labels of the image; `labels` are those of the job'),
   annotations: annotationsSchema.optional().describe('Annotations of the manifest of the image'),
-  no_cache: z.boolean().optional().describe('Run every step again, without cached layers'),
+  no_cache: z.boolean().optional().describe('True runs every step again, without cached layers'),
   pull: z
     .boolean()
     .optional()
-    .describe('Look base images up in their registry even where the engine has them'),
+    .describe('True looks up base images in their registry even if the engine has them'),
 };
 
-/** The commit that a build is of, which CI systems show its state on. */
+/** The commit of a build. CI systems show the build's state on it. */
 export const vcsSchema = z
   .strictObject({
     repo: z
@@ -189,13 +189,13 @@ export const vcsSchema = z
         /^(?!(?:.*\/)?\.\.?(?:\/|$))[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+$/,
         'must be owner/name, without `.` or `..`',
       )
-      .describe('As its host names it: owner/name, or group/subgroup/name'),
+      .describe('The name of the repository at its host: owner/name, or group/subgroup/name'),
     sha: z.string().regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/, 'must be a whole commit id'),
   })
   .meta({ id: 'Vcs' });
 export type Vcs = z.output<typeof vcsSchema>;
 
-/** Classes of jobs; each goes before all of the next. */
+/** Priority classes of jobs. All jobs of a class run before those of the next. */
 export const priorityClasses = ['high', 'normal', 'low'] as const;
 export const prioritySchema = z.enum(priorityClasses).meta({ id: 'Priority' });
 
@@ -214,11 +214,14 @@ const common = {
     .default('normal')
     .describe('Jobs of a higher class go first; within a class tenants take turns'),
   push: z.boolean().default(true).describe('False builds without pushing'),
-  sbom: z.boolean().default(false).describe('Push a bill of materials beside the image (BuildKit builders)'),
+  sbom: z
+    .boolean()
+    .default(false)
+    .describe('True pushes a bill of materials beside the image (BuildKit builders)'),
   provenance: z
     .boolean()
     .default(false)
-    .describe('Push how it was built beside the image, as SLSA provenance (BuildKit builders)'),
+    .describe('True pushes SLSA provenance beside the image (BuildKit builders)'),
   timeout: z
     .int()
     .min(1)
@@ -230,26 +233,28 @@ const common = {
   vcs: vcsSchema
     .optional()
     .describe(
-      'The commit it is built from, for messages to CI; of a git source that of the source unless given',
+      'The commit that the image is built from, for messages to CI; default: the commit of a git source',
     ),
   skip_if_unchanged: z
     .boolean()
     .default(false)
-    .describe('When the image was last built from the same, the job succeeds at once with that result'),
+    .describe(
+      'True: if the last build of the image had the same input, the job succeeds at once with that result',
+    ),
   force: z
     .boolean()
     .default(false)
-    .describe('Build in any case: neither skip nor share the build of an identical job'),
+    .describe('True always builds: the job neither skips the build nor shares that of an identical job'),
 };
 
-/** What someone asks to be built: the body of `POST /v1/jobs`. */
+/** The body of `POST /v1/jobs`. */
 export const jobRequestSchema = z
   .strictObject({
     ...common,
     priority: prioritySchema
       .optional()
       .describe(
-        'Jobs of a higher class go first; within a class tenants take turns. `normal` unless given, or the highest that the tenant may',
+        'Jobs of a higher class go first; within a class tenants take turns. Default: `normal`, or the highest class of the tenant if that is lower',
       ),
     source: sourceInputSchema.describe('The build context, or with a template the handler'),
     secrets: z
@@ -259,29 +264,29 @@ export const jobRequestSchema = z
       .describe('Sealed build secrets: the text of a `com.openfaas.secrets` (Function Builder API)'),
     template: templateNameSchema
       .optional()
-      .describe('A template of the installation, over which the source is laid as its handler'),
+      .describe('A template of the installation. The source is merged into it as its handler'),
     laid_over: laidOverSchema
       .optional()
       .describe(
-        'A template that was uploaded as a source, over which the source is laid as its handler; in the place of `template`',
+        'A template that was uploaded as a source, instead of `template`. The source is merged into it as its handler',
       ),
   })
   .meta({ id: 'JobRequest' });
 export type JobRequest = z.output<typeof jobRequestSchema>;
 
-/** What may be shown of sealed build secrets. */
+/** The public part of sealed build secrets. */
 export const secretsViewSchema = z
   .object({
-    key_id: z.string().describe('Names the key that opens them'),
+    key_id: z.string().describe('The id of the key that opens them'),
     names: z.array(z.string()),
   })
   .meta({ id: 'SealedSecrets' });
 
-/** What a job is built from, with everything looked up that the request only named. */
+/** The resolved spec of a job: all references of the request are looked up. */
 export const jobSpecSchema = z
   .strictObject({
     ...common,
-    // Records of earlier versions may name a platform in two spellings.
+    // Records of earlier versions may hold a platform in two spellings.
     platforms: z
       .array(platformSchema)
       .overwrite((list) => [...new Set(list)])
@@ -290,22 +295,26 @@ export const jobSpecSchema = z
     source: z
       .object({
         digest: digestSchema,
-        git: takenGitSchema.optional().describe('Where it came from'),
+        git: takenGitSchema.optional().describe('The git folder that the source came from'),
       })
       .meta({ id: 'ResolvedSource' }),
     template: z
       .object({
         name: templateNameSchema,
         digest: digestSchema,
-        handler_folder: innerPathSchema.or(z.literal('')).describe('Empty: over the template itself'),
+        handler_folder: innerPathSchema
+          .or(z.literal(''))
+          .describe('The folder for the handler; empty for the root of the template'),
         uploaded: z
           .literal(true)
           .optional()
-          .describe('Its files came with the job, so that the installation needs no template of this name'),
+          .describe(
+            "True if the template's files came with the job, so that the installation needs no template of this name",
+          ),
       })
       .meta({ id: 'ResolvedTemplate' })
       .optional()
-      .describe('The version of the template that it is laid over, and where'),
+      .describe('The version of the template that the source is merged into, and the folder'),
     secrets: secretsViewSchema.extend({ sealed: z.string() }).optional(),
   })
   .meta({ id: 'JobSpec' });
@@ -315,7 +324,7 @@ export type JobSpec = z.output<typeof jobSpecSchema>;
 export type BuildOption = keyof typeof buildOptions;
 export type BuildOptions = Partial<Pick<JobSpec, BuildOption>>;
 
-/** Returns the options that ask for something: not false, not empty, and not the usual Dockerfile. Jobs that have none are built by any builder. */
+/** Returns the options with an effect: not false, not empty, and not the default Dockerfile. Any builder can build a job without them. */
 export function buildOptionsOf(spec: BuildOptions): BuildOptions {
   const given = (Object.keys(buildOptions) as BuildOption[])
     .map((name) => [name, spec[name]] as const)

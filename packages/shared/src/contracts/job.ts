@@ -18,7 +18,7 @@ export const batchIdSchema = z
 export const jobIdSchema = z.string().regex(/^job_[0-9a-z]{26}$/, 'must be job_ and 26 letters and digits');
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
-/** A code of the error table. Codes are added, so clients that were generated earlier must take others too. */
+/** A code of the error table. Slipway adds codes, so clients that were generated earlier must accept unknown ones. */
 export const errorCodeSchema = z
   .enum(errorCodes)
   .meta({ id: 'ErrorCode', 'x-grows': true, description: 'A code of docs/errors.md' });
@@ -27,7 +27,7 @@ const code = errorCodeSchema;
 export const jobErrorSchema = z
   .object({
     code,
-    detail: z.string().describe('What was wrong, in one line'),
+    detail: z.string().describe('The cause, in one line'),
     log_tail: z.array(z.string()).describe('The last lines of the log, the failing step among them'),
   })
   .meta({ id: 'JobError' });
@@ -36,12 +36,15 @@ export type JobError = z.infer<typeof jobErrorSchema>;
 export const jobResultSchema = z
   .object({
     image: z.string(),
-    digest: z.string().optional().describe('Of the pushed manifest or index, as the builder reported it'),
-    duration_ms: z.int().describe('What the builder took: pulls, steps, export and push'),
+    digest: z
+      .string()
+      .optional()
+      .describe('The digest of the pushed manifest or index, as the builder reported it'),
+    duration_ms: z.int().describe('Time that the builder took for pulls, steps, export and push'),
     cached: z
       .boolean()
       .optional()
-      .describe('Nothing was built for this job: it has the result of an identical one'),
+      .describe('True: nothing was built for this job, because it has the result of an identical one'),
   })
   .meta({ id: 'JobResult' });
 export type JobResult = z.infer<typeof jobResultSchema>;
@@ -50,25 +53,25 @@ export const attemptSchema = z
   .object({
     number: z.int(),
     worker: z.string(),
-    replica: z.string().optional().describe('The builder that was called last'),
-    wait_ms: z.int().describe('How long the job had been waiting for it'),
+    replica: z.string().optional().describe('The builder that the worker called last'),
+    wait_ms: z.int().describe('Milliseconds that the job had waited for the attempt'),
     started_at: time,
     finished_at: time.optional(),
     outcome: z
       .enum(['succeeded', ...errorCodes])
       .meta({ id: 'AttemptOutcome', 'x-grows': true })
       .optional()
-      .describe('`succeeded`, or the code it ended with; absent while it runs'),
+      .describe('`succeeded`, or the error code of the attempt; absent while it runs'),
     detail: z.string().optional(),
     steps: z
       .object({
         total: z.int().describe('Steps of the Dockerfile that the log shows'),
-        cached: z.int().describe('Those whose layers were there; the others ran'),
+        cached: z.int().describe('Steps whose layers were cached; the others ran'),
       })
       .meta({ id: 'AttemptSteps' })
       .optional()
       .describe(
-        'What of the build was done: where only the push failed before, the next attempt repeats no cached step',
+        'The progress of the build. If only the push failed, the next attempt repeats no cached step',
       ),
   })
   .meta({ id: 'Attempt' });
@@ -80,7 +83,7 @@ export const jobSchema = z
     id: jobIdSchema,
     state: jobStateSchema,
     ...jobSpecSchema.shape,
-    secrets: secretsViewSchema.optional().describe('Sealed, and shown to nobody'),
+    secrets: secretsViewSchema.optional().describe('Encrypted; the API never returns their values'),
     function: z.string().optional(),
     pool: poolNameSchema.describe(
       'The pool that builds it, asked for or chosen; of a job with `parts`, that joins them',
@@ -97,33 +100,31 @@ export const jobSchema = z
           .meta({ id: 'JobPart' }),
       )
       .optional()
-      .describe('The jobs that build it, one a pool, where no single pool builds all of its platforms'),
-    part_of: jobIdSchema.optional().describe('The job that it builds a part of'),
+      .describe('The part jobs, one per pool, if no single pool builds all platforms of the job'),
+    part_of: jobIdSchema.optional().describe('The job that this part job belongs to'),
     batch: batchIdSchema.optional(),
     callback: callbackViewSchema.optional(),
-    version: z.int().describe('Grows by one with every change of state'),
+    version: z.int().describe('Increases by one with every change of state'),
     created_at: time,
-    started_at: time.optional().describe('When the first attempt began'),
+    started_at: time.optional().describe('The start of the first attempt'),
     finished_at: time.optional(),
-    retry_at: time.optional().describe('When a queued job that waits to be tried again may start'),
+    retry_at: time.optional().describe('The earliest start of a queued job that waits for its retry'),
     cancel_requested: z
       .boolean()
-      .describe(
-        'Whether a cancel was requested. The job may succeed or fail all the same: `state` says how it ended',
-      ),
-    cancel_requested_at: time.optional().describe('When a cancel was requested first'),
+      .describe('True after a cancel request. The job may still succeed or fail: see `state`'),
+    cancel_requested_at: time.optional().describe('The time of the first cancel request'),
     attempts: z.array(attemptSchema),
     placements: z
       .int()
       .optional()
       .describe(
-        'Times that it went back to the queue without an attempt spent, because no replica could build it; absent when none',
+        'Number of times that the job went back to the queue without spending an attempt, because no replica could build it; absent when zero',
       ),
     trace_id: z
       .string()
       .regex(/^[0-9a-f]{32}$/)
       .optional()
-      .describe('Of its OpenTelemetry trace (W3C Trace Context); absent where tracing was off'),
+      .describe('The id of the OpenTelemetry trace (W3C Trace Context); absent when tracing was off'),
     result: jobResultSchema.optional(),
     error: jobErrorSchema.optional(),
   })

@@ -6,7 +6,7 @@ import { disabledReasons, endpointIdSchema } from './webhook.js';
 const at = z.iso.datetime();
 
 const liveJobSchema = batchJobEventSchema
-  .extend({ batch: batchIdSchema.optional().describe('The batch it belongs to') })
+  .extend({ batch: batchIdSchema.optional().describe('The batch that the job belongs to') })
   .meta({ id: 'LiveJob' });
 export type LiveJob = z.infer<typeof liveJobSchema>;
 
@@ -20,7 +20,7 @@ const liveWebhookSchema = z
   .meta({ id: 'LiveWebhook' });
 export type LiveWebhook = z.infer<typeof liveWebhookSchema>;
 
-/** The data of what `GET /v1/events` tells: of `job`, `batch.finished`, `builder`, `webhook`, and of the others. */
+/** The data of an event of `GET /v1/events`: of `job`, `batch.finished`, `builder`, `webhook`, and of the other types. */
 export const liveEventSchema = z
   .union([liveJobSchema, batchSchema, liveBuilderSchema, liveWebhookSchema, z.object({})])
   .meta({ id: 'LiveEvent' });

@@ -7,7 +7,7 @@ import {
   repeatedPlatform,
 } from '../platforms/index.js';
 
-/** Where jobs go that name no pool, and where replicas belong that name none. */
+/** The pool of jobs and replicas that name no pool. */
 export const defaultPool = 'default';
 
 export const poolNameSchema = z
@@ -20,10 +20,10 @@ const spelled = z
   .regex(platformPattern, { error: platformRule, abort: true })
   .refine((text) => parsePlatform(text) !== undefined, platformRule);
 
-/** One platform in any spelling; the output is its normal form. */
+/** A platform in any spelling. The output is its normal form. */
 export const platformSchema = spelled.overwrite(normalPlatform);
 
-/** Platforms of a request in any spelling, each once; the output has their normal forms. */
+/** Platforms of a request in any spelling, each once. The output has their normal forms. */
 export const platformsSchema = z
   .array(spelled)
   .max(16)

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { replicaIdSchema } from './fleet.js';
 
-/** How far back the series go, in minutes. */
+/** The maximum length of the series, in minutes. */
 export const maxStatsMinutes = 1440;
 
 const count = z.int().min(0);
@@ -9,21 +9,19 @@ const quantile = z.int().min(0).optional();
 
 const poolPointSchema = z
   .object({
-    succeeded: count.describe('Jobs that ended so'),
+    succeeded: count.describe('Jobs that succeeded'),
     failed: count,
     canceled: count,
     queued_mean: z
       .number()
       .min(0)
       .optional()
-      .describe('Jobs that waited, on average over the point. Absent where it was not measured'),
-    started: count.describe('Attempts begun'),
-    wait_p50_ms: quantile.describe(
-      'Of the attempts begun: how long each job had waited. Absent where none began',
-    ),
+      .describe('Waiting jobs, on average over the point. Absent if not measured'),
+    started: count.describe('Attempts started'),
+    wait_p50_ms: quantile.describe('Waiting time of the jobs whose attempts started. Absent if none started'),
     wait_p95_ms: quantile,
     builds: count.describe('Builds that succeeded'),
-    build_mean_ms: quantile.describe('Of the builds that succeeded. Absent where none did'),
+    build_mean_ms: quantile.describe('Duration of the successful builds. Absent if there were none'),
     build_p50_ms: quantile,
     build_p95_ms: quantile,
   })
@@ -31,43 +29,46 @@ const poolPointSchema = z
 
 const replicaPointSchema = z
   .object({
-    builds: count.describe('Builds that it has ended, whether they succeeded or not'),
-    failures: count.describe('Those of them that did not succeed'),
+    builds: count.describe('Ended builds, successful or not'),
+    failures: count.describe('Ended builds that did not succeed'),
     refusals: count.describe('429 answers'),
-    faults: count.describe('Calls that did not reach it, broke off or ended in nonsense'),
+    faults: count.describe('Calls that did not reach the replica, broke off or got an unreadable answer'),
     placed: count.describe(
-      'Builds placed here of which it is known who built the same function or image last',
+      'Builds placed here for which the last replica of the same function or image is known',
     ),
     placed_home: count.describe(
-      'Those of them that this replica had built last, so that it should still have their layers. What its cache really held is not known',
+      'Builds of `placed` whose last replica was this one, so that it should still have their layers. The real content of its cache is unknown',
     ),
   })
   .meta({ id: 'ReplicaPoint' });
 
 export const statsSchema = z
   .object({
-    step_seconds: z.int().describe('How long each point is. The last one is not over yet'),
-    times: z.array(z.iso.datetime()).describe('When each point begins, oldest first'),
+    step_seconds: z.int().describe('The length of each point. The last one is not complete yet'),
+    times: z.array(z.iso.datetime()).describe('The start of each point, oldest first'),
     pools: z
       .array(
         z
-          .object({ name: z.string(), points: z.array(poolPointSchema).describe('One for each of `times`') })
+          .object({
+            name: z.string(),
+            points: z.array(poolPointSchema).describe('One point for each of `times`'),
+          })
           .meta({ id: 'PoolSeries' }),
       )
-      .describe('Pools that replicas belong to now, or of which something is known in that time'),
+      .describe('Pools that have replicas now, or data in that time'),
     replicas: z
       .array(
         z
           .object({
             id: replicaIdSchema,
-            url: z.string().optional().describe('Absent for one that no worker names any more'),
+            url: z.string().optional().describe('Absent if no worker names the replica any more'),
             pool: z.string().optional(),
-            points: z.array(replicaPointSchema).describe('One for each of `times`'),
+            points: z.array(replicaPointSchema).describe('One point for each of `times`'),
           })
           .meta({ id: 'ReplicaSeries' }),
       )
       .optional()
-      .describe('For tokens with the scope builders:read'),
+      .describe('Only for tokens with the scope builders:read'),
   })
   .meta({ id: 'Stats' });
 

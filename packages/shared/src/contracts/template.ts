@@ -5,7 +5,7 @@ import { digestSchema, templateNameSchema } from './job-spec.js';
 export const templateSchema = z
   .object({
     name: templateNameSchema,
-    version: z.int().min(1).describe('Grows by one whenever its files change'),
+    version: z.int().min(1).describe('Increases by one whenever its files change'),
     digest: digestSchema,
     handler_folder: z
       .string()
@@ -14,16 +14,16 @@ export const templateSchema = z
       ),
     build_options: z
       .array(z.object({ name: z.string(), packages: z.array(z.string()) }).meta({ id: 'BuildOption' }))
-      .describe('Named sets of packages, from its template.yml'),
+      .describe('Named sets of packages, from template.yml'),
     origin: z
       .object({
-        repository: z.string().describe('Its URL, without credentials'),
-        ref: z.string().optional().describe('The branch, tag or `sha-…` that was asked for'),
+        repository: z.string().describe('The URL of the repository, without credentials'),
+        ref: z.string().optional().describe('The branch, tag or `sha-…` that was requested'),
         sha: z.string().optional().describe('The commit'),
       })
       .optional()
-      .describe('Where `faas-cli` pulled it from, as it notes in the meta.json of the template'),
-    updated_at: z.iso.datetime().describe('When its files last changed'),
+      .describe('The git repository that `faas-cli` pulled the template from, as its meta.json notes'),
+    updated_at: z.iso.datetime().describe('The last change of its files'),
   })
   .meta({ id: 'Template' });
 export type Template = z.infer<typeof templateSchema>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { prioritySchema } from './job-spec.js';
 import { poolNameSchema } from './pool.js';
 
-/** The tenant that the token of the installation belongs to; it is always there. */
+/** The tenant of the installation's own token. It always exists. */
 export const defaultTenantName = 'default';
 
 export const tenantNameSchema = z
@@ -10,8 +10,8 @@ export const tenantNameSchema = z
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 lower-case letters, digits and -');
 
 /**
- * What a token may be used for. `admin` is all of them, and everything about tenants, tokens and the audit log; it is for tokens of
- * the default tenant alone.
+ * The scopes of a token. `admin` includes all of them, and gives access to tenants, tokens and the audit log. Only tokens of the
+ * default tenant may have it.
  */
 export const scopes = [
   'jobs:read',
@@ -29,20 +29,16 @@ export type Scope = (typeof scopes)[number];
 
 const limit = z.int().min(0).optional();
 
-/** What a tenant may take; what is absent is not limited. */
+/** The limits of a tenant. An absent field means no limit. */
 const tenantLimitsSchema = z
   .strictObject({
-    queued_jobs: limit.describe('Jobs that may wait at once'),
-    running_jobs: z
-      .int()
-      .min(1)
-      .optional()
-      .describe('Jobs that may be built at once; others wait their turn'),
-    source_bytes: limit.describe('Bytes of all its stored sources together'),
+    queued_jobs: limit.describe('Maximum of waiting jobs'),
+    running_jobs: z.int().min(1).optional().describe('Maximum of running jobs; others wait'),
+    source_bytes: limit.describe('Maximum of bytes of all stored sources together'),
     stored_bytes: limit.describe(
-      'Bytes of its records together: jobs, batches, functions, messages; what the installation says unless given',
+      'Maximum of bytes of all records together (jobs, batches, functions, messages); default: the setting of the installation',
     ),
-    requests_per_minute: z.int().min(1).optional().describe('Requests to the API'),
+    requests_per_minute: z.int().min(1).optional().describe('Maximum of API requests per minute'),
   })
   .meta({ id: 'TenantLimits' });
 export type TenantLimits = z.output<typeof tenantLimitsSchema>;
@@ -63,28 +59,28 @@ export const tenantSettingsSchema = z
       .min(0.01)
       .max(1000)
       .default(1)
-      .describe('Its share of the fleet against other tenants'),
+      .describe('The share of the fleet, relative to other tenants'),
     highest_priority: prioritySchema
       .default('high')
-      .describe('Jobs of a higher class are refused; those that name none get no higher one'),
+      .describe('Slipway refuses jobs of a higher class. Jobs without a class get no higher one'),
     limits: tenantLimitsSchema.default({}),
     images: z
       .array(imagePrefixSchema)
       .max(64)
       .describe(
-        'Where it may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere',
+        'Images that the tenant may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere',
       ),
     pools: z
       .array(poolNameSchema)
       .min(1)
       .max(64)
       .optional()
-      .describe('The pools that its jobs may go to, and the only ones that it sees; all unless given'),
+      .describe('The pools that the tenant may use and see; default: all'),
     proxy_arguments: z
       .boolean()
       .default(false)
       .describe(
-        'Whether its jobs may give the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY; those of `default` always may',
+        'True allows the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY. Jobs of `default` may always set them',
       ),
   })
   .meta({ id: 'TenantSettings' });
@@ -96,18 +92,20 @@ export const tenantSchema = z
   .object({
     name: tenantNameSchema,
     ...tenantSettingsSchema.shape,
-    managed_by: z.enum(['api', 'file']).describe('`file`: by the tenants file, so not to be changed here'),
+    managed_by: z
+      .enum(['api', 'file'])
+      .describe('`file`: the tenants file manages the tenant, so the API cannot change it'),
     usage: z
       .object({
         queued_jobs: z.int(),
         running_jobs: z.int(),
         source_bytes: z.int(),
         stored_bytes: z.int().describe('Bytes of its records in Redis'),
-        max_stored_bytes: z.int().describe('What they may have, by its limit or that of the installation'),
+        max_stored_bytes: z.int().describe('The limit of these bytes, set by the tenant or the installation'),
       })
       .meta({ id: 'TenantUsage' })
       .optional()
-      .describe('What it takes now'),
+      .describe('The current usage'),
     updated_at: time,
   })
   .meta({ id: 'Tenant' });
@@ -118,10 +116,12 @@ export const tokenIdSchema = z.string().regex(/^tok_[0-9a-z]{26}$/, 'must be tok
 /** The body of `POST /v1/tokens`. */
 export const tokenRequestSchema = z
   .strictObject({
-    tenant: tenantNameSchema.optional().describe("The caller's own unless given; another needs `admin`"),
+    tenant: tenantNameSchema
+      .optional()
+      .describe("Default: the caller's tenant. Another tenant needs `admin`"),
     description: z.string().min(1).max(200),
     scopes: z.array(scopeSchema).min(1).max(scopes.length),
-    expires_in_days: z.int().min(1).max(3650).optional().describe('Never, unless given'),
+    expires_in_days: z.int().min(1).max(3650).optional().describe('Default: the token never expires'),
   })
   .meta({ id: 'TokenRequest' });
 export type TokenRequest = z.output<typeof tokenRequestSchema>;
@@ -135,7 +135,7 @@ export const tokenSchema = z
     managed_by: z.enum(['api', 'file']),
     created_at: time,
     expires_at: time.optional(),
-    last_used_at: time.optional().describe('To the minute'),
+    last_used_at: time.optional().describe('Precise to the minute'),
   })
   .meta({ id: 'Token' });
 export type TokenView = z.infer<typeof tokenSchema>;
@@ -145,13 +145,13 @@ export const createdTokenSchema = tokenSchema
   .extend({ token: z.string().describe('The token itself, which is never shown again') })
   .meta({ id: 'CreatedToken' });
 
-/** Who a token belongs to, and what it may be used for. */
+/** The answer of `GET /v1/whoami`: the tenant and the scopes of a token. */
 export const whoamiSchema = z
   .object({
     tenant: tenantSchema,
     token: z
       .object({
-        id: z.string().describe('`API_TOKEN` for that of the installation'),
+        id: z.string().describe("`API_TOKEN` for the installation's own token"),
         description: z.string().optional(),
         scopes: z.array(scopeSchema),
         expires_at: time.optional(),
@@ -169,7 +169,7 @@ export const payloadSecretSchema = z
     usable: z
       .boolean()
       .describe(
-        'False when it was kept under another PAYLOAD_SECRET of the installation: remove it, and make another',
+        'False when the secret was encrypted under another PAYLOAD_SECRET of the installation: remove it, and create a new one',
       ),
   })
   .meta({ id: 'PayloadSecret' });
@@ -180,7 +180,7 @@ export const createdPayloadSecretSchema = payloadSecretSchema
   .extend({ secret: z.string().describe('The secret itself, which is never shown again') })
   .meta({ id: 'CreatedPayloadSecret' });
 
-/** One tenant of the tenants file, with what it proves itself by. Secrets are named by the files that hold them, tokens by their hashes. */
+/** A tenant of the tenants file with its credentials. Secrets are given as the files that hold them, tokens as their hashes. */
 const fileTenantSchema = z.strictObject({
   name: tenantNameSchema,
   ...tenantSettingsSchema.shape,
@@ -199,7 +199,7 @@ const fileTenantSchema = z.strictObject({
     .array(z.string().min(1))
     .max(4)
     .default([])
-    .describe('Files that hold secrets which payloads of POST /build are signed with'),
+    .describe('Files with the secrets that sign payloads of POST /build'),
 });
 
 /** The tenants file: YAML or JSON. */

@@ -6,21 +6,19 @@ import { vcsSchema } from './job-spec.js';
 import { disabledReasons, endpointIdSchema } from './webhook.js';
 
 const envelope = {
-  api_version: z.literal('v1').describe('Of this shape; fields may join it, none leaves it'),
-  timestamp: z.iso.datetime().describe('When it happened, not when it was sent'),
+  api_version: z
+    .literal('v1')
+    .describe('The version of this format. Slipway may add fields, but removes none'),
+  timestamp: z.iso.datetime().describe('The time of the event, not of the delivery'),
 };
 const sequence = z
   .int()
   .describe(
-    'Grows with each event about the same job, batch, replica or endpoint: drop what is not above what you have',
+    'Increases with each event about the same job, batch, replica or endpoint. Drop an event whose sequence is not above the last one',
   );
-const url = z
-  .string()
-  .describe(
-    'The whole record; a path of the API where the installation was not told its own URL (PUBLIC_URL)',
-  );
+const url = z.string().describe('The URL of the full record; only an API path if PUBLIC_URL is not set');
 
-/** The body of a message, after Standard Webhooks 1.0: thin, under 20 KB. */
+/** The body of a message in the format of Standard Webhooks 1.0: thin, under 20 KB. */
 export const jobMessageSchema = z
   .object({
     ...envelope,
@@ -34,7 +32,7 @@ export const jobMessageSchema = z
           .meta({ id: 'JobSummary' }),
         batch: jobSchema.shape.batch,
         vcs: vcsSchema.optional(),
-        digest: z.string().optional().describe('Of what was pushed'),
+        digest: z.string().optional().describe('The digest of the pushed image'),
         code: z.string().optional(),
         detail: z.string().optional(),
         labels: z.record(z.string(), z.string()),
@@ -44,7 +42,7 @@ export const jobMessageSchema = z
   .meta({ id: 'JobMessage' });
 export type JobMessage = z.infer<typeof jobMessageSchema>;
 
-/** The body of the message that tells of the end of a batch. */
+/** The body of the message about the end of a batch. */
 export const batchMessageSchema = z
   .object({
     ...envelope,
@@ -63,7 +61,7 @@ export const batchMessageSchema = z
               .extend({ code: z.string().optional() })
               .meta({ id: 'FailedJob' }),
           )
-          .describe('Jobs that have failed, as many as fit'),
+          .describe('Failed jobs, as many as fit'),
       })
       .meta({ id: 'BatchMessageData' }),
   })

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { batchIdSchema, jobIdSchema } from './job.js';
 import { callbackSecretSchema, callbackUrlSchema, labelsSchema, vcsSchema } from './job-spec.js';
 
-/** What endpoints can be told of. `builder.…` is for the installation's own tenant; `webhook.test` is asked for, never subscribed to. */
+/**
+ * Event types that endpoints can subscribe to. `builder.…` is for the installation's own tenant. `webhook.test` is sent on
+ * request, never by subscription.
+ */
 export const webhookEventTypes = [
   'job.queued',
   'job.started',
@@ -29,10 +32,10 @@ export const deliveryIdSchema = z
 const tokenName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be 1 to 63 lower-case letters, digits, _ -')
-  .describe('The name of a token that the workers are configured with (WEBHOOK_TOKENS)');
+  .describe('The name of a token in WEBHOOK_TOKENS of the workers');
 const repository = vcsSchema.shape.repo;
 
-/** What is sent. All but `standard` and `jenkins` are calls of a CI system's own API, at the endpoint's URL. */
+/** The format of the requests. All formats but `standard` and `jenkins` call a CI system's own API at the endpoint's URL. */
 const webhookFormatSchema = z
   .discriminatedUnion('type', [
     z
@@ -41,18 +44,18 @@ const webhookFormatSchema = z
     z
       .strictObject({
         type: z.literal('jenkins'),
-        token: tokenName.optional().describe('Sent as the header `token`, which the plugin takes'),
+        token: tokenName.optional().describe('Sent as the header `token`, which the plugin reads'),
       })
       .meta({
         id: 'JenkinsFormat',
         description:
-          'The message with a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well',
+          'The message plus a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well',
       }),
     z
       .strictObject({
         type: z.literal('github_commit_status'),
         token: tokenName,
-        context: z.string().min(1).max(200).optional().describe('`slipway/<function>` unless given'),
+        context: z.string().min(1).max(200).optional().describe('Default: `slipway/<function>`'),
       })
       .meta({
         id: 'GithubCommitStatusFormat',
@@ -62,7 +65,7 @@ const webhookFormatSchema = z
       .strictObject({
         type: z.literal('github_dispatch'),
         token: tokenName,
-        repo: repository.optional().describe('That of `vcs` unless given'),
+        repo: repository.optional().describe('Default: the repository of `vcs`'),
         event_type: z
           .string()
           .min(1)
@@ -78,24 +81,24 @@ const webhookFormatSchema = z
       .strictObject({
         type: z.literal('gitlab_commit_status'),
         token: tokenName,
-        project: repository.optional().describe('That of `vcs` unless given'),
-        name: z.string().min(1).max(200).optional().describe('`slipway/<function>` unless given'),
+        project: repository.optional().describe('Default: the repository of `vcs`'),
+        name: z.string().min(1).max(200).optional().describe('Default: `slipway/<function>`'),
       })
       .meta({
         id: 'GitlabCommitStatusFormat',
         description:
-          'A status on the commit of `vcs`; the URL is that of the instance, as https://gitlab.com',
+          'A status on the commit of `vcs`; the URL is the one of the GitLab instance, such as https://gitlab.com',
       }),
     z
       .strictObject({
         type: z.literal('gitlab_pipeline'),
         token: tokenName,
         project: repository,
-        ref: z.string().min(1).max(255).describe('The branch or tag whose pipeline is run'),
+        ref: z.string().min(1).max(255).describe('The branch or tag whose pipeline runs'),
       })
       .meta({
         id: 'GitlabPipelineFormat',
-        description: 'Triggers a pipeline; the URL is that of the instance',
+        description: 'Triggers a pipeline; the URL is the one of the GitLab instance',
       }),
   ])
   .meta({ id: 'WebhookFormat' });
@@ -105,9 +108,9 @@ const settings = {
   url: callbackUrlSchema,
   description: z.string().max(500),
   events: z.array(webhookEventTypeSchema).min(1).max(webhookEventTypes.length),
-  labels: labelsSchema.describe('Only jobs and batches that carry all of these'),
+  labels: labelsSchema.describe('Selects jobs and batches that have all of these labels'),
   format: webhookFormatSchema,
-  max_in_flight: z.int().min(1).max(50).describe('Requests that may be under way at once'),
+  max_in_flight: z.int().min(1).max(50).describe('Maximum of concurrent requests'),
   enabled: z.boolean(),
 };
 
@@ -122,15 +125,17 @@ export const endpointRequestSchema = z
     max_in_flight: settings.max_in_flight
       .optional()
       .describe(
-        '10 unless given; 1 for the formats that set the status of a commit, so that the last one told is the last one set',
+        'Default: 10, or 1 for formats that set the status of a commit, so that the last message sets the final status',
       ),
     enabled: settings.enabled.default(true),
-    secret: callbackSecretSchema.optional().describe('Made unless given; shown once, in the answer'),
+    secret: callbackSecretSchema
+      .optional()
+      .describe('Default: a generated secret. Only this answer shows it'),
   })
   .meta({ id: 'WebhookRequest' });
 export type EndpointRequest = z.output<typeof endpointRequestSchema>;
 
-/** The body of `PATCH /v1/webhooks/{id}`: what is given replaces what was. */
+/** The body of `PATCH /v1/webhooks/{id}`. Given fields replace the current ones. */
 export const endpointPatchSchema = z
   .strictObject(settings)
   .partial()
@@ -140,7 +145,7 @@ export type EndpointPatch = z.output<typeof endpointPatchSchema>;
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
 
-/** Why Slipway itself switched an endpoint off. */
+/** Reasons for which Slipway disables an endpoint. */
 export const disabledReasons = ['gone', 'failing', 'failed_in_a_row'] as const;
 export type DisabledReason = (typeof disabledReasons)[number];
 
@@ -153,20 +158,20 @@ export const endpointSchema = z
         reason: z
           .enum(disabledReasons)
           .describe(
-            'It answered 410, has failed for five days, or a hundred deliveries in a row were given up',
+            'The endpoint answered 410, failed for five days, or 100 consecutive deliveries failed permanently',
           ),
         at: time,
       })
       .meta({ id: 'WebhookDisabled' })
       .optional()
-      .describe('Why it was switched off, if nobody did; enabling it clears this'),
-    failing_since: time.optional().describe('Of the first failure since a delivery last arrived'),
+      .describe('The reason for which Slipway disabled the endpoint; enabling it clears this'),
+    failing_since: time.optional().describe('The first failure since the last successful delivery'),
     circuit_open_until: time
       .optional()
-      .describe('Nothing is sent until then, because requests fail one after the other'),
+      .describe('Slipway sends nothing until then, because consecutive requests failed'),
     rotating_until: time
       .optional()
-      .describe('Until then messages are signed with the secret before this one too'),
+      .describe('Until then Slipway signs messages with the previous secret, too'),
     created_at: time,
     updated_at: time,
   })
@@ -185,13 +190,13 @@ const deliveryAttemptSchema = z
     error: z
       .string()
       .optional()
-      .describe('What went wrong where there was no answer, as `ECONNREFUSED` or `timed_out`'),
+      .describe('The error when there was no answer, such as `ECONNREFUSED` or `timed_out`'),
     response: z.string().optional().describe('The first 1,024 characters of the body'),
   })
   .meta({ id: 'DeliveryAttempt' });
 export type DeliveryAttempt = z.infer<typeof deliveryAttemptSchema>;
 
-/** One message to one endpoint, with all that was tried. */
+/** A message to an endpoint, with all its attempts. */
 export const deliverySchema = z
   .object({
     id: deliveryIdSchema,
@@ -199,7 +204,7 @@ export const deliverySchema = z
     webhook: endpointIdSchema.optional().describe('Absent for a callback of a job or batch'),
     url: z.string(),
     type: z.enum([...webhookEventTypes, 'webhook.test']),
-    message_id: z.string().describe('The `webhook-id`, the same in all attempts and when it is sent again'),
+    message_id: z.string().describe('The `webhook-id`, the same in all attempts and redeliveries'),
     job: jobIdSchema.optional(),
     batch: batchIdSchema.optional(),
     redelivery_of: deliveryIdSchema.optional(),
@@ -207,15 +212,15 @@ export const deliverySchema = z
       .string()
       .optional()
       .describe(
-        'Why it failed for good or was canceled: `exhausted`, `gone`, `egress_denied`, `webhook_disabled`, `stale`, …',
+        'The reason that it failed permanently or was canceled: `exhausted`, `gone`, `egress_denied`, `webhook_disabled`, `stale`, …',
       ),
     created_at: time,
-    next_attempt_at: time.optional().describe('While it is pending'),
+    next_attempt_at: time.optional().describe('Set while the delivery is pending'),
     finished_at: time.optional(),
     attempts: z.array(deliveryAttemptSchema),
     request: z
       .string()
-      .describe('The message: the body of the format `standard`, of which other formats make theirs'),
+      .describe('The message: the body of the format `standard`. Other formats derive theirs from it'),
   })
   .meta({ id: 'Delivery' });
 export type DeliveryView = z.infer<typeof deliverySchema>;

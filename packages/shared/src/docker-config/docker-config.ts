@@ -10,7 +10,7 @@ const configSchema = z.looseObject({
   auths: z
     .record(z.string(), z.looseObject({ auth: auth.optional(), identitytoken: z.string().optional() }))
     .nullish(),
-  /** Host of a registry → the end of the name of a helper, `docker-credential-<name>`. */
+  /** Host of a registry → suffix of a helper's name, `docker-credential-<name>`. */
   credHelpers: z.record(z.string(), z.string()).nullish(),
   /** The helper of all other registries. */
   credsStore: z.string().nullish(),
@@ -19,8 +19,8 @@ const configSchema = z.looseObject({
 export type DockerConfig = z.infer<typeof configSchema>;
 
 /**
- * Reads `config.json` of a folder; a missing file is an empty config. Rejects with `registry_config_invalid` when the file cannot be read: the
- * engines would either ignore it and push without credentials, or fail in words about something else.
+ * Returns `config.json` of a folder; a missing file is an empty config. Rejects with `registry_config_invalid` for an unreadable
+ * file. The engines would either ignore such a file and push without credentials, or fail with an unrelated error.
  */
 export async function readDockerConfig(folder: string): Promise<DockerConfig> {
   const path = join(folder, 'config.json');

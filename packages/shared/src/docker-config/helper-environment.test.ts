@@ -15,7 +15,7 @@ const env = {
   REDIS_PASSWORD: 'secret',
 };
 
-test('helpers get the variables of the clouds, and what is added by name or prefix', () => {
+test('helpers get the variables of the clouds, and those added by name or prefix', () => {
   expect(Object.keys(helperEnvironment({ env, extra: ['VAULT_*', 'NAMED'] }))).toEqual([
     'AWS_WEB_IDENTITY_TOKEN_FILE',
     'GOOGLE_APPLICATION_CREDENTIALS',

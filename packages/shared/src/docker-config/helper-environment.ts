@@ -1,17 +1,17 @@
-/** Of the clouds whose helpers are common: static keys, roles of pods, files with tokens, regions. */
+/** Prefixes of the variables of common cloud helpers: static keys, roles of pods, files with tokens, regions. */
 const cloudPrefixes = ['AWS_', 'GOOGLE_', 'CLOUDSDK_', 'AZURE_'];
 
-/** Settings of ours that hold secrets, or the files of some. */
+/** Slipway settings that hold secrets, or paths of files with secrets. */
 const ownSecrets =
   /^(PAYLOAD_SECRET|BUILD_SECRETS_|API_TOKEN|REDIS_|TENANTS_|WEBHOOK_|GIT_CREDENTIALS|BLOB_STORE|payload_secret|build_secrets_)/;
 
 interface HelperEnvironmentOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** As `helperVariables` parses them. */
+  /** The parsed value of `CREDENTIAL_HELPER_ENV`; see `helperVariables`. */
   readonly extra: readonly string[];
 }
 
-/** Returns what credential helpers get of an environment: the variables of AWS, Google and Azure, and those that `extra` names. */
+/** Returns the environment of credential helpers: the variables of AWS, Google and Azure, and those that `extra` names. */
 export function helperEnvironment({ env, extra }: HelperEnvironmentOptions): Record<string, string> {
   const isWanted = (name: string) =>
     cloudPrefixes.some((prefix) => name.startsWith(prefix)) ||
@@ -23,7 +23,7 @@ export function helperEnvironment({ env, extra }: HelperEnvironmentOptions): Rec
   );
 }
 
-/** Parses `CREDENTIAL_HELPER_ENV`: names of variables and prefixes that end in `*`, with commas between. Throws an Error that names a bad item. */
+/** Parses `CREDENTIAL_HELPER_ENV`: comma-separated names of variables, or prefixes that end in `*`. Throws an Error that names a bad item. */
 export function helperVariables(raw: string): string[] {
   const items = raw
     .split(',')

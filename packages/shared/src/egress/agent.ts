@@ -6,18 +6,18 @@ import { type Allowlist, allowsAddress, allowsHost } from './allowlist.js';
 
 interface EgressOptions {
   readonly allow: Allowlist;
-  /** Connections to one origin at once. */
+  /** Concurrent connections to an origin. */
   readonly connections: number;
-  /** For a connection to be made, in milliseconds. */
+  /** Milliseconds that a connection may take to open. */
   readonly connectTimeoutMs: number;
-  /** What names resolve to; the system's own unless given. */
+  /** Resolves host names; default: the system's resolver. */
   readonly lookup?: LookupFunction;
 }
 
 /**
- * An agent for requests whose URLs users give. Every connection, whatever hop makes it, is checked by the address that it really goes
- * to: a literal before, a name after it was resolved, and no name is resolved twice. A connection that is not allowed is never
- * begun, and its request rejects with `egress_denied`.
+ * Returns an agent for requests to user-given URLs. It checks the address of every connection, on every hop: a literal before
+ * connecting, a name after resolving it. It resolves no name twice. A forbidden connection never opens, and its request rejects
+ * with `egress_denied`.
  */
 export function createEgressAgent(options: EgressOptions): Agent {
   const { allow, connections, connectTimeoutMs } = options;
@@ -32,7 +32,7 @@ export function createEgressAgent(options: EgressOptions): Agent {
   });
 }
 
-/** Resolves a name to those of its addresses that may be connected to. */
+/** Returns a lookup that resolves a name to its allowed addresses only. */
 function guardedLookup({ allow, lookup = systemLookup as LookupFunction }: EgressOptions): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, found) => {
@@ -49,7 +49,7 @@ function guardedLookup({ allow, lookup = systemLookup as LookupFunction }: Egres
   };
 }
 
-/** The address that a name has is not said: it would let users look around in the network. */
+/** Hides the resolved address, which would let users scan the network. */
 function denied(host: string): SlipwayError {
-  return new SlipwayError('egress_denied', `${host} is not an address that requests may go to.`);
+  return new SlipwayError('egress_denied', `${host} is not an allowed address for requests.`);
 }

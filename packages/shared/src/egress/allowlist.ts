@@ -3,9 +3,9 @@ import { isPublicAddress, readings } from './addresses.js';
 
 type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
 
-/** Where requests that users have made may go, besides the Internet. */
+/** Destinations of user-given requests besides the Internet. */
 export interface Allowlist {
-  /** Names that may resolve to anything, and their subdomains where they begin with a dot. */
+  /** Names that may resolve to any address. A name that begins with a dot includes its subdomains. */
   readonly hosts: readonly string[];
   readonly ranges: readonly Range[];
 }
@@ -13,7 +13,7 @@ export interface Allowlist {
 const hostName =
   /^(?:\*\.)?(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
-/** Parses a comma-separated list of CIDRs, addresses and host names; `*.name` means every name below it. Throws on anything else. */
+/** Parses a comma-separated list of CIDRs, addresses and host names; `*.name` matches all names below it. Throws on any other item. */
 export function parseAllowlist(text: string): Allowlist {
   const hosts: string[] = [];
   const ranges: Range[] = [];
@@ -33,7 +33,7 @@ export function allowsHost({ hosts }: Allowlist, name: string): boolean {
   return hosts.some((allowed) => (allowed.startsWith('.') ? host.endsWith(allowed) : host === allowed));
 }
 
-/** Whether a connection to the address may be made: it is public, or lies in one of the ranges, in any of its readings. */
+/** Returns true if a connection to the address is allowed: the address is public, or one of its readings lies in a range. */
 export function allowsAddress({ ranges }: Allowlist, address: string): boolean {
   if (isPublicAddress(address)) return true;
   return readings(address).some((reading) =>

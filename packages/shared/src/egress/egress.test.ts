@@ -69,7 +69,7 @@ describe('an address', () => {
     expect(isPublicAddress(address)).toBe(true);
   });
 
-  it('hides no private one, whatever IPv6 form it is written in', () => {
+  it('is private in every IPv6 form of a private one', () => {
     const octet = fc.nat(255);
     const privates = fc.oneof(
       fc.tuple(fc.constant(10), octet, octet, octet),
@@ -90,7 +90,7 @@ describe('an address', () => {
 });
 
 describe('the allowlist', () => {
-  it('opens ranges and single addresses, in every form of them', () => {
+  it('allows ranges and single addresses, in every form', () => {
     const allow = parseAllowlist('10.0.0.0/8, 192.168.1.7, fd00::/8');
     for (const address of ['10.9.8.7', '::ffff:10.9.8.7', '192.168.1.7', 'fd12::1', '1.1.1.1'])
       expect(allowsAddress(allow, address)).toBe(true);
@@ -118,7 +118,7 @@ describe('a request through the guard', () => {
     server.close();
   });
 
-  /** A name server: each name with the addresses that it has, one list after the other. */
+  /** A resolver. Each lookup of a name returns its next list of addresses. */
   const names = (table: Record<string, string[][]>): LookupFunction => {
     const asked = new Map<string, number>();
     return (name, options, callback) => {
@@ -154,7 +154,7 @@ describe('a request through the guard', () => {
     },
   );
 
-  it('connects to no name that has such an address, and does not say which', async () => {
+  it('refuses a name with such an address, and hides the address', async () => {
     const table = { 'evil.example': [['127.0.0.1']], 'many.example': [['10.0.0.1', '::1']] };
     for (const name of Object.keys(table)) {
       const error = await ask(`http://${name}:${port}/`, nobody, table).catch((thrown: unknown) => thrown);
@@ -164,13 +164,13 @@ describe('a request through the guard', () => {
     expect(connections).toBe(0);
   });
 
-  it('connects to what it has checked, however the name changes (rebinding)', async () => {
+  it('connects to the address that it checked, even if the name changes (rebinding)', async () => {
     const table = { 'rebinding.example': [['192.0.2.1'], ['127.0.0.1']] };
     await expect(ask(`http://rebinding.example:${port}/`, nobody, table)).rejects.toMatchObject(isDenied);
     expect(connections).toBe(0);
   });
 
-  it('takes the allowed ones of the addresses of a name', async () => {
+  it('uses the allowed addresses of a name', async () => {
     const table = { 'mixed.example': [['10.0.0.1', '127.0.0.1']] };
     expect(await ask(`http://mixed.example:${port}/`, parseAllowlist('127.0.0.0/8'), table)).toEqual([
       200,
@@ -178,7 +178,7 @@ describe('a request through the guard', () => {
     ]);
   });
 
-  it('connects to names and networks that are allowed', async () => {
+  it('connects to allowed names and networks', async () => {
     const table = { 'ci.internal': [['127.0.0.1']], 'a.svc.local': [['127.0.0.1']] };
     for (const [host, allow] of [
       ['ci.internal', 'ci.internal'],

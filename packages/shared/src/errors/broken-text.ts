@@ -1,15 +1,15 @@
 import type { FieldError } from './slipway-error.js';
 
-/** Half of a surrogate pair: JSON can spell one (`"\ud83d"`), and UTF-8 cannot hold it. */
+/** Half of a surrogate pair. JSON can spell one (`"\ud83d"`), but UTF-8 cannot encode it. */
 const half = /\p{Surrogate}/u;
 
-/** Returns the first text in a value, or name of a field, that is no well-formed Unicode; undefined when there is none. */
+/** Returns the first string or field name in a value that is not well-formed Unicode; undefined when there is none. */
 export function brokenText(value: unknown): FieldError | undefined {
   const left: { readonly value: unknown; readonly path: string }[] = [{ value, path: '' }];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const { path } = next;
     if (typeof next.value === 'string' && half.test(next.value)) {
-      return { path, message: 'holds half of a surrogate pair, which is no character' };
+      return { path, message: 'holds half of a surrogate pair, which is not a character' };
     }
     if (typeof next.value !== 'object' || next.value === null) continue;
     for (const [key, inner] of Object.entries(next.value)) {

@@ -1,18 +1,18 @@
 import { SlipwayError } from './slipway-error.js';
 import type { ErrorCode } from './table.js';
 
-/** Whether Redis replied with one of these errors, to a command or from within a script. */
+/** Returns true if Redis replied with one of these errors, to a command or from within a script. */
 const isReply = ({ name, message }: Error, words: string): boolean =>
   name === 'ReplyError' && new RegExp(`^(?:ERR .*-)?(?:${words})(?: |$)`).test(message);
 
-/** Faults of what we stand on, recognised by how the libraries report them. */
+/** Infrastructure faults, recognised by the errors of the client libraries. */
 const patterns: readonly {
   readonly match: (error: Error & { code?: string }) => boolean;
   readonly code: ErrorCode;
 }[] = [
   { match: (e) => e.code === 'ENOSPC' || e.code === 'EDQUOT', code: 'storage_full' },
   { match: (e) => e.name === 'MaxRetriesPerRequestError', code: 'redis_unavailable' },
-  // From a script, the reply tells where in the script the command was that had no room.
+  // In a reply from a script, the position of the failed command precedes the error.
   { match: (e) => e.name === 'ReplyError' && /^(?:ERR .*)?-?OOM /.test(e.message), code: 'redis_full' },
   { match: (e) => isReply(e, 'READONLY'), code: 'redis_readonly' },
   { match: (e) => isReply(e, 'WRONGTYPE'), code: 'record_unreadable' },
@@ -31,10 +31,10 @@ const patterns: readonly {
   },
 ];
 
-/** The coded form of an infrastructure fault, or `undefined` when the error is not a known one. */
+/** Returns the coded form of an infrastructure fault, or `undefined` for any other error. */
 export function infrastructureFault(error: unknown): SlipwayError | undefined {
   if (!(error instanceof Error)) return undefined;
-  // A transaction that was discarded: the commands in it say why.
+  // A discarded transaction: the errors of its commands give the cause.
   const { previousErrors } = error as { previousErrors?: readonly unknown[] };
   if (previousErrors?.[0] !== undefined) return infrastructureFault(previousErrors[0]);
   const found = patterns.find((pattern) => pattern.match(error));

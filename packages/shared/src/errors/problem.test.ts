@@ -3,7 +3,7 @@ import { toProblem } from './problem.js';
 import { SlipwayError } from './slipway-error.js';
 
 describe('a problem', () => {
-  it('says code, status, detail and remedy of an error of the table', () => {
+  it('has code, status, detail and remedy of an error of the table', () => {
     const error = new SlipwayError('source_path_unsafe', 'The path ../x leaves the archive.');
     expect(toProblem(error)).toMatchObject({
       type: 'urn:slipway:error:source_path_unsafe',

@@ -13,7 +13,7 @@ export interface Problem {
   readonly errors?: readonly FieldError[];
 }
 
-/** The one mapper from anything thrown to what a client sees. Unknown errors show nothing of their inside. */
+/** Maps any thrown value to the problem that a client sees. Unknown errors reveal nothing of their content. */
 export function toProblem(error: unknown): Problem {
   const known = error instanceof SlipwayError ? error : infrastructureFault(error);
   const code = known ? known.code : 'internal';

@@ -1,21 +1,21 @@
-/** Characters of a value that an error repeats. */
+/** The maximum of characters of a value in an error. */
 const maxShown = 200;
 
-/** Fields whose values are or may be secret, and files, whose text says nothing in an error. Every field below them is hidden as well. */
+/** Fields whose values are or may be secret, and files, whose text does not help in an error. Hides all fields below them as well. */
 const hidden =
   /secret|token|password|passwd|credential|authorization|private|sealed|sha256|^(?:key|headers?|build_args|buildArgs|args|files|content)$/i;
 
-/** Control and format characters, which move the cursor or turn text around where it is shown. */
+/** Control and format characters, which move the cursor or reverse text. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** Returns whether the value of a field may be repeated in an error. */
+/** Returns true if an error may show the field's value. */
 export function mayShow(path: readonly PropertyKey[]): boolean {
   return !path.some((part) => typeof part === 'string' && hidden.test(part));
 }
 
 /**
- * Returns a wrong value as an error repeats it: JSON, with at most 200 characters, nothing unprintable, and no credentials of a URL. Undefined for what is no text,
- * number or truth value.
+ * Returns a wrong value for an error message: JSON, at most 200 characters, only printable ones, and no credentials of a URL.
+ * Undefined for a value that is not a string, number or boolean.
  */
 export function shownValue(value: unknown): string | undefined {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
@@ -30,8 +30,8 @@ export function shownValue(value: unknown): string | undefined {
 }
 
 /**
- * Returns a text without what may be a credential in a URL: user and password, query and fragment. What stands before an `@` counts as credential where a colon is in it, unless it is
- * an image with a digest.
+ * Removes possible credentials from a URL: user and password, query and fragment. Text before an `@` counts as credentials if it
+ * contains a colon, unless the text is an image with a digest.
  */
 function withoutCredentials(text: string): string {
   const url = /^([a-z][a-z0-9+.-]*:\/*)([\s\S]*)$/i.exec(text);

@@ -1,6 +1,6 @@
 import { type ErrorCode, errorRow } from './table.js';
 
-/** One thing wrong with one field of a request; `path` is a JSON Pointer (RFC 6901). */
+/** An error in one field of a request. `path` is a JSON Pointer (RFC 6901). */
 export interface FieldError {
   readonly path: string;
   readonly message: string;
@@ -9,11 +9,11 @@ export interface FieldError {
 export interface SlipwayErrorOptions {
   readonly cause?: unknown;
   readonly errors?: readonly FieldError[];
-  /** Seconds after which the same request may work, for `Retry-After`. */
+  /** Seconds after which the same request may succeed, for `Retry-After`. */
   readonly retryAfter?: number;
 }
 
-/** An error with a code of the table. `message` may be shown to whoever caused it: it holds no secret. */
+/** An error with a code of the table. Callers see `message`, so it holds no secret. */
 export class SlipwayError extends Error {
   override readonly name = 'SlipwayError';
   readonly code: ErrorCode;
@@ -28,7 +28,7 @@ export class SlipwayError extends Error {
   }
 }
 
-/** The code of anything thrown; what is not ours is `internal`. */
+/** Returns the code of any thrown value; `internal` for a foreign error. */
 export function codeOf(error: unknown): ErrorCode {
   return error instanceof SlipwayError ? error.code : 'internal';
 }

@@ -1,10 +1,10 @@
 /**
- * Every error code of Slipway, in one place. A code is never reused for another meaning.
+ * All error codes of Slipway. A code never changes its meaning.
  *
- * `status` is the HTTP status when the code is an answer to a request. `retry` says what happens to a job's
- * attempt that ended with the code: `never`; `backoff` (an attempt is spent, another follows after a delay);
- * `long_backoff` (the same, with minutes between); `replace` (placed again, no attempt spent). An attempt that ends with a code of
- * the fault `registry` is not spent either: its job is tried until REGISTRY_RETRY_MS have passed.
+ * `status` is the HTTP status of an answer with the code. `retry` applies to a job attempt that ended with the code: `never`;
+ * `backoff` (spends an attempt, and retries after a delay); `long_backoff` (the same, with minutes between); `replace` (places the
+ * job again without spending an attempt). Codes of the fault `registry` spend no attempt either: Slipway retries their job until
+ * REGISTRY_RETRY_MS have passed.
  */
 export type Fault = 'user' | 'operator' | 'registry' | 'fleet' | 'system';
 export type RetryRule = 'never' | 'backoff' | 'long_backoff' | 'replace';
@@ -33,20 +33,20 @@ const row = (fault: Fault, retry: RetryRule, status: number, title: string, reme
 });
 
 const errorTable = {
-  // What a request got wrong.
+  // Errors of a request.
   request_invalid: user(422, 'The request does not fit its schema', 'Correct the fields named in `errors`.'),
   json_invalid: user(400, 'The body is not valid JSON', 'Send one JSON object, encoded as UTF-8.'),
   json_too_complex: user(
     422,
     'The JSON has more levels, items or values than this route reads',
-    'Send fewer values in one request: split what is too large, as a batch into several.',
+    'Send fewer values in one request. For example, split a batch into several.',
   ),
-  body_incomplete: user(400, 'The body ended before it was complete', 'Send the request again, whole.'),
+  body_incomplete: user(400, 'The body ended before it was complete', 'Send the complete request again.'),
   body_too_large: user(413, 'The body is larger than allowed', 'Send less, or have the limit raised.'),
   body_too_slow: user(
     408,
     'The body came too slowly',
-    'Send the request again over a faster line, or have the pace that is asked for lowered.',
+    'Send the request again over a faster line, or have the minimum pace lowered.',
   ),
   headers_too_slow: user(408, 'The headers of the request did not come in time', 'Send the request again.'),
   headers_too_large: user(
@@ -56,7 +56,7 @@ const errorTable = {
   ),
   media_type_unsupported: user(
     415,
-    'The content type is not one this route reads',
+    'The route does not accept this content type',
     'Use the content type named in `detail`.',
   ),
   unauthorized: user(
@@ -64,11 +64,11 @@ const errorTable = {
     'A valid bearer token is required',
     'Send `Authorization: Bearer <token>` with the API token of this installation.',
   ),
-  forbidden: user(403, 'The token does not allow this', 'Use a token that does.'),
+  forbidden: user(403, 'The token does not allow this', 'Use a token that allows it.'),
   image_not_allowed: user(
     403,
     'The tenant may not push to this image',
-    'Use an image below one of the places that `detail` names, or have the tenant allowed more.',
+    'Use an image below one of the prefixes in `detail`, or have more prefixes allowed for the tenant.',
   ),
   priority_not_allowed: user(
     403,
@@ -87,70 +87,70 @@ const errorTable = {
   ),
   tenant_queue_full: user(
     429,
-    'As many jobs of the tenant wait as it may have',
-    'Try again when some have been built, or have the limit raised.',
+    'The tenant queue is full',
+    'Try again when some jobs have been built, or have the limit raised.',
   ),
   source_quota_exceeded: user(
     413,
-    'The sources of the tenant take as many bytes as they may',
+    'The source quota of the tenant is exceeded',
     'Wait until sources that nothing uses are removed, or have the limit raised.',
   ),
   stored_quota_exceeded: user(
     413,
     'The tenant has no room left for records',
-    'Wait until records of ended jobs are removed, send less with each job, forget functions that are not used, or have `stored_bytes` raised.',
+    'Wait until records of ended jobs are removed, send less with each job, delete unused functions, or have `stored_bytes` raised.',
   ),
   batch_too_large: user(
     413,
-    'The items of the batch with the defaults are too large together',
-    'Submit fewer items at a time, or give only what most of them need in `defaults`.',
+    'The items of the batch plus the defaults are too large',
+    'Submit fewer items at a time, or give only common values in `defaults`.',
   ),
   tenant_managed: user(
     409,
-    'The tenants file says what this is',
-    'Change it there; the file is read again when it changes.',
+    'The tenants file manages this tenant',
+    'Change it in the tenants file. Slipway reads the file again when it changes.',
   ),
-  payload_secret_limit: user(409, 'There are as many payload secrets as may be', 'Remove one first.'),
-  token_limit: user(409, 'The tenant has as many tokens as it may', 'Revoke one first.'),
+  payload_secret_limit: user(409, 'The limit of payload secrets is reached', 'Remove one first.'),
+  token_limit: user(409, 'The token limit of the tenant is reached', 'Revoke one first.'),
   tenant_permanent: user(
     409,
-    'The default tenant is always there',
-    'Revoke its tokens, or change what it may do with PUT.',
+    'The default tenant cannot be removed',
+    'Revoke its tokens, or change its settings with PUT.',
   ),
   tenant_not_found: user(
     422,
     'No tenant has this name',
-    'Make it with PUT /v1/tenants/{name} first, or correct the name.',
+    'Create it with PUT /v1/tenants/{name} first, or correct the name.',
   ),
   idempotency_key_invalid: user(
     400,
-    'The Idempotency-Key cannot be used',
+    'The Idempotency-Key is not valid',
     'Send 1 to 255 visible ASCII characters, such as a UUID.',
   ),
   idempotency_key_reused: user(
     422,
-    'The Idempotency-Key came with another request before',
+    'The Idempotency-Key was used for another request before',
     'Use a new key for each request; repeat one only with the same method, path and body.',
   ),
   idempotency_key_in_progress: user(
     409,
-    'The request with this Idempotency-Key is still being worked on',
-    'Send it again after the seconds that `Retry-After` says.',
+    'A request with this Idempotency-Key is still in progress',
+    'Send it again after the seconds in `Retry-After`.',
   ),
   rate_limited: user(
     429,
-    'The tenant has sent as many requests as it may in a minute',
-    'Send it again after the seconds that `Retry-After` says, or have the limit raised.',
+    'The request rate limit of the tenant is exceeded',
+    'Send it again after the seconds in `Retry-After`, or have the limit raised.',
   ),
   too_many_failures: user(
     429,
-    'The token is not valid, and too many such came from this address',
-    'Correct the token, and send it again after the seconds that `Retry-After` says.',
+    'Too many requests with invalid tokens came from this address',
+    'Correct the token, and send it again after the seconds in `Retry-After`.',
   ),
-  not_found: user(404, 'There is no such thing', 'Check the id or path.'),
-  method_not_allowed: user(405, 'The route does not take this method', 'Use a method named in `Allow`.'),
+  not_found: user(404, 'Not found', 'Check the id or path.'),
+  method_not_allowed: user(405, 'The route does not support this method', 'Use a method named in `Allow`.'),
   job_not_cancelable: user(409, 'The job has already ended', 'Nothing needs to be done.'),
-  queue_full: user(429, 'As many jobs wait as are allowed', 'Try again when some have been built.'),
+  queue_full: user(429, 'The queue is full', 'Try again when some jobs have been built.'),
   batch_invalid: user(
     422,
     'Items of the batch do not fit their schema, so none was accepted',
@@ -159,58 +159,58 @@ const errorTable = {
   batch_not_cancelable: user(409, 'The batch has already ended', 'Nothing needs to be done.'),
   batch_not_retryable: user(
     409,
-    'Nothing of the batch can be repeated now',
+    'The batch has no jobs to repeat now',
     'Wait until it has ended, or choose `all`.',
   ),
   batch_closed: row(
     'system',
     'never',
     503,
-    'The batch took too long to be written and was given up',
-    'Submit it again; nothing of it was built.',
+    'Submitting the batch took too long, so Slipway dropped it',
+    'Submit it again. None of its jobs was built.',
   ),
   job_not_retryable: user(409, 'The job has not ended', 'Wait until it has ended, or cancel it first.'),
   egress_denied: user(
     422,
-    'Requests may not go to this address',
+    'Requests to this address are not allowed',
     'Use a public address, or have it added to EGRESS_ALLOW.',
   ),
   secret_unreadable: user(
     409,
-    'It was sealed with a payload secret that is known no more',
-    'Submit it anew, with another Idempotency-Key where one was sent; or have the operator set PAYLOAD_SECRET_PREVIOUS to that secret.',
+    'Encrypted with a payload secret that was removed',
+    'Submit it again, with another Idempotency-Key if you sent one; or have the operator set PAYLOAD_SECRET_PREVIOUS to that secret.',
   ),
   isolation_key_unreadable: row(
     'operator',
     'backoff',
     503,
-    'The key that keeps the layers of tenants apart cannot be opened',
-    'Set PAYLOAD_SECRET_PREVIOUS of the workers to the payload secret that they had before. If it is lost, delete the Redis key that `detail` names: the workers make another, and every RUN step is built again once.',
+    'The key that isolates the cached layers of tenants cannot be decrypted',
+    'Set PAYLOAD_SECRET_PREVIOUS of the workers to their previous payload secret. If it is lost, delete the Redis key that `detail` names: the workers create a new key, and every RUN step runs again once.',
   ),
   callback_secret_missing: user(
     422,
     'The callback has no secret',
-    'Give it a `secret` (`whsec_` and 24 to 64 bytes in base64) by which its receiver can check who sent it.',
+    'Give it a `secret` (`whsec_` and 24 to 64 bytes in base64) so that its receiver can verify the sender.',
   ),
   template_limit: user(
     409,
-    'The tenant has as many templates as it may',
+    'The template limit of the tenant is reached',
     'Delete one that is no longer needed: DELETE /v1/templates/{name}.',
   ),
   webhook_limit: user(
     409,
-    'As many webhook endpoints are there as are allowed',
+    'The limit of webhook endpoints is reached',
     'Delete one that is no longer needed.',
   ),
   webhook_disabled: user(
     409,
-    'The webhook endpoint is switched off',
+    'The webhook endpoint is disabled',
     'Enable it first: PATCH /v1/webhooks/{id} with `{"enabled": true}`.',
   ),
   webhook_deleted: user(
     409,
     'The webhook endpoint of the delivery was deleted',
-    'Create an endpoint, and fetch the record that the message tells of.',
+    'Create an endpoint, and fetch the record that the message refers to.',
   ),
   source_not_found: user(422, 'No source has this digest', 'Upload it with POST /v1/sources first.'),
   source_damaged: row(
@@ -237,7 +237,7 @@ const errorTable = {
   ),
   nothing_selected: user(
     422,
-    'No function fits the selector',
+    'No function matches the selector',
     'List the functions with GET /v1/functions, and correct `select`.',
   ),
   signature_missing: user(
@@ -251,9 +251,9 @@ const errorTable = {
     'Check the payload secret on both sides.',
   ),
 
-  // What an archive got wrong.
-  source_corrupt: user(422, 'The archive cannot be read', 'Send a whole tar or tar.gz.'),
-  source_path_unsafe: user(422, 'A path cannot be used', 'Use relative paths in UTF-8, without `..`.'),
+  // Errors of an archive.
+  source_corrupt: user(422, 'The archive cannot be read', 'Send a complete tar or tar.gz.'),
+  source_path_unsafe: user(422, 'A path is not allowed', 'Use relative paths in UTF-8, without `..`.'),
   source_path_duplicate: user(422, 'A path occurs twice', 'Pack each path once.'),
   source_path_conflict: user(
     422,
@@ -262,17 +262,17 @@ const errorTable = {
   ),
   source_link_unsafe: user(
     422,
-    'A hard link leaves the archive, or a link has a target that cannot be used',
-    'Pack hard links after the files that they are links to. Symbolic links may point anywhere.',
+    'A hard link leaves the archive, or the target of a link is not allowed',
+    'Pack each hard link after its target. Symbolic links may point anywhere.',
   ),
   dockerfile_invalid: user(
     422,
-    'The source has no Dockerfile that can be used',
-    'Add a file `Dockerfile`, or name its path in the source with the option `dockerfile`. A link counts where it leads to a file of the source.',
+    'The source has no usable Dockerfile',
+    'Add a file `Dockerfile`, or name its path in the source with the option `dockerfile`. The path may be a link to a file of the source.',
   ),
   ignore_file_invalid: user(
     422,
-    'An ignore file cannot be used',
+    'An ignore file is not valid',
     'Correct the line that the message names in `.dockerignore`, or in the ignore file of the Dockerfile.',
   ),
   source_entry_unsupported: user(
@@ -285,16 +285,20 @@ const errorTable = {
     'The archive holds too many entries',
     'Leave out what the build does not need.',
   ),
-  source_too_large: user(413, 'The files are too large together', 'Leave out what the build does not need.'),
-  source_ratio_exceeded: user(422, 'The archive unpacks to too many times its size', 'Send it uncompressed.'),
+  source_too_large: user(413, 'The files exceed the size limit', 'Leave out what the build does not need.'),
+  source_ratio_exceeded: user(
+    422,
+    'The compression ratio of the archive is too high',
+    'Send it uncompressed.',
+  ),
   source_empty: user(422, 'The archive holds no files', 'Pack the build context.'),
   git_url_invalid: user(
     422,
-    'The URL of the git repository is not one that this installation fetches from',
+    'The installation does not allow this URL of a git repository',
     'Use an allowed scheme and host, without credentials.',
   ),
   git_ref_not_found: user(422, 'The git repository has no such branch, tag or commit', 'Check `ref`.'),
-  git_path_not_found: user(422, 'There is no such folder at this commit', 'Check `path`.'),
+  git_path_not_found: user(422, 'The folder does not exist at this commit', 'Check `path`.'),
   git_submodules_undecided: user(
     422,
     'The folder of the git repository has submodules',
@@ -312,36 +316,36 @@ const errorTable = {
   ),
   git_host_key_unknown: user(
     422,
-    'The git server has another host key than this installation knows',
-    'Somebody may intercept the connection. If the host key of the server is new, have it checked and GIT_SSH_FILE changed.',
+    'The host key of the git server is not one of the configured keys',
+    'An attacker may intercept the connection. If the server has a new host key, have it verified and added to GIT_SSH_FILE.',
   ),
   git_unreachable: user(422, 'The git repository could not be fetched', 'Check the URL; try again.'),
   git_timed_out: user(
     422,
-    'Fetching the git repository took longer than is allowed',
+    'Fetching the git repository took longer than its time limit',
     'Try again, use a smaller repository, or upload the files.',
   ),
   git_memory_exceeded: user(
     422,
-    'Git needs more memory than it may take',
+    'Git needs more memory than its limit',
     'Leave large files out of the repository, upload the files, or have `GIT_MEMORY_BYTES` raised.',
   ),
   git_busy: row(
     'system',
     'backoff',
     503,
-    'As many git repositories wait to be fetched as are allowed',
+    'Too many git repositories wait to be fetched',
     'Try again in half a minute.',
   ),
   source_busy: row(
     'system',
     'backoff',
     503,
-    'A source of the same files is being removed because nobody used it',
+    'A source with the same files is being removed because it was unused',
     'Try again in a minute.',
   ),
 
-  // How a build can end.
+  // Ends of a build.
   build_failed: user(422, 'The build failed', 'Read the failing step in the log.'),
   step_killed: user(
     422,
@@ -356,7 +360,7 @@ const errorTable = {
   source_invalid: user(422, 'The builder refused the source', 'Read the log and correct the source.'),
   base_image_invalid: user(
     422,
-    'The Dockerfile names something that is no image of a registry',
+    'The Dockerfile names a base image that is not valid',
     'In FROM, COPY --from and RUN --mount=from, name a stage or an image such as registry.example/app:1.',
   ),
   source_not_allowed: user(
@@ -366,7 +370,7 @@ const errorTable = {
   ),
   frontend_not_allowed: user(
     422,
-    'The Dockerfile asks for foreign frontend code',
+    'The Dockerfile names a frontend that is not allowed',
     'Remove the `# syntax=` line or have the frontend allowlisted.',
   ),
   secrets_invalid: user(
@@ -381,15 +385,19 @@ const errorTable = {
   ),
   secrets_unsupported: user(
     422,
-    'The build engine cannot hand over a secret of this kind',
+    'The build engine does not support secrets of this kind',
     'Send it to a builder that uses BuildKit, or encode it as text.',
   ),
   attestation_unsupported: user(
     422,
-    'The builder makes no attestation of this kind',
+    'The builder does not support attestations of this kind',
     'Leave it out, or have a builder with BuildKit (and BUILDER_SBOM_SCANNER) set up.',
   ),
-  platform_unsupported: user(422, 'No builder builds this platform', 'Choose a platform the pool offers.'),
+  platform_unsupported: user(
+    422,
+    'No builder supports this platform',
+    'Choose a platform that the pool supports.',
+  ),
   push_unauthorized: row(
     'operator',
     'never',
@@ -401,7 +409,7 @@ const errorTable = {
     'operator',
     'never',
     502,
-    'The builder rejected our signature',
+    'The builder rejected the signature of the worker',
     'Give worker and builder the same payload secret.',
   ),
   push_failed: row(
@@ -425,7 +433,7 @@ const errorTable = {
   ),
   push_tag_immutable: user(
     422,
-    'The registry does not let this tag change',
+    'The registry does not allow this tag to be overwritten',
     'Use a new tag, or allow tags of the repository to be overwritten.',
   ),
   push_too_large: user(
@@ -468,8 +476,8 @@ const errorTable = {
     'operator',
     'never',
     502,
-    'The registry speaks plain http and is not allowed to',
-    'Let it speak https, or add it to INSECURE_REGISTRIES of the builders.',
+    'The registry uses plain HTTP, which is not allowed',
+    'Enable HTTPS on the registry, or add it to INSECURE_REGISTRIES of the builders.',
   ),
   registry_untrusted: row(
     'operator',
@@ -506,65 +514,77 @@ const errorTable = {
     'fleet',
     'replace',
     421,
-    'The engine of the builder does not keep builds away from its machine',
+    'The engine of the builder does not isolate builds from its machine',
     'Send the build to a builder that uses BuildKit.',
   ),
   no_isolated_builder: row(
     'operator',
     'never',
     502,
-    'All builders of the pool use buildah, which builds for the tenant default alone',
+    'All builders of the pool use buildah, which builds only for the default tenant',
     'Add a builder with BuildKit to the pool, or let the tenant use another pool; then submit the job again.',
   ),
   builder_without_options: row(
     'fleet',
     'replace',
     421,
-    'The builder does not know the build options of the job',
+    'The builder does not support the build options of the job',
     'Send the build to a Slipway builder, or submit it without build options.',
   ),
   no_builder_with_options: row(
     'operator',
     'never',
     502,
-    'No builder of the pool knows the build options of the job',
+    'No builder of the pool supports the build options of the job',
     'Add a Slipway builder of this version to the pool, or submit the job to another pool or without dockerfile, target, tags, image_labels, annotations, no_cache and pull.',
   ),
   builder_protocol: row(
     'fleet',
     'backoff',
     502,
-    'The builder answered in a way we cannot read',
-    'Read its log.',
+    'The answer of the builder cannot be read',
+    'Read the log of the builder.',
   ),
-  builder_lost: row('fleet', 'backoff', 502, 'The connection to the builder broke', 'It is tried elsewhere.'),
-  worker_lost: row('system', 'backoff', 500, 'The worker was lost during the build', 'It is tried again.'),
+  builder_lost: row(
+    'fleet',
+    'backoff',
+    502,
+    'The connection to the builder broke',
+    'Slipway retries on another builder.',
+  ),
+  worker_lost: row(
+    'system',
+    'backoff',
+    500,
+    'The worker was lost during the build',
+    'Slipway retries the build.',
+  ),
   timed_out: user(422, 'The build took longer than its time limit', 'Raise `timeout` or build less.'),
   expired: user(422, 'The job waited too long in the queue', 'Submit it again when there is more room.'),
   superseded: user(409, 'A newer job has pushed to the same image or tag', 'Nothing needs to be done.'),
   batch_stopped: user(
     409,
-    'Another job of the batch failed, and the batch was to stop then',
+    'Another job of the batch failed, and the batch stops at the first failure',
     'Correct that job, then repeat the batch.',
   ),
-  canceled: user(409, 'The job was canceled', 'Submit it again if that was not meant.'),
+  canceled: user(409, 'The job was canceled', 'Submit it again if you still need it.'),
   quarantined: row(
     'user',
     'never',
     422,
-    'Its worker or builder died over the job and it will not be tried again',
-    'Look at what its build does to the machine.',
+    'The worker or builder died during the job, and Slipway does not retry it',
+    'Check what the build does to the machine.',
   ),
   retries_exhausted: row('system', 'never', 500, 'Every attempt failed', 'Read the attempts of the job.'),
 
-  // What we got wrong, or cannot do now.
-  draining: row('system', 'backoff', 503, 'This process is shutting down', 'Try again at once.'),
+  // Faults of Slipway or its infrastructure.
+  draining: row('system', 'backoff', 503, 'The process is shutting down', 'Try again at once.'),
   redis_unavailable: row('system', 'backoff', 503, 'Redis does not answer', 'Try again in a few seconds.'),
   redis_readonly: row(
     'system',
     'backoff',
     503,
-    'Redis takes no writes: it is a replica',
+    'Redis is a read-only replica',
     'Promote this Redis, or point REDIS_URL at the primary. Slipway reconnects automatically.',
   ),
   redis_unauthorized: row(
@@ -599,7 +619,7 @@ const errorTable = {
     'operator',
     'never',
     503,
-    'Slipway may not look at what the default user of Redis may write',
+    'Slipway may not read the rights of the default user of Redis',
     'Give the user of the services +acl|getuser, or check the line of the default user yourself: docs/operations.md.',
   ),
   redis_full: row(
@@ -607,15 +627,9 @@ const errorTable = {
     'backoff',
     507,
     'Redis has no memory left',
-    'Give Redis more memory, or keep less (`RETENTION_JOBS`, `RETENTION_DAYS`).',
+    'Give Redis more memory, or keep fewer records (`RETENTION_JOBS`, `RETENTION_DAYS`).',
   ),
-  storage_full: row(
-    'operator',
-    'backoff',
-    507,
-    'The blob store has no room',
-    'Free space in the blob store.',
-  ),
+  storage_full: row('operator', 'backoff', 507, 'The blob store is full', 'Free space in the blob store.'),
   record_unreadable: row(
     'operator',
     'backoff',
@@ -628,13 +642,7 @@ const errorTable = {
     'The record can be read',
     'Only a record that cannot be read is removed this way. Cancel the job instead.',
   ),
-  internal: row(
-    'system',
-    'backoff',
-    500,
-    'Something went wrong on our side',
-    'Try again; if it stays, report it.',
-  ),
+  internal: row('system', 'backoff', 500, 'Internal error', 'Try again. Report the error if it persists.'),
 } as const satisfies Record<string, Row>;
 
 export type ErrorCode = keyof typeof errorTable;
