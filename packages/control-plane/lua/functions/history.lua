@@ -1,6 +1,6 @@
--- Reads the last jobs of a function, newest first. Its index holds the jobs of all tenants; the search passes over those of others.
--- An error holds the end of a log, so only its code is returned. `"code":"` cannot stand in a text of the error, where quotes are escaped.
--- Arguments: tenant, name of the function, entries at most, ids that the search looks at, at most.
+-- Returns the last jobs of a function, newest first. Its index holds the jobs of all tenants; the search skips those of others.
+-- An error holds the end of a log, so only its code is returned. `"code":"` cannot occur inside a text of the error, because JSON escapes quotes there.
+-- Arguments: tenant, name of the function, limit of entries, limit of ids that the search checks.
 -- Returns {{id, state, created_at, result as JSON or '', code or ''}, …}.
 local found, start, looked = {}, '+', 0
 repeat

@@ -1,6 +1,6 @@
 --- @include "functions/include/record"
 -- Writes the record of a function.
--- Arguments: tenant, name, spec as JSON, the values that it lists, bytes that the record takes at most, what the tenant may have,
+-- Arguments: tenant, name, spec as JSON, the values that it lists, upper bound of the record in bytes, limit of the tenant in bytes,
 -- and values, each as hash and text.
 -- Returns {1} for a new function, {0} for a known one, or {'full', bytes that the tenant has}.
 note_limit(args.tenant, args.limit)

@@ -1,6 +1,6 @@
 --- @include "jobs/include/batch"
--- Accepts all jobs that were created for a batch: the first go to the queue. Until then none does.
--- Arguments: id. Outcome: {'ok'}, {'missing'}, or {'terminal', 'closed'} when it was accepted or stopped before.
+-- Accepts a batch, and releases its first jobs to the queue. No job of a draft is in the queue.
+-- Arguments: id. Outcome: {'ok'}, {'missing'}, or {'terminal', 'closed'} when the batch is already accepted or stopped.
 local f = redis.call('HMGET', batch.key, 'tenant', 'stopped', 'committed', 'on_failure', 'failed')
 if not f[1] then return reply({ 'missing' }) end
 if f[2] or f[3] then return reply({ 'terminal', 'closed' }) end
@@ -10,7 +10,7 @@ end_reservation()
 redis.call('ZADD', keys.openBatches, now, batch.id)
 local index = keys.index('batches:' .. f[1])
 redis.call('ZADD', index, 0, batch.id)
--- Batches whose record has expired leave the list as others come.
+-- Each new batch removes up to two expired ones from the list.
 for _, oldest in ipairs(redis.call('ZRANGE', index, 0, 1)) do
   if redis.call('EXISTS', keys.batch(oldest)) == 0 then redis.call('ZREM', index, oldest) end
 end

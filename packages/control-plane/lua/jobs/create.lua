@@ -1,13 +1,12 @@
 --- @include "jobs/include/settle"
 -- Creates a job.
--- Arguments: id, spec as JSON, sealed callback secret, tenant, its weight, band of the priority class (0 to 2), the name whose build times to expect, build
--- key, `skip` (not built when the image has been built from the same), `share` (not while the same is being built) or `force`, batch,
--- function, sources it is built from, pool, what it is built in parts of as JSON and the plan of those (see jobs/include/settle), trace, values that the record lists,
--- bytes that it takes, what its tenant may have, references that the
--- job pushes to, the image first, values, each as hash and text, and indexes.
--- Outcome: {'ok', priority, 1 when it is to go to the queue, record and the values that it lists unless it is of a batch}; {'exists'}; {'closed'} when the batch takes
--- no more jobs; {'source_gone', source} when a source was removed; {'values_missing'} when values that it lists are not stored and were not given; {'full', bytes that
--- the tenant has}.
+-- Arguments: id, spec as JSON, sealed callback secret, tenant, its weight, band of the priority class (0 to 2), the name whose build times to expect, build key,
+-- `skip` (no build when the image was built with the same build key), `share` (no build while a job with the same build key is in progress) or `force`, batch,
+-- function, digests of its sources, pool, its parts as JSON and their plan (see jobs/include/settle), trace, values that the record lists, bytes of the record,
+-- limit of the tenant in bytes, references that the job pushes to, the image first, values, each as hash and text, and indexes.
+-- Outcome: {'ok', priority, 1 when the job may go to the queue, record and the values that it lists unless the job belongs to a batch}; {'exists'}; {'closed'} when
+-- the batch takes no more jobs; {'source_gone', source} when a source was removed; {'values_missing'} when the record lists values that are neither stored nor
+-- given; {'full', bytes that the tenant has}.
 local job = job_of(args.id)
 if get(job, 'state') then return reply({ 'exists' }) end
 if args.batch then
@@ -15,7 +14,7 @@ if args.batch then
   if not f[1] or f[2] or f[3] then return reply({ 'closed' }) end
 end
 for _, digest in ipairs(args.sources) do
-  -- It was there when the API looked for it, and no record has referred to it since.
+  -- The API found this source, but it was removed since because no record referred to it.
   if redis.call('ZSCORE', keys.sourcesRemoving, digest) or redis.call('ZSCORE', keys.sourcesRemoved, digest) then
     return reply({ 'source_gone', digest })
   end
@@ -30,7 +29,7 @@ end
 if missing then return reply({ 'values_missing' }) end
 verify_new({ tenant = tenant, pool = args.pool, func = args.func, references = args.references, batch = args.batch, indexes = args.indexes })
 note_limit(tenant, args.limit)
--- A batch has reserved for all of its jobs.
+-- An open batch has reserved bytes for all its jobs.
 local reserved = args.batch and tonumber(redis.call('HGET', keys.batch(args.batch), 'reserved') or '0') or 0
 local taken = math.min(reserved, stored + added)
 if not has_room(tenant, stored + added - taken, 1) then return reply({ 'full', whole(charged(tenant)) }) end

@@ -1,11 +1,11 @@
 --- @include "jobs/include/settle"
 --- @include "jobs/include/delete"
--- Removes a record that cannot be read. A job that has not ended is canceled first, so that its batch and the jobs that wait for it go on.
+-- Removes a record that cannot be read. Cancels a job that has not ended first, so that its batch and the jobs that wait for it continue.
 -- Arguments: id, indexes besides those of its state and batch. Outcome: {'ok'}.
 local job = job_of(args.id)
 local current = get(job, 'state')
 if current == 'queued' or current == 'running' then
-  -- Damage may stop this midway; the record goes all the same.
+  -- This may fail on a damaged record. The record is removed anyway.
   pcall(settle_with, job, current, 'canceled', 'canceled', 'An operator removed its record.')
 end
 local batch = get(job, 'batch')

@@ -1,11 +1,11 @@
 --- @include "jobs/include/learn"
 --- @include "jobs/include/unended"
--- Ends a job. Only the holder of the token may.
--- Arguments: id, token, state, outcome and detail of the attempt, the field of the record that says how the job ended (`result` or `error`) and its JSON, the base
--- images of its Dockerfile as JSON, the result as a job has it that did not build the image, as JSON, hash and JSON of the end of the log, what the attempt says about
--- its registries (`answered` or `fault`) and the host unless all are meant, steps of its build and how many of them were cached.
+-- Ends a job. Only the holder of the token may end it.
+-- Arguments: id, token, state, outcome and detail of the attempt, the field of the record for the end of the job (`result` or `error`) and its JSON, the base images
+-- of its Dockerfile as JSON, the result for jobs that reuse the image, as JSON, hash and JSON of the end of the log, the outcome for its registries (`answered` or
+-- `fault`) and one host (without it, all of them), steps of its build, cached steps.
 -- Outcome: {'ok'}, {'stale'}, {'terminal', state} or {'missing'}.
--- The end of the log is left out where the tenant has no room for it: the log itself has it.
+-- Omits the end of the log when the tenant has no room for it: the log itself has it.
 verify(job)
 if state ~= 'running' or get(job, 'token') ~= args.token then return reply({ 'stale' }) end
 close_attempt(job, args.outcome, args.detail, args.steps, args.cached_steps)
@@ -17,7 +17,7 @@ if args.log_tail_hash and has_room(tenant, value_bytes(#args.log_tail), 1.25) th
   list_shared(job, 'log_tail=' .. args.log_tail_hash)
 end
 if args.state == 'succeeded' then
-  -- Joining parts says nothing about building.
+  -- A job that joins parts gives no build time.
   if not get(job, 'parts') and get(job, 'attempt_at') then learn(job) end
   local references = references_of(job)
   remember(job, references, note_newest(job, references), args.body, args.base_images, args.cached_result)

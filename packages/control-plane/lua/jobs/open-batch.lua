@@ -1,8 +1,8 @@
 --- @include "stored/include/account"
 -- Begins a batch, which is a draft until `commit-batch`.
--- Arguments: id, tenant, jobs, `continue` or `stop` on a failure, jobs that may be in the queue at once or 0, labels as JSON, callback as JSON, its sealed secret, the
--- batch that it repeats, trace, bytes that its jobs will take, what its tenant may have.
--- Outcome: {'ok'}, or {'full', bytes that the tenant has} where it has no room for all of the batch.
+-- Arguments: id, tenant, number of jobs, `continue` or `stop` on a failure, limit of jobs in the queue at once or 0, labels as JSON, callback as JSON, its sealed
+-- secret, the batch that it repeats, trace, bytes that its jobs will take, limit of the tenant in bytes.
+-- Outcome: {'ok'}, or {'full', bytes that the tenant has} when the tenant has no room for the whole batch.
 local key = keys.batch(args.id)
 local stored = 1500 + #args.labels + #(args.callback or '') + #(args.secret or '')
 note_limit(args.tenant, args.limit)

@@ -1,14 +1,15 @@
 --- @include "jobs/include/values"
 --- @include "jobs/include/settle"
 --- @include "jobs/include/unended"
--- Looks at a job before a worker does anything for it. Ends it when a newer job has pushed to its image or one of its tags (`superseded`), when it has waited too long (`expired`), when
--- its batch was stopped, or when it is to be canceled. A record of a newer schema waits for a worker that reads it.
+-- Decides whether a worker may work on a job. Ends the job when a newer job has pushed to its image or one of its tags (`superseded`), when it has waited too long
+-- (`expired`), when its batch was stopped, or when a cancel was requested. Parks it when its tenant has no room or its registry does not answer. A record of a newer
+-- schema waits for a worker that reads it.
 -- Arguments: id, ms that a job may wait.
--- Outcome: {'ok', record, the replica that built its function last or nil, the values that the record lists}, {'wait'} while another job pushes to one of its references,
--- {'terminal', state}, or {'missing'} also for a job that is parked, now or before.
+-- Outcome: {'ok', record, the replica that last built its function or nil, the values that the record lists}, {'wait'} while another job pushes to one of its
+-- references, {'terminal', state}, or {'missing'}, also for a job that is parked.
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
 
--- A look at a job writes nothing before this.
+-- Nothing is written before `verify`.
 local function end_as(to, code, detail)
   verify(job)
   return reply(settle_with(job, state, to, code, detail))
@@ -18,13 +19,13 @@ local busy, newer, reference = rivals_of(job)
 if state == 'queued' then
   if get(job, 'cancel_requested') then return end_as('canceled', 'canceled', 'The job was canceled.') end
   if newer then return end_as('canceled', 'superseded', 'The newer job ' .. newer .. ' has pushed to ' .. reference .. '.') end
-  -- Its parts wait no longer than that themselves.
+  -- The parts of a job have the same time limit themselves.
   if get(job, 'parked') ~= 'parts' and now - tonumber(get(job, 'queued_at')) > args.queue_timeout_ms then
-    return end_as('failed', 'expired', 'It waited longer than ' .. args.queue_timeout_ms / 1000 .. ' s.')
+    return end_as('failed', 'expired', 'The job waited longer than ' .. args.queue_timeout_ms / 1000 .. ' s.')
   end
   local code, detail = batch_end_of(job)
   if code then return end_as('canceled', code, detail) end
-  -- It comes back when it is released.
+  -- A parked job returns to the queue when it is released.
   if get(job, 'parked') then return reply({ 'missing' }) end
 end
 if busy then return reply({ 'wait' }) end

@@ -1,5 +1,5 @@
 --- @include "jobs/include/unended"
--- Notes that another replica was chosen within the attempt. Only the holder of the token may.
+-- Records another replica for the attempt. Only the holder of the token may change it.
 -- Arguments: id, token, replica.
 -- Outcome: {'ok'}, {'stale'}, {'terminal', state} or {'missing'}.
 if state ~= 'running' or get(job, 'token') ~= args.token then return reply({ 'stale' }) end

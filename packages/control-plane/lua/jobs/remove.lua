@@ -1,7 +1,7 @@
 --- @include "jobs/include/delete"
 -- Removes the record of a job that ended before a time, and its entries in indexes.
 -- Arguments: id, ms since the epoch, indexes besides those of its state and batch.
--- Outcome: {'ok'}, {'missing'}, or {'wait'} for a job that has not ended, or not before then.
+-- Outcome: {'ok'}, {'missing'}, or {'wait'} for a job that has not ended before that time.
 local job = job_of(args.id)
 local state = get(job, 'state')
 if not state then return reply({ 'missing' }) end

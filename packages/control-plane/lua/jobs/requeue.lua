@@ -1,16 +1,15 @@
 --- @include "jobs/include/settle"
 --- @include "jobs/include/unended"
--- Puts a running job back into the queue. Only the holder of the token may.
--- Arguments: id, token, outcome and detail of the attempt, whether the attempt counts, ms that the job waits, whether the builder died over it, losses that quarantine,
--- whether the record keeps the attempt, what it says about its registries (`answered` or `fault`) and the host
--- unless all are meant, steps of its build and how many of them were cached, whether no replica
--- built the job, so that it is placed again.
+-- Puts a running job back into the queue. Only the holder of the token may requeue it.
+-- Arguments: id, token, outcome and detail of the attempt, whether the attempt counts, ms that the job waits, whether the builder died during it, losses that
+-- quarantine, whether the record keeps the attempt, the outcome for its registries (`answered` or `fault`) and one host (without it, all of them), steps of its build,
+-- cached steps, whether no replica built the job, so that it is placed again.
 -- Outcome: {'ok'}, {'stale'}, {'terminal', state} or {'missing'}.
 verify(job)
 if state ~= 'running' or get(job, 'token') ~= args.token then return reply({ 'stale' }) end
 if args.spent then redis.call('HINCRBY', job.key, 'spent', 1) end
 if args.listed then close_attempt(job, args.outcome, args.detail, args.steps, args.cached_steps) end
--- The job does not wait for another attempt that would never begin.
+-- Another attempt would never begin, so the job ends now.
 if get(job, 'cancel_requested') then
   if not args.listed then close_attempt(job, 'canceled', 'The job was canceled.') end
   settle_with(job, state, 'canceled', 'canceled', 'The job was canceled.')

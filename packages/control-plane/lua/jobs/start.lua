@@ -3,11 +3,11 @@
 --- @include "jobs/include/unended"
 -- Begins an attempt.
 -- Arguments: id, token, worker, replica, losses that quarantine, whether the worker has room for a suspect.
--- Outcome: {'ok', state before, record, the values that the record lists}, {'wait'} with the record queued, {'terminal', state}, or {'missing'} also when it was parked.
+-- Outcome: {'ok', state before, record, the values that the record lists}, {'wait'} with the record queued, {'terminal', state}, or {'missing'}, also when it parked the job.
 --
--- A record found running was held by a worker that is lost: its attempt is closed and its token void. Its slot is not freed: a worker that only lost touch may still
--- be building there, and a dead one's runs out. A job that has lost a worker before is a suspect, and runs only where no other suspect does, so that the next death
--- says which job is at fault. A record of a newer schema waits for a worker that reads it.
+-- A lost worker held a record that is still running: its attempt is closed and its token is void. Its slot is not freed: a worker that only lost its connection may
+-- still build there, and the lease of a dead worker expires. A job that has lost a worker before is a suspect. It runs only where no other suspect runs, so that the
+-- next death shows which job caused it. A record of a newer schema waits for a worker that reads it.
 verify(job)
 expect('zset', keys.aboard(args.worker), keys.aboard(args.replica))
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
@@ -28,7 +28,7 @@ if state == 'queued' then
   if code then return reply(cancel_queued(job, code, detail)) end
 end
 local busy, newer, reference = rivals_of(job)
--- It may have pushed since a worker looked at this job.
+-- The newer job may have pushed after a worker admitted this one.
 if state == 'queued' and newer then
   return reply(cancel_queued(job, 'superseded', 'The newer job ' .. newer .. ' has pushed to ' .. reference .. '.'))
 end

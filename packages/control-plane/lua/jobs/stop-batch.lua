@@ -1,6 +1,6 @@
 --- @include "jobs/include/batch"
--- Stops a batch: no further job of it begins, and the caller cancels its jobs one by one. A draft never becomes a batch.
--- Arguments: id, whether only a draft is stopped. Outcome: {'ok'}, {'missing'}, or {'terminal', 'closed'} when it has ended, or is no draft.
+-- Stops a batch: none of its waiting jobs begins, and the caller cancels its jobs one by one. A stopped draft is never committed.
+-- Arguments: id, whether to stop only a draft. Outcome: {'ok'}, {'missing'}, or {'terminal', 'closed'} when the batch has ended or is not a draft.
 local f = redis.call('HMGET', batch.key, 'tenant', 'finished_at', 'committed')
 if not f[1] then return reply({ 'missing' }) end
 if f[2] or (args.only_draft and f[3]) then return reply({ 'terminal', 'closed' }) end

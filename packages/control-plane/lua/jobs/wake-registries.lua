@@ -1,5 +1,5 @@
 --- @include "jobs/include/settle"
--- Lets jobs that wait for a registry go on where it answers, and one as a probe where it is time to ask.
+-- Releases jobs that wait for a registry which answers again, and one job as a probe when the circuit is due for one.
 -- Arguments: jobs at most. Outcome: {'ok'}.
 local left = args.limit
 for _, host in ipairs(redis.call('ZRANGE', keys.registries, 0, -1)) do

@@ -1,5 +1,5 @@
 --- @include "jobs/include/settle"
--- Lets jobs that wait for their tenant go on where there is room, as after its limit was raised.
+-- Releases jobs that wait for their tenant when the tenant has room, for example after its limit was raised.
 -- Arguments: jobs at most. Outcome: {'ok'}.
 local left = args.limit
 for _, tenant in ipairs(redis.call('ZRANGE', keys.parkedTenants, 0, -1)) do

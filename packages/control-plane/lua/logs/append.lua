@@ -1,8 +1,7 @@
 --- @include "stored/include/account"
 -- Adds lines to the live log of a job, and charges the record of the job for their bytes.
--- Arguments: job id, id of the oldest line that the log keeps, bytes of the lines that it keeps, seconds for which it is kept,
--- and lines, each as id and text.
--- Returns 1 when a later attempt writes there, whose ids are higher, 2 when the tenant has no room for the lines, else 0.
+-- Arguments: job id, id of the oldest line that the log keeps, bytes of the lines that it keeps, seconds to keep the log, and lines, each as id and text.
+-- Returns 1 when a later attempt, whose ids are higher, writes to the log; 2 when the tenant has no room for the lines; else 0.
 local log, record = keys.log(args.id), keys.job(args.id)
 redis.call('XTRIM', log, 'MINID', args.oldest)
 local f = redis.call('HMGET', record, 'tenant', 'log_bytes')

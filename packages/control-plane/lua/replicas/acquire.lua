@@ -1,15 +1,15 @@
 --- @include "replicas/include/replica"
 -- Takes slots for builds, the first build first.
 -- Arguments: ms that leases live, addresses of replicas, and builds, seven texts each: its lease, 1 for a suspect, the number of the replica that has its layers
--- or 0, 1 when only that replica will do while it is usable, 1 when the build needs isolation, a feature that it needs or '', and the numbers of the replicas by
+-- or 0, 1 to take only that replica while it is usable, 1 when the build needs isolation, a feature that it needs or '', and the numbers of the replicas by
 -- preference, separated by commas.
--- Returns for each build {url, builds the replica has now}, or without a slot {'', patience, what every replica lacks: 'isolation', 'feature' or ''}.
+-- Returns for each build {url, builds on the replica now}, or without a slot {'', patience, the lack of every replica: 'isolation', 'feature' or ''}.
 --
 -- A build gets the first replica with room that has no more than its fair share of all builds plus one (consistent hashing with bounded loads), else the first with
--- room. A replica with an open circuit gets none; once its time is up, it gets one build as a probe. A replica that the last health check found broken or draining
--- gets none. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica with buildah, and none of unknown engine. A build
+-- room. A replica with an open circuit gets no build; once its time is up, it gets one build as a probe. A replica that the last health check found broken or draining
+-- gets no build. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica with buildah or of unknown engine. A build
 -- that needs a feature gets no replica that did not report it.
--- Patience is the ms for which the replica with the layers is worth waiting for: four times what building there saves, at most three seconds.
+-- Patience is the ms to wait for the replica with the layers: four times the time that a build there saves, at most three seconds.
 local replicas, patience = {}, nil
 
 for i, url in ipairs(args.urls) do
@@ -29,7 +29,7 @@ local function has_feature(r, feature)
   return feature == '' or (r.features and string.find(r.features, ',' .. feature .. ',', 1, true) ~= nil)
 end
 
--- What is not known yet of a replica may turn out well.
+-- Returns the lack that every replica has, or ''. A replica whose engine or features are unknown may still be able to build.
 local function impossible(isolation, feature, order)
   local found, all_share_machine = false, true
   for number in string.gmatch(order, '%d+') do

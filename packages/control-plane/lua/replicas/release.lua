@@ -1,16 +1,16 @@
 --- @include "replicas/include/replica"
--- Gives a slot back, announces it on the channel `keys.freed`, and learns from how the call ended.
--- Arguments: lease, address, outcome, builds the replica had when the slot was taken, who gives it back.
--- Returns 'opened' or 'closed' when the circuit of the replica changed, which the event stream tells too, else ''.
+-- Releases a slot, announces it on the channel `keys.freed`, and updates limit and circuit of the replica by the outcome of the call.
+-- Arguments: lease, address, outcome, builds on the replica when the slot was taken, origin of the release.
+-- Returns 'opened' or 'closed' when the circuit of the replica changed, else ''. A change is also an event in the stream.
 --
--- `ok`: the replica did its work, whether the build succeeded or not. It has proven to take as many builds at once, and when it was full, its limit grows by one a
+-- `ok`: the replica did its work, whether the build succeeded or not. This proves that it takes as many builds at once. When it was full, its limit grows by one a
 --   round, up to the configured limit, or 16.
--- `busy`: it refused. When it had never taken as many, or refused three times in a row, that was one too many, and the limit stays below it for a while: five
---   seconds at first, and when the next try ends the same, a minute, doubled each time up to ten.
--- `fault`: it was not reached, broke off or answered nonsense. After three in a row its circuit opens for two seconds, doubled each time up to a minute; a failed
---   probe opens it again at once.
--- `broken`: it answered that its engine is dead. Its circuit opens at once.
--- `draining`: it takes no more builds, which is no fault. It gets none until its next health check.
+-- `busy`: the replica refused the build. When it had never taken as many builds, or refused three times in a row, the limit drops below that number for a while: five
+--   seconds at first, and after another refusal a minute, doubled each time up to ten.
+-- `fault`: the replica was unreachable, closed the connection early or sent an invalid answer. After three faults in a row its circuit opens for two seconds, doubled
+--   each time up to a minute. A failed probe opens it again at once.
+-- `broken`: the replica answered that its engine is dead. Its circuit opens at once.
+-- `draining`: the replica takes no more builds, which is not a fault. It gets no build until its next health check.
 -- `none`: the call says nothing about the replica (Slipway stopped the build).
 local key, taken, outcome = keys.replica(args.url), args.taken, args.outcome
 redis.call('ZREM', keys.slots(args.url), args.lease)
@@ -67,7 +67,7 @@ redis.call('HINCRBY', key, 'faults', 1)
 local open_until = tonumber(f[8] or '0')
 local probing = open_until > 0
 if failures < 3 and not probing and outcome ~= 'broken' then return '' end
--- Builds that began before it opened say nothing new.
+-- Builds that began before the circuit opened give no new information.
 if open_until > now then return '' end
 local opens = redis.call('HINCRBY', key, 'opens', 1)
 redis.call('HSET', key, 'open_until', now + math.min(60000, 2000 * 2 ^ (opens - 1)), 'failures', 0)

@@ -1,7 +1,7 @@
 --- @include "include/time"
--- Notes that a replica answers, and how ready it is. When a broken replica is ready again, its circuit lets a probe through at once.
--- Arguments: address, readiness, reason, ms for which they count.
--- Returns the readiness before, or '' when none counted.
+-- Records that a replica answers, and its readiness. When a broken replica is ready again, its circuit allows a probe at once.
+-- Arguments: address, readiness, reason, ms for which they are valid.
+-- Returns the readiness before, or '' when it had expired.
 local key = keys.replica(args.url)
 local f = redis.call('HMGET', key, 'readiness', 'readiness_until', 'open_until')
 local before = tonumber(f[2] or '0') > now and f[1] or ''

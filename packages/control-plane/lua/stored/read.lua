@@ -1,3 +1,3 @@
 --- @include "stored/include/account"
--- Arguments: tenant. Returns the bytes that it has in Redis.
+-- Arguments: tenant. Returns the bytes that the tenant has in Redis.
 return whole(charged(args.tenant))

@@ -1,6 +1,6 @@
--- Writes the newest version of a template. The version grows with the digest only, so that the same template sent again changes nothing.
--- Arguments: tenant, name, digest, handler folder, build options as JSON, time in ms, templates that a tenant may have, origin as JSON.
--- Returns {the digest before or false, {version, updated_at}}, or false when the name is new and the tenant has that many.
+-- Writes the newest version of a template. The version grows only when the digest changes: the same template sent again changes nothing.
+-- Arguments: tenant, name, digest, handler folder, build options as JSON, time in ms, limit of templates per tenant, origin as JSON.
+-- Returns {the digest before or false, {version, updated_at}}, or false when the name is new and the tenant has reached the limit.
 local key, names = keys.template(args.tenant, args.name), keys.templates(args.tenant)
 local before = redis.call('HGET', key, 'digest')
 if not before and redis.call('ZCARD', names) >= args.most then return false end

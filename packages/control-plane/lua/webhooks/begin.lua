@@ -1,7 +1,7 @@
 --- @include "webhooks/include/delivery"
 -- Leases a delivery to a sender, unless its lane has no room.
--- Arguments: id, token of the sender, ms of the lease, requests in flight that a lane of callbacks may have.
--- Outcome: {'begun', the record's fields}, {'parked'}, {'ended'}, {'missing'} or {'later', when}.
+-- Arguments: id, token of the sender, ms of the lease, limit of requests in flight for a lane of callbacks.
+-- Outcome: {'begun', the record's fields}, {'parked'}, {'ended'}, {'missing'} or {'later', time in ms}.
 local key = keys.delivery(args.id)
 local f = redis.call('HMGET', key, 'state', 'lane', 'token', 'due_at', 'endpoint', 'created_at')
 local state, token, endpoint = f[1], f[3], f[5]
@@ -10,7 +10,7 @@ if state ~= 'pending' then return reply('ended') end
 local lane = lane_of(f[2], endpoint)
 local lease = token and tonumber(redis.call('ZSCORE', keys.laneInflight(lane), args.id))
 if lease and lease > now then return reply('later', whole(lease)) end
--- The clocks of a sender and of Redis may differ, so a second too early is early enough.
+-- The clocks of a sender and of Redis may differ, so a delivery may begin up to a second early.
 if tonumber(f[4]) > now + 1000 then return reply('later', f[4]) end
 local ended, why = off(endpoint)
 reclaim(lane)

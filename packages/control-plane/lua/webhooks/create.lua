@@ -1,7 +1,7 @@
 --- @include "webhooks/include/delivery"
--- Creates a delivery. One that exists stays as it is.
--- Arguments: id, tenant, how it ends at once and why (none for a delivery that is to be sent), and fields, each as name and value.
--- Outcome: {'ok'}, {'exists'}, or {'full', bytes that the tenant has} when it has no room.
+-- Creates a delivery. Does not change a delivery that exists.
+-- Arguments: id, tenant, the final state and its reason (both absent for a delivery to send), and fields, each as name and value.
+-- Outcome: {'ok'}, {'exists'}, or {'full', bytes that the tenant has} when the tenant has no room.
 local key = keys.delivery(args.id)
 if redis.call('EXISTS', key) == 1 then return reply('exists') end
 local bytes = delivery_bytes

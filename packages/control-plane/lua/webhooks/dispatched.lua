@@ -1,5 +1,5 @@
 --- @include "include/time"
--- Notes that deliveries went to the queue. Those that no worker begins are due again after a time.
+-- Records that deliveries are in the queue. A delivery that no worker begins is due again after a time.
 -- Arguments: that time in ms, ids.
 for _, id in ipairs(args.ids) do
   local at = tonumber(redis.call('HGET', keys.delivery(id), 'due_at') or '0')

@@ -1,12 +1,12 @@
 --- @include "webhooks/include/delivery"
--- Records how an attempt ended. Only the holder of the token may.
--- Arguments: id, token, the attempt as JSON (none when no request was made), verdict, when to try again or why the delivery ended, why the endpoint is to be
--- switched off.
--- Outcome: {'ok', why the endpoint was switched off or ''}, or {'stale'}.
+-- Records the end of an attempt. Only the holder of the token may end it.
+-- Arguments: id, token, the attempt as JSON (absent when no request was made), verdict, the time of the next attempt or the reason of the end, the reason to switch
+-- the endpoint off.
+-- Outcome: {'ok', the reason that the endpoint was switched off or ''}, or {'stale'}.
 --
 -- A failed attempt counts for the lane's circuit, which opens after ten in a row for ten seconds, doubled each time up to five minutes; a failed probe opens it
--- again at once. It counts for the endpoint too: Slipway switches an endpoint off when no attempt has succeeded for five days since the first that failed, or
--- when it gave up a hundred deliveries in a row.
+-- again at once. The attempt also counts for the endpoint: Slipway switches an endpoint off when no attempt has succeeded in the five days since the first failure,
+-- or when a hundred deliveries in a row have failed for good.
 local key = keys.delivery(args.id)
 local f = redis.call('HMGET', key, 'state', 'lane', 'token', 'endpoint', 'tenant')
 local endpoint, tenant = f[4], f[5]
@@ -47,7 +47,7 @@ local function note_circuit()
   local circuit = keys.lane(lane)
   if arrived then return redis.call('HDEL', circuit, 'failures', 'open_until', 'opens') end
   local open_until = tonumber(redis.call('HGET', circuit, 'open_until') or '0')
-  -- An attempt that began before the circuit opened says nothing new.
+  -- An attempt that began before the circuit opened gives no new information.
   if open_until > now then return end
   local failures = redis.call('HINCRBY', circuit, 'failures', 1)
   redis.call('PEXPIRE', circuit, lane_ttl)
@@ -72,7 +72,7 @@ else
 end
 
 reclaim(lane)
--- One takes the place of this delivery; all that there is room for go once the circuit closes.
+-- Normally one delivery takes the place of this one. When the circuit closes, the lane fills up.
 release(lane, was_open and arrived and 1000 or 1)
 watch(lane)
 return reply('ok', disabled)

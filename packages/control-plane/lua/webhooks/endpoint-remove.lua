@@ -1,5 +1,5 @@
 --- @include "webhooks/include/endpoint"
--- Removes an endpoint, and notes it while deliveries to it may be pending.
+-- Removes an endpoint, and marks it as stopping while deliveries to it may be pending.
 -- Arguments: tenant, id, ms since the epoch. Returns 1, or 0 when the tenant has no such endpoint.
 if not is_of(args.tenant, args.id) then return 0 end
 redis.call('INCR', keys.webhooksVersion)

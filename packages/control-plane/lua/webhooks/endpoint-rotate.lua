@@ -1,6 +1,6 @@
 --- @include "webhooks/include/endpoint"
--- Replaces the secret of an endpoint. The secret before stays valid for a time.
--- Arguments: tenant, id, ms since the epoch, sealed secret, until when the one before is valid. Returns 1, or 0 when the tenant has no such endpoint.
+-- Replaces the secret of an endpoint. The previous secret stays valid for a time.
+-- Arguments: tenant, id, ms since the epoch, sealed secret, expiry of the previous secret. Returns 1, or 0 when the tenant has no such endpoint.
 if not is_of(args.tenant, args.id) then return 0 end
 local key = keys.webhook(args.id)
 redis.call('INCR', keys.webhooksVersion)

@@ -1,5 +1,5 @@
 --- @include "webhooks/include/endpoint"
--- Changes fields of an endpoint. An endpoint that is switched on has no failures; one that is switched off is noted while deliveries to it may be pending.
+-- Changes fields of an endpoint. Switching it on clears its failures. Switching it off marks it as stopping while deliveries to it may be pending.
 -- Arguments: tenant, id, ms since the epoch, and fields, each as name and value. Returns 1, or 0 when the tenant has no such endpoint.
 if not is_of(args.tenant, args.id) then return 0 end
 local key, lane = keys.webhook(args.id), 'endpoint:' .. args.id
@@ -16,7 +16,7 @@ if enabled == '1' then
   -- Parked deliveries may go now.
   if redis.call('EXISTS', keys.laneParked(lane)) == 1 then redis.call('ZADD', keys.lanes, 0, lane) end
 elseif enabled == '0' then
-  -- A person did it, so there is no reason to record.
+  -- The tenant switched it off, so there is no reason to record.
   redis.call('HDEL', key, 'disabled_reason', 'disabled_at')
   redis.call('ZADD', keys.stoppingWebhooks, args.at, args.id)
 end

@@ -1,7 +1,7 @@
 --- @include "webhooks/include/delivery"
 -- Removes the oldest deliveries of a tenant that ended long ago.
--- Arguments: tenant, ms for which ended ones are kept, how many deliveries the step looks at.
--- Outcome: {'ok', how many were removed}.
+-- Arguments: tenant, ms to keep ended deliveries, limit of deliveries that the step checks.
+-- Outcome: {'ok', number of removed deliveries}.
 local count = 0
 for _, delivery in ipairs(redis.call('ZRANGE', keys.deliveries('tenant:' .. args.tenant), 0, args.most - 1)) do
   local finished = redis.call('HGET', keys.delivery(delivery), 'finished_at')

@@ -1,6 +1,6 @@
 --- @include "webhooks/include/delivery"
 -- Creates a delivery of the same message.
--- Arguments: id of the delivery before, tenant, id of the new one.
+-- Arguments: id of the earlier delivery, tenant, id of the new one.
 -- Outcome: {'ok'}, {'missing'} when the tenant has no such delivery, or {'full', bytes that the tenant has}.
 local before, again = keys.delivery(args.id), keys.delivery(args.again)
 if redis.call('HGET', before, 'tenant') ~= args.tenant then return reply('missing') end

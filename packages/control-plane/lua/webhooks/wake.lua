@@ -1,9 +1,9 @@
 --- @include "webhooks/include/delivery"
--- Takes back leases that have run out, releases parked deliveries whose lane has room or whose circuit is to be tried, and cancels those of
--- endpoints that were switched off or removed.
--- Arguments: deliveries at most. Outcome: {'ok'}.
+-- Reclaims expired leases, releases parked deliveries whose lane has room or whose circuit is due for a probe, and cancels pending deliveries to endpoints that
+-- were switched off or removed.
+-- Arguments: limit of deliveries. Outcome: {'ok'}.
 
--- Cancels what waits for an endpoint. A delivery in flight ends when its request does.
+-- Cancels the deliveries that wait for an endpoint, and returns their number. A delivery in flight ends with its request.
 local function cancel_pending(endpoint, most)
   local ended, why = off(endpoint)
   local count = 0
@@ -15,7 +15,7 @@ local function cancel_pending(endpoint, most)
       end
     end
   end
-  -- As many as may be in flight stand before those that are to be canceled.
+  -- The limit is larger than the number in flight, so a step that finds only those is the last.
   if count == 0 then redis.call('ZREM', keys.stoppingWebhooks, endpoint) end
   return count
 end

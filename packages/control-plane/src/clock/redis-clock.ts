@@ -13,19 +13,19 @@ interface RedisClockOptions {
   readonly redis: Pick<Redis, 'time'>;
   readonly registry: Registry;
   readonly logger: Logger;
-  /** This machine's clock. */
+  /** The clock of this machine. */
   readonly machine?: () => number;
 }
 
 const measureEveryMs = 5_000;
-/** A slower answer says little: the next measurement is waited for, unless there was none yet. */
+/** A slower answer is inexact. It is ignored, unless it is the first. */
 const slowAnswerMs = 1_000;
-/** How far this machine's clock may be from Redis' before the process takes no duties of the leader. */
+/** Largest difference to Redis' clock with which this process may be the leader. */
 const toleranceMs = 60_000;
 
 /**
- * Redis' time, which all processes of an installation share. It is measured every few seconds and carried on by this process' monotonic
- * clock, so that the machine's own time decides nothing. Until the first measurement it is the machine's.
+ * Redis' time, which all processes of an installation share. The clock measures it every few seconds and adds this process' monotonic
+ * time, so that no decision depends on the machine's own time. Before the first measurement it returns the machine's time.
  */
 export class RedisClock implements Clock, Component {
   readonly name = 'clock';
@@ -40,7 +40,7 @@ export class RedisClock implements Clock, Component {
     const offset = () => this.offsetMs;
     new Gauge({
       name: 'slipway_clock_offset_seconds',
-      help: "How far this machine's clock is ahead of Redis'",
+      help: "Seconds that this machine's clock is ahead of Redis' clock",
       registers: [options.registry],
       collect() {
         this.set(offset() / 1_000);
@@ -53,37 +53,37 @@ export class RedisClock implements Clock, Component {
     return Math.floor(this.#measured.redisMs + (performance.now() - this.#measured.at));
   }
 
-  /** How far this machine's clock is ahead; negative when it is behind, 0 until it was measured. */
+  /** Milliseconds that this machine's clock is ahead; negative when it is behind, 0 before the first measurement. */
   get offsetMs(): number {
     return this.#measured ? this.#machine() - this.now() : 0;
   }
 
-  /** Whether Redis' time is known, and the machine's agrees with it. */
+  /** True when Redis' time is known and this machine's clock agrees with it. */
   get isRight(): boolean {
     return this.#measured !== undefined && Math.abs(this.offsetMs) <= toleranceMs;
   }
 
-  /** What to show whoever asks whether the process is ready. */
+  /** Warnings for the readiness endpoint. */
   warnings(): string[] {
     if (!this.#measured || this.isRight) return [];
     return [`the clock of this machine is ${describe(this.offsetMs)} Redis' clock; set it right`];
   }
 
-  /** Asks Redis for its time once. Rejects with what Redis fails with. */
+  /** Asks Redis for its time once. Rejects with the error of Redis. */
   async measure(): Promise<void> {
     const before = performance.now();
     const [seconds, micros] = await this.#options.redis.time();
     const after = performance.now();
     if (this.#measured && after - before > slowAnswerMs) return;
     const redisMs = Number(seconds) * 1_000 + Number(micros) / 1_000;
-    // The answer was made at some time in between.
+    // Redis answered at some time between the two.
     this.#measured = { at: (before + after) / 2, redisMs };
     this.#tell();
   }
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      // While Redis is away the monotonic clock carries on.
+      // While Redis is unreachable, the monotonic clock continues.
       await this.measure().catch(() => undefined);
       await sleep(measureEveryMs, undefined, { signal }).catch(() => undefined);
     }
@@ -95,8 +95,7 @@ export class RedisClock implements Clock, Component {
     this.#wasOff = isOff;
     const { logger } = this.#options;
     const fields = { offset_seconds: Math.round(this.offsetMs / 1_000) };
-    if (isOff)
-      logger.error(fields, "this machine's clock is off: this process takes no duties of the leader");
+    if (isOff) logger.error(fields, "this machine's clock is wrong: this process does not act as leader");
     else logger.info(fields, "this machine's clock is right again");
   }
 }

@@ -1,6 +1,6 @@
 import type { DisabledReason, JobEventType, JobState, StreamEvent } from '@slipway/shared/contracts';
 
-/** Reads the entries of the event stream as XREAD and XREADGROUP give them. */
+/** Returns the events of entries from XREAD and XREADGROUP. */
 export function parseEvents(
   entries: readonly (readonly [string, readonly string[] | null])[],
 ): StreamEvent[] {
@@ -10,7 +10,7 @@ export function parseEvents(
     const fields = new Map<string, string>();
     for (let at = 0; at + 1 < flat.length; at += 2) fields.set(flat[at] as string, flat[at + 1] as string);
     const [type, batchId, at] = [fields.get('type'), fields.get('batch'), Number(fields.get('at'))];
-    // A damaged entry can be told of to nobody.
+    // Skips a damaged entry.
     if (!Number.isFinite(at)) return [];
     if (type === 'batch.finished') return { kind: 'batch', position, type, batchId: batchId ?? '', at };
     if (type === 'builder.circuit_opened' || type === 'builder.circuit_closed') {

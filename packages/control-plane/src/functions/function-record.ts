@@ -2,18 +2,18 @@ import type { FunctionView, JobResult, JobSpec } from '@slipway/shared/contracts
 import { type Fields, listField, objectField, timeField } from '../records/index.js';
 import { type SharedMaps, type SharedValues, wholeSpec } from '../stored/index.js';
 
-/** What is known of a function. Times are milliseconds since the epoch. */
+/** A function as stored in Redis. Times are milliseconds since the epoch. */
 export interface FunctionRecord {
   /** namespace/name */
   readonly name: string;
-  /** What its last job was to build, or what it was said to be; without a callback. */
+  /** The spec of its last job, or the spec that was put last; without a callback. */
   readonly spec: JobSpec;
-  /** Entries of the maps of the spec that other records have too. */
+  /** Entries of the maps in the spec that other records have too. */
   readonly bases: SharedMaps;
-  /** The job that was submitted for it last, if any was. */
+  /** The last job of the function, if there was one. */
   readonly job: string | undefined;
   readonly updatedAt: number;
-  /** How it was last built with success. */
+  /** The last successful build. */
   readonly built: BuiltFunction | undefined;
 }
 
@@ -21,13 +21,13 @@ interface BuiltFunction {
   readonly job: string;
   readonly at: number;
   readonly result: JobResult;
-  /** What was built. */
+  /** The spec that was built. */
   readonly spec: JobSpec;
   /** Canonical references; see `canonicalImage`. */
   readonly baseImages: readonly string[];
 }
 
-/** Returns the record of the fields of the hash, with the values that it lists; undefined when there is none. Throws when it cannot be read. */
+/** Returns the record with the values that it lists, or undefined when the hash is empty. Throws when the record cannot be read. */
 export function parseFunction(
   name: string,
   fields: Fields,
@@ -64,12 +64,12 @@ function withoutCallback({ callback: _callback, ...spec }: JobSpec): JobSpec {
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
-/** The record as the API shows it, without its history. */
+/** Returns the function as the API shows it, without its history. */
 export function toFunctionView({ name, spec, job, updatedAt, built }: FunctionRecord): FunctionView {
   const { callback: _callback, secrets, ...shown } = spec;
   return {
     name,
-    // That there are secrets may be seen, and no more, though they are sealed.
+    // Shows only the names of secrets, although their values are sealed.
     spec: { ...shown, ...(secrets && { secrets: { key_id: secrets.key_id, names: secrets.names } }) },
     ...(job !== undefined && { last_job: job }),
     updated_at: iso(updatedAt),

@@ -33,20 +33,20 @@ const removeScript = defineScript({
   args: z.object({ tenant: z.string(), name: z.string() }),
 });
 
-/** A record besides its texts. */
+/** Bytes of a record besides its texts. */
 const recordBytes = 1_000;
 
 interface WalkOptions {
-  /** Only of this namespace. */
+  /** Limits the walk to this namespace. */
   readonly namespace?: string | undefined;
   /** The name after which the walk begins. */
   readonly after?: string | undefined;
 }
 
-/** Names are looked at in runs of this many. */
+/** Names read at once. */
 const run = 200;
 
-/** What is known of each tenant's functions. Jobs write it as they are created and as they end (see lua/jobs). */
+/** The functions of each tenant. The creation and the end of jobs write them too (see lua/jobs). */
 export class FunctionStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -72,7 +72,7 @@ export class FunctionStore {
     });
   }
 
-  /** Those of the names that are there, in the order given. */
+  /** Returns the functions that exist among the names, in the given order. */
   async getMany(tenant: string, names: readonly string[]): Promise<FunctionRecord[]> {
     const records: FunctionRecord[] = [];
     for (let at = 0; at < names.length; at += run) {
@@ -97,13 +97,13 @@ export class FunctionStore {
     return readStored({ redis, keys, tenant, names: names.map((name) => keys.functionRecord(tenant, name)) });
   }
 
-  /** How the last jobs of each ended, newest first, in the order given; all of it is asked for at once. */
+  /** Returns the last jobs of each function, newest first, in the given order. Sends all requests at once. */
   histories(tenant: string, names: readonly string[], limit: number): Promise<FunctionHistory[]> {
     const [redis, keys] = [this.#redis, this.#keys];
     return Promise.all(names.map((name) => readHistory({ redis, keys, tenant, name, limit })));
   }
 
-  /** A tenant's functions by name, in runs; each run says how far it came, also where nothing of it is left. */
+  /** Returns a tenant's functions by name, in chunks. Each chunk has its last name, also when it has no records. */
   async *walk(
     tenant: string,
     { namespace, after }: WalkOptions = {},
@@ -122,7 +122,7 @@ export class FunctionStore {
     }
   }
 
-  /** Says what the function is, without building it. True when it was not known before. Throws `stored_quota_exceeded`. */
+  /** Writes the spec of a function without building it. Returns true for a new function. Throws `stored_quota_exceeded`. */
   async put(tenant: string, name: string, spec: JobSpec, maxStoredBytes?: number): Promise<boolean> {
     const { callback: _callback, ...kept } = spec;
     const { own, shared, values } = storedSpec(kept);
@@ -139,7 +139,7 @@ export class FunctionStore {
     return outcome === 1;
   }
 
-  /** Forgets the function; its jobs stay. False when it was not known. */
+  /** Removes the function; its jobs stay. Returns false when there was no such function. */
   async remove(tenant: string, name: string): Promise<boolean> {
     return (await removeScript.run(this.#redisAndKeys, { tenant, name })) === 1;
   }

@@ -22,11 +22,11 @@ interface HistoryOptions {
   readonly tenant: string;
   /** namespace/name */
   readonly name: string;
-  /** Jobs at most. */
+  /** Limit of jobs. */
   readonly limit: number;
 }
 
-/** How a function's last jobs ended, newest first, in one round trip. */
+/** Returns the last jobs of a function, newest first, in one round trip. */
 export async function readHistory(options: HistoryOptions): Promise<FunctionHistory> {
   const { redis, keys, tenant, name, limit } = options;
   const rows = await historyScript.run(
@@ -36,7 +36,7 @@ export async function readHistory(options: HistoryOptions): Promise<FunctionHist
   return (rows as Row[]).flatMap((row) => toEntry(row) ?? []);
 }
 
-/** Undefined for a job whose record cannot be read. */
+/** Returns an entry, or undefined for a job whose record cannot be read. */
 function toEntry([job, state, createdAt, resultText, code]: Row): FunctionHistory[number] | undefined {
   const fields = { state, created_at: createdAt, result: resultText };
   try {

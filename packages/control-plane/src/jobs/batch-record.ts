@@ -9,7 +9,7 @@ import {
   wordField,
 } from '../records/index.js';
 
-/** A batch as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
+/** A batch as stored in Redis. Times are milliseconds since the epoch. */
 export interface BatchRecord {
   readonly id: string;
   readonly tenant: string;
@@ -21,21 +21,21 @@ export interface BatchRecord {
   readonly callbackUrl: string | undefined;
   readonly sealedCallbackSecret: string | undefined;
   readonly retryOf: string | undefined;
-  /** The trace that it was submitted in, if there was one. */
+  /** The trace of the request that submitted the batch, if there was one. */
   readonly trace?: TraceContext | undefined;
   readonly createdAt: number;
-  /** When the first of its jobs began. */
+  /** The time when the first of its jobs began. */
   readonly startedAt: number | undefined;
-  /** How many had ended by then, because they were skipped or canceled. */
+  /** Number of jobs that had ended by then, because they were skipped or canceled. */
   readonly endedBefore: number;
   readonly finishedAt: number | undefined;
-  /** Whether it was accepted, all of it. */
+  /** True when the whole batch was accepted. */
   readonly committed: boolean;
-  /** Why nothing more of it begins. */
+  /** The reason that no more of its jobs begin. */
   readonly stopped: 'canceled' | 'job_failed' | undefined;
 }
 
-/** Returns the record of the fields of the hash; undefined when there is none. Throws when it cannot be read. */
+/** Returns the record, or undefined when the hash is empty. Throws when the record cannot be read. */
 export function parseBatchRecord(id: string, fields: Fields): BatchRecord | undefined {
   const { tenant, callback } = fields;
   if (tenant === undefined) return undefined;
@@ -70,7 +70,7 @@ export function parseBatchRecord(id: string, fields: Fields): BatchRecord | unde
 
 const minuteMs = 60_000;
 
-/** The record as the API shows it, at a time. The callback's secret is not part of it. */
+/** Returns the batch as the API shows it at a time, without the secret of its callback. */
 export function toBatch(record: BatchRecord, now: number): Batch {
   const { counts, startedAt, finishedAt } = record;
   const ended = counts.succeeded + counts.failed + counts.canceled;

@@ -9,15 +9,15 @@ import { createTransition, type Transition, type TransitionOptions, transitions 
 
 interface OpenBatch {
   readonly tenant: Tenant;
-  /** How many jobs it has. */
+  /** Number of jobs in the batch. */
   readonly total: number;
   readonly options: BatchOptions;
   readonly sealedCallbackSecret?: string | undefined;
-  /** The batch that it repeats. */
+  /** The batch that this one repeats. */
   readonly retryOf?: string | undefined;
-  /** What the records of its jobs will take, which is reserved for them. */
+  /** Bytes to reserve for the records of its jobs. */
   readonly bytes?: number;
-  /** What its tenant may have in Redis; anything unless given. */
+  /** Limit of the tenant's bytes in Redis. Default: no limit. */
   readonly maxStoredBytes?: number | undefined;
 }
 
@@ -27,7 +27,7 @@ interface BatchPage {
   readonly next: string | undefined;
 }
 
-/** Ids are looked at in runs of this many. */
+/** Ids read at once. */
 const run = 500;
 
 /** The records of batches. Every change is one atomic transition (see transition.ts). */
@@ -48,7 +48,7 @@ export class BatchStore {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Begins a batch. Its jobs are created next, and wait until it is committed. Throws `stored_quota_exceeded`. */
+  /** Creates a draft. The caller then creates its jobs, which wait until the batch is committed. Throws `stored_quota_exceeded`. */
   async open(id: string, { tenant, total, options, ...rest }: OpenBatch): Promise<void> {
     const { on_failure, max_running = 0, labels, callback } = options;
     const { bytes = 0, maxStoredBytes } = rest;
@@ -61,12 +61,12 @@ export class BatchStore {
     if (outcome === 'full') throw storedQuotaExceeded({ tenant: tenant.name, used, bytes, maxStoredBytes });
   }
 
-  /** Accepts the batch, all of it. False when it was given up before. */
+  /** Accepts the whole batch. Returns false when it was given up before. */
   async commit(id: string): Promise<boolean> {
     return (await this.#transition(transitions.commitBatch, { id }))[0] === 'ok';
   }
 
-  /** Lets nothing more of the batch begin. Its jobs are to be canceled one by one then; see `stopping`. */
+  /** Stops the batch: none of its waiting jobs begins. Its jobs are then canceled one by one; see `stopping`. */
   async stop(id: string): Promise<'ok' | 'terminal' | 'missing'> {
     return (await this.#transition(transitions.stopBatch, { id, only_draft: false }))[0] as
       | 'ok'
@@ -74,7 +74,7 @@ export class BatchStore {
       | 'missing';
   }
 
-  /** Stops the batch unless it was committed: whoever wrote it is gone. */
+  /** Stops a draft, because the process that wrote it is gone. Returns false when the batch was committed. */
   async giveUp(id: string): Promise<boolean> {
     return (await this.#transition(transitions.stopBatch, { id, only_draft: true }))[0] === 'ok';
   }
@@ -84,7 +84,7 @@ export class BatchStore {
     return await readRecord({ kind: 'batch', id, reply, parse: parseBatchRecord, faults: this.#faults });
   }
 
-  /** A page of a tenant's batches, newest first; `before` is the id after which it begins. */
+  /** Returns a page of a tenant's batches, newest first. The page begins after the id `before`. */
   async list(filter: { tenant: string; limit: number; before?: string | undefined }): Promise<BatchPage> {
     const { tenant, limit, before } = filter;
     const index = this.#keys.index(`batches:${tenant}`);
@@ -97,7 +97,7 @@ export class BatchStore {
     };
   }
 
-  /** The ids of the jobs of a batch that are in a state now, in the order of their submission, some at a time. */
+  /** Returns the ids of the jobs of a batch that are in a state now, oldest first, in chunks. */
   async *jobIds(id: string, state: JobState): AsyncGenerator<string[]> {
     const index = this.#keys.index(`batch:${id}`);
     let after = '-';
@@ -111,13 +111,13 @@ export class BatchStore {
     }
   }
 
-  /** Batches that have been written for longer than this, some of them. */
+  /** Returns some of the drafts that are older than this. */
   async drafts(olderThanMs: number): Promise<string[]> {
     const before = this.#now() - olderThanMs;
     return await this.#redis.zrangebyscore(this.#keys.draftBatches, '-inf', before, 'LIMIT', 0, run);
   }
 
-  /** Batches that were stopped and have not ended, some of them, the oldest first. */
+  /** Returns some of the batches that were stopped and have not ended, the oldest first. */
   async stopping(): Promise<string[]> {
     return await this.#redis.zrange(this.#keys.stoppingBatches, '0', String(run - 1));
   }

@@ -1,13 +1,13 @@
 import type { JobError } from '@slipway/shared/contracts';
 import { cutText, jsonBytes } from '../text/index.js';
 
-/** What a record keeps of the end of the log, as JSON. */
+/** Limit of the end of the log in a record, as JSON. */
 const maxTailBytes = 16 * 1024;
 const maxDetailBytes = 4 * 1024;
-/** Less of a line says nothing. */
+/** A shorter part of a line is useless. */
 const minCutBytes = 64;
 
-/** The last of these lines that have no more than 16 KB as JSON; of a longer line its beginning. */
+/** Returns the last lines, up to 16 KB as JSON. Cuts the end of a line that is too long. */
 export function boundedTail(lines: readonly string[]): string[] {
   const kept: string[] = [];
   let left = maxTailBytes - 2;

@@ -5,18 +5,17 @@ interface CancelStoppedOptions {
   readonly id: string;
   readonly batches: Pick<BatchStore, 'get' | 'jobIds'>;
   readonly store: Pick<JobStore, 'cancel'>;
-  /** Takes a job out of the queue, if it waits there. */
+  /** Removes a job from the queue, if it waits there. */
   readonly dequeue: (id: string) => Promise<unknown>;
-  /** About how many to cancel before the rest is left for another time. Default: all. */
+  /** Approximate limit of jobs to cancel in this call. Default: all. */
   readonly most?: number;
 }
 
 const atOnce = 50;
 
 /**
- * Cancels what is to be canceled of a batch that was stopped: all that waits, and if the batch itself was canceled all that
- * runs too. Nothing of it begins any more, so that what is left afterwards is what went back to the queue meanwhile.
- * Returns how many it saw to.
+ * Cancels the waiting jobs of a stopped batch, and its running jobs too when the batch was canceled. Jobs that return to the queue
+ * meanwhile remain for the next call. Returns the number of jobs that it processed.
  */
 export async function cancelStopped(options: CancelStoppedOptions): Promise<number> {
   const { id, batches, store, dequeue, most = Number.POSITIVE_INFINITY } = options;

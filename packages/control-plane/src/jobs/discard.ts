@@ -9,13 +9,13 @@ interface DiscardOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly read: () => Promise<unknown>;
-  /** Ends the job, and removes the hash and its place in these indexes, in one step. */
+  /** Ends the job, and removes its hash and its entries in these indexes, in one step. */
   readonly discard: (indexes: readonly string[]) => Promise<unknown>;
 }
 
 /**
- * Removes the record of a job that cannot be read. Indexes that a damaged spec no longer names keep the id: each list leaves out
- * ids without a record.
+ * Removes the record of a job that cannot be read. Indexes that a damaged spec no longer names keep the id: lists skip ids without a
+ * record.
  */
 export async function discardRecord(options: DiscardOptions): Promise<'ok' | 'missing' | 'readable'> {
   const { id, redis, keys, read, discard } = options;
@@ -25,7 +25,7 @@ export async function discardRecord(options: DiscardOptions): Promise<'ok' | 'mi
     if (!(error instanceof UnreadableRecord)) throw error;
   }
   const key = keys.job(id);
-  // The key may hold another type, which no script could read a state from.
+  // The key may hold another type, from which no script can read a state.
   if ((await redis.type(key)) !== 'hash') await redis.del(key);
   const { replies, values } = await readStored({ redis, keys, names: [key] });
   await discard(indexesOf((replies[0]?.[1] ?? {}) as Fields, values));

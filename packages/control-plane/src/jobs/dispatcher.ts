@@ -10,10 +10,10 @@ interface DispatcherOptions {
 
 export type Dispatcher = (jobs: readonly DispatchJob[]) => Promise<void>;
 
-/** So many are added at once: one script of BullMQ each, and Redis has others to answer too. */
+/** Limit of jobs added at once: each is one script of BullMQ, and Redis must also serve other clients. */
 const atOnce = 500;
 
-/** Puts jobs into the queues of their pools. Never rejects: their records stand, and the reconciler does it otherwise. */
+/** Puts jobs into the queues of their pools. Never rejects: the records exist, and the reconciler retries. */
 export function createDispatcher({ store, builds, logger }: DispatcherOptions): Dispatcher {
   return async (jobs) => {
     try {
@@ -23,7 +23,7 @@ export function createDispatcher({ store, builds, logger }: DispatcherOptions): 
         await store.dispatched(some.map(({ id }) => id));
       }
     } catch (error) {
-      logger.warn({ err: error, jobs: jobs.length }, 'left to the reconciler to queue');
+      logger.warn({ err: error, jobs: jobs.length }, 'cannot enqueue jobs; the reconciler retries');
     }
   };
 }

@@ -10,20 +10,20 @@ import { newId } from '@slipway/shared/ids';
 import { normalPlatform } from '@slipway/shared/platforms';
 import { type StoredSpec, sharedOfPart } from '../stored/index.js';
 
-/** Whose job it is. */
+/** The owner of a job. */
 export interface Tenant {
   readonly name: string;
-  /** Its share of the fleet against other tenants', above 0. */
+  /** The share of the fleet relative to other tenants, above 0. */
   readonly weight: number;
 }
 
-/** What one pool builds of a job that no pool builds alone. */
+/** The part of a job that one pool builds, when no pool builds the whole job. */
 export interface PartPlan {
   readonly pool: string;
   readonly platforms: readonly string[];
 }
 
-/** What the record of a job says about its parts, and what their own jobs are made of; see lua/jobs/include/settle.lua. */
+/** Returns the fields `parts` and `plan` of a record: the list of its parts, and the data to create their jobs. See lua/jobs/include/settle.lua. */
 export function partRecords(whole: WholeJob, parts: readonly PartPlan[], tenant: Tenant) {
   const records = parts.map((part) => ({ ...part, id: newId('job') }));
   return {
@@ -37,7 +37,7 @@ interface WholeJob {
   readonly stored: StoredSpec;
 }
 
-/** CI is told of the whole alone: a commit has one state an image. */
+/** Returns the plan of a part. CI receives only the result of the whole job: a commit has one state per image. */
 function partPlan(
   { spec: whole, stored }: WholeJob,
   { pool, platforms }: PartPlan,
@@ -60,7 +60,7 @@ function partPlan(
   ];
 }
 
-/** Also without the tags, which name the whole alone. */
+/** Returns the spec without receivers of results, and without the tags, which name only the whole image. */
 function withoutReceivers<T extends object>(spec: T): Omit<T, 'function' | 'callback' | 'vcs' | 'tags'> {
   const {
     function: _function,
@@ -72,13 +72,13 @@ function withoutReceivers<T extends object>(spec: T): Omit<T, 'function' | 'call
   return rest as Omit<T, 'function' | 'callback' | 'vcs' | 'tags'>;
 }
 
-/** Strings in one text that a script takes apart without decoding them: each with its length in bytes before it. */
+/** Returns strings as one text that a script splits without decoding: each has its length in bytes before it. */
 const stringList = (strings: readonly string[]): string =>
   strings.map((text) => `${Buffer.byteLength(text)}:${text}`).join('');
 
 const maxTagLength = 128;
 
-/** A reference of its own for what one pool builds: the tag with the pool's name. */
+/** Returns the reference for the image of one pool: the tag with the name of the pool. */
 function partImage(image: string, pool: string): string {
   const reference = parseImageReference(image);
   if (!reference) return image;
@@ -87,15 +87,15 @@ function partImage(image: string, pool: string): string {
 }
 
 /**
- * Returns the references that a job pushes to, in order: its image as it is written, then, each in its one spelling, those that are not spelled so.
- * Empty for a job that does not push.
+ * Returns the references that a job pushes to: its image as written, then the canonical form of image and tags, without duplicates.
+ * Returns none for a job that does not push.
  */
 export function referencesOf({ image, tags = [], push }: JobSpec): string[] {
   if (!push) return [];
   return [...new Set([image, ...[image, ...tags].map((each) => canonicalImage(each) ?? each)])];
 }
 
-/** References of its own in the other repositories that the whole is pushed to: an index there refers to manifests of the same repository. */
+/** Returns a reference in each other repository that the whole image is pushed to: an index refers only to manifests in its own repository. */
 function partTags({ image, tags = [] }: JobSpec, pool: string): string[] {
   const repositories = new Map<string | undefined, string>();
   for (const tag of tags) repositories.set(canonicalRepository(tag), tag);
@@ -108,13 +108,13 @@ function canonicalRepository(image: string): string | undefined {
   return reference && imageRepository(reference);
 }
 
-/** Under which name build times and layers are remembered: those of one pool say nothing about another. */
+/** Returns the name under which build times and the home replica are stored. Each pool has its own. */
 export function buildsLike(spec: JobSpec, { tenant, pool }: { tenant: Tenant; pool: string }): string {
   const name = `${tenant.name}/${spec.function ?? repositoryOf(spec.image)}`;
   return pool === defaultPool ? name : `${name} ${pool}`;
 }
 
-/** Whether a field decides what the image is: then jobs that differ in it never share an image. The others say where, when and for whom it is built. */
+/** True for each field that changes the image: jobs that differ in it never share an image. The other fields only change where, when and for whom the image is built. */
 const decidesImage = {
   ...{ source: true, template: true, build_args: true, platforms: true, push: true },
   ...{ secrets: true, sbom: true, provenance: true },
@@ -124,16 +124,16 @@ const decidesImage = {
   ...{ callback: false, vcs: false, skip_if_unchanged: false, force: false },
 } satisfies Record<keyof JobSpec, boolean>;
 
-/** Fields that the first keys were made of, which stay as they were. */
+/** Fields of the first version of the key, which must not change. */
 const firstFields: readonly string[] = [
   ...['source', 'template', 'build_args', 'platforms', 'push', 'secrets', 'sbom', 'provenance'],
 ];
 
-/** All that goes into an image, as one digest: two jobs with the same give the same image. */
+/** Returns a digest of everything that goes into an image: two jobs with the same digest give the same image. */
 export function buildKey(spec: JobSpec, pool: string): string {
   const { source, template, build_args, platforms, push, secrets, sbom, provenance } = spec;
   const laid = template && [template.digest, template.handler_folder];
-  // What a builder makes of no platform is its own: each pool makes something else.
+  // Without a platform each builder uses its own, so each pool builds another image.
   const own = platforms.length === 0 && pool !== defaultPool ? [pool] : [];
   const later = laterFields(spec);
   return hash(
@@ -152,7 +152,7 @@ export function buildKey(spec: JobSpec, pool: string): string {
   );
 }
 
-/** Leaves out options that ask for nothing, so that the key stays the same without them. */
+/** Returns the later fields. Omits options that are unset or empty, so that the key stays the same without them. */
 function laterFields(spec: JobSpec): [name: string, value: unknown][] {
   return Object.entries(decidesImage)
     .filter(([name, decides]) => decides && !firstFields.includes(name))
@@ -173,12 +173,12 @@ function repositoryOf(image: string): string {
   return reference ? imageRepository(reference) : image;
 }
 
-/** The digests of the sources it is built from. */
+/** Returns the digests of the sources of a job. */
 export function sourcesOf({ source, template }: JobSpec): string[] {
   return [source.digest, ...(template ? [template.digest] : [])];
 }
 
-/** The indexes a job is found by, besides its state: each a sorted set of ids, which sort by time. */
+/** Returns the names of the indexes of a job besides those of its state. Each is a sorted set of ids, which sort by time. */
 export function indexNames(spec: JobSpec, tenant: string): string[] {
   return [
     `tenant:${tenant}`,

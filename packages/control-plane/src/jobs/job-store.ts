@@ -35,22 +35,22 @@ import {
   transitions,
 } from './transition.js';
 
-/** What an attempt says about a registry that its job pushes to. */
+/** The outcome of an attempt for a registry that its job pushes to. */
 export interface RegistrySign {
-  /** `answered` also when it refused the push. */
+  /** `answered` also when the registry refused the push. */
   readonly outcome: 'answered' | 'fault';
-  /** As `registryOfImage` names it. */
+  /** The host, as returned by `registryOfImage`. */
   readonly host: string;
 }
 
-/** How an attempt ended for good. */
+/** The final end of a job. */
 export type AttemptEnd = { readonly steps?: Attempt['steps'] } & AttemptOutcome;
 
 type AttemptOutcome =
   | {
       readonly state: 'succeeded';
       readonly result: JobResult;
-      /** The images that it is made from; undefined when they could not be read. */
+      /** The base images; undefined when they could not be read. */
       readonly baseImages?: readonly string[] | undefined;
     }
   | {
@@ -59,29 +59,29 @@ type AttemptOutcome =
       readonly registry?: RegistrySign | undefined;
     };
 
-/** Why an attempt goes back to the queue, and for how long it waits there. */
+/** The reason to put a job back into the queue, and its delay. */
 export interface Requeue {
   readonly code: ErrorCode;
   readonly detail: string;
-  /** Whether the attempt counts against the limit of attempts. */
+  /** True when the attempt counts against the limit of attempts. */
   readonly spent: boolean;
-  /** Whether the record keeps the attempt. As `spent` unless given. */
+  /** True when the record keeps the attempt. Default: `spent`. */
   readonly listed?: boolean;
   readonly delayMs: number;
-  /** No replica built the job, so that it is placed again. Counted in the record. */
+  /** True when no replica built the job, so that it is placed again. The record counts these. */
   readonly placed?: boolean;
-  /** The builder died over it, which counts towards quarantine. */
+  /** True when the builder died during the attempt, which counts towards quarantine. */
   readonly died?: boolean;
   readonly registry?: RegistrySign | undefined;
   readonly steps?: Attempt['steps'];
 }
 
-/** `wait`: not now, because another job builds the same image or another suspect runs here. */
+/** `wait`: the job cannot run now, because another job pushes to one of its references or its record cannot be read. */
 export type PeekReply =
   | {
       readonly outcome: 'ready';
       readonly record: JobRecord;
-      /** The replica that built its function last, and has its layers. */
+      /** The replica that last built its function, and has its layers. */
       readonly home: string | undefined;
     }
   | { readonly outcome: 'wait' | 'terminal' | 'missing' };
@@ -93,16 +93,16 @@ export type StartReply =
 interface StartOptions {
   readonly token: string;
   readonly worker: string;
-  /** The replica on which it has a slot. */
+  /** The replica on which the worker has a slot. */
   readonly replica: string;
-  /** Whether the worker has room for a job that has lost a worker or builder before. */
+  /** True when the worker has room for a job that has lost a worker or builder before. */
   readonly suspects: boolean;
 }
 
 export interface QueueState {
   readonly queued: number;
   readonly running: number;
-  /** Since the oldest of the waiting jobs was submitted. */
+  /** Milliseconds since the oldest waiting job was submitted. */
   readonly oldestWaitMs: number;
   /** Undefined until a build of the pool has succeeded. */
   readonly meanBuildMs: number | undefined;
@@ -110,12 +110,12 @@ export interface QueueState {
 
 export interface Created extends DispatchJob {
   readonly dispatch: boolean;
-  /** As it was made; undefined of a job of a batch. */
+  /** The new record; undefined for a job of a batch. */
   readonly record: JobRecord | undefined;
 }
 
 interface JobStoreOptions extends TransitionOptions {
-  /** A job that has lost this many workers or builders is quarantined: its build kills them. */
+  /** Number of lost workers or builders after which a job is quarantined. */
   readonly quarantineAfter?: number;
   /** Milliseconds that a job may wait before it ends with `expired`. */
   readonly queueTimeoutMs?: number;
@@ -145,12 +145,12 @@ export class JobStore {
   }
 
   /**
-   * Writes a new record. If it says `dispatch`, it is not in the queue yet: add it there with the priority that is returned
-   * (lower is earlier), then call `dispatched`. Otherwise it has ended at once, shares the build of an identical job, or waits
-   * for its batch. One with `parts` becomes a job for each of them, and is for the queue when all of those have succeeded.
+   * Writes a new record. When the result has `dispatch`, the caller adds the job to the queue with the returned priority (lower is
+   * earlier), then calls `dispatched`. Otherwise the job has already ended, shares the build of an identical job, or waits for its batch.
+   * A job with `parts` creates a job for each part, and goes to the queue itself when all of them have succeeded.
    */
   async create(id: string, spec: JobSpec, options: CreateOptions): Promise<Created> {
-    // Each job of a batch has a trace of its own, which is linked to the batch's: thousands in one are of no use.
+    // Each job of a batch has its own trace, linked to that of the batch: a trace with thousands of jobs is useless.
     const begins = options.batch === undefined ? 'alone' : 'linked';
     return await this.#tracing.span({ name: 'submit job', kind: 'producer', begins }, async (span) => {
       const created = await this.#create(id, spec, options, span.context);
@@ -194,7 +194,7 @@ export class JobStore {
         values: values.flat(),
       });
     let reply = await create([...stored.values].filter(([hash]) => !known.has(hash)));
-    // Another job let go of one in between.
+    // The last job that listed one of the known values was removed meanwhile.
     if (reply[0] === 'values_missing') reply = await create([...stored.values]);
     const [outcome, priority, dispatch, fields, values] = reply;
     if (outcome === 'full')
@@ -211,8 +211,8 @@ export class JobStore {
   }
 
   /**
-   * Takes away a record and all that leads to it, its logs in the blob store excepted. False when the job has not ended, or
-   * not before that time (ms since the epoch); true also when there is no such record.
+   * Removes a record and its entries in indexes, but not its logs in the blob store. Returns false when the job has not ended before that
+   * time (ms since the epoch), and true also when there is no such record.
    */
   async remove(
     { id, spec, tenant }: Pick<JobRecord, 'id' | 'spec' | 'tenant'>,
@@ -223,8 +223,8 @@ export class JobStore {
   }
 
   /**
-   * Removes a record that cannot be read, and all that leads to it, its logs in the blob store excepted. A job that has not ended
-   * is canceled first. Returns `readable` when the record can be read after all.
+   * Removes a record that cannot be read and its entries in indexes, but not its logs in the blob store. Cancels a job that has not
+   * ended first. Returns `readable` when the record can be read, and then removes nothing.
    */
   async discard(id: string): Promise<'ok' | 'missing' | 'readable'> {
     return await discardRecord({
@@ -236,7 +236,7 @@ export class JobStore {
     });
   }
 
-  /** Notes that jobs are in the queue. */
+  /** Records that jobs are in the queue. */
   async dispatched(ids: readonly string[]): Promise<void> {
     if (ids.length > 0) await this.#redis.zrem(this.#keys.undispatched, ...ids);
   }
@@ -245,7 +245,7 @@ export class JobStore {
     return await this.#read(id);
   }
 
-  /** The record without its build arguments, its secrets and the end of its log, which may be large. */
+  /** Returns the record without its build arguments, its secrets and the end of its log, which may be large. */
   async getOutline(id: string): Promise<JobRecord | undefined> {
     const record = await this.#read(id, ['labels', 'callback', 'vcs']);
     const { build_args = {} }: Partial<JobSpec> = record?.spec ?? {};
@@ -272,29 +272,29 @@ export class JobStore {
     return record;
   }
 
-  /** Ids of jobs in a state, in the order of their submission, those after `after`. */
+  /** Returns ids of jobs in a state after the id `after`, oldest first. */
   async oldest(state: JobState, limit: number, after?: string): Promise<string[]> {
     const start = after === undefined ? '-' : `(${after}`;
     return await this.#redis.zrangebylex(this.#keys.index(`state:${state}`), start, '+', 'LIMIT', 0, limit);
   }
 
-  /** Ids of jobs of a tenant, in the order of their submission, those after `after`. */
+  /** Returns ids of jobs of a tenant after the id `after`, oldest first. */
   async oldestOf(tenant: string, limit: number, after?: string): Promise<string[]> {
     const start = after === undefined ? '-' : `(${after}`;
     return await this.#redis.zrangebylex(this.#keys.index(`tenant:${tenant}`), start, '+', 'LIMIT', 0, limit);
   }
 
-  /** How many records are in a state. */
+  /** Returns the number of records in a state. */
   async count(state: JobState): Promise<number> {
     return await this.#redis.zcard(this.#keys.index(`state:${state}`));
   }
 
-  /** How many jobs of a tenant wait. */
+  /** Returns the number of waiting jobs of a tenant. */
   async countQueuedOf(tenant: string): Promise<number> {
     return await this.#redis.zcard(this.#keys.index(`tenant:${tenant}:queued`));
   }
 
-  /** How the queue of a pool stands: what waits, since when, and how long a build takes on average. */
+  /** Returns the state of the queue of a pool: jobs, the oldest wait and the mean build time. */
   async queue(pool: string): Promise<QueueState> {
     const index = this.#keys.index(`pool:${pool}:queued`);
     const [queued, running, [oldest], mean] = await Promise.all([
@@ -311,22 +311,22 @@ export class JobStore {
     };
   }
 
-  /** A page of jobs, newest first. */
+  /** Returns a page of jobs, newest first. */
   list(filter: JobFilter): Promise<JobPage> {
     return listJobs({ redis: this.#redis, keys: this.#keys, faults: this.#faults, filter });
   }
 
-  /** What to look at before anything is done for a job; ends it when there is nothing to do any more. */
+  /** Decides whether a worker may work on a job. Ends or parks the job when it may not run any more or not yet. */
   async peek(id: string): Promise<PeekReply> {
     const reply = await this.#transition(transitions.peek, { id, queue_timeout_ms: this.#queueTimeoutMs });
     if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
     const [record] = await onlyReadable([this.#recordOf(id, reply[1], reply[3])]);
-    // It may become readable: a rollout goes on, or an operator repairs it.
+    // The record may become readable: a rollout continues, or an operator repairs it.
     if (!record) return { outcome: 'wait' };
     return { outcome: 'ready', record, home: (reply[2] as string | null) ?? undefined };
   }
 
-  /** Begins an attempt. A record found running was held by a worker that is lost: the attempt takes it over. */
+  /** Begins an attempt. Takes over a record that is still running, because the worker that held it is lost. */
   async start(id: string, { token, worker, replica, suspects }: StartOptions): Promise<StartReply> {
     const args = { id, token, worker, replica, max_lost: this.#quarantineAfter, suspects };
     const reply = await this.#transition(transitions.start, args);
@@ -338,12 +338,12 @@ export class JobStore {
     };
   }
 
-  /** Notes which replica builds. False when the token is stale. */
+  /** Records the replica that builds. Returns false when the token is stale. */
   async place(id: string, token: string, replica: string): Promise<boolean> {
     return (await this.#transition(transitions.place, { id, token, replica }))[0] === 'ok';
   }
 
-  /** Ends the job. False when the token is stale or the job has ended: nothing is recorded then. */
+  /** Ends the job. Returns false, and records nothing, when the token is stale or the job has ended. */
   async finish(id: string, token: string, given: AttemptEnd): Promise<boolean> {
     const end = 'error' in given ? { ...given, error: boundedError(given.error) } : given;
     const ending =
@@ -371,7 +371,7 @@ export class JobStore {
     return (await this.#transition(transitions.finish, args))[0] === 'ok';
   }
 
-  /** Puts the job back to wait. False when the token is stale or the job has ended. */
+  /** Puts the job back into the queue. Returns false when the token is stale or the job has ended. */
   async requeue(id: string, token: string, requeue: Requeue): Promise<boolean> {
     const { code, detail, spent, delayMs, registry, steps } = requeue;
     const { listed = spent, died = false, placed = false } = requeue;
@@ -384,17 +384,17 @@ export class JobStore {
     return (await this.#transition(transitions.requeue, args))[0] === 'ok';
   }
 
-  /** Lets jobs that wait for their tenant go on where there is room now; a few hundred a call. */
+  /** Releases jobs that wait for a tenant which has room now, up to 500 per call. */
   async wakeTenants(): Promise<void> {
     await this.#transition(transitions.wakeTenants, { limit: 500 });
   }
 
-  /** Lets jobs that wait for a registry go on where it answers, and one where it is time to ask; a few hundred a call. */
+  /** Releases jobs that wait for a registry which answers again, and one as a probe where that is due, up to 500 per call. */
   async wakeRegistries(): Promise<void> {
     await this.#transition(transitions.wakeRegistries, { limit: 500 });
   }
 
-  /** Ends the oldest of the waiting jobs that have waited too long. */
+  /** Ends waiting jobs that have waited too long, among the 100 oldest. */
   async expire(): Promise<void> {
     const index = this.#keys.index('state:queued');
     const oldest = await this.#redis.zrangebylex(index, '-', '+', 'LIMIT', 0, 100);
@@ -402,7 +402,7 @@ export class JobStore {
     for (const id of old) await this.peek(id);
   }
 
-  /** Those of the jobs that belong in the queue, for adding them again: not what is gone or parked. */
+  /** Returns the jobs that belong in the queue, to add them again. Skips ids without a record and parked jobs. */
   async dispatchable(ids: readonly string[]): Promise<DispatchJob[]> {
     const pipeline = this.#redis.pipeline();
     for (const id of ids) pipeline.hmget(this.#keys.job(id), 'priority', 'pool', 'parked');
@@ -417,8 +417,8 @@ export class JobStore {
   }
 
   /**
-   * `canceled`: it was queued and has ended. `requested`: it runs, and its worker has been told.
-   * `terminal`: it had ended before. `missing`: there is no such job.
+   * Cancels a job. `canceled`: the job was queued and has ended. `requested`: the job runs, and its worker receives the request.
+   * `terminal`: the job had already ended. `missing`: there is no such job.
    */
   async cancel(id: string): Promise<'canceled' | 'requested' | 'terminal' | 'missing'> {
     const [outcome] = await this.#transition(transitions.cancel, { id });
@@ -426,7 +426,7 @@ export class JobStore {
     return outcome === 'ok' ? 'canceled' : (outcome as 'requested' | 'terminal' | 'missing');
   }
 
-  /** Which of these running jobs are to be canceled, or are no longer held by the token they are listed with. */
+  /** Returns those of the running jobs whose cancel was requested, and those whose token (the value of the map) is stale. */
   async interrupted(held: ReadonlyMap<string, string>): Promise<{ canceled: string[]; stale: string[] }> {
     const ids = [...held.keys()];
     const pipeline = this.#redis.pipeline();
@@ -445,14 +445,14 @@ export class JobStore {
 }
 
 interface CreateOptions extends PlanOptions {
-  /** What `plannedRecord` returned for the same spec and options; planned by `create` unless given. */
+  /** The result of `plannedRecord` for the same spec and options. Default: `create` calls it. */
   readonly planned?: PlannedRecord | undefined;
   readonly sealedCallbackSecret?: string | undefined;
-  /** The batch it belongs to; it waits until that is committed. */
+  /** The batch that the job belongs to. The job waits until the batch is committed. */
   readonly batch?: string | undefined;
-  /** Hashes of values that are stored because of other jobs of the batch, and are not sent again; those of this job are added. */
+  /** Hashes of values that other jobs of the batch have stored. They are not sent again, and `create` adds those of this job. */
   readonly known?: Set<string>;
-  /** What its tenant may have in Redis; anything unless given. */
+  /** Limit of the tenant's bytes in Redis. Default: no limit. */
   readonly maxStoredBytes?: number | undefined;
 }
 

@@ -8,7 +8,7 @@ export interface JobFilter {
   readonly tenant: string;
   readonly state?: JobState | undefined;
   readonly function?: string | undefined;
-  /** A repository, or a whole reference of which the repository counts. */
+  /** A repository, or a reference, of which only the repository counts. */
   readonly image?: string | undefined;
   readonly batch?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
@@ -23,10 +23,10 @@ export interface JobPage {
   readonly next: string | undefined;
 }
 
-/** Ids are looked at in runs of this many, so that a rare combination costs many small reads and no large one. */
+/** Ids read at once. A rare combination costs many small reads instead of a large one. */
 const run = 200;
 
-/** Records that one page may look at before it ends early with a cursor. */
+/** Records that one page may check before it ends early with a cursor. */
 const maxLookedAt = 5_000;
 
 interface ListOptions {
@@ -37,8 +37,8 @@ interface ListOptions {
 }
 
 /**
- * Walks the shortest of the indexes that the filter names, newest first, and leaves out what another
- * index of the filter does not hold.
+ * Returns a page of jobs, newest first. Walks the shortest index of the filter, and skips ids that another index of the filter does
+ * not hold.
  */
 export async function listJobs(options: ListOptions): Promise<JobPage> {
   const { redis, keys, filter } = options;
@@ -96,10 +96,10 @@ async function heldByAll(redis: Redis, ids: string[], indexes: string[]): Promis
   return held;
 }
 
-/** Of the values of the records of one page. */
+/** Limit of the bytes of values that the records of one page list. */
 const maxPageBytes = 16 * 1024 * 1024;
 
-/** The records, and the id up to which they were read where not all of them fit. It takes one round trip, and others where some of them share values. */
+/** Returns the records, and the last id that was read when not all of them fit. Takes one round trip, and more when records list shared values. */
 async function recordsOf(
   ids: string[],
   { redis, keys, faults }: ListOptions,

@@ -4,15 +4,15 @@ import { indexNames, type PartPlan, partRecords, referencesOf, type Tenant } fro
 
 export interface PlanOptions {
   readonly tenant: Tenant;
-  /** The pool that builds it; the one that the job asks for, or the default one, unless given. */
+  /** The pool that builds the job. Default: the pool in its spec, or the default pool. */
   readonly pool?: string;
-  /** What it is built in parts of, each by a pool of its own; `pool` joins them. */
+  /** The parts of the job, each built by its own pool; `pool` joins them. */
   readonly parts?: readonly PartPlan[] | undefined;
-  /** Entries of the maps of its spec that other jobs have too. */
+  /** Entries of the maps in its spec that other jobs have too. */
   readonly bases?: SharedMaps | undefined;
 }
 
-/** What is written for a job. */
+/** The data that is written for a job. */
 export interface PlannedRecord {
   readonly pool: string;
   readonly stored: StoredSpec;
@@ -20,13 +20,13 @@ export interface PlannedRecord {
   readonly text: string;
   readonly parts: ReturnType<typeof partRecords> | undefined;
   readonly indexes: readonly string[];
-  /** What its record, its entries in indexes and streams, and its place in the queue take. Values that it shares are not among them. */
+  /** Bytes of its record, its entries in indexes and streams, and its entry in the queue, without shared values. */
   readonly bytes: number;
 }
 
-/** Measured with the default settings of Redis: a record without its texts, its entries in indexes that all jobs have, and its place in the queue. */
+/** Measured with the default settings of Redis: a record without its texts, its entries in the indexes of all jobs, and its entry in the queue. */
 const recordBytes = 3_600;
-/** Measured in the same way: an entry of one index besides its name. */
+/** Measured in the same way: an entry in one index, without its name. */
 const indexBytes = 150;
 /** The image is in the record three times, and in the names of four keys. */
 const imageCopies = 7;
@@ -55,7 +55,7 @@ export function plannedRecord(
 
 const sizeOf = (text: string) => Buffer.byteLength(text);
 
-/** What the records of jobs take together, when each value that they share is stored once. */
+/** Returns the bytes of all records together, with each shared value counted once. */
 export function bytesOfAll(planned: Iterable<Pick<PlannedRecord, 'bytes' | 'stored'>>): number {
   const values = new Set<string>();
   let sum = 0;

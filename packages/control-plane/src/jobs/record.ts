@@ -19,16 +19,16 @@ import {
 } from '../records/index.js';
 import { type SharedMaps, type SharedValues, sharedValue, wholeSpec } from '../stored/index.js';
 
-/** A job record as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
+/** A job as stored in Redis. Times are milliseconds since the epoch. */
 export interface JobRecord {
   readonly id: string;
   readonly spec: JobSpec;
-  /** Entries of the maps of the spec that other jobs have too, for another job like it. */
+  /** Entries of the maps in the spec that other jobs have too. A repeated job shares them. */
   readonly bases?: SharedMaps;
   readonly tenant: string;
-  /** Whose replicas build it. */
+  /** The pool whose replicas build the job. */
   readonly pool: string;
-  /** Its place in the queue: lower is earlier. */
+  /** The position in the queue: lower is earlier. */
   readonly priority: number;
   readonly state: JobState;
   readonly version: number;
@@ -37,26 +37,26 @@ export interface JobRecord {
   readonly finishedAt: number | undefined;
   readonly retryAt: number | undefined;
   readonly cancelRequested: boolean;
-  /** When a cancel was requested first. Undefined also for a request that an older version recorded. */
+  /** The time of the first cancel request. Undefined also for a request that an older version recorded. */
   readonly cancelRequestedAt?: number | undefined;
-  /** Attempts begun, those that were placed again included. */
+  /** Number of attempts that began, including those that were placed again. */
   readonly attempt: number;
-  /** Attempts that count against the limit. */
+  /** Number of attempts that count against the limit. */
   readonly spent: number;
-  /** Times that it was placed again, without an attempt spent, because no replica could build it. */
+  /** Number of times that the job was placed again without a spent attempt, because no replica could build it. */
   readonly placements: number;
-  /** Workers and builders that died over it. */
+  /** Number of workers and builders that died while they built the job. */
   readonly lost: number;
   readonly attempts: readonly Attempt[];
   readonly result: JobResult | undefined;
   readonly error: JobError | undefined;
   readonly sealedCallbackSecret: string | undefined;
   readonly batch: string | undefined;
-  /** The trace that it is built in, if it has one. */
+  /** The trace of the job, if it has one. */
   readonly trace?: TraceContext | undefined;
-  /** What it is built in parts of; undefined for a job that one pool builds. */
+  /** The parts of the job; undefined for a job that one pool builds. */
   readonly parts: readonly PartState[] | undefined;
-  /** The job that it builds a part of. */
+  /** The job that this one is a part of. */
   readonly partOf: string | undefined;
 }
 
@@ -69,7 +69,7 @@ interface PartState {
 }
 
 const iso = (ms: number) => new Date(ms).toISOString();
-/** Returns the record of the fields of the hash, with the values that it lists; undefined when there is none. Throws when it cannot be read. */
+/** Returns the record with the values that it lists, or undefined when the hash is empty. Throws when the record cannot be read. */
 export function parseRecord(
   id: string,
   fields: Fields,
@@ -105,14 +105,14 @@ export function parseRecord(
   };
 }
 
-/** Throws unless the spec has at least the shape that all its readers rely on. */
+/** Returns the spec and its shared entries. Throws when the spec lacks the shape that all readers rely on. */
 function specOf(fields: Fields, values: SharedValues) {
   const whole = wholeSpec(objectField<JobSpec>(fields, 'spec'), fields.shared, values);
   if (typeof whole.spec.image !== 'string') throw new Error('spec names no image');
   return whole;
 }
 
-/** Records of older versions have the end of the log in the error itself. */
+/** Returns the error with the end of the log. Records of older versions have the log in the error itself. */
 function errorOf(fields: Fields, values: SharedValues): JobError {
   const error = objectField<JobError>(fields, 'error');
   const tail = sharedValue(fields.shared, 'log_tail', values) as string[] | undefined;
@@ -150,7 +150,7 @@ function attemptsOf(fields: Fields): Attempt[] {
     attempts.push({
       number,
       worker: start.worker,
-      // None for what needed no builder.
+      // An attempt that joins images has no replica.
       ...(replica !== undefined && replica !== '' && { replica }),
       wait_ms: start.wait,
       started_at: iso(start.at),
@@ -165,7 +165,7 @@ function attemptsOf(fields: Fields): Attempt[] {
   return attempts;
 }
 
-/** The record as the API shows it: of the secrets of the build and of the callback only that there are some. */
+/** Returns the job as the API shows it, without the values of build secrets and the secret of the callback. */
 export function toJob(record: JobRecord): Job {
   const { spec } = record;
   return {

@@ -4,19 +4,19 @@ import type { Keys, Redis } from '@slipway/shared/redis';
 export interface RegistryState {
   /** Its host. */
   readonly registry: string;
-  /** `closed`: it answers again, and the last of the jobs that waited are released. */
+  /** `closed`: the registry answers again, and the last waiting jobs are being released. */
   readonly circuit: 'open' | 'probing' | 'closed';
   readonly waiting: number;
-  /** In a row. */
+  /** Faults in a row. */
   readonly faults: number;
-  /** When the circuit opened, in milliseconds since the epoch. */
+  /** The time when the circuit opened, in milliseconds since the epoch. */
   readonly since: number;
 }
 
-/** How many registries are shown, and are labels of a metric. */
+/** Limit of registries that are shown and become labels of a metric. */
 const maxShown = 50;
 
-/** Returns the registries whose circuits opened first and are not done with. `now` is Redis' time in milliseconds. */
+/** Returns the registries that have an open circuit or waiting jobs, the earliest first. `now` is Redis' time in milliseconds. */
 export async function listRegistries(options: {
   readonly redis: Redis;
   readonly keys: Keys;
@@ -45,7 +45,7 @@ export async function listRegistries(options: {
   });
 }
 
-/** Returns the host of the registry of an image, as circuits are named: in lower case, `docker.io` where none is said. */
+/** Returns the host of the registry of an image, as circuits are named: in lower case, `docker.io` for an image without a host. */
 export function registryOfImage(image: string): string {
   const host = /^([^/]+)\//.exec(image)?.[1] ?? '';
   if (!/[.:A-Z]/.test(host) && host !== 'localhost') return 'docker.io';

@@ -19,17 +19,17 @@ const attempt = {
 };
 
 /**
- * The one way a job record changes. In one atomic step a transition checks the state machine and the attempt's token,
- * writes the record, moves the job between the indexes of its state and appends to the event stream.
+ * The only way to change a job record. In one atomic step, a transition checks the state machine and the token of the attempt, writes
+ * the record, moves the job between the indexes of its state and appends to the event stream.
  *
  *   (none) ──create──▶ queued ──start──▶ running ──finish──▶ succeeded | failed | canceled
  *                        │  ▲               │ │ ▲
- *                        │  └───requeue─────┘ └─┘ start: the queue delivered the job again, so the worker that
- *                        │                        held it is lost; its token is void from now on
+ *                        │  └───requeue─────┘ └─┘ start: the queue delivered the job again because its
+ *                        │                        worker is lost; the old token is void
  *                        └──cancel, peek──▶ canceled | failed
  *
- * A job whose image has been built from the same already may be created `succeeded`, and one that is identical to a job that
- * is being built ends as that one does.
+ * A job whose image was already built with the same build key may be created `succeeded`. A job that shares the build of an identical
+ * job ends as that job does.
  *
  * Terminal states never change. Only the holder of the current token may finish, requeue or place.
  * The files in lua/jobs describe arguments and outcomes.
@@ -111,10 +111,19 @@ export const transitions = {
 };
 
 /**
- * `ok`; `exists` (create); `closed` (create): its batch takes no more jobs; `source_gone` (create): a source, `[1]`, was removed; `missing`: no such record; `terminal`: the job has ended, `[1]` says how;
- * `stale`: the token is not the current one; `requested`: the job runs and its worker is to stop it;
- * `wait`: it may not start now; `values_missing` (create): values that it lists are not stored; `full` (create, openBatch): its tenant has no room, `[1]` says
- * how many bytes it has.
+ * The outcome of a transition.
+ *
+ * - `ok`: the change is written.
+ * - `exists` (create): the id is taken.
+ * - `closed` (create): the batch takes no more jobs.
+ * - `source_gone` (create): the source `[1]` was removed.
+ * - `values_missing` (create): the record lists values that are not stored.
+ * - `full` (create, openBatch): the tenant has no room; `[1]` is the number of bytes that it has.
+ * - `missing`: there is no such record, or the job is parked (peek, start).
+ * - `terminal`: the job has ended in the state `[1]`.
+ * - `stale`: the token is not the current one.
+ * - `requested` (cancel): the job runs, and its worker must stop it.
+ * - `wait`: the transition is not possible now.
  */
 export type TransitionReply =
   | readonly ['ok', ...unknown[]]
@@ -124,7 +133,7 @@ export type TransitionReply =
 /** A job for the queue. */
 export interface DispatchJob {
   readonly id: string;
-  /** The pool whose queue it goes to. */
+  /** The pool whose queue takes the job. */
   readonly pool: string;
   /** Lower is earlier. */
   readonly priority: number;
@@ -137,9 +146,9 @@ export interface TransitionOptions {
   readonly now?: (() => number) | undefined;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
-  /** Receives jobs that may go to the queue because of a change; the reconciler finds them too, seconds later. */
+  /** Receives the jobs that a change releases to the queue. The reconciler finds them too, seconds later. */
   readonly onReleased?: ((jobs: readonly DispatchJob[]) => void) | undefined;
-  /** Its context is kept with jobs and batches that are created in it. */
+  /** Jobs and batches keep the context of the span in which they are created. */
   readonly tracing?: Tracing | undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-/** What the logs need of a blob store. */
+/** The methods of a blob store that logs need. */
 export interface LogBlobs {
   write(
     key: string,
@@ -11,6 +11,6 @@ export interface LogBlobs {
   stream(key: string): Promise<Readable | undefined>;
 }
 
-/** Spread over a thousand folders by the random end of the id: a folder a job would cost more than its log. */
+/** Returns the key of an attempt's log. Keys spread over a thousand folders by the random end of the id: a folder per job would cost more than the log. */
 export const logBlobKey = (jobId: string, attempt: number) =>
   `logs/${jobId.slice(-2)}/${jobId}.${attempt}.log`;

@@ -106,7 +106,7 @@ describe('the log of a job', () => {
       .trimEnd()
       .split('\n');
     expect(lines.slice(0, 100).at(-1)).toBe('line 0099');
-    expect(lines[100]).toBe('[850 lines left out: the log is larger than is kept]');
+    expect(lines[100]).toBe('[850 lines left out: the log exceeds its size limit]');
     expect(lines.slice(101)).toHaveLength(50);
     expect(lines.at(-1)).toBe('line 0999');
   });
@@ -124,7 +124,7 @@ describe('the log of a job', () => {
     const missing = Number(next?.split('-')[1]?.split(' ')[0]) - 1;
     expect(missing).toBeGreaterThan(400);
     expect(mark).toBe(
-      `1-${missing} [${missing} lines are left out here; the whole log is there once the attempt has ended]`,
+      `1-${missing} [${missing} lines are left out here; the whole log is available when the attempt has ended]`,
     );
     await log.close();
     expect((await read(1)).map((line) => line.slice(line.indexOf(' ') + 1))).toEqual(lines);

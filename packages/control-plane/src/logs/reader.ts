@@ -10,7 +10,7 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** A place in a job's log, as `<attempt>-<line>`: what SSE calls the last event id. */
+/** A position in a job's log, written as `<attempt>-<line>`. It is the last event id of SSE. */
 export type LogPosition = Pick<LogLine, 'attempt' | 'line'>;
 
 export const formatPosition = ({ attempt, line }: LogPosition) => `${attempt}-${line}`;
@@ -28,18 +28,18 @@ interface LogSources {
 
 interface ReadLogOptions extends LogSources {
   readonly jobId: string;
-  /** The attempts that the record knows of; later ones are not looked for. */
+  /** The number of attempts in the record. Later attempts are not read. */
   readonly attempts: number;
   readonly after?: LogPosition | undefined;
 }
 
 const batchLines = 500;
 
-/** Stands where the live stream has lost lines. */
+/** Returns the text for lines that the live stream has lost. */
 const gapText = (lines: number) =>
-  `[${lines} lines are left out here; the whole log is there once the attempt has ended]`;
+  `[${lines} lines are left out here; the whole log is available when the attempt has ended]`;
 
-/** The log as far as it stands now: ended attempts from their blobs, the running one from its live stream. */
+/** Returns the log up to now: ended attempts from their blobs, the running one from its live stream. */
 export async function* readLog(options: ReadLogOptions): AsyncGenerator<LogLine[]> {
   const { blobs, jobId, attempts, after = { attempt: 1, line: 0 } } = options;
   for (let attempt = Math.max(after.attempt, 1); attempt <= attempts; attempt++) {
@@ -88,7 +88,7 @@ async function* liveLines(
   }
 }
 
-/** Keeps what the live stream holds of an attempt whose worker is lost, as that attempt's blob. */
+/** Writes the live stream of an attempt whose worker is lost into the blob of that attempt. */
 export async function saveLostLog(options: LogSources & { jobId: string; attempt: number }): Promise<void> {
   const { blobs, jobId, attempt } = options;
   const key = logBlobKey(jobId, attempt);

@@ -4,21 +4,21 @@ import { controlPlaneLua } from '../lua/index.js';
 import { cutText } from '../text/index.js';
 import { type LogBlobs, logBlobKey } from './blob.js';
 
-/** Entries that the live stream of a job keeps, and their bytes; older ones are in the blob once the attempt has ended. */
+/** Limits of the live stream of a job in lines and bytes. When the attempt has ended, the blob has older lines too. */
 const maxLiveLines = 10_000;
 const maxLiveBytes = 1024 * 1024;
-/** What an entry takes besides its text. */
+/** Bytes of an entry besides its text. */
 const liveEntryBytes = 64;
-/** Of a longer line the live stream has the beginning; the blob has all of it. */
+/** The live stream keeps the beginning of a longer line; the blob has the whole line. */
 const maxLiveLineBytes = 16 * 1024;
 const linesAtOnce = 1_000;
 const flushAfterMs = 100;
 const tailLines = 50;
 const chunkBytes = 64 * 1024;
-/** What a power cut may cost is the log of the last seconds; waiting for the disk would cost every job. */
+/** Logs are not synced: a power cut may lose the last seconds of a log, but a sync would slow down every job. */
 const notSynced = { durable: false };
 
-/** A job that is never finished by anyone must not keep its live log for ever. */
+/** The live log of a job that no worker finishes expires after this time. */
 const liveForSeconds = 24 * 3600;
 
 const appendScript = defineScript({
@@ -39,19 +39,18 @@ interface LogWriterOptions {
   readonly blobs: LogBlobs;
   readonly jobId: string;
   readonly attempt: number;
-  /** Bytes kept of one attempt's log; of what comes after only the last lines are. */
+  /** Limit of one attempt's log in bytes. Of the lines beyond it, only the last ones are kept. */
   readonly maxBytes?: number;
 }
 
 /**
- * Writes one attempt's log twice: into the job's live stream, in small batches, and whole into a blob.
- * A line's id is `<attempt>-<n>`, the same in both, and at once the stream's own entry id, so that Redis
- * refuses lines of an attempt that was overtaken.
+ * Writes one attempt's log twice: in small batches into the live stream of the job, and as a whole into a blob. Both use the id
+ * `<attempt>-<n>` for a line. It is also the id of the stream entry, so that Redis refuses lines of an earlier attempt.
  */
 export class LogWriter {
   readonly #options: LogWriterOptions;
   readonly #maxBytes: number;
-  /** Lines that the blob has not yet. */
+  /** Lines that are not yet in the blob. */
   #unwritten: string[] = [];
   #unwrittenBytes = 0;
   #written: Promise<unknown> | undefined;
@@ -62,7 +61,7 @@ export class LogWriter {
   #bytes = 0;
   #leftOut = 0;
   #live: { readonly line: number; readonly text: string }[] = [];
-  /** Bytes of each line that the live stream keeps, the first of which is `#firstLive`. */
+  /** Bytes of each line in the live stream, beginning with the line `#firstLive`. */
   readonly #liveSizes: number[] = [];
   #liveBytes = 0;
   #firstLive = 1;
@@ -76,7 +75,7 @@ export class LogWriter {
     this.#maxBytes = options.maxBytes ?? 16 * 1024 * 1024;
   }
 
-  /** Takes lines without waiting. A line break inside one makes two. */
+  /** Adds lines without waiting. A line break inside a line splits it. */
   append(lines: readonly string[]): void {
     for (const text of lines.flatMap((line) => line.split(/\r?\n/))) {
       this.#lines++;
@@ -90,7 +89,7 @@ export class LogWriter {
         this.#keep(`${text}\n`);
       }
     }
-    // While Redis is away the live lines must not pile up: the blob has them.
+    // While Redis is unreachable, live lines must not pile up: the blob has them.
     const gone = this.#live.findIndex(({ line }) => line >= this.#firstLive);
     if (gone > 0) this.#live.splice(0, gone);
     this.#timer ??= setTimeout(() => this.#flushLive(), flushAfterMs);
@@ -111,7 +110,7 @@ export class LogWriter {
   #keep(text: string): void {
     this.#unwritten.push(text);
     this.#unwrittenBytes += Buffer.byteLength(text);
-    // The file is opened while the build goes on, and not when its end is waited for.
+    // Opens the file during the build, so that the end of the job does not wait for it.
     this.#start();
     if (this.#unwrittenBytes >= chunkBytes) this.#wakeBody?.();
   }
@@ -119,7 +118,7 @@ export class LogWriter {
   #start(): void {
     if (this.#written !== undefined) return;
     this.#written = this.#options.blobs.write(this.#key(), this.#body(), notSynced);
-    // Reported by close(); until then nobody waits for it, and what cannot be written is not kept.
+    // close() reports this error. Until then the rest of the log is read and discarded.
     this.#written.catch(async () => {
       for await (const _chunk of this.#body());
     });
@@ -148,7 +147,7 @@ export class LogWriter {
     return logBlobKey(this.#options.jobId, this.#options.attempt);
   }
 
-  /** The last lines, at most `count`. */
+  /** Returns the last lines, up to `count`. */
   tail(count = 20): string[] {
     return this.#tail.slice(-count);
   }
@@ -179,11 +178,11 @@ export class LogWriter {
         this.#overtaken = reply === 1;
       }
     } catch {
-      // The live view loses a batch while Redis is away; the blob, which is the log, has it.
+      // The live stream loses a batch while Redis is unreachable. The blob has it.
     }
   }
 
-  /** Sends what is left and writes the blob. Call it before the job's transition; again is harmless. */
+  /** Sends the remaining lines and writes the blob. Call it before the transition of the job. A second call does nothing. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -193,7 +192,7 @@ export class LogWriter {
     this.#flushLive();
     if (this.#leftOut > 0) {
       const last = this.#tail.slice(-this.#leftOut);
-      this.#keep(`[${this.#leftOut - last.length} lines left out: the log is larger than is kept]\n`);
+      this.#keep(`[${this.#leftOut - last.length} lines left out: the log exceeds its size limit]\n`);
       for (const text of last) this.#keep(`${text}\n`);
     }
     this.#ended = true;

@@ -1,7 +1,7 @@
 import type { LuaFolder } from '@slipway/shared/redis';
 import { schemaVersions } from '../records/index.js';
 
-/** Names of one tenant whose build time and replica are known; for other names the median counts. */
+/** Limit of names per tenant with a stored build time and home replica. For other names the median counts. */
 const learnedNames = 5_000;
 
 /** The Lua files of this package. Services include some of them in their own. */

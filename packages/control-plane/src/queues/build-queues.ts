@@ -10,17 +10,17 @@ interface PooledJob {
   readonly priority: number;
 }
 
-/** The queues of builds, one a pool. Which one a job belongs to is said by its record. */
+/** The queues of builds, one per pool. The record of a job names its pool. */
 export interface BuildQueues {
-  /** Adds jobs, each to the queue of its pool; one that is there already is left as it is. */
+  /** Adds each job to the queue of its pool. Does not change a job that is already there. */
   add(jobs: readonly PooledJob[]): Promise<void>;
-  /** Takes a waiting job out. False when it is not there or is being worked on. */
+  /** Removes a waiting job. Returns false when the job is not in the queue or a worker has it. */
   remove(id: string): Promise<boolean>;
-  /** How many jobs of its pool go before one that waits; undefined when it does not wait. */
+  /** Returns the number of jobs before a waiting job in its pool, or undefined when the job does not wait. */
   position(id: string): Promise<number | undefined>;
-  /** Which of the ids the queues of their pools do not hold, in any state. */
+  /** Returns the ids that the queues of their pools do not hold in any state. */
   missing(ids: readonly string[]): Promise<string[]>;
-  /** Caps how many jobs of a pool all consumers together work on at once; undefined takes the cap away. */
+  /** Limits the jobs of a pool that all consumers together work on at once; undefined removes the limit. */
   limit(pool: string, jobs: number | undefined): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ interface BuildQueuesOptions {
   readonly keys: Keys;
 }
 
-/** Senders are made as their pools turn up. */
+/** Creates the sender of a pool at its first job. */
 export function createBuildQueues({ redis, keys }: BuildQueuesOptions): BuildQueues {
   const senders = new Map<string, Sender<'builds'>>();
   const senderOf = (pool: string) => {
@@ -65,7 +65,7 @@ export function createBuildQueues({ redis, keys }: BuildQueuesOptions): BuildQue
   };
 }
 
-/** Records of jobs that were submitted before there were pools have none. */
+/** Returns the pool of a record. Records of versions without pools name none. */
 const poolOf = (field: unknown): string => (typeof field === 'string' ? field : defaultPool);
 
 function grouped<T>(items: readonly T[], poolOfItem: (item: T) => string): Map<string, T[]> {

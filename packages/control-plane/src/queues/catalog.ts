@@ -1,7 +1,7 @@
 import { defaultPool, deliveryIdSchema, jobIdSchema } from '@slipway/shared/contracts';
 import { z } from 'zod';
 
-/** One row a queue: what its jobs carry. Records decide on retries, so BullMQ itself never tries anything again. */
+/** The name of a queue and the schema of its jobs. Records decide on retries, so BullMQ itself never retries. */
 interface QueueRow<S extends z.ZodType> {
   readonly name: string;
   readonly schema: S;
@@ -10,14 +10,14 @@ interface QueueRow<S extends z.ZodType> {
 const row = <S extends z.ZodType>(definition: QueueRow<S>): QueueRow<S> => definition;
 
 export const queueCatalog = {
-  /** Dispatch of builds, a queue for each pool. */
+  /** Dispatch of builds, one queue per pool. */
   builds: row({ name: 'builds', schema: z.object({ jobId: jobIdSchema }) }),
   /** Attempts of webhook deliveries. */
   deliveries: row({ name: 'deliveries', schema: z.object({ deliveryId: deliveryIdSchema }) }),
 } as const;
 
 export type QueueName = keyof typeof queueCatalog;
-/** What BullMQ calls a queue. That of the default pool is named as it was before there were pools. */
+/** Returns the name of a queue in BullMQ. The queue of the default pool keeps its name from versions without pools. */
 export function queueName(queue: QueueName, pool = defaultPool): string {
   const { name } = queueCatalog[queue];
   return pool === defaultPool ? name : `${name}-${pool}`;

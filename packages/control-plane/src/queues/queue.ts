@@ -5,29 +5,29 @@ import { type QueueData, type QueueName, queueCatalog, queueName } from './catal
 interface QueuedJob<N extends QueueName> {
   readonly id: string;
   readonly data: QueueData<N>;
-  /** Lower is earlier; at least 1. Without one it goes before all that have one. */
+  /** Lower is earlier; at least 1. A job without a priority goes before all others. */
   readonly priority?: number;
 }
 
 /** The sending side of a queue of the catalogue. */
 export interface Sender<N extends QueueName> {
-  /** Adds one job a pair; an id that is in the queue already is left as it is. */
+  /** Adds jobs. Does not change a job whose id is already in the queue. */
   add(jobs: readonly QueuedJob<N>[]): Promise<void>;
-  /** Takes a waiting job out. False when it is not there or is being worked on. */
+  /** Removes a waiting job. Returns false when the job is not in the queue or a worker has it. */
   remove(id: string): Promise<boolean>;
-  /** How many jobs go before one that waits; undefined when it does not wait. */
+  /** Returns the number of jobs before a waiting job, or undefined when the job does not wait. */
   position(id: string): Promise<number | undefined>;
-  /** Caps how many jobs all consumers together work on at once; undefined takes the cap away. */
+  /** Limits the jobs that all consumers together work on at once; undefined removes the limit. */
   limit(jobs: number | undefined): Promise<void>;
-  /** Which of the ids the queue does not hold, in any state. */
+  /** Returns the ids that the queue does not hold in any state. */
   missing(ids: readonly string[]): Promise<string[]>;
 }
 
 interface SenderOptions<N extends QueueName> {
   readonly queue: N;
-  /** Whose queue, of those of which each pool has one. */
+  /** The pool. Only `builds` has one queue per pool. */
   readonly pool?: string;
-  /** The queue holds nothing else that would have to be closed. */
+  /** The connection. The caller closes it; the sender has nothing else to close. */
   readonly redis: Redis;
   readonly keys: Keys;
 }
@@ -46,7 +46,7 @@ export function createSender<N extends QueueName>(options: SenderOptions<N>): Se
       removeOnFail: true,
     },
   });
-  // The connection reports for itself; without a listener BullMQ's copy of the event would end the process.
+  // The connection reports its own errors. Without a listener BullMQ's copy of the event would end the process.
   bull.on('error', () => undefined);
   return {
     async add(jobs) {

@@ -19,7 +19,7 @@ export function timeField(fields: Fields, name: string): number {
   return value;
 }
 
-/** As `timeField`; undefined when the field is absent. */
+/** Returns a time like `timeField`, or undefined when the field is absent. */
 export const optionalTimeField = (fields: Fields, name: string): number | undefined =>
   fields[name] === undefined ? undefined : timeField(fields, name);
 

@@ -4,11 +4,11 @@ interface PageOptions<T> {
   readonly after: string | undefined;
   /** Returns up to `count` ids after one of them, in order. */
   readonly ids: (after: string | undefined, count: number) => Promise<string[]>;
-  /** Reads these records; those that are gone or cannot be read are left out. */
+  /** Returns these records without those that are gone or cannot be read. */
   readonly read: (ids: readonly string[]) => Promise<readonly T[]>;
 }
 
-/** Returns a page of records. It is short only at the end of the list, also when some records cannot be read. */
+/** Returns a page of records. Only the last page is short, also when some records cannot be read. */
 export async function readPage<T>({ limit, after, ids, read }: PageOptions<T>): Promise<T[]> {
   const records: T[] = [];
   let from = after;

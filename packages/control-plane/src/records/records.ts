@@ -4,8 +4,8 @@ import { Counter, type Registry } from '@slipway/shared/metrics';
 import type { Fields } from './fields.js';
 
 /**
- * The newest schema version of each kind of record that this process reads. It is written into the field `schema` of each record; a
- * record without that field is of version 1. Raise a number when processes of the version before would misread what is written.
+ * The newest schema version of each kind of record that this process reads. The field `schema` of a record holds its version; a record
+ * without that field has version 1. Raise a number when processes of the previous version would misread new records.
  */
 export const schemaVersions = {
   job: 2,
@@ -21,11 +21,11 @@ export const schemaVersions = {
 } as const;
 export type RecordKind = keyof typeof schemaVersions;
 
-/** A record that is there and cannot be read: damaged, or written by a newer version. */
+/** A record that exists and cannot be read: it is damaged, or a newer version wrote it. */
 export class UnreadableRecord extends SlipwayError {
   readonly kind: RecordKind;
   readonly id: string;
-  /** The tenant that the record names, if that much can be read. */
+  /** The tenant of the record, if that can be read. */
   readonly tenant: string | undefined;
 
   constructor(options: { kind: RecordKind; id: string; why: string; tenant?: string | undefined }) {
@@ -44,7 +44,7 @@ export interface RecordFaults {
 
 export const noRecordFaults: RecordFaults = { note: () => undefined };
 
-/** Ids that are logged once; past this many the set is emptied, and they are logged again. */
+/** Limit of ids that are logged only once. Beyond it the set is cleared, and ids are logged again. */
 const maxLogged = 10_000;
 
 /** Counts unreadable records, and logs each of them once. */
@@ -81,8 +81,8 @@ interface ReadOptions<T> {
 }
 
 /**
- * Reads one record from the reply to HGETALL. Undefined when there is none. Throws `record_unreadable` when there is one that
- * cannot be read, after it was noted.
+ * Returns one record from the reply to HGETALL, or undefined when there is none. Reports a record that cannot be read to `faults`, and
+ * throws `record_unreadable`.
  */
 export async function readRecord<T>(
   options: ReadOptions<T> & { readonly id: string; readonly reply: Promise<Fields> | Fields },
@@ -100,7 +100,7 @@ export async function readRecord<T>(
   }
 }
 
-/** Reads the records of a pipeline of HGETALL. Those that are gone, and those that cannot be read, are left out; the latter are noted. */
+/** Returns the records of a pipeline of HGETALL. Skips missing and unreadable records, and reports the unreadable ones to `faults`. */
 export function readRecords<T>(
   options: ReadOptions<T> & {
     readonly ids: readonly string[];
@@ -123,7 +123,7 @@ export function readRecords<T>(
   });
 }
 
-/** Leaves out the records whose reading failed with `record_unreadable`; any other failure is thrown. */
+/** Returns the records without those that failed with `record_unreadable`. Throws any other error. */
 export async function onlyReadable<T>(reads: readonly Promise<T | undefined>[]): Promise<T[]> {
   const settled = await Promise.allSettled(reads);
   return settled.flatMap((each) => {
@@ -133,7 +133,7 @@ export async function onlyReadable<T>(reads: readonly Promise<T | undefined>[]):
   });
 }
 
-/** Reads a record on behalf of a tenant. A record of another tenant counts as missing, and so does an unreadable one whose tenant is unknown. */
+/** Returns a record if it belongs to the tenant. A record of another tenant counts as missing, and so does an unreadable one whose tenant is unknown. */
 export async function ofTenant<T extends { readonly tenant: string }>(
   tenant: string,
   reading: Promise<T | undefined>,
@@ -147,7 +147,7 @@ export async function ofTenant<T extends { readonly tenant: string }>(
   }
 }
 
-/** Whether Redis refused a command because a key holds another type than a record has. */
+/** Returns true when Redis refused a command because the key holds another type than a record. */
 export const isWrongType = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('WRONGTYPE');
 
@@ -160,7 +160,7 @@ function parsed<T>({ kind, parse }: ReadOptions<T>, id: string, fields: Fields):
   return parse(id, fields);
 }
 
-/** Undefined for an error of Redis, which says nothing about the record, unless the key holds another type. */
+/** Returns the fault of a record. Returns undefined for an error of Redis itself, unless the key holds another type. */
 function faultOf(
   kind: RecordKind,
   id: string,

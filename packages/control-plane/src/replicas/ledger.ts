@@ -3,28 +3,28 @@ import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
 
-/** Room for one build on a replica, until it is released or its time is up. */
+/** A slot for one build on a replica, until it is released or expires. */
 export interface Lease {
   readonly id: string;
   readonly url: string;
-  /** Builds on the replica when this one was let in, itself included. */
+  /** Builds on the replica when the slot was taken, this one included. */
   readonly taken: number;
 }
 
-/** What a call says about the replica; see lua/replicas/release.lua. */
+/** The outcome of a call for the replica; see lua/replicas/release.lua. */
 export type ReplicaOutcome = 'ok' | 'busy' | 'fault' | 'broken' | 'draining' | 'none';
 
-/** A build that wants a slot. */
+/** A build that needs a slot. */
 export interface SlotRequest {
   readonly id: string;
-  /** Replicas in the order in which they are wanted. */
+  /** Replicas in the order of preference. */
   readonly preference: readonly string[];
   readonly suspect: boolean;
-  /** The replica that has the layers of the image; it need not be among the others. */
+  /** The replica that has the layers of the image. It may be missing in `preference`. */
   readonly home?: string | undefined;
-  /** Take no other replica while that one is usable. */
+  /** Take only the home replica while it is usable. */
   readonly onlyHome?: boolean;
-  /** Take no replica whose engine does not keep builds away from its machine, and none whose engine is unknown. */
+  /** Take no replica whose engine does not isolate builds from its machine, or whose engine is unknown. */
   readonly needsIsolation?: boolean;
   /** Take no replica that did not report this feature. */
   readonly needsFeature?: BuilderFeature | undefined;
@@ -33,17 +33,17 @@ export interface SlotRequest {
 interface LedgerOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  /** What other holders of the ledger are told when a slot comes free here, on the channel `keys.freed`. */
+  /** The message that other processes receive on the channel `keys.freed` when this one frees a slot. */
   readonly origin?: string;
 }
 
-/** A slot, or how things stand where there is none. */
+/** A slot, or without one the reason and the time to wait. */
 export type AcquireReply =
   | { readonly lease: Lease }
   | {
       readonly lease: undefined;
       readonly patienceMs: number;
-      /** What every replica that the build may have is known to lack; undefined when one may build it. */
+      /** The lack of every replica that the build prefers; undefined when a replica may be able to build. */
       readonly lacking: 'isolation' | 'feature' | undefined;
     };
 
@@ -62,8 +62,8 @@ const scripts = {
 };
 
 /**
- * Who builds where: leases on the replicas' slots, shared by all workers through Redis, so that no replica ever gets
- * more builds than its limit. Each operation is one atomic script, by Redis' clock.
+ * The leases on the slots of replicas, shared by all workers through Redis. No replica ever gets more builds than its limit. Each
+ * operation is one atomic script, by Redis' clock.
  */
 export class SlotLedger {
   readonly #on: { readonly redis: Redis; readonly keys: Keys };
@@ -74,7 +74,7 @@ export class SlotLedger {
     this.#origin = origin;
   }
 
-  /** Finds slots for builds, the first of them first, in one step. There is one reply for each request, in their order. */
+  /** Takes slots for builds in one step, the first build first. Returns one reply for each request, in the same order. */
   async acquire(requests: readonly SlotRequest[], ttlMs: number): Promise<AcquireReply[]> {
     const urls = [...new Set(requests.flatMap(({ preference }) => preference))];
     if (urls.length === 0)
@@ -103,14 +103,14 @@ export class SlotLedger {
     );
   }
 
-  /** Holds leases for `ttlMs` from now. Returns the ids of those that had run out, whose slots may be somebody else's. */
+  /** Renews leases for `ttlMs` from now. Returns the ids of expired leases, whose slots other builds may have. */
   async renew(leases: readonly Lease[], ttlMs: number): Promise<string[]> {
     if (leases.length === 0) return [];
     const args = { ttl_ms: ttlMs, leases: leases.flatMap(({ id, url }) => [id, url]) };
     return (await scripts.renew.run(this.#on, args)) as string[];
   }
 
-  /** Gives the slot back. Says whether the replica's circuit changed by it. */
+  /** Releases the slot. Returns the change of the replica's circuit, if any. */
   async release(
     { id, url, taken }: Lease,
     outcome: ReplicaOutcome,

@@ -19,32 +19,32 @@ export interface ReplicaState {
   readonly id: string;
   readonly url: string;
   readonly pool: string;
-  /** What it builds; none means any. */
+  /** Platforms that the replica builds; an empty list means any. */
   readonly platforms: readonly string[];
-  /** Builds that the operator allows at once; undefined when nobody said. */
+  /** Limit of concurrent builds that the operator configured, if any. */
   readonly configured: number | undefined;
-  /** Builds that it is given at once at most, configured or learned. */
+  /** Limit of concurrent builds, configured or learned. */
   readonly limit: number;
   readonly inFlight: number;
   readonly circuit: 'closed' | 'open' | 'probing';
   readonly health: 'up' | 'down' | 'unknown';
   readonly readiness: ReplicaReadiness;
-  /** What the replica gave as the reason when it was not ready. */
+  /** The reason that the replica gave for not being ready. */
   readonly readinessReason: string | undefined;
   readonly engine: ReplicaEngine;
-  /** Undefined while no worker asked lately. */
+  /** Undefined when no worker has asked for them recently. */
   readonly features: readonly BuilderFeature[] | undefined;
   readonly draining: boolean;
-  /** Counts since the replica is known. */
+  /** Number of builds since the replica is known. */
   readonly builds: number;
   readonly refusals: number;
   readonly faults: number;
 }
 
-/** What a worker says of a replica. */
+/** A replica as a worker announces it. */
 export interface AnnouncedReplica {
   readonly url: string;
-  /** Builds that the operator allows at once; undefined when nobody said. */
+  /** Limit of concurrent builds that the operator configured, if any. */
   readonly max: number | undefined;
   readonly pool: string;
   readonly platforms: readonly string[];
@@ -53,18 +53,18 @@ export interface AnnouncedReplica {
 /** Replicas that build the same platforms, under one name. */
 export interface PoolState {
   readonly name: string;
-  /** What each of its replicas builds; none means any. */
+  /** Platforms that each of its replicas builds; an empty list means any. */
   readonly platforms: readonly string[];
 }
 
-/** How long a replica that no worker names any more stays known. */
+/** Milliseconds after which a replica that no worker names is forgotten. */
 const forgottenAfterMs = 60_000;
 const defaultLimit = 4;
-/** How long a reported engine counts, and after how long it is asked for again. */
+/** Milliseconds for which a reported engine is valid, and after which workers ask for it again. */
 const engineCountsMs = 60_000;
 const engineAskedMs = 20_000;
 
-/** How long a readiness counts when no worker asks again. */
+/** Milliseconds for which a readiness is valid. */
 const readinessCountsMs = 15_000;
 
 const readinessScript = defineScript({
@@ -83,11 +83,11 @@ const engineScript = defineScript({
   }),
 });
 
-/** A short name for a replica that fits into a path. */
+/** Returns a short id for a replica that fits into a URL path. */
 export const replicaId = (url: string) =>
   `rep_${createHash('sha256').update(url).digest('hex').slice(0, 12)}`;
 
-/** Which replicas there are, and what is known of each; shared by workers and API through Redis. */
+/** The replicas and their state, shared by workers and API through Redis. */
 export class ReplicaRegistry {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -102,8 +102,8 @@ export class ReplicaRegistry {
   }
 
   /**
-   * Says that these replicas are there. Call it more often than once a minute. Returns those that were said to belong to another
-   * pool, or to build other platforms, before; the last word counts.
+   * Announces replicas. Call it more often than once a minute. Returns the replicas that had another pool or other platforms before. The
+   * last announcement wins.
    */
   async announce(replicas: readonly AnnouncedReplica[]): Promise<AnnouncedReplica[]> {
     if (replicas.length === 0) return [];
@@ -122,8 +122,8 @@ export class ReplicaRegistry {
   }
 
   /**
-   * The pools of all replicas by name. While no worker is there to name any, they are as they last were. Replicas of a pool say
-   * different platforms only while workers are told of a change one after another: the last word counts.
+   * Returns the pools of all replicas by name. While no worker runs, returns the last known pools. Replicas of one pool differ in their
+   * platforms only while a change reaches one worker after another: the last announcement wins.
    */
   async pools(): Promise<PoolState[]> {
     const recent = await this.#recent();
@@ -140,7 +140,7 @@ export class ReplicaRegistry {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Notes the outcome of a health check. A replica that is down may come back with another engine, so its engine is forgotten. */
+  /** Records the outcome of a health check. A replica that is down may return with another engine, so its engine is removed. */
   async setHealth(url: string, health: 'up' | 'down'): Promise<void> {
     const key = this.#keys.replica(url);
     const pipeline = this.#redis.pipeline().hset(key, 'health', health);
@@ -157,7 +157,7 @@ export class ReplicaRegistry {
     await checked(pipeline.exec());
   }
 
-  /** Notes that a replica answers, and how ready it is, which counts for 15 s. Returns its readiness before. */
+  /** Records that a replica answers, and its readiness for 15 s. Returns the readiness before. */
   async setReadiness(
     url: string,
     readiness: Exclude<ReplicaReadiness, 'unknown'>,
@@ -168,7 +168,7 @@ export class ReplicaRegistry {
     return replicaReadinessSchema.safeParse(before).data ?? 'unknown';
   }
 
-  /** Notes what a replica reported as its engine and features, which counts for a minute. Without features they are unknown. */
+  /** Records the engine and features that a replica reported, for a minute. Without `features` they are unknown. */
   async setEngine(url: string, engine: ReplicaEngine, features?: readonly BuilderFeature[]): Promise<void> {
     await engineScript.run(
       { redis: this.#redis, keys: this.#keys },
@@ -179,7 +179,7 @@ export class ReplicaRegistry {
     );
   }
 
-  /** Returns the replicas of these that no worker has asked for their engine lately. */
+  /** Returns those of the replicas that no worker has recently asked for their engine. */
   async withoutEngine(urls: readonly string[]): Promise<string[]> {
     const pipeline = this.#redis.pipeline().time();
     for (const url of urls) pipeline.hget(this.#keys.replica(url), 'engine_until');
@@ -189,14 +189,14 @@ export class ReplicaRegistry {
     return urls.filter((_url, at) => Number(untils[at] ?? 0) < fresh);
   }
 
-  /** Notes what a replica wants build secrets to be sealed with; undefined when it opens none. */
+  /** Records the public key with which to seal build secrets for a replica; undefined when the replica opens none. */
   async setPublicKey(url: string, key: PublicKey | undefined): Promise<void> {
     const record = this.#keys.replica(url);
     if (key) await this.#redis.hset(record, 'public_key', JSON.stringify(key));
     else await this.#redis.hdel(record, 'public_key');
   }
 
-  /** What build secrets are sealed with for the fleet: the key that most replicas have, of those that are usable. */
+  /** Returns the public key with which to seal build secrets: the one that most usable replicas have. */
   async publicKey(): Promise<PublicKey | undefined> {
     const usable = (await this.list()).filter(({ health, draining }) => health !== 'down' && !draining);
     const pipeline = this.#redis.pipeline();
@@ -209,7 +209,7 @@ export class ReplicaRegistry {
     return most && publicKeySchema.parse(JSON.parse(most[0]));
   }
 
-  /** A draining replica finishes what it has and gets no more. False when there is no such replica. */
+  /** Starts or ends draining. A draining replica finishes its builds and gets no more. Returns false when there is no such replica. */
   async setDraining(id: string, draining: boolean): Promise<boolean> {
     const url = (await this.#urls()).find((known) => replicaId(known) === id);
     if (url === undefined) return false;
@@ -235,7 +235,7 @@ export class ReplicaRegistry {
     return (await this.#recent()).toSorted();
   }
 
-  /** The one that was named last comes last. */
+  /** Returns the addresses of known replicas. The one that was announced last comes last. */
   async #recent(): Promise<string[]> {
     return await this.#redis.zrangebyscore(this.#keys.replicas, this.#now() - forgottenAfterMs, '+inf');
   }
@@ -276,7 +276,7 @@ const parseFeatures = (text: string | undefined) =>
 
 const parsePlatforms = (text: string | null | undefined): readonly string[] => (text ? text.split(' ') : []);
 
-/** Builds that the fleet can take at once now. */
+/** Returns the number of builds that the fleet can take at once now. */
 export const fleetCapacity = (replicas: readonly ReplicaState[]) =>
   replicas
     .filter(

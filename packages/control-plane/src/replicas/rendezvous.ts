@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * The nodes in the order in which a key wants them: rendezvous hashing (highest random weight). The same key has the
- * same order everywhere, and the loss of a node moves only that node's keys.
+ * Returns the nodes in the order that a key prefers: rendezvous hashing (highest random weight). The same key has the same order in
+ * every process, and the loss of a node moves only the keys of that node.
  */
 export function rendezvous(key: string, nodes: readonly string[]): string[] {
   return nodes

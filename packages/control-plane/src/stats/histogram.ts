@@ -1,21 +1,21 @@
 /**
- * A histogram of times with fixed buckets, each half as wide again as the one before, so that counts of several processes and
- * minutes can be added. What is read from it is at most a quarter off.
+ * A histogram of times with fixed buckets, each 1.5 times as wide as the one before, so that counts of several processes and minutes
+ * can be added. A quantile is at most a quarter off.
  */
 const firstMs = 10;
 const growth = 1.5;
-/** Reaches beyond a day. */
+/** Number of buckets. They cover more than a day. */
 const buckets = 41;
 
-/** The bucket of a time in milliseconds. */
+/** Returns the bucket of a time in milliseconds. */
 export function bucketOf(ms: number): number {
   if (!(ms > firstMs)) return 0;
   return Math.min(buckets - 1, Math.ceil(Math.log(ms / firstMs) / Math.log(growth)));
 }
 
 /**
- * The time in milliseconds below which that share (0 to 1) of all lies, taken as spread evenly within a bucket; undefined when
- * there are none.
+ * Returns the time in milliseconds below which that share (0 to 1) of all times lies, or undefined without times. Assumes that times
+ * spread evenly within a bucket.
  */
 export function quantile(counts: ReadonlyMap<number, number>, share: number): number | undefined {
   const filled = [...counts].filter(([, count]) => count > 0).sort(([a], [b]) => a - b);

@@ -1,7 +1,7 @@
 import type { PoolPoint, ReplicaPoint } from '@slipway/shared/contracts';
 import { quantile } from './histogram.js';
 
-/** What is counted of one minute of the epoch. */
+/** The counts of one minute of the epoch. */
 export interface MinuteFields {
   readonly minute: number;
   readonly fields: Readonly<Record<string, string>>;
@@ -10,15 +10,15 @@ export interface MinuteFields {
 export interface Series {
   /** Minutes of each point. */
   readonly step: number;
-  /** When each point begins, in ms since the epoch. */
+  /** The time at which each point begins, in ms since the epoch. */
   readonly times: readonly number[];
   readonly pools: ReadonlyMap<string, readonly PoolPoint[]>;
-  /** By the id of the replica. */
+  /** Points by the id of the replica. */
   readonly replicas: ReadonlyMap<string, readonly ReplicaPoint[]>;
 }
 
 interface SeriesOptions {
-  /** The minute that the first point begins with. */
+  /** The first minute of the first point. */
   readonly first: number;
   /** Minutes of each point. */
   readonly step: number;
@@ -26,10 +26,10 @@ interface SeriesOptions {
   readonly minutes: readonly MinuteFields[];
 }
 
-/** Name → what was counted in each point. */
+/** The counts of each point, by name. */
 type Sums = Map<string, Map<string, number>[]>;
 
-/** Adds minutes up to points. */
+/** Returns points, each the sum of several minutes. */
 export function seriesOf({ first, step, points, minutes }: SeriesOptions): Series {
   const sums: { p: Sums; r: Sums } = { p: new Map(), r: new Map() };
   for (const { minute, fields } of minutes) {
@@ -55,7 +55,7 @@ function rowOf(sums: Sums, name: string, points: number): Map<string, number>[] 
   return row;
 }
 
-/** A point at which nothing was counted. */
+/** Returns a point without counts. */
 export const emptyPoolPoint = (): PoolPoint => poolPoint(new Map());
 export const emptyReplicaPoint = (): ReplicaPoint => replicaPoint(new Map());
 
@@ -92,7 +92,7 @@ function replicaPoint(sums: ReadonlyMap<string, number>): ReplicaPoint {
   };
 }
 
-/** Those named by the letter and a number. */
+/** Returns the counts whose name is the letter and a number. */
 function bucketsOf(sums: ReadonlyMap<string, number>, letter: string): Map<number, number> {
   const buckets = new Map<number, number>();
   for (const [what, amount] of sums) {

@@ -16,13 +16,13 @@ const addScript = defineScript({
   args: z.object({ minute: z.string(), kept_seconds: z.int(), counts: z.array(z.string()) }),
 });
 
-/** An hour longer than anybody may ask for. */
+/** An hour longer than the longest series that a caller may read. */
 const keptSeconds = (maxStatsMinutes + 60) * 60;
-/** So that a day is read without holding up others. */
+/** Minutes per pipeline. Reading a day at once would delay other clients of Redis. */
 const readAtOnce = 240;
 const pointsAtMost = 120;
 
-/** Series of what the fleet has done, a hash a minute; kept for a day. */
+/** Series of the activity of the fleet, one hash per minute, kept for a day. */
 export class StatsStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -32,7 +32,7 @@ export class StatsStore {
     this.#keys = keys;
   }
 
-  /** Adds counts to those of their minutes: one script a minute, which is nearly always one in all. */
+  /** Adds counts to those of their minutes: one script per minute, nearly always one in total. */
   async add(counts: Counts): Promise<void> {
     for (const [minute, fields] of counts) {
       await addScript.run(
@@ -42,11 +42,11 @@ export class StatsStore {
     }
   }
 
-  /** The last minutes up to `now` (ms since the epoch), the current one included, in at most 120 points. */
+  /** Returns the last minutes up to `now` (ms since the epoch), the current one included, in at most 120 points. */
   async read(minutes: number, now: number): Promise<Series> {
     const step = Math.ceil(minutes / pointsAtMost);
     const last = Math.floor(now / 60_000);
-    // Points begin at multiples of their length, so that they stay what they are from one reading to the next.
+    // Points begin at multiples of their length, so that two readings have the same points.
     const first = (Math.floor(last / step) - Math.ceil(minutes / step) + 1) * step;
     const wanted = Array.from({ length: last - first + 1 }, (_, at) => first + at);
     const fields: MinuteFields[] = [];

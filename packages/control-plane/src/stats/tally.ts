@@ -7,22 +7,22 @@ interface TallyOptions {
   readonly now: () => number;
 }
 
-/** What is counted of one call of a replica. */
+/** The outcome of one call of a replica. */
 export interface CallOutcome {
   /** The URL of the replica. */
   readonly replica: string;
   readonly outcome: 'succeeded' | 'failed' | 'refused' | 'fault';
 }
 
-/** A minute of the epoch → field of its hash → how much was added. */
+/** The amounts to add, by minute of the epoch and field of its hash. */
 export type Counts = ReadonlyMap<number, ReadonlyMap<string, number>>;
 
-/** So many minutes are kept for a Redis that is away; the oldest go. */
+/** Minutes to keep while Redis is unreachable. The oldest are dropped. */
 const keptMinutes = 15;
 
 /**
- * Counts in memory what the minute series are made of, until somebody takes the counts to write them. Fields are
- * `p:<pool>:<what>` and `r:<replica id>:<what>`; `w<n>` and `b<n>` are buckets of waiting and of build times.
+ * Counts the events of the minute series in memory, until the caller takes the counts to write them. Fields are `p:<pool>:<what>` and
+ * `r:<replica id>:<what>`; `w<n>` and `b<n>` are buckets of waiting and of build times.
  */
 export class Tally {
   readonly #now: () => number;
@@ -32,44 +32,44 @@ export class Tally {
     this.#now = now;
   }
 
-  /** A job has ended, whoever ended it. */
+  /** Counts the end of a job. */
   jobEnded(pool: string, state: TerminalState): void {
     this.#add(`p:${pool}:${state}`, 1);
   }
 
-  /** Somebody has looked how many jobs wait. */
+  /** Counts one measurement of the number of waiting jobs. */
   waiting(pool: string, jobs: number): void {
     this.#add(`p:${pool}:looks`, 1);
     this.#add(`p:${pool}:queued`, jobs);
   }
 
-  /** An attempt has begun, for a job that had waited so long. */
+  /** Counts the start of an attempt for a job that had waited this long. */
   started(pool: string, waitMs: number): void {
     this.#add(`p:${pool}:started`, 1);
     this.#add(`p:${pool}:w${bucketOf(waitMs)}`, 1);
   }
 
-  /** A build has succeeded. */
+  /** Counts a successful build. */
   built(pool: string, buildMs: number): void {
     this.#add(`p:${pool}:builds`, 1);
     this.#add(`p:${pool}:build_ms`, Math.round(buildMs));
     this.#add(`p:${pool}:b${bucketOf(buildMs)}`, 1);
   }
 
-  /** A build was given to a replica, and it is known which one has its layers. */
+  /** Counts a build that was placed on a replica while its home replica is known. */
   placed(replica: string, home: string): void {
     this.#add(`r:${replicaId(replica)}:placed`, 1);
     if (replica === home) this.#add(`r:${replicaId(replica)}:placed_home`, 1);
   }
 
-  /** A call of a replica is over. */
+  /** Counts the end of a call of a replica. */
   called({ replica, outcome }: CallOutcome): void {
     const of = `r:${replicaId(replica)}`;
     if (outcome === 'succeeded' || outcome === 'failed') this.#add(`${of}:builds`, 1);
     if (outcome !== 'succeeded') this.#add(`${of}:${whatOf[outcome]}`, 1);
   }
 
-  /** Hands over what was counted since the last time. */
+  /** Returns the counts since the last call. */
   take(): Counts {
     const taken = this.#minutes;
     this.#minutes = new Map();

@@ -5,14 +5,14 @@ import { controlPlaneLua } from '../lua/index.js';
 
 interface Exceeded {
   readonly tenant: string;
-  /** Bytes that the tenant has, as the script says. */
+  /** Bytes that the tenant has, as returned by the script. */
   readonly used: unknown;
   /** Bytes that were refused. */
   readonly bytes: number;
   readonly maxStoredBytes: number | undefined;
 }
 
-/** `stored_quota_exceeded`, with the figures. */
+/** Returns the error `stored_quota_exceeded` with the sizes. */
 export function storedQuotaExceeded({ tenant, used, bytes, maxStoredBytes = 0 }: Exceeded): SlipwayError {
   return new SlipwayError(
     'stored_quota_exceeded',
@@ -26,7 +26,7 @@ const readScript = defineScript({
   args: z.object({ tenant: z.string() }),
 });
 
-/** Bytes of Redis that a tenant has now. */
+/** Returns the bytes that a tenant has in Redis. */
 export async function readStoredBytes(options: {
   readonly redis: Redis;
   readonly keys: Keys;

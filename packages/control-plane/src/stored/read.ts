@@ -10,17 +10,17 @@ interface ReadOptions {
   readonly keys: Keys;
   /** Keys of hashes that may list shared values. */
   readonly names: readonly string[];
-  /** The tenant of a record; the one that it names unless given. */
+  /** The tenant of all records. Default: the tenant that each record names. */
   readonly tenant?: string;
-  /** Names of the values that are read; all unless given. A record then lists no others. */
+  /** Names of the values to read. The returned records list no others. Default: all. */
   readonly only?: readonly string[];
-  /** Reading stops once the values of the records have this many bytes together. At least one record is read. */
+  /** Limit of the values in bytes. Reading stops there, but returns at least one record. */
   readonly maxBytes?: number;
 }
 
 /**
- * Reads records with the values that they list. It takes one round trip, and another where some of them list values. A value is gone
- * only with its last record, so a record whose value is missing is read again. Returns fewer replies than names where `maxBytes` says so.
+ * Returns records with the values that they list. Takes one round trip, and another when records list values. A value is removed only
+ * with its last record, so a record with a missing value is read again. Returns fewer replies than names when `maxBytes` is reached.
  */
 export async function readStored(
   options: ReadOptions,
@@ -60,7 +60,7 @@ function withOnly(reply: Reply, only: readonly string[] | undefined): Reply {
   return [null, { ...(fields as Fields), shared: kept.map(({ name, hash }) => `${name}=${hash}`).join(' ') }];
 }
 
-/** How many of the first records have no more bytes of values than they may; one at least. */
+/** Returns the number of records whose values fit into `maxBytes`, at least one. */
 async function countFitting(options: {
   readonly redis: Redis;
   readonly replies: readonly Reply[];

@@ -1,33 +1,33 @@
 import { hash } from 'node:crypto';
 import { type JobSpec, mapFields } from '@slipway/shared/contracts';
 
-/** Fields of a spec that are stored apart when they are large: many jobs have the same. */
+/** Fields of a spec that are stored separately when they are large, because many jobs have the same values. */
 const shareable = [...mapFields, 'secrets', 'callback', 'vcs'] as const;
 type Shareable = (typeof shareable)[number];
 type MapField = (typeof mapFields)[number];
 type TextMap = Readonly<Record<string, string>>;
 const isMap = (name: string): name is MapField => (mapFields as readonly string[]).includes(name);
 
-/** Entries that the items of a batch have from its defaults, or that a job had which is repeated. */
+/** Entries that come from the defaults of a batch, or from the job that is repeated. */
 export type SharedMaps = Readonly<Partial<Record<MapField, TextMap | undefined>>>;
 
-/** Smaller values stay in the record: a value of its own costs some 200 bytes. */
+/** Smaller values stay in the record: a separate value costs about 200 bytes. */
 const minBytes = 256;
 
-/** What a value is charged for, as in lua/stored/include/values.lua. */
+/** Returns the charged bytes of a value, as in lua/stored/include/values.lua. */
 export const valueBytes = (text: string) => Math.ceil(Buffer.byteLength(text) * 1.25) + 200;
 
-/** A spec in the form in which it is stored. */
+/** A spec as it is stored. */
 export interface StoredSpec {
-  /** Without the fields that are stored apart. */
+  /** The spec without the fields that are stored separately. */
   readonly own: Readonly<Record<string, unknown>>;
-  /** `name=hash` of each value, apart by spaces. Several of one name are merged in this order, and `own` last. */
+  /** `name=hash` of each value, separated by spaces. Values of one name are merged in this order, and `own` last. */
   readonly shared: string;
   /** The values by hash, as JSON. */
   readonly values: ReadonlyMap<string, string>;
 }
 
-/** Thousands of items have the same object, which may be a megabyte. */
+/** Caches: thousands of items may have the same object of up to a megabyte. */
 const texts = new WeakMap<object, string>();
 const hashes = new WeakMap<object, string>();
 
@@ -42,7 +42,7 @@ const hashOf = (value: object) =>
   remembered(hashes, value, () => hash('sha256', textOf(value), 'base64url').slice(0, 32));
 const isLarge = (value: object) => textOf(value).length >= minBytes;
 
-/** Takes the large values out of a spec. `bases` are entries of its maps that other jobs have too. */
+/** Returns a spec with its large values separated. `bases` are entries of its maps that other jobs have too. */
 export function storedSpec(spec: JobSpec, bases: SharedMaps = {}): StoredSpec {
   const own: Record<string, unknown> = { ...spec };
   const shared: string[] = [];
@@ -72,17 +72,17 @@ export function storedSpec(spec: JobSpec, bases: SharedMaps = {}): StoredSpec {
 const hasAllOf = (value: TextMap, base: TextMap) =>
   Object.keys(base).every((key) => Object.hasOwn(value, key));
 
-/** What the record of a part lists of the values of the whole job: CI hears of the whole alone. */
+/** Returns the values of a job that the record of a part lists. Omits callback and CI settings: only the whole job reports its result. */
 export const sharedOfPart = (shared: string) =>
   namesAndHashes(shared)
     .filter(({ name }) => name !== 'callback' && name !== 'vcs')
     .map(({ name, hash: key }) => `${name}=${key}`)
     .join(' ');
 
-/** Values by hash, read from JSON once. */
+/** Parsed values by hash. */
 export type SharedValues = ReadonlyMap<string, unknown>;
 
-/** The whole spec again, with the maps of which it has entries from others. Throws when a value is missing. */
+/** Returns the complete spec, and the maps with shared entries. Throws when a value is missing. */
 export function wholeSpec(
   spec: JobSpec,
   shared: string | undefined,
@@ -108,7 +108,7 @@ export function wholeSpec(
   };
 }
 
-/** The value of a name that a record lists, if it lists one. */
+/** Returns the value that a record lists under a name, if there is one. */
 export function sharedValue(shared: string | undefined, wanted: string, values: SharedValues): unknown {
   const found = namesAndHashes(shared ?? '').find(({ name }) => name === wanted);
   return found && values.get(found.hash);
@@ -123,7 +123,7 @@ export function namesAndHashes(shared: string): { readonly name: string; readonl
       });
 }
 
-/** Values from the reply of a script: hash, value, … */
+/** Returns values from the reply of a script: hash, value, … */
 export function sharedValuesFrom(flat: readonly string[]): SharedValues {
   const values = new Map<string, unknown>();
   for (let at = 0; at + 1 < flat.length; at += 2) {

@@ -1,7 +1,7 @@
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { valueBytes } from './shared-values.js';
 
-/** What is wrong with the accounts and shared values of an installation, by looking at every record; nothing when all is right. */
+/** Returns the faults in the accounts and shared values of an installation, checked against every record. */
 export async function accountFaults({ redis, keys }: { redis: Redis; keys: Keys }): Promise<string[]> {
   const accounts = new Map<string, number>();
   const charges = new Map<string, number>();
@@ -15,7 +15,7 @@ export async function accountFaults({ redis, keys }: { redis: Redis; keys: Keys 
     const fields = await redis.hgetall(name);
     if (kind === 'stored') {
       accounts.set(rest.join(':'), Number(fields.bytes ?? 0));
-      // Some bytes of keys that expire are noted nowhere else.
+      // Some bytes of keys that expire are recorded nowhere else.
       for (const [field, bytes] of Object.entries(fields)) {
         if (field.startsWith('due:')) add(charges, rest.join(':'), Number(bytes));
       }

@@ -8,16 +8,16 @@ interface ReadTemplateOptions {
 }
 
 /**
- * Reads a stored source as an OpenFaaS template: a folder with a Dockerfile and a template.yml at its root. Throws
- * `template_invalid` when it is none.
+ * Returns the settings of a stored source that is an OpenFaaS template: a folder with a Dockerfile and a template.yml at its root.
+ * Throws `template_invalid` when it is not one.
  */
 export async function readTemplate({ sources, digest }: ReadTemplateOptions): Promise<TemplateSettings> {
   const manifest = await sources.manifest(digest);
   const has = (path: string) => manifest?.entries.some((e) => e.path === path && e.type !== 'folder');
-  // A link may lead to a file of the handler.
+  // An entry that is a link counts too: it may point to a file of the handler.
   for (const [path, other] of [['Dockerfile', 'dockerfile'], ['template.yml']] as const) {
     if (!has(path) && !(other && has(other)))
-      throw new SlipwayError('template_invalid', `It has no ${path} at its root.`);
+      throw new SlipwayError('template_invalid', `The template has no ${path} at its root.`);
   }
   const yaml = await readSourceFile({ sources, digest, path: 'template.yml', maxBytes: maxYamlBytes });
   if (yaml === 'missing') throw new SlipwayError('template_invalid', 'template.yml must be a file.');

@@ -34,13 +34,13 @@ interface PutTemplate {
 
 interface PutReply {
   readonly template: Template;
-  /** There was none of this name. */
+  /** True when the name is new. */
   readonly created: boolean;
-  /** Its files are others than before; true for a new one too. */
+  /** True when its files differ from the previous version, and for a new template. */
   readonly changed: boolean;
 }
 
-/** Names of one tenant. */
+/** Limit of templates per tenant. */
 const maxTemplates = 1_000;
 
 const putScript = defineScript({
@@ -58,7 +58,7 @@ const putScript = defineScript({
   }),
 });
 
-/** The newest version of each tenant's templates; the files of earlier ones stay, as sources, while something was built with them. */
+/** The newest version of each tenant's templates. The files of earlier versions stay, as sources, while records refer to them. */
 export class TemplateStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -72,7 +72,7 @@ export class TemplateStore {
     this.#faults = faults;
   }
 
-  /** Stores the newest version. Throws `template_limit` when the name is new and the tenant has as many as it may. */
+  /** Stores the newest version. Throws `template_limit` when the name is new and the tenant has reached the limit. */
   async put({ tenant, name, digest, settings }: PutTemplate): Promise<PutReply> {
     const { handler_folder, build_options, origin } = settings;
     const reply = await putScript.run(
@@ -113,7 +113,7 @@ export class TemplateStore {
     });
   }
 
-  /** A tenant's templates by name, those after `after`. */
+  /** Returns a tenant's templates by name, after the name `after`. */
   async list(tenant: string, { limit, after }: { limit: number; after?: string | undefined }) {
     const index = this.#keys.templates(tenant);
     return await readPage({
@@ -125,7 +125,7 @@ export class TemplateStore {
     });
   }
 
-  /** False when there was none. Jobs that were accepted with it keep its files. */
+  /** Removes a template; jobs that were accepted with it keep its files. Returns false when there was none. */
   async remove(tenant: string, name: string): Promise<boolean> {
     const { template, templates } = this.#keys;
     const replies = await this.#redis
@@ -159,7 +159,7 @@ function originOf({ origin }: Fields): Pick<Template, 'origin'> {
 function optionsOf(fields: Fields): Template['build_options'] {
   const options = listField<Template['build_options'][number]>(fields, 'build_options');
   if (!options.every((option) => typeof option === 'object' && option !== null)) {
-    throw new Error('build_options holds something else than options');
+    throw new Error('build_options holds something other than options');
   }
   return options;
 }

@@ -4,24 +4,24 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-/** What a template.yml says that matters to a build, and where the template is from. */
+/** The settings of a template.yml that matter to a build, and the origin of the template. */
 export type TemplateSettings = Pick<Template, 'handler_folder' | 'build_options' | 'origin'>;
 
-/** Bytes of a template.yml; they have some hundreds, and hostile ones take the parser the longer the square of it. */
+/** Limit of a template.yml. Real ones have a few hundred bytes, and the time to parse a hostile one grows with the square of its size. */
 export const maxYamlBytes = 16 * 1024;
 
-/** What an alias stands for is counted as often as it is used, so few are enough for anyone. */
+/** Limit of aliases. The parser counts the content of an alias at each use, so a low limit is enough. */
 const maxAliases = 20;
 
-/** Bytes of build options as JSON: more than a template.yml without aliases can hold. */
+/** Limit of build options as JSON: more than a template.yml without aliases can hold. */
 const maxOptionBytes = 2 * maxYamlBytes;
 
-/** A payload has room for 155 bytes of folders, `context/` among them. */
+/** A payload has room for 155 bytes of folders, including `context/`. */
 const maxFolderBytes = 147;
 
 const defaultFolder = 'function';
 
-/** Other keys are for other tools (`language`, `fprocess`, `welcome_message`, …). */
+/** The keys that Slipway reads. Other keys are for other tools (`language`, `fprocess`, `welcome_message`, …). */
 const yamlSchema = z.object({
   handler_folder: z
     .string()
@@ -51,7 +51,7 @@ const yamlSchema = z.object({
     .transform((list) => list ?? []),
 });
 
-/** As faas-cli joins it to the build's folder: nothing means `function`, `.` the root. Undefined when it leads out. */
+/** Returns the folder as faas-cli resolves it: nothing means `function`, `.` means the root. Undefined when it leaves the template. */
 function cleanFolder(given: string | null | undefined): string | undefined {
   if (given === undefined || given === null || given === '') return defaultFolder;
   const folder = posix.normalize(given).replace(/^\/+|\/+$/g, '');
@@ -59,7 +59,7 @@ function cleanFolder(given: string | null | undefined): string | undefined {
   return /^\.\.(?:\/|$)|[\0\\]/.test(folder) ? undefined : folder;
 }
 
-/** Parses the template.yml of an OpenFaaS template. Throws `template_invalid`, which says what is wrong where. */
+/** Returns the settings of a template.yml. Throws `template_invalid` with the place and the fault. */
 export function parseTemplateYaml(bytes: Uint8Array): TemplateSettings {
   const result = yamlSchema.safeParse(parseYaml(bytes) ?? {});
   if (result.success) {

@@ -1,8 +1,8 @@
 import { canonicalImage, imageRepository, parseImageReference } from '@slipway/shared/contracts';
 
 /**
- * Whether an image may be pushed by a tenant that may push to these: repositories (`registry.example.com/team/app`), folders of
- * repositories (`registry.example.com/team/`) or `*`. Names of Docker Hub count in any spelling. False for what is no reference.
+ * Returns whether a tenant with these prefixes may push an image. A prefix is a repository (`registry.example.com/team/app`), a folder of
+ * repositories (`registry.example.com/team/`) or `*`. Names of Docker Hub match in any spelling. Returns false for an invalid reference.
  */
 export function mayPushTo(prefixes: readonly string[], image: string): boolean {
   const repository = repositoryOf(image);
@@ -12,7 +12,7 @@ export function mayPushTo(prefixes: readonly string[], image: string): boolean {
 function fits(prefix: string, repository: string): boolean {
   if (prefix === '*') return true;
   if (!prefix.endsWith('/')) return repositoryOf(prefix) === repository;
-  // What a folder stands for is seen from something that lies in it.
+  // The canonical form of a folder comes from a repository inside it.
   const inside = repositoryOf(`${prefix}x`);
   return inside !== undefined && repository.startsWith(inside.slice(0, -1));
 }

@@ -14,21 +14,21 @@ import {
 } from '@slipway/shared/signing';
 import { noRecordFaults, type RecordFaults, schemaVersions, UnreadableRecord } from '../records/index.js';
 
-/** A secret that payloads of `POST /build` may be signed with. */
+/** A secret with which callers may sign payloads of `POST /build`. */
 export interface PayloadSecretRecord {
   readonly id: string;
   readonly tenant: string;
   readonly managedBy: 'api' | 'file';
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
-  /** Undefined when it was sealed under another payload secret of the installation: nothing can be signed with it any more. */
+  /** Undefined when it was sealed under another payload secret of the installation, so that it cannot verify payloads any more. */
   readonly secret: Secret | undefined;
 }
 
 interface PayloadSecretStoreOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  /** What is stored is sealed with it. */
+  /** Seals the stored secrets. */
   readonly sealingKey: SealingKey;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
@@ -36,11 +36,11 @@ interface PayloadSecretStoreOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** Every payload is checked against all of them as it streams. */
+/** Limit of payload secrets. The API checks every payload against all of them while it streams. */
 const maxSecrets = 32;
 
 interface Stored {
-  /** Absent in records of version 1 that were written before there were versions. */
+  /** Absent in records of version 1 from releases without schema versions. */
   readonly schema?: number;
   readonly tenant: string;
   readonly managed_by: 'api' | 'file';
@@ -48,7 +48,7 @@ interface Stored {
   readonly sealed: string;
 }
 
-/** The payload secrets of tenants, besides that of the installation. */
+/** The payload secrets of tenants, in addition to the one of the installation. */
 export class PayloadSecretStore {
   readonly #options: PayloadSecretStoreOptions;
 
@@ -56,14 +56,17 @@ export class PayloadSecretStore {
     this.#options = options;
   }
 
-  /** Makes one, unless it is given. Throws `payload_secret_limit` when there are as many as may be. */
+  /** Adds a secret: the given text, or a new random one. Throws `payload_secret_limit` when the limit is reached. */
   async create(
     tenant: string,
     { text, managedBy = 'api' }: { text?: string; managedBy?: PayloadSecretRecord['managedBy'] } = {},
   ): Promise<PayloadSecretRecord & { readonly secret: Secret }> {
     const { redis, keys, sealingKey, now = Date.now } = this.#options;
     if ((await redis.hlen(keys.payloadSecrets)) >= maxSecrets) {
-      throw new SlipwayError('payload_secret_limit', `No more than ${maxSecrets} may be kept.`);
+      throw new SlipwayError(
+        'payload_secret_limit',
+        `The installation already has ${maxSecrets} payload secrets, which is the limit.`,
+      );
     }
     const id = newId('pay');
     const secret = text ?? randomBytes(32).toString('hex');
@@ -82,7 +85,7 @@ export class PayloadSecretStore {
     return { id, tenant, managedBy, createdAt: stored.created_at, secret: new Secret(secret) };
   }
 
-  /** Those of all tenants, or of one. */
+  /** Returns the secrets of all tenants, or of one. */
   async list(tenant?: string): Promise<PayloadSecretRecord[]> {
     const { sealingKey } = this.#options;
     const all = (await this.#stored()).map(({ id, stored }) => {
@@ -95,7 +98,7 @@ export class PayloadSecretStore {
       .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** All that can be read. */
+  /** Returns all readable secrets, and reports the others to `faults`. */
   async #stored(): Promise<{ id: string; text: string; stored: Stored }[]> {
     const { redis, keys, faults = noRecordFaults } = this.#options;
     return Object.entries(await redis.hgetall(keys.payloadSecrets)).flatMap(([id, text]) => {
@@ -108,11 +111,11 @@ export class PayloadSecretStore {
     });
   }
 
-  /** False when the tenant has none of this id. */
+  /** Removes a secret. Returns false when the tenant has no secret with this id. */
   async remove(tenant: string, id: string): Promise<boolean> {
     const { redis, keys } = this.#options;
     const text = await redis.hget(keys.payloadSecrets, id);
-    // One that cannot be read belongs to no tenant any more: any operator may remove it.
+    // The tenant of an unreadable secret is unknown, so any operator may remove it.
     if (text === null || (parseStored(text)?.tenant ?? tenant) !== tenant) return false;
     const replies = await redis
       .multi()
@@ -122,20 +125,20 @@ export class PayloadSecretStore {
     return replies?.[0]?.[1] === 1;
   }
 
-  /** Seals anew what is sealed under a payload secret of the installation that is being replaced. */
+  /** Seals again the secrets that are sealed under a payload secret of the installation that is being replaced. */
   async reseal(): Promise<Resealed> {
     const { redis, keys, sealingKey } = this.#options;
     const key = keys.payloadSecrets;
     const fields = (await this.#stored()).map(({ id, text, stored }): SealedField => {
       const { tenant, sealed } = stored;
-      const stores = (anew: string) => JSON.stringify({ ...stored, sealed: anew } satisfies Stored);
+      const stores = (resealed: string) => JSON.stringify({ ...stored, sealed: resealed } satisfies Stored);
       return { key, field: id, stored: text, sealed, context: `${tenant}/${id}`, stores };
     });
     return await resealFields({ redis, keys, sealingKey, fields });
   }
 }
 
-/** Undefined when it is damaged, or of a newer version. */
+/** Returns the stored secret, or undefined when it is damaged or has a newer version. */
 function parseStored(text: string): Stored | undefined {
   try {
     const stored = JSON.parse(text) as Partial<Stored> | null;
@@ -152,12 +155,12 @@ function opened(key: SealingKey, sealed: string, context: string): Secret | unde
   try {
     return new Secret(unseal(key, sealed, context));
   } catch {
-    // The cipher says no more than that it does not fit.
+    // The cipher gives no reason.
     return undefined;
   }
 }
 
-/** What may be shown of it. */
+/** Returns the payload secret as the API shows it, without its text. */
 export function toPayloadSecret(record: PayloadSecretRecord): PayloadSecretView {
   const { id, tenant, managedBy, createdAt, secret } = record;
   return {

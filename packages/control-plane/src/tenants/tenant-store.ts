@@ -18,11 +18,11 @@ import {
 } from '../records/index.js';
 import { readStoredBytes } from '../stored/index.js';
 
-/** A tenant as it stands. Times are milliseconds since the epoch. */
+/** A tenant as stored in Redis. Times are milliseconds since the epoch. */
 export interface TenantRecord {
   readonly name: string;
   readonly settings: TenantSettings;
-  /** `file`: the tenants file says so, and only that changes it. */
+  /** `file`: the tenants file defines the tenant, and only the file changes it. */
   readonly managedBy: 'api' | 'file';
   readonly updatedAt: number;
 }
@@ -40,16 +40,16 @@ interface TenantStoreOptions {
   readonly keys: Keys;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
-  /** Bytes of Redis that a tenant may have whose settings do not say; for those who show that. */
+  /** Limit of a tenant's bytes in Redis when its settings name none. Only shown here, not enforced. */
   readonly storedBytes?: number;
   /** Milliseconds since the epoch, by Redis' time. The machine's unless given. */
   readonly now?: (() => number) | undefined;
 }
 
-/** What the default tenant is until somebody says otherwise. */
+/** The settings of the default tenant until it is changed. */
 const defaultSettings: TenantSettings = tenantSettingsSchema.parse({ images: ['*'] });
 
-/** Who uses the installation, and how much of it each may take. Scripts of the job store read `running_jobs` (lua/jobs). */
+/** The tenants of the installation and their limits. Scripts of the job store read `running_jobs` (lua/jobs). */
 export class TenantStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -66,13 +66,13 @@ export class TenantStore {
     this.#keys = keys;
   }
 
-  /** The default tenant is always there. */
+  /** Returns a tenant. The default tenant always exists. */
   async get(name: string): Promise<TenantRecord | undefined> {
     const reply = this.#redis.hgetall(this.#keys.tenant(name));
     return await readRecord({ kind: 'tenant', id: name, reply, parse: parseTenant, faults: this.#faults });
   }
 
-  /** By name, those after one of them. */
+  /** Returns tenants by name, after the name `after`. */
   async list({ limit, after }: { limit: number; after?: string | undefined }): Promise<TenantRecord[]> {
     return await readPage({
       limit,
@@ -90,7 +90,7 @@ export class TenantStore {
     });
   }
 
-  /** Says what a tenant is. True when it was not known before. */
+  /** Creates or replaces a tenant. Returns true when the tenant is new. */
   async put(
     name: string,
     settings: TenantSettings,
@@ -113,7 +113,7 @@ export class TenantStore {
     return replies?.[2]?.[1] === 1;
   }
 
-  /** Its jobs, functions and endpoints stay; nobody has access to them any more. False when it was not known. */
+  /** Removes a tenant. Its jobs, functions and endpoints stay, but no token gives access to them. Returns false when there was no such tenant. */
   async remove(name: string): Promise<boolean> {
     const replies = await this.#redis
       .multi()
@@ -151,7 +151,7 @@ function parseTenant(name: string, fields: Fields): TenantRecord | undefined {
   };
 }
 
-/** The record as the API shows it. */
+/** Returns the tenant as the API shows it. */
 export function toTenant(
   { name, settings, managedBy, updatedAt }: TenantRecord,
   usage?: TenantUsage,

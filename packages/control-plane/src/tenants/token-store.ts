@@ -15,7 +15,7 @@ import {
   timeField,
 } from '../records/index.js';
 
-/** What is known of a token; not the token itself. Times are milliseconds since the epoch. */
+/** A token as stored in Redis, without its text. Times are milliseconds since the epoch. */
 export interface TokenRecord {
   readonly id: string;
   readonly tenant: string;
@@ -29,19 +29,19 @@ export interface TokenRecord {
 
 export type NewToken = Pick<TokenRecord, 'tenant' | 'description' | 'scopes' | 'expiresAt'>;
 
-/** How tokens that Slipway makes begin, so that scanners of repositories find them. 256 bits follow. */
+/** The prefix of tokens that Slipway creates, by which repository scanners find them. 256 random bits follow. */
 const prefix = 'slp_';
 
-/** Of one tenant. */
+/** Limit of tokens per tenant. */
 const maxTokens = 100;
 
 const tooMany = (tenant: string) =>
-  new SlipwayError('token_limit', `No more than ${maxTokens} tokens of ${tenant} may be kept.`);
+  new SlipwayError('token_limit', `Tenant ${tenant} already has ${maxTokens} tokens, which is the limit.`);
 
-/** A token that nobody has yet. */
+/** Returns the text of a new token. */
 export const newTokenText = (): string => prefix + randomBytes(32).toString('base64url');
 
-/** What is stored of a token: the text has too much randomness to need a slow hash. */
+/** Returns the stored hash of a token. The text is random enough for a fast hash. */
 export function tokenHash(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
@@ -55,7 +55,7 @@ interface TokenStoreOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** API tokens: hashes of them, and what each may be used for. */
+/** The hashes and scopes of API tokens. */
 export class TokenStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -69,12 +69,12 @@ export class TokenStore {
     this.#keys = keys;
   }
 
-  /** Makes a token; its text is kept nowhere. Throws `token_limit` when the tenant has as many as it may. */
+  /** Creates a token. Its text is stored nowhere. Throws `token_limit` when the tenant has reached the limit. */
   async create(token: NewToken): Promise<{ record: TokenRecord; text: string }> {
     if ((await this.#count(token.tenant)) >= maxTokens) throw tooMany(token.tenant);
     const text = newTokenText();
     const record = await this.add({ ...token, hash: tokenHash(text), managedBy: 'api' });
-    // Others may have made some meanwhile.
+    // Another process may have created tokens meanwhile.
     if ((await this.#count(token.tenant)) > maxTokens) {
       await this.revoke(record.id);
       throw tooMany(token.tenant);
@@ -86,7 +86,7 @@ export class TokenStore {
     return await this.#redis.zcard(this.#keys.tokens(tenant));
   }
 
-  /** Adds a token of which only the hash is known. One of the same hash is replaced. */
+  /** Adds a token by its hash. Replaces a token with the same hash. */
   async add(
     token: NewToken & { readonly hash: string; readonly managedBy: TokenRecord['managedBy'] },
   ): Promise<TokenRecord> {
@@ -121,7 +121,7 @@ export class TokenStore {
     return await this.#read(id, this.#redis.hgetall(this.#keys.token(id)));
   }
 
-  /** The token of this text, expired or not. */
+  /** Returns the token with this text, expired or not. */
   async find(text: string): Promise<TokenRecord | undefined> {
     return await this.findByHash(tokenHash(text));
   }
@@ -140,7 +140,7 @@ export class TokenStore {
     return await readRecord({ kind: 'token', id, reply, parse: parseToken, faults: this.#faults });
   }
 
-  /** A tenant's tokens, those first that were made first. */
+  /** Returns a tenant's tokens, the oldest first. */
   async list(
     tenant: string,
     { limit, after }: { limit: number; after?: string | undefined },
@@ -155,7 +155,7 @@ export class TokenStore {
     });
   }
 
-  /** Revokes all of a tenant, and what is added to them meanwhile. */
+  /** Revokes all tokens of a tenant, also those that are added meanwhile. */
   async revokeAll(tenant: string): Promise<void> {
     for (;;) {
       const ids = await this.#redis.zrange(this.#keys.tokens(tenant), '0', '499');
@@ -164,7 +164,7 @@ export class TokenStore {
     }
   }
 
-  /** It is of no use from now on. False when there is none. */
+  /** Revokes a token. Returns false when there is none. */
   async revoke(id: string): Promise<boolean> {
     const tenant = await this.#redis.hget(this.#keys.token(id), 'tenant');
     return tenant !== null && (await this.#drop(id, tenant));
@@ -182,7 +182,7 @@ export class TokenStore {
     return replies?.[0]?.[1] === 1;
   }
 
-  /** Notes that it was used now; one that was revoked meanwhile stays gone. */
+  /** Records that a token was used now. A token that was revoked meanwhile stays removed. */
   async used(id: string): Promise<void> {
     const key = this.#keys.token(id);
     if ((await this.#redis.exists(key)) === 1) await this.#redis.hset(key, 'last_used_at', this.#now());
@@ -206,7 +206,7 @@ function parseToken(id: string, fields: Fields): TokenRecord | undefined {
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
-/** The record as the API shows it. */
+/** Returns the token as the API shows it. */
 export function toToken(record: TokenRecord): TokenView {
   const { id, tenant, description, scopes, managedBy, createdAt, expiresAt, lastUsedAt } = record;
   return {

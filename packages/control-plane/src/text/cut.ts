@@ -1,8 +1,8 @@
 const cutMark = '…';
 
-/** Returns the text cut to at most that many bytes as JSON, between characters. Half characters are replaced. */
+/** Returns the text cut to at most that many bytes as JSON, between characters. Replaces half characters. */
 export function cutText(given: string, maxBytes: number): string {
-  // No character takes more than six bytes as JSON, nor three for each code unit otherwise.
+  // A code unit takes at most six bytes as JSON, and at most three in UTF-8.
   if (given.length * 6 + 2 <= maxBytes) return wellFormed(given);
   const text = wellFormed(given.slice(0, maxBytes + 1));
   if (given.length <= maxBytes && jsonBytes(text) <= maxBytes) return text;

@@ -17,16 +17,16 @@ import {
   wordField,
 } from '../records/index.js';
 
-/** A message to one endpoint or callback, as it is created. */
+/** A new message to one endpoint or callback. */
 export interface NewDelivery {
   /** `dlv_` and 32 letters and digits; the same for the same message and receiver. */
   readonly id: string;
   /** The `webhook-id`. */
   readonly messageId: string;
   readonly tenant: string;
-  /** What it shares concurrency and circuit with: `endpoint:<id>`, or `callback:<…>`. */
+  /** The lane, whose deliveries share concurrency and circuit: `endpoint:<id>`, or `callback:<…>`. */
   readonly lane: string;
-  /** None for callbacks. */
+  /** The endpoint; absent for a callback. */
   readonly endpointId?: string | undefined;
   readonly url: string;
   readonly type: MessageType;
@@ -36,29 +36,29 @@ export interface NewDelivery {
   readonly format: WebhookFormat;
   /** The message as JSON: every attempt sends these bytes. */
   readonly body: string;
-  /** Of callbacks that brought one. */
+  /** The secret of a callback, if it has one. */
   readonly sealedSecret?: string | undefined;
-  /** The context that the secret is sealed with. */
+  /** The context with which the secret is sealed. */
   readonly sealedFor?: string | undefined;
   readonly redeliveryOf?: string | undefined;
-  /** That of the job or batch that it tells of. */
+  /** The trace of the job or batch that the message reports. */
   readonly trace?: TraceContext | undefined;
-  /** Only recorded, not to be sent: so that it can be recovered. */
+  /** `failed` records the delivery without sending it, so that it can be recovered. */
   readonly state?: 'failed' | undefined;
   readonly reason?: string | undefined;
 }
 
-/** A delivery as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
+/** A delivery as stored in Redis. Times are milliseconds since the epoch. */
 export interface DeliveryRecord extends Omit<NewDelivery, 'state'> {
   readonly state: DeliveryState;
   readonly createdAt: number;
-  /** When it is to be tried next, while it is pending; in the past for one that waits for its turn or is under way. */
+  /** The time of the next attempt of a pending delivery. In the past while it waits for its turn or is in flight. */
   readonly dueAt: number | undefined;
   readonly finishedAt: number | undefined;
   readonly attempts: readonly DeliveryAttempt[];
 }
 
-/** The fields of the hash that are texts and given at creation. */
+/** The text fields of the hash that are set at creation. */
 const fixed = {
   messageId: 'message_id',
   tenant: 'tenant',
@@ -74,10 +74,10 @@ const fixed = {
   trace: 'trace',
 } as const satisfies Partial<Record<keyof NewDelivery, string>>;
 
-/** Each endpoint has one. */
+/** Returns the lane of an endpoint. */
 const laneOf = (endpointId: string | undefined) => `endpoint:${endpointId}`;
 
-/** Field, value, … of the hash. What follows from others is left out. */
+/** Returns the hash as field, value, … Omits fields that follow from others. */
 export function deliveryFields(delivery: NewDelivery): string[] {
   const texts = Object.entries(fixed).flatMap(([name, field]) => {
     const value = delivery[name as keyof typeof fixed];
@@ -91,12 +91,12 @@ export function deliveryFields(delivery: NewDelivery): string[] {
     'sequence',
     String(sequence),
     ...(lane === laneOf(endpointId) ? [] : ['lane', lane]),
-    // Most are of this one.
+    // Most deliveries have the standard format.
     ...(delivery.format.type === 'standard' ? [] : ['format', JSON.stringify(delivery.format)]),
   ];
 }
 
-/** Returns the record of the fields of the hash; undefined when there is none. Throws when it cannot be read. */
+/** Returns the record, or undefined when the hash is empty. Throws when the record cannot be read. */
 export function parseDelivery(id: string, fields: Fields): DeliveryRecord | undefined {
   if (fields.state === undefined) return undefined;
   return {
@@ -125,7 +125,7 @@ export function parseDelivery(id: string, fields: Fields): DeliveryRecord | unde
   };
 }
 
-/** What was recorded of an attempt; its number is that of the field. Times in milliseconds. */
+/** The record of an attempt. The name of its field has the number. Times are milliseconds. */
 export interface AttemptRecord {
   readonly at: number;
   readonly durationMs: number;
@@ -154,7 +154,7 @@ function attemptsOf(fields: Fields): DeliveryAttempt[] {
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
-/** The delivery as the API shows it, without the secret of its callback. */
+/** Returns the delivery as the API shows it, without the secret of its callback. */
 export function toDelivery(record: DeliveryRecord): DeliveryView {
   const { endpointId, job, batch, redeliveryOf, reason, dueAt, finishedAt } = record;
   return {

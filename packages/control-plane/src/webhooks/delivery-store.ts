@@ -14,17 +14,17 @@ import { type DeliveryFilter, type DeliveryPage, listDeliveries } from './list.j
 import { deliveryScripts, dispatchedScript, operate, type ReadyDelivery } from './operation.js';
 
 interface BeginOptions {
-  /** Made up by who begins; who ends must name it. */
+  /** The sender chooses a token. It needs the same token to end the attempt. */
   readonly token: string;
-  /** For how long nobody else begins it. */
+  /** Milliseconds for which no other sender can begin the delivery. */
   readonly leaseMs: number;
-  /** Of the lanes of callbacks; endpoints have their own. */
+  /** Limit of concurrent requests for a lane of callbacks. Endpoints have their own limit. */
   readonly maxInFlight: number;
 }
 
 /**
- * `parked`: it comes back by itself. `ended`: nothing is to be done. `later`: not before `at`, in milliseconds since the epoch, because it is due then,
- * or because someone else has it until then.
+ * `parked`: the delivery returns to the queue automatically. `ended`: there is nothing to do. `later`: not before `at`, in milliseconds since
+ * the epoch, because the delivery is due then, or another sender has it until then.
  */
 export type BeginReply =
   | { readonly outcome: 'begun'; readonly record: DeliveryRecord; readonly attempt: number }
@@ -37,19 +37,19 @@ export type Verdict =
   | { readonly kind: 'failed' | 'canceled'; readonly reason: string };
 
 interface AttemptEnd {
-  /** Absent where none was made: then it says nothing about the receiver. */
+  /** Absent when no request was made: the health of the receiver does not change then. */
   readonly attempt?: AttemptRecord | undefined;
   readonly verdict: Verdict;
-  /** Switches the endpoint off. */
+  /** The reason to switch the endpoint off, if any. */
   readonly disable?: DisabledReason | undefined;
 }
 
 export interface EndReply {
-  /** The token was not the current one, so nothing was recorded. */
+  /** True when the token was not the current one, so that nothing was recorded. */
   readonly stale: boolean;
   /** Deliveries that may go to the queue now. */
   readonly released: ReadyDelivery[];
-  /** Why the endpoint was switched off by this. */
+  /** The reason that this attempt switched the endpoint off, if it did. */
   readonly disabled: DisabledReason | undefined;
 }
 
@@ -58,28 +58,28 @@ interface DeliveryStoreOptions {
   readonly keys: Keys;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
-  /** Called with deliveries that were made and may go to the queue. Without it, that is left to the caller, or to the sweep. */
+  /** Receives new deliveries that may go to the queue. Without it, the sweep finds them. */
   readonly onMade?: ((ready: readonly ReadyDelivery[]) => void) | undefined;
-  /** Receives deliveries that were not made because their tenant has no room for them. Without it, that is thrown as `stored_quota_exceeded`. */
+  /** Receives deliveries that were not created because their tenant has no room. Without it, `create` throws `stored_quota_exceeded`. */
   readonly onRefused?: ((refused: readonly NewDelivery[]) => void) | undefined;
 }
 
 interface PruneOptions {
-  /** How long after their end those are kept that were delivered, and the others. */
+  /** Milliseconds to keep delivered ones, and the other ended ones, after their end. */
   readonly deliveredMs: number;
   readonly failedMs: number;
-  /** How many ended ones are kept. */
+  /** Number of ended deliveries to keep. */
   readonly max: number;
-  /** How many are removed for their age at most. Default: as many as one step removes. */
+  /** Limit of deliveries removed for their age. Default: the limit of one step. */
   readonly mostOld?: number;
 }
 
-/** One operation of the sweep or of pruning looks at so many at most. */
+/** Limit of deliveries in one operation of the sweep or of pruning. */
 const step = 500;
-/** What was given to the queue and is not begun after this time is looked at again. */
+/** Milliseconds after which a delivery in the queue that no worker began is due again. */
 const lookAgainMs = 30_000;
 
-/** The deliveries of all tenants: what is to be sent, and the log of what was. See operation.ts for how one changes. */
+/** The deliveries of all tenants, pending and ended. See operation.ts for the state machine. */
 export class DeliveryStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -104,8 +104,8 @@ export class DeliveryStore {
   }
 
   /**
-   * Records deliveries; one that is there already is left as it is. One for an endpoint that Slipway has switched off is recorded as
-   * failed, and one for an endpoint that was switched off by hand or deleted as canceled.
+   * Creates deliveries. Does not change one that exists. A delivery to an endpoint that Slipway switched off is created as failed, and one
+   * to an endpoint that its tenant switched off or deleted as canceled.
    */
   async create(deliveries: readonly NewDelivery[]): Promise<void> {
     const made = await Promise.all(
@@ -125,7 +125,7 @@ export class DeliveryStore {
     this.#onRefused(refused);
   }
 
-  /** Takes a delivery in hand, unless its lane has no room. Its URL and format are those that its endpoint has now. */
+  /** Leases a delivery, unless its lane has no room. URL and format come from the current endpoint. */
   async begin(id: string, { token, leaseMs, maxInFlight }: BeginOptions): Promise<BeginReply> {
     const { outcome } = await operate(this.#on, deliveryScripts.begin, {
       ...{ id, token, lease_ms: leaseMs, max_in_flight: maxInFlight },
@@ -138,7 +138,7 @@ export class DeliveryStore {
     return { outcome: kind, record, attempt: record.attempts.length + 1 };
   }
 
-  /** Records what came of an attempt, what it says of the endpoint, and lets others of the lane go. */
+  /** Records the end of an attempt, updates the health of the endpoint, and releases other deliveries of the lane. */
   async end(id: string, token: string, { attempt, verdict, disable }: AttemptEnd): Promise<EndReply> {
     const { outcome, released } = await operate(this.#on, deliveryScripts.end, {
       ...{ id, token, verdict: verdict.kind, disable },
@@ -158,12 +158,12 @@ export class DeliveryStore {
     return await readRecord({ kind: 'delivery', id, reply, parse: parseDelivery, faults: this.#faults });
   }
 
-  /** A page of a tenant's deliveries, newest first. */
+  /** Returns a page of a tenant's deliveries, newest first. */
   async list(filter: DeliveryFilter): Promise<DeliveryPage> {
     return await listDeliveries({ redis: this.#redis, keys: this.#keys, faults: this.#faults, filter });
   }
 
-  /** Sends a message again, as a new delivery, to where its endpoint is now. Undefined when the tenant has no such delivery. */
+  /** Sends a message again, as a new delivery to the current URL of its endpoint. Returns undefined when the tenant has no such delivery. */
   async redeliver(tenant: string, id: string): Promise<DeliveryRecord | undefined> {
     const again = await this.#redeliver(tenant, id);
     if (again === undefined) return undefined;
@@ -172,8 +172,8 @@ export class DeliveryStore {
   }
 
   /**
-   * Sends every message again of which a delivery to the endpoint that was created since then (milliseconds) failed or was canceled,
-   * each once, and none that has arrived or is under way since. Returns how many.
+   * Sends again every message to the endpoint that was created since a time (milliseconds) and failed or was canceled. Sends each message
+   * once, and skips messages that have arrived or are pending since. Returns the number of new deliveries.
    */
   async recover(options: { tenant: string; endpoint: string; since: number }): Promise<number> {
     const { tenant, endpoint, since } = options;
@@ -200,12 +200,12 @@ export class DeliveryStore {
     return recovered;
   }
 
-  /** Deliveries that are to go to the queue, some of them. Adding one that is there already is harmless. */
+  /** Returns deliveries that are due, up to a limit. Adding one to the queue twice is harmless. */
   async due(limit: number): Promise<ReadyDelivery[]> {
     return (await operate(this.#on, deliveryScripts.due, { limit })).released;
   }
 
-  /** Notes that these were given to the queue; those that are not begun by 30 s after they were due are due once more. */
+  /** Records that deliveries are in the queue. A delivery that no worker begins within 30 s of its due time is due again. */
   async dispatched(ids: readonly string[]): Promise<void> {
     for (let at = 0; at < ids.length; at += step) {
       await dispatchedScript.run(this.#on, { look_again_ms: lookAgainMs, ids: ids.slice(at, at + step) });
@@ -213,14 +213,14 @@ export class DeliveryStore {
   }
 
   /**
-   * A step of what is to be done with time, for the sweep: leases that have run out are taken back, parked deliveries whose lane has room
-   * or whose circuit is to be tried let go, and those canceled whose endpoint was switched off or deleted. Returns what may go to the queue.
+   * Does one step of the sweep: reclaims expired leases, releases parked deliveries whose lane has room or whose circuit is due for a
+   * probe, and cancels deliveries to endpoints that were switched off or deleted. Returns the released deliveries.
    */
   async wakeLanes(): Promise<ReadyDelivery[]> {
     return (await operate(this.#on, deliveryScripts.wake, { limit: step })).released;
   }
 
-  /** Removes ended deliveries that are too old or too many, some of them. Returns how many, and how many of those for their age. */
+  /** Removes ended deliveries that are too old or too many, up to a limit. Returns the number removed, and the number removed for their age. */
   async prune(options: PruneOptions): Promise<{ readonly removed: number; readonly old: number }> {
     const { deliveredMs, failedMs, max, mostOld = step } = options;
     const most = Math.min(step, mostOld);
@@ -230,7 +230,7 @@ export class DeliveryStore {
     return { removed: Number(outcome[1]), old: Number(outcome[2]) };
   }
 
-  /** How many deliveries have ended, of all tenants. */
+  /** Returns the number of ended deliveries of all tenants. */
   async countEnded(): Promise<number> {
     const ended = ['ended:delivered', 'ended:failed'].map((name) =>
       this.#redis.zcard(this.#keys.deliveries(name)),
@@ -238,7 +238,7 @@ export class DeliveryStore {
     return (await Promise.all(ended)).reduce((sum, count) => sum + count, 0);
   }
 
-  /** Removes the oldest deliveries of a tenant that ended longer ago than this; looks at `most`. Returns how many were removed. */
+  /** Removes deliveries of a tenant that ended more than `keptMs` ago. Checks the `most` oldest ones. Returns the number removed. */
   async pruneOf(tenant: string, { keptMs, most }: { keptMs: number; most: number }): Promise<number> {
     const { outcome } = await operate(this.#on, deliveryScripts.pruneTenant, {
       tenant,
@@ -279,7 +279,7 @@ export class DeliveryStore {
 const noRoom = (tenant: string, used: unknown) =>
   new SlipwayError(
     'stored_quota_exceeded',
-    `The records of ${tenant} take ${String(used)} bytes, and leave no room for a delivery.`,
+    `The records of ${tenant} take ${String(used)} bytes, which leaves no room for a delivery.`,
   );
 
 function fromPairs(flat: readonly string[]): Record<string, string> {

@@ -10,10 +10,10 @@ interface DispatcherOptions {
 
 export type DeliveryDispatcher = (ready: readonly ReadyDelivery[]) => Promise<void>;
 
-/** So many are added at once: one script of BullMQ each, and Redis has others to answer too. */
+/** Limit of deliveries added at once: each is one script of BullMQ, and Redis must also serve other clients. */
 const atOnce = 500;
 
-/** Puts deliveries into the queue. Never rejects: their records stand, and the leading worker's sweep does it otherwise. */
+/** Puts deliveries into the queue. Never rejects: the records exist, and the sweep of the leader retries. */
 export function createDeliveryDispatcher(options: DispatcherOptions): DeliveryDispatcher {
   const { deliveries, queue, logger } = options;
   return async (ready) => {
@@ -24,7 +24,7 @@ export function createDeliveryDispatcher(options: DispatcherOptions): DeliveryDi
         await deliveries.dispatched(some.map(({ id }) => id));
       }
     } catch (error) {
-      logger.warn({ err: error, deliveries: ready.length }, 'left to the sweep to queue');
+      logger.warn({ err: error, deliveries: ready.length }, 'cannot enqueue deliveries; the sweep retries');
     }
   };
 }

@@ -13,7 +13,7 @@ import {
   timeField,
 } from '../records/index.js';
 
-/** An endpoint as it stands in Redis, read but not yet shown. Times are milliseconds since the epoch. */
+/** An endpoint as stored in Redis. Times are milliseconds since the epoch. */
 export interface EndpointRecord {
   readonly id: string;
   readonly tenant: string;
@@ -24,20 +24,20 @@ export interface EndpointRecord {
   readonly format: WebhookFormat;
   readonly max_in_flight: number;
   readonly enabled: boolean;
-  /** Set when it was Slipway that switched it off. */
+  /** Set when Slipway switched the endpoint off. */
   readonly disabled: { readonly reason: DisabledReason; readonly at: number } | undefined;
-  /** When the first delivery failed since one last arrived. */
+  /** The time of the first failure since the last success. */
   readonly failingSince: number | undefined;
-  /** Until then the previous secret signs too. */
+  /** The time until which the previous secret signs too. */
   readonly rotatingUntil: number | undefined;
   readonly createdAt: number;
   readonly updatedAt: number;
-  /** Sealed with the endpoint's id. */
+  /** The secret, sealed with the id of the endpoint as context. */
   readonly sealedSecret: string;
   readonly previousSealedSecret: string | undefined;
 }
 
-/** Returns the record of the fields of the hash; undefined when there is none. Throws when it cannot be read. */
+/** Returns the record, or undefined when the hash is empty. Throws when the record cannot be read. */
 export function parseEndpoint(id: string, fields: Fields): EndpointRecord | undefined {
   const { tenant, url, sealed_secret: sealedSecret, disabled_reason: reason } = fields;
   if (tenant === undefined || url === undefined || sealedSecret === undefined) return undefined;
@@ -66,7 +66,7 @@ export function parseEndpoint(id: string, fields: Fields): EndpointRecord | unde
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
-/** The endpoint as the API shows it, without its secrets. Times in milliseconds; those that have passed are left out. */
+/** Returns the endpoint as the API shows it, without its secrets and without expiry times that have passed. Times are milliseconds. */
 export function toEndpoint(
   record: EndpointRecord,
   options: { circuitOpenUntil?: number | undefined; now: number },

@@ -38,7 +38,7 @@ interface EndpointStoreOptions {
 
 interface EndpointWithSecret {
   readonly endpoint: EndpointRecord;
-  /** In the clear, to be shown once: `whsec_` and base64. */
+  /** The secret in clear text, to be shown once: `whsec_` and base64. */
   readonly secret: string;
 }
 
@@ -53,14 +53,14 @@ const rotateScript = script(
   z.object({ ...owned, sealed_secret: z.string(), previous_until: z.int() }),
 );
 
-/** Requests to an endpoint that may be under way at once. */
+/** Default limit of concurrent requests to an endpoint. */
 const usualInFlight = 10;
 const rotationMs = 24 * 3600 * 1_000;
 const secretBytes = 32;
-/** Endpoints are read in runs of this many. */
+/** Endpoints read at once. */
 const run = 500;
 
-/** The endpoints of all tenants. Secrets are kept sealed; another tenant's endpoint is as one that is not there. */
+/** The endpoints of all tenants. Secrets are stored sealed. An endpoint of another tenant counts as missing. */
 export class EndpointStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
@@ -82,7 +82,7 @@ export class EndpointStore {
   async create(tenant: string, request: EndpointRequest): Promise<EndpointWithSecret> {
     const id = newId('wh');
     const { secret = newSecret(), ...settings } = request;
-    // Statuses of a commit replace each other: two under way at once could arrive in either order.
+    // Statuses of a commit replace each other: two in flight at once could arrive in either order.
     const oneAtATime = settings.format.type.endsWith('_commit_status');
     const max_in_flight = settings.max_in_flight ?? (oneAtATime ? 1 : usualInFlight);
     const now = this.#now();
@@ -103,7 +103,7 @@ export class EndpointStore {
     return await ofTenant(tenant, reading);
   }
 
-  /** A tenant's endpoints in the order in which they were made, those after `after`. */
+  /** Returns a tenant's endpoints after the id `after`, oldest first. */
   async list(tenant: string, page: { limit: number; after?: string | undefined }): Promise<EndpointRecord[]> {
     const { limit, after } = page;
     const index = this.#keys.webhooks(tenant);
@@ -116,19 +116,19 @@ export class EndpointStore {
     });
   }
 
-  /** Undefined when there is none. Enabling forgets all failures; disabling ends what is pending. */
+  /** Changes an endpoint. Enabling clears its failures; disabling cancels its pending deliveries. Returns undefined when there is none. */
   async update(tenant: string, id: string, patch: EndpointPatch): Promise<EndpointRecord | undefined> {
     const fields = fieldsOf(patch).flat();
     const changed = await this.#change(updateScript, { tenant, id, at: this.#now(), fields });
     return changed ? await this.get(tenant, id) : undefined;
   }
 
-  /** False when there was none. What is pending for it ends canceled; see `DeliveryStore.wakeLanes`. */
+  /** Removes an endpoint. Its pending deliveries are canceled; see `DeliveryStore.wakeLanes`. Returns false when there was none. */
   async remove(tenant: string, id: string): Promise<boolean> {
     return await this.#change(removeScript, { tenant, id, at: this.#now() });
   }
 
-  /** Undefined when there is none. The secret before stays valid for 24 hours; one before that does not. */
+  /** Replaces the secret. The previous secret stays valid for 24 hours; an older one becomes invalid. Returns undefined when there is no endpoint. */
   async rotate(tenant: string, id: string, secret = newSecret()): Promise<EndpointWithSecret | undefined> {
     const now = this.#now();
     const sealed_secret = seal(this.#sealingKey, secret, id);
@@ -138,7 +138,7 @@ export class EndpointStore {
     return endpoint && { endpoint, secret };
   }
 
-  /** What messages are signed with now, the newest first. */
+  /** Returns the secrets that sign messages now, the newest first. */
   secrets(record: EndpointRecord): Secret[] {
     const { id, sealedSecret, previousSealedSecret, rotatingUntil = 0 } = record;
     const valid =
@@ -148,14 +148,14 @@ export class EndpointStore {
     return valid.map((sealed) => new Secret(unseal(this.#sealingKey, sealed, id)));
   }
 
-  /** Seals anew what is sealed under a payload secret of the installation that is being replaced. */
+  /** Seals again the secrets that are sealed under a payload secret of the installation that is being replaced. */
   async reseal(): Promise<Resealed> {
     const fields = (await this.#all()).flatMap((record): SealedField[] => {
       const { id, sealedSecret, previousSealedSecret, rotatingUntil = 0 } = record;
       const common = { key: this.#keys.webhook(id), context: id, stores: (sealed: string) => sealed };
       const of = (field: string, sealed: string) => ({ ...common, field, stored: sealed, sealed });
       const own = of('sealed_secret', sealedSecret);
-      // Nobody opens one whose time is over.
+      // An expired previous secret is never opened again.
       if (previousSealedSecret === undefined || rotatingUntil <= this.#now()) return [own];
       return [own, of('previous_sealed_secret', previousSealedSecret)];
     });
@@ -163,11 +163,11 @@ export class EndpointStore {
   }
 
   /**
-   * Those that messages are made for, of all tenants: the enabled ones, and those that Slipway switched off. Kept in the process until
-   * any endpoint changes; health is not among the changes, so it may be old.
+   * Returns the endpoints of all tenants that get messages: enabled ones, and those that Slipway switched off. The process caches them
+   * until an endpoint changes. A change of health does not count, so the health may be old.
    */
   async active(): Promise<readonly EndpointRecord[]> {
-    // Read first: what changes during the rest has another version, and is read again by the next call.
+    // The version is read first: a change during the rest raises it, so that the next call reads again.
     const version = await this.#redis.get(this.#keys.webhooksVersion);
     if (this.#cache?.version !== version || !this.#cache) {
       const all = version === null ? [] : await this.#all();
@@ -179,7 +179,7 @@ export class EndpointStore {
     return this.#cache.endpoints;
   }
 
-  /** Until when nothing is sent to an endpoint because requests fail one after the other, in milliseconds; undefined for one that takes messages. */
+  /** Returns the time in milliseconds until which the circuit of an endpoint is open, or undefined when it is closed. */
   async circuitOpenUntil(id: string): Promise<number | undefined> {
     const until = Number(await this.#redis.hget(this.#keys.lane(`endpoint:${id}`), 'open_until'));
     return until > this.#now() ? until : undefined;

@@ -11,7 +11,7 @@ export interface DeliveryFilter {
   readonly batch?: string | undefined;
   readonly state?: DeliveryState | undefined;
   readonly limit: number;
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   readonly before?: string | undefined;
 }
 
@@ -21,9 +21,9 @@ export interface DeliveryPage {
   readonly next: string | undefined;
 }
 
-/** Ids are looked at in runs of this many. */
+/** Ids read at once. */
 const run = 200;
-/** Ids that one page may look at before it ends early with a cursor. */
+/** Ids that one page may check before it ends early with a cursor. */
 const maxLookedAt = 5_000;
 
 interface ListOptions {
@@ -33,7 +33,7 @@ interface ListOptions {
   readonly filter: DeliveryFilter;
 }
 
-/** Walks the shortest of the indexes that the filter names, newest first, and leaves out what another does not hold. */
+/** Returns a page of deliveries, newest first. Walks the shortest index of the filter, and skips ids that another index does not hold. */
 export async function listDeliveries(options: ListOptions): Promise<DeliveryPage> {
   const { redis, keys, filter } = options;
   const [first, ...others] = await byLength(
@@ -57,7 +57,7 @@ export async function listDeliveries(options: ListOptions): Promise<DeliveryPage
   return { records, next: from && formatCursor(from) };
 }
 
-/** Where a delivery stands in an index: by the time, then by the id. */
+/** The position of a delivery in an index, ordered by time and id. */
 interface Place {
   readonly createdAt: number;
   readonly id: string;
@@ -70,7 +70,7 @@ function parseCursor(cursor: string | undefined): Place | undefined {
   return ms === undefined || id === undefined ? undefined : { createdAt: Number(ms), id };
 }
 
-/** The next ones after a place. Those of its own millisecond are passed over up to it, since Redis finds by score alone. */
+/** Returns the next deliveries after a place. Redis searches only by score, so ids of the same millisecond are skipped here. */
 async function readRun(redis: Redis, index: string, from: Place | undefined): Promise<Place[]> {
   const places: Place[] = [];
   for (let offset = 0; places.length < run; offset += run) {
@@ -91,7 +91,7 @@ function indexNames({ tenant, endpoint, job, batch, state }: DeliveryFilter): st
     ...(endpoint === undefined ? [] : [`endpoint:${endpoint}`]),
     ...(job === undefined ? [] : [`job:${job}`]),
     ...(batch === undefined ? [] : [`batch:${batch}`]),
-    // There is none of what was delivered, which is nearly all.
+    // Delivered ones have no index of their own, because nearly all deliveries are delivered.
     ...(state === undefined || state === 'delivered' ? [] : [`state:${state}`]),
   ];
 }

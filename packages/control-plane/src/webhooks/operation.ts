@@ -6,17 +6,18 @@ const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
   defineScript({ folder: controlPlaneLua, file: `webhooks/${file}`, args: z.object(args) });
 
 /**
- * The one way a delivery changes.
+ * The only way to change a delivery.
  *
  *   (none) ──create──▶ due ──begin──▶ leased ──end──▶ delivered | failed | canceled
  *                       ▲ ▲  │           │ │
- *                       │ │  └─begin──┐  │ └─────end: a retry, so it is due then
+ *                       │ │  └─begin──┐  │ └─────end with a retry, due later
  *                       │ └─release── parked
- *                       └────────────────┘ the lease has run out
+ *                       └────────────────┘ the lease has expired
  *
- * A pending delivery is in exactly one of three places: *due* (`deliveries:due`, score = when to look at it), *leased* (in flight in
- * its lane, score = when the lease runs out) or *parked* in its lane, because the lane has no room or its circuit is open. BullMQ is no place:
- * a delivery in the queue stays due, with a later time, until a worker begins it. So the sweep finds whatever BullMQ or a worker loses.
+ * A pending delivery is in exactly one of three places: *due* (`deliveries:due`, score = time of the next check), *leased* (in flight in
+ * its lane, score = expiry of the lease) or *parked* in its lane, because the lane has no room or its circuit is open. BullMQ is not a
+ * fourth place: a delivery in the queue stays due, with a later time, until a worker begins it. So the sweep finds every delivery that
+ * BullMQ or a worker loses.
  * Ended states never change, and only the holder of the current token may end a delivery.
  */
 export const deliveryScripts = {
@@ -54,15 +55,15 @@ export const deliveryScripts = {
   pruneTenant: script('prune-tenant', { tenant: z.string(), kept_ms: z.int(), most: z.int() }),
 };
 
-/** Notes that deliveries went to the queue. */
+/** Records that deliveries are in the queue. */
 export const dispatchedScript = script('dispatched', { look_again_ms: z.int(), ids: z.array(z.string()) });
 
 /** A delivery that may go to the queue. */
 export interface ReadyDelivery {
   readonly id: string;
   /**
-   * Its id in the queue: another one after each parking, since the queue may still hold the entry that was parked, and would not take the id twice.
-   * Under one id it goes in once, whoever adds it.
+   * The id in the queue. It changes after each parking, because the queue may still hold the parked entry and refuses an id twice. The
+   * queue takes each id once, even when several processes add it.
    */
   readonly queueId: string;
 }

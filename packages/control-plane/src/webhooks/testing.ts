@@ -10,7 +10,7 @@ import {
   type ReadyDelivery,
 } from './index.js';
 
-/** Stores of an installation of its own, on a real Redis. */
+/** Returns stores of a separate installation on a real Redis. */
 export function newStores(redis: Redis, options: { now?: () => number } = {}) {
   const keys = redisKeys(`test-${randomUUID()}`);
   const endpoints = new EndpointStore({ redis, keys, sealingKey: randomBytes(32), ...options });
@@ -47,7 +47,7 @@ export function newDelivery(changes: Partial<NewDelivery> = {}): NewDelivery {
 export const toEndpointOf = ({ id, url }: EndpointRecord, changes: Partial<NewDelivery> = {}): NewDelivery =>
   newDelivery({ lane: `endpoint:${id}`, endpointId: id, url, ...changes });
 
-/** Creates deliveries as they come, so that each is no older than the one before. Returns their ids. */
+/** Creates deliveries one after another, so that each is at least as new as the one before. Returns their ids. */
 export async function create(stores: Stores, ...deliveries: NewDelivery[]): Promise<string[]> {
   for (const delivery of deliveries) await stores.deliveries.create([delivery]);
   return deliveries.map(({ id }) => id);
@@ -71,13 +71,13 @@ export const exhausted = {
 
 const lease = { leaseMs: 60_000, maxInFlight: 2 };
 
-/** The outcome of a beginning, with a token of its own. */
+/** Begins a delivery with a new token. Returns the token and the outcome. */
 export async function begin(stores: Stores, id: string, options: Partial<typeof lease> = {}) {
   const token = randomUUID();
   return { token, ...(await stores.deliveries.begin(id, { token, ...lease, ...options })) };
 }
 
-/** A whole attempt. */
+/** Begins and ends an attempt. */
 export async function attemptOf(
   stores: Stores,
   id: string,
@@ -90,13 +90,13 @@ export async function attemptOf(
 
 export const idsOf = (ready: readonly ReadyDelivery[]): string[] => ready.map(({ id }) => id);
 
-/** Lets the time come at which a delivery is to be tried again. */
+/** Makes a delivery due. */
 export async function makeDue({ redis, keys }: Stores, id: string): Promise<void> {
   await redis.hset(keys.delivery(id), 'due_at', '1');
   await redis.zadd(keys.dueDeliveries, 'XX', 1, id);
 }
 
-/** Lets the time come for everything in a lane: leases run out, and the circuit may be tried. */
+/** Expires the leases of a lane, and makes its circuit due for a probe. */
 export async function letTimePass({ redis, keys }: Stores, lane: string): Promise<void> {
   const inflight = `${keys.lane(lane)}:inflight`;
   for (const id of await redis.zrange(inflight, '0', '-1')) await redis.zadd(inflight, 1, id);

@@ -1,6 +1,6 @@
 --- @include "stored/include/values"
 
--- Sets fields of the record of a function: its texts may have other lengths now, and it may refer to other values.
+-- Sets fields of the record of a function. Updates its charge and the values that it holds.
 local function set_function(tenant, name, ...)
   local key = keys.functionRecord(tenant, name)
   local before = redis.call('HMGET', key, 'stored', 'shared', 'built_shared')

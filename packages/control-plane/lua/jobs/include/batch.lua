@@ -1,8 +1,8 @@
 --- @include "jobs/include/settle"
--- A batch that is written or given up.
+-- Defines `batch`, the batch of the arguments.
 local batch = { id = args.id, key = keys.batch(args.id), events = keys.batchEvents(args.id), parked = keys.batchParked(args.id) }
 
--- Gives back what no job of the batch has taken.
+-- Returns the reserved bytes that no job of the batch has used.
 local function end_reservation()
   local f = redis.call('HMGET', batch.key, 'tenant', 'reserved')
   if not f[2] then return end

@@ -2,20 +2,20 @@
 --
 -- A *suspect* is a job with a death that is not explained (`lost` > 0). At most one suspect runs on a worker, and one on a replica.
 --
--- - The death counts as `lost` unless its cause is known to lie elsewhere.
+-- - The death counts as `lost` unless it has another known cause.
 -- - A job can be *blamed* (`blamed`) when it ran there alone, or was the only suspect there. A worker or replica that dies with several other jobs blames none of
 --   them; each becomes a suspect.
--- - The cause lies elsewhere when the replica said that it drains, an operator drains it, or discovery no longer names it.
--- - The cause also lies elsewhere when another worker (or replica) died in the last ten minutes with no suspect on it: such a death was not the work of this job, so
---   machines die without it. Each of those deaths excuses a job once.
--- - A job is quarantined when it was blamed and its deaths reach the limit. Deaths that were excused count after three times the limit, so that no job kills workers
---   for ever.
+-- - The job is not the cause when the replica reported that it drains, an operator drains it, or discovery no longer names it.
+-- - The job is not the cause either when another worker (or replica) died in the last ten minutes with no suspect on it: machines die without this job. Each of
+--   those deaths excuses a job once.
+-- - A job is quarantined when it was blamed and its deaths reach the limit. Excused deaths count after three times the limit, so that no job can kill workers without
+--   end.
 --
--- A death is found one job at a time. The first of them notes how many jobs and suspects ran there, and the others read it.
+-- Each job finds the death of its worker or replica separately. The first job records how many jobs and suspects ran there, and the others read that record.
 
--- How long a death excuses other jobs.
+-- Milliseconds for which a death excuses other jobs.
 local death_excuses_ms = 600000
--- How long all jobs that ran there share what was noted of a death. A worker has a new name at each start; a replica keeps its address.
+-- Milliseconds for which all jobs of the dead worker or replica read the same record. A worker has a new name at each start; a replica keeps its address.
 local death_known_ms = { worker = 600000, replica = 2000 }
 
 -- Discovery names each replica every five seconds.
@@ -40,7 +40,7 @@ local function note_death(kind, place)
   return jobs, suspects
 end
 
--- Deaths that the job had a part in, or that have excused it.
+-- Returns the deaths of places where the job ran, and the deaths that excused it.
 local function used_deaths(job)
   local used = {}
   for place in string.gmatch(get(job, 'died_with') or '', '%S+') do used[place] = true end
@@ -60,7 +60,7 @@ local function excuse_of(job, kind)
   end
 end
 
--- Counts the death of the place that the job runs on. Returns a reply when the job ends because of it.
+-- Counts the death of the worker or replica that the job runs on. Returns a reply when the job ends because of it.
 local function count_loss(job, from, kind, max_lost)
   local place = places_of(job)[kind]
   if kind == 'replica' and goes_away(place) then return nil end

@@ -1,16 +1,16 @@
--- Creates a job, and gives it its place among those that wait for its pool, by start-time fair queueing: a tenant's tags are 1/weight apart and begin at the virtual
--- time, which is the tag of the job that last started. Within the span that a tenant's waiting jobs cover, a job stands by the share of known build times that are
--- longer than its own, so that the longest go first and no other tenant waits longer for it. An unknown time counts as the median.
--- A build is skipped only while no other job builds, or has built, another image under that reference.
--- Returns {'ok', priority, 1 when it is to go to the queue}. A lower priority is earlier. BullMQ takes priorities up to 2^21.
+-- Creates a job, and gives it a priority in the queue of its pool by start-time fair queueing. A tenant's tags are 1/weight apart and begin at the virtual time, which
+-- is the tag of the job that started last. Within the span of a tenant's waiting jobs, the position of a job is the share of known build times that are longer than
+-- its own: the longest builds go first, and no other tenant waits longer for them. An unknown time counts as the median.
+-- A build is skipped only when no other job builds, or has built, another image under that reference.
+-- Returns {'ok', priority, 1 when the job may go to the queue}. A lower priority is earlier. BullMQ takes priorities up to 2^21.
 
--- Returns whether each reference holds what that job has pushed, and no job pushes something else there now. `flying` is the job that is in flight for the image, and
--- what it builds.
+-- Returns whether each reference still holds the image that `built_job` pushed, and no other job pushes there now. `flying` is the job in flight for the image, and its
+-- build key.
 local function is_pushed(references, built_job, flying, build_key)
   if flying[2] and flying[2] ~= build_key then return false end
   local newest, running = redis.call('MGET', unpack(newest_keys(references))), redis.call('MGET', unpack(running_keys(references)))
   for at in ipairs(references) do
-    -- What is known of an image outlives what is known of its tags.
+    -- The record of an image lives longer than the records of its tags.
     if newest[at] ~= built_job and (newest[at] or at > 1) then return false end
     local is_flying = flying[1] and (at == 1 or running[at] == flying[1])
     if running[at] and not is_flying then return false end
@@ -41,7 +41,7 @@ create_job = function(job, a)
   if a.secret then redis.call('HSET', job.key, 'sealed_callback_secret', a.secret) end
   if a.parts then redis.call('HSET', job.key, 'parts', a.parts, 'plan', a.plan, 'weight', weight, 'manner', manner) end
   if func then redis.call('HSET', job.key, 'function', func) end
-  -- A key of the spec itself: in no string of it stands a quotation mark without a backslash.
+  -- This matches only a key of the spec itself: inside strings JSON escapes quotation marks.
   if not string.find(a.spec, '"callback":{', 1, true) and not string.find(a.shared, 'callback=', 1, true) then redis.call('HSET', job.key, 'callback', 0) end
   if a.trace then redis.call('HSET', job.key, 'trace', a.trace) end
   if a.part_of then redis.call('HSET', job.key, 'part_of', a.part_of) end
@@ -61,7 +61,7 @@ create_job = function(job, a)
     local built = redis.call('HMGET', keys.built(flight), 'key', 'result', 'job', 'base_images')
     if built[1] == build_key and is_pushed(references, built[3], redis.call('HMGET', keys.flight(flight), 'job', 'key'), build_key) then
       if #references > 1 then
-        -- An older job with one of the tags that still waits is not to push after this.
+        -- An older job that still waits with one of the tags may not push after this one.
         for _, key in ipairs(newest_keys(references)) do redis.call('SET', key, job.id, 'EX', 2592000) end
         redis.call('HSET', keys.built(flight), 'job', job.id)
       end

@@ -1,28 +1,28 @@
 --- @include "stored/include/account"
 -- A job, its indexes, its batch and its events.
 --
--- A job is passed as `{ id, key }`. A job that is *parked* is queued and not for the queue yet: its batch is still being written or has as many in the queue as it
--- may (`batch`), an identical job is being built, whose end will be its own (`shared`), the jobs that build parts of it have not all ended (`parts`), its tenant has
--- as many running as it may (`tenant`), or its registry does not answer (`registry`).
+-- A job is passed as `{ id, key }`. A *parked* job has the state `queued` but is not in the queue. Its field `parked` gives the reason: its batch is not committed or has
+-- reached its limit in the queue (`batch`), an identical job is being built and ends both (`shared`), not all of its parts have ended (`parts`), its tenant runs as
+-- many jobs as it may (`tenant`), or its registry does not answer (`registry`).
 --
--- Scripts never decode JSON: what users wrote can be any text, and an exception in the middle of a script leaves half of its writes.
+-- Scripts never decode JSON: users can write any text, and an exception in the middle of a script leaves half of its writes.
 
--- Jobs that may go to the queues from now on: {id, priority, pool}, …
+-- Jobs that this operation releases to the queues: {id, priority, pool}, …
 local released = {}
 
--- What an operation returns: its outcome, and the jobs that may go to the queues because of it.
+-- Returns the reply of an operation: its outcome, and the jobs that it releases to the queues.
 local function reply(outcome) return { outcome, released } end
 
 local function job_of(job_id) return { id = job_id, key = keys.job(job_id) } end
 local function get(job, field) return redis.call('HGET', job.key, field) end
 
--- Replicas that build the same platforms have a queue of their own, and its fairness. Records from before there were pools have none.
+-- Each pool has its own queue and its own fairness. Records of versions without pools name no pool.
 local function pool_of(job) return get(job, 'pool') or 'default' end
 local function pool_index(pool, state) return keys.index('pool:' .. pool .. ':' .. state) end
 local function fairness_of(pool) return pool == 'default' and keys.fairness or keys.fairnessOfPool(pool) end
 local function tenant_index(tenant, state) return keys.index('tenant:' .. tenant .. ':' .. state) end
 
--- What the events of one job in the stream of its batch take.
+-- Bytes of the events of one job in the stream of its batch.
 local event_bytes = 400
 
 local function batch_of(job)
@@ -31,12 +31,12 @@ local function batch_of(job)
     parked = keys.batchParked(batch) }
 end
 
--- A batch has ended when all of it was accepted and every job has ended.
+-- Ends the batch when it is committed and every job has ended.
 local function end_batch_if_done(batch)
   local f = redis.call('HMGET', batch.key, 'total', 'succeeded', 'failed', 'canceled', 'committed', 'finished_at')
   if f[6] or not f[5] or f[2] + f[3] + f[4] < tonumber(f[1]) then return end
   redis.call('HSET', batch.key, 'finished_at', whole(now))
-  -- Its events outlive the records of its jobs.
+  -- The events of the batch live longer than the records of its jobs.
   local own = redis.call('HMGET', batch.key, 'tenant', 'stored')
   charge(own[1], -tonumber(own[2] or '0'))
   charge_expiring(own[1], batch.key, tonumber(own[2] or '0') + event_bytes * tonumber(f[1]), 2592000000)
@@ -50,7 +50,7 @@ local function end_batch_if_done(batch)
   end
 end
 
--- Stops the batch: no further job of it begins.
+-- Stops the batch: none of its waiting jobs begins.
 local function stop_batch(batch, why)
   redis.call('HSET', batch.key, 'stopped', why)
   redis.call('ZADD', keys.stoppingBatches, now, batch.id)
@@ -101,7 +101,7 @@ local function words_of(text)
   return list
 end
 
--- Returns the references that the job pushes to: the image as it was written, then those of `references`. Records from before there were tags have no others.
+-- Returns the references that the job pushes to: the image as it was written, then those of `references`. Records of versions without tags have only the image.
 local function references_of(job)
   if not job.references then
     local f = redis.call('HMGET', job.key, 'pushes_to', 'references')
@@ -111,7 +111,7 @@ local function references_of(job)
   return job.references
 end
 
--- Returns for each reference the key that names the job which pushes to it.
+-- Returns for each reference the key that names the job which pushes to it now.
 local function running_keys(references)
   local list = {}
   for at, reference in ipairs(references) do list[at] = keys.imageRunning(reference) end
@@ -125,8 +125,8 @@ local function newest_keys(references)
   return list
 end
 
--- Two builds that push to one reference never run at once, and none pushes after a newer one has. Returns whether another job runs that pushes to a reference of the
--- job, and a newer job that has pushed to one with that reference.
+-- Returns whether another running job pushes to a reference of the job, then a newer job that has pushed to one of them, and that reference. Two builds that push to
+-- one reference never run at once, and no job pushes after a newer job has.
 local function rivals_of(job)
   local references = references_of(job)
   if #references == 0 then return false end

@@ -1,5 +1,5 @@
 --- @include "jobs/include/settle"
--- What a success says about the image, the function and its build time.
+-- Records facts about the image, the function and its build time after a success.
 
 -- Returns the bytes of the keys that say which job has pushed to the references beside the image.
 local function newest_bytes(references)
@@ -8,11 +8,11 @@ local function newest_bytes(references)
   return bytes
 end
 
--- Notes for each reference that the job has pushed to it, unless a newer one has. Returns the id that it is noted under.
+-- Records the job as the newest for each of its references, unless a newer job has pushed there. Returns the recorded id.
 local function note_newest(job, references)
   local as, noted = job.id, newest_keys(references)
   if #noted == 0 then return as end
-  -- A job that shares the build ends with it. No older job may push to the tags of both after that.
+  -- Jobs that share the build end with it. No job older than the newest of them may push to their tags after that.
   if #noted > 1 then
     for _, sharer in ipairs(redis.call('SMEMBERS', keys.sharers(job.id))) do
       if sharer > as then as = sharer end
@@ -25,7 +25,7 @@ local function note_newest(job, references)
   return as
 end
 
--- Notes what the image and the function were last built from.
+-- Records the build key and result of the image, and the last success of the function.
 local function remember(job, references, pushed_as, body, base_images, cached)
   local key = keys.built(get(job, 'flight'))
   if #references > 0 then
@@ -38,7 +38,7 @@ local function remember(job, references, pushed_as, body, base_images, cached)
   remember_function(job, body, base_images)
 end
 
--- Forgets the names that the tenant built longest ago, so that it chooses no more of them than it may.
+-- Removes the names that the tenant built longest ago, so that a tenant stores a limited number of names.
 local function bound_learned(tenant, expected)
   local learned = keys.learned(tenant)
   redis.call('ZADD', learned, now, expected)
@@ -51,7 +51,7 @@ local function bound_learned(tenant, expected)
   end
 end
 
--- Notes how long the build took, and where.
+-- Records the duration and the replica of the build.
 local function learn(job)
   local durations, expected = keys.durations, get(job, 'expected')
   local took = now - tonumber(get(job, 'attempt_at'))
@@ -61,8 +61,7 @@ local function learn(job)
     local mean = tonumber(redis.call('HGET', keys.stats, field) or took)
     redis.call('HSET', keys.stats, field, mean * 0.95 + took * 0.05)
   end
-  -- What the layers on a replica are worth: how builds at home and elsewhere compare with what was expected of them.
-  -- Half is assumed until it is known.
+  -- The ratios compare builds on the home replica and on others with the expected time. Until there is a ratio, a build at home counts as half.
   local replica, home = get(job, 'replica:' .. get(job, 'attempt')), redis.call('HGET', keys.homes, expected)
   if before and home then
     local field = home == replica and 'ratio_home' or 'ratio_away'

@@ -1,5 +1,6 @@
 --- @include "jobs/include/job"
--- Where a job runs. `keys.aboard(place)`, of a worker or a replica, holds each job that runs there: 1 for a suspect, else 0. A job that only joins images is nowhere.
+-- The worker and replica of a running job. `keys.aboard(place)` of a worker or a replica is a sorted set of the jobs that run there: score 1 for a suspect, else 0.
+-- A job that only joins images has no replica.
 
 local function places_of(job)
   local number = get(job, 'attempt')

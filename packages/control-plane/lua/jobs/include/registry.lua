@@ -1,10 +1,10 @@
 -- The circuits of registries, by host. A registry is a hash: `failures` (faults in a row), `repository` (of the first of them), `several` (whether another repository
--- met one), `open_until` and `opens` (the circuit), `probe` (the job that finds out whether the registry answers) and `probe_until`. It expires after an hour
+-- had one), `open_until` and `opens` (the circuit), `probe` (the job that tests whether the registry answers) and `probe_until`. It expires after an hour
 -- without a change.
 --
--- Three faults in a row open the circuit, if they are of two repositories at least: a single repository that is broken holds up no other. It is open for two seconds,
--- doubled with each probe that fails, up to 15 s. Meanwhile jobs that push to the registry are parked, in the order of the queue. When the time is up one job is
--- released as the probe; another follows if it has not ended after 30 s. A push that succeeds, or that the registry refuses for good, closes the circuit.
+-- Three faults in a row of at least two repositories open the circuit: one broken repository does not delay others. The circuit stays open for two seconds, doubled
+-- with each failed probe, up to 15 s. Meanwhile jobs that push to the registry are parked, in the order of the queue. When the time is up, one job is released as the
+-- probe. Another follows if the probe has not ended after 30 s. A push that succeeds, or that the registry refuses for good, closes the circuit.
 
 local function probe_runs(probe, until_ms)
   return probe and tonumber(until_ms or '0') > now and get(job_of(probe), 'state') == 'running'
@@ -18,7 +18,7 @@ local function park_for_registry(job, host)
   redis.call('ZADD', keys.registries, 'NX', now, host)
 end
 
--- Returns whether the job has to wait until a registry answers that it pushes to, and parks it then. A job that starts while a circuit is open is the probe.
+-- Parks the job when one of its registries does not answer, and returns whether it did. A job that starts while a circuit is open becomes the probe.
 local function wait_for_registry(job, starts)
   local probes = {}
   for _, registry in ipairs(registries_of(job)) do
@@ -34,7 +34,7 @@ local function wait_for_registry(job, starts)
   return false
 end
 
--- Lets the first jobs that wait for a registry go on; returns how many.
+-- Releases the first jobs that wait for a registry. Returns their number.
 local function release_of_registry(host, most)
   if most < 1 then return 0 end
   local next = redis.call('ZPOPMIN', keys.registryParked(host), most)
@@ -42,7 +42,7 @@ local function release_of_registry(host, most)
   return #next / 2
 end
 
--- How many jobs are released in the step that closes a circuit. The reconciler releases the others.
+-- Limit of jobs that are released when a circuit closes. The reconciler releases the others.
 local first_released = 100
 
 local function note_answer(host)
@@ -53,7 +53,7 @@ local function note_fault(host, repository)
   local key = keys.registry(host)
   local f = redis.call('HMGET', key, 'open_until', 'opens', 'repository', 'several')
   local open_until, opens = tonumber(f[1] or '0'), tonumber(f[2] or '0')
-  -- Builds that began before the circuit opened say nothing new.
+  -- Builds that began before the circuit opened give no new information.
   if open_until > now then return end
   local failures = redis.call('HINCRBY', key, 'failures', 1)
   redis.call('PEXPIRE', key, 3600000)
@@ -66,7 +66,7 @@ local function note_fault(host, repository)
   redis.call('ZADD', keys.registries, 'NX', now, host)
 end
 
--- Notes what an attempt says about registries of the job: `answered` or `fault`, or nil, and the host unless all are meant.
+-- Records the outcome of an attempt for the registries of the job: `answered`, `fault` or nil. With a host, only for that one.
 local function note_registry(job, outcome, host)
   for _, registry in ipairs(outcome and registries_of(job) or {}) do
     if not host or host == registry.host then

@@ -1,14 +1,14 @@
 --- @include "jobs/include/verify"
 --- @include "functions/include/record"
--- The steps that end a job, release it, and let others go on.
+-- The steps that end a job, release it, and release the jobs that wait for it.
 --
--- A job that no single pool builds has a `plan`, from which a job for each pool is made when it would go to the queue. The plan is a list (see `strings_of`) with one
--- list for each part: id, pool, spec, build key, expected, pushes_to, shared values, indexes … When all of those have succeeded it goes there itself, to be joined.
--- It ends when one of them ends otherwise, and they with it.
+-- A job that needs several pools has a `plan`. Instead of going to the queue, it creates a job for each pool from the plan. The plan is a list (see `strings_of`) with one
+-- list for each part: id, pool, spec, build key, expected, pushes_to, shared values, indexes … When all parts have succeeded, the job itself goes to the queue, to
+-- join their images. When a part fails or is canceled, the job ends the same way, and its other parts are canceled.
 
 local create_job, part_ended, settle, cancel_queued, settle_with
 
--- The strings of a list in one text: each is written as its length in bytes, a colon and the string itself.
+-- Returns the strings of a list in one text: each is written as its length in bytes, a colon and the string itself.
 local function strings_of(text)
   local list, at = {}, 1
   while at <= #text do
@@ -20,7 +20,7 @@ local function strings_of(text)
   return list
 end
 
--- What a record of a part takes besides what its plan says.
+-- Bytes of the record of a part besides its plan.
 local part_bytes = 2500
 
 -- Creates a job for each part, in the queue of its pool.
@@ -50,7 +50,7 @@ end
 
 --- @include "jobs/include/registry"
 --- @include "jobs/include/blame"
--- Lets the next job of a batch into the queue, if there is one and as many as may be are not there yet.
+-- Releases the next job of a batch, unless the batch has no parked job or has reached its limit in the queue. Returns whether it did.
 local function release_next_of(batch)
   local f = redis.call('HMGET', batch.key, 'committed', 'stopped', 'max_running', 'outstanding')
   local most = tonumber(f[3] or '0')
@@ -62,13 +62,13 @@ local function release_next_of(batch)
   return true
 end
 
--- How many more jobs of a tenant may run now; undefined for one that is not limited.
+-- Returns how many more jobs of a tenant may run now; nil for a tenant without a limit.
 local function room_of(tenant)
   local most = redis.call('HGET', keys.tenant(tenant), 'running_jobs')
   return most and tonumber(most) - redis.call('ZCARD', tenant_index(tenant, 'running'))
 end
 
--- Whether the job has to wait until others of its tenant have ended; it is released then.
+-- Parks the job when its tenant runs as many jobs as it may, and returns whether it did. The end of another job releases it.
 local function wait_for_tenant(job)
   local tenant = get(job, 'tenant')
   local room = room_of(tenant)
@@ -80,7 +80,7 @@ local function wait_for_tenant(job)
   return true
 end
 
--- Lets the first of the jobs that wait for their tenant go on, if there is room. What goes on may still find another in its place.
+-- Releases the first job that waits for its tenant, if there is room. Another job may still take that room first.
 local function release_next_of_tenant(tenant)
   if not redis.call('ZSCORE', keys.parkedTenants, tenant) then return false end
   local room = room_of(tenant)
@@ -107,10 +107,10 @@ local function leave_running(job)
   redis.call('HDEL', job.key, 'token')
 end
 
--- What a record lists without the log of its failure.
+-- Returns the list of a record's values without the log of its failure.
 local function values_of_spec(shared) return (string.gsub(shared or '', ' ?log_tail=%S+', '')) end
 
--- How the function of a job was last built with success. One that was forgotten meanwhile stays so.
+-- Records the last success in the function of a job. A function that was removed meanwhile stays removed.
 local function remember_function(job, body, base_images)
   local name = get(job, 'function')
   local func = name and keys.functionRecord(get(job, 'tenant'), name)
@@ -120,14 +120,14 @@ local function remember_function(job, body, base_images)
   if base_images then set_function(f[1], name, 'built_base_images', base_images) end
 end
 
--- Lists a value in a record, which holds it from then on.
+-- Adds a value to the list of a record, which holds it from then on.
 local function list_shared(job, entry)
   local f = redis.call('HMGET', job.key, 'tenant', 'shared')
   redis.call('HSET', job.key, 'shared', f[2] and f[2] .. ' ' .. entry or entry)
   hold_shared(f[1], entry)
 end
 
--- Identical jobs end as the one that was built for them. If that one was canceled, the first of them is built for the others.
+-- Ends the jobs that share the build of this job in the same way. If this job was canceled, the first of them is built for the others.
 local function settle_sharers(job, to)
   local set = keys.sharers(job.id)
   local sharers = redis.call('SMEMBERS', set)
@@ -137,7 +137,7 @@ local function settle_sharers(job, to)
   if to ~= 'canceled' then
     local field, body, base_images = 'error'
     if to == 'succeeded' then
-      -- What the job has just noted about its image, as a job sees it that did not build it.
+      -- The result that this job has just recorded for jobs that reuse its image.
       local built = redis.call('HMGET', keys.built(get(job, 'flight')), 'result', 'base_images')
       field, body, base_images = 'result', built[1], built[2]
     else
@@ -159,7 +159,7 @@ local function settle_sharers(job, to)
     redis.call('HSET', job_of(sharer).key, 'shares', first.id)
     redis.call('SADD', keys.sharers(first.id), sharer)
   end
-  -- A newer job that is built from something else keeps its place.
+  -- A newer job with another build key stays the job in flight.
   if redis.call('EXISTS', flight_of(first)) == 0 then
     redis.call('HSET', flight_of(first), 'job', first.id, 'key', get(first, 'build_key'))
   end
@@ -170,13 +170,13 @@ local function settle_sharers(job, to)
   release_next_of(batch)
 end
 
--- The time of the first request stays.
+-- Keeps the time of the first request.
 local function request_cancel(job)
   redis.call('HSET', job.key, 'cancel_requested', 1)
   redis.call('HSETNX', job.key, 'cancel_requested_at', whole(now))
 end
 
--- The parts of a job that has ended: what has not ended is of no use any more.
+-- Cancels the parts of a job that has ended: nothing needs them any more.
 local function cancel_parts(job)
   if not get(job, 'parts_left') then return end
   for _, field in ipairs(redis.call('HKEYS', job.key)) do
@@ -257,7 +257,7 @@ cancel_queued = function(job, code, detail)
   return settle_with(job, 'queued', 'canceled', code, detail)
 end
 
--- Returns the code and the detail by which the job ends when its batch was stopped, else nil.
+-- Returns the code and the detail for a job whose batch was stopped, else nil.
 local function batch_end_of(job)
   local batch = batch_of(job)
   local stopped = batch and redis.call('HGET', batch.key, 'stopped')
@@ -266,7 +266,7 @@ local function batch_end_of(job)
   return 'canceled', 'Its batch was canceled.'
 end
 
--- What an attempt adds to a record besides how it ended.
+-- Bytes that an attempt adds to a record besides its end.
 local attempt_bytes = 250
 
 local function close_attempt(job, outcome, detail, steps, cached)

@@ -1,5 +1,5 @@
 --- @include "jobs/include/verify"
--- `job`, the job of the arguments, and its `state`. An operation that includes this ends here for a job that is missing or has ended.
+-- Defines `job`, the job of the arguments, and its `state`. Replies at once when the job is missing or has ended.
 local job = job_of(args.id)
 local state = get(job, 'state')
 if not state then return reply({ 'missing' }) end

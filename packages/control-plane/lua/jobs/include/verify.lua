@@ -1,7 +1,7 @@
 --- @include "jobs/include/places"
 --- @include "jobs/include/registry-of"
--- What a transition checks before its first write. A script that fails keeps what it has written: a key of a wrong type, or a field that is no number, would leave
--- half of a change. These checks find them while nothing is written.
+-- Checks that a transition makes before its first write. Redis does not roll back a script that fails: a key of a wrong type, or a field that is not a number, would
+-- leave half of a change. These checks find both before anything is written.
 
 local function expect(kind, ...)
   for _, key in ipairs({ ... }) do
@@ -10,7 +10,7 @@ local function expect(kind, ...)
   end
 end
 
--- What a change of any job writes besides its record.
+-- Checks the keys that any change of a job writes besides its record.
 local function verify_shared(tenant, pool, flight, func, references, batch)
   expect('stream', keys.events)
   expect('hash', keys.stored(tenant), fairness_of(pool), keys.stats, keys.homes, keys.flight(flight), keys.built(flight))
@@ -45,11 +45,11 @@ local numbers = { 'queued_at', 'tag', 'priority', 'band', 'lost', 'spent', 'vers
 -- Checks what any change of the job writes.
 local function verify(job)
   for at, value in ipairs(redis.call('HMGET', job.key, unpack(numbers))) do
-    if not tonumber(value or nil) then error('the field ' .. numbers[at] .. ' of ' .. job.key .. ' is no number; nothing was written') end
+    if not tonumber(value or nil) then error('the field ' .. numbers[at] .. ' of ' .. job.key .. ' is not a number; nothing was written') end
   end
   local f = redis.call('HMGET', job.key, 'tenant', 'function', 'part_of', 'expected')
   local tenant, func, parent = f[1], f[2], f[3]
-  if not tenant or not f[4] then error(job.key .. ' names no tenant or nothing it builds like; nothing was written') end
+  if not tenant or not f[4] then error(job.key .. ' has no field tenant or expected; nothing was written') end
   local batch, references = get(job, 'batch'), references_of(job)
   verify_shared(tenant, pool_of(job), get(job, 'flight') or '', func, references, batch)
   expect('stream', keys.log(job.id))

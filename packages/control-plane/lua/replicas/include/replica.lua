@@ -1,11 +1,11 @@
 --- @include "include/time"
 -- A replica and its slots. Times are milliseconds by Redis' clock.
 --
--- A replica is a hash: `configured` (0 when the configuration names no limit), `learned` (the limit as far as it is known), `proven` (the most builds that it took
--- at once), `busy_streak` (refusals in a row), `hold_until` and `hold` (no increase before), `failures` (faults in a row), `open_until` and `opens` (its circuit),
--- `draining`, `health`, `engine` and `features` (what it reported) and `engine_until` (until when both count; features are a list with a comma around each, and
--- absent while unknown), `readiness` (ready, full, broken or draining), `readiness_reason` and `readiness_until`.
--- Its leases are a sorted set, lease → expiry; those of suspects are in a second one as well.
+-- A replica is a hash: `configured` (0 when the configuration names no limit), `learned` (the learned limit), `proven` (the most builds that it took at once),
+-- `busy_streak` (refusals in a row), `hold_until` and `hold` (no increase before), `failures` (faults in a row), `open_until` and `opens` (its circuit), `draining`,
+-- `health`, `engine` and `features` (as reported) and `engine_until` (expiry of both; features are a list with a comma around each, and absent while unknown),
+-- `readiness` (ready, full, broken or draining), `readiness_reason` and `readiness_until`.
+-- Its leases are a sorted set, lease → expiry. A second set holds the leases of suspects.
 
 local function live(key)
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
@@ -20,7 +20,7 @@ local function limit_of(fields)
   return learned
 end
 
--- Returns whether a replica of this readiness takes builds. The ledger itself knows how full it is.
+-- Returns whether a replica of this readiness takes builds. `full` does not matter here: the ledger counts the slots itself.
 local function takes_builds(readiness, readiness_until)
   return tonumber(readiness_until or '0') <= now or (readiness ~= 'broken' and readiness ~= 'draining')
 end

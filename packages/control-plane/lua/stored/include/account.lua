@@ -1,9 +1,9 @@
 --- @include "include/time"
 -- The account of the bytes that each tenant has in Redis.
 --
--- The hash `keys.stored(tenant)` has `bytes`, their sum; `limit`, what the tenant may have, as the API noted it last; and `due:<n>`, bytes of keys
--- that expire, which leave the sum when the n-th five minutes of the epoch begin. `unit` says how far that was done.
--- A record notes in its field `stored` what it was charged for, so that its removal gives back exactly that.
+-- The hash `keys.stored(tenant)` has `bytes`, their sum; `limit`, the limit of the tenant as the API last recorded it; and `due:<n>`, bytes of keys that expire,
+-- which leave the sum when the n-th five minutes of the epoch begin. `unit` is the last of these that was subtracted.
+-- The field `stored` of a record holds its charge, so that its removal subtracts exactly that.
 
 local function charge(tenant, bytes)
   if bytes ~= 0 then redis.call('HINCRBY', keys.stored(tenant), 'bytes', whole(bytes)) end
@@ -33,13 +33,13 @@ local function due_field(ttl)
   return 'due:' .. whole(math.ceil((now + ttl) / 300000 / step) * step)
 end
 
--- Charged bytes leave the account after the given ms.
+-- Subtracts charged bytes from the account after the given ms.
 local function uncharge_later(tenant, bytes, ttl)
   charged(tenant)
   redis.call('HINCRBY', keys.stored(tenant), due_field(ttl), whole(bytes))
 end
 
--- Charges for a key that expires, whose hash holds what was charged for it before. A second call replaces that charge.
+-- Charges for a key that expires. Its hash holds the charge, and a second call replaces it.
 local function charge_expiring(tenant, key, bytes, ttl)
   charged(tenant)
   local account, f = keys.stored(tenant), redis.call('HMGET', key, 'stored', 'stored_due')
@@ -53,14 +53,15 @@ local function charge_expiring(tenant, key, bytes, ttl)
   redis.call('HSET', key, 'stored', whole(bytes), 'stored_due', due)
 end
 
--- Notes what the tenant may have; nil for a tenant without a limit of its own.
+-- Records the limit of the tenant; nil for a tenant without a limit of its own.
 local function note_limit(tenant, limit)
   if limit then redis.call('HSET', keys.stored(tenant), 'limit', limit) else redis.call('HDEL', keys.stored(tenant), 'limit') end
 end
 
--- Returns whether the account plus these bytes stays within the limit of the tenant, times a factor. What the tenant's accepted jobs still write may exceed it by a quarter.
+-- Returns whether the account plus these bytes stays within the limit of the tenant, times a factor. The writes of jobs that were already accepted may exceed the
+-- limit by a quarter.
 local function has_room(tenant, bytes, factor)
-  -- Without a note none of its jobs has noted a limit yet.
+  -- No job of the tenant has recorded a limit yet.
   local limit = redis.call('HGET', keys.stored(tenant), 'limit') or redis.call('HGET', keys.tenant(tenant), 'stored_bytes')
     or redis.call('GET', keys.tenantStoredBytes)
   return not limit or charged(tenant) + bytes <= tonumber(limit) * factor

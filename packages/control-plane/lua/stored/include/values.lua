@@ -1,6 +1,6 @@
 --- @include "stored/include/account"
 -- Values that several records of a tenant refer to, each stored once by its hash with the number of those records.
--- A record lists them in its field `shared`, as `name=hash` separated by spaces. The last record that lets go of a value removes it.
+-- A record lists them in its field `shared`, as `name=hash` separated by spaces. A value is removed with the last record that lists it.
 
 -- Returns the bytes that a value is charged for. An allocator may round a large text up by a quarter.
 local function value_bytes(length) return math.ceil(length * 1.25) + 200 end

@@ -1,15 +1,15 @@
 --- @include "stored/include/account"
--- A delivery, its lane, and the steps that changes are made of. Times are milliseconds by Redis' clock.
+-- A delivery, its lane, and the steps of every change. Times are milliseconds by Redis' clock.
 --
 -- A lane is a hash: `max` (concurrent requests), `failures` (in a row), `open_until` and `opens` (its circuit). Once `open_until` has passed, one delivery
 -- goes as a probe; a success closes the circuit. `keys.lanes` holds the lanes that have leases or parked deliveries.
 --
--- Besides the indexes that lists are made from there are `pending:<endpoint>`, for when an endpoint is switched off, and `ended:delivered` and `ended:failed`
--- (canceled ones too), score = when each ended, for when it is too old.
+-- Two kinds of indexes serve no list: `pending:<endpoint>` finds the deliveries to cancel when an endpoint is switched off. `ended:delivered` and `ended:failed`
+-- (canceled ones too), score = time of the end, find the deliveries that are too old.
 
--- A lane without a delivery is forgotten after a day: callbacks have as many lanes as there are hosts.
+-- A lane without a delivery expires after a day: callbacks have one lane per host.
 local lane_ttl = 86400000
--- Deliveries that may go to the queue from now on, each followed by how often it was parked.
+-- Deliveries that this operation releases to the queue, each followed by the number of times it was parked.
 local released = {}
 
 local function let_go(delivery)
@@ -17,7 +17,7 @@ local function let_go(delivery)
   released[#released + 1] = redis.call('HGET', keys.delivery(delivery), 'parkings') or '0'
 end
 
--- Returns how a delivery to the endpoint ends, and why; nil while the endpoint is switched on.
+-- Returns the final state of a delivery to the endpoint, and its reason; nil while the endpoint is switched on.
 local function off(endpoint)
   if not endpoint then return nil end
   local f = redis.call('HMGET', keys.webhook(endpoint), 'enabled', 'disabled_reason')
@@ -41,12 +41,12 @@ local function settle(delivery, to, reason)
   redis.call('ZREM', keys.laneInflight(lane), delivery)
   if f[1] then redis.call('ZREM', keys.deliveries('state:' .. f[1]), delivery) end
   if f[3] then redis.call('ZREM', keys.deliveries('pending:' .. f[3]), delivery) end
-  -- Nearly all arrive, so an index of those would find nothing faster than another does.
+  -- Nearly all deliveries arrive, so an index of those would be no faster than another index.
   if to ~= 'delivered' then redis.call('ZADD', keys.deliveries('state:' .. to), f[4], delivery) end
   redis.call('ZADD', keys.deliveries(to == 'delivered' and 'ended:delivered' or 'ended:failed'), now, delivery)
 end
 
--- A record besides its texts, with its entries in indexes.
+-- Bytes of a record besides its texts, with its entries in indexes; and of an attempt besides its text.
 local delivery_bytes, attempt_bytes = 1500, 60
 
 -- Removes a record and its entries in indexes.
@@ -66,7 +66,7 @@ local function remove_delivery(delivery)
   redis.call('DEL', key)
 end
 
--- Returns whether the tenant has room for that many bytes. Its oldest ended deliveries are removed to make room.
+-- Returns whether the tenant has room for that many bytes. Removes its oldest ended deliveries to make room.
 local function room_for(tenant, bytes)
   if has_room(tenant, bytes, 1.25) then return true end
   for _, delivery in ipairs(redis.call('ZRANGE', keys.deliveries('tenant:' .. tenant), 0, 49)) do
@@ -77,7 +77,7 @@ local function room_for(tenant, bytes)
   return false
 end
 
--- Completes a record whose other fields are there, and adds it to its indexes. `to`: how it ends at once, or nil.
+-- Completes a record whose other fields are set, and adds it to its indexes. `to` is its final state, or nil for a delivery to send.
 local function make(delivery, to, reason)
   local key = keys.delivery(delivery)
   local f = redis.call('HMGET', key, 'tenant', 'endpoint', 'job', 'batch')
@@ -95,7 +95,7 @@ local function make(delivery, to, reason)
   let_go(delivery)
 end
 
--- Takes back leases that have run out: their holder is gone, or too late.
+-- Reclaims expired leases: their holder is gone, or too late.
 local function reclaim(lane)
   local key = keys.laneInflight(lane)
   for _, delivery in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, 100)) do
@@ -124,8 +124,8 @@ local function release(lane, most)
   end
 end
 
--- Notes when the lane needs a look: when a lease runs out, or the circuit is to be tried. Without either, parked deliveries get one every two seconds, in case
--- a released delivery was lost.
+-- Schedules the next check of the lane: when a lease expires, or the circuit is due for a probe. Without either, a lane with parked deliveries is checked every two
+-- seconds, in case a released delivery was lost.
 local function watch(lane)
   local at
   if redis.call('EXISTS', keys.laneParked(lane)) == 1 then
@@ -137,5 +137,5 @@ local function watch(lane)
   if at then redis.call('ZADD', keys.lanes, at, lane) else redis.call('ZREM', keys.lanes, lane) end
 end
 
--- What an operation returns: its outcome, and the deliveries that may go to the queue because of it.
+-- Returns the reply of an operation: its outcome, and the deliveries that it releases to the queue.
 local function reply(...) return { { ... }, released } end
