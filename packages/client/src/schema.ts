@@ -1586,7 +1586,7 @@ export interface components {
             pull?: boolean;
             /** @description Empty means the builder's own. Empty unless given */
             platforms: string[];
-            /** @description The pool that builds it, asked for or chosen; of a job with `parts`, that joins them */
+            /** @description The pool that builds the job, requested or chosen; for a job with `parts`, the pool that joins them */
             pool: string;
             /**
              * @description Jobs of a higher class go first; within a class tenants take turns

@@ -34,7 +34,7 @@ const signed = async (sources: SourceReader, digest: string) => {
 };
 
 describe('cached sources', () => {
-  it.each([100, 200_000])('make the same payload as the store, of %i bytes', async (bytes) => {
+  it.each([100, 200_000])('yield the same payload as the store, of %i bytes', async (bytes) => {
     const { sources, ingest, cached } = await make();
     const digest = await ingest(bytes);
     const expected = await signed(sources, digest);
@@ -42,14 +42,14 @@ describe('cached sources', () => {
     expect(await signed(cached, digest)).toBe(expected);
   });
 
-  it('are read once, by many at once', async () => {
+  it('are read once for concurrent readers', async () => {
     const { ingest, cached, opened } = await make();
     const digest = await ingest(100);
     await Promise.all(Array.from({ length: 20 }, () => signed(cached, digest)));
     expect(opened).toEqual([digest]);
   });
 
-  it('leave when there is no more room for them', async () => {
+  it('are evicted when the cache is full', async () => {
     const { ingest, cached, opened } = await make({ maxBytes: 6_000 });
     const [first, second] = [await ingest(100), await ingest(101)];
     for (const digest of [first, second, first]) await signed(cached, digest);
@@ -60,7 +60,7 @@ describe('cached sources', () => {
     ['a header', 10],
     ['a file', 520],
   ])(
-    'are not kept while %s of theirs is damaged, and read again once an upload has replaced them',
+    'are not cached while their %s is damaged, and are read again after an upload replaced them',
     async (_what, at) => {
       const { ingest, cached, sources, directory } = await make();
       const digest = await ingest(100);
@@ -75,7 +75,7 @@ describe('cached sources', () => {
     },
   );
 
-  it('are asked for again when they were missing', async () => {
+  it('are looked up again after they were missing', async () => {
     const { ingest, cached, sources } = await make();
     const missing = `sha256:${'0'.repeat(64)}`;
     expect(await cached.manifest(missing)).toBeUndefined();

@@ -8,19 +8,19 @@ import { padded } from './tar-format.js';
 
 interface CacheOptions {
   readonly sources: SourceReader;
-  /** What is kept in all, in bytes of stored tars. */
+  /** The maximum of the cache, in bytes of stored tars. */
   readonly maxBytes?: number;
-  /** The largest source that is kept, in bytes of its stored tar. */
+  /** The largest source to cache, in bytes of its stored tar. */
   readonly maxSourceBytes?: number;
 }
 
-/** A small source, or that this one is not small. */
+/** A cached small source, or the fact that this one is large. */
 type Kept = { readonly manifest: SourceManifest; readonly tar: Buffer } | 'large';
 
 /**
- * Keeps the small sources last read in memory: a template that hundreds of functions share, a function that is built again. The bytes
- * are checked against the manifest before they are kept, so a damaged source is read again once an upload has replaced it. A removed
- * source may be served a little longer.
+ * Caches the recently read small sources in memory: a template that hundreds of functions share, or a function that is rebuilt. It
+ * verifies the bytes against the manifest before it caches them, so a damaged source is read again after an upload replaced it. A
+ * removed source may be served a little longer.
  */
 export function cacheSources({
   sources,
@@ -55,7 +55,7 @@ async function load(digest: string, sources: SourceReader, maxBytes: number): Pr
     const [manifest, read] = await Promise.all([sources.manifest(digest), handle.read(tar, 0)]);
     if (!manifest || read !== tar.length) return undefined;
     if (!fits(manifest, tar)) {
-      throw new SlipwayError('source_damaged', `The stored tar of ${digest} does not fit its manifest.`);
+      throw new SlipwayError('source_damaged', `The stored tar of ${digest} does not match its manifest.`);
     }
     return { manifest, tar };
   } finally {
@@ -63,7 +63,7 @@ async function load(digest: string, sources: SourceReader, maxBytes: number): Pr
   }
 }
 
-/** Whether a tar has exactly the headers and the contents that its manifest names. */
+/** Returns true if a tar has exactly the headers and contents of its manifest. */
 function fits(manifest: SourceManifest, tar: Buffer): boolean {
   let start = 0;
   for (const entry of manifest.entries) {

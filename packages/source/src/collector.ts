@@ -15,15 +15,15 @@ const emptySha256 = hash('sha256', '');
 
 interface Collected extends HeaderFields {
   readonly key: string;
-  /** Whether only the path of something in it has named this folder so far. */
+  /** True if this folder has only appeared in the paths of its content so far. */
   implied: boolean;
   sha256: string;
-  /** Where its headers and its padded content are in the spool. */
+  /** The positions of its headers and padded content in the spool. */
   readonly header: Range;
   content: Range;
 }
 
-/** Checks the entries of an archive as they come, and spools them in the normal form. */
+/** Validates the entries of an archive as they arrive, and spools them in the normal form. */
 export class Collector implements TarSink {
   readonly #limits: SourceLimits;
   readonly #spool: Spool;
@@ -32,7 +32,7 @@ export class Collector implements TarSink {
   #files = 0;
   #bytes = 0;
   #current: { readonly entry: Collected; readonly hash: Hash | undefined } | undefined;
-  /** The pieces of what may be the note of a pulled template. */
+  /** Pieces of a possible note of a pulled template. */
   readonly #note: Buffer[] = [];
 
   constructor({ limits, spool }: { limits: SourceLimits; spool: Spool }) {
@@ -45,7 +45,7 @@ export class Collector implements TarSink {
     this.#current = undefined;
     const path = normalPath(entry.path);
     if (path === '') {
-      if (entry.type !== 'folder') throw unsafePath(entry.path, 'is the root, and no folder');
+      if (entry.type !== 'folder') throw unsafePath(entry.path, 'is the root, but not a folder');
       return;
     }
     const known = this.#byPath.get(path);
@@ -91,12 +91,12 @@ export class Collector implements TarSink {
     this.#current = undefined;
   }
 
-  /** Of the files so far. */
+  /** Returns the bytes of the files so far. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** All entries in order, once the archive has ended, and where they are in the spool. */
+  /** Returns all entries in order, and their positions in the spool, after the end of the archive. */
   finish(): { entries: SourceEntry[]; ranges: Range[]; files: number; bytes: number } {
     if (this.#files === 0) throw new SlipwayError('source_empty');
     this.#settleNote();
@@ -109,7 +109,7 @@ export class Collector implements TarSink {
     };
   }
 
-  /** Puts the note of a pulled template in its place again, without what is other at each pull. */
+  /** Writes the note of a pulled template again, without the parts that differ at each pull. */
   #settleNote(): void {
     const before = this.#byPath.get(pulledNote.path);
     if (before?.type !== 'file' || this.#byPath.get(pulledNote.beside)?.type !== 'file') return;
@@ -156,15 +156,14 @@ export class Collector implements TarSink {
     this.#add({ path, type: 'link', executable: false, size: 0, target });
   }
 
-  /** A hard link is one more name of a file or link that came before; here names do not share, so it becomes a copy. */
+  /** A hard link is another name of an earlier file or link. Sources do not share content between names, so it becomes a copy. */
   #addCopy(path: string, target: string): void {
     const original = this.#byPath.get(hardLinkTarget(path, target));
     if (original?.type === 'link') {
       this.#addLink(path, original.target);
       return;
     }
-    if (original?.type !== 'file')
-      throw unsafeHardLink(path, target, 'is no file or link that came before it');
+    if (original?.type !== 'file') throw unsafeHardLink(path, target, 'is not an earlier file or link');
     const { executable, size, content, sha256 } = original;
     this.#measure(size);
     const copy = this.#add({ path, type: 'file', executable, size, target: '' });
@@ -178,7 +177,7 @@ export class Collector implements TarSink {
     if (this.#bytes > this.#limits.maxBytes) {
       throw new SlipwayError(
         'source_too_large',
-        `The files are larger than ${this.#limits.maxBytes} bytes together.`,
+        `The files together are larger than ${this.#limits.maxBytes} bytes.`,
       );
     }
   }
@@ -187,7 +186,7 @@ export class Collector implements TarSink {
     if (this.#byPath.size === this.#limits.maxFiles) {
       throw new SlipwayError(
         'source_too_many_files',
-        `There are more than ${this.#limits.maxFiles} entries.`,
+        `The archive has more than ${this.#limits.maxFiles} entries.`,
       );
     }
     this.#names.spend(fields.path, fields.target);
@@ -211,7 +210,7 @@ export class Collector implements TarSink {
 function conflict(path: string): SlipwayError {
   return new SlipwayError(
     'source_path_conflict',
-    `${shown(path)} lies below, or in place of, what is no folder.`,
+    `${shown(path)} lies below, or in place of, an entry that is not a folder.`,
   );
 }
 

@@ -34,13 +34,13 @@ describe('a stored source that was damaged', () => {
     'its tar is empty': (path) => truncate(`${path}.tar`, 0),
     'its manifest is gone': (path) => rm(`${path}.json`),
     'its manifest is cut short': (path) => truncate(`${path}.json`, 90),
-    'its manifest is another one': (path) =>
+    'its manifest belongs to another source': (path) =>
       writeFile(`${path}.json`, '{"version":1,"files":0,"bytes":0,"entries":[\n]}\n'),
     'all of it is gone': async (path) => [await rm(`${path}.tar`), await rm(`${path}.json`)],
   };
 
   it.each(Object.entries(damages))(
-    'is not found, and healed by the next upload: %s',
+    'is not found, and repaired by the next upload: %s',
     async (_how, damage) => {
       const { sources, directory, reopened } = await makeSourcesAgain();
       const { digest, created } = await sources.ingest(inChunks(small));
@@ -62,8 +62,8 @@ describe('a stored source with other bytes of the same length', () => {
     tarEntry({ path: 'b' }, Buffer.alloc(1_500_000, 'b')),
     tarEntry({ path: 'a' }, Buffer.alloc(900_000, 'a')),
   );
-  const uploads = { 'held in memory': small, 'larger than is held in memory': large };
-  /** The byte that another one replaces, given the length of the tar. */
+  const uploads = { 'held in memory': small, 'larger than the memory limit': large };
+  /** The position of the changed byte for a length of the tar. */
   const places: Record<string, (length: number) => number> = {
     'in its first header': () => 3,
     'in a file': () => 520,
@@ -94,7 +94,7 @@ describe('a stored source with other bytes of the same length', () => {
     expect(await sources.ingest(inChunks(upload))).toMatchObject({ digest, created: false });
   });
 
-  it('is kept when an upload breaks off', async () => {
+  it('is kept when an upload is interrupted', async () => {
     const { sources, kept, directory } = await makeSources();
     const { digest } = await sources.ingest(inChunks(large));
     const path = join(directory, 'sources', `${digest.slice(7)}.tar`);
@@ -110,7 +110,7 @@ describe('a stored source with other bytes of the same length', () => {
   });
 });
 
-/** A store, and the same one as another process opens it. */
+/** Returns a store, and the same store as another process opens it. */
 async function makeSourcesAgain() {
   const made = await makeSources();
   const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 100, maxRatio: 100 };
@@ -118,7 +118,7 @@ async function makeSourcesAgain() {
 }
 
 describe('a source store', () => {
-  it('hashes exactly the documented manifest, and stores it as it is hashed', async () => {
+  it('hashes exactly the documented manifest, and stores the hashed bytes', async () => {
     const { sources, directory, kept } = await makeSources();
     const { digest, ...rest } = await sources.ingest(
       inChunks(
@@ -142,7 +142,7 @@ describe('a source store', () => {
     expect((await kept()).length).toBe(2);
   });
 
-  it('finds what it has, by digest', async () => {
+  it('finds stored sources by digest', async () => {
     const { sources } = await makeSources();
     const { digest } = await sources.ingest(inChunks(small));
     expect(await sources.find(digest)).toEqual({ digest, files: 2, bytes: 10 });
@@ -167,7 +167,7 @@ describe('a source store', () => {
     expect(await sources.streamTar(digest)).toBeUndefined();
   });
 
-  it('keeps a source once, however often and however packed it comes', async () => {
+  it('keeps a source once, for any number of uploads and any packing', async () => {
     const { sources, kept } = await makeSources();
     const first = await sources.ingest(inChunks(small));
     const second = await sources.ingest(inChunks(gzipSync(small)));
@@ -176,7 +176,7 @@ describe('a source store', () => {
     expect((await kept()).length).toBe(2);
   });
 
-  it('takes the same files many times at once', async () => {
+  it('accepts the same files in concurrent uploads', async () => {
     const { sources, kept } = await makeSources();
     const large = archive(...[3, 1, 2].map((n) => tarEntry({ path: `f${n}` }, Buffer.alloc(300_000, n))));
     const results = await Promise.all(Array.from({ length: 8 }, () => sources.ingest(inChunks(large))));
@@ -189,7 +189,7 @@ describe('a source store', () => {
 
   it.each([
     ['small', 10],
-    ['larger than is held in memory', 400_000],
+    ['larger than the memory limit', 400_000],
   ])('stores the same tar for files that are %s, in order or not', async (_, size) => {
     const content = (n: number) => Buffer.alloc(size, n);
     const entries = ['a', 'b', 'c/d', 'c.e'].map((path, n) => tarEntry({ path }, content(n)));
@@ -198,7 +198,7 @@ describe('a source store', () => {
       const { digest } = await sources.ingest(inChunks(archive(...order.map((n) => entries[n] as Buffer))));
       return Buffer.concat((await (await sources.streamTar(digest))?.toArray()) ?? []);
     };
-    // In order of bytes, `c` and `c.e` come before `c/d`.
+    // In byte order, `c` and `c.e` come before `c/d`.
     const sorted = await stored([0, 1, 3, 2]);
     expect((await stored([2, 3, 1, 0])).equals(sorted)).toBe(true);
     expect((await stored([0, 1, 2, 3])).equals(sorted)).toBe(true);
@@ -206,7 +206,7 @@ describe('a source store', () => {
     expect(listed.trim().split('\n')).toEqual(['a', 'b', 'c/', 'c.e', 'c/d']);
   });
 
-  it('holds no more than a little of a large source in memory', async () => {
+  it('holds little of a large source in memory', async () => {
     const { sources, directory } = await makeSources();
     let onDisk = 0;
     const body = (async function* () {
@@ -217,11 +217,11 @@ describe('a source store', () => {
       yield Buffer.alloc(1024);
     })();
     await sources.ingest(body);
-    // All but what is being written and what is being gathered.
+    // Everything but the pending write and the current buffer.
     expect(onDisk).toBeGreaterThan(6_500_000);
   });
 
-  it('makes hard links copies, in memory and beyond it', async () => {
+  it('turns hard links into copies, in memory and on disk', async () => {
     for (const size of [10, 700_000]) {
       const { sources } = await makeSources();
       const content = randomBytes(size);
@@ -245,7 +245,7 @@ describe('a source store', () => {
     }
   });
 
-  it('tells links that stay inside, whether they arrive or not', async () => {
+  it('keeps links within the archive, even to missing files', async () => {
     const { sources } = await makeSources();
     const targets = { l1: 'd/x', 'd/l2': '../d/./x', l3: 'nowhere/at/all', l4: 'd', 'd/l5': '../l4/../l1' };
     const tree: Tree = new Map([
@@ -261,7 +261,7 @@ describe('a source store', () => {
     expect(digest).toBe(expectedDigest(tree));
   });
 
-  it('reads sizes in base 256, as GNU tar writes large ones', async () => {
+  it('reads sizes in base 256, the form of GNU tar for large ones', async () => {
     const { sources } = await makeSources();
     const entry = patched(tarEntry({ path: 'f' }, Buffer.alloc(700)), (block) => {
       block.fill(0, 124, 136);
@@ -271,14 +271,14 @@ describe('a source store', () => {
     expect(await sources.ingest(inChunks(archive(entry)))).toMatchObject({ files: 1, bytes: 700 });
   });
 
-  it('takes a file of nine gibibytes at its word, and refuses it by its size', async () => {
+  it('reads the size of a nine-gibibyte file, and refuses it', async () => {
     const { sources } = await makeSources({ maxBytes: 1e9 });
     const entry = tarEntry({ path: 'f', size: 9 * 2 ** 30 });
     await expect(sources.ingest(inChunks(entry))).rejects.toMatchObject({ code: 'source_too_large' });
   });
 });
 
-describe('an upload that breaks off', () => {
+describe('an interrupted upload', () => {
   it('is body_incomplete, with the cause, when the body fails', async () => {
     const { sources, kept } = await makeSources();
     const cause = new Error('socket hang up');
@@ -312,7 +312,7 @@ describe('an upload that breaks off', () => {
     await expect(sources.ingest(body)).rejects.toMatchObject({ code: 'request_invalid' });
   });
 
-  it('is noticed when an HTTP client goes away', async () => {
+  it('is noticed when an HTTP client disconnects', async () => {
     const { sources, kept } = await makeSources();
     let settled: (outcome: unknown) => void = () => {};
     const outcome = new Promise((resolve) => {
@@ -349,9 +349,9 @@ describe('an upload that breaks off', () => {
     ['nonsense in gzip', gzipSync('nonsense'.repeat(100))],
     ['gzip in gzip', gzipSync(gzipSync(small))],
     ['zstd', Buffer.from('\x28\xb5\x2f\xfd\x04\x58\x09\0', 'latin1')],
-  ])('is refused at once where it is %s, and the request not destroyed', async (_, bytes) => {
+  ])('is refused at once for %s, without destroying the request', async (_, bytes) => {
     const { sources } = await makeSources();
-    // Never ended: whoever waits for the rest waits for ever.
+    // Never ends, so reading the rest would hang.
     const body = new PassThrough();
     body.write(bytes);
     await expect(sources.ingest(body)).rejects.toMatchObject({ code: 'source_corrupt' });

@@ -20,14 +20,14 @@ import { TarReader, type TarSink } from './tar-reader.js';
 import { unpacked } from './unpacked.js';
 
 const folder = 'sources';
-/** A removed source is known as such for an hour (lua/sources/gone.lua), so that what was found this long ago is there unless that is said of it. */
+/** Sources found within this time need no check of their blobs: the store records a removal for an hour (lua/sources/gone.lua). */
 const foundForMs = 10 * 60_000;
 const foundAtMost = 10_000;
 
 /**
- * Sources in a blob store: `sources/<hex>.tar`, the normal form, and `sources/<hex>.json`, the canonical manifest. The manifest is
- * written last. A source counts as stored when its manifest has the digest and its tar the length that the manifest implies. An upload
- * compares the stored tar with its own, byte for byte, and replaces it when they differ.
+ * Returns a store of sources in a blob store: `sources/<hex>.tar` in the normal form, and `sources/<hex>.json`, the canonical
+ * manifest, which is written last. A source counts as stored when its manifest has the digest, and its tar has the length that the
+ * manifest implies. An upload compares the stored tar with its own, byte for byte, and replaces a different one.
  */
 export function createSourceStore({
   blobs,
@@ -41,7 +41,7 @@ export function createSourceStore({
     const handle = keys && (await blobs.open(keys.manifest));
     if (!handle) return undefined;
     const text = await readAndClose(handle, handle.bytes);
-    // A damaged source is as good as none: the next upload writes it again.
+    // A damaged source counts as missing: the next upload writes it again.
     if (manifestDigest(text) !== digest) return undefined;
     const { files, bytes, entries } = parseManifest(text);
     const tar = await blobs.stat(keys.tar);
@@ -73,7 +73,7 @@ export function createSourceStore({
     }
   };
 
-  /** Stores what of an archive the sink hands on to the collector. What stands beside it is asked for before anything is kept. */
+  /** Stores the entries that the sink passes to the collector. Reads the entries beside the context before it keeps anything. */
   const take = async <T>(
     body: Readable | AsyncIterable<Uint8Array>,
     { signal, room }: IngestOptions,
@@ -102,7 +102,7 @@ export function createSourceStore({
       const keys = keysFor(digest);
       const ranges = [...files, { start: spool.bytes, end: spool.bytes + endOfArchive.length }];
       spool.append(endOfArchive);
-      // `claim` asks again while the source is being removed; the bytes are compared once.
+      // `claim` may ask again while the source is being removed, but the comparison runs once.
       let same: boolean | undefined;
       const isThere = async () => {
         if ((await stored(digest)) === undefined) return false;
@@ -158,14 +158,14 @@ export function createSourceStore({
   };
 }
 
-/** Removes the blobs of a source that nothing refers to any more; see `SourceUses` for who may. */
+/** Removes the blobs of a source without references; see `SourceUses` for the permitted callers. */
 export async function removeSource({ blobs, digest }: RemoveOptions): Promise<void> {
   const { tar, manifest } = keysFor(digest);
   await blobs.remove(manifest);
   await blobs.remove(tar);
 }
 
-/** The digests of stored sources, in pages; halves of what was cut off are among them. */
+/** Yields the digests of stored sources in pages, including halves of interrupted writes. */
 export async function* listSources({
   blobs,
 }: {
@@ -177,7 +177,7 @@ export async function* listSources({
   }
 }
 
-/** The part of a store that a worker needs: it takes nothing in. */
+/** Returns the reading part of a store, which is all that a worker needs. */
 export function createSourceReader({ blobs }: Pick<SourceStoreOptions, 'blobs'>): SourceReader {
   return {
     async manifest(digest): Promise<SourceManifest | undefined> {
@@ -210,7 +210,7 @@ interface Keys {
   readonly manifest: string;
 }
 
-/** `undefined` for what is no digest. */
+/** Returns `undefined` for an invalid digest. */
 function keysOf(digest: string): Keys | undefined {
   return /^sha256:[0-9a-f]{64}$/.test(digest) ? keysFor(digest) : undefined;
 }

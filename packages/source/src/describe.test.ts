@@ -7,8 +7,8 @@ const file = (path: string, size: number): SourceEntry => ({
   ...{ path, type: 'file', mode: '0644', size, sha256: 'a'.repeat(64) },
 });
 
-test('entries in any order are described as the manifest of the same source', () => {
-  // By bytes, U+FFFD comes before what lies beyond the basic plane; by UTF-16 units, after it.
+test('entries in any order have the manifest of the same source', () => {
+  // By bytes, U+FFFD sorts before characters beyond the basic plane; by UTF-16 units, after them.
   const entries: SourceEntry[] = [
     file('Dockerfile', 3),
     { path: 'a', type: 'folder' },

@@ -3,8 +3,8 @@ import { sortKey } from './paths.js';
 import type { SourceEntry, SourceInfo } from './source-store.js';
 
 /**
- * What a source of these entries would be, in any order, without storing anything: the digest that an upload of the same
- * files answers with. Every folder must be listed; nothing is checked.
+ * Returns the info of a source with these entries, in any order, without storing it. The digest is the one that an upload of the
+ * same files returns. The caller must list every folder; nothing is validated.
  */
 export function describeSource(entries: Iterable<SourceEntry>): SourceInfo {
   const sorted = [...entries]

@@ -18,7 +18,7 @@ function folderOf(): string {
 const packed = (folder: string, [command, ...args]: readonly string[]): Buffer =>
   execFileSync(command as string, args, { cwd: folder, maxBuffer: 1e8 });
 
-describe('what another program writes is named', () => {
+describe('formats of other programs are named', () => {
   const bsdtar = (format: string) => ['bsdtar', `--format=${format}`, '-cf', '-', 'run'];
   it.each<[string, readonly string[]]>([
     ['zip', bsdtar('zip')],

@@ -2,24 +2,24 @@ import { isUtf8 } from 'node:buffer';
 import { checksumFits } from './tar-fields.js';
 import { blockBytes } from './tar-format.js';
 
-/** A format that is no tar. */
+/** A format other than tar. */
 export interface ForeignFormat {
   readonly name: string;
-  /** The bytes that its files begin with, as latin1. */
+  /** The first bytes of its files, as latin1. */
   readonly magics: readonly string[];
-  /** What to do about it, where that is more than to pack again. */
+  /** Advice beyond packing again. */
   readonly advice?: string;
 }
 
-/** For a compressed tar, with the command that writes what is in it to its standard output. */
+/** Returns advice for a compressed tar. `command` decompresses to its standard output. */
 const repack = (command: string): string => `\`${command} FILE | gzip\` makes a tar.gz of the tar in it.`;
 
-/** The formats that are sent in the place of a tar, most of them by `bsdtar -a` or by a wrong file name. */
+/** Formats that users send instead of a tar, mostly by `bsdtar -a` or a wrong file name. */
 const formats: readonly ForeignFormat[] = [
   { name: 'gzip', magics: ['\x1f\x8b'], advice: 'Send the tar that is in it.' },
   { name: 'zip', magics: ['PK\x03\x04', 'PK\x05\x06', 'PK\x07\x08'] },
   { name: 'xz', magics: ['\xfd7zXZ\x00'], advice: repack('xz -dc') },
-  // What pzstd writes begins with a frame to skip.
+  // Output of pzstd begins with a skippable frame.
   { name: 'zstd', magics: ['\x28\xb5\x2f\xfd', '\x50\x2a\x4d\x18'], advice: repack('zstd -dc') },
   { name: 'bzip2', magics: ['BZh'], advice: repack('bzip2 -dc') },
   { name: 'lz4', magics: ['\x04\x22\x4d\x18', '\x02\x21\x4c\x18'], advice: repack('lz4 -dc') },
@@ -47,18 +47,21 @@ const find = (head: Buffer): { readonly format: ForeignFormat; readonly magic: s
   return undefined;
 };
 
-/** Returns how many bytes tell the format of a file that begins like this. Only the checksum of a whole block tells a tar whose first name reads like another format. */
+/**
+ * Returns the number of bytes that identify the format of a file with this head. Only the checksum of a complete block identifies
+ * a tar whose first name looks like another format.
+ */
 export function bytesThatTell(head: Buffer): number {
   if (head.length < magicBytes) return magicBytes;
   const found = find(head);
   return found && isUtf8(Buffer.from(found.magic, 'latin1')) ? blockBytes : magicBytes;
 }
 
-/** Returns the format that a file begins as; undefined for a tar and for unknown bytes. */
+/** Returns the format of a file with this head; undefined for a tar and for unknown bytes. */
 export function foreignFormat(head: Buffer): ForeignFormat | undefined {
   return head.length >= blockBytes && checksumFits(head, 0) ? undefined : find(head)?.format;
 }
 
-/** Returns what an error says about an archive of the format. */
+/** Returns the detail of an error for an archive of the format. */
 export const foreignFormatDetail = ({ name, advice }: ForeignFormat): string =>
   `Its format is ${name}. ${advice ?? 'Send a tar or a tar.gz, as `tar -cz .` makes it.'}`;

@@ -11,7 +11,7 @@ const ok = file('ok', 'fine');
 const named = (path: string) => file(path);
 const archives = hostileArchives();
 
-/** What a stored source holds, with the contents of its files. */
+/** Returns the entries of a stored source, with the contents of its files. */
 async function formOf(sources: SourceStore, digest: string): Promise<Record<string, string>> {
   const form: Record<string, string> = {};
   for (const entry of (await sources.manifest(digest))?.entries ?? []) {
@@ -24,16 +24,16 @@ async function formOf(sources: SourceStore, digest: string): Promise<Record<stri
 }
 
 describe('a hostile archive', () => {
-  it('has a name of its own', () => {
+  it('has a unique name', () => {
     const names = archives.map(({ standsFor, name }) => `${standsFor}: ${name}`);
     expect(new Set(names).size).toBe(names.length);
   });
 
   it.each(archives)(
-    '$name ($standsFor) is refused with its code and leaves nothing, or is taken as no more than it should be',
+    '$name ($standsFor) is refused with its code and leaves nothing, or is stored only as expected',
     async ({ archive: bytes, expected }) => {
       const { sources, kept } = await makeSources({ maxBytes: 512 * 2 ** 20, maxFiles: 50_000 });
-      // Crumbs of a large one take long, and show no more than those of a small one.
+      // Tiny chunks of a large archive take long, and test no more than those of a small one.
       for (const chunk of [bytes.length, ...(bytes.length < 100_000 ? [7, 512] : [])]) {
         const taking = sources.ingest(inChunks(bytes, Math.max(1, chunk)));
         if (typeof expected === 'string') {
@@ -62,7 +62,7 @@ describe('a hostile archive', () => {
   });
 });
 
-describe('what is no tar', () => {
+describe('an archive that is not a tar', () => {
   const again = 'Send a tar or a tar.gz, as `tar -cz .` makes it.';
   const by = (command: string) => `\`${command} -dc FILE | gzip\` makes a tar.gz of the tar in it.`;
   const named: readonly (readonly [name: string, magic: string, advice: string])[] = [
@@ -92,7 +92,7 @@ describe('what is no tar', () => {
     const { sources, kept } = await makeSources();
     const head = Buffer.from(magic, 'latin1');
     const refusal = { code: 'source_corrupt', message: `Its format is ${format}. ${advice}` };
-    // Texts where a header has numbers, and none.
+    // Fillers that are and are not numbers in a header.
     for (const bytes of [head, ...[7, 0x20, 0x39, 0xff].map((fill) => Buffer.alloc(5000, fill))]) {
       head.copy(bytes);
       await expect(sources.ingest(inChunks(bytes, 3))).rejects.toMatchObject(refusal);
@@ -112,7 +112,7 @@ describe('what is no tar', () => {
     'Rar!',
     '!<arch>\n',
     ']',
-  ])('is a tar after all when its first name is %j', async (name) => {
+  ])('is a tar even if its first name is %j', async (name) => {
     const { sources } = await makeSources();
     const bytes = archive(file(name), ok);
     for (const sent of [bytes, gzipSync(bytes)])
@@ -124,7 +124,7 @@ describe('what is no tar', () => {
     ['nothing', Buffer.alloc(0)],
     ['a text', Buffer.from('FROM scratch\n'.repeat(100))],
     ['a page', Buffer.from(`<!doctype html>${' '.repeat(2000)}`)],
-  ])('is corrupt where its format is unknown: %s', async (_, bytes) => {
+  ])('is corrupt if its format is unknown: %s', async (_, bytes) => {
     const { sources } = await makeSources();
     for (const sent of [bytes, gzipSync(bytes)])
       await expect(sources.ingest(inChunks(sent))).rejects.toMatchObject({ code: 'source_corrupt' });
@@ -152,7 +152,7 @@ describe('limits', () => {
     expect(await kept()).toEqual([]);
   };
 
-  it('stops at maxFiles, and takes exactly as many', async () => {
+  it('stops after maxFiles entries', async () => {
     await refused('source_too_many_files', archive(named('a'), named('b'), named('c')), { maxFiles: 2 });
     const { sources } = await makeSources({ maxFiles: 3 });
     await expect(
@@ -160,11 +160,11 @@ describe('limits', () => {
     ).resolves.toBeDefined();
   });
 
-  it('counts folders that are only implied', async () => {
+  it('counts implied folders', async () => {
     await refused('source_too_many_files', archive(named('a/b/c/d')), { maxFiles: 3 });
   });
 
-  it('stops at maxBytes before a byte of content has come', async () => {
+  it('stops at maxBytes before any content arrives', async () => {
     const lie = header({ path: 'big', size: 2_000_001 });
     await refused('source_too_large', lie, { maxBytes: 2_000_000 });
   });
@@ -181,7 +181,7 @@ describe('limits', () => {
     await expect(sources.ingest(inChunks(archive(ok)))).resolves.toBeDefined();
   });
 
-  it('stops a gzip bomb after little of it has been unpacked', async () => {
+  it('stops a gzip bomb early', async () => {
     const bomb = gzipSync(archive(entry({ path: 'bomb' }, Buffer.alloc(50_000_000))));
     let asked = 0;
     const body = (async function* () {
@@ -194,7 +194,7 @@ describe('limits', () => {
     expect(asked).toBeLessThan(bomb.length);
   });
 
-  it('stops an archive that goes on for ever after its end', async () => {
+  it('stops an archive that never ends after its end mark', async () => {
     const endless = (async function* () {
       yield archive(ok);
       for (;;) yield Buffer.alloc(65536);
@@ -202,7 +202,7 @@ describe('limits', () => {
     await refused('source_too_large', endless, { maxBytes: 1_000_000, maxFiles: 10 });
   });
 
-  it('stops an archive of nothing but headers', async () => {
+  it('stops an archive of headers only', async () => {
     const endless = (async function* () {
       for (;;) yield pax({ comment: 'x'.repeat(5000) }, 'g');
     })();

@@ -3,7 +3,7 @@ import { unsafePath } from './refusals.js';
 import { encodeHeader, type HeaderFields, headerLength } from './tar-encoder.js';
 import { endOfArchive, padded } from './tar-format.js';
 
-/** Packs texts by path as a tar, a piece a file, and then the end of it. Throws `source_path_unsafe` for a path that is none. */
+/** Packs texts by path as a tar, one piece per file plus the end mark. Throws `source_path_unsafe` for an invalid path. */
 export function* packFiles(files: Readonly<Record<string, string>>): Generator<Buffer, void> {
   for (const [path, text] of Object.entries(files)) yield pack(path, Buffer.from(text));
   yield endOfArchive;

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { SourceManifest } from './source-store.js';
 
 /**
- * The canonical manifest of a source. Its SHA-256 is the source's digest, and these are the exact bytes, in UTF-8:
+ * Returns the canonical manifest of a source. Its SHA-256 is the source's digest. These are its exact bytes, in UTF-8:
  *
  *     {"version":1,"files":2,"bytes":12,"entries":[
  *     {"path":"bin","type":"folder"},
@@ -10,11 +10,11 @@ import type { SourceManifest } from './source-store.js';
  *     {"path":"run","type":"link","target":"bin/run"}
  *     ]}
  *
- * One line an entry, sorted by the bytes of the paths, every folder listed whether an archive listed it or not, the root
- * not. Lines end with a line feed, the last one too. Keys stand in the order shown, with no white space. In strings, `"`
- * and `\` are escaped with a backslash, the control characters below U+0020 as `\b \t \n \f \r` or `\u00xx` in lower
- * case, and nothing else (this is what JSON.stringify and RFC 8785 do). Modes are 0755 for a file that anyone may execute and
- * 0644 for any other. `files` counts files and links, `bytes` the contents of all files.
+ * It has one line per entry, sorted by the bytes of the paths. It lists every folder, even if the archive did not, but not the
+ * root. Every line ends with a line feed. Keys have the order shown, with no white space. In strings, `"` and `\` are escaped
+ * with a backslash, the control characters below U+0020 as `\b \t \n \f \r` or `\u00xx` in lower case, and nothing else (like
+ * JSON.stringify and RFC 8785). The mode is 0755 for a file that anyone may execute, else 0644. `files` counts files and links,
+ * `bytes` the contents of all files.
  */
 export function formatManifest({ files, bytes, entries }: Omit<SourceManifest, 'version'>): string {
   const lines = entries.map((entry) => JSON.stringify(entry)).join(',\n');
@@ -25,7 +25,7 @@ export function manifestDigest(text: string): string {
   return `sha256:${hash('sha256', text)}`;
 }
 
-/** A manifest that was written by `formatManifest`. */
+/** Parses a manifest that `formatManifest` wrote. */
 export function parseManifest(text: string): SourceManifest {
   return JSON.parse(text) as SourceManifest;
 }

@@ -67,7 +67,7 @@ const part = fc.oneof(
       .map(([text, type]) => gnuLong(text, type)),
   },
 );
-/** A sparse file with a map that is mostly right. */
+/** A sparse file with a mostly valid map. */
 const sparse = fc
   .record({
     holes: fc.array(fc.tuple(fc.nat({ max: 600 }), fc.nat({ max: 600 })), { maxLength: 30 }),
@@ -131,10 +131,10 @@ const built = fc
   .map((parts) => archive(...parts));
 
 const corpus = hostileArchives()
-  // How much of a bomb is unpacked before it is found out goes by how it is sent.
+  // The bytes unpacked of a bomb before its refusal depend on the chunks.
   .filter(({ archive, expected }) => archive.length < 50_000 && expected !== 'source_ratio_exceeded')
   .map((each) => each.archive);
-/** One of the corpus with some bytes turned. */
+/** An archive of the corpus with some changed bytes. */
 const flipped = fc
   .tuple(
     fc.constantFrom(...corpus),
@@ -147,7 +147,7 @@ const flipped = fc
     return out;
   });
 
-/** The digest that an archive is taken as, or the code that it is refused with; anything else is thrown. */
+/** Returns the digest of an accepted archive, or the code of a refused one. Throws any other error. */
 async function outcomeOf(sources: SourceStore, bytes: Buffer, size: number): Promise<string> {
   try {
     return (await sources.ingest(inChunks(bytes, size))).digest;
@@ -161,10 +161,10 @@ async function outcomeOf(sources: SourceStore, bytes: Buffer, size: number): Pro
 
 describe('an archive of mutated fields', () => {
   it.each([
-    ['built of parts', built, 500],
-    ['of the corpus, with turned bits', flipped, 500],
+    ['built from parts', built, 500],
+    ['of the corpus, with flipped bits', flipped, 500],
   ])(
-    '%s is refused with a code, or taken as what its normal form is taken as, however it is sent',
+    '%s is refused with a code, or has the digest of its normal form, in any chunks',
     async (_, archives, numRuns) => {
       const { sources } = await makeSources(limits);
       await fc.assert(
@@ -172,7 +172,7 @@ describe('an archive of mutated fields', () => {
           const outcome = await outcomeOf(sources, bytes, 65_536);
           const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
           const again = await outcomeOf(sources, bytes, size);
-          // Of two things that are wrong, in the archive and in its packing, which is found first goes by how it is sent.
+          // If both the archive and its compression are invalid, the chunks decide which error comes first.
           if (isPacked && refusals.includes(outcome as ErrorCode)) expect(refusals).toContain(again);
           else expect(again).toBe(outcome);
           if (!isPacked) expect(await outcomeOf(sources, gzipSync(bytes), 65_536)).toBe(outcome);

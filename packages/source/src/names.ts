@@ -1,30 +1,27 @@
 import { SlipwayError } from '@slipway/shared/errors';
 
-/** Far more than paths take on average; those of whole dependency trees take 60 to 100. */
+/** Much more than average paths; those of whole dependency trees take 60 to 100. */
 const bytesPerName = 192;
-/** A tree of few entries may have long names. */
+/** A tree with few entries may have long names. */
 const floorBytes = 1024 * 1024;
 
-/**
- * Counts the bytes that the paths and link targets of an archive take, as its manifest writes them: they are held in memory, where
- * their files are not.
- */
+/** Counts the bytes of an archive's paths and link targets, as its manifest writes them. They are held in memory, unlike the files. */
 export class NameBudget {
   readonly #maxBytes: number;
   #bytes = 0;
 
-  /** `maxFiles`: how many entries there may be. */
+  /** `maxFiles`: maximum of entries. */
   constructor({ maxFiles }: { readonly maxFiles: number }) {
     this.#maxBytes = Math.max(floorBytes, maxFiles * bytesPerName);
   }
 
-  /** Throws `source_too_large` once there are too many bytes. */
+  /** Throws `source_too_large` beyond the limit. */
   spend(path: string, target = ''): void {
     this.#bytes += Buffer.byteLength(JSON.stringify(path + target));
     if (this.#bytes > this.#maxBytes) {
       throw new SlipwayError(
         'source_too_large',
-        `The paths and link targets are longer than ${this.#maxBytes} bytes together.`,
+        `The paths and link targets together are longer than ${this.#maxBytes} bytes.`,
       );
     }
   }

@@ -1,20 +1,20 @@
 import { corrupt } from './refusals.js';
 import { PaxSparse } from './sparse.js';
 
-/** What a pax header says that matters here; times, owners and attributes are dropped by the normal form. */
+/** The relevant records of a pax header. The normal form drops times, owners and attributes. */
 export interface PaxRecords {
   readonly path?: Buffer;
   readonly target?: Buffer;
   readonly size?: number;
-  /** The file has holes. */
+  /** Set if the file has holes. */
   readonly sparse?: PaxSparse;
 }
 
 const sparsePrefix = 'GNU.sparse.';
 
 /**
- * Reads the records of a pax header (POSIX.1-2017: `<length> <key>=<value>\n`, the length that of the whole record).
- * A record without a value takes back an earlier one of its key.
+ * Parses the records of a pax header (POSIX.1-2017: `<length> <key>=<value>\n`, where the length is that of the whole record). A
+ * record without a value removes an earlier one of its key.
  */
 export function parsePax(body: Buffer): PaxRecords {
   let path: Buffer | undefined;
@@ -49,7 +49,7 @@ function recordAt(body: Buffer, at: number): { key: string; value: Buffer | unde
     throw corrupt('An extended header cannot be read.');
   return {
     key: body.toString('latin1', blank + 1, equals),
-    // Copied: what is parsed is only lent.
+    // A copy, because the parsed buffer will be reused.
     value: equals + 1 === end - 1 ? undefined : Buffer.from(body.subarray(equals + 1, end - 1)),
     end,
   };
@@ -59,6 +59,6 @@ function decimal(digits: Buffer): number {
   const text = digits.toString('latin1');
   const value = Number(text);
   if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value))
-    throw corrupt('An extended header holds no number where one belongs.');
+    throw corrupt('An extended header lacks a number.');
   return value;
 }

@@ -4,36 +4,36 @@ import type { TarEntry } from './tar-reader.js';
 
 const maxBytes = 1024 * 1024;
 
-/** What a payload of a build holds beside its context, in memory: config and sealed secrets (protocol.md). */
+/** Collects the entries of a build payload beside its context, in memory: config and sealed secrets (protocol.md). */
 export class PayloadBeside {
   readonly #pieces = new Map<string, Buffer[]>();
 
-  /** The content of `com.openfaas.docker.config`. Throws `request_invalid` when there was none. */
+  /** Returns the content of `com.openfaas.docker.config`. Throws `request_invalid` when it is missing. */
   get config(): Buffer {
     const pieces = this.#pieces.get(configEntry);
     if (!pieces) throw new SlipwayError('request_invalid', `The payload has no ${configEntry}.`);
     return Buffer.concat(pieces);
   }
 
-  /** The content of `com.openfaas.secrets`, as it was sealed. */
+  /** Returns the content of `com.openfaas.secrets`, still sealed. */
   get secrets(): Buffer | undefined {
     const pieces = this.#pieces.get(secretsEntry);
     return pieces && Buffer.concat(pieces);
   }
 
   /**
-   * Begins an entry, and returns what takes its content; undefined when it is neither of the two. Throws `source_path_duplicate`,
-   * or `request_invalid` for what is no file of a bearable size.
+   * Starts an entry. Returns the consumer of its content; undefined when it is neither of the two. Throws `source_path_duplicate`,
+   * or `request_invalid` if it is not a file or too large.
    */
   begin(path: string, entry: TarEntry): ((piece: Buffer) => void) | undefined {
     if (path !== configEntry && path !== secretsEntry) return undefined;
     if (this.#pieces.has(path)) throw new SlipwayError('source_path_duplicate', `${path} occurs twice.`);
     if (entry.type !== 'file' || entry.size > maxBytes) {
-      throw new SlipwayError('request_invalid', `${path} is no file of at most ${maxBytes} bytes.`);
+      throw new SlipwayError('request_invalid', `${path} is not a file of at most ${maxBytes} bytes.`);
     }
     const pieces: Buffer[] = [];
     this.#pieces.set(path, pieces);
-    // The pieces are only lent.
+    // The pieces will be reused.
     return (piece) => pieces.push(Buffer.from(piece));
   }
 }

@@ -30,7 +30,7 @@ const context = () => [
 ];
 
 describe('the payload of a build', () => {
-  it('is taken in as the source that it was made of', async () => {
+  it('is stored as the source that it was made from', async () => {
     const { sources, plain } = await make();
     const layers = [{ digest: plain.digest, at: 'context' }];
     const secrets = Buffer.from('version: v1\n');
@@ -41,7 +41,7 @@ describe('the payload of a build', () => {
     expect(JSON.parse(taken.config.toString())).toEqual(config);
   });
 
-  it('may hold its config first or last, with `./` or without, and things that are nobody’s', async () => {
+  it('may hold its config first or last, with `./` or without, and unknown entries', async () => {
     const { plain, take } = await make();
     const orders = [
       [configEntry(), ...context()],
@@ -76,7 +76,7 @@ describe('the payload of a build', () => {
       'source_too_many_files',
       () => [configEntry(), ...Array.from({ length: 101 }, (_unused, at) => tarEntry({ path: `f${at}` }))],
     ],
-  ])('is refused with %s, and nothing kept', async (code, entries) => {
+  ])('is refused with %s, and nothing is kept', async (code, entries) => {
     const { kept, take } = await make();
     const before = await kept();
     await expect(take(...entries())).rejects.toMatchObject({ code });

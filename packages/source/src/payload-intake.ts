@@ -7,12 +7,12 @@ import { PayloadBeside } from './payload-beside.js';
 import { unsafeHardLink } from './refusals.js';
 import type { TarEntry, TarSink } from './tar-reader.js';
 
-/** Beside the context there are few entries; a payload with many is not what it says. */
+/** There are few entries beside the context, so a payload with many is invalid. */
 const maxSkipped = 100;
 
 /**
- * Takes the body of a `POST /build` (protocol.md) apart: what is in `context/` goes to the collector as if it were an archive of
- * its own, config and sealed secrets into memory, wherever they stand and with or without `./`. All else is skipped.
+ * Splits the body of a `POST /build` (protocol.md): `context/` goes to the collector like an archive of its own; config and sealed
+ * secrets go to memory, anywhere in the archive and with or without `./`. Skips everything else.
  */
 export class PayloadIntake implements TarSink {
   readonly #collector: Collector;
@@ -33,7 +33,7 @@ export class PayloadIntake implements TarSink {
     if (this.#inContext) this.#enter(path, entry);
     else if (path === contextFolder) {
       if (entry.type !== 'folder')
-        throw new SlipwayError('source_path_conflict', `${contextFolder} is no folder.`);
+        throw new SlipwayError('source_path_conflict', `${contextFolder} is not a folder.`);
     } else if (!keep && path !== '' && ++this.#skipped > maxSkipped) {
       throw new SlipwayError(
         'source_too_many_files',

@@ -8,11 +8,11 @@ export interface OpenLayer {
   readonly stamp: PrefixStamp;
 }
 
-/** Reads a payload from its beginning to its end. */
+/** Reads a payload from start to end. */
 export class PayloadReader {
   readonly #segments: readonly Segment[];
   readonly #layers: readonly OpenLayer[];
-  /** The segment to be read, how much of it has been, and where in it the next header is. */
+  /** The current segment, the bytes read of it, and the position of its next header. */
   #index = 0;
   #done = 0;
   #header = 0;
@@ -24,8 +24,8 @@ export class PayloadReader {
   }
 
   /**
-   * Fills `buffer`, whose length is a multiple of 512, with what follows; returns fewer bytes than it holds only at the
-   * end. It may be called again, with another buffer, before it is done.
+   * Fills `buffer`, whose length is a multiple of 512, with the next bytes. Returns less than its length only at the end. It may
+   * be called again with another buffer before it resolves.
    */
   async fill(buffer: Buffer): Promise<number> {
     const reads: Promise<void>[] = [];
@@ -51,7 +51,7 @@ export class PayloadReader {
         this.#done = 0;
       }
     }
-    // Where the next header is, only the headers before it say.
+    // Only the previous headers determine the position of the next one.
     this.#stamped = Promise.all([this.#stamped, ...reads]).then(() => {
       for (const part of parts) this.#stamp(part);
     });
@@ -71,7 +71,7 @@ export class PayloadReader {
     this.#header = from + this.#layer(stretch).stamp.apply(data, this.#header - from);
     const length = stretch.end - stretch.start;
     if (from + data.length === length && this.#header !== length) {
-      throw new SlipwayError('source_damaged', 'A stored source does not fit its manifest.');
+      throw new SlipwayError('source_damaged', 'A stored source does not match its manifest.');
     }
   }
 

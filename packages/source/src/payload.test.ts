@@ -33,7 +33,7 @@ const bytesOf = async (payload: Payload): Promise<Buffer> => {
   return Buffer.concat(chunks);
 };
 
-/** What GNU tar unpacks: files as their text (with `*` where executable), links as `-> target`, folders as `/`. */
+/** Returns the tree that GNU tar unpacks: files as their text (with `*` if executable), links as `-> target`, folders as `/`. */
 const unpacked = async (bytes: Buffer): Promise<Record<string, string>> => {
   const target = await mkdtemp('/tmp/slipway-payload-');
   onTestFinished(() => rm(target, { recursive: true, force: true }));
@@ -50,7 +50,7 @@ const unpacked = async (bytes: Buffer): Promise<Record<string, string>> => {
 };
 
 describe('a payload', () => {
-  it('is the layers below the context, then the secrets, then the configuration', async () => {
+  it('has the layers below the context, then the secrets, then the configuration', async () => {
     const { sources } = await makeSources();
     const template = await ingest(
       sources,
@@ -107,7 +107,7 @@ describe('a payload', () => {
     expect(await payload.sign(secret)).toBe(signature);
   });
 
-  it('lends each chunk until the second one after it is asked for', async () => {
+  it('keeps each chunk until the caller requests the second one after it', async () => {
     const { sources } = await makeSources();
     const digest = await ingest(sources, tree({ a: file(randomBytes(3_000_000)) }));
     const payload = await createPayload({ sources, layers: [{ digest, at: 'context' }], config });
@@ -123,9 +123,9 @@ describe('a payload', () => {
   });
 
   it.each([
-    ['as it is', (payload: Payload) => payload.stream()],
+    ['unchanged', (payload: Payload) => payload.stream()],
     ['through Readable.from', (payload: Payload) => Readable.from(payload.stream(), { objectMode: false })],
-  ])('arrives whole at a slow server when undici sends it %s', async (_, bodyOf) => {
+  ])('arrives completely at a slow server when undici sends it %s', async (_, bodyOf) => {
     const { sources } = await makeSources();
     const digest = await ingest(sources, tree({ a: file(randomBytes(20_000_000)) }));
     const payload = await createPayload({ sources, layers: [{ digest, at: 'context' }], config });
@@ -147,7 +147,7 @@ describe('a payload', () => {
     expect(await answer.body.text()).toBe(await payload.sign(secret));
   });
 
-  it('is read alike by the tar package', async () => {
+  it('reads the same with the tar package', async () => {
     const { sources } = await makeSources();
     const long = `${'deep/'.repeat(30)}file`;
     const digest = await ingest(sources, tree({ 'a/b': 'ab', [long]: 'long', ü: link('x'.repeat(120)) }));
@@ -201,7 +201,7 @@ describe('a payload', () => {
     }
   });
 
-  it('says which source is missing', async () => {
+  it('names the missing source', async () => {
     const { sources } = await makeSources();
     const digest = `sha256:${'0'.repeat(64)}`;
     await expect(
@@ -212,19 +212,19 @@ describe('a payload', () => {
     });
   });
 
-  it('rejects when a source goes away or is damaged after the plan was made, rather than sending less', async () => {
+  it('rejects when a source is removed or damaged after planning, rather than sending less', async () => {
     const { sources, blobs, directory } = await makeSources();
     const digest = await ingest(sources, tree({ a: 'a', b: 'b' }));
     const payload = await createPayload({ sources, layers: [{ digest, at: 'context' }], config });
     const path = join(directory, 'sources', `${digest.slice(7)}.tar`);
     const tar = await readFile(path);
     await truncate(path, 1024);
-    await expect(payload.sign(secret)).rejects.toThrow('does not fit its manifest');
+    await expect(payload.sign(secret)).rejects.toThrow('does not match its manifest');
     const damaged = Buffer.from(tar);
     damaged.fill(0, 124, 136);
     await writeFile(path, damaged);
     await expect(payload.sign(secret)).rejects.toThrow('damaged');
-    // Now the second header says that its file is longer than the manifest does.
+    // Now the second header has a larger size than the manifest.
     tar.copy(damaged);
     damaged.write('00000002000\0', 1024 + 124);
     await writeFile(path, damaged);
@@ -233,7 +233,7 @@ describe('a payload', () => {
     await expect(bytesOf(payload)).rejects.toMatchObject({ code: 'source_not_found' });
   });
 
-  it('can be left halfway, by its reader or by a signal', async () => {
+  it('can be stopped halfway, by its reader or by a signal', async () => {
     const { sources } = await makeSources();
     const digest = await ingest(sources, tree({ a: file(Buffer.alloc(5_000_000)) }));
     const payload = await createPayload({ sources, layers: [{ digest, at: 'context' }], config });
@@ -293,7 +293,7 @@ describe('a later layer', () => {
     expect(found).toEqual({ 'function/lib': '-> other', 'function/other': '/', 'function/other/a': 'new' });
   });
 
-  it('shadows a file or link that stands where its folders are', async () => {
+  it('shadows a file or link at the path of its folders', async () => {
     expect(await compose(tree({ function: 'file', a: 'a' }), tree({ 'lib/x': 'x' }))).toEqual({
       'function/lib': '/',
       'function/lib/x': 'x',
@@ -331,7 +331,7 @@ describe('a later layer', () => {
     });
   });
 
-  it('replaces links wherever they lead, and never lays anything through one', async () => {
+  it('replaces links with any target, and never writes through one', async () => {
     expect(
       await compose(
         tree({ function: link('/etc'), a: link('/') }),

@@ -11,44 +11,44 @@ import { endOfArchive } from './tar-format.js';
 
 export interface PayloadLayer {
   readonly digest: string;
-  /** The folder of the payload that it is laid at: `context`, or one below it of 155 bytes at most. */
+  /** The folder of the layer in the payload: `context`, or one below it of at most 155 bytes. */
   readonly at: string;
 }
 
 export interface PayloadOptions {
   readonly sources: SourceReader;
-  /** A path of a later layer shadows the same path of an earlier one. */
+  /** The layers. A path of a later one shadows the same path of an earlier one. */
   readonly layers: readonly PayloadLayer[];
   readonly config: BuilderConfig;
   /** `com.openfaas.secrets`, sealed. */
   readonly secrets?: Uint8Array;
 }
 
-/** The body of a `POST /build` (protocol.md). The same options give the same bytes, however often they are asked for. */
+/** The body of a `POST /build` (protocol.md). The same options always give the same bytes. */
 export interface Payload {
-  /** Bytes. */
+  /** Length in bytes. */
   readonly length: number;
-  /** `sha256=<hex>`, the value of X-Build-Signature. */
+  /** Returns `sha256=<hex>`, the value of X-Build-Signature. */
   sign(secret: Secret, options?: { signal?: AbortSignal }): Promise<string>;
   /**
-   * The payload in chunks that are only lent: one is overwritten when the second one after it is asked for. So it fits a
-   * sink that waits for each chunk to be taken, as undici does with the body of a request, and `Readable.from` unless in
-   * object mode; it is not to be gathered in an array.
+   * Yields the payload in chunks that are reused: a chunk is overwritten when the caller requests the second one after it. Use a
+   * sink that waits until each chunk is consumed, such as undici with the body of a request, or `Readable.from` outside object
+   * mode. Do not collect the chunks in an array.
    */
   stream(): AsyncGenerator<Buffer>;
 }
 
-/** A payload of up to so many bytes is read once and kept for its second pass: opening files costs more than it. */
+/** Payloads up to this size are read once and kept for the second pass, because opening files costs more. */
 const smallBytes = 64 * 1024;
 
-/** Large chunks let the HMAC seldom wait for the disk, and smaller ones keep dozens of slow uploads small. */
+/** Large chunks make the HMAC rarely wait for the disk. Smaller ones keep the memory of dozens of slow uploads low. */
 const whenSigning = { chunkBytes: 512 * 1024, ahead: 2, lent: 1 };
 const whenSending = { chunkBytes: 256 * 1024, ahead: 1, lent: 2 };
 
 /**
- * Makes the payload of a build from stored sources: the layers below `context`, then `com.openfaas.secrets` if there are any,
- * then `com.openfaas.docker.config`. Nothing is unpacked; memory does not grow with the size. Throws `source_not_found` for a
- * layer that is not stored, and a RangeError for a folder outside of the context.
+ * Creates the payload of a build from stored sources: the layers below `context`, then `com.openfaas.secrets` if any, then
+ * `com.openfaas.docker.config`. Unpacks nothing, and its memory does not grow with the size. Throws `source_not_found` for a layer
+ * that is not stored, and a RangeError for a folder outside the context.
  */
 export async function createPayload(options: PayloadOptions): Promise<Payload> {
   const { sources, config, secrets } = options;
@@ -61,7 +61,7 @@ export async function createPayload(options: PayloadOptions): Promise<Payload> {
   const segments: readonly Segment[] = [...planLayers(layers), { made: Buffer.concat(tail) }];
   const length = segments.reduce((sum, s) => sum + ('made' in s ? s.made.length : s.end - s.start), 0);
 
-  /** The payload in chunks, `ahead` of them being read while `lent` of them are with the caller. */
+  /** Yields the payload in chunks. It reads `ahead` of them while the caller holds `lent` of them. */
   async function* chunks({ chunkBytes, ahead, lent }: typeof whenSigning): AsyncGenerator<Buffer> {
     const open: OpenLayer[] = [];
     const buffers: Buffer[] = [];
@@ -79,7 +79,7 @@ export async function createPayload(options: PayloadOptions): Promise<Payload> {
       const readAhead = () => {
         for (; unread > 0 && reads.length < ahead; unread -= chunkBytes) {
           const next = readNext();
-          // Whoever takes the chunk is told; until then a failure is no unhandled one.
+          // The consumer of the chunk receives the error. Until then it must not count as an unhandled rejection.
           next.catch(() => {});
           reads.push(next);
         }
@@ -98,7 +98,7 @@ export async function createPayload(options: PayloadOptions): Promise<Payload> {
   let whole: Promise<Buffer> | undefined;
   const passes = (manner: typeof whenSigning) => {
     if (length > smallBytes) return chunks(manner);
-    // A pass that failed is not the answer to the next.
+    // A failed pass must not answer the next one.
     whole ??= collect(chunks(manner)).catch((error: unknown) => {
       whole = undefined;
       throw error;
@@ -134,7 +134,7 @@ async function* single(whole: Promise<Buffer>): AsyncGenerator<Buffer> {
 
 interface LoadedLayer extends PayloadLayer {
   readonly entries: readonly SourceEntry[];
-  /** Of the stored tar. */
+  /** Bytes of the stored tar. */
   readonly bytes: number;
   readonly stamp: PrefixStamp;
 }
@@ -156,7 +156,7 @@ async function openLayer(sources: SourceReader, { digest, bytes, stamp }: Loaded
   if (tar === undefined) throw notFound(digest);
   if (tar.bytes === bytes) return { tar, stamp };
   await tar.close();
-  throw new SlipwayError('source_damaged', `The stored tar of ${digest} does not fit its manifest.`);
+  throw new SlipwayError('source_damaged', `The stored tar of ${digest} does not match its manifest.`);
 }
 
 function notFound(digest: string): SlipwayError {

@@ -2,9 +2,8 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { blockBytes, field, padded } from './tar-format.js';
 
 /**
- * Moves the entries of a tar in the normal form below a folder, in place, by filling in the ustar prefix field that the
- * normal form leaves free, and adding its bytes to the checksum. Decoding and encoding each header anew costs some
- * twenty times as much.
+ * Moves the entries of a tar in the normal form below a folder, in place. It fills in the ustar prefix field, which the normal
+ * form leaves empty, and adds its bytes to the checksum. Decoding and encoding each header would cost some twenty times as much.
  */
 export class PrefixStamp {
   readonly #prefix: Buffer;
@@ -19,8 +18,8 @@ export class PrefixStamp {
   }
 
   /**
-   * Stamps the headers in `data`, the first one at `header` (which may lie beyond the end), and returns where the next
-   * one will be, both counted from the beginning of `data`.
+   * Stamps the headers in `data`. The first one is at `header`, which may lie beyond the end. Returns the position of the next
+   * one. Both count from the start of `data`.
    */
   apply(data: Buffer, header: number): number {
     let at = header;

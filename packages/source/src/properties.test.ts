@@ -61,7 +61,7 @@ const node: fc.Arbitrary<TreeNode> = fc.oneof(
   },
 );
 
-/** A tree of at least one file, without paths below what is no folder. */
+/** A tree with at least one file, and no paths below entries that are not folders. */
 const tree: fc.Arbitrary<Tree> = fc
   .array(fc.tuple(path, node), { minLength: 1, maxLength: 12 })
   .map((pairs) => {
@@ -95,7 +95,7 @@ const packed = tree.chain((of) => fc.record({ tree: fc.constant(of), packing: pa
 const chunkSize = fc.constantFrom(13, 512, 700, 65536);
 
 describe('a digest', () => {
-  it('is of the files alone, however they are packed, zipped and sent', async () => {
+  it('depends only on the files, not on packing, compression and chunks', async () => {
     const { sources } = await makeSources();
     await fc.assert(
       fc.asyncProperty(packed, chunkSize, fc.boolean(), async (sample, size, zipped) => {
@@ -107,7 +107,7 @@ describe('a digest', () => {
     );
   });
 
-  it('is another one for other files', async () => {
+  it('differs for other files', async () => {
     const { sources } = await makeSources();
     const plain = (of: Tree) =>
       pack(of, { order: allPaths(of), folders: true, dotted: false, metadata: {}, modeBits: 0o644 });
@@ -172,7 +172,7 @@ describe('a payload', () => {
   });
 });
 
-/** What overlaying means, done naively on a file system that is a map. */
+/** Applies an overlay naively, on a map as file system. */
 function composed(template: Tree, handler: Tree): Record<string, string> {
   const result = new Map<string, TreeNode>();
   const put = (name: string, what: TreeNode) => {
@@ -210,7 +210,7 @@ async function onDisk(root: string): Promise<Record<string, string>> {
   return found;
 }
 
-/** Damage: bytes changed, a stretch cut out, a stretch repeated, or the end lost. */
+/** Damage: bytes changed, a stretch removed or repeated, or the end lost. */
 const damage = fc.array(
   fc.oneof(
     fc.record({
@@ -229,7 +229,7 @@ const damage = fc.array(
 );
 
 describe('a damaged archive', () => {
-  it('is taken whole or refused with a code, and then nothing of it is kept', async () => {
+  it('is stored completely, or refused with a code and nothing kept', async () => {
     const { sources, blobs, kept } = await makeSources({ maxBytes: 1e7, maxFiles: 1000 });
     await fc.assert(
       fc.asyncProperty(packed, damage, chunkSize, fc.boolean(), async (sample, steps, size, zipped) => {
@@ -260,7 +260,7 @@ describe('a damaged archive', () => {
     );
   });
 
-  it('is never taken when its gzip lost its end', async () => {
+  it('is never accepted when its gzip is truncated', async () => {
     const { sources } = await makeSources();
     await fc.assert(
       fc.asyncProperty(packed, fc.double({ min: 0, max: 0.999, noNaN: true }), async (sample, share) => {

@@ -10,7 +10,7 @@ const note = (given: object = {}) =>
   });
 const later = { written_at: '2026-11-29T11:00:00+01:00' };
 
-/** The digest of a context whose files are sent in this order. */
+/** Returns the digest of a context whose files arrive in this order. */
 async function digestOf(files: Readonly<Record<string, string>>): Promise<string> {
   const { sources } = await makeSources();
   const entries = Object.entries(files).map(([path, text]) => tarEntry({ path }, Buffer.from(text)));
@@ -20,7 +20,7 @@ async function digestOf(files: Readonly<Record<string, string>>): Promise<string
 const template = { Dockerfile: 'FROM node\n', 'template.yml': 'language: node\n' };
 
 describe('the note that faas-cli leaves in a template', () => {
-  it('does not make another source of it by its time, wherever it stands in the archive', async () => {
+  it('does not change the digest by its time, anywhere in the archive', async () => {
     const first = await digestOf({ 'meta.json': note(), ...template });
     expect(await digestOf({ ...template, 'meta.json': note(later) })).toBe(first);
     expect(await digestOf({ ...template, './meta.json': `${note(later)}\n` })).toBe(first);
@@ -28,7 +28,7 @@ describe('the note that faas-cli leaves in a template', () => {
     expect(await digestOf({ ...template, 'meta.json': pretty })).toBe(first);
   });
 
-  it('does so by its repository, ref and commit', async () => {
+  it('changes the digest by its repository, ref and commit', async () => {
     const digests = [{}, { repository: 'https://git.example/b.git' }, { ref_name: '2' }, { sha: 'f' }];
     const all = await Promise.all(digests.map((each) => digestOf({ ...template, 'meta.json': note(each) })));
     expect(new Set(all).size).toBe(4);
@@ -44,7 +44,7 @@ describe('the note that faas-cli leaves in a template', () => {
     expect(manifest?.entries.find(({ path }) => path === 'meta.json')).toMatchObject({ size: kept.length });
     expect(files).toBe(4);
     expect(bytes).toBe(600_000 + kept.length + template.Dockerfile.length + template['template.yml'].length);
-    // What it hands out is a source with the same digest.
+    // The store returns a source with the same digest.
     const again = createSourceStore({
       blobs: (await makeSources()).blobs,
       limits: { maxArchiveBytes: 1e9, maxBytes: 1e9, maxFiles: 100, maxRatio: 200 },
@@ -55,7 +55,7 @@ describe('the note that faas-cli leaves in a template', () => {
   });
 
   it.each([
-    ['beside no template.yml', { Dockerfile: 'FROM node\n' }, 'meta.json', note(), note(later)],
+    ['without template.yml', { Dockerfile: 'FROM node\n' }, 'meta.json', note(), note(later)],
     ['in the folder of the handler', template, 'function/meta.json', note(), note(later)],
     ['with a field of its own', template, 'meta.json', note({ v: '1' }), note({ v: '1', ...later })],
     [
@@ -73,13 +73,13 @@ describe('the note that faas-cli leaves in a template', () => {
       '{"written_at":"2026-11-28T10:00:00Z"}',
       '{"written_at":"2026-11-29T10:00:00Z"}',
     ],
-    ['that is no JSON', template, 'meta.json', '{', '{{'],
-    ['that is no text', template, 'meta.json', '\u00ff', '\u00fe'],
+    ['that is not JSON', template, 'meta.json', '{', '{{'],
+    ['that is not text', template, 'meta.json', '\u00ff', '\u00fe'],
   ])("is a function's own file %s, and stays content", async (_what, beside, path, one, other) => {
     expect(await digestOf({ ...beside, [path]: one })).not.toBe(await digestOf({ ...beside, [path]: other }));
   });
 
-  it('is no note when it is larger than any', async () => {
+  it('does not count as a note when it is too large', async () => {
     const repository = `https://git.example/${'x'.repeat(4_096)}`;
     const one = await digestOf({ ...template, 'meta.json': note({ repository }) });
     expect(await digestOf({ ...template, 'meta.json': note({ repository, ...later }) })).not.toBe(one);
@@ -92,7 +92,7 @@ describe('the note that faas-cli leaves in a template', () => {
     ['ssh://git:word@git.example/t.git', 'ssh://git.example/t.git'],
     ['git@git.example:o/t.git', 'git@git.example:o/t.git'],
     ['./templates', './templates'],
-  ])('with %s names %s: credentials of one run are no content', (given, repository) => {
+  ])('with %s names %s: credentials of a run are not content', (given, repository) => {
     const settled = settledNote(Buffer.from(note({ repository: given })));
     expect(JSON.parse(settled?.toString() ?? '')).toEqual({ repository, ref_name: '1.0.0', sha: '0a1b2c3' });
     expect(readNote(settled ?? Buffer.alloc(0))).toEqual({ repository, ref: '1.0.0', sha: '0a1b2c3' });

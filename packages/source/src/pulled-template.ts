@@ -1,23 +1,24 @@
-/** Where `faas-cli` had a template from, as it notes in the template's own folder. */
+/** The origin of a template that `faas-cli` pulled, as it notes in the template's folder. */
 export interface PulledFrom {
-  /** Of the repository, without credentials. */
+  /** The URL of the repository, without credentials. */
   readonly repository: string;
-  /** The branch, tag or `sha-…` that was asked for. */
+  /** The requested branch, tag or `sha-…`. */
   readonly ref?: string;
   /** The commit. */
   readonly sha?: string;
 }
 
-/** The note lies beside template.yml, at the root of a template and of every context that is laid over one. */
+/** The note lies beside template.yml, at the root of a template and of every context based on one. */
 export const pulledNote = { path: 'meta.json', beside: 'template.yml', maxBytes: 4096 } as const;
 
 const fields = new Set(['repository', 'ref_name', 'sha', 'written_at']);
-/** RFC 3339, as Go writes a time. */
+/** RFC 3339 in Go's format. */
 const goTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 
 /**
- * Returns what a note is kept as: the same without `written_at`, the time of the pull, and without credentials in the URL of the repository, which CI
- * makes anew for each run. Undefined for a file that `faas-cli` did not write: exactly its fields, all of them text, and a time.
+ * Returns the stored form of a note: without `written_at`, the time of the pull, and without credentials in the URL, which CI
+ * renews for each run. Undefined for a file that `faas-cli` did not write. A note has exactly its fields, all of them text, and a
+ * time.
  */
 export function settledNote(content: Uint8Array): Buffer | undefined {
   const note = parseNote(content);
@@ -26,7 +27,7 @@ export function settledNote(content: Uint8Array): Buffer | undefined {
   return Buffer.from(JSON.stringify({ repository: withoutCredentials(repository), ref_name, sha }));
 }
 
-/** Returns what a note says of its template, with or without the time; undefined for a file that `faas-cli` did not write. */
+/** Returns the template's origin in a note, with or without the time; undefined for a file that `faas-cli` did not write. */
 export function readNote(content: Uint8Array): PulledFrom | undefined {
   const note = parseNote(content);
   if (!note) return undefined;
@@ -45,7 +46,7 @@ interface WriteNote {
   readonly writtenAt: Date;
 }
 
-/** Returns a note as `faas-cli` writes it, without credentials. */
+/** Returns a note in the format of `faas-cli`, without credentials. */
 export const writeNote = ({ repository, ref, sha, writtenAt }: WriteNote): string =>
   JSON.stringify({
     ...{ repository: withoutCredentials(repository), ref_name: ref, sha },
@@ -74,7 +75,7 @@ function parseNote(content: Uint8Array): Note | undefined {
   return note.repository ? note : undefined;
 }
 
-/** Returns a URL without the user and password of `scheme://user:password@host/…`; of `git@host:path` the user is part of the address. */
+/** Returns a URL without the user and password of `scheme://user:password@host/…`. In `git@host:path`, the user is part of the address. */
 export const withoutCredentials = (repository: string): string =>
   repository.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, (whole, scheme: string) =>
     /^ssh:\/\/[^:@/]*@$/i.test(whole) ? whole : scheme,

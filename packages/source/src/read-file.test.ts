@@ -23,7 +23,7 @@ async function stored(tree: Tree) {
   return (path: string, maxBytes = 1e6) => readSourceFile({ sources, digest, path, maxBytes });
 }
 
-it('reads any file of any source as it was sent', async () => {
+it('reads any file of any source unchanged', async () => {
   const content = fc.uint8Array({ maxLength: 1_500 });
   const name = fc.oneof(fc.stringMatching(/^[a-z]{1,8}$/), fc.stringMatching(/^[a-zé]{90,120}$/));
   await fc.assert(
@@ -36,7 +36,7 @@ it('reads any file of any source as it was sent', async () => {
   );
 });
 
-it('says what is no file, and what is too long', async () => {
+it('reports missing and too large files', async () => {
   const read = await stored(
     new Map([
       ['Dockerfile', file('FROM x\n')],
@@ -50,7 +50,7 @@ it('says what is no file, and what is too long', async () => {
     expect(await read(path)).toBe('missing');
 });
 
-it('knows nothing of a source that is not there', async () => {
+it('reports a missing source', async () => {
   const { sources } = await makeSources();
   await sources.ingest(inChunks(archive(tarEntry({ path: 'a' }))));
   const digest = `sha256:${'0'.repeat(64)}`;

@@ -5,14 +5,14 @@ import { padded } from './tar-format.js';
 interface ReadFileOptions {
   readonly sources: SourceReader;
   readonly digest: string;
-  /** Within the source. */
+  /** The path within the source. */
   readonly path: string;
   readonly maxBytes: number;
 }
 
 /**
- * One small file of a source. `missing`: there is no such source, no such path, or it is a folder or a link;
- * `large`: it is longer than `maxBytes`, and was not read.
+ * Returns one small file of a source. `missing`: the source or the path does not exist, or the path is a folder or a link;
+ * `large`: the file is longer than `maxBytes`, and was not read.
  */
 export async function readSourceFile(options: ReadFileOptions): Promise<Buffer | 'missing' | 'large'> {
   const { sources, digest, path, maxBytes } = options;
@@ -27,9 +27,9 @@ export async function readSourceFile(options: ReadFileOptions): Promise<Buffer |
 interface ReadEntryOptions {
   readonly sources: SourceReader;
   readonly digest: string;
-  /** All entries of the source, in their order. */
+  /** All entries of the source, in order. */
   readonly entries: readonly SourceEntry[];
-  /** One of them, a file. */
+  /** The file's entry in `entries`. */
   readonly entry: SourceEntry;
 }
 

@@ -2,7 +2,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 
 const longest = 80;
 
-/** A name from an archive as an error shows it: in quotes, control and invisible characters escaped, shortened. */
+/** Returns a name from an archive for an error: in quotes, shortened, with control and invisible characters escaped. */
 export function shown(name: string): string {
   const short = name.length <= longest ? name : `${name.slice(0, longest - 21)}…${name.slice(-20)}`;
   const escaped = short.replace(
@@ -31,12 +31,12 @@ export function unsafeHardLink(path: string, target: string, reason: string): Sl
   );
 }
 
-/** For a name that is no text. */
+/** Returns the error for a name that is not text. */
 export function notUtf8(name: Buffer): SlipwayError {
   return new SlipwayError('source_path_unsafe', `"${shownBytes(name)}" is not in UTF-8.`);
 }
 
-/** Bytes as an error shows them: those beyond ASCII as `\xNN`, as shells write them, shortened. */
+/** Returns bytes for an error: shortened, and those beyond ASCII as `\xNN`, as shells write them. */
 export function shownBytes(name: Buffer): string {
   const hex = (byte: number) => `\\x${byte.toString(16).padStart(2, '0')}`;
   const shownOf = (bytes: Buffer) =>

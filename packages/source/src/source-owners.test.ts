@@ -15,7 +15,7 @@ afterAll(() => cleanups.run(logger));
 
 const source = (digit: string, bytes: number) => ({ digest: `sha256:${digit.repeat(64)}`, bytes });
 
-it('a source is whose who has sent it, and counts once for each of them', async () => {
+it('each tenant that sent a source owns it, and it counts once per owner', async () => {
   const keys = redisKeys(`test-${randomUUID()}`);
   const owners = () => new SourceOwners({ redis, keys });
   const [small, large] = [source('a', 10), source('b', 5_000_000_000)];
@@ -45,7 +45,7 @@ it('a source is whose who has sent it, and counts once for each of them', async 
   expect(await redis.exists(keys.sourceOwners(small.digest))).toBe(0);
 });
 
-it('a tenant has no more bytes than it may, and what it has stays its own', async () => {
+it('a tenant stays within its limit of bytes, and keeps its sources', async () => {
   const owners = new SourceOwners({ redis, keys: redisKeys(`test-${randomUUID()}`) });
   expect(await owners.add('one', source('a', 60), { maxBytes: 100 })).toEqual({ outcome: 'new' });
   expect(await owners.add('one', source('b', 41), { maxBytes: 100 })).toEqual({ outcome: 'full', bytes: 60 });

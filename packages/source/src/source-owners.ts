@@ -26,12 +26,12 @@ export interface OwnedSource {
   readonly bytes: number;
 }
 
-/** So many that were found to be a tenant's are not asked for again. */
+/** Maximum of cached ownerships, so that later checks need no Redis call. */
 const remembered = 10_000;
 
 /**
- * Whose each stored source is. It is kept once, whoever sent it, but only who has sent it himself may use it: the digest of
- * somebody else's files opens nothing.
+ * The owners of each stored source. A source is stored once for all tenants that sent it, but only those tenants may use it:
+ * knowing the digest of another tenant's files is not enough.
  */
 export class SourceOwners {
   readonly #redis: Redis;
@@ -43,12 +43,12 @@ export class SourceOwners {
     this.#keys = keys;
   }
 
-  /** Room for one source that arrives, in the bytes that the tenant may have. */
+  /** Returns room for one arriving source, within the tenant's limit of bytes. */
   room(tenant: string, maxBytes: number, waiting: Waiting = {}): ReservedRoom {
     return new ReservedRoom({ redis: this.#redis, keys: this.#keys, tenant, maxBytes, ...waiting });
   }
 
-  /** Notes that a tenant has sent a source. `full`: its sources would have more bytes than they may; nothing is noted then. */
+  /** Records that a tenant has sent a source. `full`: its sources would exceed the limit, and nothing is recorded. */
   async add(
     tenant: string,
     { digest, bytes }: OwnedSource,
@@ -67,7 +67,7 @@ export class SourceOwners {
     return { outcome };
   }
 
-  /** Whether the tenant has sent the source, be it stored still or not. */
+  /** Returns true if the tenant has sent the source, even if it is no longer stored. */
   async has(tenant: string, digest: string): Promise<boolean> {
     const known = `${tenant} ${digest}`;
     if (this.#known.has(known)) return true;
@@ -76,7 +76,7 @@ export class SourceOwners {
     return score !== null;
   }
 
-  /** Takes sources that were removed from all who had them. */
+  /** Removes the ownership of removed sources from all tenants. */
   async forget(digests: readonly string[]): Promise<void> {
     await Promise.all(
       digests.map((digest) => disownScript.run({ redis: this.#redis, keys: this.#keys }, { digest })),

@@ -28,7 +28,7 @@ function setUp() {
 const arrived = (bytes: number) => ({ disk: bytes, files: bytes });
 
 describe('room for sources', () => {
-  it('is not passed by several that are admitted at the same time', async () => {
+  it('is not exceeded by concurrent admissions', async () => {
     const { owners, room } = setUp();
     const rooms = Array.from({ length: 5 }, () => room());
     const admitted = await Promise.allSettled(
@@ -45,7 +45,7 @@ describe('room for sources', () => {
     await expect(room().admit(source('b', 1))).rejects.toMatchObject(full);
   });
 
-  it('is taken by one at a time beyond the quota, the oldest first, since the tenant may have its source', async () => {
+  it('goes to one source at a time beyond the quota, the oldest first, because the tenant may have it already', async () => {
     const { owners, room } = setUp();
     await owners.add('one', source('a', maxBytes));
     const [first, second] = [room(), room()];
@@ -62,7 +62,7 @@ describe('room for sources', () => {
     await second.close();
   });
 
-  it('is refused at once to what alone is over the quota, and not waited for by who leaves', async () => {
+  it('is refused at once to a source that alone exceeds the quota, and an aborted upload stops waiting', async () => {
     const { room } = setUp();
     const large = room();
     await expect(large.grow(arrived(maxBytes + 1))).rejects.toMatchObject(full);
@@ -75,7 +75,7 @@ describe('room for sources', () => {
     await first.close();
   });
 
-  it('is free again when the lease of a process that is gone has ended', async () => {
+  it('is free again when the lease of a dead process has expired', async () => {
     const { keys, room } = setUp();
     await redis.hset(keys.sourcesReserved('one'), { last: '7', 7: `${maxBytes} 1000 admitted` });
     const next = room();

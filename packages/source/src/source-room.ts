@@ -22,18 +22,18 @@ interface Reserved {
   readonly lease_ms: number;
 }
 
-/** A reservation of a process that is gone ends after so long. */
+/** A dead process's reservation expires after this time. */
 const leaseMs = 30_000;
 const renewEveryMs = 10_000;
 /** Bytes of an upload are reserved in steps of this size. */
 const stepBytes = 8 * 1024 * 1024;
 const askAgainMs = 100;
 
-/** How a source waits for room. */
+/** Options for waiting for room. */
 export interface Waiting {
-  /** Ends it. */
+  /** Stops the wait. */
   readonly signal?: AbortSignal | undefined;
-  /** Whether to wait where there is no room; else the source is refused. */
+  /** Returns true to wait for room; false refuses the source. */
   readonly mayWait?: (() => boolean) | undefined;
 }
 
@@ -41,11 +41,11 @@ interface RoomOptions extends Waiting {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly tenant: string;
-  /** What all sources of the tenant may have together. */
+  /** The maximum of bytes of all sources of the tenant. */
   readonly maxBytes: number;
 }
 
-/** The room of one source that arrives, in the bytes that its tenant may have. `close` gives back what was not used. */
+/** The room of one arriving source within its tenant's limit. `close` releases the unused part. */
 export class ReservedRoom implements SourceRoom {
   readonly #options: RoomOptions;
   #id = '';
@@ -56,7 +56,7 @@ export class ReservedRoom implements SourceRoom {
     this.#options = options;
   }
 
-  /** The reservation; empty when there is none. */
+  /** Returns the id of the reservation; empty when there is none. */
   get id(): string {
     return this.#id;
   }
@@ -91,7 +91,7 @@ export class ReservedRoom implements SourceRoom {
     const [outcome, id, has] = (await step.run({ redis, keys }, { ...args, ...common })) as string[];
     if (id !== undefined && this.#id === '') {
       this.#id = id;
-      // A lease that could not be renewed ends, and the quota is then checked when the source becomes the tenant's.
+      // A lease that could not be renewed expires. Then the quota is checked when the tenant becomes an owner of the source.
       const renew = () =>
         void scripts.renew.run({ redis, keys }, { tenant, id, lease_ms: leaseMs }).catch(() => undefined);
       this.#renewing = setInterval(renew, renewEveryMs).unref();
@@ -111,7 +111,7 @@ interface Exceeded {
   readonly bytes: number;
 }
 
-/** `source_quota_exceeded`, in figures. */
+/** Returns `source_quota_exceeded` with the numbers. */
 export function quotaExceeded({ tenant, has, maxBytes, bytes }: Exceeded): SlipwayError {
   return new SlipwayError(
     'source_quota_exceeded',

@@ -2,28 +2,28 @@ import type { Readable } from 'node:stream';
 import type { BlobHandle, BlobStore } from '@slipway/shared/blobs';
 import type { SourceClaims } from './source-uses.js';
 
-/** What one upload may hold. */
+/** Limits of one upload. */
 export interface SourceLimits {
-  /** Of the archive as it is sent. */
+  /** Maximum of bytes of the archive as sent. */
   readonly maxArchiveBytes: number;
-  /** Of all files together, unpacked; a hard link counts as a copy. */
+  /** Maximum of bytes of all files together, unpacked; a hard link counts as a copy. */
   readonly maxBytes: number;
-  /** Entries of every kind, folders that were only implied included; how long their names may be together goes by it (`NameBudget`). */
+  /** Maximum of entries of every kind, including implied folders. It also limits the total length of their names (`NameBudget`). */
   readonly maxFiles: number;
-  /** Unpacked bytes for each byte sent, judged once an archive has unpacked to more than a mebibyte. */
+  /** Maximum of unpacked bytes per byte sent, checked once an archive has unpacked to more than a mebibyte. */
   readonly maxRatio: number;
 }
 
 export interface SourceInfo {
-  /** `sha256:<64 hex digits>`, of the canonical manifest. */
+  /** `sha256:<64 hex digits>` of the canonical manifest. */
   readonly digest: string;
-  /** Files and links; folders are not counted. */
+  /** The number of files and links, without folders. */
   readonly files: number;
-  /** Of all files together, unpacked. */
+  /** Bytes of all files together, unpacked. */
   readonly bytes: number;
 }
 
-/** One line of a manifest; `path` is relative, without a trailing slash. */
+/** A line of a manifest. `path` is relative, without a trailing slash. */
 export type SourceEntry =
   | {
       readonly path: string;
@@ -39,15 +39,15 @@ export interface SourceManifest {
   readonly version: 1;
   readonly files: number;
   readonly bytes: number;
-  /** Sorted by the bytes of their paths, so that each folder comes before what is in it. */
+  /** Entries sorted by the bytes of their paths, so that each folder precedes its content. */
   readonly entries: readonly SourceEntry[];
 }
 
-/** Where what arrives may take room. Both reject to refuse it. */
+/** The tenant's room for an arriving source. Both methods reject to refuse it. */
 export interface SourceRoom {
-  /** Before more goes to the disk: the bytes there, and the bytes of the files that have arrived. May wait. */
+  /** Called before more bytes go to the disk, with the bytes on the disk and those of the files so far. May wait. */
   grow(bytes: { readonly disk: number; readonly files: number }): Promise<void>;
-  /** Before the source is stored under its digest. */
+  /** Called before the source is stored under its digest. */
   admit(info: SourceInfo): Promise<void>;
 }
 
@@ -58,44 +58,44 @@ export interface IngestOptions {
 
 export interface SourceStore {
   /**
-   * Takes in a tar or tar.gz, in constant memory. Refuses with `source_*`, `body_too_large`, or `body_incomplete` when
-   * `body` itself fails, and then keeps nothing; rejects with the signal's reason when aborted. `body` is neither
-   * drained nor destroyed when it is refused early: the caller may still answer on the same connection.
+   * Stores a tar or tar.gz, in constant memory. Rejects with `source_*`, `body_too_large`, or `body_incomplete` when `body` itself
+   * fails, and then keeps nothing. Rejects with the signal's reason when aborted. Neither drains nor destroys `body` on an early
+   * refusal, so that the caller may still answer on the same connection.
    */
   ingest(
     body: Readable | AsyncIterable<Uint8Array>,
     options?: IngestOptions,
   ): Promise<SourceInfo & { created: boolean }>;
   /**
-   * Takes in the context of a `POST /build` payload (protocol.md), as `ingest` does an archive, and gives what stands beside
-   * it. Refuses with `request_invalid` besides when the config is missing or too large.
+   * Stores the context of a `POST /build` payload (protocol.md) as `ingest` stores an archive, and returns the entries beside it.
+   * Also rejects with `request_invalid` when the config is missing or too large.
    */
   ingestPayload(
     body: Readable | AsyncIterable<Uint8Array>,
     options?: IngestOptions,
   ): Promise<SourceInfo & PayloadBeside & { created: boolean }>;
-  /** `undefined` for a digest that is unknown or no digest. Counts as a use: what was found stays for a while. */
+  /** Returns `undefined` for an unknown or invalid digest. Counts as a use, so that the source stays for some time. */
   find(digest: string): Promise<SourceInfo | undefined>;
   manifest(digest: string): Promise<SourceManifest | undefined>;
-  /** The source in its normal form, a tar, for positioned reads. The caller closes the handle. */
+  /** Opens the source's tar in the normal form, for positioned reads. The caller closes the handle. */
   openTar(digest: string): Promise<BlobHandle | undefined>;
   streamTar(digest: string): Promise<Readable | undefined>;
 }
 
-/** What a payload holds beside its context. */
+/** The entries of a payload beside its context. */
 interface PayloadBeside {
-  /** `com.openfaas.docker.config` as it is. */
+  /** The content of `com.openfaas.docker.config`. */
   readonly config: Buffer;
-  /** `com.openfaas.secrets`, sealed. */
+  /** The content of `com.openfaas.secrets`, still sealed. */
   readonly secrets: Buffer | undefined;
 }
 
-/** What reading a source takes. */
+/** The reading part of a source store. */
 export type SourceReader = Pick<SourceStore, 'manifest' | 'openTar'>;
 
 export interface SourceStoreOptions {
   readonly blobs: BlobStore;
   readonly limits: SourceLimits;
-  /** Notes what is used, where what is not is removed. */
+  /** Tracks uses, where unused sources are removed. */
   readonly claims?: SourceClaims;
 }

@@ -4,20 +4,20 @@ import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { sourceLua } from './lua.js';
 
-/** What a source store needs to know of the uses of sources. */
+/** The part of `SourceUses` that a source store needs. */
 export interface SourceClaims {
   /**
-   * Whether the source is there (and counts as used now) or is to be written; `stored` or `release` follows then. Waits while
-   * it is being removed; rejects with `source_busy` when that takes too long.
+   * Claims a source. Returns `there` (it now counts as used), or `write`: then the caller writes it and calls `stored` or
+   * `release`. Waits while the source is being removed; rejects with `source_busy` when that takes too long.
    */
   claim(digest: string, isThere: () => Promise<boolean>): Promise<'there' | 'write'>;
   stored(digest: string): Promise<void>;
   release(digest: string): Promise<void>;
-  /** Notes a use. False when the source is being removed or was: it is to be looked for again, or written again. */
+  /** Records a use. Returns false when the source is being removed or was removed: the caller must look it up or write it again. */
   touch(digest: string): Promise<boolean>;
 }
 
-/** For a store from which nobody removes sources. */
+/** Claims of a store whose sources are never removed. */
 export const withoutClaims: SourceClaims = {
   claim: async (_digest, isThere) => ((await isThere()) ? 'there' : 'write'),
   stored: async () => undefined,
@@ -42,12 +42,12 @@ const scripts = {
   discover: script('discover', several),
 };
 
-/** A writer that has not written what it claimed by then is dead. */
+/** A writer that has not finished after this time is dead. */
 const writeMs = 10 * 60_000;
 const patienceMs = 15_000;
 const askAgainMs = 20;
 
-/** When each source was last used, so that unused ones can be removed while others come and go. See lua/sources/include/uses.lua. */
+/** Tracks the last use of each source, so that unused ones can be removed during uploads and builds. See lua/sources/include/uses.lua. */
 export class SourceUses implements SourceClaims {
   readonly #on: { readonly redis: Redis; readonly keys: Keys };
 
@@ -81,7 +81,7 @@ export class SourceUses implements SourceClaims {
     return (await scripts.touch.run(this.#on, { digest })) === 1;
   }
 
-  /** Sources that have not been used for so long, the longest first, and what `condemn` is to be told. */
+  /** Returns sources that were unused for this time, the longest unused first, and the `since` value for `condemn`. */
   async idle(forMs: number, limit: number): Promise<{ since: string; digests: string[] }> {
     const [since = '', ...digests] = (await scripts.idle.run(this.#on, {
       idle_ms: forMs,
@@ -90,12 +90,12 @@ export class SourceUses implements SourceClaims {
     return { since, digests };
   }
 
-  /** Notes that these are referred to. */
+  /** Records that records refer to these sources. */
   async keep(digests: readonly string[]): Promise<void> {
     if (digests.length > 0) await scripts.keep.run(this.#on, { digests: [...digests] });
   }
 
-  /** Takes out of use those that have not been used since `since`, and returns them. `gone` follows when their blobs are removed. */
+  /** Condemns those that were unused since `since`, and returns them. Call `gone` after removing their blobs. */
   async condemn(since: string, digests: readonly string[]): Promise<string[]> {
     if (digests.length === 0) return [];
     return (await scripts.condemn.run(this.#on, { since: Number(since), digests: [...digests] })) as string[];
@@ -105,12 +105,12 @@ export class SourceUses implements SourceClaims {
     if (digests.length > 0) await scripts.gone.run(this.#on, { digests: [...digests] });
   }
 
-  /** Takes over, some at a time, what was condemned so long ago by someone who has not removed it. */
+  /** Takes over a number of sources that another process condemned long ago but did not remove. */
   async abandoned(forMs: number, limit: number): Promise<string[]> {
     return (await scripts.abandoned.run(this.#on, { abandoned_ms: forMs, limit })) as string[];
   }
 
-  /** Notes sources that were found stored; those not known count as used now. */
+  /** Records sources that were found in the store. Unknown ones count as used now. */
   async discover(digests: readonly string[]): Promise<void> {
     if (digests.length > 0) await scripts.discover.run(this.#on, { digests: [...digests] });
   }

@@ -22,7 +22,7 @@ function folder(): string {
   return path;
 }
 
-/** A sparse file with some bytes at each offset, and the given size. */
+/** Returns a sparse file of the given size, with some bytes at each offset. */
 function holed(path: string, size: number, offsets: readonly number[]): Buffer {
   const whole = Buffer.alloc(size);
   const fd = openSync(path, 'w');
@@ -38,13 +38,13 @@ function holed(path: string, size: number, offsets: readonly number[]): Buffer {
 
 const longPath = `${'long/'.repeat(30)}x.img`;
 
-/** What packs sparse files as such. */
+/** Programs that pack sparse files as sparse. */
 const writers = [
   ['GNU tar, old GNU', ['tar', '-cS', '--format=gnu']],
   ['GNU tar, pax 0.0', ['tar', '-cS', '--format=posix', '--sparse-version=0.0']],
   ['GNU tar, pax 0.1', ['tar', '-cS', '--format=posix', '--sparse-version=0.1']],
   ['GNU tar, pax 1.0', ['tar', '-cS', '--format=posix', '--sparse-version=1.0']],
-  // As macOS has it, unasked.
+  // The default of macOS.
   ['bsdtar, pax', ['bsdtar', '-cf', '-', '--format=pax']],
   ['bsdtar, restricted pax', ['bsdtar', '-cf', '-', '--format=paxr']],
 ] as const;
@@ -57,7 +57,7 @@ describe('a sparse file', () => {
       ['end.img', holed(join(dir, 'end.img'), 2 * 2 ** 20 + 9, [2 * 2 ** 20])],
       ['start.img', holed(join(dir, 'start.img'), 3 * 2 ** 20 + 1, [0])],
       ['hole.img', holed(join(dir, 'hole.img'), 2 ** 20, [])],
-      // More pieces than a header has room for, and than a block after it.
+      // More pieces than a header and its extension block can hold.
       [
         'many.img',
         holed(
@@ -95,7 +95,7 @@ describe('a sparse file', () => {
     expect(await kept()).toEqual([]);
   });
 
-  it('asks for room while a hole is stored, so that a budget ends it early', async () => {
+  it('requests room while it stores a hole, so that a limit stops it early', async () => {
     const dir = folder();
     holed(join(dir, 'big.img'), 2 ** 30, [5]);
     const packed = execFileSync('tar', ['-cS', '-C', dir, 'big.img']);

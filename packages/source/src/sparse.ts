@@ -9,20 +9,20 @@ export interface Run {
   readonly data: number;
 }
 
-/** A disk image has some thousand pieces. The limit bounds the buffer. */
+/** Disk images have some thousand pieces. The limit bounds the buffer. */
 const maxRegions = 100_000;
 
-/** Collects the map of a sparse file: where its stored pieces lie. The archive stores them one after the other. */
+/** Collects the map of a sparse file: the positions of its stored pieces. The archive stores them one after the other. */
 export class SparseMap {
   readonly #regions: number[] = [];
 
-  /** Adds a piece. Throws `source_corrupt` for more pieces than any file has. */
+  /** Adds a piece. Throws `source_corrupt` beyond the maximum of pieces. */
   add(offset: number, length: number): void {
     if (this.#regions.length === 2 * maxRegions) throw damaged(`has more than ${maxRegions} pieces`);
     this.#regions.push(offset, length);
   }
 
-  /** Returns the runs that make up the file. Throws `source_corrupt` for a map that does not fit its sizes. */
+  /** Returns the runs that make up the file. Throws `source_corrupt` for a map that contradicts its sizes. */
   runs({ realSize, stored }: { readonly realSize: number; readonly stored: number }): Run[] {
     const runs: Run[] = [];
     let at = 0;
@@ -47,7 +47,7 @@ export class SparseMap {
 
 const damaged = (what: string): SlipwayError => corrupt(`The map of a sparse file ${what}.`);
 
-/** Offsets of what an old GNU header of type S has beside the fields of every header. */
+/** Offsets of the extra fields in an old GNU header of type S. */
 const oldGnu = {
   map: 386,
   pieces: 4,
@@ -57,7 +57,7 @@ const oldGnu = {
   moreExtended: 504,
 } as const;
 
-/** Reads the pieces in an old GNU header of type `S`. Returns the size of the file, and whether a block of more pieces follows. */
+/** Parses the pieces in an old GNU header of type `S`. Returns the size of the file, and true if a block of more pieces follows. */
 export function readOldGnuHeader(
   data: Buffer,
   at: number,
@@ -70,7 +70,7 @@ export function readOldGnuHeader(
   };
 }
 
-/** Reads a block of more pieces. Returns whether another one follows. */
+/** Parses a block of more pieces. Returns true if another one follows. */
 export function readOldGnuBlock(block: Buffer, map: SparseMap): boolean {
   addPieces(block, 0, oldGnu.morePieces, map);
   return block[oldGnu.moreExtended] !== 0;
@@ -84,7 +84,7 @@ function addPieces(data: Buffer, start: number, count: number, map: SparseMap): 
   }
 }
 
-/** Reads the map of pax 1.0, which stands before the content: decimal lines, the number of pieces first, up to the end of a block. */
+/** Parses the map of pax 1.0, which precedes the content: decimal lines, the number of pieces first, up to the end of a block. */
 export class SparseText {
   readonly map = new SparseMap();
   #line = '';
@@ -92,7 +92,7 @@ export class SparseText {
   #offset: number | undefined;
   #read = 0;
 
-  /** Takes a block. Returns whether the map is whole. */
+  /** Takes a block. Returns true when the map is complete. */
   take(block: Buffer): boolean {
     for (let i = 0; i < blockBytes && this.#read !== this.#count; i++) {
       const byte = block[i] as number;
@@ -117,22 +117,21 @@ export class SparseText {
   }
 }
 
-/** The decimal number in a map. Throws `source_corrupt` for anything else. */
+/** Returns a decimal number of a map. Throws `source_corrupt` for anything else. */
 function sparseNumber(text: string): number {
   const value = Number(text);
-  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value))
-    throw damaged('holds no number where one belongs');
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value)) throw damaged('lacks a number');
   return value;
 }
 
-/** What the records `GNU.sparse.*` of a pax header say, in the order in which they came. */
+/** The `GNU.sparse.*` records of a pax header, in the order of arrival. */
 export class PaxSparse {
   readonly #map = new SparseMap();
   #hasMap = false;
   #offset: number | undefined;
   readonly #texts = new Map<string, Buffer>();
 
-  /** Takes a record; `key` is without `GNU.sparse.`. */
+  /** Takes a record; `key` excludes `GNU.sparse.`. */
   take(key: string, value: Buffer | undefined): void {
     const text = value?.toString('latin1') ?? '';
     switch (key) {
@@ -158,17 +157,17 @@ export class PaxSparse {
     }
   }
 
-  /** The name of the file, where the header has another one for readers that know no sparse files. */
+  /** Returns the real name of the file, if the header has a substitute for readers without sparse support. */
   get name(): Buffer | undefined {
     return this.#texts.get('name');
   }
 
-  /** The size of the file with its holes, and its map, which is undefined where it stands before the content. */
+  /** Returns the size of the file with its holes, and its map; the map is undefined if it precedes the content. */
   describe(): { readonly realSize: number; readonly map: SparseMap | undefined } {
     const text = (key: string) => this.#texts.get(key)?.toString('latin1');
     const version = `${text('major') ?? '0'}.${text('minor') ?? '0'}`;
     const size = text('realsize') ?? text('size');
-    if (size === undefined) throw damaged('says no size of the file');
+    if (size === undefined) throw damaged('has no size of the file');
     if (version === '1.0') return { realSize: sparseNumber(size), map: undefined };
     if (!/^0\.[01]$/.test(version)) throw damaged(`has the unknown version ${JSON.stringify(version)}`);
     const isEmpty = text('numblocks') === '0';

@@ -1,6 +1,6 @@
 import type { BlobHandle, BlobStore, Scratch } from '@slipway/shared/blobs';
 
-/** A source up to this size never touches the disk but as the finished blob. */
+/** Sources up to this size stay in memory until the finished blob. */
 const memoryBytes = 512 * 1024;
 const firstBytes = 64 * 1024;
 const copyBytes = 1024 * 1024;
@@ -11,14 +11,14 @@ export interface Range {
 }
 
 /**
- * Bytes on their way to a blob: in memory while they are few, in a scratch file from there on. Appending is synchronous,
- * for a parser's callbacks; `settle` between two chunks of input keeps the memory in bounds.
+ * Buffers bytes for a blob: first in memory, and beyond a limit in a scratch file. Appending is synchronous, for a parser's
+ * callbacks. Calling `settle` between two chunks of input bounds the memory.
  */
 export class Spool {
   readonly #blobs: BlobStore;
   #buffer: Buffer = Buffer.allocUnsafe(firstBytes);
   #used = 0;
-  /** What the scratch file holds, or soon will. */
+  /** Bytes in the scratch file, including pending ones. */
   #spilled = 0;
   #scratch: Scratch | undefined;
   #copied: Scratch | undefined;
@@ -37,7 +37,7 @@ export class Spool {
     this.reserve(piece.length).set(piece);
   }
 
-  /** Appends `length` bytes, which the caller fills at once. */
+  /** Appends `length` bytes, which the caller fills immediately. */
   reserve(length: number): Buffer {
     const used = this.#used + length;
     if (used > this.#buffer.length) {
@@ -50,17 +50,17 @@ export class Spool {
     return room;
   }
 
-  /** Whether there is so much in memory that `settle` writes it to the disk. */
+  /** True if memory holds so much that `settle` writes it to disk. */
   get mustSpill(): boolean {
     return this.#used >= memoryBytes;
   }
 
-  /** Spills when there is much in memory; the write goes on beside what the caller does next. */
+  /** Spills if memory holds much. The write continues in parallel with the caller. */
   async settle(): Promise<void> {
     if (this.mustSpill) await this.#spill();
   }
 
-  /** A scratch of exactly these ranges, in this order. The spool is not used afterwards, but discarded. */
+  /** Returns a scratch with exactly these ranges, in this order. Afterwards the spool may only be discarded. */
   async finish(ranges: readonly Range[]): Promise<Scratch> {
     await this.#complete();
     const scratch = this.#scratch;
@@ -72,7 +72,10 @@ export class Spool {
     return this.#copied;
   }
 
-  /** Whether a blob holds exactly these ranges, in this order. Stops at the first difference; memory stays bounded. Nothing is appended afterwards. */
+  /**
+   * Returns true if a blob has exactly these ranges, in this order. Stops at the first difference, in bounded memory. Nothing may
+   * be appended afterwards.
+   */
   async equals(blob: Pick<BlobHandle, 'bytes' | 'read'>, ranges: readonly Range[]): Promise<boolean> {
     await this.#complete();
     const parts = merged(ranges);
@@ -94,7 +97,7 @@ export class Spool {
     await this.#copied?.discard();
   }
 
-  /** Completes the scratch file, if there is one. */
+  /** Completes the scratch file if there is one. */
   async #complete(): Promise<void> {
     if (this.#scratch === undefined) return;
     await this.#spill();
@@ -113,7 +116,7 @@ export class Spool {
     this.#writing = this.#scratch.write(full.subarray(0, bytes)).then(() => {
       this.#spare = full;
     });
-    // Whoever waits for the write is told; until then the failure is no unhandled one.
+    // The caller of the next write receives the error. Until then it must not count as an unhandled rejection.
     this.#writing.catch(() => {});
   }
 
@@ -148,7 +151,7 @@ function lengthOf(ranges: readonly Range[]): number {
   return ranges.reduce((sum, { start, end }) => sum + end - start, 0);
 }
 
-/** Ranges that follow one another, as one. */
+/** Joins adjacent ranges. */
 function merged(ranges: readonly Range[]): Range[] {
   const out: { start: number; end: number }[] = [];
   for (const { start, end } of ranges) {

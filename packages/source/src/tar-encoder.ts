@@ -4,22 +4,22 @@ import { blockBytes, field, maxOctalSize, padded } from './tar-format.js';
 const nameBytes = 100;
 
 /**
- * A fixed time, so that equal files make equal layers in an image. Not the epoch: zip, and so Python's wheels, cannot
- * say a time before 1980 in any time zone. It is the one that `npm pack` uses.
+ * A fixed time, so that equal files make equal layers in an image. Not the epoch, because zip, and so Python's wheels, cannot
+ * represent a time before 1980 in any time zone. `npm pack` uses the same time.
  */
 const modified = Date.UTC(1985, 9, 26, 8, 15) / 1000;
 
 const template = makeTemplate();
 const templateSum = sumOf(template);
 
-/** What a header says. */
+/** The fields of a header. */
 export interface HeaderFields {
   readonly path: string;
   readonly type: SourceEntry['type'];
   readonly executable: boolean;
-  /** Bytes of content; 0 for all but files. */
+  /** Bytes of content; 0 unless the entry is a file. */
   readonly size: number;
-  /** Of a link. */
+  /** The target of a link. */
   readonly target: string;
 }
 
@@ -33,20 +33,20 @@ export function headerFields(entry: SourceEntry): HeaderFields {
   };
 }
 
-/** The bytes of an entry's headers: one block, or more where a pax header must come first. */
+/** Returns the bytes of an entry's headers: one block, or more with a pax header. */
 export function headerLength(fields: HeaderFields): number {
   const records = paxLength(fields);
   return records === 0 ? blockBytes : 2 * blockBytes + padded(records);
 }
 
-/** Whether an entry's header is one block, with the ustar prefix field left free. */
+/** Returns true if an entry's header is one block with an empty ustar prefix field. */
 export function isPlain(fields: HeaderFields): boolean {
   return paxLength(fields) === 0;
 }
 
 /**
- * Writes an entry's headers at `offset`, in the normal form: ustar with the path in the name field alone and the
- * prefix field empty; what does not fit goes to a pax header before it. Returns the offset after them.
+ * Writes an entry's headers at `offset`, in the normal form: ustar with the path in the name field only and an empty prefix field.
+ * Values that do not fit go to a pax header before it. Returns the offset after them.
  */
 export function encodeHeader(fields: HeaderFields, out: Buffer, offset: number): number {
   const name = fields.type === 'folder' ? `${fields.path}/` : fields.path;
@@ -75,7 +75,7 @@ export function encodeHeader(fields: HeaderFields, out: Buffer, offset: number):
   );
 }
 
-/** An entry of the normal form, whole, for a file whose content is at hand. */
+/** Returns a complete entry of the normal form for a file in memory. */
 export function encodeFile(path: string, content: Uint8Array): Buffer {
   const fields: HeaderFields = { path, type: 'file', executable: false, size: content.length, target: '' };
   const out = Buffer.alloc(headerLength(fields) + padded(content.length));
@@ -111,7 +111,7 @@ function encodeBlock(block: Block, out: Buffer, offset: number): number {
   return offset + blockBytes;
 }
 
-/** Writes as much of a text as fits a name field, in whole characters, and returns the sum of its bytes. */
+/** Writes as many whole characters of a text as fit a name field. Returns the sum of the bytes. */
 function writeText(out: Buffer, offset: number, text: string): number {
   const written = out.write(text, offset, nameBytes, 'utf8');
   let sum = 0;
@@ -119,7 +119,7 @@ function writeText(out: Buffer, offset: number, text: string): number {
   return sum;
 }
 
-/** Writes octal digits, and returns by how much they add to a checksum over zeros. */
+/** Writes octal digits. Returns the sum that they add to a checksum over zeros. */
 function writeOctal(out: Buffer, offset: number, digits: number, value: number): number {
   let sum = 0;
   for (let i = offset + digits - 1, rest = value; i >= offset; i--) {
@@ -131,7 +131,7 @@ function writeOctal(out: Buffer, offset: number, digits: number, value: number):
   return sum;
 }
 
-/** A header with all that is the same in every one; the checksum field as blanks, as which it counts in its own sum. */
+/** Returns a header with all constant fields. The checksum field holds blanks, as the checksum requires. */
 function makeTemplate(): Buffer {
   const block = Buffer.alloc(blockBytes);
   block.write('0000000', 108);
@@ -152,7 +152,7 @@ function sumOf(block: Buffer): number {
 
 function paxLength(fields: HeaderFields): number {
   const slash = fields.type === 'folder' ? 1 : 0;
-  // Three bytes a character is the most that UTF-8 takes for a UTF-16 unit: short texts need no counting.
+  // UTF-8 needs at most three bytes per UTF-16 unit, so short texts need no counting.
   const path = fields.path.length <= 33 ? 0 : Buffer.byteLength(fields.path) + slash;
   const target = fields.target.length <= 33 ? 0 : Buffer.byteLength(fields.target);
   return (
@@ -175,7 +175,7 @@ function paxRecord(key: string, value: string): string {
   return `${recordLength(key, Buffer.byteLength(value))} ${key}=${value}\n`;
 }
 
-/** A record begins with its own length, that number's digits included. */
+/** Returns the length of a record, which includes the digits of the length itself. */
 function recordLength(key: string, valueBytes: number): number {
   const rest = key.length + valueBytes + 3;
   const length = rest + String(rest).length;

@@ -2,13 +2,13 @@ import { isUtf8 } from 'node:buffer';
 import { corrupt, notUtf8, unsafePath } from './refusals.js';
 import { blockBytes, field } from './tar-format.js';
 
-/** Whether the block at `at` is one of zeros, of which two end an archive. */
+/** Returns true if the block at `at` is all zeros. Two such blocks end an archive. */
 export function isZeroBlock(data: Buffer, at: number): boolean {
   for (let i = at; i < at + blockBytes; i++) if (data[i] !== 0) return false;
   return true;
 }
 
-/** Whether a header's checksum is right, summed over unsigned bytes or, as some old writers did, over signed ones. */
+/** Returns true if a header's checksum is correct, summed over unsigned bytes or, as some old writers did, over signed ones. */
 export function checksumFits(data: Buffer, at: number): boolean {
   // The checksum field itself counts as blanks.
   let sum = 8 * 0x20;
@@ -23,15 +23,18 @@ export function checksumFits(data: Buffer, at: number): boolean {
   return stored === sum || stored === sum - 256 * high;
 }
 
-/** Returns the number of a field. Throws `source_corrupt` where there is none, or one that is too large. */
+/** Returns the number in a field. Throws `source_corrupt` if it is missing or too large. */
 export function readNumber(data: Buffer, at: number, length: number): number {
   const value = parseNumber(data, at, length);
-  if (Number.isNaN(value)) throw corrupt('A header holds no number where one belongs.');
+  if (Number.isNaN(value)) throw corrupt('A header lacks a number.');
   if (!Number.isSafeInteger(value)) throw corrupt('A header holds a number that is too large.');
   return value;
 }
 
-/** A numeric field: octal digits between blanks, or base 256 where the first bit is set, as GNU writes large numbers. NaN for what is no number. */
+/**
+ * Returns the number in a field: octal digits between blanks, or base 256 if the first bit is set, GNU's form of large numbers.
+ * NaN for an invalid number.
+ */
 function parseNumber(data: Buffer, at: number, length: number): number {
   const first = data[at] as number;
   const end = at + length;
@@ -54,32 +57,32 @@ function parseNumber(data: Buffer, at: number, length: number): number {
   return value;
 }
 
-/** A text field, up to its first zero byte if it has one. */
+/** Returns a text field, up to its first zero byte. */
 export function readText(data: Buffer, at: number, length: number): Buffer {
   const end = data.indexOf(0, at);
   return data.subarray(at, end === -1 || end > at + length ? at + length : end);
 }
 
-/** Whether a header is of GNU's format before pax, which has a use of its own for the fields after the magic. */
+/** Returns true for a GNU header before pax. GNU uses the fields after the magic differently. */
 export function isGnu(data: Buffer, at: number): boolean {
   return data.toString('latin1', at + field.magic, at + field.magic + 6) === 'ustar ';
 }
 
-/** The path of a header, its ustar prefix before it. */
+/** Returns the path of a header, including its ustar prefix. */
 export function readName(data: Buffer, at: number): Buffer {
   const name = readText(data, at + field.name, 100);
-  // GNU's magic is `ustar` and two blanks, and what follows is not a prefix.
+  // GNU's magic is `ustar` and two blanks, and no prefix follows.
   const posix = data.toString('latin1', at + field.magic, at + field.magic + 6) === 'ustar\0';
   if (!posix || data[at + field.prefix] === 0) return name;
   const prefix = readText(data, at + field.prefix, field.prefixEnd - field.prefix);
   return Buffer.concat([prefix, Buffer.from('/'), name]);
 }
 
-/** The name in a GNU long-name block, which ends with a zero byte. A copy: what is parsed is only lent. */
+/** Returns the name in a GNU long-name block, which ends with a zero byte. A copy, because the parsed buffer will be reused. */
 export function readLongName(body: Buffer): Buffer {
   const value = readText(body, 0, body.length);
   for (let i = value.length; i < body.length; i++) {
-    if (body[i] !== 0) throw unsafePath(value.toString(), 'is followed by more than its end');
+    if (body[i] !== 0) throw unsafePath(value.toString(), 'has data after its end');
   }
   return Buffer.from(value);
 }

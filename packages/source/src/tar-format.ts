@@ -1,4 +1,4 @@
-/** The tar format's numbers (POSIX.1-2017 pax, "ustar Interchange Format"). */
+/** Constants of the tar format (POSIX.1-2017 pax, "ustar Interchange Format"). */
 export const blockBytes = 512;
 
 /** Two zero blocks end an archive. */
@@ -17,7 +17,7 @@ export const field = {
   prefixEnd: 500,
 } as const;
 
-/** Bytes up to the next block. */
+/** Returns the bytes rounded up to whole blocks. */
 export function padded(bytes: number): number {
   return Math.ceil(bytes / blockBytes) * blockBytes;
 }
@@ -25,7 +25,7 @@ export function padded(bytes: number): number {
 /** The largest size that eleven octal digits hold, 8 GiB less one. */
 export const maxOctalSize = 0o77777777777;
 
-/** What entries are that no build context can hold, by their type. */
+/** Descriptions of entry types that no build context can hold. */
 export const unsupported: Readonly<Record<string, string>> = {
   '3': 'a character device',
   '4': 'a block device',

@@ -3,7 +3,7 @@ import { encodeHeader, type HeaderFields, headerLength } from './tar-encoder.js'
 import { type TarEntry, TarReader } from './tar-reader.js';
 import { archive, endMark, patched, tarEntry } from './testing/index.js';
 
-/** What a reader makes of an archive, in chunks of `size` bytes. */
+/** Returns the entries that a reader finds in an archive, in chunks of `size` bytes. */
 function read(bytes: Buffer, size = bytes.length): (TarEntry & { content: string })[] {
   const entries: (TarEntry & { content: string })[] = [];
   let content = '';
@@ -28,7 +28,7 @@ function read(bytes: Buffer, size = bytes.length): (TarEntry & { content: string
 }
 
 describe('a tar reader', () => {
-  it('tells each entry and its content, however the bytes come', () => {
+  it('reports each entry and its content, for any split of the bytes', () => {
     const bytes = archive(
       tarEntry({ path: 'a', mode: 0o755 }, Buffer.from('x'.repeat(1000))),
       tarEntry({ path: 'empty' }),
@@ -57,7 +57,7 @@ describe('a tar reader', () => {
     expect(read(archive(tarEntry({ path })))).toMatchObject([{ path }]);
   });
 
-  it('takes a file whose name ends in a slash for a folder, as archives older than ustar mean it', () => {
+  it('reads a file with a trailing slash as a folder, like archives older than ustar', () => {
     for (const flag of ['0', '\0']) {
       const old = patched(tarEntry({ path: 'd/' }), (block) => {
         block.write(flag, 156);
@@ -67,7 +67,7 @@ describe('a tar reader', () => {
     }
   });
 
-  it('takes a checksum over signed bytes', () => {
+  it('accepts a checksum over signed bytes', () => {
     const entry = tarEntry({ path: 'x'.repeat(20) });
     entry.write('ü'.repeat(10), 0);
     entry.fill(' ', 148, 156);
@@ -76,7 +76,7 @@ describe('a tar reader', () => {
     expect(read(archive(entry))).toMatchObject([{ path: 'ü'.repeat(10) }]);
   });
 
-  it('takes for a prefix what follows the magic of POSIX, and not what follows that of GNU', () => {
+  it('reads a prefix after the magic of POSIX, but not after that of GNU', () => {
     const entry = (magic: string) =>
       patched(tarEntry({ path: 'name' }), (block) => {
         block.write(magic, 257);
@@ -86,7 +86,7 @@ describe('a tar reader', () => {
     expect(read(archive(entry('ustar  \0')))).toMatchObject([{ path: 'name' }]);
   });
 
-  it('ignores what follows the end mark, and takes half of one at the very end', () => {
+  it('ignores data after the end mark, and accepts half of one at the very end', () => {
     const entry = tarEntry({ path: 'a' });
     expect(read(Buffer.concat([archive(entry), Buffer.from('rest')]))).toMatchObject([{ path: 'a' }]);
     expect(read(Buffer.concat([entry, endMark.subarray(512)]))).toMatchObject([{ path: 'a' }]);
@@ -101,7 +101,7 @@ describe('the encoder', () => {
     return out;
   };
 
-  it('writes names and targets of every length so that they are read again', () => {
+  it('writes names and targets of every length so that they can be read again', () => {
     for (let length = 1; length < 1100; length++) {
       const name = 'ab/'.repeat(400).slice(0, length).replace(/\/$/, 'c');
       const [file, folder, link] = read(

@@ -15,50 +15,51 @@ import {
 } from './tar-fields.js';
 import { blockBytes, field, maxOctalSize, padded, unsupported } from './tar-format.js';
 
-/** An entry as the archive has it; nothing is checked yet but its form. */
+/** An entry as in the archive; only its form is validated. */
 export interface TarEntry {
   readonly path: string;
   readonly type: 'file' | 'folder' | 'link' | 'hard_link';
   readonly executable: boolean;
   readonly size: number;
-  /** Of a link or hard link. */
+  /** The target of a link or hard link. */
   readonly target: string;
 }
 
-/** Told of each entry in turn, its content in pieces; throws to refuse it. The pieces are only lent. */
+/** Receives each entry in turn, and its content in pieces; throws to refuse it. The pieces will be reused. */
 export interface TarSink {
   entry(entry: TarEntry): void;
   content(piece: Buffer): void;
   entryEnd(): void;
 }
 
-/** Nobody has a name or attributes this long; what is buffered must have an end. */
+/** Longer than any real name or attribute. Bounds the buffer. */
 const maxMetaBytes = 1024 * 1024;
 
 /**
- * A strict reader of tar: v7, ustar, pax (POSIX.1-2017), GNU long names and sparse files (old GNU, pax 0.0, 0.1 and 1.0), whose holes
- * the sink gets as zeros. Whatever two readers might take in two ways
- * is `source_corrupt`, as is an archive without its end mark, so that a cut one is never taken for whole; types other
- * than files, folders and links are `source_entry_unsupported`.
+ * A strict reader of tar: v7, ustar, pax (POSIX.1-2017), GNU long names and sparse files (old GNU, pax 0.0, 0.1 and 1.0), whose
+ * holes the sink receives as zeros. Anything that two readers might interpret differently is `source_corrupt`. So is an archive
+ * without its end mark, so that a truncated one never counts as complete. Types other than files, folders and links are
+ * `source_entry_unsupported`.
  *
- * It is push-driven and synchronous: `write` calls the sink, with some zeros of a hole at a time, so that the caller can store them. After the end mark, bytes are ignored, as every tar does.
- * It exists beside the `tar` package because that one's parser drops the pax path of a name with a line break, decodes
- * long names by chunk rather than whole, cannot tell invalid UTF-8, and buffers all that follows the end mark.
+ * It is push-driven and synchronous. `write` calls the sink, with a limited number of zeros of a hole at a time, so that the
+ * caller can store them. It ignores bytes after the end mark, as every tar does. The `tar` package is no alternative: its parser
+ * drops the pax path of a name with a line break, decodes long names by chunk, cannot detect invalid UTF-8, and buffers all bytes
+ * after the end mark.
  */
 export class TarReader {
   readonly #sink: TarSink;
-  /** The beginning of a block, or of a meta body, that has not all come yet. */
+  /** The incomplete start of a block, or of a meta body. */
   #partial: Buffer | undefined;
   #partialBytes = 0;
   #meta: Meta | undefined;
   #pending: Pending = none;
-  /** Bytes of content, and then of padding, that the current entry still has. */
+  /** Remaining bytes of content, and then of padding, of the current entry. */
   #content = 0;
   #padding = 0;
-  /** Zeros that the current entry has before its next content, and what follows that: a sparse file. */
+  /** Zeros of the current entry before its next content, and the following runs: a sparse file. */
   #hole = 0;
   #runs: Run[] = [];
-  /** A sparse file whose map has not all come. */
+  /** A sparse file with an incomplete map. */
   #mapped: Mapped | undefined;
   #zeroBlocks = 0;
   #isFirst = true;
@@ -68,8 +69,8 @@ export class TarReader {
   }
 
   /**
-   * Takes the chunk from `from` on. Returns how far it got: to the end, or less after many zeros of a hole; then the caller stores what
-   * the sink got and writes the rest.
+   * Reads the chunk from `from` on. Returns the position that it reached: the end, or an earlier one after many zeros of a hole.
+   * Then the caller stores the sink's data and writes the rest.
    */
   write(chunk: Buffer, from = 0): number {
     let at = from;
@@ -85,7 +86,7 @@ export class TarReader {
     return chunk.length;
   }
 
-  /** Throws unless the archive came whole. */
+  /** Throws if the archive is incomplete. */
   end(): void {
     const between =
       this.#content === 0 && this.#hole === 0 && this.#padding === 0 && !this.#partial && !this.#meta;
@@ -109,7 +110,7 @@ export class TarReader {
     return piece.length;
   }
 
-  /** Goes on to the next hole and content of the entry, or ends it. */
+  /** Moves to the next hole and content of the entry, or ends it. */
   #nextRun(): void {
     const run = this.#runs.pop();
     if (run === undefined) this.#sink.entryEnd();
@@ -125,7 +126,7 @@ export class TarReader {
     return skipped;
   }
 
-  /** Takes a header or a meta body once all of it is there; returns how much of the chunk it took. */
+  /** Reads a header or a meta body once it is complete. Returns the number of consumed bytes. */
   #takeBlock(chunk: Buffer, at: number): number {
     const wanted = this.#meta ? padded(this.#meta.size) : blockBytes;
     const taken = Math.min(wanted - this.#partialBytes, chunk.length - at);
@@ -154,7 +155,7 @@ export class TarReader {
   #takeMeta({ kind }: Meta, body: Buffer): void {
     switch (kind) {
       case 'global':
-        // Fit for comments, as git writes them; a name or size for all that follows would be a trap.
+        // Global headers may hold comments, as git writes them. A name or size for all later entries would be a trap.
         if (Object.keys(parsePax(body)).length === 0) break;
         throw corrupt('A global header names or measures entries.');
       case 'pax':
@@ -207,21 +208,21 @@ export class TarReader {
     const pending = this.#pending;
     this.#pending = none;
     const path = decodeName(pending.path ?? readName(data, at));
-    // Archives older than ustar mark folders by a slash alone.
+    // Archives older than ustar mark folders by a slash only.
     const type = types[flag] === 'file' && path.endsWith('/') ? 'folder' : types[flag];
     if ((flag === 'S' && isGnu(data, at)) || pending.sparse) {
       this.#takeSparse({ data, at, flag, pending });
       return;
     }
     if (type === undefined) {
-      const what = unsupported[flag] ?? `an entry of the type ${shown(flag)}`;
+      const what = unsupported[flag] ?? `an entry of type ${shown(flag)}`;
       throw new SlipwayError(
         'source_entry_unsupported',
-        `${shown(path)} is ${what}, and no file, folder or link.`,
+        `${shown(path)} is ${what}, not a file, folder or link.`,
       );
     }
     const size = sizeOf(pending, readNumber(data, at + field.size, 12));
-    if (size > 0 && type !== 'file') throw corrupt(`${shown(path)} has content but is no file.`);
+    if (size > 0 && type !== 'file') throw corrupt(`${shown(path)} has content but is not a file.`);
     this.#content = size;
     this.#padding = padded(size) - size;
     const pointing = type === 'link' || type === 'hard_link';
@@ -263,7 +264,7 @@ export class TarReader {
     this.#meta = { kind: 'map', size: blockBytes };
   }
 
-  /** Takes a block of the map: of old GNU beside what is stored, of pax 1.0 the beginning of that. */
+  /** Reads a block of the map. In old GNU the map is separate from the stored bytes; in pax 1.0 it is their start. */
   #takeMap(block: Buffer): void {
     const mapped = this.#mapped as Mapped;
     this.#mapped = undefined;
@@ -276,7 +277,7 @@ export class TarReader {
   }
 
   #beginSparse({ path, executable, stored, padding, realSize, map }: SparseFile & { map: SparseMap }): void {
-    // The last one first: they are taken from the end.
+    // The last one first, because runs are taken from the end.
     this.#runs = map.runs({ realSize, stored }).reverse();
     this.#padding = padding;
     this.#sink.entry({ path, type: 'file', executable, size: realSize, target: '' });
@@ -284,7 +285,7 @@ export class TarReader {
   }
 }
 
-/** Of a hole, before `write` returns. */
+/** Zeros of a hole before `write` returns. */
 const zerosPerWrite = 256 * 1024;
 const zeros = Buffer.alloc(64 * 1024);
 
@@ -298,14 +299,14 @@ interface SparseHeader {
 interface SparseFile {
   readonly path: string;
   readonly executable: boolean;
-  /** Bytes that the archive still has of it, and then of padding. */
+  /** Remaining bytes of the file in the archive, and then of padding. */
   readonly stored: number;
   readonly padding: number;
-  /** With its holes. */
+  /** The size including holes. */
   readonly realSize: number;
 }
 
-/** With what reads its map: of pax 1.0, or of old GNU. */
+/** A sparse file and the reader of its map: of pax 1.0, or of old GNU. */
 type Mapped = SparseFile &
   (
     | { readonly text: SparseText; readonly map?: undefined }
@@ -313,8 +314,8 @@ type Mapped = SparseFile &
   );
 
 /**
- * A pax header says a size only where the header's field has no room for it. Another size than that of the field is believed by
- * some readers and not by others, to whom other entries follow.
+ * Returns the size of an entry. A pax header has a size only if the header's field is too small for it. Readers disagree on which
+ * of two sizes counts, and so on the entries that follow.
  */
 function sizeOf({ size }: Pending, ofHeader: number): number {
   if (size === undefined || size === ofHeader || size > maxOctalSize) return size ?? ofHeader;
@@ -326,7 +327,7 @@ interface Meta {
   readonly size: number;
 }
 
-/** What meta blocks have said of the entry to come. */
+/** Data of meta blocks about the next entry. */
 interface Pending extends PaxRecords {
   readonly pax?: true;
 }

@@ -1,6 +1,6 @@
 /**
- * Returns the name of the folder that all of these paths lie in, as in an archive that a git server makes of a release; undefined when
- * there is none. The paths are those of a manifest: each folder is one of them.
+ * Returns the name of the single folder that contains all of these paths, as in a release archive of a git server; undefined when
+ * there is none. The paths are those of a manifest, which lists each folder.
  */
 export function singleTopFolder(paths: Iterable<string>): string | undefined {
   let top: string | undefined;

@@ -5,9 +5,9 @@ import { bytesThatTell, type ForeignFormat, foreignFormat, foreignFormatDetail }
 import { corrupt } from './refusals.js';
 import type { SourceLimits } from './source-store.js';
 
-/** Small archives of many like files compress very well and do no harm. */
+/** Small archives of many similar files compress very well, and do no harm. */
 const ratioFloorBytes = 1024 * 1024;
-/** More than padding and the headers of any tar take for one entry. */
+/** More than the padding and headers of an entry in any tar. */
 const overheadBytesPerEntry = 4096;
 const pieceBytes = 64 * 1024;
 
@@ -18,9 +18,9 @@ interface UnpackedOptions {
 }
 
 /**
- * The tar of an upload that is a tar or tar.gz, told apart by its first bytes, in pieces of 64 KiB at most that are
- * only lent. Ends early with `body_too_large`, `source_ratio_exceeded` or `source_too_large`; what `body` throws becomes
- * `body_incomplete`, what gunzip throws `source_corrupt`.
+ * Yields the tar of an upload that is a tar or tar.gz, identified by its first bytes. Pieces have at most 64 KiB and are reused.
+ * Throws `body_too_large`, `source_ratio_exceeded` or `source_too_large`; errors of `body` become `body_incomplete`, errors of
+ * gunzip `source_corrupt`.
  */
 export async function* unpacked({ body, limits, signal }: UnpackedOptions): AsyncGenerator<Buffer> {
   const sent = { bytes: 0 };
@@ -43,14 +43,14 @@ export async function* unpacked({ body, limits, signal }: UnpackedOptions): Asyn
   }
 }
 
-/** The bytes as they are sent, counted and limited. */
+/** Yields the bytes as sent, counted and limited. */
 async function* received({
   body,
   limits,
   signal,
   sent,
 }: UnpackedOptions & { sent: { bytes: number } }): AsyncGenerator<Buffer> {
-  // Breaking off must leave a request's stream alive, or its answer is lost with the connection.
+  // On an early end the request's stream must stay open, or its answer is lost with the connection.
   const iterator: AsyncIterator<Uint8Array> =
     body instanceof Readable ? body.iterator({ destroyOnReturn: false }) : body[Symbol.asyncIterator]();
   try {
@@ -72,7 +72,7 @@ async function* received({
   }
 }
 
-/** The next chunk; rejects with the signal's reason, however long the chunk takes. */
+/** Returns the next chunk, or rejects with the signal's reason. */
 function nextOrAbort(
   iterator: AsyncIterator<Uint8Array>,
   signal: AbortSignal | undefined,
@@ -100,7 +100,7 @@ function nextOrAbort(
 
 async function* gunzipped(archive: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: pieceBytes });
-  // What goes wrong on either side reaches the loop below.
+  // Errors of both sides reach the loop below.
   pipeline(archive, gunzip, () => {});
   try {
     for await (const chunk of gunzip) yield chunk;
@@ -111,7 +111,7 @@ async function* gunzipped(archive: AsyncIterable<Buffer>): AsyncGenerator<Buffer
   }
 }
 
-/** Looks at the first bytes, and gives them back with the rest. */
+/** Reads the first bytes, and returns them together with the rest. */
 async function peek(
   source: AsyncGenerator<Buffer>,
 ): Promise<{ format: ForeignFormat | undefined; bytes: AsyncIterable<Buffer> }> {

@@ -16,7 +16,7 @@ function emptyFolder(): string {
   return path;
 }
 
-/** Go's archive/tar, as a program. */
+/** A program with Go's archive/tar. */
 const goWriter = join(temporaryFolder(), 'go-writer');
 beforeAll(() => {
   const source = fileURLToPath(new URL('go-writer/main.go', import.meta.url));
@@ -25,7 +25,7 @@ beforeAll(() => {
   return () => rmSync(join(goWriter, '..'), { recursive: true });
 });
 
-/** Files that each writer reads from the disk: modes, links, hard links, empty folders. */
+/** Creates files for the writers: modes, links, hard links, empty folders. */
 function makeFolder(): string {
   const folder = emptyFolder();
   execFileSync('sh', ['-ec', script], { cwd: folder });
@@ -62,12 +62,12 @@ with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=tarfile.${format}
 `;
 const run = (...command: string[]): readonly string[] => command;
 
-/** Those whose format has room for names of any length. */
+/** Writers whose format has room for names of any length. */
 const roomy = [
   run('tar', '--format=gnu', '-cf', '-', '.'),
   run('tar', '--format=oldgnu', '-cf', '-', '.'),
   run('tar', '--format=pax', '-cf', '-', '.'),
-  run('tar', '--sort=name', '--owner=nobody:1234', '--mtime=@0', '-cf', '-', '.'),
+  run('tar', '--sort=name', '--owner=stranger:1234', '--mtime=@0', '-cf', '-', '.'),
   run('bsdtar', '-cf', '-', '.'),
   run('bsdtar', '--format=pax', '--xattrs', '--acls', '--fflags', '-cf', '-', '.'),
   run('bsdtar', '--format=pax', '--no-read-sparse', '-czf', '-', '.'),
@@ -148,7 +148,7 @@ describe('each writer gives the digest of the files', () => {
     }
   });
 
-  it('node-tar, zipped or not', async () => {
+  it('node-tar, compressed or not', async () => {
     const folder = makeFolder();
     const { create } = await import('tar');
     for (const options of [
@@ -175,7 +175,7 @@ describe('each writer gives the digest of the files', () => {
     expect(digest).toBe(expectedDigest(new Map([...tree].filter(([path]) => path !== 'empty'))));
   });
 
-  it('with the attributes that macOS and Linux add', async () => {
+  it('an archive with the attributes of macOS and Linux', async () => {
     const attributes = pax({
       'LIBARCHIVE.xattr.com.apple.provenance': 'AQIAq1c3',
       'SCHILY.xattr.com.apple.provenance': Buffer.from([1, 2, 0, 0xab, 0x0a, 0x3d]),

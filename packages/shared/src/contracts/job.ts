@@ -86,7 +86,7 @@ export const jobSchema = z
     secrets: secretsViewSchema.optional().describe('Encrypted; the API never returns their values'),
     function: z.string().optional(),
     pool: poolNameSchema.describe(
-      'The pool that builds it, asked for or chosen; of a job with `parts`, that joins them',
+      'The pool that builds the job, requested or chosen; for a job with `parts`, the pool that joins them',
     ),
     parts: z
       .array(

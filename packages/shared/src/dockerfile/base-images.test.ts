@@ -14,7 +14,7 @@ const node = 'docker.io/library/node:22-alpine';
 const [a, b, c] = ['r.example/a:1', 'r.example/b:1', 'r.example/c:1'];
 
 describe('base images', () => {
-  it('go by the build arguments that the Dockerfile declares', async () => {
+  it('use the build arguments that the Dockerfile declares', async () => {
     const dockerfile = 'ARG V=20\nARG OS\nFROM node:${V}-${OS:-slim}${X:+-x}';
     for (const [buildArgs, image] of [
       [{ V: '22', OS: 'alpine' }, 'node:22-alpine'],
@@ -46,7 +46,7 @@ describe('base images', () => {
       expect(baseImages({ ...options, dockerfile, target })).toEqual(images);
       expect((await buildkit.ask({ dockerfile, target })).images).toEqual(images.toSorted());
     }
-    // buildah takes numbers, BuildKit does not.
+    // buildah accepts numbers, BuildKit does not.
     expect(baseImages({ ...options, dockerfile, target: '2' })).toEqual([c, node]);
     expect(baseImages({ ...options, dockerfile, target: '3' })).toEqual([]);
     expect(baseImages({ ...options, dockerfile, target: 'z' })).toEqual([]);
@@ -73,7 +73,7 @@ describe('base images', () => {
     ]);
   });
 
-  it('leave out what depends on the platform where no platform is known', () => {
+  it('omit images that depend on an unknown platform', () => {
     const dockerfile = (image: string) => `FROM ${a} AS x\nFROM ${image}\nCOPY --from=x / /`;
     for (const image of ['x:$TARGETARCH', 'x:${BUILDPLATFORM##*/}', 'x:${TARGETOS:+1}', 'x${TARGETVARIANT}'])
       expect(baseImages({ ...options, platforms: [], dockerfile: dockerfile(image) })).toEqual([a]);
@@ -88,7 +88,7 @@ describe('base images', () => {
     ['an argument of a stage', 'FROM scratch\nARG V=22\nFROM node:$V'],
     ['an error in a variable', 'FROM node:${V\nFROM node:${V;}\nFROM node:${V:?}'],
     ['COPY in front of FROM', `COPY --from=${a} / /`],
-  ])('are none with %s, which BuildKit refuses', async (_what, dockerfile) => {
+  ])('are empty with %s, which BuildKit refuses', async (_what, dockerfile) => {
     expect(baseImages({ ...options, dockerfile })).toEqual([]);
     expect((await buildkit.ask({ dockerfile })).error).not.toBe('');
   });

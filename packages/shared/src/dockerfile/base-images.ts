@@ -5,21 +5,22 @@ import { type NamedSource, type NamedSources, namedSources } from './sources.js'
 interface BaseImagesOptions {
   readonly dockerfile: string;
   readonly buildArgs: Readonly<Record<string, string>>;
-  /** In normal form. Without any, what depends on the platform is not known. */
+  /** Platforms in normal form. Without any, parts that depend on the platform are unknown. */
   readonly platforms: readonly string[];
-  /** The stage that is built, by name or number; the last stage without it. */
+  /** The stage to build, by name or number; undefined means the last one. */
   readonly target?: string | undefined;
 }
 
 /** Longer texts name no image: 255 characters of name, 128 of tag, and a digest. */
 const maxName = 1_024;
-/** A record holds them all. */
+/** Limits the images of a record. */
 const maxImages = 256;
 
 /**
- * Returns the images that a build is made from, in canonical spelling, each once and in the order of the Dockerfile: those that FROM, `--from` and
- * the `from` of mounts name in the stages that the target needs. Left out are stages, `scratch`, triggers of the images themselves (ONBUILD), and
- * what cannot be told from the Dockerfile. Never throws; a Dockerfile that no engine takes has the images that could be read.
+ * Returns the base images of a build in canonical spelling, each once and in the order of the Dockerfile. These are the images
+ * that FROM, `--from` and the `from` of mounts name in the stages that the target needs. Excludes stages, `scratch`, triggers of
+ * the images themselves (ONBUILD), and names that depend on unknown values. Never throws; for an invalid Dockerfile it returns the
+ * images that it could read.
  */
 export function baseImages({ dockerfile, buildArgs, platforms, target }: BaseImagesOptions): string[] {
   const parsed = parseDockerfile(dockerfile, buildkitGrammar);
@@ -39,7 +40,7 @@ export function baseImages({ dockerfile, buildArgs, platforms, target }: BaseIma
   return [...images];
 }
 
-/** Returns what is named and is no stage, in the stages that the target needs. */
+/** Returns the names in the needed stages that are not stages themselves. */
 function neededNames(named: NamedSources, target: string | undefined): string[] {
   const needed = neededStages(named, target);
   return named.sources.flatMap((source) => {
@@ -51,7 +52,7 @@ function neededNames(named: NamedSources, target: string | undefined): string[] 
   });
 }
 
-/** The stage that a source is. Stages that are defined later count for triggers, because those run in a later stage. */
+/** Returns the stage that a source refers to. Later stages count for triggers, because triggers run in a later stage. */
 function stageOf({ name, earlier, isTrigger }: NamedSource, named: NamedSources): number | undefined {
   return isTrigger && name !== undefined ? stageNamed(name, named) : earlier;
 }
@@ -63,7 +64,7 @@ function stageNamed(name: string, { stages, stageCount }: NamedSources): number 
 
 interface Needed {
   readonly stages: ReadonlySet<number>;
-  /** The stages whose triggers run, because a needed stage begins from them. */
+  /** The stages whose triggers run, because a needed stage is based on them. */
   readonly triggered: ReadonlySet<number>;
 }
 

@@ -1,16 +1,16 @@
 import { parsePattern, removeMatch, replaceMatches } from './patterns.js';
 
-/** Values of variables by name; undefined is a value that is not known here. */
+/** Values of variables by name. Undefined is a value that is unknown here. */
 export type Variables = ReadonlyMap<string, string | undefined>;
 
 /** A longer word names no image. */
 const maxWord = 4_096;
-/** For all patterns of a Dockerfile together: characters compared with parts of patterns. */
+/** Limit for all patterns of a Dockerfile together: characters compared with parts of patterns. */
 const maxPatternSteps = 1_000_000;
 
 /**
- * Replaces the variables in words of a Dockerfile, and removes quotes and escapes, as BuildKit does for FROM and ARG: `$NAME`, `${NAME}`, and in
- * braces `-`, `:-`, `+`, `:+`, `?`, `:?`, `#`, `##`, `%`, `%%`, `/` and `//`. A variable that nothing sets is empty.
+ * Replaces the variables in words of a Dockerfile, and removes quotes and escapes, as BuildKit does for FROM and ARG: `$NAME`,
+ * `${NAME}`, and in braces `-`, `:-`, `+`, `:+`, `?`, `:?`, `#`, `##`, `%`, `%%`, `/` and `//`. An unset variable is empty.
  *
  * https://docs.docker.com/reference/dockerfile/#environment-replacement
  */
@@ -41,23 +41,23 @@ interface WordOptions {
   readonly word: string;
   readonly variables: Variables;
   readonly escapeChar: string;
-  /** Takes steps from what patterns may cost. False when nothing is left. */
+  /** Spends steps of the pattern budget. Returns false when it is used up. */
   readonly take: (steps: number) => boolean;
 }
 
-/** How a part of a word is read. */
+/** Options for reading a part of a word. */
 interface Part {
-  /** The character behind the part; empty for the end of the word. */
+  /** The character after the part; empty for the end of the word. */
   readonly stop: string;
-  /** Whether escapes stay in the part. */
+  /** True if escapes stay in the part. */
   readonly escapesStay?: boolean;
-  /** Whether the part is read again as a pattern: escape characters in quotes are doubled for that. */
+  /** True if the part is read again as a pattern. Then escape characters in quotes are doubled. */
   readonly isPattern?: boolean;
 }
 
 const variableName = /[0-9]+|[@*#?$!-]|[\p{L}_][\p{L}\p{Nd}_]*/uy;
 
-/** Reads a word once, from its front to its end. */
+/** Reads a word once, from start to end. */
 class WordReader {
   readonly #word: string;
   readonly #variables: Variables;
@@ -131,7 +131,7 @@ class WordReader {
     }
   }
 
-  /** Returns the value of what begins with a dollar sign. */
+  /** Returns the value of an expression that begins with a dollar sign. */
   #variable(): string | undefined {
     this.#at++;
     if (this.#word[this.#at] !== '{') {
@@ -168,7 +168,7 @@ class WordReader {
     return this.#variables.has(name) ? this.#variables.get(name) : '';
   }
 
-  /** `-`, `+` and `?`. */
+  /** Returns the result of `-`, `+` or `?`. */
   #choice(name: string, operator: string | undefined, emptyIsUnset: boolean): string | undefined {
     if (operator !== '-' && operator !== '+' && operator !== '?') return undefined;
     const operand = this.#part({ stop: '}' });

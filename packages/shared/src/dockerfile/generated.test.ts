@@ -33,7 +33,7 @@ describe('a Dockerfile of any instructions', () => {
     fc
       .tuple(fc.constantFrom('--from=', '--mount=from=', '--mount=target=/m,from='), name)
       .map((parts) => parts.join('')),
-    // `FROM 0` and `from=0` of a mount are images for BuildKit, of which no registry has any.
+    // BuildKit reads `FROM 0` and `from=0` of a mount as images that no registry has.
     fc.constantFrom(
       '--from=0',
       '--from=1',
@@ -71,7 +71,7 @@ describe('a Dockerfile of any instructions', () => {
     fc.array(line, { maxLength: 9 }),
   );
 
-  it('has the images that BuildKit asks for, if BuildKit takes it', async () => {
+  it('has the images that BuildKit requests, if BuildKit accepts it', async () => {
     let taken = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -128,7 +128,7 @@ describe('variables of any form', () => {
   );
   const values = fc.constantFrom('abba', 'a.b.a', '"a b"', "'*a'", 'a\\*b', '$E', '');
 
-  it('are what BuildKit makes of them, if it takes them', async () => {
+  it('have the values that BuildKit gives them, if it accepts them', async () => {
     let taken = 0;
     await fc.assert(
       fc.asyncProperty(values, words, async (value, word) => {

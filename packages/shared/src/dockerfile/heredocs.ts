@@ -2,11 +2,11 @@ import { shellWords, withoutQuotes } from './words.js';
 
 export interface HeredocName {
   readonly name: string;
-  /** Whether tabs in front of the last line do not count (`<<-`). */
+  /** True if the last line may have leading tabs (`<<-`). */
   readonly withoutTabs: boolean;
 }
 
-/** Returns the here-documents that an instruction begins, in order: words such as `<<EOF`, `3<<-"EOF"` and `<< EOF`. */
+/** Returns the here-documents that start in an instruction, in order: words such as `<<EOF`, `3<<-"EOF"` and `<< EOF`. */
 export function namesOfHeredocs(text: string): HeredocName[] {
   return shellWords(text).flatMap((word) => {
     const [, dash, quoted = ''] = /^\d*<<(-?)\s*([^<]*)$/.exec(word) ?? [];
@@ -15,10 +15,10 @@ export function namesOfHeredocs(text: string): HeredocName[] {
   });
 }
 
-/** Finds where here-documents end, in time that does not grow with their number. */
+/** Finds the ends of here-documents, in time that does not grow with their number. */
 export class Heredocs {
   readonly #lines: readonly string[];
-  /** The numbers of equal lines, those still to come at the end of each list. */
+  /** The numbers of equal lines. Those still ahead are at the end of each list. */
   #exact: Map<string, number[]> | undefined;
   #stripped: Map<string, number[]> | undefined;
 
@@ -26,12 +26,12 @@ export class Heredocs {
     this.#lines = lines;
   }
 
-  /** Returns the last line of the here-documents that an instruction begins, whose own last line is `at`. They follow one another. */
+  /** Returns the last line of the here-documents of an instruction, whose own last line is `at`. They follow one another. */
   after(names: readonly HeredocName[], at: number): number {
     let last = at;
     for (const { name, withoutTabs } of names) {
       const found = this.#next(name, last, withoutTabs);
-      // Without its end the rest of the file would be hidden: then it is read as instructions.
+      // An unterminated here-document would hide the rest of the file, so its lines are read as instructions.
       if (found === undefined) return last;
       last = found;
     }

@@ -37,7 +37,7 @@ describe('a hostile Dockerfile', () => {
       `${many((at) => `FROM i${at} AS s${at}`)}\nFROM scratch\n${many((at) => `COPY --from=s${at} / /`)}`,
       256,
     ],
-    ['100,000 names that are no image', `FROM scratch\n${many(() => `COPY --from=${'a-'.repeat(40)}! / /`)}`],
+    ['100,000 invalid image names', `FROM scratch\n${many(() => `COPY --from=${'a-'.repeat(40)}! / /`)}`],
     [
       'names of 1,000 characters',
       `FROM scratch\n${many(() => `COPY --from=${'a'.repeat(90)}/${'b.'.repeat(5)}`)}`,

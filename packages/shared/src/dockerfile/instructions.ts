@@ -1,27 +1,27 @@
 import { Heredocs, namesOfHeredocs } from './heredocs.js';
 import { takeFlags } from './words.js';
 
-/** One instruction of a Dockerfile, its lines joined. */
+/** An instruction of a Dockerfile with its lines joined. */
 export interface Instruction {
-  /** In upper case. */
+  /** The keyword in upper case. */
   readonly keyword: string;
-  /** The words in front that begin with `--`, without quotes and escapes. */
+  /** The leading words that begin with `--`, without quotes and escapes. */
   readonly flags: readonly string[];
-  /** What follows the flags. */
+  /** The text after the flags. */
   readonly rest: string;
 }
 
 export interface PlacedInstruction extends Instruction {
-  /** The numbers of its first and last line, from 0. Lines of here-documents follow the last one. */
+  /** The numbers of the first and last line, from 0. Lines of here-documents follow the last one. */
   readonly first: number;
   readonly last: number;
 }
 
-/** What engines read in different ways. */
+/** Differences between the grammars of engines. */
 export interface Grammar {
-  /** Whether the engine reads here-documents. If not, their lines are instructions. */
+  /** True if the engine reads here-documents. If not, their lines are instructions. */
   readonly heredocs: boolean;
-  /** Whether a line that ends in two escape characters goes on in the next line. */
+  /** True if a line that ends in two escape characters continues on the next line. */
   readonly joinsEscaped: boolean;
 }
 
@@ -29,7 +29,7 @@ export const buildkitGrammar: Grammar = { heredocs: true, joinsEscaped: false };
 
 export interface ParsedDockerfile {
   readonly instructions: readonly PlacedInstruction[];
-  /** The character that continues lines and takes the meaning from the next character: a backslash or a backtick. */
+  /** The character that continues lines and escapes the next character: a backslash or a backtick. */
   readonly escapeChar: string;
 }
 
@@ -40,7 +40,7 @@ const leadingSpace = new RegExp(`^${space}+`);
 const instruction = new RegExp(`^(\\S+)(?:${space}+([\\s\\S]*))?$`);
 const ignored = new RegExp(`^${space}*(?:#|$)`);
 
-/** Returns the lines of a Dockerfile without their ends. */
+/** Returns the lines of a Dockerfile without their line ends. */
 export function linesOf(dockerfile: string): string[] {
   return dockerfile
     .replace(/^\uFEFF/, '')
@@ -48,10 +48,10 @@ export function linesOf(dockerfile: string): string[] {
     .map((line) => (line.endsWith('\r') ? line.slice(0, lengthWithout(line, '\r')) : line));
 }
 
-/** Whether a parser skips the line between instructions and inside of one that spans lines. */
+/** Returns true if a parser skips the line, between instructions and within one that spans lines. */
 export const isIgnored = (line: string) => ignored.test(line);
 
-/** Returns the instructions of a Dockerfile, in order. Never throws: what no engine would take is read as far as it can be. */
+/** Returns the instructions of a Dockerfile, in order. Never throws: it reads as much of an invalid one as it can. */
 export function parseDockerfile(dockerfile: string, grammar: Grammar): ParsedDockerfile {
   const lines = linesOf(dockerfile);
   const escapeChar = escapeOf(lines);
@@ -85,7 +85,7 @@ export function parseInstruction(text: string, escapeChar: string): Instruction 
   return { keyword: keyword.toUpperCase(), ...takeFlags(after, escapeChar) };
 }
 
-/** The length of a line that goes on in the next one, without the character that says so. */
+/** Returns the length of a line that continues on the next one, without its escape character. */
 function continuedLength(line: string, { escapeChar, joinsEscaped }: ContinuationRules): number | undefined {
   const length = lengthWithout(line, ' \t') - 1;
   if (line[length] !== escapeChar) return undefined;
@@ -97,14 +97,14 @@ interface ContinuationRules {
   readonly joinsEscaped: boolean;
 }
 
-/** The length of a line without these characters at its end. A regular expression would look at each run of them. */
+/** Returns the length of a line without these characters at its end. A regular expression would scan each run of them. */
 function lengthWithout(line: string, characters: string): number {
   let length = line.length;
   while (length > 0 && characters.includes(line[length - 1] ?? '')) length--;
   return length;
 }
 
-/** The escape character that a directive in the first lines names. Every other comment ends the directives. */
+/** Returns the escape character that a directive in the first lines sets. Any other comment ends the directives. */
 function escapeOf(lines: readonly string[]): string {
   for (const line of lines) {
     const [, key, value = ''] =

@@ -14,7 +14,7 @@ const node = 'docker.io/library/node:22-alpine';
 const [a, b, c] = ['r.example/a:1', 'r.example/b:1', 'r.example/c:1'];
 const digest = `sha256:${'a'.repeat(64)}`;
 
-/** Dockerfiles that BuildKit takes, with the images in order. */
+/** Dockerfiles that BuildKit accepts, with the images in order. */
 const tables: Record<string, [what: string, dockerfile: string, images: string[]][]> = {
   'FROM names': [
     ['one stage', 'FROM node:22-alpine\nRUN ls', [node]],
@@ -56,7 +56,7 @@ const tables: Record<string, [what: string, dockerfile: string, images: string[]
     ['several on one line', 'ARG A=node B=22-alpine\nFROM $A:$B', [node]],
     ['a default that is set again', 'ARG V=20\nARG V=22\nFROM node:$V-alpine', [node]],
     ['a default that stays when it is declared again', 'ARG V=22\nARG V\nFROM node:$V-alpine', [node]],
-    ['nothing of what is not set', 'FROM node:${V}22-alpine$W', [node]],
+    ['nothing for unset variables', 'FROM node:${V}22-alpine$W', [node]],
     ['${V:-}', 'ARG V\nFROM node:${V:-22-alpine}', [node]],
     ['${V:-} of an empty one', 'ARG V=\nFROM node:${V:-22-alpine}', [node]],
     ['${V-}', 'FROM node:${V-22-alpine}', [node]],
@@ -101,8 +101,8 @@ const tables: Record<string, [what: string, dockerfile: string, images: string[]
     ['COPY with more flags', `FROM ${a}\nCOPY --chown=0:0 --link --from=${b} --chmod=755 / /`, [a, b]],
     ['COPY in JSON', `FROM ${a}\nCOPY --from=${b} ["a", "/b"]`, [a, b]],
     ['COPY in quotes', `FROM ${a}\nCOPY --from="${b}" / /\nCOPY --"from"=${c} / /`, [a, b, c]],
-    ['what looks like a flag behind the flags', `FROM ${a}\nCOPY x --from=${b} /`, [a]],
-    ['what is behind --', `FROM ${a}\nRUN -- --mount=from=${b} ls`, [a]],
+    ['a word like a flag after the flags', `FROM ${a}\nCOPY x --from=${b} /`, [a]],
+    ['words after --', `FROM ${a}\nRUN -- --mount=from=${b} ls`, [a]],
     ['lower case', `from ${a}\ncopy --from=${b} / /\nrun --mount=from=${c},target=/x ls`, [a, b, c]],
     ['a mount', `FROM ${a}\nRUN --mount=type=bind,from=${b},target=/x ls`, [a, b]],
     [
@@ -148,7 +148,7 @@ const tables: Record<string, [what: string, dockerfile: string, images: string[]
     ],
     ['no image of a stage that is not used', `FROM ${a} AS x\nCOPY --from=${b} / /\nFROM ${c}`, [c]],
   ],
-  'no instructions are': [
+  'not instructions': [
     ['comments and blank lines', `\n# FROM fake\n\n  # FROM fake\nFROM ${a}`, [a]],
     [
       'comments in an instruction',

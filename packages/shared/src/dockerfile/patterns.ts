@@ -1,8 +1,11 @@
-/** What a part of a pattern stands for: any characters, one character, or this character. */
+/** A part of a pattern. It matches any characters, one character, or this character. */
 type Part = { readonly any: 'many' | 'one' } | { readonly char: string };
 export type Pattern = readonly Part[];
 
-/** Reads a pattern of `${NAME#pattern}` and its like: `*`, `?`, and a backslash before each of them or itself. Undefined for other escapes. */
+/**
+ * Parses a pattern of `${NAME#pattern}` and similar expressions: `*`, `?`, and a backslash before one of them or itself. Undefined
+ * for other escapes.
+ */
 export function parsePattern(text: string | undefined): Pattern | undefined {
   if (text === undefined) return undefined;
   const parts: Part[] = [];
@@ -11,7 +14,7 @@ export function parsePattern(text: string | undefined): Pattern | undefined {
     if (char === '*') parts.push({ any: 'many' });
     else if (char === '?') parts.push({ any: 'one' });
     else if (char !== '\\') parts.push({ char });
-    // In front of what ends the pattern the backslash is no part of it.
+    // A backslash before the end of the pattern is not part of it.
     else if (text[at + 1] !== '}' && text[at + 1] !== '/') {
       char = text[++at] ?? '';
       if (char !== '*' && char !== '?' && char !== '\\') return undefined;
@@ -24,11 +27,11 @@ export function parsePattern(text: string | undefined): Pattern | undefined {
 interface RemoveOptions {
   readonly pattern: Pattern;
   readonly longest: boolean;
-  /** Whether the end of the value is removed instead of its beginning. */
+  /** True removes the end of the value instead of its beginning. */
   readonly fromEnd: boolean;
 }
 
-/** Returns a value without the beginning or end that fits a pattern. */
+/** Returns a value without the beginning or end that matches a pattern. */
 export function removeMatch(value: string, { pattern, longest, fromEnd }: RemoveOptions): string {
   if (!fromEnd) return value.slice(matchEnd(value, { pattern, longest, from: 0 }) ?? 0);
   const reversed = { pattern: pattern.toReversed(), longest, from: 0 };
@@ -42,13 +45,13 @@ interface ReplaceOptions {
   readonly all: boolean;
 }
 
-/** Returns a value with the first match of a pattern replaced, or with all of them. Each match is as long as it can be. */
+/** Returns a value with the first match, or all matches, of a pattern replaced. Each match is as long as possible. */
 export function replaceMatches(value: string, { pattern, replacement, all }: ReplaceOptions): string {
   let text = '';
   let lastEnd: number | undefined;
   for (let at = 0; at <= value.length; ) {
     const end = matchEnd(value, { pattern, longest: true, from: at });
-    // An empty match right behind another match is none.
+    // An empty match directly after another match does not count.
     const isMatch = end !== undefined && (end > at || lastEnd !== at);
     if (isMatch) {
       text += replacement;
@@ -64,11 +67,11 @@ export function replaceMatches(value: string, { pattern, replacement, all }: Rep
 interface MatchOptions {
   readonly pattern: Pattern;
   readonly longest: boolean;
-  /** Where the match begins. */
+  /** The start of the match. */
   readonly from: number;
 }
 
-/** Returns where a match ends. Takes as many steps as value and pattern have parts, multiplied: no pattern is a trap. */
+/** Returns the end of a match. Takes at most length of value × parts of pattern steps, so no pattern can stall it. */
 function matchEnd(value: string, { pattern, longest, from }: MatchOptions): number | undefined {
   let states = closure(new Set([0]), pattern);
   let found: number | undefined;
@@ -90,7 +93,7 @@ function matchEnd(value: string, { pattern, longest, from }: MatchOptions): numb
   }
 }
 
-/** Adds the states behind each `*`, which may stand for nothing. */
+/** Adds the states after each `*`, which may match nothing. */
 function closure(states: Set<number>, pattern: Pattern): Set<number> {
   for (const state of states) {
     const part = pattern[state];

@@ -4,29 +4,29 @@ import { wordsOf } from './words.js';
 
 export interface ScopeOptions {
   readonly buildArgs: Readonly<Record<string, string>>;
-  /** The platforms that images are built for and on; undefined when they are not known. */
+  /** The platforms that images are built for and on; undefined if unknown. */
   readonly platform: { readonly target: string | undefined; readonly build: string | undefined };
-  /** The stage that is asked for by name. */
+  /** The name of the requested stage. */
   readonly target?: string | undefined;
 }
 
 /** Variables of an image or a stage (ENV). */
 export interface Environment {
   readonly values: ReadonlyMap<string, string | undefined>;
-  /** Whether there are no others. */
+  /** True if `values` has all variables. */
   readonly isComplete: boolean;
 }
 
 const noEnvironment: Environment = { values: new Map(), isComplete: true };
 
-/** Follows the variables (ARG, ENV) of a Dockerfile from one instruction to the next. */
+/** Tracks the variables (ARG, ENV) of a Dockerfile from one instruction to the next. */
 export class Scope {
   readonly #escapeChar: string;
   readonly #expander: Expander;
   readonly #given: Readonly<Record<string, string>>;
   readonly #predefined: readonly (readonly [string, string | undefined])[];
   readonly #globals: Map<string, string | undefined>;
-  /** Of the present stage; of the file in front of the first. */
+  /** Variables of the current stage, or of the file before the first stage. */
   #variables: Map<string, string | undefined>;
   #environment: Environment & { readonly values: Map<string, string | undefined> } = {
     values: new Map(),
@@ -45,29 +45,29 @@ export class Scope {
     this.#variables = this.#globals;
   }
 
-  /** Begins a stage with the environment of its base. A variable that nothing sets is unknown where the environment is not complete. */
+  /** Starts a stage with the environment of its base. If that environment is incomplete, an unset variable is unknown. */
   beginStage({ values, isComplete }: Environment = noEnvironment): void {
     const all = [...this.#predefined, ...values];
     this.#variables = isComplete ? new Map(all) : new OpenVariables(all);
     this.#environment = { values: new Map(values), isComplete };
   }
 
-  /** Of the present stage, so far. */
+  /** Returns the environment of the current stage so far. */
   get environment(): Environment {
     return this.#environment;
   }
 
-  /** Returns a word with its variables replaced, as FROM sees them. */
+  /** Returns a word with its variables replaced as FROM sees them. */
   expandGlobal(word: string): string | undefined {
     return this.#expander.expand(word, this.#globals);
   }
 
-  /** Returns a word with its variables replaced, or undefined if it cannot be told. */
+  /** Returns a word with its variables replaced; undefined if it depends on an unknown value. */
   expand(word: string): string | undefined {
     return this.#expander.expand(word, this.#variables);
   }
 
-  /** `NAME`, `NAME=value`, and the older form of ENV, `NAME value`. */
+  /** Assigns `NAME`, `NAME=value`, or the older form of ENV, `NAME value`. */
   assign(keyword: 'ARG' | 'ENV', rest: string): void {
     const words = wordsOf(rest, this.#escapeChar);
     if (keyword === 'ENV' && !words[0]?.includes('=')) {
@@ -98,14 +98,14 @@ export class Scope {
   }
 }
 
-/** Has a value for every name; undefined where none was set. */
+/** A map that has every name; unset names are undefined. */
 class OpenVariables extends Map<string, string | undefined> {
   override has(): boolean {
     return true;
   }
 }
 
-/** Arguments that BuildKit has by itself: https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope */
+/** Returns the arguments that BuildKit predefines: https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope */
 function predefinedArguments(
   platform: ScopeOptions['platform'],
   target: string,
@@ -123,7 +123,7 @@ function predefinedArguments(
   return [...parts('TARGET', platform.target), ...parts('BUILD', platform.build), ['TARGETSTAGE', target]];
 }
 
-/** The value of TARGETSTAGE where no stage is asked for. */
+/** Returns the value of TARGETSTAGE when no stage is requested. */
 function lastStageOf({ instructions }: ParsedDockerfile): string {
   const [, as = '', name] =
     instructions.findLast(({ keyword }) => keyword === 'FROM')?.rest.split(/[\t\v\f\r ]+/, 3) ?? [];

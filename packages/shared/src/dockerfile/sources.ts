@@ -2,48 +2,49 @@ import { type Instruction, type ParsedDockerfile, parseInstruction } from './ins
 import { Scope, type ScopeOptions } from './scope.js';
 import { fieldsOf } from './words.js';
 
-/** A place where a Dockerfile names a stage or an image. */
+/** A reference in a Dockerfile to a stage or an image. */
 export interface NamedSource {
-  /** The instruction, as errors show it: `FROM`, `COPY --from`, `RUN --mount`. */
+  /** The instruction as errors show it: `FROM`, `COPY --from`, `RUN --mount`. */
   readonly where: string;
-  /** As it is written. */
+  /** The reference as written. */
   readonly word: string;
-  /** With its variables replaced. Undefined when it cannot be told. */
+  /** The reference with its variables replaced. Undefined if it depends on an unknown value. */
   readonly name: string | undefined;
-  /** The number of the stage that names it; -1 in front of the first stage. */
+  /** The number of the stage that contains the reference; -1 before the first stage. */
   readonly stage: number;
-  /** The number of the earlier stage that is meant; undefined for an image. */
+  /** The number of the earlier stage that it refers to; undefined for an image. */
   readonly earlier: number | undefined;
-  /** Whether the stages that begin from this one use it (ONBUILD), and not the stage itself. */
+  /** True if the stages based on this one use the reference (ONBUILD), and not the stage itself. */
   readonly isTrigger: boolean;
-  /** Whether FROM asks for a platform, by which another image may have this name. */
+  /** True if FROM names a platform, so that the same name may refer to another image. */
   readonly hasPlatform: boolean;
 }
 
 export interface NamedSources {
-  /** In the order of the file. */
+  /** References in the order of the file. */
   readonly sources: readonly NamedSource[];
-  /** The number of the last stage of each name, in lower case. */
+  /** The number of the last stage with each name, in lower case. */
   readonly stages: ReadonlyMap<string, number>;
   readonly stageCount: number;
 }
 
 /**
- * Returns all stages and images that FROM, `--from` and the `from` of mounts name. `scratch` is among them. Variables count as BuildKit and buildah
- * define them: those in front of the first stage for FROM, and for the rest, where buildah alone replaces them, those of the stage.
+ * Returns all stages and images that FROM, `--from` and the `from` of mounts name, including `scratch`. Expands variables as
+ * BuildKit and buildah do: FROM sees those before the first stage. Elsewhere only buildah replaces variables, with those of the
+ * stage.
  */
 export function namedSources(parsed: ParsedDockerfile, options: ScopeOptions): NamedSources {
   return new SourceReader(parsed, options).read();
 }
 
-/** Follows the variables and stages of a Dockerfile from one instruction to the next. */
+/** Tracks the variables and stages of a Dockerfile from one instruction to the next. */
 class SourceReader {
   readonly #parsed: ParsedDockerfile;
   readonly #scope: Scope;
   readonly #sources: NamedSource[] = [];
   readonly #stages = new Map<string, number>();
   #stage = -1;
-  /** The present stage, which other names can mean from the next stage on. */
+  /** The current stage. Other references can name it from the next stage on. */
   #stageName: string | undefined;
 
   constructor(parsed: ParsedDockerfile, options: ScopeOptions) {
@@ -64,7 +65,7 @@ class SourceReader {
     else for (const flag of flags) this.#takeFlag({ keyword, flag, isTrigger });
   }
 
-  /** No engine takes a trigger of a trigger. The parser's own rest of each would make a long one expensive. */
+  /** No engine accepts a trigger of a trigger. Re-parsing the rest of each would make a long one expensive. */
   #takeTrigger(rest: string): void {
     const trigger = parseInstruction(rest.replace(/^(?:ONBUILD\s+)+/i, ''), this.#parsed.escapeChar);
     this.#take(trigger, true);
@@ -74,7 +75,7 @@ class SourceReader {
     const [word = '', as = '', stage = ''] = rest.split(/[\t\v\f\r ]+/, 3);
     const name = this.#scope.expandGlobal(word);
     if (isTrigger) {
-      // No engine runs it.
+      // No engine runs this trigger.
       this.#add({ where: 'ONBUILD FROM', word, name, isTrigger });
       return;
     }
@@ -106,7 +107,10 @@ class SourceReader {
     this.#sources.push({ hasPlatform: false, ...source, stage: this.#stage, earlier });
   }
 
-  /** A number is an image for BuildKit where FROM and mounts name it. No registry has such an image, and for buildah it is a stage. */
+  /**
+   * Returns the earlier stage of a reference. BuildKit reads a number in FROM and mounts as an image, which no registry has;
+   * buildah reads it as a stage.
+   */
   #earlierStage(name: string): number | undefined {
     const number = /^\d{1,6}$/.test(name) ? Number(name) : this.#stage;
     return this.#stages.get(name.toLowerCase()) ?? (number < this.#stage ? number : undefined);
@@ -119,7 +123,7 @@ interface FlagOptions {
   readonly isTrigger: boolean;
 }
 
-/** Returns the `from` of a mount, whose options are one line of CSV. The last counts; empty when there is none. */
+/** Returns the `from` of a mount, whose options are one line of CSV. The last one wins; empty when there is none. */
 function sourceOfMount(mount: string): string {
   const field = fieldsOf(mount).findLast((option) => /^\s*from\s*=/i.test(option)) ?? '';
   return field.slice(field.indexOf('=') + 1).trim();

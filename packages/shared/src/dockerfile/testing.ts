@@ -13,9 +13,9 @@ interface Question {
 }
 
 interface Answer {
-  /** Empty when nothing is wrong with the Dockerfile. */
+  /** The error in the Dockerfile; empty for a valid one. */
   readonly error: string;
-  /** The images that the build asks registries for, sorted, each once. */
+  /** The images that the build requests from registries, sorted, each once. */
   readonly images: readonly string[];
 }
 

@@ -6,7 +6,7 @@ function isSpace(char: string | undefined): boolean {
   return char < '\u0080' ? char === ' ' || (char >= '\t' && char <= '\r') : wideSpace.test(char);
 }
 
-/** Splits flags off the front: quotes and escapes lose their meaning in them. */
+/** Splits flags off the front, without their quotes and escapes. */
 export function takeFlags(text: string, escapeChar: string): { flags: string[]; rest: string } {
   const flags: string[] = [];
   let at = 0;
@@ -29,7 +29,7 @@ export function takeFlags(text: string, escapeChar: string): { flags: string[]; 
   }
 }
 
-/** Returns the words of ARG and ENV. Quotes and escapes keep white space in a word, and stay. */
+/** Returns the words of ARG and ENV. Quotes and escapes group white space, and stay in the words. */
 export function wordsOf(text: string, escapeChar: string): string[] {
   const words: string[] = [];
   let from = 0;
@@ -48,8 +48,8 @@ export function wordsOf(text: string, escapeChar: string): string[] {
 }
 
 /**
- * Returns the words of a command of a shell, as far as here-documents need them: quotes and escapes stay, and so does white space behind `<<`.
- * None where a quote has no end.
+ * Returns the words of a shell command, as far as here-documents need them. Quotes and escapes stay, and so does white space after
+ * `<<`. Returns no words for an unterminated quote.
  */
 export function shellWords(text: string): string[] {
   const words: string[] = [];
@@ -73,10 +73,10 @@ export function shellWords(text: string): string[] {
   return quote === '' ? words : [];
 }
 
-/** Longer names of here-documents are read as none. */
+/** Here-documents with longer names are ignored. */
 const maxQuoted = 1_024;
 
-/** Returns one word of a shell without its quotes and escapes; undefined for several words. */
+/** Returns a shell word without its quotes and escapes; undefined for several words. */
 export function withoutQuotes(text: string): string | undefined {
   if (text.length > maxQuoted || shellWords(text).length !== 1) return undefined;
   return text
@@ -86,7 +86,7 @@ export function withoutQuotes(text: string): string | undefined {
     );
 }
 
-/** Returns the fields of one line of CSV. */
+/** Returns the fields of a line of CSV. */
 export function fieldsOf(line: string): string[] {
   const fields: string[] = [];
   let field: string[] = [];

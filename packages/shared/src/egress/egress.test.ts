@@ -7,7 +7,7 @@ import { isPublicAddress } from './addresses.js';
 import { createEgressAgent } from './agent.js';
 import { allowsAddress, parseAllowlist } from './allowlist.js';
 
-const nobody = parseAllowlist('');
+const noExceptions = parseAllowlist('');
 
 describe('an address', () => {
   it.each([
@@ -133,7 +133,7 @@ describe('a request through the guard', () => {
       else callback(null, list[0]?.address ?? '', list[0]?.family ?? 4);
     };
   };
-  const ask = async (url: string, allow = nobody, table: Record<string, string[][]> = {}) => {
+  const ask = async (url: string, allow = noExceptions, table: Record<string, string[][]> = {}) => {
     const dispatcher = createEgressAgent({
       allow,
       connections: 1,
@@ -157,7 +157,9 @@ describe('a request through the guard', () => {
   it('refuses a name with such an address, and hides the address', async () => {
     const table = { 'evil.example': [['127.0.0.1']], 'many.example': [['10.0.0.1', '::1']] };
     for (const name of Object.keys(table)) {
-      const error = await ask(`http://${name}:${port}/`, nobody, table).catch((thrown: unknown) => thrown);
+      const error = await ask(`http://${name}:${port}/`, noExceptions, table).catch(
+        (thrown: unknown) => thrown,
+      );
       expect(error).toMatchObject(isDenied);
       expect(String(error)).not.toMatch(/127\.0|10\.0/);
     }
@@ -166,7 +168,9 @@ describe('a request through the guard', () => {
 
   it('connects to the address that it checked, even if the name changes (rebinding)', async () => {
     const table = { 'rebinding.example': [['192.0.2.1'], ['127.0.0.1']] };
-    await expect(ask(`http://rebinding.example:${port}/`, nobody, table)).rejects.toMatchObject(isDenied);
+    await expect(ask(`http://rebinding.example:${port}/`, noExceptions, table)).rejects.toMatchObject(
+      isDenied,
+    );
     expect(connections).toBe(0);
   });
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { classify, type EngineFailure } from './classify.js';
 
-/** What the engines really said: BuildKit 0.34 and buildah 1.28, hosts shortened. The conformance suite provokes most anew. */
+/** Real engine messages: BuildKit 0.34 and buildah 1.28, hosts shortened. The conformance suite provokes most of them again. */
 const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
-  // Steps that fail, whatever they are made to say.
+  // Failing steps with misleading output.
   [
     'build_failed',
     'failed to solve: process "/bin/sh -c exit 3" did not complete successfully: exit code: 3',
@@ -17,7 +17,7 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
   ['build_failed', 'building at STEP "RUN echo pinging container registry x: dial tcp": exit status 1'],
   ['build_failed', 'building at STEP "RUN a \\\n  b": exit status 1'],
 
-  // Steps that SIGKILL ended.
+  // Steps ended by SIGKILL.
   ...[
     'failed to solve: process "/bin/sh -c make" did not complete successfully: exit code: 137',
     'process "/bin/sh -c make" did not complete successfully: exit code: 137',
@@ -33,7 +33,7 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
     'building at STEP "RUN make": while running runtime: exit status 137',
     'building at STEP "RUN make": while running runtime: signal: killed',
   ].map((message): [string, string] => ['step_killed', message]),
-  // What a step's text says of memory ended no step.
+  // Messages of steps that only mention memory.
   ...[
     'failed to solve: process "/bin/sh -c echo \\" did not complete successfully: exit code: 137" did not complete successfully: exit code: 1',
     'failed to solve: process "/bin/sh -c echo cannot allocate memory" did not complete successfully: exit code: 1',
@@ -42,7 +42,7 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
     'l: 2026-01-02T03:04:05Z exit code: 137',
   ].map((message): [string, string] => ['build_failed', message]),
 
-  // Dockerfiles that are wrong.
+  // Invalid Dockerfiles.
   [
     'build_failed',
     'failed to solve: dockerfile parse error on line 1: unknown instruction: FROMX (did you mean FROM?)',
@@ -56,7 +56,7 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
     'build_failed',
     'building at STEP "COPY missing /bin/sh": checking on sources under "/x": copier: stat: "/missing": no such file or directory',
   ],
-  // What a Dockerfile fetches by itself is the user's affair.
+  // The user is responsible for files that a Dockerfile fetches.
   [
     'build_failed',
     'failed to solve: failed to load cache key: Get "http://h/missing": dial tcp 127.0.0.1:1: connect: connection refused',
@@ -191,7 +191,7 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
     'registry_unreachable',
     'failed to solve: failed to push h/x:1: error getting credentials - err: exit status 1, out: `Post "https://sts/": dial tcp: lookup sts: i/o timeout`',
   ],
-  // The push asks for a token; without the stage this could be a pull.
+  // The push requests a token; without the stage this could be a pull.
   [
     'push_unauthorized',
     'failed to solve: failed to fetch oauth token: unexpected status from POST request to http://h/token: 401 Unauthorized',
@@ -218,7 +218,7 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
     'push_unauthorized',
     'failed to solve: rpc error: code = Unknown desc = failed commit on ref "manifest-sha256:a5": unexpected status: 403 Forbidden',
   ],
-  // A look for a manifest that a policy of the registry forbids says nothing about the tag.
+  // A manifest lookup that a registry's policy forbids does not concern the tag.
   [
     'push_rejected',
     'failed to solve: failed to push h/x:1: unexpected status from HEAD request to https://h/v2/x/manifests/1: 412 Precondition Failed',
@@ -248,7 +248,7 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
     'creating build container: initializing source docker://h/toomanyrequests:1: reading manifest 1 in h/toomanyrequests: received unexpected HTTP status: 500 Internal Server Error',
   ],
 
-  // The engine itself.
+  // Faults of the engine itself.
   [
     'engine_unreachable',
     'listing workers for Build: failed to list workers: Unavailable: connection error: desc = "transport: Error while dialing: dial unix /x.sock: connect: no such file or directory"',
@@ -263,7 +263,7 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
   ],
   ['storage_full', 'failed to solve: failed to copy files: copy file range failed: no space left on device'],
 
-  // What a Dockerfile says in the middle of a message blames no engine.
+  // Text of a Dockerfile within a message does not blame the engine.
   ...[
     'failed to solve: failed to compute cache key: failed to calculate checksum of ref a::b: "/error reading from server": not found',
     'failed to solve: dockerfile parse error on line 2: unknown instruction: transport is closing',
@@ -272,7 +272,7 @@ const said: [code: string, message: string, more?: Partial<EngineFailure>][] = [
     'failed to solve: target stage "Unavailable" could not be found',
   ].map((message): [string, string] => ['build_failed', message]),
 
-  // A step that cannot run here, as against one that is merely broken.
+  // A step for another platform, in contrast to a broken step.
   [
     'platform_unsupported',
     'failed to solve: process "/bin/sh -c echo hi" did not complete successfully: exit code: 1',

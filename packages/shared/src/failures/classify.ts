@@ -1,11 +1,11 @@
 import { type ErrorCode, errorRow } from '../errors/index.js';
 import { codeOfPushRefusal, type PushRefusal } from './push-refusal.js';
 
-/** What an engine said when it gave up. */
+/** The failure that an engine reported. */
 export interface EngineFailure {
-  /** Its last error message, which may span lines. */
+  /** The engine's last error message, which may span lines. */
   readonly message: string;
-  /** `push` when it is known that the image was built and only its push failed. */
+  /** `push` if the image was certainly built and only its push failed. */
   readonly stage: 'build' | 'push';
   /** The last lines that the failing step printed. */
   readonly output: readonly string[];
@@ -15,17 +15,17 @@ export interface EngineFailure {
 interface Row {
   readonly code: ErrorCode;
   readonly pattern: RegExp;
-  /** Left out: at either stage. */
+  /** Undefined matches both stages. */
   readonly stage?: EngineFailure['stage'];
 }
 
-/** A step of the Dockerfile ran and failed. First of all, for its text is the user's and may hold anything. */
+/** A step of the Dockerfile ran and failed. Checked first, because a step's text is the user's and may contain anything. */
 const failedStep: readonly RegExp[] = [
   /^(failed to solve: )?process "[\s\S]*" did not complete successfully: /,
   /^building at STEP "RUN [\s\S]*": (while running runtime: )?exit status \d+$/,
 ];
 
-/** SIGKILL ended a step, or the kernel refused memory. The end of the message is the engine's; a step's text comes before it. */
+/** SIGKILL ended a step, or the kernel refused memory. Only the end of the message is the engine's; a step's text comes before it. */
 const killedStep: readonly RegExp[] = [
   /^(?:failed to solve: |v: \S+ ERROR .*?: )?process "[\s\S]*" did not complete successfully: (?:exit code: 137|(?:killed by )?signal: killed|(?:.*: )?cannot allocate memory)\s*$/,
   /^(?:v: \S+ ERROR .*: )?exit code: 137\s*$/,
@@ -33,7 +33,7 @@ const killedStep: readonly RegExp[] = [
   /^failed to solve: (?:[\s\S]*: )?cannot allocate memory\s*$/,
 ];
 
-/** How messages begin that are about talking to a registry, rather than to whatever else a Dockerfile names. */
+/** Prefixes of messages about a registry, rather than another address in a Dockerfile. */
 const registryTalk: readonly RegExp[] = [
   // BuildKit
   /failed to resolve source metadata for /,
@@ -53,14 +53,14 @@ const registryTalk: readonly RegExp[] = [
   /^pushing image /,
 ];
 
-/** How messages of BuildKit begin when the image was built and its push failed; older versions do not name the push. */
+/** Prefixes of BuildKit messages after a build whose push failed. Older versions do not name the push. */
 const pushTalk: readonly RegExp[] = [
   /^failed to solve: (rpc error: code = \w+ desc = )?(failed to push |failed commit on ref |failed to copy: (unexpected status|failed to do request: (Post|Put|Patch)))/,
   /^failed to solve: (rpc error: code = \w+ desc = )?unexpected status(: \d{3}| from (POST|PUT|PATCH) request)/,
   /^failed to solve: (rpc error: code = \w+ desc = )?(name unknown|tag invalid|manifest invalid|denied|unauthorized|toomanyrequests)(: |$)/,
 ];
 
-/** Parts of messages that name images, tags or addresses, whose words are not the registry's. */
+/** Parts of messages that name images, tags or addresses. Their words are not the registry's. */
 const names: readonly RegExp[] = [
   /failed to push \S+(?=:( |$))/g,
   /"docker:\/\/[^"]*"/g,
@@ -74,12 +74,12 @@ const names: readonly RegExp[] = [
 const statusPattern =
   /(?:unexpected status(?: from (\w+) request(?: to)?)?|StatusCode|HTTP status|status code(?: from registry)?|parsing HTTP)[:"\s]*(\d{3})\b|: (\d{3}) \(/;
 
-// Messages name images, whose paths may hold any of these words: they count behind a colon or a number alone.
+// Messages name images, whose paths may hold any of these words. They count only after a colon or a number.
 const tooMany = /429 \(?Too Many Requests|: toomanyrequests/i;
 const notAllowed =
   /401 \(?Unauthorized|403 \(?Forbidden|: (unauthorized|denied|authentication required|authorization failed|insufficient_scope)|access denied|access to the resource is denied/i;
 
-/** The first row that fits decides. */
+/** The first matching row decides. */
 const registryFaults: readonly Row[] = [
   { code: 'platform_unsupported', pattern: /no match for platform in manifest/ },
   { code: 'platform_unsupported', pattern: /no image found in (image index|manifest list) for architecture/ },
@@ -105,13 +105,13 @@ const registryFaults: readonly Row[] = [
 
 /**
  * The patterns are anchored. A Dockerfile can put any text into the middle of a message, and an engine fault counts against the
- * replica, which all tenants use.
+ * replica, which all tenants share.
  */
 const engineFaults: readonly Row[] = [
   { code: 'engine_unreachable', pattern: /^(listing workers for Build: )?failed to list workers: / },
   { code: 'builder_lost', pattern: /^failed to receive status: / },
   { code: 'builder_lost', pattern: /^(failed to solve: )?(rpc error: code = )?(Unavailable|Canceled)\b/ },
-  // What a helper prints is not the JSON that it should be; `<` is that of a web page.
+  // The output of a helper is not JSON; a `<` suggests a web page.
   {
     code: 'credential_helper_failed',
     pattern: /^failed to solve: (invalid character '[^<]' |unexpected end of JSON input)/,
@@ -119,7 +119,7 @@ const engineFaults: readonly Row[] = [
   { code: 'storage_full', pattern: /: no space left on device$/ },
 ];
 
-/** The code of an engine's failure. What no row knows is taken for the user's: `build_failed`. */
+/** Returns the code of an engine's failure. Unknown failures are the user's: `build_failed`. */
 export function classify(failure: EngineFailure): ErrorCode {
   const { message } = failure;
   if (killedStep.some((pattern) => pattern.test(message))) return 'step_killed';
@@ -132,12 +132,12 @@ export function classify(failure: EngineFailure): ErrorCode {
   const find = (rows: readonly Row[]) =>
     rows.find((row) => (row.stage ?? stage) === stage && row.pattern.test(message))?.code;
   if (stage === 'build') return find(isOfRegistry ? registryFaults : engineFaults) ?? 'build_failed';
-  // An engine that ends during a push says nothing of a registry.
+  // An engine that ends during a push does not blame the registry.
   const ofEngine = isOfRegistry ? undefined : find(engineFaults);
   return ofEngine ?? find(registryFaults) ?? codeOfPushRefusal(refusalFrom(message));
 }
 
-/** Returns the detail of a failure: the engine's message, after an explanation where the message alone has none. */
+/** Returns the detail of a failure: the engine's message, with an explanation before it if the message needs one. */
 export function failureDetail(code: ErrorCode, message: string): string {
   if (code !== 'step_killed') return message;
   const { title, remedy } = errorRow(code);

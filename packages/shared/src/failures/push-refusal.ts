@@ -1,12 +1,12 @@
 import type { ErrorCode } from '../errors/index.js';
 
-/** How a registry refused a push, as far as it is known. */
+/** A registry's refusal of a push, as far as known. */
 export interface PushRefusal {
-  /** Of the HTTP answer. BuildKit does not print it when the registry sent a JSON error. */
+  /** The HTTP status. BuildKit does not print it if the registry sent a JSON error. */
   readonly status: number | undefined;
   /** GET, HEAD, POST, PUT or PATCH. */
   readonly method: string | undefined;
-  /** The registry's words, without names that users choose. */
+  /** The registry's text, without names that users choose. */
   readonly text: string;
 }
 
@@ -16,9 +16,9 @@ interface Row {
   readonly fits?: (refusal: PushRefusal & { readonly status: number }) => boolean;
 }
 
-/** The first row that fits decides: words count more than a status, for a 403 may be a quota, and a 404 a lost upload. */
+/** The first matching row decides. Words count more than the status: a 403 may be a quota, and a 404 a lost upload. */
 const rows: readonly Row[] = [
-  // What passes.
+  // Temporary causes.
   {
     code: 'push_rate_limited',
     text: /toomanyrequests|too many requests|\b429\b/i,
@@ -26,7 +26,7 @@ const rows: readonly Row[] = [
   },
   { code: 'push_failed', fits: ({ status }) => status === 408 || status === 425 || status >= 500 },
   { code: 'push_failed', text: /blob[ _]upload[ _](unknown|invalid)|blob[ _]unknown|digest[ _]invalid/i },
-  // What the user changes.
+  // Causes that the user can fix.
   {
     code: 'push_quota_exceeded',
     text: /quota (has been |is |was )?exceeded|exceed\w* .{0,60}\bquota|over (the |its |your )?quota|exceed the configured upper limit|maximum allowed number of images|(disk|storage) usage is too high|storage (limit|quota) (reached|exceeded)/i,
@@ -60,7 +60,7 @@ const rows: readonly Row[] = [
   },
 ];
 
-/** Returns the code of a refused push. An unknown reason is `push_failed`, which is tried again. */
+/** Returns the code of a refused push. An unknown reason is `push_failed`, which Slipway retries. */
 export function codeOfPushRefusal(refusal: PushRefusal): ErrorCode {
   const { status, text } = refusal;
   const found = rows.find(

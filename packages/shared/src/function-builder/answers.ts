@@ -1,29 +1,29 @@
 import type { Response } from 'express';
 import { type BuilderResult, maxStreamLineBytes } from '../contracts/index.js';
 
-/** How a build's log and end reach the client. */
+/** Sends a build's log and result to the client. */
 export interface Answer {
   log(line: string): void;
-  /** The last word; nothing may follow. */
+  /** Sends the result. Nothing may follow it. */
   end(result: BuilderResult): void;
 }
 
-/** A line of a log, cut so that it fits a line of the stream even if each of its characters must be escaped. */
+/** Truncates a line of a log so that it fits a line of the stream, even if each character must be escaped. */
 function cut(line: string): string {
   return line.length <= maxLineUnits ? line : `${line.slice(0, maxLineUnits)}…`;
 }
-/** JSON takes at most six bytes for a UTF-16 unit. */
+/** JSON needs at most six bytes per UTF-16 unit. */
 const maxLineUnits = 8 * 1024;
 
-/** What a buffered answer keeps of a log, in UTF-16 units. */
+/** The maximum of a log in a buffered answer, in UTF-16 units. */
 const maxLogUnits = 4 * 1024 * 1024;
 
-/** Codes of a server that goes away while the build could still succeed: another try may help. */
+/** Codes of a server that stops while the build could still succeed: a retry may help. */
 const draining: readonly (string | undefined)[] = ['draining', 'builder_draining'];
 
 /**
- * One JSON object at the end, with the last lines of the log. Published clients look at the HTTP status alone, so a build that failed is
- * answered with 500 (ADR 12); one that a stopping server gave up, with 503.
+ * Answers with one JSON object at the end, with the last lines of the log. Published clients only check the HTTP status, so a
+ * failed build gets 500 (ADR 12), and a build that a stopping server dropped gets 503.
  */
 export class BufferedAnswer implements Answer {
   readonly #res: Response;
@@ -54,12 +54,12 @@ export class BufferedAnswer implements Answer {
   }
 }
 
-/** Bytes that may wait for a slow client before lines of the log are left out. */
+/** The maximum of bytes that wait for a slow client before the answer drops lines of the log. */
 const maxWaitingBytes = 1024 * 1024;
 
 /**
- * NDJSON: the log as it comes, each line shorter than clients can read, a heartbeat when nothing was said for a while,
- * and always a last line with a terminal status.
+ * Answers with NDJSON: the log as it arrives, each line short enough for clients, a heartbeat after a quiet time, and always a
+ * last line with a terminal status.
  */
 export class StreamedAnswer implements Answer {
   readonly #res: Response;
@@ -94,7 +94,7 @@ export class StreamedAnswer implements Answer {
     this.#res.end();
   }
 
-  /** Lines of one moment share a line of the stream as far as they fit. */
+  /** Joins lines of one moment into a line of the stream as far as they fit. */
   #add(line: string): void {
     const bytes = Buffer.byteLength(JSON.stringify(line)) + 1;
     if (this.#pendingBytes + bytes > maxStreamLineBytes - 100) this.#flush();

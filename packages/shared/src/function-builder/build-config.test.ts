@@ -6,7 +6,7 @@ const parse = (value: unknown) => parseBuildConfig(Buffer.from(JSON.stringify(va
 const refusal = (code: string, path?: string) =>
   expect.objectContaining({ code, ...(path && { errors: [expect.objectContaining({ path })] }) });
 
-test('reads all that there is', () => {
+test('reads all keys', () => {
   expect(
     parse({
       image: 'r.io/a:1',
@@ -27,7 +27,7 @@ test('reads all that there is', () => {
   });
 });
 
-test('an image alone is enough; unknown keys, nulls and empty platforms are as if absent', () => {
+test('an image alone is enough; unknown keys, nulls and empty platforms count as absent', () => {
   const plain = {
     image: 'a',
     buildArgs: {},
@@ -42,7 +42,7 @@ test('an image alone is enough; unknown keys, nulls and empty platforms are as i
   expect(parse({ image: 'a', buildArgs: null, platforms: null, skipPush: null, sbom: null })).toEqual(plain);
 });
 
-test('a platform asked for twice is one', () => {
+test('a repeated platform counts once', () => {
   expect(parse({ image: 'a', platforms: ['linux/amd64', ' linux/amd64'] }).platforms).toEqual([
     'linux/amd64',
   ]);
@@ -84,7 +84,7 @@ describe('refuses', () => {
     expect(() => parse({ image: 'a', tags: [tag] })).toThrow(refusal('image_invalid'));
   });
 
-  test('what is no JSON', () => {
+  test('invalid JSON', () => {
     expect(() => parseBuildConfig(Buffer.from('{"image"'))).toThrow(refusal('json_invalid'));
   });
 
@@ -137,7 +137,7 @@ describe('refuses', () => {
   );
 });
 
-test('whatever the bytes, it answers with a config or a coded refusal', () => {
+test('any bytes yield a config or a coded error', () => {
   fc.assert(
     fc.property(
       fc.oneof(

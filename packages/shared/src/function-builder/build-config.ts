@@ -9,25 +9,25 @@ import { type JsonBounds, parseJson } from '../json/index.js';
 import { normalPlatform, parsePlatform, platformRule, repeatedPlatform } from '../platforms/index.js';
 import { type BuildOptions, buildOptions, optionErrors } from './build-options.js';
 
-/** What `com.openfaas.docker.config` asks for, checked and in one form. */
+/** The validated `com.openfaas.docker.config`. */
 export interface BuildConfig {
   readonly image: string;
   readonly buildArgs: Readonly<Record<string, string>>;
-  /** In normal form. None means the builder's own. */
+  /** Platforms in normal form. None means the builder's own. */
   readonly platforms: readonly string[];
   readonly push: boolean;
-  /** Attestations to push beside the image; ours alone, other builders ignore them. */
+  /** Attestations to push beside the image. Other builders ignore them. */
   readonly sbom: boolean;
   readonly provenance: boolean;
   readonly options: BuildOptions;
 }
 
-/** Other builders ignore keys that they do not know, so there may be some. A mebibyte is read within milliseconds. */
+/** Allows some unknown keys, because other builders ignore them. A mebibyte parses within milliseconds. */
 const bounds: JsonBounds = { maxDepth: 32, maxTokens: 50_000, maxItems: 10_000 };
 
 /**
- * Parses the config entry. Unknown keys are ignored, and `platforms: [""]` means none, and the same text twice is one platform. Throws `json_invalid`,
- * `json_too_complex`, `image_invalid`, or `request_invalid` with the fields that do not fit.
+ * Parses the config entry. Ignores unknown keys, reads `platforms: [""]` as none, and removes repeated platforms. Throws
+ * `json_invalid`, `json_too_complex`, `image_invalid`, or `request_invalid` with the invalid fields.
  */
 export function parseBuildConfig(content: Buffer): BuildConfig {
   const given = validated(parseJson({ bytes: content, bounds, what: configEntry }));
@@ -76,10 +76,7 @@ function validated(value: unknown): BuilderConfig {
   throw invalid(errors);
 }
 
-/**
- * BuildKit takes `name=value` and splits at the first `=`, so that a name with one in it would be another argument.
- * Zero bytes cannot stand in a command line.
- */
+/** BuildKit splits `name=value` at the first `=`, so a name with an `=` would set another argument. A command line cannot hold zero bytes. */
 function argumentErrors(buildArgs: BuildConfig['buildArgs']): FieldError[] {
   return Object.entries(buildArgs).flatMap(([name, value]) => {
     const path = pointer(['buildArgs', name]);
@@ -105,7 +102,7 @@ function invalid(errors: readonly FieldError[]): SlipwayError {
   return new SlipwayError('request_invalid', `${configEntry}: ${first?.path} ${first?.message}.`, { errors });
 }
 
-/** A JSON Pointer (RFC 6901). */
+/** Returns a JSON Pointer (RFC 6901). */
 function pointer(path: readonly string[]): string {
   return path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }

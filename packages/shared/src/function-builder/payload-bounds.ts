@@ -1,12 +1,12 @@
 import type { Fields } from '../config/fields.js';
 
-/** What payloads may take of the disk. */
+/** Limits of payloads on the disk. */
 export interface PayloadBounds {
-  /** Of one source. */
+  /** The maximum of one source. */
   readonly maxSourceBytes: number;
-  /** Of payloads whose signature is not checked yet, together; see `UnverifiedPayloads`. */
+  /** The maximum of all payloads whose signature is not verified yet; see `UnverifiedPayloads`. */
   readonly unverifiedPayloadBytes: number;
-  /** What of the disk stays free for small things; see `DiskFloor`. */
+  /** Bytes of the disk that stay free for small writes; see `DiskFloor`. */
   readonly minFreeDiskBytes: number;
 }
 

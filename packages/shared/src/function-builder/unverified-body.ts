@@ -9,8 +9,9 @@ interface UnverifiedBodyOptions {
 }
 
 /**
- * Yields the body of a request, each piece once there is room for it; until then the request is not read. Throws `body_too_large`, `body_incomplete` when the
- * client breaks off, and the reason of the arrival's signal. The request stays open, so that its answer can be read.
+ * Yields the body of a request in pieces, each once there is room for it. Does not read the request while it waits. Throws
+ * `body_too_large`, `body_incomplete` when the client disconnects, and the reason of the arrival's signal. The request stays open,
+ * so that the client can read the answer.
  */
 export async function* unverifiedBody({
   request,
@@ -38,14 +39,14 @@ export async function* unverifiedBody({
     if (error instanceof SlipwayError || request.complete || arrival.signal.aborted) throw error;
     throw new SlipwayError('body_incomplete', undefined, { cause: error });
   } finally {
-    // A piece that is waited for would be waited for here too.
+    // Calling `return` would wait for the pending piece, too.
     if (!isPending) await pieces.return?.();
   }
 }
 
 function nextOf(pieces: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
   const next = pieces.next();
-  // After the signal nothing else handles it.
+  // After an abort, no other handler exists.
   next.catch(() => undefined);
   return next;
 }

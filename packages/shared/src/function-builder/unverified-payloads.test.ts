@@ -14,7 +14,7 @@ function setUp(times = 4) {
     now: () => clock.ms,
   });
   const begin = (network: string, signal = never) => payloads.begin({ network, signal });
-  /** Grows, and says whether there was room at once. */
+  /** Grows, and returns true if there was room at once. */
   const grows = async (arrival: Arrival, bytes: number) => {
     let done = false;
     const growing = arrival.grow(bytes).then(() => {
@@ -30,16 +30,16 @@ function setUp(times = 4) {
   return { clock, payloads, begin, grows, makeSuspect };
 }
 
-describe('payloads that are not verified yet', () => {
-  it('hold no more than their budget, and one of them can always arrive whole', async () => {
+describe('unverified payloads', () => {
+  it('stay within their budget, and one of them can always arrive completely', async () => {
     const { begin, grows } = setUp();
     const all = Array.from({ length: 10 }, (_, n) => begin(`n${n}`));
     const half = await Promise.all(all.map((arrival) => grows(arrival, 4 * mebibyte)));
-    // The oldest has a part of its own, and there is room for four others by half.
+    // The oldest has its reserved room, and four others find room for half of theirs.
     expect(half.map(({ done }) => done())).toEqual([...Array(5).fill(true), ...Array(5).fill(false)]);
     const whole = await Promise.all(all.slice(0, 5).map((arrival) => grows(arrival, maxPayloadBytes)));
     expect(whole.map(({ done }) => done())).toEqual([true, false, false, false, false]);
-    // Each that ends makes the next one the oldest, until all have been there.
+    // Each end makes the next one the oldest, until all have arrived.
     for (const [n, arrival] of all.entries()) {
       if (n >= 5) await half[n]?.growing;
       await (await grows(arrival, maxPayloadBytes)).growing;
@@ -56,7 +56,7 @@ describe('payloads that are not verified yet', () => {
     expect((await grows(begin('other'), 8 * mebibyte)).done()).toBe(true);
   });
 
-  it('arrive one at a time from networks with many wrong signatures, and are still taken', async () => {
+  it('arrive one at a time from networks with many wrong signatures, and are still accepted', async () => {
     const { payloads, begin, grows, makeSuspect } = setUp();
     makeSuspect('bad');
     expect(payloads.retryAfter('bad')).toBeGreaterThan(0);
@@ -76,7 +76,7 @@ describe('payloads that are not verified yet', () => {
     second.end('right');
   });
 
-  it('count by their size when their signature is wrong', () => {
+  it('count by size when the signature is wrong', () => {
     const { payloads, begin } = setUp();
     const large = new UnverifiedPayloads({ totalBytes: 3e9, maxPayloadBytes: 1e9, now: () => 0 });
     const arrival = large.begin({ network: 'a', signal: never });
@@ -87,7 +87,7 @@ describe('payloads that are not verified yet', () => {
     });
   });
 
-  it('end when they are slow and others wait for them, and not before', async () => {
+  it('end when they are slow and others wait, and not before', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     try {
       const { clock, begin, grows } = setUp();
@@ -112,7 +112,7 @@ describe('payloads that are not verified yet', () => {
     }
   });
 
-  it('leave while they wait', async () => {
+  it('can leave while they wait', async () => {
     const { begin, grows, makeSuspect } = setUp();
     makeSuspect('bad');
     const first = begin('bad');

@@ -2,23 +2,23 @@ import { LRUCache } from 'lru-cache';
 import { SlipwayError } from '../errors/index.js';
 
 interface UnverifiedPayloadsOptions {
-  /** What payloads may hold together until their signatures are known to be right or wrong. At least three times `maxPayloadBytes`. */
+  /** The maximum of bytes of all payloads until their signatures are verified. At least three times `maxPayloadBytes`. */
   readonly totalBytes: number;
   readonly maxPayloadBytes: number;
   readonly now: () => number;
 }
 
 export interface Arrival {
-  /** Aborted when the payload is not to be received any more: the client has gone, or others wait and it is too slow (`body_too_slow`). */
+  /** Aborted when the payload must stop: the client has gone, or others wait and the payload is too slow (`body_too_slow`). */
   readonly signal: AbortSignal;
-  /** Resolves when the payload may have this many bytes in all. Rejects with the reason of the signal. */
+  /** Resolves when the payload may have this many bytes in total. Rejects with the reason of the signal. */
   grow(bytes: number): Promise<void>;
-  /** Gives everything back. A wrong signature counts against the network. */
+  /** Releases all its room. A wrong signature counts against the network. */
   end(signature?: 'right' | 'wrong'): void;
 }
 
 interface ArrivalOptions {
-  /** See `clientNetwork`. */
+  /** The client's network; see `clientNetwork`. */
   readonly network: string;
   readonly signal: AbortSignal;
 }
@@ -26,36 +26,37 @@ interface ArrivalOptions {
 interface Holder {
   readonly network: string;
   bytes: number;
-  /** Where its pace is measured from. */
+  /** The start of the current pace measurement. */
   mark: { readonly ms: number; readonly bytes: number };
   waiting: { readonly bytes: number; readonly go: () => void; isBlocked: boolean } | undefined;
   readonly stop: (why: Error) => void;
 }
 
-/** Steps in which a payload gets room, in bytes. The first step is small, as most payloads are. */
+/** Steps in which a payload gets room, in bytes. The first step is small, because most payloads are. */
 const firstStepBytes = 64 * 1024;
 const stepBytes = 1024 * 1024;
-/** Wrong signatures of a network in a minute; a large payload counts as several. */
+/** Wrong signatures of a network per minute; a large payload counts as several. */
 const wrongPerMinute = 30;
 const wrongBytesPerCount = 16 * 1024 * 1024;
 const minuteMs = 60_000;
-/** The pace of a payload for which others wait, and the time before it is measured. */
+/** The minimum pace of a payload that others wait for, and the time before it is measured. */
 const busyBytesPerSecond = 256 * 1024;
 const busyGraceMs = 10_000;
 const suspectGraceMs = 3_000;
 const lookEveryMs = 1_000;
 
 /**
- * Bounds the bytes of payloads that are on the disk before their signatures are checked. Payloads that find no room wait and are not read meanwhile, so
- * that TCP holds their clients back.
+ * Limits the bytes of payloads on the disk before their signatures are verified. Payloads without room wait. The server does not
+ * read them meanwhile, so TCP holds their clients back.
  *
- * The room has three parts. Most of it is common; one network has half of that at most. One part, as large as the largest payload, is for the oldest payload
- * alone: that one can always arrive whole, so that payloads which all have arrived by half do not wait for each other for ever. Another part of
- * that size is for networks that have sent too many wrong signatures: their payloads arrive one at a time, and never take what is for others.
+ * The room has three parts. Most of it is common, and one network gets at most half of it. A second part, as large as the largest
+ * payload, is reserved for the oldest payload. That payload can always arrive completely, so half-received payloads never
+ * deadlock. A third part of the same size is for networks that sent too many wrong signatures: their payloads arrive one at a
+ * time, and never use the room of others.
  */
 export class UnverifiedPayloads {
   readonly #options: UnverifiedPayloadsOptions;
-  /** In the order in which they came. */
+  /** Payloads in order of arrival. */
   readonly #holders = new Set<Holder>();
   readonly #wrong = new LRUCache<string, { count: number }>({ max: 10_000, ttl: minuteMs });
   #looking: NodeJS.Timeout | undefined;
@@ -64,7 +65,7 @@ export class UnverifiedPayloads {
     this.#options = options;
   }
 
-  /** Seconds until a network is no longer one of too many wrong signatures; 0 for others. */
+  /** Returns seconds until a network no longer counts as one with too many wrong signatures; 0 for others. */
   retryAfter(network: string): number {
     if (!this.#isSuspect(network)) return 0;
     return Math.max(1, Math.ceil(this.#wrong.getRemainingTTL(network) / 1_000));
@@ -112,11 +113,11 @@ export class UnverifiedPayloads {
     }
   }
 
-  /** Lets those grow for which there is room, the oldest first. */
+  /** Grows the payloads that there is room for, the oldest first. */
   #serve(): void {
     const { totalBytes, maxPayloadBytes } = this.#options;
     const { firsts, common, suspects, byNetwork } = this.#held();
-    // Bytes that came before their network was found out.
+    // Bytes that arrived before their network exceeded the limit of wrong signatures.
     let taken = common + Math.max(0, suspects - maxPayloadBytes);
     const most = totalBytes - 2 * maxPayloadBytes;
     let blocked = false;
@@ -134,7 +135,7 @@ export class UnverifiedPayloads {
         taken += more;
         byNetwork.set(network, own + more);
       }
-      // Its time of waiting does not count.
+      // Waiting time does not count.
       if (waiting.isBlocked) this.#setMark(holder);
       holder.bytes = waiting.bytes;
       holder.waiting = undefined;
@@ -151,7 +152,7 @@ export class UnverifiedPayloads {
     holder.mark = { ms: this.#options.now(), bytes: holder.bytes };
   }
 
-  /** Who has a part of its own, and what all others hold. */
+  /** Returns the payload with the reserved room, and the bytes that all others hold. */
   #held() {
     const firsts = new Set<Holder>();
     const byNetwork = new Map<string, number>();
@@ -161,7 +162,7 @@ export class UnverifiedPayloads {
     let suspects = 0;
     for (const holder of this.#holders) {
       if (this.#isSuspect(holder.network)) {
-        // Who holds something goes on; else the newest, so that a right payload does not wait for all that were piled up before it.
+        // A payload that holds bytes continues. Otherwise the newest wins, so that a valid payload does not wait for all that piled up before it.
         const mayHold = holder.bytes > 0 || holder.waiting !== undefined;
         if (mayHold && (!suspect || suspect.bytes === 0)) suspect = holder;
         suspects += holder.bytes;
@@ -174,7 +175,7 @@ export class UnverifiedPayloads {
     return { firsts, common, suspects, byNetwork };
   }
 
-  /** Ends what comes so slowly that others wait for it. */
+  /** Ends payloads that are slow while others wait for their room. */
   #look(): void {
     const now = this.#options.now();
     for (const isSuspect of [false, true]) {

@@ -8,14 +8,14 @@ import type { RepositoryUrl } from './url.js';
 interface AddressOptions {
   readonly url: RepositoryUrl;
   readonly config: Pick<GitConfig, 'allowedHosts' | 'environment'>;
-  /** Where requests that users have made may go, besides the Internet. */
+  /** Destinations of user-given requests besides the Internet. */
   readonly egressAllow: Allowlist;
 }
 
 /**
- * To which addresses git is to connect, as libcurl is told (CURLOPT_RESOLVE): those that were checked, and not what the name
- * resolves to a second time. Undefined where nothing is to be said: for a file, a literal address, a host that the operator has named, where a
- * proxy makes the connections, and for ssh, whose addresses `sshAccess` checks. Throws `git_url_invalid` when one is neither public nor allowed.
+ * Returns the checked addresses for git, in the form of libcurl (CURLOPT_RESOLVE), so that git does not resolve the name a second
+ * time. Undefined if no check applies: for a file, a literal address, a host that the operator named, behind a proxy, and for ssh,
+ * whose addresses `sshAccess` checks. Throws `git_url_invalid` when an address is neither public nor allowed.
  */
 export async function checkedAddresses({
   url,
@@ -41,6 +41,6 @@ export async function checkedAddresses({
 const denied = () =>
   gitError(
     'git_url_invalid',
-    'The URL of the repository leads to an address that this installation does not fetch from.',
+    'The URL of the repository leads to an address that this installation does not allow.',
     'url',
   );

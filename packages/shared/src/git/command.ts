@@ -6,47 +6,47 @@ import type { GitConfig } from './config.js';
 
 export interface GitCommand {
   readonly args: readonly string[];
-  /** A folder of its own, outside any repository. */
+  /** An empty folder outside any repository. */
   readonly cwd: string;
   readonly config: Pick<GitConfig, 'allowedSchemes' | 'environment' | 'memoryBytes' | 'asUser'>;
-  /** Where the credential may be sent, and what it is; git sends it nowhere else. */
+  /** The credential and its only destination; git sends it nowhere else. */
   readonly credential?: { readonly origin: string; readonly header: Secret } | undefined;
-  /** What libcurl is told of the server's addresses. */
+  /** The checked addresses of the server, in the form of libcurl. */
   readonly resolve?: string | undefined;
-  /** What git starts to speak to a server over ssh. */
+  /** The command that git runs to reach a server over ssh. */
   readonly ssh?: string | undefined;
-  /** Kills git and all that it has started. */
+  /** Kills git and all its child processes. */
   readonly signal: AbortSignal;
 }
 
 export interface GitExit {
-  /** Null when it was killed. */
+  /** Null when git was killed. */
   readonly code: number | null;
-  /** The beginning of what it said on stderr. It may hold secrets: match it, and show nothing of it. */
+  /** The start of stderr. It may hold secrets: match it, but never show it. */
   readonly stderr: string;
 }
 
 export interface RunningGit {
   readonly stdout: Readable;
-  /** Rejects with the signal's reason when it was killed for that, or when there is no git. */
+  /** Rejects with the signal's reason when git was killed for that, or when git is missing. */
   readonly ended: Promise<GitExit>;
 }
 
 const keptBytes = 16 * 1024;
 
-/** What git is to keep to, whatever the machine is set up to do. */
+/** Settings that git must keep, independent of the machine's configuration. */
 const settings: readonly (readonly [string, string])[] = [
   ['http.followRedirects', 'false'],
   ['transfer.fsckObjects', 'true'],
-  // Old repositories have these, and they harm nobody.
+  // Old repositories contain these, and they do no harm.
   ['fetch.fsck.zeroPaddedFilemode', 'ignore'],
   ['fetch.fsck.missingSpaceBeforeDate', 'ignore'],
   ['fetch.fsck.badTimezone', 'ignore'],
   ['fetch.fsck.missingNameBeforeEmail', 'ignore'],
-  // One pack, whose growth can be watched; and large files are streamed instead of held in memory.
+  // Fetches one pack, so that its growth can be watched, and streams large files instead of holding them in memory.
   ['fetch.unpackLimit', '1'],
   ['core.bigFileThreshold', '16m'],
-  // These fit into the memory limit, whose smallest value is 64 MiB; by default git maps a gigabyte at a time.
+  // These fit the memory limit, whose smallest value is 64 MiB. By default git maps a gigabyte at a time.
   ['core.packedGitWindowSize', '4m'],
   ['core.packedGitLimit', '16m'],
   ['core.deltaBaseCacheLimit', '8m'],
@@ -61,14 +61,14 @@ const settings: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * Sets a limit on the address space of git and of each process that git starts, then becomes git. Node.js cannot set limits itself. The limit fails
- * to change only where a lower one is in force, or on systems that have none.
+ * Limits the address space of git and its child processes, then becomes git. Node.js cannot set limits itself. The limit cannot
+ * change only if a lower one is in force, or on systems without limits.
  */
 const limited = 'ulimit -v "$0" 2>/dev/null; exec git "$@"';
 
 /**
- * Starts git as the leader of a process group, with bounded memory, without a terminal, hooks, submodules or anyone to ask, and without anybody's configuration but that
- * of the user it works for, if there is one.
+ * Starts git as the leader of a process group, with bounded memory, and without a terminal, hooks, submodules or prompts. Git
+ * reads only the configuration of the user that it works for, if there is one.
  */
 export function startGit({ args, cwd, config, credential, resolve, ssh, signal }: GitCommand): RunningGit {
   signal.throwIfAborted();
@@ -86,7 +86,7 @@ export function startGit({ args, cwd, config, credential, resolve, ssh, signal }
   });
   const kill = () => killGroup(child);
   signal.addEventListener('abort', kill, { once: true });
-  // A process that is killed itself cannot see to it; git ends then as its pipes break.
+  // A process that is killed itself cannot kill git. Then git ends when its pipes break.
   process.once('exit', kill);
   const ended = new Promise<GitExit>((resolve, reject) => {
     child.once('error', reject);
@@ -99,12 +99,12 @@ export function startGit({ args, cwd, config, credential, resolve, ssh, signal }
     process.off('exit', kill);
     kill();
   });
-  // Whoever waits for it is told; until then the failure is no unhandled one.
+  // The caller receives the error. Until then it must not count as an unhandled rejection.
   ended.catch(() => undefined);
   return { stdout: child.stdout, ended };
 }
 
-/** Runs git to its end. */
+/** Runs git until it ends. */
 export async function runGit(command: GitCommand): Promise<GitExit & { stdout: string }> {
   const { stdout, ended } = startGit(command);
   stdout.setEncoding('utf8');
@@ -124,12 +124,12 @@ function environment({
     ...settings,
     ...(config.asUser ? [['http.followRedirects', 'initial'] as const] : []),
     ...(resolve === undefined ? [] : [['http.curloptResolve', resolve] as const]),
-    // In the environment, which only this user can see, and not among the arguments, which anyone can.
+    // In the environment, which only this user can read, and not in the arguments, which anyone can.
     ...(credential
       ? [[`http.${credential.origin}/.extraHeader`, `Authorization: ${credential.header.reveal()}`] as const]
       : []),
   ];
-  // What the user has set this way comes first, so that it does not replace what git is to keep to.
+  // The user's own settings of this kind come first, so that they do not replace the required ones.
   const given = Number(config.environment.GIT_CONFIG_COUNT ?? 0);
   return {
     ...config.environment,

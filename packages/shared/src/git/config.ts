@@ -3,45 +3,45 @@ import type { Secret } from '../config/index.js';
 export const gitSchemes = ['https', 'http', 'file'] as const;
 export type GitScheme = (typeof gitSchemes)[number];
 
-/** A private key, and for what it may be used. */
+/** A private key and its uses. */
 export interface SshKey {
   /** An absolute path. Only ssh reads the file. */
   readonly file: string;
-  /** What makes two keys the same. */
+  /** The public key, which identifies the pair. */
   readonly publicKey: string;
   readonly user: string;
-  /** `*` means all tenants. */
+  /** Tenants that may use the key; `*` means all. */
   readonly tenants: readonly string[];
-  /** `owner/repository`, or `owner/*` for all below that folder; all repositories if undefined. */
+  /** Allowed repositories: `owner/repository`, or `owner/*` for all below that folder; undefined means all. */
   readonly repositories: readonly string[] | undefined;
 }
 
 export interface SshHost {
-  /** Each is `type base64`. */
+  /** Host keys as `type base64`. */
   readonly hostKeys: readonly string[];
   readonly keys: readonly SshKey[];
 }
 
-/** What repositories may be fetched, and with what. */
+/** Repositories that may be fetched, and the credentials for them. */
 export interface GitConfig {
   readonly allowedSchemes: readonly GitScheme[];
-  /** `host` or `host:port`; empty means any. */
+  /** Allowed hosts: `host` or `host:port`; empty means any. */
   readonly allowedHosts: readonly string[];
-  /** By `host` or `host:port`: the value of the Authorization header. */
+  /** Values of the Authorization header by `host` or `host:port`. */
   readonly credentials: ReadonlyMap<string, Secret>;
-  /** By `host` or `host:port`. Undefined where nothing is fetched over ssh. */
+  /** SSH hosts by `host` or `host:port`. Undefined if nothing is fetched over ssh. */
   readonly ssh?: ReadonlyMap<string, SshHost> | undefined;
-  /** Of one call of git. */
+  /** Milliseconds that one call of git may take. */
   readonly timeoutMs: number;
-  /** Address space of each process of git, in bytes. Unlimited unless given. */
+  /** Address space of each git process, in bytes; undefined means unlimited. */
   readonly memoryBytes?: number | undefined;
-  /** Where repositories lie while they are fetched. */
+  /** The folder of repositories while they are fetched. */
   readonly workDir: string;
-  /** What git needs of the environment to reach the network; for a user, all that is theirs. */
+  /** Environment variables that git needs to reach the network; on a user's machine, all of them. */
   readonly environment: Readonly<Record<string, string>>;
   /**
-   * Given on the machine of a user, who chose the repository: git reads the configuration of the user and the machine, uses their credentials, and follows
-   * redirects, over these protocols alone. Otherwise git reads no configuration.
+   * Set on a user's machine, where the user chose the repository. Git then reads the configuration of the user and the machine,
+   * uses their credentials, and follows redirects over these protocols. Otherwise git reads no configuration.
    */
   readonly asUser?: { readonly protocols: readonly string[] } | undefined;
 }

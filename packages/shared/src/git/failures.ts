@@ -5,14 +5,14 @@ interface Pattern {
   readonly match: RegExp;
   readonly code: ErrorCode;
   readonly detail: string;
-  /** The field of the request that is to blame. */
+  /** The request field with the error. */
   readonly field: 'url' | 'ref' | 'path' | 'submodules';
 }
 
 export const unusableKey =
   'Ssh cannot use the key file that the installation has for the repository: it is missing or damaged, or its permissions are wrong.';
 
-/** What ssh says. `Could not read from remote repository` stands below each of its failures. */
+/** Messages of ssh. `Could not read from remote repository` follows each of its failures. */
 const sshPatterns: readonly Pattern[] = [
   {
     match:
@@ -47,13 +47,13 @@ const sshPatterns: readonly Pattern[] = [
   },
 ];
 
-/** What git says, in English, and what it means. The first that fits counts. */
+/** Messages of git in English, and their codes. The first match wins. */
 const patterns: readonly Pattern[] = [
   ...sshPatterns,
   {
     match: /out of memory|cannot allocate memory|(?:mmap|malloc|realloc|calloc) failed|died of signal/i,
     code: 'git_memory_exceeded',
-    detail: 'Git needs more memory than it may take: a file of the repository is too large for it.',
+    detail: 'Git needs more memory than its limit: a file of the repository is too large for it.',
     field: 'url',
   },
   {
@@ -72,33 +72,33 @@ const patterns: readonly Pattern[] = [
     match:
       /not a valid object name|invalid object name|not a tree object|pathspec .* did not match|does not exist in '/i,
     code: 'git_path_not_found',
-    detail: 'There is no such folder at this commit.',
+    detail: 'The folder does not exist at this commit.',
     field: 'path',
   },
   {
     match:
       /authentication failed|could not read (?:username|password)|terminal prompts disabled|error: 40[13]\b|access denied/i,
     code: 'git_unauthorized',
-    detail: 'The repository needs credentials, or others than the installation has for its host.',
+    detail: 'The repository needs credentials, or other credentials than the installation has for its host.',
     field: 'url',
   },
   {
     match: /redirection|error: 30\d\b/i,
     code: 'git_unreachable',
-    detail: 'The URL leads elsewhere, and redirects are not followed; give the final one.',
+    detail: 'The URL redirects, and Slipway follows no redirects; use the final URL.',
     field: 'url',
   },
   {
     match:
       /error: 404\b|repository .*not found|does not appear to be a git repository|repository .* does not exist|cannot find repository|project .* could not be found/i,
     code: 'git_unreachable',
-    detail: 'There is no repository at this URL, or none that may be seen without credentials.',
+    detail: 'There is no repository at this URL, or it needs credentials.',
     field: 'url',
   },
   {
     match: /transport .* not allowed/i,
     code: 'git_url_invalid',
-    detail: 'The repository is spoken to in a way that is not allowed.',
+    detail: 'The protocol of the repository is not allowed.',
     field: 'url',
   },
   {
@@ -116,7 +116,7 @@ const patterns: readonly Pattern[] = [
   {
     match: /fsck error|error in object|index-pack failed|bad object|bad tree|corrupt/i,
     code: 'source_corrupt',
-    detail: 'The repository holds objects that git finds broken.',
+    detail: 'The repository holds broken objects.',
     field: 'url',
   },
   {
@@ -134,14 +134,14 @@ const unknown: Pattern = {
   field: 'url',
 };
 
-/** What a call of git was about, as far as errors name it. */
+/** The values of a git call by request field, for errors. */
 type About = Partial<Record<Pattern['field'], string | undefined>>;
 
-/** Returns whether git failed before the server accepted the connection of ssh. */
+/** Returns true if git failed before the server accepted the ssh connection. */
 export const connectionFailed = ({ code, stderr }: GitExit): boolean =>
   code !== 0 && /^ssh: connect to host/m.test(stderr);
 
-/** Returns what a failed call of git means, with the value that is to blame, and without anything that git wrote: that may hold secrets. */
+/** Returns the error of a failed git call, with the value at fault. Omits git's own text, which may hold secrets. */
 export function gitFailure({ code: exit, stderr }: GitExit, about: About): SlipwayError {
   // Slipway did not kill git, so the kernel did.
   const said = exit === null ? 'out of memory' : stderr;

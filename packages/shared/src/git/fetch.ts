@@ -6,40 +6,40 @@ import { connectionFailed, gitError, gitFailure } from './failures.js';
 import { type SshAccess, sshCommand, writeSshFiles } from './ssh-access.js';
 import type { RepositoryUrl } from './url.js';
 
-/** A repository that may be fetched, and how. */
+/** A repository that passed the checks, and its connection data. */
 interface CheckedRepository {
   readonly url: RepositoryUrl;
-  /** See `checkedAddresses`. */
+  /** Checked addresses; see `checkedAddresses`. */
   readonly resolve: string | undefined;
-  /** Of a URL of ssh. */
+  /** Set for an ssh URL. */
   readonly ssh?: SshAccess | undefined;
 }
 
 export interface RepositoryOptions extends CheckedRepository {
   readonly config: GitConfig;
-  /** Bytes that the fetched pack may take. */
+  /** The maximum of bytes of the fetched pack. */
   readonly maxBytes: number;
-  /** Checks the URL of a submodule as that of the repository was. Throws `git_url_invalid` and `git_unauthorized`. */
+  /** Checks the URL of a submodule like that of the repository. Throws `git_url_invalid` and `git_unauthorized`. */
   readonly check: (url: string) => Promise<CheckedRepository>;
   /** Aborted when the process stops. */
   readonly stopping: AbortSignal;
 }
 
-/** What to fetch: a full name or a commit's id; or the commit whose id begins so, for which the server has no name. */
+/** The ref to fetch: a full name or commit id, or the start of a commit id, for which the server has no name. */
 export type Wanted = { readonly name: string } | { readonly idBegins: string };
 
 const fetched = 'refs/slipway/fetched';
 const watchEveryMs = 100;
 
 /**
- * Attributes of the repository would leave files out, change line ends, or have text put in. What is built is what was committed;
- * this file has the last word over all others.
+ * Attributes of a repository could omit files, change line ends, or insert text. This file overrides them all, so that the build
+ * gets the committed files.
  */
 const attributes = '* -text -ident -filter !eol !working-tree-encoding -export-ignore -export-subst\n';
 
 /**
- * Fetches one commit without its history, or all branches and tags to find the commit in, into a new bare repository. Returns its id. Rejects with `source_too_large` as
- * soon as the pack has grown too large.
+ * Fetches one commit without its history into a new bare repository, or all branches and tags to find the commit in. Returns its
+ * id. Rejects with `source_too_large` as soon as the pack is too large.
  */
 export async function fetchCommit(
   bare: string,
@@ -73,19 +73,19 @@ function askFor(wanted: Wanted) {
   if ('name' in wanted) {
     return { flags: ['--depth=1'], refspecs: [`+${wanted.name}:${fetched}`], commit: fetched };
   }
-  // Below refs/slipway, no branch or tag with such a name hides the commit.
+  // Refs below refs/slipway cannot collide with a branch or tag name of the commit.
   const refspecs = ['heads', 'tags'].map((kind) => `+refs/${kind}/*:refs/slipway/${kind}/*`);
   return { flags: [], refspecs, commit: wanted.idBegins };
 }
 
 const packs = (bare: string) => join(bare, 'objects/pack');
 
-/** Returns the bytes of the packs of a bare repository. */
+/** Returns the bytes of all packs of a bare repository. */
 export const packedBytes = (bare: string): Promise<number> => sizeOf(packs(bare));
 
 type GitOptions = RepositoryOptions & { readonly ref?: string | undefined };
 
-/** Runs git in what was fetched, and throws what it means when that fails. */
+/** Runs git in the fetched repository. Throws the coded error of a failure. */
 export async function git(
   args: readonly string[],
   cwd: string,
@@ -95,7 +95,8 @@ export async function git(
 }
 
 /**
- * Runs git against the repository's server, and throws what it means when that fails. Over ssh git tries the addresses of the server one after another, until it is connected.
+ * Runs git against the repository's server. Throws the coded error of a failure. Over ssh, git tries the server's addresses one by
+ * one until it is connected.
  */
 export async function remoteGit(
   args: readonly string[],
@@ -145,7 +146,7 @@ function ended(exit: Exit, { url, ref }: GitOptions): Exit {
 
 export function asGitError(error: unknown, timeout: AbortSignal): unknown {
   if (error !== timeout.reason) return error;
-  return gitError('git_timed_out', 'Fetching the repository took longer than is allowed.', 'url');
+  return gitError('git_timed_out', 'Fetching the repository took longer than its time limit.', 'url');
 }
 
 function watchSize(folder: string, maxBytes: number) {
@@ -159,7 +160,7 @@ function watchSize(folder: string, maxBytes: number) {
   return { exceeded: exceeded.signal, check, stop: () => clearInterval(timer) };
 }
 
-/** Of the files of a folder; what comes and goes counts or does not. */
+/** Returns the bytes of a folder's files. Files that change meanwhile may or may not count. */
 async function sizeOf(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => []);
   const sizes = await Promise.all(

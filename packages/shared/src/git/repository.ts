@@ -6,28 +6,29 @@ import { gitError, gitFailure } from './failures.js';
 import { asGitError, fetchCommit, type RepositoryOptions, remoteGit, type Wanted } from './fetch.js';
 import { Submodules } from './submodules.js';
 
-/** What a ref stands for now. */
+/** The commit of a ref now. */
 export interface Head {
   readonly commit: string;
-  /** What to ask the server for: a full name, or a commit's id. */
+  /** The name to request from the server: a full name, or a commit id. */
   readonly name: string;
 }
 
 export interface Repository {
   readonly commit: string;
   /**
-   * A tar of a folder at the commit, byte for byte, with its submodules (`true`) or without (`false`). Throws `git_path_not_found` when there is none, and
-   * `git_submodules_undecided` when the folder has submodules and neither was said.
+   * Yields a tar of a folder at the commit, byte for byte, with its submodules (`true`) or without (`false`). Throws
+   * `git_path_not_found` for a missing folder, and `git_submodules_undecided` for a folder with submodules if `submodules` is
+   * undefined.
    */
   archive(path: string | undefined, submodules: boolean | undefined): AsyncGenerator<Buffer>;
   remove(): Promise<void>;
 }
 
 const commitPattern = /^[0-9a-f]{40}$/i;
-/** The beginning of a commit's id, as git shows it. */
+/** An abbreviated commit id, as git prints it. */
 const abbreviated = /^[0-9a-f]{4,39}$/i;
 
-/** Asks the server what a full name, a branch, a tag (in this order), a commit's id, or by default its HEAD stands for. */
+/** Resolves a ref at the server: a full name, a branch, a tag (in this order), or a commit id; undefined means HEAD. */
 export async function findHead(ref: string | undefined, options: RepositoryOptions): Promise<Head> {
   if (ref !== undefined && commitPattern.test(ref))
     return { commit: ref.toLowerCase(), name: ref.toLowerCase() };
@@ -36,7 +37,7 @@ export async function findHead(ref: string | undefined, options: RepositoryOptio
       ? ['HEAD']
       : [...(ref.startsWith('refs/') ? [ref] : []), `refs/heads/${ref}`, `refs/tags/${ref}`];
   return await inFolder(options, async (cwd) => {
-    // A tag with a message is an object of its own; `^{}` is the commit that it stands for.
+    // An annotated tag is an object itself; `^{}` is the commit that it points to.
     const patterns = names.flatMap((name) => [name, `${name}^{}`]);
     const args = ['ls-remote', '--quiet', '--', options.url.href, ...patterns];
     const { stdout } = await remoteGit(args, cwd, { ...options, ref });
@@ -60,8 +61,8 @@ function refNotFound(ref: string | undefined) {
 }
 
 /**
- * Fetches one commit, without hooks and where its name is known without its history, into a folder of its own, that `remove` takes away.
- * Rejects with `source_too_large` as soon as that folder has grown too large.
+ * Fetches one commit into a new folder, without hooks, and without its history if its name is known. `remove` deletes the folder.
+ * Rejects with `source_too_large` as soon as the folder is too large.
  */
 export async function fetchRepository(wanted: Wanted, given: RepositoryOptions): Promise<Repository> {
   const options =
@@ -80,7 +81,7 @@ export async function fetchRepository(wanted: Wanted, given: RepositoryOptions):
       commit,
       remove,
       async *archive(path = '', submodules) {
-        // Of a tree and not of a commit: nothing of the commit gets into the archive.
+        // Archives a tree, not a commit, so that no data of the commit gets into the archive.
         const root = submodules === false ? commit : await modules.tree(path, submodules === true);
         const tree = path === '' ? `${root}^{tree}` : `${root}:${path.replace(/\/+$/, '')}`;
         const timeout = AbortSignal.timeout(config.timeoutMs);
@@ -106,7 +107,7 @@ export async function fetchRepository(wanted: Wanted, given: RepositoryOptions):
   }
 }
 
-/** Removes what processes have left that were killed while they fetched. */
+/** Removes leftovers of processes that were killed during a fetch. */
 export async function sweepRepositories(workDir: string, olderThanMs: number): Promise<void> {
   for (const name of await readdir(workDir).catch(() => [])) {
     const path = join(workDir, name);

@@ -46,7 +46,7 @@ function access(url: string, addresses: readonly string[]): RepositoryOptions {
 }
 
 describe('a server over ssh', () => {
-  it('is asked at one address after another, until one accepts the connection', async () => {
+  it('is tried at one address after another, until one accepts the connection', async () => {
     const { url, commit } = server.repository('x');
     const sha = commit({ Dockerfile: 'FROM a\n' });
     const silent = ['127.0.0.2', '::1'];
@@ -59,7 +59,7 @@ describe('a server over ssh', () => {
   }, 60_000);
 });
 
-describe('what was fetched is shared', () => {
+describe('fetched repositories are shared', () => {
   it('by tenants with the same keys for the same repositories', () => {
     const host = (...keys: object[]) => ({
       hostKeys: [],
@@ -72,10 +72,10 @@ describe('what was fetched is shared', () => {
       ],
       ['i', host({ tenants: ['b', 'e', 'f'] }, { tenants: ['g'], publicKey: 'other' })],
     ]);
-    const scopes = ['a', 'b', 'c', 'd', 'e', 'g', 'nobody'].map((tenant) => sshScope(hosts, tenant));
+    const scopes = ['a', 'b', 'c', 'd', 'e', 'g', 'stranger'].map((tenant) => sshScope(hosts, tenant));
     expect(new Set(scopes).size).toBe(scopes.length);
     expect(sshScope(hosts, 'f')).toBe(sshScope(hosts, 'e'));
-    expect(sshScope(hosts, 'nobody')).toBeUndefined();
+    expect(sshScope(hosts, 'stranger')).toBeUndefined();
     expect(sshScope(undefined, 'a')).toBeUndefined();
   });
 });

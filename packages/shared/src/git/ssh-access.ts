@@ -8,11 +8,11 @@ import type { GitConfig, SshHost, SshKey } from './config.js';
 import { gitError, unusableKey } from './failures.js';
 import type { SshUrl } from './ssh-url.js';
 
-/** With what one repository is fetched over ssh. */
+/** Connection data for one repository over ssh. */
 export interface SshAccess {
   readonly host: SshHost;
   readonly key: SshKey;
-  /** IP addresses that were checked. Git connects to the first that answers. */
+  /** Checked IP addresses. Git connects to the first that answers. */
   readonly addresses: readonly string[];
 }
 
@@ -26,7 +26,10 @@ interface AccessOptions {
 const isFor = ({ tenants }: SshKey, tenant: string): boolean =>
   tenants.includes('*') || tenants.includes(tenant);
 
-/** Returns the first key of the host that is for the tenant, the user and the repository. Throws `git_unauthorized` if there is none, for all reasons with the same text. */
+/**
+ * Returns the first key of the host that allows the tenant, the user and the repository. Throws `git_unauthorized` if there is
+ * none, with the same text for all reasons.
+ */
 export function sshKey({ url, tenant, config }: Omit<AccessOptions, 'egressAllow'>): {
   readonly host: SshHost;
   readonly key: SshKey;
@@ -50,8 +53,9 @@ const matches = (pattern: string, repository: string): boolean =>
   pattern.endsWith('/*') ? repository.startsWith(pattern.slice(0, -1)) : repository === pattern;
 
 /**
- * Returns what ssh needs to fetch a repository. Throws `git_unauthorized` if the tenant has no key for it, and `git_url_invalid` if an address of the host is neither public nor allowed.
- * A host that the operator names in `allowedHosts` may have any address.
+ * Returns the data that ssh needs to fetch a repository. Throws `git_unauthorized` if the tenant has no key for it, and
+ * `git_url_invalid` if an address of the host is neither public nor allowed. A host in the operator's `allowedHosts` may have any
+ * address.
  */
 export async function sshAccess(options: AccessOptions): Promise<SshAccess> {
   const { url, config, egressAllow } = options;
@@ -63,7 +67,7 @@ export async function sshAccess(options: AccessOptions): Promise<SshAccess> {
   if (!named && !addresses.every(({ address }) => allowsAddress(egressAllow, address))) {
     throw gitError(
       'git_url_invalid',
-      'The URL of the repository leads to an address that this installation does not fetch from.',
+      'The URL of the repository leads to an address that this installation does not allow.',
       'url',
     );
   }
@@ -80,10 +84,10 @@ export function sshScope(ssh: GitConfig['ssh'], tenant: string): string | undefi
   return usable.length === 0 ? undefined : hash('sha256', JSON.stringify(usable));
 }
 
-/** The name under which the host's keys are known to ssh. */
+/** The alias that ssh uses to look up the host's keys. */
 const alias = 'slipway';
 
-/** Nothing of the machine or the user counts: ssh reads this file in place of theirs. The key and the known hosts lie beside it. */
+/** Replaces the ssh configuration of the machine and the user. The key and the known hosts lie beside it. */
 const settings = `Host *
   HostKeyAlias ${alias}
   UserKnownHostsFile known_hosts
@@ -116,10 +120,13 @@ const settings = `Host *
   LogLevel ERROR
 `;
 
-/** What git starts in the folder in which `writeSshFiles` wrote. */
+/** The ssh command for git. It runs in the folder that `writeSshFiles` filled. */
 export const sshCommand = 'ssh -F ssh_config';
 
-/** Writes the files that ssh reads to fetch a repository from one address. Throws `git_unauthorized` if the key cannot be read: ssh would go on without it and say nothing. */
+/**
+ * Writes the files that ssh needs to fetch a repository from one address. Throws `git_unauthorized` for an unreadable key, because
+ * ssh would silently continue without it.
+ */
 export async function writeSshFiles(
   folder: string,
   { host, key }: SshAccess,

@@ -27,7 +27,7 @@ describe('a URL of ssh', () => {
     ['ssh://git@h/~/x', 'ssh://git@h/~/x', 'h', '~/x'],
   ])('%s is %s', (text, href, host, repository) => {
     expect(sshUrl(text)).toMatchObject({ href, host, repository });
-    // Read again it is the same.
+    // Parsing the result again changes nothing.
     expect(sshUrl(href)).toEqual(sshUrl(text));
   });
 
@@ -73,7 +73,7 @@ describe('a URL of ssh', () => {
     'git@h:a\nb',
     'git@h:\ud800',
     'git@h\n:x',
-  ])('%j is none', (text) => {
+  ])('%j is invalid', (text) => {
     expect(isSshUrl(text)).toBe(true);
     expect(sshUrl(text)).toBeTypeOf('string');
   });
@@ -89,5 +89,5 @@ describe('a URL of ssh', () => {
     '../x:y',
     'a@b',
     '',
-  ])('%j is meant as another', (text) => expect(isSshUrl(text)).toBe(false));
+  ])('%j is another kind of URL', (text) => expect(isSshUrl(text)).toBe(false));
 });

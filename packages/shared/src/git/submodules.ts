@@ -7,7 +7,7 @@ import { asGitError, fetchCommit, git, packedBytes, type RepositoryOptions } fro
 import { relativeUrl } from './url.js';
 
 interface SubmodulesOptions extends RepositoryOptions {
-  /** The folder of the fetched repository, where those of submodules are fetched to as well. */
+  /** The folder of the fetched repository, which also receives the submodules. */
   readonly folder: string;
   readonly bare: string;
   readonly commit: string;
@@ -18,16 +18,16 @@ interface Link {
   readonly commit: string;
 }
 
-/** Submodules that one source may have, those of submodules included. */
+/** Maximum of submodules per source, including nested ones. */
 const maxSubmodules = 50;
-/** Submodules of submodules. */
+/** Maximum depth of nested submodules. */
 const maxDepth = 8;
-/** Entries of one commit that are looked through for submodules. */
+/** Maximum of entries of a commit to search for submodules. */
 const maxEntries = 1_000_000;
 const maxListBytes = 256 * 1024;
 const namedAtMost = 10;
 
-/** Whether one of two paths lies in the other. */
+/** Returns true if one of the paths lies in the other. */
 const meet = (one: string, other: string) =>
   one === other || other === '' || one.startsWith(`${other}/`) || other.startsWith(`${one}/`);
 
@@ -45,12 +45,12 @@ interface Parent {
   readonly bare: string;
   readonly commit: string;
   readonly href: string;
-  /** Where it lies in the repository, empty for the repository itself. */
+  /** The path in the repository; empty for the repository itself. */
   readonly at: string;
   readonly depth: number;
 }
 
-/** The folder that is wanted, and how its submodules are fetched. */
+/** The requested folder, and the state of its submodule fetches. */
 interface Wanted {
   readonly path: string;
   readonly stopping: AbortSignal;
@@ -60,7 +60,7 @@ interface Wanted {
 /** The submodules of one fetched repository, each fetched once for all folders. */
 export class Submodules {
   readonly #options: SubmodulesOptions;
-  /** The bare repository of each, by URL and commit. */
+  /** Bare repositories by URL and commit. */
   readonly #fetched = new Map<string, string>();
   #bytes = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -70,9 +70,10 @@ export class Submodules {
   }
 
   /**
-   * Returns a tree of the commit in which the submodules of a folder are their files. Each is fetched at the commit that is recorded for it, from the URL in `.gitmodules`, under the
-   * same checks, credentials by host and limits as the repository itself; all packs count together. Without submodules in the folder it is the commit. Throws
-   * `git_submodules_undecided` unless they are wanted, `git_submodule_invalid`, and what a fetch throws.
+   * Returns a tree of the commit that contains the files of the folder's submodules. Fetches each submodule at its recorded commit
+   * from the URL in `.gitmodules`, under the checks, credentials and limits of the repository itself; all packs count together.
+   * Returns the commit if the folder has no submodules. Throws `git_submodules_undecided` if `isWanted` is false,
+   * `git_submodule_invalid`, and errors of a fetch.
    */
   async tree(path: string, isWanted: boolean): Promise<string> {
     const { bare, commit, stopping } = this.#options;
@@ -80,7 +81,7 @@ export class Submodules {
     const links = all.filter((link) => meet(link.path, path));
     if (links.length === 0) return commit;
     if (!isWanted) throw undecided(links);
-    // They share the index of the repository.
+    // All builds share the repository's index.
     const built = this.#last.then(() => this.#build(links, { path, stopping, count: 0 }));
     this.#last = built.catch(() => undefined);
     return await built;
@@ -90,7 +91,7 @@ export class Submodules {
     const { bare, commit, url, config } = this.#options;
     const late = gitError(
       'git_timed_out',
-      'Fetching the submodules took longer than is allowed.',
+      'Fetching the submodules took longer than its time limit.',
       'submodules',
     );
     const deadline = new AbortController();
@@ -106,7 +107,7 @@ export class Submodules {
     }
   }
 
-  /** Puts the files of submodules in their places in the index; then the same for what they have themselves. */
+  /** Adds the files of submodules to the index, then those of their own submodules. */
   async #lay(parent: Parent, links: readonly Link[], wanted: Wanted): Promise<void> {
     const urls = await submoduleUrls(parent.bare, parent.commit, this.#options);
     for (const link of links) {
@@ -131,7 +132,10 @@ export class Submodules {
     }
   }
 
-  /** Returns the bare repository that holds a submodule at a commit. It has objects of its own, so that its server learns nothing of other repositories. */
+  /**
+   * Returns the bare repository that holds a submodule at a commit. It has its own objects, so that its server learns nothing of
+   * other repositories.
+   */
   async #fetch(
     href: string,
     commit: string,
@@ -159,7 +163,7 @@ export class Submodules {
 
   async #index(...args: string[]): Promise<string> {
     const { bare, folder } = this.#options;
-    // Git changes an index only beside a work tree. It stays empty.
+    // Git changes an index only beside a work tree. This one stays empty.
     const workTree = join(folder, 'index');
     await mkdir(workTree, { recursive: true });
     const own = ['--git-dir', bare, '--work-tree', workTree];
@@ -167,7 +171,10 @@ export class Submodules {
   }
 }
 
-/** Returns the URL of a submodule; a relative one begins at that of its parent and stays on its host. A file is no submodule of what came over the network. */
+/**
+ * Returns the URL of a submodule. A relative one resolves against its parent's URL, and stays on that host. A `file:` URL is
+ * refused if the parent came over the network.
+ */
 function absolute(given: string, parent: string, place: string): string {
   const href = /^\.\.?\//.test(given) ? relativeUrl(given, parent) : given;
   if (href === undefined) throw invalid(place, 'has a URL that leads out of its host');
@@ -193,7 +200,7 @@ async function gitlinks(bare: string, commit: string, options: SubmodulesOptions
   return links;
 }
 
-/** Returns the URLs of `.gitmodules`, by path. */
+/** Returns the URLs in `.gitmodules` by path. */
 async function submoduleUrls(
   bare: string,
   commit: string,
@@ -225,7 +232,7 @@ async function submoduleUrls(
   );
 }
 
-/** Calls `take` with each part of what git prints, which zero bytes separate. */
+/** Calls `take` with each part of git's output; zero bytes separate the parts. */
 async function eachPart(
   args: readonly string[],
   { folder, config, stopping, url }: SubmodulesOptions,

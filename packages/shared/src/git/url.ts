@@ -2,16 +2,16 @@ import { SlipwayError, shownValue } from '../errors/index.js';
 import type { GitConfig } from './config.js';
 import { isSshUrl, repositoryName, type SshUrl, sshUrl } from './ssh-url.js';
 
-/** A repository's URL that was found to be allowed. */
+/** An allowed repository URL. */
 export interface RepositoryUrl {
-  /** As git is given it: what was checked, and not what a second parser might make of the same text. */
+  /** The exact checked text for git, so that a second parser cannot read it differently. */
   readonly href: string;
   /** `host` or `host:port`, lower case; empty for a file. */
   readonly host: string;
   readonly ssh?: SshUrl;
 }
 
-/** Throws `git_url_invalid` for a URL that this installation does not fetch from. */
+/** Returns the parts of an allowed URL. Throws `git_url_invalid` for other URLs. */
 export function repositoryUrl(
   text: string,
   config: Pick<GitConfig, 'allowedSchemes' | 'allowedHosts' | 'ssh'>,
@@ -46,13 +46,13 @@ function checkHost(text: string, host: string, { allowedHosts }: Pick<GitConfig,
   }
 }
 
-/** Returns the path that a URL of a repository has on its host, without slashes around it and without `.git`. */
+/** Returns the path of a repository on its host, without slashes around it and without `.git`. */
 export function repositoryPath(url: string): string {
   const ssh = isSshUrl(url) ? sshUrl(url) : undefined;
   return typeof ssh === 'object' ? ssh.repository : repositoryName(new URL(url).pathname);
 }
 
-/** Returns the URL that a relative one means below that of its parent, in any form. Undefined if it leads out of the host. */
+/** Returns the absolute form of a URL relative to its parent's, in any form. Undefined if it leaves the host. */
 export function relativeUrl(given: string, parent: string): string | undefined {
   const [, root = '', path = ''] = /^([a-z]+:\/\/[^/]*\/|[^/:]+:)(.*)$/i.exec(parent) ?? [];
   const segments = path.split('/').filter((segment) => segment !== '');
@@ -64,7 +64,7 @@ export function relativeUrl(given: string, parent: string): string | undefined {
   return root + segments.join('/');
 }
 
-/** The URL is repeated without what may be a credential. */
+/** The error shows the URL without possible credentials. */
 function refused(url: string, message: string): SlipwayError {
   const shown = `${shownValue(url)} ${message}`;
   return new SlipwayError('git_url_invalid', `The URL of the repository ${shown}.`, {

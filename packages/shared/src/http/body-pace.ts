@@ -4,20 +4,20 @@ import { endWithProblem } from './raw-problem.js';
 
 interface PaceOptions {
   readonly minBytesPerSecond: number;
-  /** The pace is taken over stretches of so long. */
+  /** The time over which the pace is measured. */
   readonly graceMs: number;
 }
 
 interface Stretch {
   readonly since: number;
-  /** What the connection had brought by then. */
+  /** Bytes that the connection had received by then. */
   readonly bytes: number;
 }
 
 /**
- * Ends requests whose bodies come slower than a pace. There is no time for the whole: a large upload over a slow line takes
- * as long as it takes. What counts is only the time in which the client is waited for, and not that in which
- * bytes of it wait to be read.
+ * Ends requests whose bodies arrive slower than a minimum pace. There is no limit for the whole request: a large upload over a
+ * slow line takes as long as it takes. Only the time in which the server waits for the client counts, not the time in which
+ * received bytes wait to be read.
  */
 export class BodyPace {
   readonly #options: PaceOptions;

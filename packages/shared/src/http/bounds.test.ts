@@ -25,7 +25,7 @@ async function start(
     res.json({ bytes });
   });
   app.post('/later', async (req, res) => {
-    // Busy with something else before it reads.
+    // Delays the read, as a busy handler does.
     await sleep(400);
     let bytes = 0;
     for await (const chunk of req) bytes += chunk.length;
@@ -52,7 +52,7 @@ async function start(
   return { port, url: `http://127.0.0.1:${port}`, received };
 }
 
-/** What comes back over a connection until the server closes it. */
+/** Sends the parts, and returns everything that the server sends until it closes the connection. */
 async function raw(port: number, ...parts: readonly string[]): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' });
   socket.setEncoding('latin1');
@@ -61,7 +61,7 @@ async function raw(port: number, ...parts: readonly string[]): Promise<string> {
     text += data;
   });
   for (const part of parts) socket.write(part);
-  // A server that has answered may reset what was still being sent.
+  // A server that has answered may reset the connection while the client still sends.
   await once(socket, 'close').catch(() => undefined);
   return text;
 }
@@ -73,21 +73,21 @@ const refusal = (text: string) => ({
 });
 const problem = (status: number, code: string) => ({ status, type: 'application/problem+json', code });
 
-describe('a server asks of who sends', () => {
-  it('headers in time', async () => {
+describe('a server limits clients', () => {
+  it('to headers in time', async () => {
     const { port } = await start({ headersTimeoutMs: 200 });
     const text = await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ');
     expect(refusal(text)).toEqual(problem(408, 'headers_too_slow'));
     expect(await raw(port)).toMatch(/^(HTTP\/1\.1 408 |$)/);
   });
 
-  it('headers of some size', async () => {
+  it('to headers of limited size', async () => {
     const { port } = await start({ maxHeaderBytes: 4_096 });
     const text = await raw(port, `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(5_000)}\r\n\r\n`);
     expect(refusal(text)).toEqual(problem(431, 'headers_too_large'));
   });
 
-  it('HTTP, with a host, and nothing that nobody knows', async () => {
+  it('to HTTP with a host and without unknown expectations', async () => {
     const { port } = await start({});
     expect(refusal(await raw(port, 'SSH-2.0-x\r\n\r\n'))).toEqual(problem(400, 'request_invalid'));
     expect(refusal(await raw(port, 'GET / HTTP/1.1\r\n\r\n'))).toEqual(problem(400, 'request_invalid'));
@@ -95,12 +95,12 @@ describe('a server asks of who sends', () => {
     expect(refusal(await raw(port, expecting))).toEqual(problem(417, 'request_invalid'));
   });
 
-  it('a body that keeps a pace', async () => {
+  it('to bodies that keep a pace', async () => {
     const { port, received } = await start({ bodyGraceMs: 150, minBodyBytesPerSecond: 1_000 });
     for (const begin of [
       'POST /bytes HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\na',
       'POST /bytes HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n',
-      // Answered before it is read: the rest of it must not hold the connection.
+      // The server answers before it reads the body, and the rest of the body must not hold the connection.
       'POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\na',
     ]) {
       const text = await raw(port, begin);
@@ -110,7 +110,7 @@ describe('a server asks of who sends', () => {
     expect(received).toEqual([]);
   });
 
-  it('no more than so many connections', async () => {
+  it('to a maximum of connections', async () => {
     const { port, url } = await start({ maxConnections: 1 });
     const first = connect({ port, host: '127.0.0.1' });
     await once(first, 'connect');
@@ -137,18 +137,18 @@ describe('connections of one network', () => {
     return { sockets, closed, left: () => sockets.filter((socket) => !socket.closed).length };
   };
 
-  it('are closed beyond its cap, and take none of what other networks have', async () => {
+  it('are closed beyond its cap, and leave the connections of other networks', async () => {
     const { port, url } = await start({ maxConnectionsPerNetwork: 3, headersTimeoutMs: 60_000 });
     const idle = await open(port, 10, '127.0.0.2');
     await expect.poll(idle.left).toBe(3);
     expect((await request(url)).statusCode).toBe(404);
-    // What is closed makes room.
+    // Closed connections make room.
     for (const socket of idle.sockets) socket.destroy();
     await Promise.all(idle.closed);
     await expect.poll(async () => (await open(port, 1, '127.0.0.2')).left()).toBe(1);
   });
 
-  it('are not capped when it is that of a trusted proxy', async () => {
+  it('are not capped for a trusted proxy', async () => {
     const isProxy = (address: string) => address === '127.0.0.3';
     const { port } = await start({ maxConnectionsPerNetwork: 3, headersTimeoutMs: 60_000 }, { isProxy });
     const proxy = await open(port, 10, '127.0.0.3');
@@ -158,8 +158,8 @@ describe('connections of one network', () => {
   });
 });
 
-describe('a server bears', () => {
-  it('a body that takes far longer than any of the times, as long as it goes on', async () => {
+describe('a server allows', () => {
+  it('a body that takes far longer than any timeout, as long as it continues', async () => {
     const { url } = await start({ bodyGraceMs: 100, headersTimeoutMs: 200, minBodyBytesPerSecond: 1_000 });
     const body = new PassThrough();
     const sending = (async () => {
@@ -174,13 +174,13 @@ describe('a server bears', () => {
     expect(await answer.body.json()).toEqual({ bytes: 20_000 });
   });
 
-  it('its own slowness: a body that waits to be read has no pace to keep', async () => {
+  it('its own slowness: a received body has no pace while it waits to be read', async () => {
     const { url } = await start({ bodyGraceMs: 100, minBodyBytesPerSecond: 1_000_000 });
     const answer = await request(`${url}/later`, { method: 'POST', body: Buffer.alloc(300_000) });
     expect([answer.statusCode, await answer.body.json()]).toEqual([200, { bytes: 300_000 }]);
   });
 
-  it('answers that stay open', async () => {
+  it('long answers', async () => {
     const { url } = await start({ bodyGraceMs: 50, headersTimeoutMs: 100, keepAliveTimeoutMs: 50 });
     const answer = await request(`${url}/waits`);
     expect(await answer.body.text()).toBe('first and last');

@@ -10,7 +10,7 @@ interface Reloading {
   readonly use: (pair: Certificate['pair']) => void;
 }
 
-/** A certificate and its key, in files that are replaced when they are renewed. */
+/** A certificate and its key, in files that are replaced on renewal. */
 export class Certificate {
   readonly #files: TlsFiles;
   #pair: { readonly cert: string; readonly key: string };
@@ -20,7 +20,7 @@ export class Certificate {
     this.#pair = pair;
   }
 
-  /** Rejects with a `ConfigError` when the files cannot be read or do not belong together. */
+  /** Rejects with a `ConfigError` for unreadable files, or a key of another certificate. */
   static async read(files: TlsFiles): Promise<Certificate> {
     try {
       return new Certificate(files, await readPair(files));
@@ -34,8 +34,8 @@ export class Certificate {
   }
 
   /**
-   * Looks again and again whether the files hold another pair, and hands it over once it fits together: the two may be
-   * replaced one after the other. They are read and not watched, for what is mounted is replaced by moving links.
+   * Polls the files for a new pair, and passes it to `use` once the two match, because they may be replaced one after the other.
+   * Polls rather than watches: mounted files are replaced by moving links.
    */
   reload({ logger, everyMs, use }: Reloading): () => void {
     let broken = '';
@@ -66,7 +66,7 @@ export class Certificate {
 
 async function readPair({ certFile, keyFile }: TlsFiles) {
   const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
-  // Throws when the key is of another certificate.
+  // Throws when the key belongs to another certificate.
   createSecureContext({ cert, key });
   return { cert, key };
 }

@@ -1,8 +1,8 @@
 import type { Request } from 'express';
 import { networkOf, plainAddress } from './network.js';
 
-/** Where a request came from, as the trusted proxies before us say. An IPv4 address is written as one. */
+/** Returns the client's address as reported by trusted proxies. An IPv4-mapped address is returned as IPv4. */
 export const clientAddress = (req: Request): string => plainAddress(req.ip ?? '');
 
-/** What one client has of addresses: one of IPv4, and a /64 of IPv6. */
+/** Returns the client's network: an IPv4 address, or an IPv6 /64. */
 export const clientNetwork = (req: Request): string => networkOf(req.ip ?? '');

@@ -3,16 +3,16 @@ import type { Duplex } from 'node:stream';
 import { SlipwayError } from '../errors/index.js';
 import { writeProblem } from './raw-problem.js';
 
-/** Told to go away, a client that does not is cut off after so long. */
+/** Milliseconds until the server cuts off a client that does not close its connection. */
 const partingMs = 2_000;
 
 /**
- * Answers what is no HTTP, headers that are too large or too late, or a body that ends too early, with a problem as every
- * other refusal is. Such a request has no response object to answer with.
+ * Answers malformed HTTP, headers that are too large or too late, and truncated bodies with a problem, like every other error.
+ * Such a request has no response object.
  */
 export function answerClientErrors(server: Server): void {
   server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
-    // A second answer on one connection would be taken for that of another request.
+    // The client would take a second answer on the connection for that of another request.
     if (!socket.writable || error.code === 'ECONNRESET' || hasAnswered(socket)) {
       socket.destroy();
       return;
@@ -41,12 +41,12 @@ function refusalOf(code: string | undefined): { problem: SlipwayError; status?: 
   }
 }
 
-/** Whether an answer to an earlier request is being sent over the connection. */
+/** Returns true if an answer to an earlier request is being sent on the connection. */
 function hasAnswered(socket: Duplex): boolean {
   return answerOf(socket)?.headersSent ?? false;
 }
 
-/** The response to the request whose body the connection brings, if its head was read. */
+/** Returns the response to the request whose body the connection carries, if its head was read. */
 function answerOf(socket: Duplex) {
   const { _httpMessage: answer } = socket as Duplex & {
     _httpMessage?: { readonly headersSent: boolean; readonly req?: { readonly url?: string } };

@@ -4,23 +4,23 @@ import { networkOf, plainAddress } from './network.js';
 
 interface CapOptions {
   readonly server: Server;
-  /** Connections of one network at once. */
+  /** Maximum of concurrent connections per network. */
   readonly perNetwork: number;
-  /** Whether an address is of a proxy that many clients are behind: only the bound of all connections counts for it. */
+  /** Returns true for a proxy with many clients: only the limit of all connections applies to it. */
   readonly isProxy?: ((address: string) => boolean) | undefined;
   readonly logger: Logger;
 }
 
 const warnEveryMs = 60_000;
 
-/** Closes connections of a network beyond its cap as they come, so that one network cannot take all connections of a server. */
+/** Closes new connections of a network beyond its cap, so that one network cannot use all connections of a server. */
 export function capConnections({ server, perNetwork, isProxy, logger }: CapOptions): void {
   const open = new Map<string, number>();
   let warnedMs = Number.NEGATIVE_INFINITY;
-  // Before HTTP or TLS attach to the connection.
+  // Runs before HTTP or TLS attach to the connection.
   server.prependListener('connection', (socket: Socket) => {
     const { remoteAddress } = socket;
-    // The client is gone already.
+    // The client has disconnected.
     if (remoteAddress === undefined || isProxy?.(plainAddress(remoteAddress))) return;
     const network = networkOf(remoteAddress);
     const count = (open.get(network) ?? 0) + 1;
@@ -29,7 +29,7 @@ export function capConnections({ server, perNetwork, isProxy, logger }: CapOptio
         warnedMs = performance.now();
         logger.warn(
           { network, connections: perNetwork },
-          'a network has as many connections as it may, further ones are closed',
+          'a network reached its connection limit; closing further connections',
         );
       }
       socket.destroy();

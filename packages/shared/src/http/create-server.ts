@@ -18,10 +18,10 @@ interface BoundedServerOptions {
 }
 
 const certificateCheckMs = 5_000;
-/** Metrics, trace, audit, token and streams each wait for the end of an answer: one more than Node takes for a leak. */
+/** Metrics, trace, audit, token and streams each listen for the end of an answer: one more than Node.js allows before it warns of a leak. */
 const listenersAtMost = 20;
 
-/** A server that no client keeps busy for long with little: see `HttpSettings`. `close` ends what goes on beside it. */
+/** Returns a server with limits that stop slow or idle clients from holding it: see `HttpSettings`. `close` ends its background work. */
 export async function createBoundedServer(given: BoundedServerOptions) {
   const { listener, settings, logger, onCertificate, isProxy } = given;
   const pace = new BodyPace({
@@ -30,7 +30,7 @@ export async function createBoundedServer(given: BoundedServerOptions) {
   });
   const options: ServerOptions = {
     headersTimeout: settings.headersTimeoutMs,
-    // A body has a pace and no time for the whole.
+    // A body has a minimum pace, and no limit for its whole time.
     requestTimeout: 0,
     connectionsCheckingInterval: Math.min(settings.headersTimeoutMs / 4, 2_500),
     keepAliveTimeout: settings.keepAliveTimeoutMs,
@@ -41,7 +41,7 @@ export async function createBoundedServer(given: BoundedServerOptions) {
   const front: RequestListener = (req, res) => {
     res.setMaxListeners(listenersAtMost);
     if (req.headers.host === undefined && req.httpVersionMinor > 0) {
-      endWithProblem(res, new SlipwayError('request_invalid', 'There is no Host header.'), 400);
+      endWithProblem(res, new SlipwayError('request_invalid', 'The request has no Host header.'), 400);
       return;
     }
     pace.watch(req, res);
@@ -71,7 +71,11 @@ export async function createBoundedServer(given: BoundedServerOptions) {
   server.maxConnections = settings.maxConnections;
   capConnections({ server, perNetwork: settings.maxConnectionsPerNetwork, isProxy, logger });
   server.on('checkExpectation', (_req, res) =>
-    endWithProblem(res, new SlipwayError('request_invalid', 'There is no such expectation.'), 417),
+    endWithProblem(
+      res,
+      new SlipwayError('request_invalid', 'The value of the Expect header is not supported.'),
+      417,
+    ),
   );
   answerClientErrors(server);
   return {

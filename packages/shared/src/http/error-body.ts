@@ -1,10 +1,10 @@
 import { type Problem, SlipwayError, toProblem } from '../errors/index.js';
 
-/** An answer that reports an error. */
+/** The HTTP answer to an error. */
 export interface ErrorAnswer {
   readonly problem: Problem;
   readonly headers: Readonly<Record<string, string>>;
-  /** JSON. */
+  /** The body in JSON. */
   readonly body: string;
 }
 
@@ -17,12 +17,12 @@ interface ErrorAnswerOptions {
   readonly status?: number | undefined;
 }
 
-/** Seconds until a client may try again, by status, unless the error says more. */
+/** Seconds until a client may retry, by status, unless the error has its own value. */
 const defaultRetryAfter: Readonly<Record<number, number>> = { 429: 5, 503: 2 };
 
 /**
- * Returns status, headers and body for an error. The body is a problem (RFC 9457), except for `POST /build`: clients of the Function
- * Builder API read `status` as a string, so they get `{status: "failed", error, code, log}`.
+ * Returns status, headers and body for an error. The body is a problem (RFC 9457), except for `POST /build`: clients of the
+ * Function Builder API read `status` as a string, so they get `{status: "failed", error, code, log}`.
  */
 export function errorAnswer({ error, target, requestId, status }: ErrorAnswerOptions): ErrorAnswer {
   const known = toProblem(error);
@@ -42,10 +42,10 @@ export function errorAnswer({ error, target, requestId, status }: ErrorAnswerOpt
   };
 }
 
-/** The form of `BuilderResult`; a client shows `error` alone, so the remedy is part of it. */
+/** Returns the body in the form of `BuilderResult`. Clients show `error` only, so it includes the remedy. */
 function builderError({ code, detail, remedy }: Problem) {
   return { status: 'failed', error: `${detail.replace(/\.?$/, '.')} ${remedy}`, code, log: [] };
 }
 
-/** Express takes `/build/` and `/BUILD` for `/build`. */
+/** Matches the paths that Express treats as `/build`, such as `/build/` and `/BUILD`. */
 const isBuilderApi = (target: string | undefined) => /^\/build\/?(\?|$)/i.test(target ?? '');

@@ -9,14 +9,14 @@ import { defaultHttpSettings, type HttpSettings } from './settings.js';
 interface HealthServerOptions {
   readonly port: number;
   readonly host?: string | undefined;
-  /** As `healthRouter` makes it. */
+  /** The router that `healthRouter` returns. */
   readonly router: Router;
   readonly logger: Logger;
   readonly onCertificate?: (pem: string) => void;
   readonly settings?: HttpSettings;
 }
 
-/** Health checks take a moment: what lasts longer is no health check. */
+/** Health checks are short, so a long request is not one. */
 const bounds = {
   headersTimeoutMs: 5_000,
   keepAliveTimeoutMs: 5_000,
@@ -24,7 +24,7 @@ const bounds = {
   maxConnectionsPerNetwork: 64,
 };
 
-/** Health checks on a port of their own, which clients of the service's port cannot fill. */
+/** Returns a server for health checks on a separate port, which clients of the service's port cannot fill. */
 export function healthServer(options: HealthServerOptions): Component {
   const { router, settings = defaultHttpSettings, ...server } = options;
   const app = express();

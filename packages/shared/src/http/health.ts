@@ -4,17 +4,17 @@ import { toProblem } from '../errors/index.js';
 import { metricsRouter } from './metrics.js';
 
 interface HealthOptions {
-  /** Rejects, with a coded error, when the process should get no traffic. */
+  /** Rejects with a coded error when the process should get no traffic. */
   readonly ready: () => Promise<void>;
-  /** What is wrong with how the process is set up, for whoever looks at its readiness. */
+  /** Returns problems of the process's setup, shown with its readiness. */
   readonly warnings?: () => readonly string[];
-  /** Left out where the metrics have a port of their own. */
+  /** Undefined if the metrics have a separate port. */
   readonly registry?: Registry;
-  /** Further paths that answer as /readyz does. */
+  /** More paths that answer like /readyz. */
   readonly readyAliases?: readonly string[];
 }
 
-/** `/healthz` (liveness), `/readyz` (fails once draining) and `/metrics`. */
+/** Returns a router for `/healthz` (liveness), `/readyz` (fails once draining) and `/metrics`. */
 export function healthRouter({
   ready,
   registry,
@@ -38,7 +38,7 @@ export function healthRouter({
       res.status(status === 500 ? 503 : status).json({ status: 'not_ready', code, detail, ...notes() });
     }
   };
-  // One route each, for requests are measured by the path of their route.
+  // Separate routes, because requests are measured by the path of their route.
   for (const path of ['/readyz', ...readyAliases]) router.get(path, answer);
   if (registry) router.use(metricsRouter(registry));
   return router;

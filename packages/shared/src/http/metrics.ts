@@ -7,7 +7,7 @@ import { securityHeaders } from './security-headers.js';
 import { httpServer } from './server.js';
 import type { HttpSettings } from './settings.js';
 
-/** `GET /metrics` in the text format of Prometheus. */
+/** Returns a router for `GET /metrics` in the text format of Prometheus. */
 export function metricsRouter(registry: Registry): Router {
   const router = Router();
   router.get('/metrics', async (_req, res) => {
@@ -25,7 +25,7 @@ interface MetricsServerOptions {
   readonly settings?: HttpSettings;
 }
 
-/** The metrics on a port of their own. */
+/** Returns a server for the metrics on a separate port. */
 export function metricsServer({ registry, ...server }: MetricsServerOptions): Component {
   const app = express();
   app.disable('x-powered-by');

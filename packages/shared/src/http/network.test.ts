@@ -11,7 +11,7 @@ describe('the network of an address', () => {
     ['2001:db8:0:1::', '2001:db8:0:1::/64'],
     ['::1', '0:0:0:0::/64'],
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-  ])('of %s is %s', (address, network) => {
+  ])('%s has the network %s', (address, network) => {
     expect(networkOf(address)).toBe(network);
   });
 });

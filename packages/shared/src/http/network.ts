@@ -1,12 +1,12 @@
 import { isIPv6 } from 'node:net';
 
-/** Returns an address without what only names it otherwise: IPv4 in IPv6, and the zone of a link. */
+/** Returns an address in plain form: IPv4-mapped as IPv4, and without the zone of a link. */
 export function plainAddress(address: string): string {
   const mapped = address.startsWith('::ffff:') && address.includes('.');
   return (mapped ? address.slice('::ffff:'.length) : address).replace(/%.*$/, '');
 }
 
-/** Returns what one client has of addresses: one address of IPv4, or a /64 of IPv6. */
+/** Returns the network of a client: an IPv4 address, or an IPv6 /64. */
 export function networkOf(given: string): string {
   const address = plainAddress(given);
   if (!isIPv6(address)) return address;

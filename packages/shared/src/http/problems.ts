@@ -3,16 +3,16 @@ import { SlipwayError, toProblem } from '../errors/index.js';
 import type { Logger } from '../logger/index.js';
 import { errorAnswer } from './error-body.js';
 
-/** Sends any error: as `application/problem+json` (RFC 9457), to clients of `/build` as plain JSON. */
+/** Sends an error as `application/problem+json` (RFC 9457), or as plain JSON to clients of `/build`. */
 export function sendProblem(res: Response, error: unknown): void {
   const requestId = res.getHeader('X-Request-Id');
   const { problem, headers, body } = errorAnswer({ error, target: res.req.originalUrl, requestId });
-  // For the handlers that record how the request ended.
+  // Used by the handlers that record how the request ended.
   res.locals.code = problem.code;
   res.status(problem.status).set(headers).send(body);
 }
 
-/** The last error handler of an app. An answer that has only begun is cut, so that nobody takes it for whole. */
+/** Returns the last error handler of an app. It aborts an answer that has already started, so that the client cannot take it for complete. */
 export function problemHandler(logger: Logger): ErrorRequestHandler {
   return (error, req, res, _next) => {
     const coded = fromExpress(error);
@@ -28,12 +28,12 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
   };
 }
 
-/** The last route of an app. */
+/** The last route of an app. Throws `not_found`. */
 export const notFoundHandler: RequestHandler = (req) => {
-  throw new SlipwayError('not_found', `There is nothing at ${req.method} ${req.path}.`);
+  throw new SlipwayError('not_found', `No route: ${req.method} ${req.path}.`);
 };
 
-/** Refuses new requests while the process drains. */
+/** Returns a handler that refuses new requests while the process drains. */
 export function refuseWhileDraining(signal: AbortSignal): RequestHandler {
   return (_req, res, next) => {
     if (!signal.aborted) return next();
@@ -42,7 +42,7 @@ export function refuseWhileDraining(signal: AbortSignal): RequestHandler {
   };
 }
 
-/** Refuses requests while there is a reason to. */
+/** Returns a handler that refuses requests while `reason` returns an error. */
 export function refuseWhile(reason: () => SlipwayError | undefined): RequestHandler {
   return (_req, res, next) => {
     const error = reason();
@@ -51,7 +51,7 @@ export function refuseWhile(reason: () => SlipwayError | undefined): RequestHand
   };
 }
 
-/** body-parser and Express report with `type` and `status`; those become codes of ours. */
+/** Maps errors of body-parser and Express, which have `type` and `status`, to our codes. */
 function fromExpress(error: unknown): unknown {
   const { type, status } = (error ?? {}) as { type?: unknown; status?: unknown };
   switch (type) {

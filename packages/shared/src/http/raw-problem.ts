@@ -28,7 +28,7 @@ interface WriteOptions {
   readonly target: string | undefined;
 }
 
-/** Answers on a socket without a response object, and closes the connection. */
+/** Writes an answer to a socket without a response object, and closes the connection. */
 export function writeProblem(socket: Duplex, options: WriteOptions): void {
   const { problem, headers, body } = errorAnswer(options);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);

@@ -1,11 +1,11 @@
 import type { RequestHandler } from 'express';
 
-/** Of answers that are data: a browser that is brought to show one runs and loads nothing. */
+/** The policy of answers that are data: a browser that displays one runs and loads nothing. */
 const dataPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /**
- * The Content-Security-Policy of pages: scripts and connections of the own origin alone, nothing inline, in no frame. With
- * `inlineStyles` elements of style are let through, for pages whose makers need them.
+ * Returns the Content-Security-Policy of pages: scripts and connections of the own origin only, nothing inline, and no frames.
+ * `inlineStyles` allows style elements, for pages whose libraries need them.
  */
 export const pagePolicy = ({ inlineStyles = false } = {}): string =>
   [
@@ -24,20 +24,20 @@ export const pagePolicy = ({ inlineStyles = false } = {}): string =>
 const yearSeconds = 365 * 24 * 3600;
 
 /**
- * What browsers are told with every answer. Routes that answer with pages replace the policy by `pagePolicy`. By hand, as
- * it is a list of constants: helmet would set a dozen more, most of which say what browsers do anyway.
+ * Sets the security headers of every answer. Routes that answer with pages replace the policy by `pagePolicy`. A plain list of
+ * constants replaces helmet, which would set a dozen more headers that mostly state browser defaults.
  */
 export const securityHeaders: RequestHandler = (req, res, next) => {
   res.setHeader('X-Content-Type-Options', 'nosniff');
   res.setHeader('Referrer-Policy', 'no-referrer');
   res.setHeader('Content-Security-Policy', dataPolicy);
   res.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
-  // Over plain HTTP browsers ignore it, and a proxy before us may speak TLS for other hosts.
+  // Browsers ignore it over plain HTTP, and a proxy in front may serve other hosts over TLS.
   if (req.secure) res.setHeader('Strict-Transport-Security', `max-age=${yearSeconds}`);
   next();
 };
 
-/** For answers that may hold tokens, secrets or what is one tenant's: no cache keeps them. */
+/** Sets headers that stop caches from keeping answers with tokens, secrets or tenant data. */
 export const noStore: RequestHandler = (_req, res, next) => {
   res.setHeader('Cache-Control', 'no-store');
   next();

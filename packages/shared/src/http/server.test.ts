@@ -28,8 +28,8 @@ async function start(lingerMs: number) {
   return { url: `http://127.0.0.1:${port}/`, stop: () => stop.abort(), running, finish: () => finish() };
 }
 
-describe('an HTTP server that is stopped', () => {
-  it('still answers on open connections, and closes them by saying so', async () => {
+describe('a stopping HTTP server', () => {
+  it('still answers on open connections, and closes them with a header', async () => {
     const server = await start(60_000);
     const dispatcher = new Agent({ connections: 1 });
     const ask = async () => {
@@ -39,7 +39,7 @@ describe('an HTTP server that is stopped', () => {
     expect(await ask()).toEqual([200, 'keep-alive', 'here']);
     server.stop();
     expect(await ask()).toEqual([200, 'close', 'here']);
-    // Nobody is connected any more, so it does not wait for the minute to end.
+    // No client is connected any more, so the server does not wait for the full minute.
     await server.running;
     await dispatcher.close();
   });

@@ -15,26 +15,26 @@ interface HttpServerOptions {
   /** The address to listen on; undefined means all. */
   readonly host?: string | undefined;
   readonly logger: Logger;
-  /** Told the port that was really bound, which matters for port 0. */
+  /** Receives the bound port, which differs from a configured port of 0. */
   readonly onListening?: (port: number) => void;
-  /** Told once when it is to stop, before it waits for the requests in hand. */
+  /** Called once when the server must stop, before it waits for running requests. */
   readonly onStop?: () => void;
   /**
-   * Milliseconds that it goes on answering once it is to stop, or until nobody is connected any more: a client whose
-   * connection was idle is then told, instead of having the connection closed under its next request. Default 0.
+   * Milliseconds for which a stopping server still answers, or until no client is connected. A client with an idle connection then
+   * learns of the stop from an answer, instead of a closed connection under its next request. Default 0.
    */
   readonly lingerMs?: number;
-  /** Told, with TLS, the certificate in PEM that clients are shown from now on. */
+  /** Receives, with TLS, each new server certificate in PEM. */
   readonly onCertificate?: (pem: string) => void;
-  /** Whether an address is of a trusted proxy, which many clients are behind. */
+  /** Returns true for the address of a trusted proxy with many clients. */
   readonly isProxy?: (address: string) => boolean;
-  /** Time-outs, bounds and TLS; the usual ones when left out. */
+  /** Timeouts, limits and TLS; undefined means the defaults. */
   readonly settings?: HttpSettings;
 }
 
 /**
- * An HTTP server as a component. When stopped it takes no new connection, finishes the requests in hand,
- * and closes connections as they fall idle.
+ * Returns an HTTP server as a component. A stopping server accepts no new connection, finishes running requests, and closes
+ * connections as they become idle.
  */
 export function httpServer(options: HttpServerOptions): Component {
   const { name, app, logger } = options;
@@ -60,7 +60,7 @@ export function httpServer(options: HttpServerOptions): Component {
       options.onStop?.();
       await linger(server, options.lingerMs ?? 0);
       await new Promise<void>((resolve) => {
-        // Again and again: a connection whose answer ends now is idle, and would be kept open for its next request.
+        // Polls, because a connection that becomes idle now would otherwise stay open for its next request.
         const closing = setInterval(() => server.closeIdleConnections(), closingPollMs);
         server.close(() => {
           clearInterval(closing);
@@ -74,10 +74,13 @@ export function httpServer(options: HttpServerOptions): Component {
   };
 }
 
-/** Connections without a request so far, as browsers keep in reserve: Node does not count them as idle, and would wait for them. */
+/**
+ * Returns the connections that have had no request yet, such as a browser's spare ones. Node.js does not count them as idle, and
+ * would wait for them.
+ */
 function unusedConnections(server: Server): ReadonlySet<Socket> {
   const unused = new Set<Socket>();
-  // With TLS, requests come on the socket above the connection's own.
+  // With TLS, requests arrive on the socket above the connection's own.
   server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
     unused.add(socket);
     socket.once('close', () => unused.delete(socket));

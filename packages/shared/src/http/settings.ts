@@ -1,35 +1,35 @@
 import type { Fields } from '../config/fields.js';
 
-/** Bounds of an HTTP server on what clients may take of it. */
+/** Limits of an HTTP server on its clients. */
 export interface HttpSettings {
-  /** For the headers of a request, from the opening of its connection or the end of the request before. */
+  /** Milliseconds for the headers of a request, from the opening of its connection or the end of the previous request. */
   readonly headersTimeoutMs: number;
   readonly maxHeaderBytes: number;
-  /** How long a connection may stay open without a request. */
+  /** Milliseconds that a connection may stay open without a request. */
   readonly keepAliveTimeoutMs: number;
-  /** Open at once; further ones are closed as they come. */
+  /** Maximum of open connections. The server closes further ones. */
   readonly maxConnections: number;
-  /** Of one network: an address of IPv4, a /64 of IPv6. Further ones are closed as they come. */
+  /** Maximum of connections per network: an IPv4 address, or an IPv6 /64. The server closes further ones. */
   readonly maxConnectionsPerNetwork: number;
-  /** The pace that a body must keep while it is waited for; 0 asks for none. */
+  /** The minimum pace of a body while the server waits for it; 0 means none. */
   readonly minBodyBytesPerSecond: number;
-  /** Over how long the pace is taken: a line may stall for shorter. */
+  /** Milliseconds over which the pace is measured: a line may stall for less. */
   readonly bodyGraceMs: number;
-  /** Undefined: HTTP without TLS. */
+  /** Undefined means HTTP without TLS. */
   readonly tls: TlsFiles | undefined;
 }
 
 export interface TlsFiles {
-  /** PEM: the certificate, and those between it and the authority. */
+  /** A PEM file with the certificate and its intermediates. */
   readonly certFile: string;
-  /** PEM. */
+  /** A PEM file with the key. */
   readonly keyFile: string;
 }
 
 export const defaultHttpSettings: HttpSettings = {
   headersTimeoutMs: 10_000,
   maxHeaderBytes: 16 * 1024,
-  // Longer than what proxies keep their connections for, mostly a minute, so that none sends into one that is being closed.
+  // Longer than the keep-alive time of most proxies (a minute), so that no proxy sends into a closing connection.
   keepAliveTimeoutMs: 65_000,
   maxConnections: 4_096,
   maxConnectionsPerNetwork: 1_024,

@@ -5,7 +5,7 @@ import { type JsonBounds, JsonScanner } from './scanner.js';
 
 const unbounded: JsonBounds = { maxDepth: 1e9, maxTokens: 1e9, maxItems: 1e9 };
 
-/** The same counts, over the value that `JSON.parse` makes. */
+/** Returns the same counts for a value of `JSON.parse`. */
 function measure(value: unknown): { depth: number; tokens: number; items: number } {
   if (typeof value !== 'object' || value === null) return { depth: 0, tokens: 1, items: 0 };
   const children = Object.values(value).map(measure);
@@ -43,7 +43,7 @@ const value = fc.letrec((tie) => ({
     fc.dictionary(text, tie('any'), { maxKeys: 8, noNullPrototype: true }),
   ),
 })).any;
-/** JSON as others write it: with blanks, and with escapes for anything. */
+/** JSON with blanks, and with escapes for any character. */
 const json = fc
   .tuple(value, fc.constantFrom(undefined, 1, '\t', ' \r\n'), fc.boolean())
   .map(([each, space, isEscaped]) => {
@@ -69,7 +69,7 @@ function scan(bytes: Uint8Array, bounds: JsonBounds, lengths: readonly number[] 
 const encode = (written: string) => new TextEncoder().encode(written);
 
 describe('a scanner of JSON', () => {
-  it('counts what JSON.parse makes, in whatever pieces the bytes come', () => {
+  it('counts what JSON.parse creates, for any split of the bytes', () => {
     fc.assert(
       fc.property(json, fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 30 }), (written, lengths) => {
         const bytes = encode(written);
@@ -93,7 +93,7 @@ describe('a scanner of JSON', () => {
     );
   });
 
-  it('never counts less than JSON.parse makes of bytes that are not what they should be', () => {
+  it('never counts less than JSON.parse creates from corrupt bytes', () => {
     const broken = fc
       .tuple(json, fc.array(fc.tuple(fc.nat(), fc.constantFrom(...'"\\{}[],:0 e\n')), { maxLength: 4 }))
       .map(([written, changes]) =>
@@ -112,14 +112,14 @@ describe('a scanner of JSON', () => {
         }
         const scanner = new JsonScanner(unbounded);
         scanner.scan(encode(written));
-        // A key that comes twice is counted twice, and its value with it.
+        // A repeated key counts twice, and so does its value.
         expect(scanner.tokens).toBeGreaterThanOrEqual(measure(parsed).tokens);
       }),
     );
   });
 
   it.each([
-    ['a byte order mark, as one more', '\ufeff{"a":1}', 4],
+    ['a byte order mark, as one more token', '\ufeff{"a":1}', 4],
     ['a key twice', '{"a":1,"a":2}', 5],
     ['__proto__', '{"__proto__":{"x":1},"constructor":[]}', 7],
     ['an exponent without end', `[1e${'9'.repeat(5_000)},-0.${'0'.repeat(5_000)}1]`, 3],
@@ -132,7 +132,7 @@ describe('a scanner of JSON', () => {
     expect(scanner.tokens).toBe(tokens);
   });
 
-  it('stops at a bound: what follows costs nothing', () => {
+  it('stops at a limit without reading the rest', () => {
     const scanner = new JsonScanner({ ...unbounded, maxTokens: 10 });
     expect(scanner.scan(encode(`[${'[],'.repeat(1_000)}[]]`))).toBe('more than 10 keys and values');
     expect(scanner.tokens).toBe(11);
@@ -145,12 +145,12 @@ describe('parseJson', () => {
   const refused = (bytes: Uint8Array, code: string, detail: string) =>
     expect(() => parsed(bytes)).toThrow(expect.objectContaining({ code, message: detail }));
 
-  it('takes what is within the bounds, with or without a byte order mark', () => {
+  it('accepts values within the limits, with or without a byte order mark', () => {
     expect(parsed(encode('{"a":[1,2,3,4]}'))).toEqual({ a: [1, 2, 3, 4] });
     expect(parsed(encode('\ufeff{"a":1}'))).toEqual({ a: 1 });
   });
 
-  it('says which bound is exceeded', () => {
+  it('names the exceeded limit', () => {
     refused(encode('[[[[]]]]'), 'json_too_complex', 'The body has more than 3 levels.');
     refused(encode('[1,2,3,4,5]'), 'json_too_complex', 'The body has an array of more than 4 items.');
     refused(
@@ -160,7 +160,7 @@ describe('parseJson', () => {
     );
   });
 
-  it('refuses what is no JSON or no UTF-8', () => {
+  it('refuses invalid JSON and invalid UTF-8', () => {
     for (const bytes of [encode('{'), encode('nan'), encode(''), Uint8Array.of(0x22, 0xff, 0x22)]) {
       refused(bytes, 'json_invalid', 'The body is not valid JSON in UTF-8.');
     }

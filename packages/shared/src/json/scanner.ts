@@ -1,6 +1,6 @@
-/** What a text in JSON may hold. */
+/** Limits of a JSON text. */
 export interface JsonBounds {
-  /** Levels of objects and arrays within each other. */
+  /** Nested levels of objects and arrays. */
   readonly maxDepth: number;
   /** Keys, strings, numbers, words, objects and arrays together. */
   readonly maxTokens: number;
@@ -17,17 +17,18 @@ const closeArray = 0x5d;
 const openObject = 0x7b;
 const closeObject = 0x7d;
 
-/** For objects, whose keys count as tokens. */
+/** Marks an object, whose keys count as tokens. */
 const notCounted = -1;
 
 /**
- * Counts what a JSON text holds over its bytes, before any value exists: a few kilobytes, inflated, can become gigabytes of values.
- * It does not check the syntax. A text that `JSON.parse` takes is counted exactly; of any other, `JSON.parse` makes no more
- * than is counted before it fails. UTF-8 needs no decoding: each byte that means something in JSON is below 128, and no part of another character.
+ * Counts the content of a JSON text over its bytes, before any value exists: a few kilobytes, inflated, can become gigabytes of
+ * values. Does not check the syntax. The counts are exact for a text that `JSON.parse` accepts. For any other text, `JSON.parse`
+ * creates at most as many values before it fails. UTF-8 needs no decoding: each byte with a meaning in JSON is below 128, and
+ * never part of another character.
  */
 export class JsonScanner {
   readonly #bounds: JsonBounds;
-  /** Items so far of each open array, or `notCounted`. */
+  /** Items so far in each open array, or `notCounted`. */
   readonly #open: number[] = [];
   #tokens = 0;
   #isInString = false;
@@ -42,7 +43,7 @@ export class JsonScanner {
     return this.#tokens;
   }
 
-  /** Counts the next bytes. Returns what is wrong once a bound is exceeded, and undefined before. */
+  /** Counts the next bytes. Returns a message once a limit is exceeded, and undefined before. */
   scan(bytes: Uint8Array): string | undefined {
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at] as number;

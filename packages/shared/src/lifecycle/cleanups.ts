@@ -1,6 +1,6 @@
 import type { Logger } from '../logger/index.js';
 
-/** Clean-up steps, registered where a thing is made and run last-in-first-out, each whatever the others do. */
+/** Clean-up steps, registered where a resource is created. They run last-in-first-out, and each runs even if others fail. */
 export class Cleanups {
   readonly #steps: { readonly name: string; readonly run: () => Promise<unknown> | unknown }[] = [];
 

@@ -26,7 +26,7 @@ describe('components', () => {
 
   it.each([
     ['fails', () => Promise.reject(new Error('broken')), 'broken'],
-    ['ends by itself', () => Promise.resolve(), 'c ended by itself'],
+    ['ends early', () => Promise.resolve(), 'c ended before it was stopped'],
   ])('end together when one %s', async (_what, run, message) => {
     const ended: string[] = [];
     const running = runComponents([patient('a', ended), { name: 'c', run }], new AbortController().signal);
@@ -36,7 +36,7 @@ describe('components', () => {
 });
 
 describe('clean-ups', () => {
-  it('run last-in-first-out, each whatever the others do, and once', async () => {
+  it('run last-in-first-out, once each, even if others fail', async () => {
     const done: number[] = [];
     const cleanups = new Cleanups();
     cleanups.defer('one', () => done.push(1));
@@ -48,8 +48,8 @@ describe('clean-ups', () => {
   });
 });
 
-describe('work that cannot be ended', () => {
-  it('is given up when the signal is aborted', async () => {
+describe('work that cannot be canceled', () => {
+  it('is abandoned when the signal is aborted', async () => {
     const stop = new AbortController();
     const given = untilAborted(new Promise(() => {}), stop.signal);
     stop.abort(new Error('enough'));

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
 
-/** A service whose name lookups, or other work that cannot be canceled, never end. */
+/** A service with name lookups, or other uncancelable work, that never end. */
 const program = `
 import { once } from 'node:events';
 import { runProcess } from '@slipway/shared/lifecycle';
@@ -17,7 +17,7 @@ await runProcess({
 });
 `;
 
-it('ends after its clean-up, whatever still keeps Node.js alive', async () => {
+it('ends after its clean-up, even if something keeps Node.js alive', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: import.meta.dirname,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -4,27 +4,24 @@ import { createLogger, type Logger } from '../logger/index.js';
 import { openTracing, type Tracing } from '../tracing/index.js';
 import { Cleanups } from './cleanups.js';
 
-/** Something long-lived. `run` ends when `signal` is aborted and all it had in hand is settled. */
+/** A long-lived part of a process. `run` ends when `signal` is aborted and its running work has finished. */
 export interface Component {
   readonly name: string;
   run(signal: AbortSignal): Promise<void>;
 }
 
-/**
- * Runs components until `signal` is aborted or one of them fails, which ends the others too.
- * Rejects with the first failure, after all have ended.
- */
+/** Runs components until `signal` is aborted or one of them fails, which stops the others. Rejects with the first failure, after all have ended. */
 export async function runComponents(components: readonly Component[], signal: AbortSignal): Promise<void> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  // Each component listens, some more than once: that many are no leak.
+  // Each component listens, some more than once, so this number is not a leak.
   setMaxListeners(0, both);
   const failures: unknown[] = [];
   await Promise.all(
     components.map(async (component) => {
       try {
         await component.run(both);
-        if (!both.aborted) throw new Error(`${component.name} ended by itself`);
+        if (!both.aborted) throw new Error(`${component.name} ended before it was stopped`);
       } catch (error) {
         failures.push(error);
         stop.abort();
@@ -41,12 +38,12 @@ interface ProcessConfig {
 }
 
 /**
- * Milliseconds after the clean-up in which Node.js may end the process. What still keeps it alive then is work that cannot be
- * canceled, such as a queue of name lookups while no DNS server answers.
+ * Milliseconds after the clean-up in which Node.js may end the process. After that, only uncancelable work keeps it alive, such as
+ * a queue of name lookups without a DNS answer.
  */
 const lingerMs = 1_000;
 
-/** Of the grace time, what the last spans may take. */
+/** The share of the grace time that the export of the last spans may take. */
 const flushShare = 0.1;
 
 interface ProcessOptions<C extends ProcessConfig> {
@@ -61,9 +58,9 @@ interface ProcessOptions<C extends ProcessConfig> {
 }
 
 /**
- * The life of a service process: configuration → creation → run → clean-up → exit.
- * The first SIGTERM or SIGINT is graceful within `shutdownGraceMs`; the second ends the process at once.
- * Exit codes: 0 after a graceful stop, 1 after a failure or an exceeded grace time, 2 for a bad configuration.
+ * Runs a service process: configuration → creation → run → clean-up → exit. The first SIGTERM or SIGINT stops it gracefully within
+ * `shutdownGraceMs`; the second ends it at once. Exit codes: 0 after a graceful stop, 1 after a failure or an exceeded grace time,
+ * 2 for a bad configuration.
  */
 export async function runProcess<C extends ProcessConfig>(options: ProcessOptions<C>): Promise<void> {
   let config: C;
@@ -87,7 +84,7 @@ export async function runProcess<C extends ProcessConfig>(options: ProcessOption
     ...(config.tracing && { fields: () => tracing.logFields() }),
   });
   const cleanups = new Cleanups();
-  // Run last: what is cleaned up before may still have spans.
+  // Runs last, because earlier clean-ups may still have spans.
   cleanups.defer('tracing', close);
   const stop = new AbortController();
   const onSignal = (received: NodeJS.Signals) => {

@@ -1,6 +1,6 @@
 /**
- * Settles as `work` does, or rejects with the signal's reason when that is aborted first. For work that cannot
- * be ended from outside; what it still brings is dropped.
+ * Settles like `work`, or rejects with the signal's reason if that is aborted first. For work that cannot be canceled; its late
+ * result is dropped.
  */
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 
 /**
- * An error as it is logged: as pino does it, but of the Redis command that failed only the name, for its arguments are
- * records, digests of tokens or the password.
+ * Returns an error as the log shows it: like pino, but with only the name of a failed Redis command. Its arguments are records,
+ * digests of tokens or the password.
  */
 export function loggedError(error: Error): object {
   return withoutArguments(pino.stdSerializers.err(error) as object);

@@ -7,11 +7,11 @@ interface LoggerOptions {
   readonly name: string;
   readonly level: string;
   readonly destination?: DestinationStream;
-  /** More fields for each line; undefined where there are none at the time. */
+  /** Returns extra fields for each line; undefined when there are none. */
   readonly fields?: (() => object | undefined) | undefined;
 }
 
-/** JSON lines on standard output. Headers that carry credentials never pass, whoever logs them. */
+/** Returns a logger that writes JSON lines to standard output. It always removes headers that carry credentials. */
 export function createLogger({ name, level, destination, fields }: LoggerOptions): Logger {
   const options = {
     level,

@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Redis, RedisGuard } from '../redis/index.js';
 
-/** First words of errors that say something about Redis; what scripts make up must not become labels. */
+/** First words of errors about Redis. Errors that scripts invent must not become labels. */
 const known = new Set([
   'OOM',
   'LOADING',
@@ -15,7 +15,7 @@ const known = new Set([
   'MaxRetriesPerRequestError',
 ]);
 
-/** Counts what goes wrong on connections to Redis. Costs one closure a command. */
+/** Counts failures of connections to Redis. Costs one closure per command. */
 export class RedisMetrics {
   readonly #up: Gauge<'connection'>;
   readonly #connectionErrors: Counter<'connection'>;
@@ -26,7 +26,7 @@ export class RedisMetrics {
     const registers = [registry];
     this.#up = new Gauge({
       name: 'slipway_redis_up',
-      help: 'Whether the connection to Redis is usable',
+      help: '1 if the connection to Redis is usable, else 0',
       labelNames: ['connection'],
       registers,
     });
@@ -38,19 +38,19 @@ export class RedisMetrics {
     });
     this.#reconnects = new Counter({
       name: 'slipway_redis_reconnects_total',
-      help: 'Connections to Redis that were made again',
+      help: 'Reconnections to Redis',
       labelNames: ['connection'],
       registers,
     });
     this.#commandErrors = new Counter({
       name: 'slipway_redis_command_errors_total',
-      help: 'Commands that Redis refused or that got no answer, by the first word of the error',
+      help: 'Commands that Redis refused or did not answer, by the first word of the error',
       labelNames: ['connection', 'error'],
       registers,
     });
   }
 
-  /** Watches a connection under a name of its own, and returns it. */
+  /** Watches a connection under a unique name, and returns it. */
   watch(connection: string, redis: Redis): Redis {
     let connected = false;
     this.#up.set({ connection }, 0);
@@ -76,7 +76,7 @@ export class RedisMetrics {
   }
 }
 
-/** Measures whether this process can write to Redis, as its guard knows it. */
+/** Exports whether this process can write to Redis, as its guard reports. */
 export function measureWrites({
   registry,
   guard,
@@ -86,7 +86,7 @@ export function measureWrites({
 }): void {
   new Gauge({
     name: 'slipway_redis_writable',
-    help: 'Whether Redis takes writes of this process; 0 also while Redis is away',
+    help: '1 if Redis accepts writes of this process; 0 also while Redis is unreachable',
     registers: [registry],
     collect() {
       this.set(guard.writable ? 1 : 0);

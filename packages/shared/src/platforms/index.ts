@@ -1,12 +1,12 @@
 /**
- * Platforms as users spell them, in the normal form of containerd/platforms v1, which Docker, BuildKit and buildah use:
- * https://github.com/containerd/platforms. A variant that an architecture has by default is left out for amd64 and arm64, and named for arm.
+ * Platforms in the normal form of containerd/platforms v1, which Docker, BuildKit and buildah use:
+ * https://github.com/containerd/platforms. The normal form omits the default variant of amd64 and arm64, and names that of arm.
  */
 
-/** `os/arch`, `os/arch/variant` or `arch`, in any case. `parsePlatform` decides which single words name an architecture. */
+/** Matches `os/arch`, `os/arch/variant` or `arch`, in any case. `parsePlatform` decides which single words name an architecture. */
 export const platformPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}(?:\/[A-Za-z0-9][A-Za-z0-9_.-]{0,31}){0,2}$/;
 
-/** The architectures of Go, as containerd lists them. A single word must be one of them. */
+/** Go's architectures, as containerd lists them. A single word must be one of them. */
 const architectures = new Set(
   (
     '386 amd64 amd64p32 arm armbe arm64 arm64be ppc64 ppc64le loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ' +
@@ -14,12 +14,12 @@ const architectures = new Set(
   ).split(' '),
 );
 
-/** Returns the normal form, e.g. `linux/amd64` for `Linux/x86_64` and for `x86-64`; undefined for what names no platform. */
+/** Returns the normal form, e.g. `linux/amd64` for `Linux/x86_64` and for `x86-64`; undefined for an invalid platform. */
 export function parsePlatform(text: string): string | undefined {
   if (!platformPattern.test(text)) return undefined;
   const parts = text.toLowerCase().split('/');
   const single = parts.length === 1;
-  // Builders run on Linux, so an architecture alone is one of Linux. An operating system alone leaves the architecture open.
+  // Builders run on Linux, so a single architecture means Linux. A single operating system leaves the architecture open.
   const [os = '', arch = '', variant = ''] = single ? ['linux', ...parts] : parts;
   const normal = architecture(arch, variant);
   if (single && !architectures.has(normal.arch)) return undefined;
@@ -33,11 +33,11 @@ export function normalPlatform(text: string): string {
   return parsePlatform(text) ?? text;
 }
 
-/** The rule that a text breaks which `parsePlatform` refuses. */
+/** The error for a text that `parsePlatform` refuses. */
 export const platformRule =
   'must be os/arch, os/arch/variant or an architecture, e.g. linux/amd64, linux/arm/v7 or arm64';
 
-/** Says which two spellings of a list name one platform; undefined if every platform is named once. */
+/** Returns an error with two spellings of the same platform in a list; undefined if there are none. */
 export function repeatedPlatform(list: readonly string[]): string | undefined {
   const seen = new Map<string, string>();
   for (const text of list) {

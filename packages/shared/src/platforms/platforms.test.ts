@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { jobRequestSchema, jobSpecSchema } from '../contracts/index.js';
 import { parsePlatform, repeatedPlatform } from './index.js';
 
-/** What `platforms.Parse` and `platforms.Normalize` of containerd/platforms v1 make of them, on Linux. */
+/** Results of `platforms.Parse` and `platforms.Normalize` of containerd/platforms v1 on Linux. */
 const normalForms: readonly (readonly [string, string])[] = [
   ['linux/amd64', 'linux/amd64'],
   ['linux/x86_64', 'linux/amd64'],
@@ -59,11 +59,11 @@ describe('a platform', () => {
     ...['', '/', 'linux', 'macos', 'windows', 'x64', 'linux/', '/amd64', '/linux/arm', 'linux/arm/'],
     ...['linux //arm', 'linux/&arm', 'linux/arm/foo/bar', 'linux/*', '*', 'windows(10.0)/amd64', '--x/y'],
     ...['linux/amd64,linux/arm64', ' linux/amd64', 'linux/amd64\n', 'linux/-a', `linux/${'a'.repeat(40)}`],
-  ])('is not %j', (text) => {
+  ])('refuses %j', (text) => {
     expect(parsePlatform(text)).toBeUndefined();
   });
 
-  test('has a normal form that stays as it is', () => {
+  test('keeps its normal form', () => {
     const word = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,8}$/);
     fc.assert(
       fc.property(
@@ -79,7 +79,7 @@ describe('a platform', () => {
     );
   });
 
-  test('is named once in a list, whatever its spelling', () => {
+  test('may appear once in a list, in any spelling', () => {
     expect(repeatedPlatform(['amd64', 'arm64'])).toBeUndefined();
     expect(repeatedPlatform(['linux/x86_64', 'arm', 'linux/amd64'])).toBe(
       'must not name a platform twice: "linux/x86_64" and "linux/amd64" are linux/amd64',
@@ -98,7 +98,7 @@ describe('the platforms of a job', () => {
     expect(jobRequestSchema.parse(request).platforms).toEqual(['linux/amd64', 'linux/arm64']);
   });
 
-  test('of a record that spells one twice are read as one', () => {
+  test('of a record with two spellings of one count once', () => {
     expect(spec(['linux/arm64', 'linux/arm64/v8']).platforms).toEqual(['linux/arm64']);
   });
 });

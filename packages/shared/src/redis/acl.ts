@@ -1,6 +1,6 @@
 import type { Redis } from './connect.js';
 
-/** Commands by which Slipway and BullMQ write. Redis checks them, with their keys, while it loads its append-only file. */
+/** Commands that Slipway and BullMQ write with. Redis checks them and their keys while it loads its append-only file. */
 const writingCommands = [
   ...['set', 'del', 'unlink', 'incr', 'incrby', 'pexpire', 'pexpireat', 'persist', 'rename'],
   ...['hset', 'hsetnx', 'hmset', 'hdel', 'hincrby', 'hincrbyfloat', 'sadd', 'srem'],
@@ -15,7 +15,7 @@ interface Permissions {
   readonly keys: readonly string[];
 }
 
-/** Returns whether the user `default` may write every key below `base`. Rejects when the connection may not look. */
+/** Returns true if the user `default` may write every key below `base`. Rejects when the connection may not read its rights. */
 export async function defaultUserWrites({ redis, base }: { redis: Redis; base: string }): Promise<boolean> {
   const reply = (await redis.call('ACL', 'GETUSER', 'default')) as readonly unknown[];
   const sets = [reply, ...((fieldsOf(reply).get('selectors') ?? []) as readonly (readonly unknown[])[])].map(
@@ -45,7 +45,10 @@ function fieldsOf(reply: readonly unknown[]): Map<string, unknown> {
   return fields;
 }
 
-/** Redis 6 lists the patterns of keys, later versions write them as rules. A rule for reading or writing alone does not count. */
+/**
+ * Returns the rights. Redis 6 lists the patterns of keys, later versions write them as rules. A rule for only reading or only
+ * writing does not count.
+ */
 function permissions(reply: readonly unknown[]): Permissions {
   const fields = fieldsOf(reply);
   const keys = fields.get('keys');
@@ -57,7 +60,7 @@ function permissions(reply: readonly unknown[]): Permissions {
   return { commands: String(fields.get('commands') ?? ''), keys: globs };
 }
 
-/** The last rule that names the command or a category of it decides. */
+/** Returns true if the last rule that names the command or one of its categories allows it. */
 function mayRun(
   rules: string,
   { name, categories }: { name: string; categories: readonly string[] },
@@ -71,7 +74,7 @@ function mayRun(
   return allowed;
 }
 
-/** A glob of Redis: `*`, `?`, `[…]` and `\` before a character that stands for itself. */
+/** Matches a Redis glob: `*`, `?`, `[…]`, and `\` before a literal character. */
 function matches(glob: string, key: string): boolean {
   const pattern = glob.replace(
     /\\(.)|\[(\^?)((?:\\.|[^\]])*)\]|([*?])|([\s\S])/g,

@@ -10,13 +10,13 @@ export type { Redis };
 interface ConnectOptions {
   readonly url: string;
   readonly access?: RedisAccess | undefined;
-  /** Shown by CLIENT LIST. */
+  /** The connection's name in CLIENT LIST. */
   readonly name: string;
   readonly logger: Logger;
   readonly cleanups: Cleanups;
   /**
-   * `request`: commands fail within seconds when Redis is away, for answers to someone who waits.
-   * `patient`: commands wait for Redis to come back, for background loops and BullMQ's blocking reads.
+   * `request`: commands fail within seconds when Redis is unreachable, for answers to a waiting caller.
+   * `patient`: commands wait for Redis to return, for background loops and BullMQ's blocking reads.
    */
   readonly mode: 'request' | 'patient';
 }
@@ -26,7 +26,7 @@ const modes = {
   patient: { maxRetriesPerRequest: null },
 } satisfies Record<ConnectOptions['mode'], RedisOptions>;
 
-/** Opens a connection that reconnects for ever, at most a second apart, also when its server has become a replica, and is closed with its owner. */
+/** Opens a connection that reconnects forever, at most a second apart, and also when its server has become a replica. Its owner closes it. */
 export function connectRedis({ url, access, name, logger, cleanups, mode }: ConnectOptions): FollowingRedis {
   const redis = new FollowingRedis(url, {
     ...modes[mode],

@@ -3,16 +3,16 @@ import { infrastructureFault } from '../errors/index.js';
 
 type Reconnection = Parameters<Redis['handleReconnection']>;
 
-/** Between two attempts to find the primary. */
+/** Milliseconds between two attempts to find the primary. */
 const againMs = 400;
 
 /**
- * A connection that follows the primary. A server that was demoted keeps its connections and refuses every write. A client reaches the promoted
- * server only with a new connection, because the name or proxy that leads there counts only when a connection is made.
+ * A connection that follows the primary. A demoted server keeps its connections, but refuses every write. Only a new connection
+ * reaches the promoted server, because the name or proxy is resolved only when a connection opens.
  *
- * A command that was refused is sent again on the new connection if commands of this connection wait for Redis (`maxRetriesPerRequest: null`);
- * otherwise it is rejected. A command of a pipeline or transaction is always rejected, because it means something else alone.
- * Emits `demoted`. BullMQ duplicates connections, blocking ones too: a duplicate is of this class as well.
+ * If commands of this connection wait for Redis (`maxRetriesPerRequest: null`), a refused command is sent again on the new
+ * connection; otherwise it is rejected. A command of a pipeline or transaction is always rejected, because it would have another
+ * meaning alone. Emits `demoted`. BullMQ duplicates connections, including blocking ones: a duplicate has this class, too.
  */
 export class FollowingRedis extends Redis {
   #soughtAt = Number.NEGATIVE_INFINITY;
@@ -32,20 +32,20 @@ export class FollowingRedis extends Redis {
     else this.sendCommand(command);
   }
 
-  /** Closes the connection and makes another, unless it did so a moment ago. Commands wait meanwhile. */
+  /** Closes the connection and opens another, unless it did so a moment ago. Commands wait meanwhile. */
   seekPrimary(): void {
     if (this.status !== 'ready' || performance.now() < this.#soughtAt + againMs) return;
     this.#soughtAt = performance.now();
     this.disconnect(true);
   }
 
-  // BullMQ sets the name of the copy alone, so the copy maps replies as this connection does.
+  // BullMQ only sets the name of the copy, so the copy must map replies like this connection.
   override duplicate: Redis['duplicate'] = (override) => {
     const options = { ...(this.options as RedisOptions), ...override, replyMapping: 'legacy' as const };
     return new FollowingRedis(options) as unknown as ReturnType<typeof this.duplicate<typeof override>>;
   };
 }
 
-/** A blocking command is cut off with UNBLOCKED when its server is demoted. */
+/** Returns true if the server was demoted. That also ends a blocking command with UNBLOCKED. */
 const isDemoted = (error: Error): boolean =>
   infrastructureFault(error)?.code === 'redis_readonly' || /^UNBLOCKED /.test(error.message);

@@ -8,10 +8,10 @@ import type { FollowingRedis } from './following-redis.js';
 import type { Keys } from './keys.js';
 
 interface GuardOptions {
-  /** Its commands must fail within seconds when Redis is away. */
+  /** Its commands must fail within seconds when Redis is unreachable. */
   readonly redis: FollowingRedis;
   readonly keys: Keys;
-  /** Names this process in the key that it tries to write. */
+  /** The name of this process in the key that it tries to write. */
   readonly processName: string;
   readonly logger: Logger;
 }
@@ -20,13 +20,13 @@ const checkEveryMs = 1_000;
 const lookEveryMs = 5_000;
 const aclEveryMs = 60_000;
 
-/** What only the operator can change: it stops the start, and later every request is refused. */
+/** Faults that only the operator can fix. They stop the start, and later every request is refused. */
 const lasting: readonly ErrorCode[] = ['redis_unauthorized', 'redis_cluster_node', 'redis_evicts'];
 
 /**
- * Knows whether this process can write to Redis, and whether Redis is set up so that it keeps what it acknowledged. It tries a write every
- * second: deleting a key that does not exist is refused wherever a write is, and costs Redis neither memory nor a line in its append-only file.
- * When one connection finds that its server was demoted, all of them look for the primary.
+ * Checks whether this process can write to Redis, and whether Redis is configured to keep acknowledged writes. It tries a write
+ * every second: it deletes a key that does not exist. Redis refuses that wherever it refuses a write, but spends no memory and no
+ * line of its append-only file on it. When one connection finds that its server was demoted, all connections look for the primary.
  */
 export class RedisGuard implements Component {
   readonly name = 'redis guard';
@@ -45,7 +45,7 @@ export class RedisGuard implements Component {
     this.watch(options.redis);
   }
 
-  /** Returns the connection, which looks for the primary from now on when another one has to. */
+  /** Returns the connection. From now on it looks for the primary whenever another one must. */
   watch(redis: FollowingRedis): FollowingRedis {
     this.#connections.push(redis);
     redis.on('demoted', () => {
@@ -54,30 +54,30 @@ export class RedisGuard implements Component {
     return redis;
   }
 
-  /** Rejects with a `ConfigError` for what only the operator can change. A Redis that is away is waited for. */
+  /** Rejects with a `ConfigError` for faults that only the operator can fix. Waits for a Redis that is unreachable. */
   async start(): Promise<void> {
     await this.#check();
     const fault = this.refusal;
     if (fault) throw new ConfigError(`${fault.code}: ${fault.message} ${errorRow(fault.code).remedy}`);
   }
 
-  /** Rejects while this process cannot write, or Redis is not set up right. */
+  /** Rejects while this process cannot write, or Redis is misconfigured. */
   async ready(): Promise<void> {
     if (performance.now() - this.#checkedAt >= checkEveryMs) await this.#check();
     if (this.#fault) throw this.#fault;
   }
 
-  /** Why every request is refused; undefined when none is. */
+  /** Returns the error for every request; undefined when requests are allowed. */
   get refusal(): SlipwayError | undefined {
     return this.#fault && lasting.includes(this.#fault.code) ? this.#fault : undefined;
   }
 
-  /** Whether the last write that was tried succeeded, and Redis is set up so that it keeps what it acknowledges. */
+  /** Returns true if the last tried write succeeded, and Redis is configured to keep acknowledged writes. */
   get writable(): boolean {
     return this.#fault === undefined && this.#checkedAt !== Number.NEGATIVE_INFINITY;
   }
 
-  /** What is wrong and stops nothing yet. */
+  /** Returns problems that stop nothing yet. */
   get warnings(): readonly string[] {
     if (this.#warning === undefined) return [];
     const { title, remedy } = errorRow(this.#warning);
@@ -91,7 +91,7 @@ export class RedisGuard implements Component {
     }
   }
 
-  /** Two at once are one. */
+  /** Joins concurrent checks into one. */
   async #check(): Promise<void> {
     this.#checking ??= this.#write().finally(() => {
       this.#checkedAt = performance.now();
@@ -141,7 +141,7 @@ export class RedisGuard implements Component {
       const writes = await defaultUserWrites({ redis, base: keys.base });
       this.#warn(writes ? undefined : 'redis_acl_drops_writes');
     } catch (error) {
-      // Redis may not know the command, or not let this user run it; whether it is there is found out by the write.
+      // Redis may not know the command, or not allow it for this user. The write probe finds out whether Redis is reachable.
       if ((error as Error).name !== 'ReplyError') throw error;
       this.#warn('acl_unverified');
     }
@@ -153,7 +153,7 @@ export class RedisGuard implements Component {
     this.#warning = code;
     const { logger } = this.#options;
     if (code === undefined) {
-      logger.info('the default user of Redis keeps what the services write');
+      logger.info('the default user of Redis may keep the writes of the services');
       return;
     }
     const { title, remedy } = errorRow(code);
@@ -174,7 +174,7 @@ export class RedisGuard implements Component {
   }
 }
 
-/** What Redis said is a part of the detail: it names the user, the command or the script, and no secret. */
+/** Returns the coded fault. The reply of Redis is part of the detail: it names the user, the command or the script, and no secret. */
 function faultOf(error: unknown): SlipwayError {
   const fault =
     infrastructureFault(error) ?? new SlipwayError('redis_unavailable', undefined, { cause: error });

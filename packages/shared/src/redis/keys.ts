@@ -1,162 +1,165 @@
-/** The pattern of every Redis key of an installation, after its base. TypeScript and Lua both read this table. Times and scores are in milliseconds. */
+/**
+ * The patterns of all Redis keys of an installation, after its base. TypeScript and Lua both read this table. Times and scores are
+ * in milliseconds.
+ */
 const patterns = {
   bullPrefix: 'bull',
   /** Stream of job events: the outbox that the notifier and the watchers read. */
   events: 'events',
   /** Sorted set of ids whose record is written but that may not be in BullMQ yet; score = ms. */
   undispatched: 'undispatched',
-  /** Channel on which a running job's cancellation is announced. */
+  /** Channel that announces the cancellation of a running job. */
   cancellations: 'cancellations',
-  /** Sorted set of the hosts of registries that jobs wait for; score = since when, in ms. See jobs/include/registries.lua. */
+  /** Sorted set of registry hosts that jobs wait for; score = start of the wait, in ms. See jobs/include/registries.lua. */
   registries: 'registries',
-  /** The hash of the circuit of a registry. */
+  /** Hash: the circuit of a registry. */
   registry: 'registry:<host>',
   /** Sorted set of the jobs that wait for a registry; score = place in the queue. */
   registryParked: 'registry:parked:<host>',
-  /** A key that never exists: a process tries to delete it to find out whether it can write. */
+  /** A key that never exists. A process tries to delete it to check that it can write. */
   writeProbe: 'write-probe:<process>',
-  /** Channel on which a slot that came free is announced. */
+  /** Channel that announces a free slot. */
   freed: 'freed',
-  /** Holds the name of the worker that does what only one may do; expires with it. */
+  /** The name of the leading worker; expires with its lease. */
   leader: 'leader',
-  /** Sorted set of the workers' names; score = when each was last there, in ms. */
+  /** Sorted set of workers; score = last sign of life, in ms. */
   workers: 'workers',
-  /** How far the reconciler's rolling check of queued jobs has come. */
+  /** The position of the reconciler's rolling check of queued jobs. */
   reconcilerCursor: 'reconciler:cursor',
-  /** How many records of a kind were removed for their age in this hour. */
+  /** The number of records of a kind that were removed for their age in this hour. */
   removals: 'removals:<of>',
-  /** Sorted set of the replicas' URLs; score = when a worker last named them, in ms. */
+  /** Sorted set of replica URLs; score = when a worker last named each, in ms. */
   replicas: 'replicas',
   /** Sorted set of expected build times in ms, by function or image repository. */
   durations: 'durations',
   /** Hash: function or image repository → the replica that built it last. */
   homes: 'homes',
-  /** Sorted set of the names of a tenant that `durations` and `homes` know; score = when each was built last, in ms. */
+  /** Sorted set of a tenant's names in `durations` and `homes`; score = last build, in ms. */
   learned: 'learned:<tenant>',
-  /** Hash: `build_ms`, the running mean of build times; `ratio_home` and `ratio_away`, of builds to what was expected. */
+  /** Hash: `build_ms`, the running mean of build times; `ratio_home` and `ratio_away`, the ratios of builds to their expected times. */
   stats: 'stats',
-  /** Hash: what was counted in a minute of the epoch; see stats/tally.ts. */
+  /** Hash: the counters of a minute since the epoch; see stats/tally.ts. */
   minute: 'minute:<number>',
   /** Hash of virtual times and tags for fair queueing. */
   fairness: 'fairness',
-  /** As `fairness`, for a pool other than `default`. */
+  /** Like `fairness`, for a pool other than `default`. */
   fairnessOfPool: 'fairness:<pool>',
-  /** Sorted set of batches that are being written; score = since when, in ms. */
+  /** Sorted set of batches that are being written; score = start, in ms. */
   draftBatches: 'batches:drafts',
-  /** Sorted set of batches that were accepted and have not ended; score = since when, in ms. */
+  /** Sorted set of accepted batches that have not ended; score = start, in ms. */
   openBatches: 'batches:open',
-  /** Sorted set of batches whose waiting jobs are to be canceled; score = since when, in ms. */
+  /** Sorted set of batches whose waiting jobs must be canceled; score = start, in ms. */
   stoppingBatches: 'batches:stopping',
   /** Sorted sets of source digests, see lua/sources; scores in ms. */
   sourcesUsed: 'sources:used',
   sourcesRemoving: 'sources:removing',
   sourcesRemoved: 'sources:removed',
   sourcesPinned: 'sources:pinned',
-  /** Hash: how many write each of the pinned ones. */
+  /** Hash: the number of writers of each pinned source. */
   sourcesWriters: 'sources:writers',
-  /** Stream of who changed what, and of what was refused to whom. */
+  /** Stream of the audit log: changes, and refused requests. */
   audit: 'audit',
-  /** What is known of the request that came with a key; by the digest of the key. */
+  /** The record of a request with an Idempotency-Key, by the digest of the key. */
   idempotency: 'idempotency:<tenant>:<digest>',
-  /** How many requests of a tenant came in the current minute. */
+  /** The number of a tenant's requests in the current minute. */
   requestRate: 'requests:<tenant>',
   /** The digest of a folder of a git repository at a commit. */
   gitSource: 'git:<id>',
-  /** Sorted set of the names of tenants. */
+  /** Sorted set of tenant names. */
   tenants: 'tenants',
-  /** Channel on which a tenant is named whose settings, tokens or payload secrets have changed. */
+  /** Channel that announces a tenant whose settings, tokens or payload secrets have changed. */
   tenantChanges: 'tenants:changes',
-  /** Held by the process that writes what the tenants file says. */
+  /** The lock of the process that applies the tenants file. */
   tenantsFileLock: 'tenants:file-lock',
-  /** Hash: SHA-256 of a token, in hexadecimal digits, to its id. */
+  /** Hash: SHA-256 of a token, in hexadecimal digits → token id. */
   tokenHashes: 'token-hashes',
-  /** Hash of the sealed key that keeps the layers of tenants apart. */
+  /** Hash: the encrypted key that isolates the layers of tenants. */
   isolation: 'isolation',
-  /** Hash of the payload secrets of tenants by id. */
+  /** Hash: payload secrets of tenants by id. */
   payloadSecrets: 'payload-secrets',
-  /** The hash of a tenant's settings. */
+  /** Hash: the settings of a tenant. */
   tenant: 'tenant:<name>',
-  /** Sorted set of the jobs that wait until others of their tenant have ended; score = place in the queue. */
+  /** Sorted set of jobs that wait for other jobs of their tenant to end; score = place in the queue. */
   tenantParked: 'tenant:parked:<tenant>',
-  /** Sorted set of the tenants that such jobs belong to. */
+  /** Sorted set of the tenants of such jobs. */
   parkedTenants: 'tenants:parked',
-  /** The hash of what is known of a token. */
+  /** Hash: the record of a token. */
   token: 'token:<id>',
-  /** Sorted set of the ids of a tenant's tokens. */
+  /** Sorted set of a tenant's token ids. */
   tokens: 'tokens:<tenant>',
   /** Sorted set of the digests of a tenant's sources; score = bytes. */
   sourcesOf: 'sources:of:<tenant>',
-  /** Set of the tenants who have sent a source. */
+  /** Set of the tenants that have sent a source. */
   sourceOwners: 'sources:owners:<digest>',
-  /** Hash of the bytes that are reserved for sources of a tenant while they arrive. */
+  /** Hash: bytes reserved for a tenant's sources while they arrive. */
   sourcesReserved: 'sources:reserved:<tenant>',
-  /** How many bytes the sources of a tenant have. */
+  /** The bytes of a tenant's sources. */
   sourceBytes: 'sources:bytes:<tenant>',
-  /** Bytes of Redis that a tenant may have whose settings do not say, as the API that started last was told. */
+  /** The default limit of a tenant's bytes in Redis, as the API that started last has it. */
   tenantStoredBytes: 'tenants:stored-bytes',
-  /** Hash: how many bytes of Redis a tenant has; see stored/include/account.lua. */
+  /** Hash: a tenant's bytes in Redis; see stored/include/account.lua. */
   stored: 'stored:<tenant>',
-  /** A value that several records of a tenant refer to, by the hash of its content. */
+  /** A value that several records of a tenant share, by the hash of its content. */
   sharedValue: 'shared:<tenant>:<hash>',
   job: 'job:<id>',
-  /** Set of the jobs that end as this job ends, because they build the same. */
+  /** Set of jobs that end together with this job, because they build the same image. */
   sharers: 'sharers:<id>',
   /** Hash: the job that builds an image of a tenant now, and its build key. */
   flight: 'flight:<name>',
-  /** Hash: what an image of a tenant was last built from, and the result. */
+  /** Hash: the build key and the result of a tenant's last build of an image. */
   built: 'built:<name>',
   /** The id of the job that builds an image reference now. */
   imageRunning: 'image:running:<image>',
   /** The id of the newest job that pushed to an image reference. */
   imageNewest: 'image:newest:<image>',
-  /** Sorted set of the jobs that run on a worker or replica; score = 1 for a suspect, else 0. */
+  /** Sorted set of the running jobs of a worker or replica; score = 1 for a suspect, else 0. */
   aboard: 'aboard:<place>',
-  /** Hash: how many jobs and suspects ran on a worker or replica when it died. */
+  /** Hash: the numbers of running jobs and suspects of a worker or replica at its death. */
   death: 'death:<place>',
-  /** Sorted set of the workers or replicas that died without a suspect; score = when. */
+  /** Sorted set of workers or replicas that died without a suspect; score = time of death. */
   deaths: 'deaths:<kind>',
   batch: 'batch:<id>',
-  /** Stream of what happened to the jobs of a batch. */
+  /** Stream of events of a batch's jobs. */
   batchEvents: 'batch:events:<id>',
-  /** Sorted set of the jobs of a batch that are not in the queue yet; score = place in the queue. */
+  /** Sorted set of a batch's jobs that are not in the queue yet; score = place in the queue. */
   batchParked: 'batch:parked:<id>',
-  /** What is known of a function: the hash of its last spec and its last success. */
+  /** Hash: the last spec and the last success of a function. */
   functionRecord: 'function:<tenant>/<name>',
   /** Sorted set of a tenant's functions by name. */
   functions: 'functions:<tenant>',
-  /** What is known of a template: the hash of its newest version. */
+  /** Hash: the newest version of a template. */
   template: 'template:<tenant>/<name>',
   /** Sorted set of a tenant's templates by name. */
   templates: 'templates:<tenant>',
-  /** A hash an endpoint of webhooks. */
+  /** Hash: a webhook endpoint. */
   webhook: 'webhook:<id>',
-  /** Sorted set of the ids of a tenant's endpoints. */
+  /** Sorted set of a tenant's endpoint ids. */
   webhooks: 'webhooks:tenant:<tenant>',
-  /** Sorted set of the ids of all endpoints. */
+  /** Sorted set of all endpoint ids. */
   allWebhooks: 'webhooks:all',
-  /** Counts the changes of endpoints. */
+  /** Counter of endpoint changes. */
   webhooksVersion: 'webhooks:version',
-  /** Sorted set of the endpoints that were switched off or removed while deliveries were pending; score = since when. */
+  /** Sorted set of endpoints that were disabled or removed with pending deliveries; score = start, in ms. */
   stoppingWebhooks: 'webhooks:stopping',
-  /** A hash a delivery. */
+  /** Hash: a delivery. */
   delivery: 'delivery:<id>',
-  /** Sorted sets of deliveries; score = when each was created, in ms: `tenant:…`, `endpoint:…`, `job:…`, `batch:…`, `state:…` but for `delivered`. */
+  /** Sorted sets of deliveries; score = creation, in ms: `tenant:…`, `endpoint:…`, `job:…`, `batch:…`, `state:…` (except `delivered`). */
   deliveries: 'deliveries:<index>',
-  /** Sorted set of deliveries that are to be begun; score = when to look at each, in ms. */
+  /** Sorted set of deliveries to start; score = when to look at each, in ms. */
   dueDeliveries: 'deliveries:due',
-  /** What is known of a lane: whether its circuit is open. See webhooks/include/delivery.lua. */
+  /** Hash: the circuit of a lane. See webhooks/include/delivery.lua. */
   lane: 'lane:<name>',
-  /** Sorted set of the lanes that have leases or parked deliveries; score = when to look at each. */
+  /** Sorted set of lanes with leases or parked deliveries; score = when to look at each. */
   lanes: 'lanes',
-  /** Sorted set of the deliveries in flight in a lane; score = when the lease runs out. */
+  /** Sorted set of a lane's deliveries in flight; score = end of the lease. */
   laneInflight: 'lane:<name>:inflight',
-  /** Sorted set of the deliveries that are parked in a lane; score = when each was created. */
+  /** Sorted set of a lane's parked deliveries; score = creation. */
   laneParked: 'lane:<name>:parked',
   log: 'log:<id>',
   index: 'index:<name>',
   replica: 'replica:<url>',
   slots: 'slots:<url>',
-  /** Sorted set of the leases of a replica whose jobs are suspects; score = expiry. */
+  /** Sorted set of a replica's leases whose jobs are suspects; score = expiry. */
   suspects: 'suspects:<url>',
 } as const;
 
@@ -167,9 +170,9 @@ type Placeholders<Pattern extends string> = Pattern extends `${string}<${string}
 type Key<Pattern extends string> =
   Placeholders<Pattern> extends [] ? string : (...parts: Placeholders<Pattern>) => string;
 
-/** Every Redis key of an installation. All share one hash tag, so that scripts and transactions work on a Redis Cluster. */
+/** The Redis keys of an installation. All share one hash tag, so that scripts and transactions work on a Redis Cluster. */
 export type Keys = {
-  /** The text that every key starts with; ends in `:`. */
+  /** The prefix of every key; ends in `:`. */
   readonly base: string;
 } & { readonly [Each in Name]: Key<(typeof patterns)[Each]> };
 
@@ -187,7 +190,10 @@ export function redisKeys(prefix: string): Keys {
   return { base, ...Object.fromEntries(entries) } as Keys;
 }
 
-/** Returns the keys that a Lua text names as `keys.<name>`, as Lua. They start with the local `base`. Throws on a name that is not in the table. */
+/**
+ * Returns Lua code for the keys that a Lua text names as `keys.<name>`. They start with the local `base`. Throws on a name that is
+ * not in the table.
+ */
 export function luaKeys(text: string): string {
   const names = [...new Set(Array.from(text.matchAll(/\bkeys\.(\w+)/g), ([, name]) => name as Name))];
   const lines = names.map((name) => {

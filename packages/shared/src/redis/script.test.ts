@@ -54,7 +54,7 @@ describe('a script', () => {
     ]);
   });
 
-  test('has keys and constants by name', async () => {
+  test('has its keys and constants by name', async () => {
     const body =
       "return { keys.events, keys.functionRecord('t', 'n'), keys.laneParked('l'), constants.answer }";
     const script = defineScript({ folder: folderOf({ 'a.lua': body }), file: 'a', args: z.object({}) });
@@ -64,7 +64,7 @@ describe('a script', () => {
     ]);
   });
 
-  test('has each include once, in the order of their need', async () => {
+  test('has each include once, in the order of first use', async () => {
     const folder = folderOf({
       'a.lua': '--- @include "include/b"\n--- @include "include/c"\nreturn { b(), c() }',
       'include/b.lua': '--- @include "include/c"\nlocal function b() return c() + 1 end',
@@ -74,7 +74,7 @@ describe('a script', () => {
     expect(await script.run(on(), {})).toEqual([2, 2]);
   });
 
-  test('is sent again to a Redis that has forgotten it', async () => {
+  test('is sent again to a Redis that lost it', async () => {
     const script = defineScript({ folder: folderOf({ 'a.lua': 'return 7' }), file: 'a', args: z.object({}) });
     expect(await script.run(on(), {})).toBe(7);
     await redis.script('FLUSH');
@@ -82,10 +82,10 @@ describe('a script', () => {
   });
 
   test.each([
-    ['an argument that it does not have', 'return args.other', /a\.lua has no argument other/],
-    ['a key that there is not', 'return { args.id, keys.nothing }', /there is no key nothing/],
-    ['a constant that there is not', 'return { args.id, constants.none }', /constant none/],
-    ['an include that there is not', '--- @include "b"\nreturn args.id', /b\.lua is in none of/],
+    ['an unknown argument', 'return args.other', /a\.lua has no argument other/],
+    ['an unknown key', 'return { args.id, keys.nothing }', /there is no key nothing/],
+    ['an unknown constant', 'return { args.id, constants.none }', /constant none/],
+    ['an unknown include', '--- @include "b"\nreturn args.id', /b\.lua is in none of/],
     ['no argument of its schema', 'return 1', /a\.lua does not use id/],
   ])('is refused when it names %s', async (_what, body, message) => {
     const folder = folderOf({ 'a.lua': body });
@@ -93,7 +93,7 @@ describe('a script', () => {
     await expect(script.run(on(), { id: 'x' })).rejects.toThrow(message);
   });
 
-  test('is not sent with arguments that do not fit its schema', async () => {
+  test('is not sent with invalid arguments', async () => {
     const folder = folderOf({ 'a.lua': 'return args.limit' });
     const script = defineScript({ folder, file: 'a', args: z.object({ limit: z.int() }) });
     await expect(script.run(on(), { limit: 1.5 })).rejects.toThrow(z.ZodError);

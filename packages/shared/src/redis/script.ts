@@ -6,17 +6,17 @@ import { type Keys, luaKeys } from './keys.js';
 
 /** The Lua files of a package. */
 export interface LuaFolder {
-  /** Where the files lie; ends with a slash. */
+  /** The folder of the files; ends with a slash. */
   readonly url: URL;
-  /** Values that its files name as `constants.<name>`. */
+  /** Constants that its files name as `constants.<name>`. */
   readonly constants?: Readonly<Record<string, number>>;
-  /** Folders of other packages whose files it includes. */
+  /** Folders of other packages that it includes files from. */
   readonly includes?: readonly LuaFolder[];
 }
 
-/** A Lua file that runs as one atomic step. */
+/** A Lua file that Redis runs as one atomic step. */
 export interface Script<Args> {
-  /** Returns what the file returns. Rejects with a ZodError when the arguments do not fit their schema. */
+  /** Returns the result of the file. Rejects with a ZodError for invalid arguments. */
   run(on: { readonly redis: Redis; readonly keys: Keys }, args: Args): Promise<unknown>;
 }
 
@@ -24,16 +24,16 @@ interface ScriptOptions<Shape extends z.ZodRawShape> {
   readonly folder: LuaFolder;
   /** The path of the file in its folder, without `.lua`. */
   readonly file: string;
-  /** What the file names as `args.<name>`. Lists follow all other arguments. An optional argument is nil when it is absent or empty. */
+  /** Arguments that the file names as `args.<name>`. Lists follow all other arguments. An optional argument is nil when it is absent or empty. */
   readonly args: z.ZodObject<Shape>;
 }
 
 const runtime: LuaFolder = { url: new URL('../../lua/', import.meta.url) };
 
 /**
- * Defines a script, which Redis receives once and then runs by its SHA-1. A Lua file has these names:
- * `base`, the text that every key starts with; `keys`, the keys of `keys.ts`; `args`, its arguments; `constants`, those of its folder.
- * A line `--- @include "path"` stands for the file of that path, which is included once.
+ * Defines a script. Redis receives it once, and then runs it by its SHA-1. A Lua file has these names: `base`, the prefix of every
+ * key; `keys`, the keys of `keys.ts`; `args`, its arguments; `constants`, those of its folder. A line `--- @include "path"` stands
+ * for the file of that path, which is included once.
  */
 export function defineScript<Shape extends z.ZodRawShape>({
   folder,
@@ -66,7 +66,7 @@ interface Field {
   readonly optional: boolean;
 }
 
-/** Returns the fields of a schema in the order in which they are sent. */
+/** Returns the fields of a schema in the order of transmission. */
 function fieldsOf(args: z.ZodObject): Field[] {
   const fields = Object.entries(args.shape).map(([name, schema]) => {
     const def = (schema as z.ZodType).def as { readonly type: string; readonly innerType?: z.ZodType };
@@ -174,7 +174,7 @@ interface IncludeOptions {
   readonly included: Set<string>;
 }
 
-/** Returns the text of a file in which each include is replaced by its text the first time, and left out after that. */
+/** Returns the text of a file with each include replaced by its text the first time, and removed after that. */
 function withIncludes({ folders, file, included }: IncludeOptions): string {
   const text = read(folders, file);
   return text.replace(/^--- @include "([^"]+)"$/gm, (_line, path: string) => {

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { Logger } from '../logger/index.js';
 
-/** Files in PEM that connections to Redis are secured with. */
+/** PEM files for TLS connections to Redis. */
 export interface RedisTlsFiles {
-  /** Whom to trust; the machine's authorities when left out. */
+  /** The trusted authorities; unset means those of the machine. */
   readonly caFile?: string | undefined;
   readonly certFile?: string | undefined;
   readonly keyFile?: string | undefined;
@@ -16,8 +16,8 @@ interface RedisTlsOptions {
 }
 
 /**
- * What connections to Redis are secured with, read again whenever one is made. While the files do not fit together, as when they are replaced one
- * after the other, what was read before stays: ioredis gives a connection up for good when its certificate cannot be used.
+ * The TLS options of Redis connections, read again for each new connection. While the files do not match, as during their
+ * replacement, the previous content stays, because ioredis gives a connection up permanently when its certificate is invalid.
  */
 export class RedisTls {
   readonly #files: RedisTlsFiles;
@@ -26,7 +26,7 @@ export class RedisTls {
   #context: SecureContext;
   #broken = '';
 
-  /** Throws when the files cannot be read or do not fit together. */
+  /** Throws for unreadable files, or files that do not match. */
   constructor({ files, logger }: RedisTlsOptions) {
     this.#files = files;
     this.#logger = logger;
@@ -34,13 +34,13 @@ export class RedisTls {
     this.#context = createSecureContext(this.#contents);
   }
 
-  /** The client certificate that the next connection shows. */
+  /** Returns the client certificate of the next connection. */
   get certificate(): string | undefined {
     this.#look();
     return this.#contents.cert as string | undefined;
   }
 
-  /** The option `tls` of ioredis, which copies it for each connection that it makes. */
+  /** Returns the option `tls` of ioredis, which copies it for each new connection. */
   get options(): { readonly secureContext: SecureContext } {
     const latest = () => {
       this.#look();
@@ -77,7 +77,7 @@ export class RedisTls {
   }
 }
 
-/** Throws when the files cannot be read or do not fit together. */
+/** Throws for unreadable files, or files that do not match. */
 export function checkRedisTls(files: RedisTlsFiles): void {
   createSecureContext(contentsOf(files));
 }

@@ -1,9 +1,9 @@
 import ipaddr from 'ipaddr.js';
 
 /**
- * Returns whether a registry, `host[:port]`, is on the machine that speaks to it: `localhost`, 127.0.0.0/8 or `[::1]`. This is the rule of containerd's
- * `MatchLocalhost`, which BuildKit follows; Docker's default for insecure registries has the same addresses. Names below `localhost` are left to DNS there, so they
- * count as any other name.
+ * Returns true if a registry, `host[:port]`, is on the calling machine: `localhost`, 127.0.0.0/8 or `[::1]`. This is the rule of
+ * containerd's `MatchLocalhost`, which BuildKit follows; Docker's default for insecure registries has the same addresses. They
+ * leave names below `localhost` to DNS, so such names count as any other name.
  */
 export function isLoopbackRegistry(host: string): boolean {
   const { name } = parts(host);
@@ -13,8 +13,8 @@ export function isLoopbackRegistry(host: string): boolean {
 }
 
 /**
- * Returns whether a list of registries that may be spoken to over plain HTTP allows one. `*` allows all; a name of this machine allows the same port under its
- * other names, so that `127.0.0.1:5000` in the list allows `localhost:5000`.
+ * Returns true if a list of plain-HTTP registries contains one. `*` matches all. A name of this machine matches its other names at
+ * the same port, so `127.0.0.1:5000` in the list allows `localhost:5000`.
  */
 export function allowsPlainHttp(allowed: readonly string[], host: string): boolean {
   if (allowed.includes('*') || allowed.includes(host)) return true;
@@ -24,7 +24,7 @@ export function allowsPlainHttp(allowed: readonly string[], host: string): boole
   );
 }
 
-/** Returns a list with the usual names of this machine added wherever it allows one of them, for tools that compare names as text. */
+/** Returns the list plus the other usual names of this machine for each of its names, for tools that compare names as text. */
 export function withLoopbackNames(allowed: readonly string[]): string[] {
   const names = allowed.flatMap((host) => {
     if (!isLoopbackRegistry(host)) return [host];

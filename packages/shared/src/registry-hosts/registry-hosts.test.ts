@@ -6,7 +6,7 @@ describe('a registry on this machine', () => {
   test.each([
     ...['localhost', 'localhost:5000', 'LOCALHOST:5000', '127.0.0.1', '127.0.0.1:5000', '127.0.0.2:5000'],
     ...['127.255.255.254:80', '[::1]', '[::1]:5000', '[0:0:0:0:0:0:0:1]:5000', '[::ffff:127.0.0.1]:5000'],
-  ])('may be called %s', (host) => {
+  ])('can be named %s', (host) => {
     expect(isLoopbackRegistry(host)).toBe(true);
     expect(allowsPlainHttp([], host)).toBe(false);
     expect(allowsPlainHttp(['*'], host)).toBe(true);
@@ -15,13 +15,13 @@ describe('a registry on this machine', () => {
   test.each([
     ...['registry:5000', '128.0.0.1:5000', '126.255.255.255', '10.0.0.1', '0.0.0.0:5000', '127.1:5000'],
     ...['localhost.example', 'reg.localhost:5000', '127.0.0.1.example:5000', '[::2]:5000', '[::]:5000', ''],
-  ])('is not called %s', (host) => {
+  ])('is not named %s', (host) => {
     expect(isLoopbackRegistry(host)).toBe(false);
     expect(allowsPlainHttp(['127.0.0.1:5000', 'localhost', '[::1]:5000'], host)).toBe(false);
   });
 
   test.each(['127.0.0.1:5000', 'localhost:5000', '[::1]:5000', '127.9.9.9:5000'])(
-    'that is listed as %s may be spoken to over plain http under its other names, at that port alone',
+    'listed as %s allows plain HTTP under its other names, but only at that port',
     (listed) => {
       for (const name of ['127.0.0.1', 'localhost', '[::1]', '127.0.0.2']) {
         expect(allowsPlainHttp([listed], `${name}:5000`)).toBe(true);
@@ -32,7 +32,7 @@ describe('a registry on this machine', () => {
     },
   );
 
-  test('is written with its usual names for tools that compare texts', () => {
+  test('has all its usual names for tools that compare texts', () => {
     expect(withLoopbackNames(['r:5000', '127.0.0.1:5000', 'localhost:5000'])).toEqual([
       ...['r:5000', '127.0.0.1:5000', 'localhost:5000', '[::1]:5000'],
     ]);

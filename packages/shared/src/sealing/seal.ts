@@ -16,14 +16,14 @@ import {
 import { SecretBytes } from './secret-bytes.js';
 
 interface SealOptions {
-  /** Of whoever is to open them: 32 bytes in base64. */
+  /** The receiver's public key: 32 bytes in base64. */
   readonly publicKey: string;
   readonly secrets: ReadonlyMap<string, SecretBytes>;
 }
 
 /**
- * Seals secrets into `com.openfaas.secrets`: NaCl box (Curve25519, XSalsa20, Poly1305) from a key that is used this once, each
- * value on its own; names stay readable. Throws `secrets_invalid` for what a builder would refuse, and an Error for what is no key.
+ * Seals secrets into `com.openfaas.secrets`: NaCl box (Curve25519, XSalsa20, Poly1305) from a one-time key, each value separately;
+ * names stay readable. Throws `secrets_invalid` for secrets that a builder would refuse, and an Error for an invalid key.
  */
 export function sealSecrets({ publicKey, secrets }: SealOptions): Buffer {
   if (secrets.size > maxSecrets) throw invalid(`there are more than ${maxSecrets} secrets`);
@@ -31,7 +31,7 @@ export function sealSecrets({ publicKey, secrets }: SealOptions): Buffer {
   const sender = nacl.box.keyPair();
   const shared = nacl.box.before(recipient, sender.secretKey);
   const sealed: Record<string, string> = {};
-  // In one order, as the Go SDK writes them, so that a file under version control changes only where it must.
+  // Sorted like the output of the Go SDK, so that a file under version control changes only where needed.
   for (const [name, value] of [...secrets].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (!isSecretName(name))
       throw invalid(`${JSON.stringify(name)} is not a name of letters, digits, \`.\`, \`_\`, \`-\``);
@@ -50,8 +50,7 @@ export function sealSecrets({ publicKey, secrets }: SealOptions): Buffer {
   sender.secretKey.fill(0);
   shared.fill(0);
   const content = Buffer.from(stringify(envelope, { indent: 4, lineWidth: 0, version: '1.1' }));
-  if (content.length > maxSealedBytes)
-    throw invalid(`all together they are larger than ${maxSealedBytes} bytes`);
+  if (content.length > maxSealedBytes) throw invalid(`together they are larger than ${maxSealedBytes} bytes`);
   return content;
 }
 
@@ -61,8 +60,8 @@ interface OpenOptions {
 }
 
 /**
- * Opens sealed secrets. The caller wipes what it gets when it is done. Throws `secrets_invalid` when a value was sealed for another
- * key or a bit of it was changed; then nothing stays open.
+ * Opens sealed secrets. The caller wipes the result after use. Throws `secrets_invalid` when a value was sealed for another key or
+ * was changed; then it wipes the opened ones.
  */
 export function openSecrets({ sealed, privateKey }: OpenOptions): ReadonlyMap<string, SecretBytes> {
   const secretKey = decodeKey(privateKey.reveal());

@@ -6,25 +6,25 @@ import { decodeKey, fromBase64 } from './keys.js';
 export const algorithm = 'nacl/box';
 export const version = 'v1';
 export const nonceBytes = 24;
-/** What Poly1305 adds. */
+/** Bytes that Poly1305 adds. */
 const tagBytes = 16;
 
-/** Of a whole sealed file. */
+/** The maximum of a whole sealed file. */
 export const maxSealedBytes = 1024 * 1024;
 export const maxSecrets = 100;
-/** What BuildKit takes for one secret. */
+/** BuildKit's limit of a secret. */
 export const maxSecretBytes = 500 * 1024;
 
-/** Names become ids of `RUN --mount=type=secret,id=…` and stand in options of commands, so they hold nothing special there. */
+/** Names become ids of `RUN --mount=type=secret,id=…` and parts of command options, so they hold no special characters. */
 const secretName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 export function isSecretName(text: string): boolean {
   return secretName.test(text);
 }
 
-/** `com.openfaas.secrets`, taken apart but not opened. */
+/** The parsed, still sealed `com.openfaas.secrets`. */
 export interface SealedSecrets {
-  /** Names the key that opens it; see `keyIdOf`. */
+  /** The id of the key that opens it; see `keyIdOf`. */
   readonly keyId: string;
   /** The sender's one-time key. */
   readonly senderKey: Uint8Array;
@@ -35,19 +35,17 @@ export interface SealedSecrets {
 const sealedSchema = z.object({
   version: z.literal(version),
   algorithm: z.literal(algorithm),
-  // The Go SDK leaves it out when it is empty.
+  // The Go SDK omits it when it is empty.
   key_id: z.string().max(64).default(''),
   public_key: z.string().max(64),
-  // By hand below: zod leaves out a key such as `__proto__`, and no secret may get lost.
+  // Validated by hand below, because zod drops a key such as `__proto__`, and no secret may get lost.
   secrets: z.custom<Readonly<Record<string, unknown>>>(
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-    'is no map',
+    'is not a map',
   ),
 });
 
-/**
- * Parses `com.openfaas.secrets` (protocol.md). Throws `secrets_invalid`, with what is wrong but no part of any value.
- */
+/** Parses `com.openfaas.secrets` (protocol.md). Throws `secrets_invalid` with the error, but without any part of a value. */
 export function parseSealedSecrets(content: Uint8Array): SealedSecrets {
   if (content.length > maxSealedBytes) throw invalid(`is larger than ${maxSealedBytes} bytes`);
   const result = sealedSchema.safeParse(parsedYaml(content));
@@ -61,13 +59,13 @@ export function parseSealedSecrets(content: Uint8Array): SealedSecrets {
   return { keyId, senderKey: senderKey(publicKey), values: new Map(entries.map(sealedValue)) };
 }
 
-/** Every scalar is text here (the failsafe schema), and aliases, with which a small file could become a large one, are none. */
+/** Reads every scalar as text (the failsafe schema), and refuses aliases, with which a small file could become a large one. */
 function parsedYaml(content: Uint8Array): unknown {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(content);
     return parse(text, { schema: 'failsafe', maxAliasCount: 0, logLevel: 'error' });
   } catch {
-    // The parser's message quotes what it read.
+    // The parser's message quotes its input.
     throw invalid('is not YAML of this kind');
   }
 }

@@ -40,7 +40,7 @@ const bytes = Object.fromEntries(
 );
 
 describe('sealed secrets', () => {
-  test('open to what they were, whatever the bytes', () => {
+  test('open to the original bytes, for any bytes', () => {
     expect(openedBy(pair.privateKey, sealedFor(values))).toEqual(bytes);
     const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$/);
     fc.assert(
@@ -61,7 +61,7 @@ describe('sealed secrets', () => {
     expect(one.secrets.npm_token.slice(0, 32)).not.toBe(two.secrets.npm_token.slice(0, 32));
   });
 
-  test('hold no clear text, and print as nothing', () => {
+  test('hold no clear text, and never print it', () => {
     expect(sealedFor({ token: 'the clear text' })).not.toContain(
       Buffer.from('the clear text').toString('base64'),
     );
@@ -73,7 +73,7 @@ describe('sealed secrets', () => {
     expect(secret.reveal().every((byte) => byte === 0)).toBe(true);
   });
 
-  test('stay closed to another key, and to whoever changes a bit', () => {
+  test('do not open with another key, or after a changed bit', () => {
     const sealed = sealedFor({ token: 'x' });
     expect(() => openedBy(generateKeyPair().privateKey, sealed)).toThrow(refused);
     const envelope = parse(sealed);
@@ -94,8 +94,8 @@ describe('parsing refuses', () => {
   test.each<[string, string]>([
     ['nothing', ''],
     ['a list', '- a\n'],
-    ['what is no YAML', 'a: [b\n'],
-    ['what is no UTF-8', '\udc00'],
+    ['invalid YAML', 'a: [b\n'],
+    ['invalid UTF-8', '\udc00'],
     ['aliases', `x: &x [a]\ny: [*x, *x]\n${stringify(good)}`],
     ['a key twice', `${stringify(good)}version: v1\n`],
     ['two documents', `${stringify(good)}---\n${stringify(good)}`],
@@ -108,7 +108,7 @@ describe('parsing refuses', () => {
     ['too much', `${stringify(good)}#${'x'.repeat(maxSealedBytes)}\n`],
     ['a value that is too long', stringify({ ...good, secrets: { token: 'AAAA'.repeat(180_000) } })],
     ['a value that is too short', stringify({ ...good, secrets: { token: 'AAAA' } })],
-    ['a value that is no base64', stringify({ ...good, secrets: { token: `${box.slice(0, -1)}!` } })],
+    ['invalid base64', stringify({ ...good, secrets: { token: `${box.slice(0, -1)}!` } })],
     ...['', '.', '../x', 'a/b', 'a,src=/etc/passwd', 'a b', '-a', '__proto__', 'a\n', 'x'.repeat(129)].map(
       (name): [string, string] => [
         `the name ${JSON.stringify(name)}`,
@@ -121,7 +121,7 @@ describe('parsing refuses', () => {
     expect(parsing).not.toThrow(box);
   });
 
-  test('and, whatever the bytes, gives no other answer', () => {
+  test('any bytes with a coded error', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -136,7 +136,7 @@ describe('parsing refuses', () => {
   });
 });
 
-test('sealing refuses what a builder would', () => {
+test('sealing refuses secrets that a builder would refuse', () => {
   expect(() => sealedFor({ 'a/b': 'x' })).toThrow(refused);
   expect(() => sealedFor({ a: Buffer.alloc(500 * 1024 + 1) })).toThrow(refused);
   expect(() => sealedFor({ a: Buffer.alloc(500 * 1024), b: Buffer.alloc(500 * 1024) })).toThrow(refused);
@@ -154,7 +154,7 @@ describe.runIf(await hasGo())('the Go SDK of OpenFaaS', () => {
     Object.entries(bytes).map(([name, value]) => [name, value.toString('base64')]),
   );
 
-  test('opens what is sealed here', async () => {
+  test('opens secrets that were sealed here', async () => {
     const answer = await peer.ask({
       op: 'open',
       key: pair.privateKey.reveal(),
@@ -164,13 +164,13 @@ describe.runIf(await hasGo())('the Go SDK of OpenFaaS', () => {
     expect(answer.key_id).toBe(keyIdOf(pair.publicKey));
   });
 
-  test('seals what is opened here', async () => {
+  test('seals secrets that open here', async () => {
     const { envelope } = await peer.ask({ op: 'seal', key: pair.publicKey, secrets: inBase64 });
     expect(openedBy(pair.privateKey, envelope)).toEqual(bytes);
     expect(parseSealedSecrets(Buffer.from(envelope)).keyId).toBe(keyIdOf(pair.publicKey));
   });
 
-  test('makes key pairs that are used here, and names them alike', async () => {
+  test('creates key pairs that work here, with the same ids', async () => {
     const made = await peer.ask({ op: 'generate' });
     const privateKey = new Secret(made.private_key);
     expect(publicKeyOf(privateKey)).toBe(made.public_key);
@@ -179,7 +179,7 @@ describe.runIf(await hasGo())('the Go SDK of OpenFaaS', () => {
     expect(openedBy(privateKey, sealed)).toEqual(bytes);
   });
 
-  test('writes the same bytes, but for what is drawn by chance', async () => {
+  test('writes the same bytes, except random ones', async () => {
     const clear = { alpha: 'one', beta: 'two' };
     const theirs = await peer.ask({
       op: 'seal',

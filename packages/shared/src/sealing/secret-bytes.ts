@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 
-/** Bytes that print as `[redacted]` wherever they are printed, logged or serialised. As `Secret`, for what need not be text. */
+/** Bytes that print as `[redacted]` in output, logs and JSON. Like `Secret`, for values that need not be text. */
 export class SecretBytes {
   readonly #bytes: Uint8Array;
 
-  /** Takes the bytes over: whoever made them keeps no copy. */
+  /** Takes ownership of the bytes: the caller keeps no copy. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
@@ -13,12 +13,12 @@ export class SecretBytes {
     return this.#bytes.length;
   }
 
-  /** The clear bytes themselves, not a copy: after `wipe` they are zeros. */
+  /** Returns the clear bytes themselves, not a copy: after `wipe` they are zeros. */
   reveal(): Uint8Array {
     return this.#bytes;
   }
 
-  /** Overwrites the bytes. What was copied from them, strings above all, is not reached. */
+  /** Overwrites the bytes. Copies of them, especially strings, remain. */
   wipe(): void {
     this.#bytes.fill(0);
   }

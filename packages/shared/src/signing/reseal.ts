@@ -6,17 +6,17 @@ import { reseal, type SealingKey } from './seal.js';
 export interface SealedField {
   readonly key: string;
   readonly field: string;
-  /** What the field holds. */
+  /** The current value of the field. */
   readonly stored: string;
   readonly sealed: string;
   readonly context: string;
-  /** What it is to hold when the text is sealed anew. */
+  /** Returns the new value of the field for the resealed text. */
   readonly stores: (sealed: string) => string;
 }
 
 export interface Resealed {
   readonly resealed: number;
-  /** Those that no key opens. */
+  /** The number of texts that no key opens. */
   readonly unreadable: number;
 }
 
@@ -27,7 +27,7 @@ const replaceScript = defineScript({
   args: z.object({ key: z.string(), field: z.string(), before: z.string(), after: z.string() }),
 });
 
-/** Seals those anew that another key than the first of `sealingKey` opens. */
+/** Reseals the texts that the first of `sealingKey` does not open. */
 export async function resealFields(options: {
   readonly redis: Redis;
   readonly keys: Keys;
@@ -37,16 +37,16 @@ export async function resealFields(options: {
   const { redis, keys, sealingKey, fields } = options;
   let [resealed, unreadable] = [0, 0];
   for (const { key, field, stored, sealed, context, stores } of fields) {
-    let anew: string | undefined;
+    let resealed: string | undefined;
     try {
-      anew = reseal(sealingKey, sealed, context);
+      resealed = reseal(sealingKey, sealed, context);
     } catch {
-      // The cipher says no more than that no key fits.
+      // The cipher only reports that no key fits.
       unreadable++;
     }
-    if (anew === undefined) continue;
+    if (resealed === undefined) continue;
     resealed += Number(
-      await replaceScript.run({ redis, keys }, { key, field, before: stored, after: stores(anew) }),
+      await replaceScript.run({ redis, keys }, { key, field, before: stored, after: stores(resealed) }),
     );
   }
   return { resealed, unreadable };

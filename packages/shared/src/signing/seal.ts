@@ -5,15 +5,15 @@ import { SlipwayError } from '../errors/index.js';
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** 32 bytes that texts are sealed with and opened by. Several while the payload secret is replaced: the first seals, and each opens. */
+/** 32 bytes that encrypt texts. During a rotation of the payload secret there are several: the first encrypts, and each decrypts. */
 export type SealingKey = Buffer | readonly [Buffer, ...Buffer[]];
 
-/** A key for one purpose, made from the payload secret by HKDF-SHA-256 (RFC 5869). 32 bytes. */
+/** Derives a key for one purpose from the payload secret with HKDF-SHA-256 (RFC 5869). 32 bytes. */
 export function deriveKey(secret: Secret, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', secret.reveal().trim(), '', `slipway ${purpose} v1`, 32));
 }
 
-/** The same for the payload secret and for those that it takes the place of. */
+/** Derives the same keys from the current and the previous payload secrets. */
 export function deriveKeys(
   { payloadSecret, previousPayloadSecrets }: PayloadSecrets,
   purpose: string,
@@ -25,8 +25,8 @@ export function deriveKeys(
 const all = (key: SealingKey): readonly [Buffer, ...Buffer[]] => (Buffer.isBuffer(key) ? [key] : key);
 
 /**
- * Encrypts a short text for storage with AES-256-GCM. `context` must be the same when it is opened, so that
- * a sealed text copied elsewhere is worth nothing. Base64 of nonce ‖ ciphertext ‖ tag.
+ * Encrypts a short text for storage with AES-256-GCM. Decryption needs the same `context`, so that a copy stored elsewhere is
+ * useless. Returns base64 of nonce ‖ ciphertext ‖ tag.
  */
 export function seal(key: SealingKey, text: string, context: string): string {
   const [current] = all(key);
@@ -37,12 +37,12 @@ export function seal(key: SealingKey, text: string, context: string): string {
   );
 }
 
-/** Throws `secret_unreadable` when no key fits, the context differs, or a bit was changed. */
+/** Decrypts a text. Throws `secret_unreadable` when no key fits, the context differs, or a bit was changed. */
 export function unseal(key: SealingKey, sealed: string, context: string): string {
   return opened(key, sealed, context).text;
 }
 
-/** Seals anew what another key than the first opens; undefined for what the first one does. Throws as `unseal` does. */
+/** Reseals a text that the first key does not open; returns undefined for one that it opens. Throws like `unseal`. */
 export function reseal(key: SealingKey, sealed: string, context: string): string | undefined {
   const { text, isCurrent } = opened(key, sealed, context);
   return isCurrent ? undefined : seal(key, text, context);
@@ -54,7 +54,7 @@ function opened(key: SealingKey, sealed: string, context: string) {
     try {
       return { text: decrypted(each, sealed, context), isCurrent: at === 0 };
     } catch (error) {
-      // The cipher says no more than that it does not fit.
+      // The cipher only reports that the key does not fit.
       cause ??= error;
     }
   }

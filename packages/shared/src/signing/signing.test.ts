@@ -18,7 +18,7 @@ const secret = new Secret('  payload secret\n');
 const hmac = (text: string) => payloadHmac(secret).update(text);
 
 describe('a payload signature', () => {
-  it('is the HMAC-SHA256 keyed with the trimmed secret, as the Function Builder API has it', () => {
+  it('is the HMAC-SHA256 keyed with the trimmed secret, as the Function Builder API requires', () => {
     const expected = createHmac('sha256', 'payload secret').update('body').digest('hex');
     expect(formatSignature(hmac('body'))).toBe(`sha256=${expected}`);
     expect(signatureMatches(`sha256=${expected}`, hmac('body'))).toBe(true);
@@ -53,27 +53,27 @@ describe('a sealed text', () => {
     expect(() => unseal(key, changed.toString('base64'), 'job_1')).toThrow();
   });
 
-  it('opens with a previous key too, while there is one, and is then sealed anew with the current one', () => {
+  it('opens with a previous key, too, and is then resealed with the current one', () => {
     const [older, other] = [deriveKey(new Secret('older'), 'test'), deriveKey(new Secret('x'), 'test')];
     for (const old of [key, older]) {
       const sealed = seal(old, 'whsec_x', 'job_1');
       expect(unseal([other, key, older], sealed, 'job_1')).toBe('whsec_x');
       expect(() => unseal([other, key, older], sealed, 'job_2')).toThrow();
       expect(() => unseal(other, sealed, 'job_1')).toThrow();
-      const anew = reseal([other, key, older], sealed, 'job_1') ?? '';
-      expect(unseal(other, anew, 'job_1')).toBe('whsec_x');
-      expect(reseal([other, key], anew, 'job_1')).toBeUndefined();
+      const resealed = reseal([other, key, older], sealed, 'job_1') ?? '';
+      expect(unseal(other, resealed, 'job_1')).toBe('whsec_x');
+      expect(reseal([other, key], resealed, 'job_1')).toBeUndefined();
       expect(() => reseal(other, sealed, 'job_1')).toThrow();
     }
   });
 
-  it('is another one each time', () => {
+  it('differs each time', () => {
     expect(seal(key, 'same', 'c')).not.toBe(seal(key, 'same', 'c'));
   });
 });
 
 describe('a webhook signature', () => {
-  it('is verified by the reference library with each secret, and only over the body that was signed', () => {
+  it('passes the reference library with each secret, and only for the signed body', () => {
     const own = new Secret(`whsec_${randomBytes(32).toString('base64')}`);
     const before = new Secret(`whsec_${randomBytes(24).toString('base64')}`);
     const headers = signWebhook({ secrets: [own, before], id: 'msg_1', at: new Date(), body: '{"a":1}' });
@@ -86,7 +86,7 @@ describe('a webhook signature', () => {
     expect(() => stranger.verify('{"a":1}', headers)).toThrow();
   });
 
-  it('uses the configured key, or one made from the payload secret', () => {
+  it('uses the configured key, or one derived from the payload secret', () => {
     const configured = new Secret('whsec_QUJD');
     const [before, trimmed] = [new Secret('before'), new Secret('payload secret')];
     const derive = (...secrets: [Secret, ...Secret[]]) => {

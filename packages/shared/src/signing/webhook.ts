@@ -3,8 +3,8 @@ import { type PayloadSecrets, Secret } from '../config/index.js';
 import { deriveKey } from './seal.js';
 
 /**
- * The installation's keys for callbacks that bring none: `WEBHOOK_SECRET` if it is set, else one derived from each
- * payload secret, that of the current one first. `whsec_` and base64, as receivers take it.
+ * Returns the installation's keys for callbacks without a secret: `WEBHOOK_SECRET` if set, else one key derived from each payload
+ * secret, the current one first. Keys have the form that receivers expect: `whsec_` and base64.
  */
 export function webhookSecrets(
   options: PayloadSecrets & { readonly webhookSecret: Secret | undefined },
@@ -17,8 +17,8 @@ export function webhookSecrets(
 }
 
 /**
- * The headers of a message, after Standard Webhooks 1.0, signed with each of the secrets: receivers know one of them while they are being
- * changed. The id stays the same over retries, the time does not.
+ * Returns the headers of a message in the format of Standard Webhooks 1.0, signed with each of the secrets, because receivers know
+ * only one of them during a rotation. Retries keep the id, but not the time.
  */
 export function signWebhook(options: {
   secrets: readonly Secret[];

@@ -3,18 +3,18 @@ import type { Logger } from '../logger/index.js';
 import type { Tracing } from './tracing.js';
 
 export interface TracingOptions {
-  /** Undefined where tracing is off: nothing of OpenTelemetry is loaded then. */
+  /** Undefined when tracing is off. Then nothing of OpenTelemetry is loaded. */
   readonly config: TracingConfig | undefined;
   /** The name of the service. */
   readonly service: string;
-  /** Asked when there is something to say, so that it may be made later than this. */
+  /** Returns the logger. Called only when there is something to log, so it may be created later. */
   readonly logger: () => Logger;
-  /** What the last spans may take to be exported at the end, in milliseconds. */
+  /** Milliseconds that the export of the last spans may take at the end. */
   readonly flushMs: number;
 }
 
 export interface TracingHandle {
   readonly tracing: Tracing;
-  /** Exports what waits, as far as that is possible in `flushMs`. Never rejects. */
+  /** Exports waiting spans, as far as `flushMs` allows. Never rejects. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { TraceContext } from './tracing.js';
 
-/** The headers by which a request says what it belongs to (W3C Trace Context); none without a context. */
+/** Returns the headers that carry a request's trace (W3C Trace Context); none without a context. */
 export function traceHeaders(context: TraceContext | undefined): Record<string, string> {
   if (context === undefined) return {};
   const at = context.indexOf(' ');
@@ -8,12 +8,12 @@ export function traceHeaders(context: TraceContext | undefined): Record<string, 
   return { traceparent: context.slice(0, at), tracestate: context.slice(at + 1) };
 }
 
-/** Of a context that was made here or checked: 32 hexadecimal digits (`version-traceid-parentid-flags`). */
+/** Returns the trace id of a valid context: 32 hexadecimal digits (`version-traceid-parentid-flags`). */
 export function traceIdOf(context: TraceContext): string {
   return context.split('-', 2)[1] ?? '';
 }
 
-/** What a request says that it belongs to, not checked yet. */
+/** Returns the trace context of a request, not validated yet. */
 export function traceContextOf(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): TraceContext | undefined {

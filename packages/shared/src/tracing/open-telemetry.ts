@@ -20,7 +20,7 @@ import { ChosenIds, SpanTracing } from './span-tracing.js';
 
 type OpenOptions = TracingOptions & { readonly config: TracingConfig };
 
-/** Tracing through the OpenTelemetry SDK. Everything is given to the SDK here; nothing of it is made global. */
+/** Opens tracing through the OpenTelemetry SDK. It passes everything to the SDK here, and makes nothing global. */
 export function openTelemetry({ config, service, logger, flushMs }: OpenOptions): TracingHandle {
   const exporter = new ReportingExporter({
     exporter: exporterOf(config),
@@ -32,7 +32,7 @@ export function openTelemetry({ config, service, logger, flushMs }: OpenOptions)
     maxQueueSize: config.maxQueueSize,
     maxExportBatchSize: Math.min(config.maxExportBatchSize, config.maxQueueSize),
     scheduledDelayMillis: config.scheduleDelayMs,
-    // The exporter keeps its own limit.
+    // The exporter has its own timeout.
     exportTimeoutMillis: config.timeoutMs + 1_000,
   });
   const ids = new ChosenIds();

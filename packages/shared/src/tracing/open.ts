@@ -1,7 +1,7 @@
 import type { TracingHandle, TracingOptions } from './handle.js';
 import { noTracing } from './tracing.js';
 
-/** Tracing as the configuration wants it. */
+/** Opens tracing as configured. */
 export async function openTracing(options: TracingOptions): Promise<TracingHandle> {
   const { config } = options;
   if (config === undefined) return { tracing: noTracing, close: async () => undefined };

@@ -4,7 +4,7 @@ import type { Logger } from '../logger/index.js';
 interface ReportingExporterOptions {
   readonly exporter: SpanExporter;
   readonly logger: () => Logger;
-  /** Milliseconds of a clock that does not jump. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
 
@@ -13,7 +13,7 @@ type ExportResult = Parameters<Parameters<SpanExporter['export']>[1]>[0];
 const succeeded = 0;
 const reportEveryMs = 60_000;
 
-/** Says in the log that spans could not be exported, once a minute, and how many were lost since the last time. */
+/** Logs failed exports of spans, once a minute, with the number of lost spans since the last log. */
 export class ReportingExporter implements SpanExporter {
   readonly #options: ReportingExporterOptions;
   #lost = 0;
@@ -26,7 +26,7 @@ export class ReportingExporter implements SpanExporter {
   export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
     this.#options.exporter.export(spans, (result) => {
       if (result.code !== succeeded) this.#report(spans.length, result.error);
-      // It has been dealt with: the SDK would only report it once more, by ways of its own.
+      // The failure is handled here. The SDK would only report it again in its own way.
       done({ code: succeeded });
     });
   }

@@ -1,11 +1,11 @@
-/** More than this between the two clocks, in milliseconds, and the time of day is believed. */
+/** If the two clocks differ by more milliseconds than this, the time of day wins. */
 const toleranceMs = 20;
 
-/** The time of day in fractions of a millisecond. It does not go back by itself, so that no span ends after the one around it or before it began. */
+/** Returns the time of day in fractions of a millisecond. It never goes back on its own, so that spans nest correctly. */
 export class SpanClock {
   #origin = performance.timeOrigin;
 
-  /** Milliseconds since the epoch. */
+  /** Returns milliseconds since the epoch. */
   now(): number {
     const at = this.#origin + performance.now();
     const behind = Date.now() - at;

@@ -31,7 +31,7 @@ const kinds = {
   consumer: SpanKind.CONSUMER,
 } as const;
 
-/** Random ids, save for the span that one was chosen for. */
+/** Generates random ids, except for the span with a chosen id. */
 export class ChosenIds implements IdGenerator {
   readonly #random = new RandomIdGenerator();
   #next: string | undefined;
@@ -44,7 +44,7 @@ export class ChosenIds implements IdGenerator {
     return this.#next ?? this.#random.generateSpanId();
   }
 
-  /** `start` begins one span, at once. */
+  /** `start` starts one span, synchronously. */
   with<T>(id: string | undefined, start: () => T): T {
     this.#next = id;
     try {
@@ -60,7 +60,7 @@ interface SpanTracingOptions {
   readonly ids: ChosenIds;
 }
 
-/** Tracing with spans of OpenTelemetry. The active span is this object's own, so that several may live in one process. */
+/** Tracing with OpenTelemetry spans. The active span belongs to this object, so that a process may have several. */
 export class SpanTracing implements Tracing {
   readonly #tracer: Tracer;
   readonly #ids: ChosenIds;
@@ -164,10 +164,10 @@ function parentOf(text: TraceContext | undefined, active: Span | undefined): Con
 const maxStateLength = 512;
 const sampledFlag = 1;
 
-/** `version-traceid-parentid-flags`; of versions to come what stands behind the flags is not looked at. */
+/** `version-traceid-parentid-flags`. In later versions, data after the flags is ignored. */
 const traceparent = /^(?!ff)([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.{0,64})?$/;
 
-/** Undefined when it is none; of one that is, only what may not be kept of its state is left out. */
+/** Returns the context of a valid text, without parts of the state that may not be kept; undefined for an invalid text. */
 function contextOf(text: TraceContext): SpanContext | undefined {
   const [head = '', ...rest] = text.split(' ');
   const match = traceparent.exec(head);

@@ -21,7 +21,7 @@ interface Posted {
   readonly resourceSpans: readonly { readonly scopeSpans: readonly { readonly spans: readonly Span[] }[] }[];
 }
 
-/** A receiver of OTLP in JSON. While it is `held` it answers nothing. */
+/** Starts a receiver of OTLP in JSON. It answers nothing while it is `held`. */
 async function startReceiver(held: Promise<void> = Promise.resolve()) {
   const requests: { headers: Record<string, unknown>; body: Buffer }[] = [];
   const server = createServer(async (req, res) => {
@@ -66,7 +66,7 @@ const parent = 'b'.repeat(16);
 const begins = 'alone';
 
 describe('spans', () => {
-  it('belong to the one that is active, whatever is waited for in between', async () => {
+  it('belong to the active one, across any waits', async () => {
     const receiver = await startReceiver();
     const { tracing, close } = await open(receiver.url);
     await tracing.span({ name: 'outer', begins }, async (outer) => {
@@ -84,7 +84,7 @@ describe('spans', () => {
     expect([a?.parentSpanId, b?.parentSpanId]).toEqual([outer?.spanId, outer?.spanId]);
   });
 
-  it('begin a trace only where they may', async () => {
+  it('start a trace only where allowed', async () => {
     const receiver = await startReceiver();
     const { tracing, close } = await open(receiver.url);
     expect(tracing.start({ name: 'inner' }).context).toBeUndefined();
@@ -98,14 +98,14 @@ describe('spans', () => {
   });
 
   it.each([
-    ['goes on', `00-${trace}-${parent}-01`, trace],
-    ['goes on, with state', `00-${trace}-${parent}-01 a=1,b=2`, trace],
-    ['goes on, of a later version', `cc-${trace}-${parent}-01-more`, trace],
-    ['is another when that is none', `00-${trace}-${'0'.repeat(16)}-01`, undefined],
-    ['is another with more behind it', `00-${trace}-${parent}-01-more`, undefined],
-    ['is another for a forbidden version', `ff-${trace}-${parent}-01`, undefined],
-    ['is another for upper case', `00-${trace.toUpperCase()}-${parent}-01`, undefined],
-    ['is another for anything else', 'x'.repeat(10_000), undefined],
+    ['continues', `00-${trace}-${parent}-01`, trace],
+    ['continues with state', `00-${trace}-${parent}-01 a=1,b=2`, trace],
+    ['continues for a later version', `cc-${trace}-${parent}-01-more`, trace],
+    ['is new for an invalid one', `00-${trace}-${'0'.repeat(16)}-01`, undefined],
+    ['is new for one with a suffix', `00-${trace}-${parent}-01-more`, undefined],
+    ['is new for a forbidden version', `ff-${trace}-${parent}-01`, undefined],
+    ['is new for upper case', `00-${trace.toUpperCase()}-${parent}-01`, undefined],
+    ['is new for anything else', 'x'.repeat(10_000), undefined],
   ])('a trace from elsewhere %s', async (_how, context, expected) => {
     const receiver = await startReceiver();
     const { tracing, close } = await open(receiver.url);
@@ -119,7 +119,7 @@ describe('spans', () => {
     expect(span.context?.length).toBeLessThan(600);
   });
 
-  it('keep no state that is too long', async () => {
+  it('drop state that is too long', async () => {
     const { tracing, close } = await open('http://127.0.0.1:9');
     const state = Array.from({ length: 30 }, (_, at) => `k${at}=${'v'.repeat(30)}`).join();
     const span = tracing.start({ name: 'x', begins, parent: `00-${trace}-${parent}-00 ${state}` });
@@ -127,7 +127,7 @@ describe('spans', () => {
     await close();
   });
 
-  it('of which nobody upstream wants a record are none, nor are those linked to them', async () => {
+  it('do not exist if the caller does not sample them, nor do those linked to them', async () => {
     const receiver = await startReceiver();
     const { tracing, close } = await open(receiver.url);
     const span = tracing.start({ name: 'request', begins, parent: `00-${trace}-${parent}-00` });
@@ -140,7 +140,7 @@ describe('spans', () => {
     expect(receiver.requests).toEqual([]);
   });
 
-  it('say with which code they failed, and nothing of the message', async () => {
+  it('have the code of their failure, but not the message', async () => {
     const receiver = await startReceiver();
     const { tracing, close } = await open(receiver.url);
     const work = () => Promise.reject(new SlipwayError('push_failed', 'secret detail'));
@@ -151,7 +151,7 @@ describe('spans', () => {
     expect(receiver.requests[0]?.body.toString()).not.toContain('secret');
   });
 
-  it('have the id that was chosen, and theirs alone', async () => {
+  it('have their chosen id, and no other span has it', async () => {
     const { tracing, close } = await open('http://127.0.0.1:9');
     const ids = (span: TraceSpan) => span.context?.split('-')[2];
     expect(ids(tracing.start({ name: 'x', begins, id: 'c'.repeat(16) }))).toBe('c'.repeat(16));
@@ -165,7 +165,7 @@ describe('spans', () => {
     await close();
   });
 
-  it('go out as protobuf unless said otherwise, with the headers', async () => {
+  it('are exported as protobuf by default, with the headers', async () => {
     const receiver = await startReceiver();
     const env = { OTEL_EXPORTER_OTLP_PROTOCOL: '', OTEL_EXPORTER_OTLP_HEADERS: 'x-key=1' };
     const { tracing, close } = await open(receiver.url, env);
@@ -179,7 +179,7 @@ describe('spans', () => {
 });
 
 describe('a collector', () => {
-  it('that hangs holds nobody up, and no more spans wait for it than may', async () => {
+  it('that hangs blocks nothing, and the queue of spans stays bounded', async () => {
     let release = () => {};
     const receiver = await startReceiver(
       new Promise((resolve) => {
@@ -208,7 +208,7 @@ describe('a collector', () => {
     expect(receiver.requests.length).toBeLessThanOrEqual(1);
   });
 
-  it('that is away is said to be so once, not for every export', async () => {
+  it('that is unreachable is logged once, not for every export', async () => {
     const env = { OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1', OTEL_EXPORTER_OTLP_TIMEOUT: '100' };
     const { tracing, close, logged } = await open('http://127.0.0.1:9', env);
     for (let made = 0; made < 5; made++) tracing.start({ name: 'x', begins }).end();
@@ -218,7 +218,7 @@ describe('a collector', () => {
 });
 
 describe('headers', () => {
-  it('carry a context there and back', () => {
+  it('carry a context in both directions', () => {
     for (const context of [`00-${trace}-${parent}-01`, `00-${trace}-${parent}-01 a=1, b=2`]) {
       expect(traceContextOf(traceHeaders(context))).toBe(context);
     }

@@ -1,5 +1,5 @@
 /**
- * Where a span stands in its trace, as text that can be stored and sent: a W3C `traceparent`, and after a space its `tracestate`
+ * The position of a span in its trace, as text for storage and transport: a W3C `traceparent`, and after a space its `tracestate`
  * if it has one. At most 600 characters.
  */
 export type TraceContext = string;
@@ -7,47 +7,47 @@ export type TraceContext = string;
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface SpanOptions {
-  /** Of few different values: ids belong in attributes. */
+  /** The name, with few distinct values: ids belong in attributes. */
   readonly name: string;
   /** Default `internal`. */
   readonly kind?: 'internal' | 'server' | 'client' | 'producer' | 'consumer';
-  /** What it belongs to, from elsewhere. Default: the span that is active. */
+  /** The parent span in another process. Default: the active span. */
   readonly parent?: TraceContext | undefined;
   /**
-   * Whether it may begin a trace: `alone`, when it belongs to nothing; `linked`, in any case, with a link to the span that is active, and not at all
-   * when that one is not recorded. Otherwise there is no span without a parent.
+   * Allows a span without a parent: `alone` starts a trace if there is no parent. `linked` always starts a trace with a link to
+   * the active span, but creates no span if that one is not recorded. Otherwise no span starts without a parent.
    */
   readonly begins?: 'alone' | 'linked';
-  /** Its id, 16 hex digits, for a span that another process may have to write in place of this one. */
+  /** The span id, 16 hex digits, for a span that another process may have to write instead of this one. */
   readonly id?: string | undefined;
-  /** Those that are undefined are left out. No secrets, nothing that a build was given. */
+  /** Attributes; undefined ones are dropped. No secrets, and no input of a build. */
   readonly attributes?: Attributes;
-  /** Milliseconds since the epoch, of `Tracing.now`. Default: now. */
+  /** Milliseconds since the epoch, from `Tracing.now`. Default: now. */
   readonly startedAt?: number;
 }
 
-/** A span that has begun. One that is never ended is never exported. */
+/** A started span. A span that never ends is never exported. */
 export interface TraceSpan {
-  /** For what belongs to it; undefined when there is no trace. */
+  /** The parent context for other spans; undefined when there is no trace. */
   readonly context: TraceContext | undefined;
   set(attributes: Attributes): void;
-  /** It went wrong, as a code says; messages may hold what is nobody's business. */
+  /** Marks the span as failed with a code. Messages may hold private data. */
   fail(code: string): void;
-  /** Runs `work` with this span as the active one, whatever it waits for. */
+  /** Runs `work` with this span as the active one, across all its waits. */
   during<T>(work: () => T): T;
   end(at?: number): void;
 }
 
-/** Spans of what a process does. When tracing is off all of it does nothing. */
+/** Spans of a process. When tracing is off, every method does nothing. */
 export interface Tracing {
-  /** Milliseconds since the epoch, in fractions; 0 when tracing is off. */
+  /** Returns milliseconds since the epoch, in fractions; 0 when tracing is off. */
   now(): number;
   start(options: SpanOptions): TraceSpan;
-  /** A span around `work`, active during it. */
+  /** Runs `work` in a new active span. */
   span<T>(options: SpanOptions, work: (span: TraceSpan) => Promise<T>): Promise<T>;
-  /** Of the span that is active. */
+  /** Returns the context of the active span. */
   current(): TraceContext | undefined;
-  /** What log lines carry about the span that is active. */
+  /** Returns the log fields of the active span. */
   logFields(): { readonly trace_id: string; readonly span_id: string } | undefined;
 }
 

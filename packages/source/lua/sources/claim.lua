@@ -1,7 +1,7 @@
 --- @include "include/time"
--- Asks whether a source is there or is to be written. See sources/include/uses.lua.
--- Arguments: digest, whether its blobs were found, ms that writing them may take.
--- Returns 'there' (it counts as used now), 'write' (`stored` or `release` follows), or 'removing' (ask again).
+-- Claims a source: it exists, or the caller writes it. See sources/include/uses.lua.
+-- Arguments: digest, 1 if its blobs were found, ms that writing them may take.
+-- Returns 'there' (the source now counts as used), 'write' (`stored` or `release` follows), or 'removing' (the caller retries).
 if redis.call('ZSCORE', keys.sourcesRemoving, args.digest) then return 'removing' end
 if args.found and not redis.call('ZSCORE', keys.sourcesRemoved, args.digest) then
   redis.call('ZADD', keys.sourcesUsed, whole(now), args.digest)

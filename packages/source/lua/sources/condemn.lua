@@ -1,8 +1,8 @@
 --- @include "include/time"
--- Takes sources out of use that were last used before a time.
--- Arguments: that time in ms since the epoch, digests. Returns the digests of those taken out of use.
+-- Condemns sources that were last used before a time.
+-- Arguments: that time in ms since the epoch, digests. Returns the digests of the condemned sources.
 local condemned = {}
--- A writer that has not ended by its time is dead.
+-- A writer that has not ended by its deadline is dead.
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', keys.sourcesPinned, '-inf', whole(now), 'LIMIT', 0, 1000)) do
   redis.call('ZREM', keys.sourcesPinned, dead)
   redis.call('HDEL', keys.sourcesWriters, dead)

@@ -1,5 +1,5 @@
 --- @include "sources/include/uses"
--- Notes sources whose blobs were found. Unknown ones count as used now.
+-- Records sources whose blobs were found. Unknown ones count as used now.
 -- Arguments: digests.
 for _, digest in ipairs(args.digests) do
   if not is_going(digest) then redis.call('ZADD', keys.sourcesUsed, 'NX', whole(now), digest) end

@@ -1,4 +1,4 @@
--- Notes that no tenant has a source any more.
+-- Records that no tenant has a source any more.
 -- Arguments: digest.
 for _, tenant in ipairs(redis.call('SMEMBERS', keys.sourceOwners(args.digest))) do
   local size = redis.call('ZSCORE', keys.sourcesOf(tenant), args.digest)

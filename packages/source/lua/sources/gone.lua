@@ -1,5 +1,5 @@
 --- @include "include/time"
--- Notes that the blobs of condemned sources are removed.
+-- Records that the blobs of condemned sources were removed.
 -- Arguments: digests.
 redis.call('ZREMRANGEBYSCORE', keys.sourcesRemoved, '-inf', whole(now - 3600000))
 for _, digest in ipairs(args.digests) do

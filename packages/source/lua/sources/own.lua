@@ -1,6 +1,6 @@
--- Notes that a tenant has sent a source.
--- Arguments: tenant, digest, bytes, bytes that the tenant's sources may have, the reservation that the source takes the place of.
--- Returns {'had'}, {'new'}, or {'full', bytes that the tenant has} when that were too many.
+-- Records that a tenant has sent a source.
+-- Arguments: tenant, digest, bytes, limit of the tenant's source bytes, the reservation that the source replaces.
+-- Returns {'had'}, {'new'}, or {'full', bytes of the tenant} when the limit would be exceeded.
 local own, reservations = keys.sourcesOf(args.tenant), keys.sourcesReserved(args.tenant)
 local reserved = args.reservation and redis.call('HGET', reservations, args.reservation)
 if reserved then redis.call('HDEL', reservations, args.reservation) end

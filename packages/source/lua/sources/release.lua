@@ -1,4 +1,4 @@
 --- @include "sources/include/uses"
--- Notes that the blobs of a claimed source could not be written.
+-- Records that writing the blobs of a claimed source failed.
 -- Arguments: digest.
 unpin(args.digest)

@@ -1,7 +1,7 @@
 --- @include "sources/include/room"
 -- Reserves bytes for a source that has arrived. Only an admitted source is stored.
--- Arguments: tenant, reservation (none for a new one), digest, bytes of files, bytes that the tenant may have, ms of the lease.
--- Returns {'ok' or 'full', reservation, bytes that the tenant has}.
+-- Arguments: tenant, reservation (none for a new one), digest, bytes of files, limit of the tenant's bytes, ms of the lease.
+-- Returns {'ok' or 'full', reservation, bytes of the tenant}.
 local _, admitted = other_reservations(args.tenant, args.id)
 local id = args.id or new_reservation(args.tenant)
 local has, bytes = used_bytes(args.tenant), args.bytes

@@ -1,7 +1,8 @@
 --- @include "sources/include/room"
--- Reserves bytes for a source that arrives. Sources that exceed the quota arrive one at a time, the oldest first: the tenant may have the source already.
--- Arguments: tenant, reservation (none for a new one), bytes on the disk, bytes of files, bytes that the tenant may have, ms of the lease.
--- Returns {'ok', 'wait' or 'full', reservation, bytes that the tenant has}.
+-- Reserves bytes for an arriving source. Sources beyond the quota arrive one at a time, the oldest first, because the tenant may
+-- already have the source.
+-- Arguments: tenant, reservation (none for a new one), bytes on the disk, bytes of files, limit of the tenant's bytes, ms of the lease.
+-- Returns {'ok', 'wait' or 'full', reservation, bytes of the tenant}.
 local arriving, admitted, oldest = other_reservations(args.tenant, args.id)
 local id = args.id or new_reservation(args.tenant)
 local has, bytes = used_bytes(args.tenant), args.disk

@@ -1,3 +1,3 @@
--- Gives a reservation back.
+-- Releases a reservation.
 -- Arguments: tenant, reservation.
 redis.call('HDEL', keys.sourcesReserved(args.tenant), args.id)

@@ -1,5 +1,5 @@
 --- @include "sources/include/uses"
--- Notes that the blobs of a claimed source are written.
+-- Records that the blobs of a claimed source are written.
 -- Arguments: digest.
 unpin(args.digest)
 redis.call('ZREM', keys.sourcesRemoved, args.digest)

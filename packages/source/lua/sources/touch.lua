@@ -1,6 +1,6 @@
 --- @include "sources/include/uses"
--- Notes a use of a source.
--- Arguments: digest. Returns 1, or 0 when it is being removed or was.
+-- Records a use of a source.
+-- Arguments: digest. Returns 1, or 0 when the source is being removed or was removed.
 if is_going(args.digest) then return 0 end
 redis.call('ZADD', keys.sourcesUsed, whole(now), args.digest)
 return 1

@@ -1,25 +1,25 @@
-/** What is at a path of a context. `other` is a device, a pipe or a socket. */
+/** An entry of a context. `other` is a device, a pipe or a socket. */
 type ContextEntry =
   | { readonly type: 'file'; readonly size: number }
   | { readonly type: 'folder' | 'other' }
   | { readonly type: 'link'; readonly target: string };
 
-/** The files that a build sees, wherever they are kept. Paths are relative to the context, in normal form; '' is the context itself. */
+/** The files of a build, in any kind of storage. Paths are relative to the context, in normal form; '' is the context itself. */
 export interface ContextFiles {
-  /** Returns undefined when nothing is there. Follows no link: callers ask only for paths that pass none. */
+  /** Returns undefined for a missing entry. Follows no link: callers only pass paths without links. */
   entry(path: string): Promise<ContextEntry | undefined>;
-  /** The content of a file. */
+  /** Returns the content of a file. */
   read(path: string): Promise<Uint8Array>;
-  /** Every path, folders included, in no order. */
+  /** Returns all paths, including folders, unordered. */
   paths(): Promise<readonly string[]>;
 }
 
-/** As Linux does, a path that passes more links than this counts as a loop. */
+/** As in Linux, a path through more links than this counts as a loop. */
 const maxLinks = 40;
 
 /**
- * Returns where a path of a context leads when the context is the root of all links, as engines see it: an absolute link begins at the
- * context, and `..` stays there. Undefined when nothing is there, or links go in a circle. Nothing outside of the context is looked at.
+ * Resolves a path with the context as the root of all links, as engines do: an absolute link begins at the context, and `..` stays
+ * in it. Undefined for a missing entry or a loop of links. Never looks outside the context.
  */
 export async function insideContext(context: ContextFiles, path: string): Promise<string | undefined> {
   const ahead = path.split('/').reverse();

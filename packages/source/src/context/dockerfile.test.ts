@@ -20,7 +20,7 @@ import { layeredContext } from './layered-context.js';
 
 type Nodes = Readonly<Record<string, ReturnType<typeof file>>>;
 
-/** As the builder unpacks it. */
+/** Returns the context as the builder unpacks it. */
 async function onDisk(nodes: Nodes): Promise<ContextFiles> {
   const dir = await mkdtemp(join(tmpdir(), 'slipway-context-'));
   onTestFinished(() => rm(dir, { recursive: true }));
@@ -33,7 +33,7 @@ async function onDisk(nodes: Nodes): Promise<ContextFiles> {
   return folderContext(dir);
 }
 
-/** As the API knows it. */
+/** Returns the context as the API sees it. */
 async function stored(...layers: readonly { readonly at: string; readonly nodes: Nodes }[]) {
   const { sources } = await makeSources();
   const metadata = { uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) };
@@ -79,8 +79,18 @@ describe.each([
 
   it.each<[string, Nodes, string, string]>([
     ['none', { a: text }, 'Dockerfile', 'has no file "Dockerfile"'],
-    ['a link out of it', { Dockerfile: link('/etc/passwd'), b: text }, 'Dockerfile', 'leads to none'],
-    ['links in a circle', { Dockerfile: link('x'), x: link('Dockerfile') }, 'Dockerfile', 'leads to none'],
+    [
+      'a link out of it',
+      { Dockerfile: link('/etc/passwd'), b: text },
+      'Dockerfile',
+      'is a link to a missing file',
+    ],
+    [
+      'links in a circle',
+      { Dockerfile: link('x'), x: link('Dockerfile') },
+      'Dockerfile',
+      'is a link to a missing file',
+    ],
     ['a folder', { 'Dockerfile/x': text, y: text }, 'Dockerfile', '"Dockerfile" is not a file'],
     [
       'a link to a folder',
@@ -113,7 +123,7 @@ describe.each([
       'one folder of all',
       { 'fn-1.0/Dockerfile': text },
       'Dockerfile',
-      'All files lie in "fn-1.0": pack what is in it',
+      'All files lie in "fn-1.0": pack its content',
     ],
   ])('is refused: %s', async (_case, nodes, path, message) => {
     await expect(findDockerfile(await contextOf(nodes), path)).rejects.toMatchObject({
@@ -122,9 +132,9 @@ describe.each([
     });
   });
 
-  it('is not looked for in names of ignore files', async () => {
+  it('is not searched for in names of ignore files', async () => {
     const context = await contextOf({ 'Dockerfile.dockerignore': text, a: text });
-    await expect(findDockerfile(context, 'Dockerfile')).rejects.toThrow(/leads to none\.$/);
+    await expect(findDockerfile(context, 'Dockerfile')).rejects.toThrow(/is a link to a missing file\.$/);
   });
 });
 
@@ -132,7 +142,7 @@ describe('layers', () => {
   const context = (template: Nodes, handler: Nodes, at = 'context/function') =>
     stored({ at: 'context', nodes: template }, { at, nodes: handler });
 
-  it('have the Dockerfile of the template, or of a handler that is laid over it', async () => {
+  it('have the Dockerfile of the template, or of a handler that shadows it', async () => {
     const handler = { 'handler.js': text };
     expect(await findDockerfile(await context({ Dockerfile: text }, handler), 'Dockerfile')).toBe(
       'Dockerfile',
@@ -150,8 +160,10 @@ describe('layers', () => {
     expect(Buffer.from(await linked.read('function/prod')).toString()).toBe('FROM b\n');
   });
 
-  it('lose the Dockerfile of the template below what shadows it', async () => {
+  it('lose the Dockerfile of the template below a shadowing entry', async () => {
     const shadowed = await context({ 'function/Dockerfile': text, a: text }, { Dockerfile: link('gone') });
-    await expect(findDockerfile(shadowed, 'function/Dockerfile')).rejects.toThrow('leads to none');
+    await expect(findDockerfile(shadowed, 'function/Dockerfile')).rejects.toThrow(
+      'is a link to a missing file',
+    );
   });
 });

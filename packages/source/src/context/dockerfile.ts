@@ -6,13 +6,13 @@ import { type ContextFiles, insideContext } from './context-files.js';
 
 /** Builders read it into memory. */
 const maxDockerfileBytes = 4 * 1024 * 1024;
-/** Names that people give to Dockerfiles; a hint lists files with such names. */
+/** Common names of Dockerfiles. A hint lists files with such names. */
 const usualName = /(?:^|\/)(?:(?:docker|container)file(?:[._-][^/]*)?|[^/]*[._-](?:docker|container)file)$/i;
 const maxCandidates = 3;
 
 /**
- * Returns the path of the file that a build reads as its Dockerfile. Links are followed inside of the context, and `dockerfile` counts
- * where there is no `Dockerfile`, as in BuildKit. Rejects with `dockerfile_invalid` when there is none, or when it is too large.
+ * Returns the path of the file that a build reads as its Dockerfile. Follows links within the context, and falls back from
+ * `Dockerfile` to `dockerfile`, as BuildKit does. Rejects with `dockerfile_invalid` when it is missing or too large.
  */
 export async function findDockerfile(context: ContextFiles, path: string): Promise<string> {
   const name = nameOf(path);
@@ -28,7 +28,7 @@ export async function findDockerfile(context: ContextFiles, path: string): Promi
     return place;
   }
   throw refused(
-    `The build context has no file ${shown(path)}, or it is a link that leads to none.${await hintOf(context, path)}`,
+    `The build context has no file ${shown(path)}, or it is a link to a missing file.${await hintOf(context, path)}`,
   );
 }
 
@@ -39,7 +39,7 @@ async function hintOf(context: ContextFiles, path: string): Promise<string> {
   const paths = await context.paths();
   const top = singleTopFolder(paths);
   if (top !== undefined) {
-    return ` All files lie in ${shown(top)}: pack what is in it, without the folder; of a git repository, name it as \`path\`.`;
+    return ` All files lie in ${shown(top)}: pack its content, without the folder; for a git repository, name it as \`path\`.`;
   }
   const found = nearest(paths, path);
   if (found.length === 0) return '';
@@ -48,7 +48,7 @@ async function hintOf(context: ContextFiles, path: string): Promise<string> {
   return ` It has ${listed}${more}: name the Dockerfile with the option \`dockerfile\`.`;
 }
 
-/** Returns the paths that may be Dockerfiles, those most like `path` first. */
+/** Returns the paths of possible Dockerfiles, those most similar to `path` first. */
 function nearest(paths: readonly string[], path: string): string[] {
   const rank = (candidate: string) => [
     Number(candidate.toLowerCase() !== path.toLowerCase()),

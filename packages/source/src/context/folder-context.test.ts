@@ -41,13 +41,13 @@ test.each([
 });
 
 test.each(['machine', 'beside', 'self', 'round', 'gone', 'nothing', 'a/file/below', 'self/x'])(
-  '%s leads nowhere',
+  '%s resolves to nothing',
   async (path) => {
     expect(await insideContext(context, path)).toBeUndefined();
   },
 );
 
-test('a chain of forty links arrives, one of forty-one does not', async () => {
+test('a chain of forty links resolves, one of forty-one does not', async () => {
   await symlink('a', join(dir, 'l0'));
   for (let n = 1; n <= 40; n++) await symlink(`l${n - 1}`, join(dir, `l${n}`));
   expect(await insideContext(context, 'l39')).toBe('a');

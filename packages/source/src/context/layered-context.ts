@@ -8,13 +8,13 @@ import type { ContextFiles } from './context-files.js';
 
 interface LayeredContextOptions {
   readonly sources: SourceReader;
-  /** As in `PayloadOptions`. */
+  /** The layers, as in `PayloadOptions`. */
   readonly layers: readonly PayloadLayer[];
 }
 
 /**
- * Returns the context that a builder unpacks from a payload of these layers. Reads their manifests, and a file only when it is asked for.
- * Rejects with `source_not_found` for a layer that is not stored.
+ * Returns the context that a builder unpacks from a payload of these layers. Reads their manifests, and reads files only on
+ * demand. Rejects with `source_not_found` for a layer that is not stored.
  */
 export async function layeredContext({ sources, layers }: LayeredContextOptions): Promise<ContextFiles> {
   const loaded = await Promise.all(

@@ -1,4 +1,4 @@
-// Packs the working directory with Go's archive/tar, in the format that the first argument names, to standard output.
+// Packs the working directory with Go's archive/tar to standard output. The first argument names the format.
 package main
 
 import (

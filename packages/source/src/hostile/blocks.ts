@@ -1,9 +1,9 @@
-/** Headers and archives written byte by byte: no tar writer makes what is wanted here. */
+/** Headers and archives written byte by byte, because no tar writer produces them. */
 const blockBytes = 512;
 
 export interface HeaderFields {
   readonly path?: string | Buffer;
-  /** Digits as they are when a text or bytes. Default: 0. */
+  /** Raw digits if a text or bytes. Default: 0. */
   readonly size?: number | string | Buffer;
   /** The type flag. Default: `0`, a file. */
   readonly type?: string;
@@ -12,11 +12,11 @@ export interface HeaderFields {
   readonly mode?: number | string;
   /** Magic and version. Default: those of ustar. */
   readonly magic?: string;
-  /** What is added to the right checksum. */
+  /** The error added to the correct checksum. */
   readonly checksumError?: number;
 }
 
-/** One header block. Texts are cut to their fields. */
+/** Returns a header block. Texts are cut to their fields. */
 export function header(fields: HeaderFields): Buffer {
   const { path = 'x', size = 0, type = '0', link = '', prefix = '', mode = 0o644 } = fields;
   const out = Buffer.alloc(blockBytes);
@@ -37,7 +37,7 @@ export function header(fields: HeaderFields): Buffer {
   return out;
 }
 
-/** A header and its content, padded. Paths that do not fit are cut: say them with `pax` or `gnuLong`. */
+/** Returns a header and its padded content. Paths that do not fit are cut; use `pax` or `gnuLong` for them. */
 export function entry(fields: HeaderFields, content: string | Buffer = ''): Buffer {
   const body = Buffer.from(content);
   return Buffer.concat([header({ size: body.length, ...fields }), body, Buffer.alloc(-body.length & 511)]);
@@ -48,7 +48,7 @@ export const folder = (path: string): Buffer => entry({ path, type: '5', mode: 0
 export const symlink = (path: string, link: string): Buffer => entry({ path, link, type: '2' });
 export const hardLink = (path: string, link: string): Buffer => entry({ path, link, type: '1' });
 
-/** A record of a pax header: its length, itself included, a blank, the key, the value, a line feed. */
+/** Returns a record of a pax header: its length including itself, a blank, the key, the value, a line feed. */
 export function record(key: string, value: string | Buffer): Buffer {
   const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value), Buffer.from('\n')]);
   let length = rest.length + 1;
@@ -56,7 +56,7 @@ export function record(key: string, value: string | Buffer): Buffer {
   return Buffer.concat([Buffer.from(String(length)), rest]);
 }
 
-/** A pax header with these records, or these bytes in their place; `g` is one for all entries that follow. */
+/** Returns a pax header with these records, or these raw bytes; `g` applies to all later entries. */
 export function pax(
   records: Readonly<Record<string, string | Buffer>> | Buffer | string,
   type: 'x' | 'g' = 'x',
@@ -68,7 +68,7 @@ export function pax(
   return entry({ path: 'PaxHeader', type, size: body.length }, body);
 }
 
-/** The name (`L`) or the link target (`K`) of the next entry, as GNU tar writes long ones. */
+/** Returns the name (`L`) or link target (`K`) of the next entry, in GNU tar's form for long ones. */
 export function gnuLong(name: string | Buffer, type: 'L' | 'K' = 'L'): Buffer {
   const body = Buffer.concat([Buffer.from(name), Buffer.alloc(1)]);
   return entry({ path: '././@LongLink', type, magic: 'ustar  \0' }, body);

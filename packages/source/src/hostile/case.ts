@@ -1,26 +1,26 @@
 import { hash } from 'node:crypto';
 import type { ErrorCode } from '@slipway/shared/errors';
 
-/** What is left of an archive that is taken: each path with the content of a file, `/` of a folder, or `-> ` and a target. */
+/** The result of an accepted archive: each path with the content of a file, `/` for a folder, or `-> ` and a target. */
 export type NormalForm = Readonly<Record<string, string>>;
 
-/** An archive that means harm, or that a careless reader comes to harm by. */
+/** A malicious archive, or one that harms a careless reader. */
 export interface HostileArchive {
   readonly name: string;
-  /** The CVE, or the trick, that it stands for. */
+  /** The CVE or the trick that it tests. */
   readonly standsFor: string;
   readonly archive: Buffer;
-  /** The code that it is refused with, or all that is taken of it. */
+  /** The error code, or all entries of the accepted archive. */
   readonly expected: ErrorCode | NormalForm;
 }
 
 type Row = readonly [name: string, expected: ErrorCode | NormalForm, archive: Buffer];
 
-/** Archives that stand for one thing. */
+/** Returns archives that test the same thing. */
 export const family = (standsFor: string, rows: readonly Row[]): HostileArchive[] =>
   rows.map(([name, expected, archive]) => ({ name, standsFor, archive, expected }));
 
-/** The digest of a normal form, from the words of the specification (docs of `formatManifest`) and not from its code. */
+/** Returns the digest of a normal form, derived from the specification (docs of `formatManifest`) and not from its code. */
 export function digestOf(form: NormalForm): string {
   const contents = Object.entries(form);
   const isFile = (value: string) => value !== '/' && !value.startsWith('-> ');

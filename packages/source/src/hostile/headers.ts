@@ -6,7 +6,7 @@ const ok = file('ok', 'fine');
 const corrupt = 'source_corrupt';
 const inner = Buffer.concat([file('smuggled', 'x')]);
 
-/** Extended headers that two readers read in two ways, or that no reader should believe. */
+/** Extended headers that two readers interpret differently, or that no reader should trust. */
 export const headerArchives = (): HostileArchive[] => [
   ...family('CVE-2025-62518, CVE-2026-33055: a size in a pax header beside another in the header', [
     [
@@ -79,11 +79,11 @@ export const headerArchives = (): HostileArchive[] => [
       archive(pax(Buffer.concat([record('path', 'b'), record('path', 'c')])), file('d')),
     ],
     [
-      'a path that is taken back',
+      'a path that is revoked',
       { d: 'x' },
       archive(pax(Buffer.concat([record('path', '../b'), record('path', '')])), file('d')),
     ],
-    ['a size that is no number', corrupt, archive(pax({ size: '-1' }), ok)],
+    ['a size that is not a number', corrupt, archive(pax({ size: '-1' }), ok)],
     ['a size in hexadecimal', corrupt, archive(pax({ size: '0x10' }), ok)],
     ['a size with an exponent', corrupt, archive(pax({ size: '1e3' }), ok)],
     ['a size of 2^53', corrupt, archive(pax({ size: String(2 ** 53) }), ok)],

@@ -4,14 +4,14 @@ import { createGzip } from 'node:zlib';
 import type { ErrorCode } from '@slipway/shared/errors';
 import { endMark, file, gnuLong, hardLink, header, pax, symlink } from './blocks.js';
 
-/** An archive that is larger than memory, or becomes so. Its bytes are made as they are asked for. */
+/** An archive that is larger than memory, or becomes so. It generates its bytes on demand. */
 export interface HugeArchive {
   readonly name: string;
-  /** The CVE, or the trick, that it stands for. */
+  /** The CVE or the trick that it tests. */
   readonly standsFor: string;
-  /** The code that it is refused with under the limits that an API has by default. */
+  /** The error code under the default limits of an API. */
   readonly expected: ErrorCode;
-  /** Whether it takes longer than a second to be refused, as all of it must come. */
+  /** True if the refusal takes longer than a second, because all of it must arrive. */
   readonly isLong?: boolean;
   readonly open: () => Readable;
 }
@@ -20,7 +20,7 @@ const gibibyte = 2 ** 30;
 const zeros = Buffer.alloc(1024 * 1024);
 
 function* repeated(count: number, make: (at: number) => Buffer): Generator<Buffer> {
-  // In larger pieces than an entry, or a million of them take their time.
+  // Pieces larger than an entry, because a million small ones are slow.
   for (let at = 0; at < count; ) {
     const piece: Buffer[] = [];
     for (let bytes = 0; bytes < 256 * 1024 && at < count; at++) {
@@ -35,7 +35,7 @@ function* repeated(count: number, make: (at: number) => Buffer): Generator<Buffe
 async function* joined(...parts: readonly (Buffer | Iterable<Buffer>)[]): AsyncGenerator<Buffer> {
   for (const part of parts) {
     for (const piece of Buffer.isBuffer(part) ? [part] : part) {
-      // An answer that comes meanwhile can be seen.
+      // Lets the caller see an early answer.
       await setImmediate();
       yield piece;
     }
@@ -45,7 +45,7 @@ async function* joined(...parts: readonly (Buffer | Iterable<Buffer>)[]): AsyncG
 const raw = (...parts: readonly (Buffer | Iterable<Buffer>)[]) =>
   Readable.from(joined(...parts), { objectMode: false });
 const packed = (...parts: readonly (Buffer | Iterable<Buffer>)[]) =>
-  // Broken off early by whoever is refused: nobody waits for the rest.
+  // The receiver may stop early, so nothing waits for the rest.
   raw(...parts).compose(createGzip({ level: 1 })) as Readable;
 
 const million = 1_000_000;
@@ -55,7 +55,7 @@ const longName = (at: number, segment: string) =>
 export const hugeArchives = (): HugeArchive[] => [
   {
     name: '1,000,000 entries',
-    standsFor: 'more entries than memory has room for',
+    standsFor: 'more entries than fit into memory',
     expected: 'source_too_many_files',
     open: () =>
       raw(
@@ -65,7 +65,7 @@ export const hugeArchives = (): HugeArchive[] => [
   },
   {
     name: '1,000,000 entries, packed',
-    standsFor: 'more entries than memory has room for',
+    standsFor: 'more entries than fit into memory',
     expected: 'source_too_many_files',
     open: () =>
       packed(

@@ -12,7 +12,7 @@ export { type HugeArchive, hugeArchives } from './huge.js';
 export { bombPack, type HostilePack, servePack } from './packs.js';
 export { contextOfPayloads, type HostilePayload, hostilePayloads, linkedPayloads } from './payloads.js';
 
-/** Every small archive of the corpus: what tests send to whatever takes archives. No service imports this. */
+/** Returns all small archives of the corpus, for tests of anything that accepts archives. No service imports this. */
 export const hostileArchives = (): HostileArchive[] => [
   ...pathArchives(),
   ...linkArchives(),

@@ -7,9 +7,9 @@ const unsafe = 'source_link_unsafe';
 const conflict = 'source_path_conflict';
 const duplicate = 'source_path_duplicate';
 
-/** Links that lead out, and names that are written through links. */
+/** Links that lead out, and paths that pass through links. */
 export const linkArchives = (): HostileArchive[] => [
-  ...family('CVE-2026-23745: link targets that nobody looked at', [
+  ...family('CVE-2026-23745: unchecked link targets', [
     ['an absolute link', { ...form, l: '-> /etc/passwd' }, archive(ok, symlink('l', '/etc/passwd'))],
     ['an absolute link with two slashes', { ...form, l: '-> //etc' }, archive(symlink('l', '//etc'), ok)],
     ['a link that climbs out', { ...form, l: '-> ../x' }, archive(ok, symlink('l', '../x'))],
@@ -23,7 +23,7 @@ export const linkArchives = (): HostileArchive[] => [
       { ok: 'fine', a: '/', 'a/l': '-> ../ok' },
       archive(ok, symlink('a/l', '../ok')),
     ],
-    ['a hard link to what is outside', unsafe, archive(ok, hardLink('h', '/etc/passwd'))],
+    ['a hard link to a file outside', unsafe, archive(ok, hardLink('h', '/etc/passwd'))],
     ['a hard link that climbs', unsafe, archive(ok, hardLink('h', '../ok'))],
     ['a hard link that climbs and comes back', unsafe, archive(ok, hardLink('h', 'a/../ok'))],
     [
@@ -205,12 +205,12 @@ export const linkArchives = (): HostileArchive[] => [
       ),
     ],
     [
-      'a link to what is not there',
+      'a link to a missing file',
       { ok: 'fine', l: '-> missing/../x' },
       archive(ok, symlink('l', 'missing/../x')),
     ],
   ]),
-  ...family('links that are none', [
+  ...family('invalid links', [
     ['a link with a zero byte', unsafe, archive(ok, pax({ linkpath: 'a\0b' }), symlink('l', 'y'))],
     ['a link without a target', unsafe, archive(ok, symlink('l', ''))],
     ['a link of 4,096 bytes', unsafe, archive(ok, gnuLong('x/'.repeat(2048), 'K'), symlink('l', 'y'))],
@@ -234,7 +234,7 @@ export const linkArchives = (): HostileArchive[] => [
       'source_corrupt',
       archive(ok, entry({ path: 'l', type: '1', link: 'ok' }, 'content')),
     ],
-    ['a hard link to what comes later', unsafe, archive(hardLink('h', 'ok'), ok)],
+    ['a hard link to a later entry', unsafe, archive(hardLink('h', 'ok'), ok)],
     [
       'a hard link to a link, as cp -al and rsync -H make it',
       { ...form, l: '-> ok', h: '-> ok', d: '/', 'd/i': '-> ok' },

@@ -6,9 +6,9 @@ const unsafe = 'source_path_unsafe';
 const duplicate = 'source_path_duplicate';
 const raw = (...bytes: number[]) => file(Buffer.from(bytes));
 
-/** Names that are read as others than they are, or that are one name to some file systems. */
+/** Names that look like others, or that some file systems treat as equal. */
 export const nameArchives = (): HostileArchive[] => [
-  ...family('bytes that are no text', [
+  ...family('bytes that are not text', [
     ['a path that is not UTF-8', unsafe, archive(raw(0x61, 0xff, 0xfe))],
     ['a path in Latin-1', unsafe, archive(raw(0x63, 0x61, 0x66, 0xe9))],
     ['an overlong slash', unsafe, archive(raw(0x2e, 0x2e, 0xc0, 0xaf))],
@@ -19,7 +19,7 @@ export const nameArchives = (): HostileArchive[] => [
     ['a pax path that is not UTF-8', unsafe, archive(pax({ path: Buffer.from([0xc3, 0x28]) }), file('x'))],
     ['a GNU long path that is not UTF-8', unsafe, archive(gnuLong(Buffer.from([0x80])), file('x'))],
   ]),
-  ...family('characters that are not seen, or that turn what is seen', [
+  ...family('invisible characters, or characters that reverse text', [
     ['control characters', { ok: 'fine', 'a\x1b[31mb\x07': 'x' }, archive(ok, file('a\x1b[31mb\x07'))],
     ['a line feed', { ok: 'fine', 'a\nb': 'x' }, archive(ok, file('a\nb'))],
     ['a right-to-left override', { ok: 'fine', 'gpj.\u202eexe': 'x' }, archive(ok, file('gpj.\u202eexe'))],
@@ -29,7 +29,7 @@ export const nameArchives = (): HostileArchive[] => [
       archive(ok, file('\ufeffok'), file('ok\u200d')),
     ],
     [
-      'a slash that is none',
+      'a character that looks like a slash',
       { ok: 'fine', '..\u2215evil': 'x', '\uff0e\uff0e': '/', '\uff0e\uff0e/x': 'x' },
       archive(ok, file('..\u2215evil'), file('\uff0e\uff0e/x')),
     ],
@@ -49,7 +49,7 @@ export const nameArchives = (): HostileArchive[] => [
       archive(ok, file('__proto__x'), file('constructor'), file('toString')),
     ],
   ]),
-  ...family('CVE-2021-37712, CVE-2026-23950: names that are one to some file systems', [
+  ...family('CVE-2021-37712, CVE-2026-23950: names that are equal in some file systems', [
     ['by case', { ok: 'fine', OK: 'x' }, archive(ok, file('OK'))],
     ['by composition', { caf\u00e9: 'x', 'cafe\u0301': 'x' }, archive(file('caf\u00e9'), file('cafe\u0301'))],
     ['by folding', { stra\u00dfe: 'x', strasse: 'x' }, archive(file('stra\u00dfe'), file('strasse'))],

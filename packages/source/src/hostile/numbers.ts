@@ -5,10 +5,10 @@ const ok = file('ok', 'fine');
 const corrupt = 'source_corrupt';
 const bytes = (...values: number[]) => Buffer.from([...values, ...Array(12 - values.length).fill(0)]);
 
-/** Fields of a header that hold no number, or one that means harm. */
+/** Header fields without a number, or with a malicious one. */
 export const numberArchives = (): HostileArchive[] => [
   ...family('sizes', [
-    ['a size that is no number', corrupt, archive(header({ size: '12x4' }))],
+    ['a size that is not a number', corrupt, archive(header({ size: '12x4' }))],
     ['a negative size in octal', corrupt, archive(header({ size: '-0000000001' }))],
     ['a negative size in base 256', corrupt, archive(header({ size: Buffer.alloc(12, 0xff) }))],
     [
@@ -33,7 +33,7 @@ export const numberArchives = (): HostileArchive[] => [
     ],
     ['blanks for a size', { x: '' }, archive(header({ size: ' '.repeat(12) }))],
     ['digits after blanks', { a: 'xyz' }, archive(entry({ path: 'a', size: '         3 \0' }, 'xyz'))],
-    ['digits that are none in octal', corrupt, archive(header({ size: '00000000008\0' }))],
+    ['digits that are not octal', corrupt, archive(header({ size: '00000000008\0' }))],
     [
       'a size that reaches beyond the end',
       corrupt,
@@ -43,7 +43,7 @@ export const numberArchives = (): HostileArchive[] => [
     ['a folder by its slash with content', corrupt, archive(entry({ path: 'd/' }, 'content'))],
   ]),
   ...family('other fields', [
-    ['a mode that is no number', corrupt, archive(header({ mode: 'rwxr-xr-' }))],
+    ['a mode that is not a number', corrupt, archive(header({ mode: 'rwxr-xr-' }))],
     ['a mode with set-user-id, which is dropped', { x: '' }, archive(header({ mode: 0o6644 }))],
     ['a wrong checksum', corrupt, archive(ok, header({ path: 'x', checksumError: 1 }))],
     ['a checksum of nothing', corrupt, archive(ok, Buffer.concat([Buffer.from('x'), Buffer.alloc(511)]))],
@@ -53,12 +53,12 @@ export const numberArchives = (): HostileArchive[] => [
       archive(ok, entry({ path: 'v7', magic: '\0'.repeat(8) }, 'x')),
     ],
     [
-      'a magic of nobody',
+      'an unknown magic',
       { ok: 'fine', x: 'x' },
       archive(ok, entry({ path: 'x', magic: 'tar\0\0\0\0\0', prefix: '..' }, 'x')),
     ],
   ]),
-  ...family('kinds that are no files', [
+  ...family('entries that are not files', [
     ...[...'346DSMNVAX8\x01'].map(
       (type) =>
         [

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { deflateSync } from 'node:zlib';
 
-/** A pack as `git upload-pack` sends it, and the commit in it that a branch stands for. */
+/** A pack in the form of `git upload-pack`, and the commit of its branch. */
 export interface HostilePack {
   readonly commit: string;
   readonly pack: Buffer;
-  /** Bytes of the largest object that the pack describes. */
+  /** Bytes of the largest object in the pack. */
   readonly unpackedBytes: number;
 }
 
@@ -53,7 +53,7 @@ export function bombPack({ longCopies = 128 }: { readonly longCopies?: number } 
   return { commit: objectId('commit', commit), pack, unpackedBytes };
 }
 
-/** Answers as a git server of protocol version 2 does whose branch `main` is this pack. */
+/** Answers like a git server of protocol version 2 whose branch `main` is this pack. */
 export function servePack({
   commit,
   pack,
@@ -103,7 +103,7 @@ function delta({ from, to, copies }: { from: number; to: number; copies: Buffer 
   return Buffer.concat([size(from), size(to), copies]);
 }
 
-/** Seven bits a byte, the lowest first. */
+/** Encodes seven bits per byte, the lowest first. */
 function size(bytes: number): Buffer {
   const out: number[] = [];
   let rest = bytes;
@@ -115,7 +115,7 @@ function size(bytes: number): Buffer {
   return Buffer.from(out);
 }
 
-/** An entry of a pack: type and size, the id of a delta's base, and the deflated content. */
+/** Returns an entry of a pack: type and size, the id of a delta's base, and the deflated content. */
 function entry(kind: number, content: Buffer, base = ''): Buffer {
   const low = content.length % 16;
   const rest = Math.floor(content.length / 16);

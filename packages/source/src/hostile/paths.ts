@@ -4,14 +4,14 @@ import { family, type HostileArchive } from './case.js';
 const ok = file('ok', 'fine');
 const unsafe = 'source_path_unsafe';
 
-/** Names that lead out of the folder that they are unpacked in. */
+/** Names that leave the folder that they are unpacked in. */
 export const pathArchives = (): HostileArchive[] => [
   ...family('zip slip (CVE-2018-1002200, CVE-2007-4559)', [
     ['a path that climbs', unsafe, archive(ok, file('../evil'))],
     ['a path that climbs far', unsafe, archive(ok, file(`${'../'.repeat(30)}etc/cron.d/evil`))],
     ['a path that climbs in the middle', unsafe, archive(ok, file('a/../../evil'))],
     ['a path that climbs and comes back', unsafe, archive(ok, file('a/../b'))],
-    ['a path that ends by climbing', unsafe, archive(ok, file('a/..'))],
+    ['a path that climbs at its end', unsafe, archive(ok, file('a/..'))],
     ['a path that is only two dots', unsafe, archive(ok, folder('..'))],
     ['a path that climbs behind a dot', unsafe, archive(ok, file('./../evil'))],
     ['a path that climbs behind doubled slashes', unsafe, archive(ok, file('a//..//..//evil'))],
@@ -22,20 +22,20 @@ export const pathArchives = (): HostileArchive[] => [
       archive(ok, file('.../..a')),
     ],
     [
-      'percent signs, which nobody decodes',
+      'percent signs, which stay encoded',
       { ok: 'fine', '%2e%2e%2fevil': 'x' },
       archive(ok, file('%2e%2e%2fevil')),
     ],
   ]),
-  ...family('CVE-2016-6321: names made safe by taking something away', [
-    ['two dots left when a prefix is taken away', unsafe, archive(ok, file('x/../../../../etc/motd'))],
+  ...family('CVE-2016-6321: names that are unsafe after a removal', [
+    ['two dots left after a prefix is removed', unsafe, archive(ok, file('x/../../../../etc/motd'))],
     [
-      'two dots left when the inner two are taken away',
+      'two dots left after the inner two are removed',
       { ok: 'fine', '....': '/', '..../evil': 'x' },
       archive(ok, file('....//evil')),
     ],
   ]),
-  ...family('CVE-2021-32804: absolute paths, one slash taken away', [
+  ...family('CVE-2021-32804: absolute paths with one slash removed', [
     ['an absolute path', unsafe, archive(ok, file('/etc/passwd'))],
     ['an absolute path with four slashes', unsafe, archive(ok, file('////etc/passwd'))],
     ['the root itself', unsafe, archive(ok, folder('/'))],

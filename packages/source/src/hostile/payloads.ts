@@ -2,11 +2,11 @@ import type { ErrorCode } from '@slipway/shared/errors';
 import { archive, entry, file, folder, gnuLong, hardLink, header, pax, symlink } from './blocks.js';
 import type { NormalForm } from './case.js';
 
-/** The body of a `POST /build` (protocol.md) that means harm. */
+/** A malicious body of a `POST /build` (protocol.md). */
 export interface HostilePayload {
   readonly name: string;
   readonly payload: Buffer;
-  /** The code that an API and a builder refuse it with. */
+  /** The error code of an API and a builder. */
   readonly expected: ErrorCode;
 }
 
@@ -14,7 +14,7 @@ const configName = 'com.openfaas.docker.config';
 const secretsName = 'com.openfaas.secrets';
 const config = file(configName, '{"image":"registry.test/hostile:1"}');
 const configOf = (text: string) => file(configName, text);
-/** What is in the context of every payload whose config alone is at fault. */
+/** The context of every payload whose only fault is its config. */
 export const contextOfPayloads: NormalForm = { Dockerfile: 'FROM scratch\n' };
 const dockerfile = file('context/Dockerfile', contextOfPayloads.Dockerfile);
 const duplicate = 'source_path_duplicate';
@@ -22,7 +22,7 @@ const link = 'source_link_unsafe';
 const conflict = 'source_path_conflict';
 const invalid = 'request_invalid';
 
-/** Payloads; each would be a good one but for what its name says. */
+/** Returns payloads with only the fault that their name describes. */
 export const hostilePayloads = (): HostilePayload[] =>
   (
     [
@@ -123,7 +123,7 @@ export const hostilePayloads = (): HostilePayload[] =>
         archive(config, dockerfile, symlink('context/a', '/etc'), file('context/a/passwd')),
       ],
       [
-        'a file through a link to what is beside the context',
+        'a file through a link to an entry beside the context',
         conflict,
         archive(config, dockerfile, symlink('context/a', '..'), file('context/a/evil')),
       ],
@@ -181,7 +181,7 @@ export const hostilePayloads = (): HostilePayload[] =>
         archive(config, dockerfile, gnuLong(`${'context/'.repeat(130_000)}x`), file('x')),
       ],
       ['the end cut off', 'source_corrupt', archive(config, dockerfile).subarray(0, -1024)],
-      ['a config that is no JSON', 'json_invalid', archive(configOf('{'), dockerfile)],
+      ['a config that is not JSON', 'json_invalid', archive(configOf('{'), dockerfile)],
       [
         'a config of half a million brackets',
         'json_too_complex',
@@ -206,23 +206,26 @@ export const hostilePayloads = (): HostilePayload[] =>
     ] satisfies readonly (readonly [string, ErrorCode, Buffer])[]
   ).map(([name, expected, payload]) => ({ name, expected, payload }));
 
-/** A payload that is taken, and what its context then holds besides the Dockerfile of `contextOfPayloads`. */
+/** An accepted payload, and its context besides the Dockerfile of `contextOfPayloads`. */
 export interface LinkedPayload {
   readonly name: string;
   readonly payload: Buffer;
   readonly context: NormalForm;
 }
 
-/** Payloads whose links lead out of their contexts. They are harmless while nothing follows them. */
+/** Returns payloads whose links leave their contexts. They are harmless unless something follows them. */
 export const linkedPayloads = (): LinkedPayload[] =>
   [
     { name: 'an absolute link', links: { l: '/etc/passwd' } },
     { name: 'a link that climbs', links: { l: '../../../etc/passwd' } },
-    { name: 'links to what is beside the context', links: { c: `../${configName}`, s: `../${secretsName}` } },
+    {
+      name: 'links to an entry beside the context',
+      links: { c: `../${configName}`, s: `../${secretsName}` },
+    },
     { name: 'a link to the root, and one through it', links: { a: '/', b: 'a/etc/passwd' } },
     { name: 'links in a circle', links: { a: 'b', b: 'a', c: 'c/c' } },
     { name: 'a link to the processes of the machine', links: { l: '/proc/self/environ' } },
-    { name: 'rules of what is ignored that are a link out', links: { '.dockerignore': '/etc/passwd' } },
+    { name: 'an ignore file that is a link out', links: { '.dockerignore': '/etc/passwd' } },
   ].map(({ name, links }) => ({
     name,
     payload: archive(

@@ -12,7 +12,7 @@ const small = archive(
   symlink('d/l', '../long'),
 );
 
-/** Archives that are none, that are cut, or that go on after their end. */
+/** Archives that are empty, invalid, truncated, or continue after their end. */
 export const shapeArchives = (): HostileArchive[] => [
   ...family('no archives', [
     ['nothing at all', corrupt, Buffer.alloc(0)],
@@ -24,7 +24,7 @@ export const shapeArchives = (): HostileArchive[] => [
     ['half an end mark in the middle', corrupt, archive(ok, Buffer.alloc(512), file('x'))],
     ['a block of noise', corrupt, archive(ok, Buffer.alloc(512, 0xa5))],
   ]),
-  // The last cut leaves the first of the two blocks of the end mark, with which some writers make do.
+  // The last cut leaves the first of the two blocks of the end mark, which is enough for some writers.
   ...family('cut short', [
     ...Array.from({ length: small.length / 512 - 1 }, (_, at) => {
       const taken =
@@ -41,7 +41,7 @@ export const shapeArchives = (): HostileArchive[] => [
     ['in a pax header', corrupt, pax({ path: 'x' }).subarray(0, 520)],
     ['in the end mark', corrupt, Buffer.concat([ok, Buffer.alloc(100)])],
   ]),
-  ...family('more after the end, which every tar leaves out', [
+  ...family('data after the end, which every tar ignores', [
     ['noise', form, Buffer.concat([archive(ok), Buffer.alloc(3000, 0xa5)])],
     ['two archives, one after the other', form, Buffer.concat([archive(ok), archive(file('../evil'))])],
     ['a second file of the same name', form, Buffer.concat([archive(ok), file('ok', 'other')])],

@@ -8,7 +8,7 @@ const large = 'source_too_large';
 const octal = (value: number) => `${value.toString(8).padStart(11, '0')}\0`;
 const pieces = (numbers: readonly number[]) => Buffer.from(numbers.map(octal).join(''));
 
-/** An old GNU sparse file: four pieces in its header, and further ones in blocks of 21. */
+/** Returns an old GNU sparse file: four pieces in its header, and more in blocks of 21. */
 function oldGnu(options: {
   readonly realSize: number;
   readonly map: readonly number[];
@@ -64,7 +64,7 @@ const pax10 = (realSize: string, map: string, content: string, name = 's') =>
 
 const whole = { ok: 'fine', s: '\0\0\0abc\0\0de\0' };
 
-/** Sparse files: as writers make them, and with maps that no reader should believe. */
+/** Sparse files of real writers, and with maps that no reader should trust. */
 export const sparseArchives = (): HostileArchive[] => [
   ...family('sparse files, whose holes are zeros', [
     ['old GNU', whole, archive(ok, oldGnu({ realSize: 11, map: [3, 3, 8, 2, 11, 0], content: 'abcde' }))],
@@ -122,7 +122,7 @@ export const sparseArchives = (): HostileArchive[] => [
       archive(pax01('9', '9007199254740991,9007199254740991', 'x')),
     ],
     ['more pieces than content', corrupt, archive(pax01('9', '0,5', 'abc'))],
-    ['less pieces than content', corrupt, archive(pax01('9', '0,2', 'abc'))],
+    ['fewer pieces than content', corrupt, archive(pax01('9', '0,2', 'abc'))],
     ['an offset without a length', corrupt, archive(pax01('9', '0,2,4', 'ab'))],
     ['a number with a sign', corrupt, archive(pax01('9', '-1,2', 'ab'))],
     ['a number in hexadecimal', corrupt, archive(pax01('9', '0x1,2', 'ab'))],
@@ -139,9 +139,9 @@ export const sparseArchives = (): HostileArchive[] => [
       corrupt,
       archive(pax({ 'GNU.sparse.size': '9', 'GNU.sparse.numbytes': '1' }), file('s')),
     ],
-    ['a map of more pieces than there are', corrupt, archive(pax10('9', '999999999\n', ''))],
+    ['a map of more pieces than its entries', corrupt, archive(pax10('9', '999999999\n', ''))],
     ['a map without an end', corrupt, archive(pax10('9', '9\n0\n', ''), ok)],
-    ['a map that is no text', corrupt, archive(pax10('9', '\xff\xfe\n', 'abc'))],
+    ['a map that is not text', corrupt, archive(pax10('9', '\xff\xfe\n', 'abc'))],
     ['a line without an end', corrupt, archive(pax10('9', '1'.repeat(512), 'abc'))],
     [
       'no block for the map',
@@ -177,6 +177,6 @@ export const sparseArchives = (): HostileArchive[] => [
         entry({ path: 's', type: 'S', magic: 'ustar  \0' }, 'x'),
       ),
     ],
-    ['for all that follows', corrupt, archive(pax({ 'GNU.sparse.major': '1' }, 'g'), ok)],
+    ['for all later entries', corrupt, archive(pax({ 'GNU.sparse.major': '1' }, 'g'), ok)],
   ]),
 ];

@@ -1,4 +1,4 @@
-/** A pattern that the syntax does not allow. The message completes "pattern X: …". */
+/** A syntax error in a pattern. The message completes "pattern X: …". */
 export class PatternSyntaxError extends Error {
   override readonly name = 'PatternSyntaxError';
 }
@@ -11,7 +11,7 @@ const range = (text: string): Range => [codeOf(text), codeOf(text.slice(-1))];
 const highest = 0x10ffff;
 const digit = [range('09')];
 const word = [range('09'), range('AZ'), range('__'), range('az')];
-/** Classes after a backslash, of ASCII alone as in Go. */
+/** Perl classes, limited to ASCII as in Go. */
 const perlClasses: Readonly<Record<string, readonly Range[]>> = {
   d: digit,
   s: [range('\t\n'), range('\f\r'), range('  ')],
@@ -44,7 +44,7 @@ const controls: Readonly<Record<string, string>> = {
 
 export const isWordChar = (code: number): boolean => word.some(([low, high]) => code >= low && code <= high);
 
-/** A set of characters, for which `has` takes logarithmic time. */
+/** A set of characters. `has` takes logarithmic time. */
 export class CharClass {
   readonly #ranges: Range[] = [];
   readonly #categories = new Map<string, RegExp>();
@@ -89,7 +89,7 @@ export class CharClass {
     return [...this.#categories.values()].some((category) => category.test(char));
   }
 
-  /** Sorts the ranges and joins those that overlap. */
+  /** Sorts the ranges, and joins overlapping ones. */
   #sort(): void {
     const sorted = this.#ranges.toSorted(([a], [b]) => a - b);
     this.#ranges.length = 0;
@@ -103,10 +103,10 @@ export class CharClass {
   }
 }
 
-/** Reads the characters of an expression one after the other. */
+/** Reads the characters of an expression one by one. */
 export class ExpressionReader {
   readonly chars: readonly string[];
-  /** Where the last `:]` is. Without it the search for the end of `[:` would take quadratic time. */
+  /** The position of the last `:]`. Without it, searching for the end of `[:` would take quadratic time. */
   readonly lastClassEnd: number;
   at = 0;
 
@@ -136,7 +136,7 @@ export class ExpressionReader {
   }
 }
 
-/** Reads a class after its `[`. The syntax is that of Go's regular expressions (https://pkg.go.dev/regexp/syntax). */
+/** Reads a class after its `[`, in the syntax of Go's regular expressions (https://pkg.go.dev/regexp/syntax). */
 export function readClass(reader: ExpressionReader): CharClass {
   const found = new CharClass();
   found.isNegated = reader.skip('^');
@@ -170,7 +170,7 @@ function readPosixClass(reader: ExpressionReader, into: CharClass): boolean {
   return true;
 }
 
-/** Reads `\d`, `\pL` and the like. Returns false, and reads nothing, at anything else. */
+/** Reads `\d`, `\pL` and similar classes. Returns false, and reads nothing, at anything else. */
 export function readNamedClass(reader: ExpressionReader, into: CharClass): boolean {
   const name = reader.peek(1);
   if (reader.peek() !== '\\' || name === undefined) return false;
@@ -190,7 +190,7 @@ export function readNamedClass(reader: ExpressionReader, into: CharClass): boole
   return true;
 }
 
-/** Reads `L`, `{Lu}`, `{^Greek}` and the like. Returns the name for JavaScript, and whether `^` stands before it. */
+/** Reads `L`, `{Lu}`, `{^Greek}` and similar names. Returns the name in JavaScript, and true if it is negated with `^`. */
 function readCategory(reader: ExpressionReader): [name: string, isExcepted: boolean] {
   let written = reader.next();
   if (written === '{') written = readUntilBrace(reader);
@@ -220,7 +220,7 @@ function readClassChar(reader: ExpressionReader): number {
   return reader.peek() === '\\' ? readEscape(reader) : codeOf(reader.next());
 }
 
-/** Reads a backslash and what stands after it. */
+/** Reads a backslash and its escape. */
 export function readEscape(reader: ExpressionReader): number {
   reader.next();
   const char = reader.next();

@@ -9,7 +9,7 @@ export type State =
   | { readonly kind: 'folders' }
   | { readonly kind: 'position'; readonly is: Position };
 
-/** Counts the steps of matching, and throws when there are too many. */
+/** Counts the steps of matching. Throws beyond the limit. */
 export interface StepCounter {
   add(steps: number): void;
 }
@@ -17,14 +17,14 @@ export interface StepCounter {
 const newline = 10;
 const slash = 47;
 
-/** One alternative of an expression. It runs all ways to match side by side, in at most length of the text × number of states steps. */
+/** An alternative of an expression. Runs all ways to match in parallel, in at most length of the text × number of states steps. */
 export class Alternative {
   readonly #states: readonly State[];
-  /** The characters that every match ends in, if it must end where the text ends. */
+  /** The required last characters of every match, if it must end at the end of the text. */
   readonly #tail: string;
   readonly #isAnchored: boolean;
   readonly #seen: Int32Array;
-  /** Marks in `#seen` the states that the current character has reached. */
+  /** Marks the states in `#seen` that the current character has reached. */
   #mark = 0;
   #steps = 0;
 
@@ -59,7 +59,7 @@ export class Alternative {
     return false;
   }
 
-  /** Consumes one character. Returns whether the end of the expression is reached. */
+  /** Consumes one character. Returns true at the end of the expression. */
   #step({ codes, at, state, into }: Step): boolean {
     const code = codes[at] ?? 0;
     const here = this.#states[state];
@@ -81,7 +81,7 @@ export class Alternative {
     return false;
   }
 
-  /** Adds a state and its empty transitions. Returns whether the end of the expression is reached. */
+  /** Adds a state and its empty transitions. Returns true at the end of the expression. */
   #enter({ codes, at, state: first, into }: Step): boolean {
     for (let state = first; this.#seen[state] !== this.#mark; state++) {
       this.#seen[state] = this.#mark;

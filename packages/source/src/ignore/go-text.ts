@@ -1,4 +1,4 @@
-/** What Go's `strings.TrimSpace` removes: it differs from `String.prototype.trim` in U+0085 and U+FEFF. */
+/** The characters that Go's `strings.TrimSpace` removes: U+0085 and U+FEFF differ from `String.prototype.trim`. */
 const space = '[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const leading = new RegExp(`^${space}+`);
 const isSpace = new RegExp(`^${space}$`);
@@ -6,12 +6,12 @@ const isSpace = new RegExp(`^${space}$`);
 /** Returns the text without white space around it, as Go's `strings.TrimSpace` does. */
 export function trimSpace(text: string): string {
   let end = text.length;
-  // From the end by hand: an expression would start again at each run of spaces.
+  // A loop from the end: a regular expression would restart at each run of spaces.
   while (end > 0 && isSpace.test(text[end - 1] ?? '')) end--;
   return text.slice(0, end).replace(leading, '');
 }
 
-/** Returns the shortest path of the same meaning, as Go's `filepath.Clean` does on Linux. */
+/** Returns the shortest equivalent path, as Go's `filepath.Clean` does on Linux. */
 export function cleanPath(path: string): string {
   const isRooted = path.startsWith('/');
   const parts: string[] = [];

@@ -9,14 +9,14 @@ interface IgnoreFileOptions {
   readonly dockerfile: string;
 }
 
-/** The ignore files that a build may have. The first one that exists counts; the others are as if they did not exist. */
+/** Returns the names of a build's ignore files. The first existing one applies; the others are ignored. */
 export function ignoreFileNames(dockerfile: string): string[] {
   return [`${dockerfile}.dockerignore`, '.dockerignore'];
 }
 
 /**
- * Returns the rules of a build's ignore file; they are empty without such a file. A link is followed within the context alone; see `insideContext`.
- * Throws `ignore_file_invalid`.
+ * Returns the rules of a build's ignore file; empty without such a file. Follows a link only within the context; see
+ * `insideContext`. Throws `ignore_file_invalid`.
  */
 export async function readIgnoreRules(options: IgnoreFileOptions): Promise<IgnoreRules> {
   const found = await findIgnoreFile(options);
@@ -25,11 +25,11 @@ export async function readIgnoreRules(options: IgnoreFileOptions): Promise<Ignor
 }
 
 interface CheckOptions extends IgnoreFileOptions {
-  /** A larger file is not read: its patterns may be wrong. */
+  /** Larger files are not read, so their patterns stay unchecked. */
   readonly maxBytes: number;
 }
 
-/** Throws `ignore_file_invalid` as `readIgnoreRules` does, as far as `maxBytes` allows. */
+/** Throws `ignore_file_invalid` like `readIgnoreRules`, for files of up to `maxBytes`. */
 export async function checkIgnoreFile({ maxBytes, ...options }: CheckOptions): Promise<void> {
   const found = await findIgnoreFile(options);
   if (found && found.size <= maxBytes) {
@@ -39,7 +39,7 @@ export async function checkIgnoreFile({ maxBytes, ...options }: CheckOptions): P
 
 interface FoundFile {
   readonly name: string;
-  /** Where its name leads in the context. */
+  /** The resolved path in the context. */
   readonly place: string;
   readonly size: number;
 }
@@ -48,7 +48,7 @@ async function findIgnoreFile({ context, dockerfile }: IgnoreFileOptions): Promi
   for (const name of ignoreFileNames(dockerfile)) {
     const place = await insideContext(context, name);
     const entry = place === undefined ? undefined : await context.entry(place);
-    // Docker takes a link that leads nowhere, and a folder, for no file.
+    // Docker treats a dangling link and a folder as a missing file.
     if (place === undefined || entry?.type !== 'file') continue;
     if (entry.size <= ignoreLimits.bytes) return { name, place, size: entry.size };
     throw new SlipwayError(

@@ -20,7 +20,7 @@ function failure(work: () => unknown): unknown {
   }
 }
 
-/** Compares with Docker's libraries: the same files are kept, or the file is refused by both. */
+/** Compares with Docker's libraries: both keep the same files, or both refuse the file. */
 async function compare(file: string, paths: readonly string[]): Promise<void> {
   const answer = await moby.ask(file, paths);
   const rules = failure(() => parse(file));
@@ -140,7 +140,7 @@ describe('an ignore file', () => {
     ['*{2}', 1, '"*{2}"', 'has a repetition of a repetition'],
     ['x|{2}*', 1, '"x|{2}*"', 'has a repetition of nothing'],
     ['x{1001}*', 1, '"x{1001}*"', 'has a repetition that is out of bounds: {1001}'],
-  ])('is refused as by Docker, by its line: %j', async (file, line, pattern, what) => {
+  ])('is refused like by Docker, with its line: %j', async (file, line, pattern, what) => {
     const error = failure(() => parse(file)) as SlipwayError;
     expect(error).toBeInstanceOf(SlipwayError);
     expect(error.code).toBe('ignore_file_invalid');
@@ -176,7 +176,7 @@ describe('an ignore file', () => {
       { minLength: 1, maxLength: 4 },
     )
     .map((parts) => parts.join('/'));
-  /** A pattern of a path, with some characters replaced, so that many match. */
+  /** A pattern of a path with some characters replaced, so that many match. */
   const near = fc
     .tuple(path, fc.array(fc.tuple(fc.nat(12), chars), { maxLength: 3 }))
     .map(([text, changes]) => {
@@ -194,7 +194,7 @@ describe('an ignore file', () => {
     fc.constantFrom('', '/', ' ', '\r'),
   );
 
-  test('keeps what Docker keeps, whatever is in it', { timeout: 120_000 }, async () => {
+  test('keeps what Docker keeps, for any content', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
@@ -203,7 +203,7 @@ describe('an ignore file', () => {
         ),
         fc.array(path, { minLength: 1, maxLength: 12 }),
         async (lines, paths) => {
-          // A path is a file or a folder, not both.
+          // A path is either a file or a folder.
           const files = paths.filter((file) => !paths.some((other) => other.startsWith(`${file}/`)));
           await compare(lines.join('\n'), [...new Set(files)]);
         },
@@ -226,7 +226,7 @@ describe('an ignore file', () => {
     });
   });
 
-  test('that no backtracking would finish takes few steps', async () => {
+  test('that would never finish with backtracking takes few steps', async () => {
     const file = `${'*a'.repeat(30)}b\n${'**/a'.repeat(20)}?x\n${'[[:alpha:]]*'.repeat(50)}b`;
     const rules = parse(file);
     const path = `${'a'.repeat(200)}!`;

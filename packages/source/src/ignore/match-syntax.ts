@@ -1,8 +1,8 @@
 import { PatternSyntaxError } from './char-class.js';
 
 /**
- * Throws for what moby's reader of patterns refuses: what Go's `filepath.Match(pattern, ".")` finds wrong. Go stops at the first part that does not
- * match ".", and so leaves errors behind that part to the expression made of the pattern.
+ * Throws for patterns that moby's reader refuses: the errors of Go's `filepath.Match(pattern, ".")`. Go stops at the first part
+ * that does not match ".", and leaves later errors to the expression of the pattern.
  */
 export function checkMatchSyntax(pattern: string): void {
   let rest = [...pattern];
@@ -42,7 +42,7 @@ function splitChunk(pattern: readonly string[]): Chunk {
   return { isAfterStar: start > 0, chunk: pattern.slice(start, end), after: pattern.slice(end) };
 }
 
-/** Returns what a chunk leaves of a name of at most one character, or undefined when it does not match. Checks all of the chunk. */
+/** Returns the rest of a name of at most one character after a chunk, or undefined when the chunk does not match. Validates the whole chunk. */
 function matchChunk(chunk: readonly string[], name: string): string | undefined {
   let left: string | undefined = name;
   for (let at = 0; at < chunk.length; at++) {

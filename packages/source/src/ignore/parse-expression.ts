@@ -8,19 +8,19 @@ import {
 } from './char-class.js';
 import { Alternative, type State } from './expression.js';
 
-/** Of one pattern. `a{1000}` has a thousand. */
+/** Maximum of states of a pattern. `a{1000}` has a thousand. */
 const maxStates = 20_000;
 const maxRepeats = 1000;
 const newline = 10;
 
 const positions = { A: 'start', z: 'end', b: 'word-edge', B: 'no-word-edge' } as const;
 
-/** What a repetition repeats. `(.*\/)?` and what is already repeated cannot be repeated. */
+/** The operand of a repetition. `(.*\/)?` and a repetition itself cannot be repeated. */
 type Atom = State | 'repeated' | 'nothing';
 
 /**
- * Parses a regular expression of the kind that moby makes of a pattern, in the syntax of Go: characters, classes, `(.*\/)?`, positions, repetitions and
- * alternatives. A text matches if it matches one of them. Throws `PatternSyntaxError`.
+ * Parses a regular expression of the kind that moby creates from a pattern, in the syntax of Go: characters, classes, `(.*\/)?`,
+ * positions, repetitions and alternatives. A text matches if it matches one of them. Throws `PatternSyntaxError`.
  */
 export function parseExpression(expression: string): { alternatives: Alternative[]; states: number } {
   const reader = new ExpressionReader(expression);
@@ -65,7 +65,7 @@ interface Count {
   readonly high: number;
 }
 
-/** Reads a repetition. Braces that hold anything else stand for themselves. */
+/** Reads a repetition. Braces with other content are literal. */
 function readCount(reader: ExpressionReader): Count | undefined {
   if (reader.skip('*')) return { low: 0, high: Number.POSITIVE_INFINITY };
   if (reader.peek() !== '{') return undefined;
@@ -86,7 +86,7 @@ function repeat(states: State[], atom: Atom, { low, high }: Count): void {
   if (atom === 'repeated') throw new PatternSyntaxError('has a repetition of a repetition');
   states.pop();
   if (!('code' in atom)) {
-    // A position that may be left out says nothing.
+    // An optional position has no effect.
     if (low > 0) states.push(atom);
     return;
   }

@@ -2,17 +2,17 @@ import type { Alternative, StepCounter } from './expression.js';
 import { checkMatchSyntax } from './match-syntax.js';
 import { parseExpression } from './parse-expression.js';
 
-/** How a pattern is compared. Moby compares most patterns without an expression, and not always to the same effect. */
+/** The method to compare a pattern. Moby compares most patterns without an expression, and with slightly different results. */
 type Comparison =
   | { readonly kind: 'exact' | 'prefix'; readonly text: string }
   | { readonly kind: 'suffix'; readonly text: string }
   | { readonly kind: 'expression'; readonly alternatives: readonly Alternative[]; readonly states: number };
 
-/** One line of an ignore file, compared as github.com/moby/patternmatcher does on Linux. */
+/** A line of an ignore file, compared as github.com/moby/patternmatcher does on Linux. */
 export class IgnorePattern {
-  /** Without `!`. */
+  /** The pattern without `!`. */
   readonly text: string;
-  /** Whether what it matches is let in again. */
+  /** True if the pattern includes its matches again. */
   readonly isException: boolean;
   readonly #comparison: Comparison;
 
@@ -24,7 +24,7 @@ export class IgnorePattern {
     this.#comparison = comparisonOf(text);
   }
 
-  /** How much memory the pattern takes. */
+  /** Returns the states of the pattern, a measure of its memory. */
   get states(): number {
     return this.#comparison.kind === 'expression' ? this.#comparison.states : 1;
   }
@@ -47,12 +47,10 @@ export class IgnorePattern {
   }
 }
 
-/** Moby leaves `|`, `{` and `}` as they are, so that they have a meaning in a pattern that becomes an expression. */
+/** Moby does not escape `|`, `{` and `}`, so they keep their meaning in a pattern that becomes an expression. */
 const escaped = new Set('.+()$');
 
-/**
- * Moby's expression for a pattern. Moby copies classes and escapes as they are, so that `\d` is a digit, and replaces `*` within brackets too.
- */
+/** Returns the comparison for a pattern. Moby copies classes and escapes unchanged, so `\d` is a digit, and it replaces `*` within brackets, too. */
 function comparisonOf(pattern: string): Comparison {
   // Go's scanner skips a byte order mark.
   const chars = [...pattern.replace(/^\ufeff/, '')];

@@ -5,22 +5,22 @@ import type { StepCounter } from './expression.js';
 import { cleanPath, trimSpace } from './go-text.js';
 import { IgnorePattern } from './pattern.js';
 
-/** Docker has other limits, or none. These keep the time that a file takes within bounds. */
+/** Limits on the cost of a file. Docker has other limits, or none. */
 export const ignoreLimits = {
   bytes: 1024 * 1024,
   patterns: 10_000,
   patternBytes: 4096,
   /** A longer line is an error in Docker. */
   commentBytes: 65_535,
-  /** Of the expressions of all patterns together; `[ab]{100}` has a hundred. */
+  /** Maximum of states of all patterns together; `[ab]{100}` has a hundred. */
   states: 500_000,
-  /** Of the comparison of one path with all patterns: about 0.1 s. */
+  /** Maximum of steps to compare one path with all patterns: about 0.1 s. */
   pathSteps: 20_000_000,
-  /** Of all paths together. */
+  /** Maximum of steps for all paths together. */
   steps: 2_000_000_000,
 } as const;
 
-/** Which patterns match a folder; what lies below the folder needs it. */
+/** The patterns that match a folder, as input for its content. */
 export type FolderMatches = Uint8Array;
 
 interface Verdict {
@@ -30,17 +30,17 @@ interface Verdict {
 
 interface RulesOptions {
   readonly patterns: readonly IgnorePattern[];
-  /** The file that holds the patterns, within the context. */
+  /** The path of the ignore file in the context. */
   readonly name: string;
 }
 
 /** The rules of an ignore file, as github.com/moby/patternmatcher and github.com/tonistiigi/fsutil apply them. */
 export class IgnoreRules implements StepCounter {
-  /** Without a file, or with an empty one. */
+  /** True for a missing or empty file. */
   readonly isEmpty: boolean;
   readonly #patterns: readonly IgnorePattern[];
   readonly #name: string;
-  /** Texts that exceptions start with; undefined when an exception may match anywhere. */
+  /** Prefixes of exceptions; undefined when an exception may match anywhere. */
   readonly #exceptionPrefixes: readonly string[] | undefined;
   #pathSteps = 0;
   #steps = 0;
@@ -55,7 +55,7 @@ export class IgnoreRules implements StepCounter {
       : exceptions.map((text) => `${text}/`);
   }
 
-  /** The number of comparisons so far. */
+  /** Returns the number of comparisons so far. */
   get steps(): number {
     return this.#steps;
   }
@@ -71,8 +71,8 @@ export class IgnoreRules implements StepCounter {
   }
 
   /**
-   * Returns whether a path is ignored. `parent` is what this returned for the folder that the path lies in; it is undefined at the top.
-   * The path is relative to the context, with `/`. Throws `ignore_file_invalid` when the comparisons exceed the limits.
+   * Returns the decision for a path. `parent` is the result for its folder; undefined at the top. The path is relative to the
+   * context, with `/`. Throws `ignore_file_invalid` when the comparisons exceed the limits.
    */
   decide(path: string, parent: FolderMatches | undefined): Verdict {
     this.#pathSteps = 0;
@@ -89,7 +89,7 @@ export class IgnoreRules implements StepCounter {
     return { ignored, matches };
   }
 
-  /** Returns whether an exception may let something in below an ignored folder. */
+  /** Returns true if an exception may include something below an ignored folder. */
   mayLetIn(folder: string): boolean {
     return this.#exceptionPrefixes?.some((prefix) => prefix.startsWith(`${folder}/`)) ?? true;
   }
@@ -99,11 +99,11 @@ const withoutEnd = (text: string): string => text.replace(/\/\*\*$/, '').replace
 
 interface IgnoreFile {
   readonly content: Uint8Array;
-  /** Its path within the context. */
+  /** The path of the file in the context. */
   readonly name: string;
 }
 
-/** Returns the rules of an ignore file. Throws `ignore_file_invalid`, which names the line and the pattern. */
+/** Returns the rules of an ignore file. Throws `ignore_file_invalid` with the line and the pattern. */
 export function parseIgnoreFile({ content, name }: IgnoreFile): IgnoreRules {
   const refuse = (what: string) => new SlipwayError('ignore_file_invalid', `${shown(name)} ${what}.`);
   if (content.byteLength > ignoreLimits.bytes) throw refuse(`is larger than ${ignoreLimits.bytes} bytes`);
@@ -136,7 +136,7 @@ export function parseIgnoreFile({ content, name }: IgnoreFile): IgnoreRules {
   return new IgnoreRules({ patterns, name });
 }
 
-/** The pattern of a line, with `!`: what moby's reader makes of the line, and its matcher of that. */
+/** Returns the pattern of a line, with `!`, as moby's reader and matcher derive it. */
 function patternOf(line: string): string {
   let text = trimSpace(line);
   if (text === '') return '';

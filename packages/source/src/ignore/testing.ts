@@ -10,7 +10,7 @@ import { walkContext } from './walk.js';
 const program = fileURLToPath(new URL('../../../../.cache/bin/moby-ignore', import.meta.url));
 
 interface Answer {
-  /** Empty when nothing is wrong with the file. */
+  /** The error in the file; empty for a valid one. */
   readonly error: string;
   /** The paths that Docker sends, folders included, sorted by their bytes. */
   readonly kept: readonly string[] | null;
@@ -38,7 +38,7 @@ export function startMoby(): Moby {
   };
 }
 
-/** Returns the paths of a context that rules keep, folders included, sorted by their bytes. The context is really on disk. */
+/** Returns the paths of a context that rules keep, including folders, sorted by bytes. The context is on the real disk. */
 export async function keptPaths(rules: IgnoreRules, paths: readonly string[]): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-ignore-'));
   try {

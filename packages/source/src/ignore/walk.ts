@@ -9,20 +9,20 @@ interface WalkOptions {
   readonly folder: string;
   readonly rules: IgnoreRules;
   /**
-   * Receives each path, a folder after what is in it. An ignored folder is kept for what is kept in it; nothing below a folder that is not kept
-   * has to be looked at.
+   * Receives each path, a folder after its content. An ignored folder with kept content counts as kept. Callers can skip
+   * everything below a folder that is not kept.
    */
   readonly onEntry: (path: string, entry: Dirent<Buffer>, kept: boolean) => void | Promise<void>;
 }
 
-/** So many comparisons take about 20 ms; other work of the process goes on after them. */
+/** Steps of about 20 ms. The walk then yields to other work of the process. */
 const stepsAtOnce = 4_000_000;
 
 const slash = Buffer.from('/');
 
 /**
- * Walks a build context, without following links, and tells which paths its ignore file keeps. Throws `source_path_unsafe` where it keeps a name that is
- * not UTF-8.
+ * Walks a build context without following links, and reports the paths that its ignore file keeps. Throws `source_path_unsafe` for
+ * a kept name that is not UTF-8.
  */
 export async function walkContext({ folder, rules, onEntry }: WalkOptions): Promise<void> {
   let pausedAt = 0;

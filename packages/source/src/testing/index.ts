@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest';
 import { createSourceStore } from '../create-source-store.js';
 import type { SourceLimits } from '../source-store.js';
 
-/** What a tree of files is to a test: its folders need not be listed. */
+/** A tree of files for tests. Its folders need not be listed. */
 export type Tree = ReadonlyMap<string, TreeNode>;
 export type TreeNode =
   | { readonly type: 'file'; readonly content: Buffer; readonly executable?: boolean }
@@ -26,13 +26,13 @@ export const link = (target: string): TreeNode => ({ type: 'link', target });
 
 const plentiful: SourceLimits = { maxArchiveBytes: 1e9, maxBytes: 1e9, maxFiles: 100_000, maxRatio: 200 };
 
-/** A source store in a folder of its own, taken away when the test is over. */
+/** Creates a source store in a temporary folder, which is removed after the test. */
 export async function makeSources(limits: Partial<SourceLimits> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'slipway-sources-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   const blobs = await openBlobStore(pathToFileURL(directory).href);
   const sources = createSourceStore({ blobs, limits: { ...plentiful, ...limits } });
-  /** Every file below the store's folder, temporary ones too. */
+  /** Returns every file below the store's folder, including temporary ones. */
   const kept = async (): Promise<string[]> => {
     const found = await readdir(directory, { recursive: true, withFileTypes: true });
     return found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -44,7 +44,7 @@ export async function* inChunks(data: Buffer, size = 64 * 1024): AsyncGenerator<
   for (let at = 0; at < data.length; at += size) yield data.subarray(at, at + size);
 }
 
-/** One entry as the `tar` package writes it. */
+/** Returns an entry as the `tar` package writes it. */
 export function tarEntry(fields: HeaderData, content: Buffer = Buffer.alloc(0)): Buffer {
   const header = new Header({ mode: 0o644, size: content.length, type: 'File', ...fields });
   const block = Buffer.alloc(512);
@@ -58,7 +58,7 @@ export function archive(...entries: readonly Buffer[]): Buffer {
   return Buffer.concat([...entries, endMark]);
 }
 
-/** Changes a header block and sets its checksum right again. */
+/** Changes a header block, and corrects its checksum. */
 export function patched(entry: Buffer, change: (block: Buffer) => void): Buffer {
   const out = Buffer.from(entry);
   change(out);
@@ -68,14 +68,14 @@ export function patched(entry: Buffer, change: (block: Buffer) => void): Buffer 
   return out;
 }
 
-/** How to pack a tree; nothing of it may show in the digest. */
+/** Ways to pack a tree. None of them may change the digest. */
 export interface Packing {
   readonly order: readonly string[];
-  /** Whether folders are listed, and whether every name begins with `./`. */
+  /** `folders` lists the folders; `dotted` begins every name with `./`. */
   readonly folders: boolean;
   readonly dotted: boolean;
   readonly metadata: Pick<HeaderData, 'uid' | 'gid' | 'uname' | 'gname' | 'mtime'>;
-  /** Bits added to every mode that do not make a file executable. */
+  /** Mode bits added to every mode that do not make a file executable. */
   readonly modeBits: number;
 }
 
@@ -86,7 +86,7 @@ export function pack(tree: Tree, packing: Packing): Buffer {
     const node = tree.get(path) ?? folder;
     switch (node.type) {
       case 'folder':
-        // A folder that the tree lists itself may be an empty one, and has to be there.
+        // An explicit folder of the tree may be empty, so it must be listed.
         if (!folders && !tree.has(path)) return [];
         return [
           tarEntry({ ...metadata, path: `${named(path)}/`, type: 'Directory', mode: 0o700 | modeBits }),
@@ -107,7 +107,7 @@ export function pack(tree: Tree, packing: Packing): Buffer {
   return archive(...root, ...entries);
 }
 
-/** Every path of a tree, the folders that are only implied included. */
+/** Returns every path of a tree, including implied folders. */
 export function allPaths(tree: Tree): string[] {
   const paths = new Set<string>();
   for (const path of tree.keys()) {
@@ -117,7 +117,7 @@ export function allPaths(tree: Tree): string[] {
   return [...paths].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 
-/** The digest, written down a second time and as plainly as can be, from the words of the specification. */
+/** Returns the digest, implemented again as simply as possible from the specification. */
 export function expectedDigest(tree: Tree): string {
   let files = 0;
   let bytes = 0;

@@ -361,7 +361,7 @@ describe('what is refused', () => {
     expect(await message({ ref: commit.slice(0, 7) })).toContain(
       `no branch or tag "${commit.slice(0, 7)}"; if that is the beginning of a commit's id, give the whole id of 40 digits`,
     );
-    expect(await message({ path: 'gone' })).toBe('There is no such folder at this commit: "gone".');
+    expect(await message({ path: 'gone' })).toBe('The folder does not exist at this commit: "gone".');
     expect(await code({ ref: commit.replace(/^./, (digit) => (digit === '0' ? '1' : '0')) })).toBe(
       'git_ref_not_found',
     );

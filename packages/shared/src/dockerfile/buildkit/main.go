@@ -1,5 +1,5 @@
-// Says which images a build asks a registry for, as BuildKit's own frontend reads a Dockerfile: it reads a question a line, as JSON, and answers
-// on one line.
+// Prints the images that a build requests from a registry, as BuildKit's own frontend reads a Dockerfile. It reads one JSON
+// question per line, and answers on one line.
 package main
 
 import (
@@ -28,9 +28,9 @@ type question struct {
 }
 
 type answer struct {
-	// What is wrong with the Dockerfile; empty if nothing is.
+	// The error in the Dockerfile; empty for a valid one.
 	Error string `json:"error"`
-	// The images that the build asks for, sorted, each once.
+	// The images that the build requests, sorted, each once.
 	Images []string `json:"images"`
 }
 
@@ -76,7 +76,7 @@ func images(asked question) ([]string, error) {
 	return slices.Compact(seen.images), err
 }
 
-// An image for every name, without layers or triggers. It notes the names.
+// resolver returns an image without layers or triggers for every name, and records the names.
 type resolver struct {
 	lock   sync.Mutex
 	images []string

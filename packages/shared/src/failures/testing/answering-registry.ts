@@ -6,14 +6,14 @@ import { type PushStep, type RegistryAnswer, registryAnswers } from './registry-
 export interface AnsweringRegistry {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
-  /** The repository whose pushes get this answer. */
+  /** Returns a repository whose pushes get this answer. */
   repository(answer: RegistryAnswer): string;
-  /** How many requests to begin an upload or to put a manifest a repository got. */
+  /** Returns the number of requests that started an upload or put a manifest in a repository. */
   attempts(repository: string): number;
   stop(): Promise<void>;
 }
 
-/** A registry on 127.0.0.1 that answers as told by the name of the repository; all else goes to the registry at `upstream`. */
+/** Starts a registry on 127.0.0.1 that answers by the name of the repository. It forwards everything else to the registry at `upstream`. */
 export async function startAnsweringRegistry({ upstream }: { upstream: string }): Promise<AnsweringRegistry> {
   const answers = new Map(registryAnswers.map((answer, at) => [`answer-${at}`, answer]));
   const names = new Map([...answers].map(([name, answer]) => [answer, name]));
@@ -30,7 +30,7 @@ export async function startAnsweringRegistry({ upstream }: { upstream: string })
       key,
       value.replace('{host}', req.headers.host ?? ''),
     ]);
-    // A client that still sends may find the connection closed, and not read the answer.
+    // A client that still sends may find the connection closed, and miss the answer.
     req.resume().once('end', () => {
       res
         .writeHead(answer.status, Object.fromEntries(headers))
@@ -60,7 +60,7 @@ function stepOf(method: string, path: string): PushStep | undefined {
 
 function forward(req: IncomingMessage, res: ServerResponse, upstream: string): void {
   const [host, port] = upstream.split(':');
-  // The registry makes the addresses of uploads of the Host header: it stays as it is.
+  // The registry builds upload addresses from the Host header, so the header stays unchanged.
   const passed = request(
     { host, port, path: req.url, method: req.method, headers: req.headers },
     (answer) => {

@@ -1,11 +1,11 @@
 import type { ErrorCode } from '../../errors/index.js';
 
-/** The requests of a push that a registry can refuse: a look for a blob, the begin of its upload, its bytes, a look for the manifest, the manifest. */
+/** The requests of a push that a registry can refuse: blob lookup, start of an upload, its bytes, manifest lookup, manifest. */
 export type PushStep = 'find-blob' | 'begin-upload' | 'upload' | 'find-manifest' | 'put-manifest';
 
-/** What a real registry, or a proxy in front of one, answers to a push that it refuses. */
+/** A refusal of a real registry, or of a proxy in front of one. */
 export interface RegistryAnswer {
-  /** Who says it, and when. */
+  /** The registry and the case. */
   readonly from: string;
   readonly at: readonly PushStep[];
   readonly status: number;
@@ -34,9 +34,9 @@ const said = (
 const manifest = { at: ['put-manifest'] } as const;
 const page = { headers: html };
 
-/** Each as the registry says it, with names shortened. */
+/** Refusals in the registries' own words, with names shortened. */
 export const registryAnswers: readonly RegistryAnswer[] = [
-  // A repository, project or namespace that does not exist.
+  // A missing repository, project or namespace.
   said(
     'ECR, no repository',
     'push_repository_missing',
@@ -73,7 +73,7 @@ export const registryAnswers: readonly RegistryAnswer[] = [
   ),
   said('nginx, no such path', 'push_repository_missing', 404, nginx('404 Not Found'), page),
 
-  // A tag that may not change.
+  // An immutable tag.
   said(
     'ECR, immutable tag',
     'push_tag_immutable',
@@ -120,7 +120,7 @@ export const registryAnswers: readonly RegistryAnswer[] = [
     ...page,
   }),
 
-  // Too large.
+  // An image that is too large.
   said('nginx, client_max_body_size', 'push_too_large', 413, nginx('413 Request Entity Too Large'), {
     at: ['upload'],
     ...page,
@@ -177,7 +177,7 @@ export const registryAnswers: readonly RegistryAnswer[] = [
     manifest,
   ),
 
-  // Refused for what it is.
+  // Content that the registry refuses.
   said(
     'a registry, bad manifest',
     'push_rejected',
@@ -254,7 +254,7 @@ export const registryAnswers: readonly RegistryAnswer[] = [
     ),
   ),
   said('GitLab', 'push_unauthorized', 403, errors('DENIED', 'requested access to the resource is denied')),
-  // `{host}` is the registry itself, which has a token server that answers with the status in its path.
+  // `{host}` is the registry itself. Its token server answers with the status in its path.
   ...[401, 403].map((status) =>
     said(
       `a token server, ${status}`,
@@ -272,7 +272,7 @@ export const registryAnswers: readonly RegistryAnswer[] = [
   ),
   said('nginx, 403', 'push_unauthorized', 403, nginx('403 Forbidden'), page),
 
-  // What passes.
+  // Temporary refusals.
   said('Docker Hub, rate', 'push_rate_limited', 429, errors('TOOMANYREQUESTS', 'too many requests'), {
     headers: { ...json, 'Retry-After': '0' },
   }),

@@ -13,13 +13,13 @@ export { type SshServer, startSshServer } from './ssh-server.js';
 export interface GitServer {
   readonly url: string;
   readonly host: string;
-  /** What was asked for, since the start. */
+  /** Requests since the start. */
   readonly requests: readonly { readonly path: string; readonly authorization: string | undefined }[];
-  /** Answers all that is asked from now on with this, in place of git; undefined puts git back. */
+  /** Answers all later requests with this handler instead of git; undefined restores git. */
   answer(handler: ((req: IncomingMessage, res: ServerResponse) => void) | undefined): void;
-  /** Answers nothing before then. */
+  /** Holds all answers until the promise resolves. */
   hold(until: Promise<void>): void;
-  /** Sends no more than so many bytes every tenth of a second. */
+  /** Sends at most this many bytes every tenth of a second. */
   throttle(bytes: number): void;
   /** Bytes of bodies that git has sent. */
   readonly sent: number;
@@ -28,11 +28,11 @@ export interface GitServer {
 }
 
 interface GitServerOptions {
-  /** Only who says this may read. */
+  /** Clients must send this value to read. */
   readonly authorization?: string;
 }
 
-/** `git http-backend` behind a server of Node's, on 127.0.0.1. */
+/** Starts `git http-backend` behind a Node.js server on 127.0.0.1. */
 export async function startGitServer({ authorization }: GitServerOptions = {}): Promise<GitServer> {
   const root = mkdtempSync(join(tmpdir(), 'slipway-git-server-'));
   const requests: { path: string; authorization: string | undefined }[] = [];
@@ -80,7 +80,7 @@ interface BackendCall {
   readonly pace: { sent: number; readonly bytes: number };
 }
 
-/** RFC 3875, as far as git needs it. */
+/** Runs a CGI program (RFC 3875), as far as git needs it. */
 function backend({ root, req, res, pace }: BackendCall): void {
   const url = new URL(req.url ?? '/', 'http://localhost');
   const child = spawn('git', ['http-backend'], {

@@ -2,17 +2,20 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** A repository that git itself serves. */
+/** A repository that real git serves. */
 export interface TestRepository {
   readonly url: string;
-  /** The folder that it is committed in. */
+  /** The work tree. */
   readonly folder: string;
-  /** The folder that is served. */
+  /** The folder that the server serves. */
   readonly bare: string;
   git(...args: string[]): string;
-  /** Writes files (a text, or where a link leads), commits all, pushes, and returns the commit. */
+  /** Writes files (a text, or the target of a link), commits all, pushes, and returns the commit. */
   commit(files: Readonly<Record<string, string | { readonly link: string }>>): string;
-  /** Commits a link to a commit of another repository, as `git submodule add` does, pushes, and returns the commit. Without a URL it stands in no `.gitmodules`. */
+  /**
+   * Commits a link to a commit of another repository, as `git submodule add` does, pushes, and returns the commit. Without a URL
+   * it is missing from `.gitmodules`.
+   */
   link(path: string, commit: string, url: string | undefined): string;
 }
 
@@ -25,7 +28,7 @@ const identity = [
   'protocol.file.allow=always',
 ];
 
-/** A repository without commits, whose bare one is `<root>/<name>.git`. */
+/** Creates a repository without commits. Its bare copy is `<root>/<name>.git`. */
 export function createRepository(root: string, name: string, url: string): TestRepository {
   const bare = join(root, `${name}.git`);
   const folder = join(root, `${name}-work`);

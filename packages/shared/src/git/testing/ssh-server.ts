@@ -10,24 +10,24 @@ type KeyType = 'ed25519' | 'ecdsa' | 'rsa';
 export interface SshServer {
   /** `address:port`, without the port if it is 22. */
   readonly host: string;
-  /** Who may log in: the user of this process. */
+  /** The user of this process, who may log in. */
   readonly user: string;
-  /** `type base64`, as a setting has it. */
+  /** The host key as `type base64`, the form of the setting. */
   readonly hostKey: string;
   /** Connections since the start. */
   readonly connections: number;
-  /** Makes a key that may read all repositories, or those that are named, and returns the private one's file. */
+  /** Creates a key that may read all repositories, or the named ones. Returns the private key's file. */
   key(repositories?: readonly string[]): string;
-  /** Makes a key that sshd does not take. */
+  /** Creates a key that sshd refuses. */
   strangeKey(options?: { readonly passphrase?: string; readonly type?: KeyType }): string;
-  /** Has sshd show a new host key from now on, and returns it. */
+  /** Makes sshd use a new host key from now on, and returns it. */
   changeHostKey(type?: KeyType): string;
-  /** The repository `name`, such as `acme/shop`. */
+  /** Returns the repository `name`, such as `acme/shop`. */
   repository(name: string): TestRepository;
   stop(): Promise<void>;
 }
 
-/** Serves one call: what `git@host` of a forge does. `$1` names the file of what the key may read. */
+/** Serves one call, as `git@host` of a forge does. `$1` is the file with the key's repositories. */
 const serve = `#!/bin/sh
 path=$(printf %s "$SSH_ORIGINAL_COMMAND" | sed -n "s|^git-upload-pack '/*\\(.*\\)'$|\\1|p")
 name=\${path%.git}
@@ -38,7 +38,7 @@ fi
 exec git upload-pack "$ROOT/$name.git"
 `;
 
-/** A real sshd for each connection to a port of the loopback, with host key, users' keys and repositories of its own. */
+/** Starts a real sshd for each connection to a loopback port, with its own host key, users' keys and repositories. */
 export async function startSshServer({ address = '127.0.0.1', port: wanted = 0 } = {}): Promise<SshServer> {
   const root = mkdtempSync(join(tmpdir(), 'slipway-ssh-server-'));
   const file = (name: string) => join(root, name);
@@ -54,7 +54,7 @@ export async function startSshServer({ address = '127.0.0.1', port: wanted = 0 }
   writeFileSync(file('serve'), serve.replaceAll('$ROOT', root), { mode: 0o755 });
   const configure = () => writeFileSync(file('sshd_config'), sshdConfig(root, hostKeyFile));
   configure();
-  // Where sshd of root confines what it has not authenticated yet.
+  // The privilege separation folder of a root sshd.
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
 
   const running = new Set<ChildProcess>();

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Registry } from 'prom-client';
 
-/** A metric in one line: name, type and labels. */
+/** Formats a metric in one line: name, type and labels. */
 const line = (name: string, type: string, labels: readonly string[]) =>
   `${name} ${type} ${labels.toSorted().join(',')}`.trim();
 
-/** What docs/metrics.md says of the metrics of a service, under its heading. */
+/** Returns the metrics that docs/metrics.md lists for a service. */
 export function documentedMetrics(service: 'api' | 'worker' | 'builder'): string[] {
   const text = readFileSync(new URL('../../../../../docs/metrics.md', import.meta.url), 'utf8');
   const parts = text.split(/^## /m);
@@ -25,14 +25,14 @@ export function documentedMetrics(service: 'api' | 'worker' | 'builder'): string
     .sort();
 }
 
-/** The metrics that a registry has; those of the process and of Node.js are prom-client's own, and left out. */
+/** Returns the metrics of a registry without prom-client's own metrics of the process and Node.js. */
 export function registeredMetrics(registry: Registry): string[] {
   const types = ['counter', 'gauge', 'histogram', 'summary'] as const;
   return registry
     .getMetricsAsArray()
     .filter(({ name }) => name.startsWith('slipway_'))
     .map((metric) => {
-      // In both, but in no type of prom-client: how a metric is kept.
+      // Each metric has it, but prom-client's types do not.
       const { labelNames = [] } = metric as unknown as { labelNames?: string[] };
       const kind = (metric.constructor as { name: string }).name.toLowerCase();
       return line(metric.name, types.find((type) => type === kind) ?? kind, labelNames);

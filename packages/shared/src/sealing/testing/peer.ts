@@ -21,7 +21,7 @@ export interface Peer {
   remove(): Promise<void>;
 }
 
-/** Builds the program that seals and opens with the Go SDK of OpenFaaS, at the version its go.mod and go.sum pin. */
+/** Builds the program that seals and opens with OpenFaaS' Go SDK, at the version pinned in its go.mod and go.sum. */
 export async function buildPeer(): Promise<Peer> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-peer-'));
   const program = join(folder, 'peer');
@@ -41,14 +41,14 @@ export async function buildPeer(): Promise<Peer> {
   };
 }
 
-/** Whether the tests with it are to run: in CI always, where they fail without Go; elsewhere they are left out, and say so. */
+/** Returns true if its tests must run: always in CI, where they fail without Go. Elsewhere they are skipped with a message. */
 export async function hasGo(): Promise<boolean> {
   if (process.env.CI !== undefined) return true;
   try {
     await promisify(execFile)('go', ['version']);
     return true;
   } catch {
-    process.stderr.write('the tests with the Go SDK are left out: there is no Go toolchain\n');
+    process.stderr.write('skipping the tests with the Go SDK: no Go toolchain found\n');
     return false;
   }
 }

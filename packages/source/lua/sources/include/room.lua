@@ -1,8 +1,8 @@
 --- @include "include/time"
--- Bytes of a tenant that are reserved for sources while they arrive. A reservation is `<bytes> <until> <state>` under a number that grows with each reservation;
--- the state is `arriving` or `admitted`. It ends with its lease.
+-- Bytes of a tenant that are reserved for arriving sources. A reservation is `<bytes> <until> <state>` under an increasing number.
+-- Its state is `arriving` or `admitted`. It expires with its lease.
 
--- Returns the bytes of other reservations by state, and the number of the oldest that is arriving. Removes those whose lease has ended.
+-- Returns the bytes of other reservations by state, and the number of the oldest arriving one. Removes expired reservations.
 local function other_reservations(tenant, id)
   local all = redis.call('HGETALL', keys.sourcesReserved(tenant))
   local arriving, admitted, oldest = 0, 0, nil

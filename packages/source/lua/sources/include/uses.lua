@@ -1,13 +1,15 @@
 --- @include "include/time"
--- When each source was last used, and which is being written or removed. Each source is in one of three sorted sets, or in none when nothing is known of it:
+-- The last use of each source, and the sources that are being written or removed. Each known source is in one of three sorted
+-- sets:
 --
 --   (none) ──stored, discover──▶ used ──condemn──▶ removing ──gone──▶ removed ──stored, an hour──▶ used, (none)
 --
--- *used*: it is stored, and was last used then. *removing*: it is not to be used any more, and the collector removes its blobs since then. *removed*: its blobs are
--- gone. A job that was given the source before it went finds it in one of the last two and is refused (jobs/create); an hour is longer than that takes. Beside
--- these, *pinned* holds what is being written, until then.
+-- *used*: it is stored; score = last use. *removing*: it must not be used, and the collector removes its blobs; score = start of
+-- the removal. *removed*: its blobs are gone. A job that found its source before the removal then finds it in *removing* or
+-- *removed*, and is refused (jobs/create). That takes less than an hour. In addition, *pinned* holds sources that are being
+-- written; score = deadline.
 
--- Several may write the same source at once; the last of them to end removes the pin.
+-- Several writers may write the same source at once. The last one to end removes the pin.
 local function unpin(digest)
   if redis.call('HINCRBY', keys.sourcesWriters, digest, -1) > 0 then return end
   redis.call('HDEL', keys.sourcesWriters, digest)

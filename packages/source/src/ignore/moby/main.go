@@ -1,4 +1,4 @@
-// Applies ignore files as Docker does, with Docker's own libraries: it reads a question a line, as JSON, and answers on one line.
+// Applies ignore files with Docker's own libraries. It reads one JSON question per line, and answers on one line.
 package main
 
 import (
@@ -27,7 +27,7 @@ type question struct {
 }
 
 type answer struct {
-	// What is wrong with the file; empty if nothing is.
+	// The error in the file; empty for a valid one.
 	Error string `json:"error"`
 	// The patterns as the reader of the file returns them.
 	Patterns []string `json:"patterns"`

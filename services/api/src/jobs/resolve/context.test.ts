@@ -92,7 +92,7 @@ describe('a source without a Dockerfile', () => {
     const files = { Dockerfile: dockerfile, 'docker/Dockerfile.prod': dockerfile };
     const wrong = refused(
       '/dockerfile',
-      'no file "docker/Dockerfile.prd", or it is a link that leads to none. It has "docker/Dockerfile.prod"',
+      'no file "docker/Dockerfile.prd", or it is a link to a missing file. It has "docker/Dockerfile.prod"',
     );
     expect(await everyWay(files, { dockerfile: 'docker/Dockerfile.prd' })).toEqual({
       ...{ digest: wrong, files: wrong, git: wrong, form: wrong, function: wrong },

@@ -1,4 +1,4 @@
-// What the Go SDK of OpenFaaS makes of sealed secrets: it seals and opens them for the tests.
+// Seals and opens secrets for the tests with OpenFaaS' Go SDK.
 //
 // Reads {"op","key","envelope","secrets"} from standard input and writes {"public_key","private_key","key_id","envelope","secrets"}.
 package main
@@ -41,7 +41,7 @@ func answer(in message) (out message, err error) {
 			return out, err
 		}
 		for name, value := range out.Secrets {
-			// Of an empty value the SDK makes nil, which would be null in JSON.
+			// The SDK turns an empty value into nil, which would be null in JSON.
 			out.Secrets[name] = append([]byte{}, value...)
 		}
 		out.KeyID, err = seal.KeyID([]byte(in.Envelope))
