@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { build, buildRequest, busyboxBase, output } from '../testing/build-request.js';
+import { build, buildRequest, busyboxBase, flush, output } from '../testing/build-request.js';
 import { engineNames, isTested, openEngine, toolEnv } from '../testing/engines.js';
 import { type Registries, registryPassword, registryUser, startRegistries } from '../testing/registries.js';
 import { inRegistry } from '../testing/registry-content.js';
@@ -68,7 +68,7 @@ describe.each(engineNames)('%s', (name) => {
           'busybox env; busybox cat /proc/[0-9]*/environ | busybox tr "\\0" "\\n"; busybox env > /env';
         const what = await buildRequest({
           ...{ folder: folder.path, registry: registries.locked, image: `${registries.locked}/${name}:1` },
-          files: { Dockerfile: `FROM ${base.image}\nRUN ${look}\n` },
+          files: { Dockerfile: `FROM ${base.image}\nRUN ${look}${flush}\n` },
         });
         const { digest, log } = await build(opened.engine, what);
         const authorization = `Basic ${Buffer.from(`${registryUser}:${registryPassword}`).toString('base64')}`;

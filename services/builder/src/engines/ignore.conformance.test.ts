@@ -4,7 +4,7 @@ import { temporaryFolder } from '@slipway/local';
 import { errorRow } from '@slipway/shared/errors';
 import { folderContext, readIgnoreRules, walkContext } from '@slipway/source';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { build, buildRequest, busyboxBase, failure, output } from '../testing/build-request.js';
+import { build, buildRequest, busyboxBase, failure, flush, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
 
 const timeout = 60_000;
@@ -16,7 +16,7 @@ afterAll(() => folder?.remove());
 
 /** Lists what `COPY .` copied, a line a path with its type, time and mode. */
 const dockerfile = `${busyboxBase}COPY . /c
-RUN cd /c && busybox find . ! -name . -exec busybox stat -c '%n|%F|%Y|%a' {} +
+RUN cd /c && busybox find . ! -name . -exec busybox stat -c '%n|%F|%Y|%a' {} +${flush}
 `;
 
 const patterns = [
@@ -254,7 +254,7 @@ describe.each(engineNames)('%s', (name) => {
     });
 
     test('in a step that mounts the context, too', async () => {
-      const mounts = `${busyboxBase}RUN --mount=type=bind,target=/src busybox ls /src/lib /src/dist\n`;
+      const mounts = `${busyboxBase}RUN --mount=type=bind,target=/src busybox ls /src/lib /src/dist${flush}\n`;
       const asked = await request({
         files: { Dockerfile: mounts, '.dockerignore': 'lib/*\n!lib/a.py\ndist/api' },
       });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { startRegistry, temporaryFolder } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { build, buildRequest, busyboxBase, output } from '../testing/build-request.js';
+import { build, buildRequest, busyboxBase, flush, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
 import { inRegistry } from '../testing/registry-content.js';
 
@@ -92,12 +92,12 @@ CMD ["-c", "true"]
 HEALTHCHECK CMD true
 SHELL ["/bin/sh", "-o", "pipefail", "-c"]
 ONBUILD COPY Dockerfile /made/given
-ONBUILD RUN echo triggered-${mark}
+ONBUILD RUN echo triggered-${mark}${flush}
 USER 1000
 `);
       const failing = 'busybox false | busybox cat';
       const onTop = await pushed(
-        `FROM ${base.image}\nRUN ${failing} && echo passed || echo "failed as $(busybox id -u)"\nRUN busybox test -f /made/given\n`,
+        `FROM ${base.image}\nRUN ${failing} && echo passed || echo "failed as $(busybox id -u)"${flush}\nRUN busybox test -f /made/given\n`,
       );
       expect(onTop.lines).toContain(`triggered-${mark}`);
       expect(onTop.lines).toContain('failed as 1000');

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
 import { SlipwayError } from '@slipway/shared/errors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { busyboxBase as base, buildRequest, output } from '../testing/build-request.js';
+import { busyboxBase as base, buildRequest, flush, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
 
 const timeout = 60_000;
@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => folder?.remove());
 
 /** Ends the stage with a step that says whether the mark is anywhere in the image. */
-const search = `RUN /bin/busybox grep -rl '[o]nly${mark.slice(4)}' /bin /copied /etc /home ; echo searched\n`;
+const search = `RUN /bin/busybox grep -rl '[o]nly${mark.slice(4)}' /bin /copied /etc /home ; echo searched${flush}\n`;
 
 describe.each(engineNames)('%s', (name) => {
   describe.runIf(isTested(name))('keeps links of a context inside of it:', { timeout }, () => {
@@ -61,7 +61,7 @@ describe.each(engineNames)('%s', (name) => {
         'node_modules/@a/lib': '../../../lib',
         self: 'self',
       };
-      const { error, said } = await outcomeOf('COPY kept /kept\nRUN echo built\n', links);
+      const { error, said } = await outcomeOf(`COPY kept /kept\nRUN echo built${flush}\n`, links);
       expect(error).toBeUndefined();
       expect(said).toContain('built');
     });
@@ -106,7 +106,7 @@ describe.each(engineNames)('%s', (name) => {
       'a %s that leads out applies no rules of the machine',
       async (path) => {
         for (const target of [join(machine, 'rules'), '../../machine/rules']) {
-          const { error, said } = await outcomeOf('COPY . /copied\nRUN echo "$(echo /copied/k*)"\n', {
+          const { error, said } = await outcomeOf(`COPY . /copied\nRUN echo "$(echo /copied/k*)"${flush}\n`, {
             [path]: target,
           });
           if (error) expect(error).toBeInstanceOf(SlipwayError);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startRegistry, temporaryFolder } from '@slipway/local';
 import { SecretBytes } from '@slipway/shared/sealing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { build, buildRequest, busyboxBase, failure, output } from '../testing/build-request.js';
+import { build, buildRequest, busyboxBase, failure, flush, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
 import { pushOnbuildBase } from '../testing/onbuild-base.js';
 import type { BuildRequest } from './engine.js';
@@ -34,7 +34,7 @@ describe.each(engineNames)('%s', (name) => {
       output((await build(opened.engine, await request(files))).log);
 
     const bind = '--mount=type=bind,source=app.sh,target=/app.sh';
-    const show = 'RUN cat /out\n';
+    const show = `RUN cat /out${flush}\n`;
     test.each([
       ['plainly', `${busyboxBase}RUN ${bind} sh /app.sh > /out\n`],
       ['in lower case', `${busyboxBase}run ${bind} sh /app.sh > /out\n`],

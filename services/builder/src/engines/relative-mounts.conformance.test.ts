@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { startRegistry, temporaryFolder } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { build, buildRequest, busyboxBase, output } from '../testing/build-request.js';
+import { build, buildRequest, busyboxBase, flush, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
 
 const timeout = 60_000;
@@ -40,7 +40,7 @@ describe.each(engineNames)('%s', (name) => {
         push,
       });
     const bind = '--mount=type=bind,source=app.sh';
-    const run = (path: string) => `sh ${path}/app.sh`;
+    const run = (path: string) => `sh ${path}/app.sh${flush}`;
 
     test.each([
       ['after WORKDIR', `${busyboxBase}WORKDIR /a\nRUN ${bind},target=app.sh ${run('/a')}`, '/a'],
@@ -97,7 +97,9 @@ describe.each(engineNames)('%s', (name) => {
       const words = '--mount=type=bind,target=app.sh';
       const { log } = await build(
         opened.engine,
-        await request(`${busyboxBase}WORKDIR /a\nRUN ${bind},target=app.sh echo ${words} \\\n  ${words}\n`),
+        await request(
+          `${busyboxBase}WORKDIR /a\nRUN ${bind},target=app.sh echo ${words} \\\n  ${words}${flush}\n`,
+        ),
       );
       expect(output(log)).toContain(`${words} ${words}`);
     });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { findTool } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { busyboxBase, output } from '../testing/build-request.js';
+import { busyboxBase, flush, output } from '../testing/build-request.js';
 import { type EngineService, type ServicesOnEngines, servicesOn } from '../testing/engine-service.js';
 import { engineNames, isTested } from '../testing/engines.js';
 import { payloadOf } from '../testing/payload.js';
@@ -16,7 +16,7 @@ FROM first
 COPY --from=first /made /copied
 COPY . /context
 ARG SOURCE_DATE_EPOCH
-RUN echo "epoch=$SOURCE_DATE_EPOCH" && busybox touch /touched
+RUN echo "epoch=$SOURCE_DATE_EPOCH"${flush}; busybox touch /touched
 ENTRYPOINT ["/bin/sh"]
 `;
 
@@ -65,7 +65,7 @@ describe.each(engineNames)('%s', (name) => {
       const busybox = readFileSync(findTool('busybox') ?? '');
       for (const word of ['one', 'two']) {
         const files = {
-          Dockerfile: `${busyboxBase}COPY word /\nRUN cat /word\n`,
+          Dockerfile: `${busyboxBase}COPY word /\nRUN cat /word${flush}\n`,
           busybox,
           word: `${word}\n`,
         };

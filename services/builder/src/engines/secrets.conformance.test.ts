@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { findTool } from '@slipway/local';
 import { generateKeyPair, SecretBytes, sealSecrets } from '@slipway/shared/sealing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { busyboxBase } from '../testing/build-request.js';
+import { busyboxBase, flush } from '../testing/build-request.js';
 import { type EngineService, type ServicesOnEngines, servicesOn } from '../testing/engine-service.js';
 import { engineNames, isTested } from '../testing/engines.js';
 import { payloadOf } from '../testing/payload.js';
@@ -72,8 +72,8 @@ describe.each(engineNames)('%s', (name) => {
       const marker = ['sleep', `54321${process.pid}`];
       const secrets = { token, 'ca.crt': lines };
       const steps = `RUN ${mount('token')} busybox sha256sum /run/secrets/token; busybox ${marker.join(' ')} || true
-RUN ${mount('ca.crt', ',target=/ca')} busybox sha256sum /ca; ls /run/secrets /ca || echo gone
-RUN ${mount('token')} busybox sha256sum /run/secrets/token > /sum; cat /sum
+RUN ${mount('ca.crt', ',target=/ca')} busybox sha256sum /ca; ls /run/secrets /ca || echo gone${flush}
+RUN ${mount('token')} busybox sha256sum /run/secrets/token > /sum; cat /sum${flush}
 `;
       const running = build({ steps, secrets });
       await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
@@ -102,7 +102,7 @@ RUN ${mount('token')} busybox sha256sum /run/secrets/token > /sum; cat /sum
 
     test('are masked where a build prints them, streamed or not, failed or not', async () => {
       let builds = 0;
-      const print = `${mount('token')} ${mount('all')} echo "it is $(cat /run/secrets/token)!"; cat /run/secrets/all`;
+      const print = `${mount('token')} ${mount('all')} echo "it is $(cat /run/secrets/token)!"; cat /run/secrets/all${flush}`;
       for (const [end, status] of [
         ['', 'success'],
         ['; cat /run/secrets/token >&2; exit 3', 'failed'],

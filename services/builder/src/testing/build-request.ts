@@ -7,6 +7,13 @@ import type { BuildEngine, BuildRequest } from '../engines/engine.js';
 /** A base of one static program, which is shell and tools at once; `busybox` lies in every context. */
 export const busyboxBase = 'FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n';
 
+/**
+ * Shell code for the end of a step whose output a test expects in the log. buildah's chroot isolation exits with the step, without a last read of its
+ * pipes. This code overfills both pipes (64 KiB each), so the step ends only after buildah has passed on all output before it.
+ */
+export const flush =
+  "; for fd in 1 2; do { busybox head -c 98304 /dev/zero | busybox tr '\\0' . ; echo; } >&$fd; done";
+
 const noExtras = { secrets: new Map(), attestations: { sbom: false, provenance: false } } as const;
 
 const noOptions: BuildOptions = {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { findTool, startRegistry, temporaryFolder } from '@slipway/local';
 import { SecretBytes } from '@slipway/shared/sealing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { build, buildRequest, busyboxBase, failure, output } from '../../testing/build-request.js';
+import { build, buildRequest, busyboxBase, failure, flush, output } from '../../testing/build-request.js';
 import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
 import { mountsIn, unmountIn } from '../../testing/mounts.js';
 import { pushOnbuildBase } from '../../testing/onbuild-base.js';
@@ -154,7 +154,9 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
 
   test.each(['http_proxy', 'HTTPS_PROXY'])('%s is not that of an earlier build', async (name) => {
     for (const value of ['http://one', 'http://two']) {
-      const what = await request(`${busyboxBase}RUN echo "by $${name}"\n`, { buildArgs: { [name]: value } });
+      const what = await request(`${busyboxBase}RUN echo "by $${name}"${flush}\n`, {
+        buildArgs: { [name]: value },
+      });
       expect(output((await build(opened.engine, what)).log)).toContain(`by ${value}`);
     }
   });
@@ -177,7 +179,7 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
 
   test('a build that has secrets runs beside no other, for their steps could look into each other', async () => {
     const marker = ['sleep', `54327${process.pid}`];
-    const look = await request(`${busyboxBase}RUN ls /dev/shm; echo looked\n`);
+    const look = await request(`${busyboxBase}RUN ls /dev/shm; echo looked${flush}\n`);
     const secrets = new Map([['token', new SecretBytes(Buffer.from('hunter2hunter2'))]]);
     const steps = `RUN --mount=type=secret,id=token busybox ${marker.join(' ')} || true\n`;
     const first = build(opened.engine, await request(busyboxBase + steps, { secrets }));
