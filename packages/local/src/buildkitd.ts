@@ -22,7 +22,7 @@ export interface BuildkitdHandle extends ProcessHandle {
   readonly address: string;
 }
 
-/** Its records of past builds hold what steps printed, secrets included, on the disk; nobody here reads them. */
+/** Build records hold the output of steps on disk, secrets included. Slipway never reads them, so buildkitd keeps none. */
 const noHistory = '[history]\n  maxEntries = 0\n';
 
 /** A BuildKit daemon with its own state, running its steps with runc; needs root. */

@@ -12,7 +12,7 @@ export interface CertificateFiles {
 
 /** A certificate authority of its own, for tests and trials. */
 export interface CertificateAuthority {
-  /** Its own certificate, which whoever shall trust it is given. */
+  /** The self-signed certificate, for clients that must trust it. */
   readonly caFile: string;
   /** For `localhost` and 127.0.0.1, as server and as client, for a day unless said otherwise. Issuing under a name again replaces the files. */
   issue(name: string, options?: { readonly days?: number }): Promise<CertificateFiles>;

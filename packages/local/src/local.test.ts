@@ -48,7 +48,7 @@ test('a temporary folder is removed with what is in it, once or twice', async ()
   expect(existsSync(own.path)).toBe(false);
 });
 
-test('Redis runs as it ships: it keeps its data from one run to the next, and answers nobody without the password', async () => {
+test('Redis runs as it ships: it keeps its data from one run to the next, and refuses clients without the password', async () => {
   const dir = folder.path;
   const users = await shippedUsers({ folder: dir, administrator: true });
   const first = await startRedis({ dir, users });

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** Whether a TCP server answers `request` with something that starts with `answer`, within a second. */
+/** Returns true if a TCP server answers `request` with text that starts with `answer`, within a second. */
 export function tcpAnswers(port: number, request: string, answer: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });
@@ -19,7 +19,7 @@ export function tcpAnswers(port: number, request: string, answer: string): Promi
   });
 }
 
-/** Whether an HTTP server answers with one of `statuses`, within a second. */
+/** Returns true if an HTTP server answers with one of `statuses`, within a second. */
 export async function httpAnswers(url: string, statuses: readonly number[]): Promise<boolean> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(1000) });

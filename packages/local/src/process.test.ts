@@ -14,7 +14,7 @@ async function shell(script: string, options: Partial<Parameters<typeof startPro
   return handle;
 }
 
-/** A zombie, ended but not yet reaped by whoever inherited it, is not alive. */
+/** Returns true while the process runs. A zombie (ended, not yet reaped by its parent) does not count. */
 function isAlive(pid: number): boolean {
   const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
   return stdout.trim() !== '' && !stdout.startsWith('Z');

@@ -12,7 +12,7 @@ export interface ProcessOptions {
   /** The whole environment of the process; this process's own when left out. */
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** What it prints is appended here too. */
+  /** The file that the process's output is also appended to. */
   readonly logFile?: string;
   /** Called with every line it prints, on either stream. */
   readonly onLine?: (line: string) => void;

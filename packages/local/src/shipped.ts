@@ -49,12 +49,12 @@ export interface RedisUsers {
 interface ShippedUsersOptions {
   /** Where the files are written; what is there already is kept. */
   readonly folder: string;
-  /** Whether there is an administrator too, whom the handle's URL names. For harnesses that look from outside. */
+  /** Adds an administrator, whom the handle's URL names. For test harnesses that inspect Redis from outside. */
   readonly administrator?: boolean;
 }
 
 export interface ShippedUsers extends RedisUsers {
-  /** What a service needs to connect to the Redis at this port. */
+  /** The environment that a service needs to connect to the Redis at this port. */
   env(port: number): { readonly REDIS_URL: string; readonly REDIS_PASSWORD_FILE: string };
 }
 

@@ -13,11 +13,11 @@ export interface SimulatorConfig extends CommonConfig {
   readonly payloadSecret: Secret;
   /** Builds at once; 0 means no limit, as in the chart of pro-builder. */
   readonly maxInflight: number;
-  /** Of the draws of faults. */
+  /** Seed of the random draws of faults. */
   readonly seed: number;
   readonly durations: DurationOptions;
   readonly faults: FaultRules;
-  /** Whether it says that it knows build options; other builders do not. */
+  /** Makes the simulator report that it supports build options. Other builders do not. */
   readonly buildOptions: boolean;
 }
 

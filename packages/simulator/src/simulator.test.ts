@@ -62,7 +62,7 @@ const lines = async (answer: Response) =>
 describe('a simulated replica that lies', () => {
   it.each([
     ['bad_digest', 'not a digest'],
-    ['other_image', 'somebody/else'],
+    ['other_image', 'another/image'],
     ['bad_duration', '"duration":-1'],
     ['nested_line', '[[[['],
     ['endless_line', '"xxx'],

@@ -18,7 +18,7 @@ interface SimulatorDeps {
   readonly onListening?: (port: number) => void;
 }
 
-/** Of the grace time, what running builds get to end before their connections are broken. */
+/** Share of the grace time that running builds may use before the simulator breaks their connections. */
 const drainShare = 0.8;
 const drainPollMs = 20;
 

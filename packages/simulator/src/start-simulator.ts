@@ -15,10 +15,10 @@ export interface SimulatorOptions {
   /** Milliseconds that a build takes on average, and the deviation of the logarithm. Default 0: builds end at once. */
   readonly durations?: { readonly meanMs: number; readonly sigma: number };
   readonly faults?: FaultRules;
-  /** Whether it says that it knows build options; default true. */
+  /** Makes the simulator report that it supports build options. Default true. */
   readonly buildOptions?: boolean;
   readonly seed?: number;
-  /** What the fault `exit` does. Default: ends the process. */
+  /** Action of the fault `exit`. Default: ends the process. */
   readonly exit?: () => void;
 }
 
@@ -72,7 +72,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   };
 }
 
-/** What a simulator has counted so far. */
+/** Returns the counters of a simulator. */
 export async function readStats(url: string): Promise<StatsSnapshot> {
   const answer = await reach(`${url}/stats`);
   return (await answer.json()) as StatsSnapshot;
@@ -81,7 +81,7 @@ export async function readStats(url: string): Promise<StatsSnapshot> {
 const refusalsBorne = 50;
 const askAgainMs = 100;
 
-/** A simulator that plays the fault `refuse` takes no connection for a while, nobody's: it is asked again for five seconds. */
+/** Fetches a URL of a simulator, with retries for five seconds: one that plays the fault `refuse` accepts no connection for a while. */
 async function reach(url: string, init: RequestInit = {}): Promise<Response> {
   for (let refusals = 0; ; refusals++) {
     try {

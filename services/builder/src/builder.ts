@@ -117,7 +117,7 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   ];
 }
 
-/** What the service runs with, by allowlist. */
+/** Returns the settings that the start-up line lists, by allowlist. */
 function settings(config: BuilderServiceConfig, engine: string): Record<string, unknown> {
   return {
     engine,

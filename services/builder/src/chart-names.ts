@@ -4,7 +4,7 @@ import type { Env } from '@slipway/shared/config';
 interface ChartName {
   readonly chart: string;
   readonly own: string;
-  /** What ours is to hold; undefined when the chart's says nothing that ours would. Throws an Error for a bad value. */
+  /** Returns the value of Slipway's variable, or undefined if the chart's value adds nothing. Throws an Error for a bad value. */
   readonly translate: (value: string) => string | undefined;
 }
 
@@ -24,7 +24,7 @@ const chartNames: readonly ChartName[] = [
 interface Translated {
   readonly env: Env;
   readonly problems: readonly string[];
-  /** A problem with one of our variables, in the words of whoever set the chart's instead. */
+  /** Returns a problem with a variable of Slipway in terms of the chart's variable that set it. */
   readonly reworded: (problem: string) => string;
 }
 

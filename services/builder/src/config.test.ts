@@ -31,7 +31,7 @@ test('reads lists, whatever blanks are between', () => {
   expect(config.allowedFrontends).toHaveLength(2);
 });
 
-test('signatures are checked unless it is told not to', () => {
+test('signatures are checked unless DISABLE_HMAC is on', () => {
   expect(loadConfig(least).payloadSecret?.reveal()).toBe('x');
   expect(loadConfig({ DISABLE_HMAC: 'true' }).payloadSecret).toBeUndefined();
   expect(() => loadConfig({ disable_hmac: 'false' })).toThrow(/PAYLOAD_SECRET is not set/);

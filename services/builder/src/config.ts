@@ -20,17 +20,17 @@ export interface BuilderServiceConfig extends CommonConfig, PayloadBounds {
   readonly buildkitHost: string;
   /** Where buildah keeps images and containers; undefined means its own default. */
   readonly engineStateDir: string | undefined;
-  /** Whether buildah may run without the fixes that keep a Dockerfile away from the machine's files. */
+  /** Allows a buildah without the fixes that keep a Dockerfile away from the machine's files. */
   readonly buildahTrustedSources: boolean;
   /** 0 means no limit. */
   readonly maxInflight: number;
   /** Undefined where signatures are not checked. */
   readonly payloadSecret: Secret | undefined;
-  /** Those that it takes the place of: what they sign is taken as well. */
+  /** Earlier payload secrets. The builder accepts their signatures too. */
   readonly previousPayloadSecrets: readonly Secret[];
-  /** What build secrets are opened with; undefined where there are none. */
+  /** The keys that open build secrets. Undefined if none are configured. */
   readonly keyRing: KeyRing | undefined;
-  /** Whether images depend on their source alone, unless a request says otherwise. */
+  /** Makes images depend on their source alone, unless a request overrides it. */
   readonly reproducible: boolean;
   /** The image that makes SBOMs. */
   readonly sbomScanner: string | undefined;

@@ -1,6 +1,6 @@
 import { SlipwayError } from '@slipway/shared/errors';
 
-/** How the service stops: from `begun` on it takes no build; those that still run at `over` are ended. */
+/** The stages of a shutdown. The service accepts no build after `begun`, and ends running builds at `over`. */
 export class Drain {
   readonly #begun = new AbortController();
   readonly #over = new AbortController();

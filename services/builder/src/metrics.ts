@@ -21,7 +21,7 @@ interface MetricsOptions {
   readonly inFlight: () => number;
   /** Builds at once; 0 is no limit. */
   readonly limit: number;
-  /** Whether the engine answered its last check. Asked at each scrape. */
+  /** Returns true if the engine answered its last check. Called at each scrape. */
   readonly engineUp: () => boolean;
 }
 

@@ -10,13 +10,15 @@ interface WarningOptions {
   readonly engine: Pick<BuildEngine, 'name' | 'warnings'>;
 }
 
-/** What is dangerous about how the service is set up. Said at start, and for as long as it runs in its readiness. */
+/** Returns warnings about dangerous settings. The service logs them at start, and readiness lists them while it runs. */
 export function warningsOf({ config, engine }: WarningOptions): string[] {
   const { payloadSecret, keyRing, buildkitHost, insecureRegistries } = config;
   const [, scheme, host = ''] = /^(\w+):\/\/(.*)$/.exec(buildkitHost) ?? [];
   return [
     ...(payloadSecret === undefined
-      ? ['DISABLE_HMAC is on: signatures are not checked, so whoever reaches this port can build and push']
+      ? [
+          'DISABLE_HMAC is on: signatures are not checked, so every client that reaches this port can build and push',
+        ]
       : []),
     ...(keyRing && engine.name === 'buildkit' && scheme === 'tcp' && !isLoopbackRegistry(host)
       ? ['build secrets go to BuildKit over a network connection that is not encrypted']

@@ -9,7 +9,7 @@ export interface EngineChoice {
   readonly ownDaemons: boolean;
 }
 
-/** How images can be built on this machine. Rejects with what to install when they cannot. */
+/** Returns the engine that can build images on this machine. Rejects with what to install if there is none. */
 export async function chooseEngine(wanted: EngineName | undefined): Promise<EngineChoice> {
   const ownDaemons =
     process.getuid?.() === 0 &&

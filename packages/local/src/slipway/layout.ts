@@ -15,7 +15,7 @@ export interface Layout {
   readonly token: string;
   readonly tokenFile: string;
   readonly payloadSecretFile: string;
-  /** What the builders open build secrets with. */
+  /** The private key that the builders open build secrets with. */
   readonly buildSecretsKeyFile: string;
 }
 
@@ -56,7 +56,7 @@ interface SecretFile {
   readonly make?: () => string;
 }
 
-/** What the file holds, trimmed; a new secret where there is no such file. */
+/** Returns the trimmed content of the file. Creates the file with a new secret if it is missing. */
 async function secretFile({ path, make = randomSecret }: SecretFile): Promise<string> {
   const secret = make();
   try {

@@ -1,12 +1,12 @@
 import type { ProcessExit } from '../process.js';
 
-/** What a whole Slipway on this machine is started with. */
+/** Options of a whole Slipway on this machine. */
 export interface SlipwayOptions {
   /** Where its data, secrets and logs live; what is there from an earlier run is used again. Keep it short. */
   readonly dir: string;
-  /** Of the API; a free one when left out. */
+  /** Port of the API. Default: a free port. */
   readonly port?: number;
-  /** Of the registry; a free one when left out. */
+  /** Port of the registry. Default: a free port. */
   readonly registryPort?: number;
   /** Builder replicas. Default 2. */
   readonly builders?: number;
@@ -29,7 +29,7 @@ export interface SlipwayOptions {
 export type ServiceName = 'api' | 'worker' | 'builder';
 export type EngineName = 'buildkit' | 'buildah';
 
-/** One process of it. */
+/** A process of the local Slipway. */
 export interface SlipwayPart {
   /** `redis`, `registry`, `buildkitd 1`, `builder 1`, `api`, `worker 1` … */
   readonly name: string;

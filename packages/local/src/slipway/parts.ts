@@ -74,7 +74,7 @@ export class Parts {
   }
 }
 
-/** One earlier log is kept, so that logs do not grow for ever. */
+/** Keeps only one earlier log, so that logs do not grow without bound. */
 async function keepPrevious(logFile: string): Promise<void> {
   try {
     await rename(logFile, logFile.replace(/\.log$/, '.previous.log'));

@@ -109,7 +109,7 @@ async function startAll(plan: Plan): Promise<{ url: string; registry: string }> 
 /** Webhooks of a Slipway on one machine are for what else runs there. */
 const ownMachine = '127.0.0.0/8,::1';
 
-/** What each builder replica is told of its engine, which is started here where it is a daemon of its own. */
+/** Returns the engine settings of each builder replica. Starts the engine where it is a daemon per replica. */
 async function startEngines(
   { engine, layout, options, parts }: Plan,
   registry: string,

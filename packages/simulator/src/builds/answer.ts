@@ -4,7 +4,7 @@ import type { BuilderResult } from '@slipway/shared/contracts';
 /** A last word in any of the spellings that builders use. */
 type LastWord = Omit<BuilderResult, 'status' | 'digest' | 'code'> & { readonly status: string };
 
-/** How a build's log and end reach the client: as it comes (NDJSON) where asked for, else in one object at the end. */
+/** Sends a build's log and end to the client: as NDJSON while it runs if the client asks for it, else as one object at the end. */
 export interface Answer {
   log(line: string): void;
   /** The last word; nothing may follow. */

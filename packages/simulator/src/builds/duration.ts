@@ -11,7 +11,7 @@ export interface DurationOptions {
 }
 
 /**
- * How long a build takes, in milliseconds: log-normal over images, and always the same for the tags of one image
+ * Returns the milliseconds that a build takes: log-normal over images, and always equal for the tags of one image
  * repository, so that a second run knows what the first one learned.
  */
 export function buildDuration(image: string, { meanMs, sigma, seed }: DurationOptions): number {

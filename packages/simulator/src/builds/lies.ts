@@ -21,7 +21,7 @@ const lies: Readonly<Record<LieName, (image: string) => string>> = {
   many_values: (image) => success(image, { log: Array.from({ length: 200_000 }, () => '') }),
   huge_error: (image) => JSON.stringify({ image, status: 'failed', error: 'x'.repeat(20 * mebibyte) }),
   bad_digest: (image) => success(image, { digest: 'not a digest <img src=x onerror=alert(1)>' }),
-  other_image: () => success('r.example/somebody/else:1', { duration: 1 }),
+  other_image: () => success('r.example/another/image:1', { duration: 1 }),
   bad_duration: (image) => success(image, { duration: -1 }),
 };
 

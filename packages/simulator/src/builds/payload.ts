@@ -6,7 +6,7 @@ import { type TarEntry, TarReader, type TarSink } from '@slipway/source';
 
 const maxConfigBytes = 1024 * 1024;
 
-/** What a payload turned out to be. */
+/** A payload after it was read: valid, or invalid with the reason. */
 export type Received =
   | { readonly kind: 'build'; readonly config: BuilderConfig }
   | { readonly kind: 'bad_signature' }
@@ -63,7 +63,7 @@ class ConfigEntry implements TarSink {
   }
 }
 
-/** What went wrong, or undefined. */
+/** Returns the message of the error that `run` throws, or undefined. */
 function attempt(run: () => void): string | undefined {
   try {
     run();

@@ -19,7 +19,7 @@ export interface RunBuildOptions {
   readonly exit: () => void;
 }
 
-/** What BuildKit's client says when no daemon answers, and when the daemon dies during a build. */
+/** The messages of BuildKit's client when no daemon answers, and when the daemon dies during a build. */
 const noEngine =
   'failed to list workers: Unavailable: connection error: desc = "transport: Error while dialing: dial unix /run/buildkit/buildkitd.sock: connect: connection refused"';
 const engineDied =

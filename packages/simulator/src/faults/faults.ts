@@ -3,7 +3,7 @@ import { lieNames } from '../builds/lies.js';
 import { uniform } from '../random/random.js';
 
 /**
- * What a replica can do wrong:
+ * Faults of a replica:
  * `busy` answers 429 though it has room; `hang` takes the build and says nothing more; `slow` takes `factor` times as long;
  * `reset` breaks the connection in the middle; `truncated` ends its stream without a terminal line; `garbage` answers
  * something else than JSON; `failed`, `failure`, `error_500` say that the build failed, in the three ways builders do;
@@ -62,7 +62,7 @@ export class Faults {
   #rules: readonly FaultRule[];
   /** Times that a rule has struck, by rule and image. */
   readonly #struck = new Map<string, number>();
-  /** How often each image has come. */
+  /** Number of builds received, by image. */
   readonly #deliveries = new Map<string, number>();
 
   constructor({ seed, rules }: { readonly seed: number; readonly rules: FaultRules }) {

@@ -15,7 +15,7 @@ export interface ApiCall {
   readonly type?: string;
   /** Another than the fleet's own. */
   readonly token?: string | undefined;
-  /** Which of the APIs. Default 0. */
+  /** Index of the API. Default 0. */
   readonly api?: number;
   /** Default 70,000: longer than any answer that waits. */
   readonly timeoutMs?: number;

@@ -4,7 +4,7 @@ import type { ProcessExit, ProcessHandle } from '@slipway/local';
 export interface Member {
   readonly name: string;
   readonly url: string;
-  /** Of the process that runs, or ran last. */
+  /** Id of the process that runs, or ran last. */
   readonly pid: number;
   readonly running: boolean;
   /** Sends a signal to the process; harmless when it has ended. */

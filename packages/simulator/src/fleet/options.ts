@@ -3,11 +3,11 @@ import type { FaultRules } from '../faults/faults.js';
 import type { ApiCalls } from './api-calls.js';
 import type { Member } from './member.js';
 
-/** One simulated replica. */
+/** Options of a simulated replica. */
 export interface ReplicaOptions {
   /** Builds at once. */
   readonly slots: number;
-  /** Whether the workers are told how many that is. Default true. */
+  /** Announces the concurrency to the workers. Default true. */
   readonly announced?: boolean;
   readonly faults?: FaultRules;
 }
@@ -25,7 +25,7 @@ export interface FleetOptions {
   readonly workers?: number;
   /** Returns the port on which the services reach Redis, given its own: a proxy before it. Default: its own. */
   readonly redisThrough?: (port: number) => Promise<number>;
-  /** Of the draws of faults. Default 1. */
+  /** Seed of the random draws of faults. Default 1. */
   readonly seed?: number;
   /** Settings besides those that are decided here. */
   readonly env?: {
@@ -44,7 +44,7 @@ export interface Fleet {
   readonly replicas: readonly Member[];
   readonly apis: readonly Member[];
   readonly workers: readonly Member[];
-  /** Of an administrator. The services connect as the user of docs/redis-users.acl. */
+  /** URL of an administrator. The services connect as the user of docs/redis-users.acl. */
   readonly redisUrl: string;
   /** Its users, for a second Redis that is to have the same. */
   readonly redisUsers: ShippedUsers;

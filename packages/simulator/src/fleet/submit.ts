@@ -3,7 +3,7 @@ import type { Fleet } from './options.js';
 
 interface SubmitOptions {
   readonly fleet: Fleet;
-  /** What each job says beside its source. */
+  /** Fields of each job except its source. */
   readonly specs: readonly object[];
   /** Requests at once. Default 16. */
   readonly concurrency?: number;

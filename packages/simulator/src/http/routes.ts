@@ -16,7 +16,7 @@ export interface RoutesOptions {
   readonly faults: Faults;
   readonly stats: Stats;
   readonly exit: () => void;
-  /** Takes no connection for so many milliseconds, for the fault `refuse`. */
+  /** Refuses connections for `ms` milliseconds, for the fault `refuse`. */
   readonly refuse: (ms: number) => void;
   readonly draining: () => boolean;
 }

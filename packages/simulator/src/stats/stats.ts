@@ -8,13 +8,13 @@ export type RecordedOptions = Pick<
 >;
 
 export interface ImageStats {
-  /** What the last build was to build, of its build options. */
+  /** Build options of the last build. */
   options?: RecordedOptions;
   begun: number;
   succeeded: number;
 }
 
-/** What `GET /stats` answers. Times are milliseconds since the epoch, by this process's clock. */
+/** The answer of `GET /stats`. Times are milliseconds since the epoch, by this process's clock. */
 export interface StatsSnapshot {
   readonly limit: number;
   /** Requests in hand now, and at most ever: those that were refused for want of room counted too. */

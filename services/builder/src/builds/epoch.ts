@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 
-/** The time that files are given, so that equal files make equal layers, whoever packed them and when. */
+/** The modification time of all files, so that equal files make equal layers at any time and from any client. */
 const modified = new Date(Date.UTC(1985, 9, 26, 8, 15));
 
-/** Of a second: Node sets times by the microsecond. */
+/** Steps per second: Node sets file times in microseconds. */
 const steps = 1_000_000;
 
 /**
@@ -32,7 +32,7 @@ export function withEpoch(buildArgs: Readonly<Record<string, string>>): Record<s
   return { [epochArgument]: String(modified.getTime() / 1000), ...buildArgs };
 }
 
-/** What a build asks for: undefined for the real time. */
+/** Returns the SOURCE_DATE_EPOCH of a build, or undefined for the real time. */
 export function epochOf(buildArgs: Readonly<Record<string, string>>): string | undefined {
   return buildArgs[epochArgument] || undefined;
 }

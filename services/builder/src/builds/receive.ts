@@ -37,7 +37,7 @@ interface ReceiveOptions extends Intake {
   /** Undefined where signatures are not checked. */
   readonly secrets: readonly Secret[] | undefined;
   readonly limits: ReceiveLimits;
-  /** An empty folder; whoever asks removes it. */
+  /** An empty folder. The caller removes it. */
   readonly folder: string;
   readonly onBytes: (bytes: number) => void;
   /** The time that files are given, in seconds since 1970. */
@@ -53,7 +53,7 @@ export interface ReceivedBuild {
   readonly dockerfile: string;
   /** `com.openfaas.secrets`, not opened. */
   readonly sealed: Buffer | undefined;
-  /** Of the payload as it came. */
+  /** Bytes of the payload as received. */
   readonly bytes: number;
   /** Entries of the context, folders included. */
   readonly files: number;

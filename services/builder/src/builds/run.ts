@@ -18,7 +18,7 @@ interface RunOptions {
   readonly allowedFrontends: readonly string[];
   /** Left out where the builder has no key to open build secrets with. */
   readonly keyRing: KeyRing | undefined;
-  /** Whether the image is to depend on its source alone, unless the request says otherwise. */
+  /** Makes images depend on their source alone, unless the request overrides it. */
   readonly reproducible: boolean;
   readonly signal: AbortSignal;
   readonly onLog: (line: string) => void;
@@ -26,9 +26,9 @@ interface RunOptions {
 }
 
 export interface RunResult {
-  /** What the client is told at the end. */
+  /** The result that the client receives at the end. */
   readonly result: BuilderResult;
-  /** What went wrong, with its inside. */
+  /** The original error, for the operator's log. */
   readonly error: unknown;
 }
 

@@ -1,4 +1,4 @@
-/** How many builds may be in hand at once, the receiving of their sources included. */
+/** Limits the number of concurrent builds. A build counts from the moment its source arrives. */
 export class Slots {
   readonly limit: number;
   #taken = 0;

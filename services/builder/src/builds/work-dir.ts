@@ -34,7 +34,7 @@ export class WorkDir {
     return `${this.#part}-${this.#builds}`;
   }
 
-  /** A new, empty folder; whoever asks removes it. */
+  /** Creates an empty folder and returns its path. The caller removes it. */
   async folder(name: string): Promise<string> {
     const part = join(this.path, this.#part);
     // What keeps the system's temporary folder clean may have taken it.
@@ -52,7 +52,7 @@ function isPart(name: string): boolean {
   return /^\d+-[0-9a-f]{8}$/.test(name);
 }
 
-/** Whether the process that a part or a build id is named after may still be running. This process never counts. */
+/** Returns true if the process that a part or a build id is named after may still run. This process never counts. */
 export function isRunning(name: string): boolean {
   const pid = Number(name.split('-')[0]);
   if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return false;

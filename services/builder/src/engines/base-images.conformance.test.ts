@@ -15,7 +15,7 @@ interface Options {
   readonly buildArgs?: Record<string, string>;
 }
 
-/** What the other engine refuses, or reads in another way. */
+/** Cases that the other engine refuses or reads differently. */
 const others: Record<EngineName, [what: string, dockerfile: string, images: string[], options?: Options][]> =
   {
     buildkit: [

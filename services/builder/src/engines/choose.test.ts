@@ -13,7 +13,7 @@ afterAll(() => folder.remove());
 const choose = (options: Partial<EngineOptions>) =>
   chooseEngine({
     engine: 'auto',
-    buildkitHost: `unix://${folder.path}/nobody.sock`,
+    buildkitHost: `unix://${folder.path}/missing.sock`,
     insecureRegistries: [],
     sbomScanner: undefined,
     dockerConfig: folder.path,

@@ -21,7 +21,7 @@ export interface EngineOptions {
   readonly credentialHelperEnv: readonly string[];
   readonly configDir: string;
   readonly killGraceMs: number;
-  /** How long `auto` waits for a buildkitd that is starting, where `buildctl` is installed. */
+  /** Milliseconds that `auto` waits for a buildkitd that is starting, where `buildctl` is installed. */
   readonly buildkitWaitMs: number;
   readonly logger: Logger;
 }

@@ -176,7 +176,7 @@ RUN cat /made && /bin/busybox ls /context${flush}
       ['breaks', () => `${registries.faulty}/broken/x:1`, 'push_failed'],
       ['denies', () => `${registries.faulty}/denied/x:1`, 'push_unauthorized'],
       ['hangs up', () => `${registries.faulty}/cut/x:1`, 'registry_unreachable'],
-      ['is not there', () => `${registries.nobody}/x:1`, 'registry_unreachable'],
+      ['is not there', () => `${registries.unreachable}/x:1`, 'registry_unreachable'],
       ['has no such name', () => 'registry.invalid/x:1', 'registry_unreachable'],
     ])('a push to a registry that %s', async (_how, image, code) => {
       const what = await request({ Dockerfile: 'FROM scratch\nCOPY busybox /\n' }, { image: image() });
@@ -192,7 +192,7 @@ RUN cat /made && /bin/busybox ls /context${flush}
       expect((await inRegistry(image)).status).toBe(404);
     });
 
-    test('credentials come from the docker config, and wrong or missing ones are said to be', async () => {
+    test('credentials come from the docker config, and an error names wrong or missing ones', async () => {
       const withLogin = async (login: string | undefined) => {
         const dockerConfig = join(folder.path, `${name}-${login === undefined ? 'none' : login.length}`);
         await mkdir(dockerConfig, { recursive: true });
@@ -235,7 +235,7 @@ RUN cat /made && /bin/busybox ls /context${flush}
       await build(engine, await request({ Dockerfile: `${base}RUN echo next\n` }));
     });
 
-    test('what cannot be built here for another platform is said to be', async () => {
+    test('an error names a platform that cannot be built here', async () => {
       const foreign = ownPlatform === 'linux/arm64' ? 'linux/amd64' : 'linux/arm64';
       const files = {
         Dockerfile: 'FROM scratch\nCOPY program /bin/sh\nRUN echo hi\n',

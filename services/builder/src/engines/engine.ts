@@ -2,7 +2,7 @@ import type { EngineName } from '@slipway/shared/contracts';
 import type { BuildOptions } from '@slipway/shared/function-builder';
 import type { SecretBytes } from '@slipway/shared/sealing';
 
-/** One image to build. Whatever comes from the request has been checked, and never becomes an option of a command. */
+/** An image to build. All fields from the request are validated, and never become an option of a command. */
 export interface BuildRequest {
   /** Unique, and safe as a file name. */
   readonly id: string;
@@ -22,9 +22,9 @@ export interface BuildRequest {
   readonly push: boolean;
   /** In the clear, by the id of `RUN --mount=type=secret,id=…`. They are not to be kept when the build has ended. */
   readonly secrets: ReadonlyMap<string, SecretBytes>;
-  /** Whether BuildKit loads the frontend image that the Dockerfile or BUILDKIT_SYNTAX names. If not, it builds with its own frontend whatever they name. */
+  /** BuildKit loads the frontend image that the Dockerfile or BUILDKIT_SYNTAX names. If false, it uses its own frontend and ignores the name. */
   readonly loadsFrontend: boolean;
-  /** What is to be pushed beside the image. */
+  /** Attestations to push beside the image. */
   readonly attestations: { readonly sbom: boolean; readonly provenance: boolean };
 }
 
@@ -54,7 +54,7 @@ export interface BuildOutcome {
  * - Builds may run at the same time, for the same image too. Layers are cached from one build to the next, but a step that mounts something sees
  *   what its own build mounts.
  * - A registry is spoken to over plain http only if it is on the allowlist; any other answers with `registry_insecure`.
- * - Base images are looked up in their registry each time, so that a cache shows nobody what they may not pull.
+ * - Base images are looked up in their registry each time, so the cache gives no build an image that it may not pull.
  * - Secrets are never in the command line; the environment of a child is an allowlist.
  * - Build secrets are in the steps that mount them, and in no layer, no file on a disk, no error and no other build. What cannot be handed
  *   over so is refused with `secrets_unsupported`.
@@ -64,11 +64,11 @@ export interface BuildOutcome {
  */
 export interface BuildEngine {
   readonly name: EngineName;
-  /** Whether a build is kept away from the machine and from other builds. If not, its sources must be trusted. */
+  /** The engine keeps builds away from the machine and from other builds. If false, the sources must be trusted. */
   readonly isIsolated: boolean;
-  /** Whether it can load a frontend image in place of its own reader of Dockerfiles. */
+  /** The engine can load a frontend image in place of its own reader of Dockerfiles. */
   readonly loadsFrontends: boolean;
-  /** What is dangerous about the engine. Logged at start, and shown in readiness. */
+  /** Warnings about dangers of the engine, for the start-up log and readiness. */
   readonly warnings: readonly string[];
   check(): Promise<void>;
   /** Lets go of what it holds of the machine. No build may be in hand. */

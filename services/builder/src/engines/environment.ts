@@ -1,4 +1,4 @@
-/** What the engines' clients need to know of our environment. No secret of ours is among them. */
+/** Variables of the builder's environment that the engines' clients need. None of them is a secret of the builder. */
 const passedOn = [
   'PATH',
   'HOME',

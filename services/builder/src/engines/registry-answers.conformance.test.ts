@@ -53,7 +53,7 @@ describe.each(engineNames)('%s', (name) => {
       expect({ code, message }).toEqual({ code: answer.code, message: expect.any(String) });
     });
 
-    test('a certificate that nobody knows', async () => {
+    test('a certificate that is not trusted', async () => {
       const what = await buildRequest({
         folder: folder.path,
         registry: selfSigned.host,

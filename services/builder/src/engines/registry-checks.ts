@@ -12,7 +12,7 @@ interface RegistryChecks {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Of one request that is answered from memory; what is slower than that is not waited for. */
+/** Time limit, in ms, of a request that the registry answers from memory. The check skips slower answers. */
 const lookMs = 3_000;
 
 /** Returns the engine with the checks that both engines lack: of the Docker config before a build, of the answer of the registry after a push. */

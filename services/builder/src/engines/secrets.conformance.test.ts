@@ -23,7 +23,7 @@ const mount = (id: string, more = '') => `--mount=type=secret,id=${id}${more}`;
 
 interface BuildOptions {
   readonly image: string;
-  /** What follows the base. */
+  /** Dockerfile lines after the base. */
   readonly steps: string;
   readonly secrets?: Readonly<Record<string, string | Buffer>>;
   readonly publicKey?: string;
@@ -146,7 +146,7 @@ RUN ${mount('token')} busybox sha256sum /run/secrets/token > /sum; cat /sum${flu
       else expect(result).toMatchObject({ status: 'failed', code: 'secrets_unsupported' });
     });
 
-    test('that nobody sent are missing', async () => {
+    test('that the request does not hold are missing', async () => {
       const steps = `RUN ${mount('other', ',required=true')} true\n`;
       const result = await resultOf((await build({ steps })).answer);
       expect(result).toMatchObject({ status: 'failed', code: 'build_failed' });

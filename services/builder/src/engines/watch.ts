@@ -24,7 +24,7 @@ export class EngineWatch implements Component {
   readonly #options: EngineWatchOptions;
   #checking: Promise<void> | undefined;
   #checked = false;
-  /** Whether a build has ended as if the engine were dead. */
+  /** True after a build that ended as if the engine were dead. */
   #isSuspected = false;
   #failures = 0;
   #fault: SlipwayError | undefined;

@@ -40,7 +40,7 @@ function notAllowed(frontend: string, allowed: readonly string[]): SlipwayError 
 }
 
 /**
- * Whether the text names the stable frontend of Docker in some version 1: no tag, `latest`, `1`, `1.N`, `1.N.M`, or a digest alone. Its other
+ * Returns true for Docker's stable frontend, version 1: no tag, `latest`, `1`, `1.N`, `1.N.M`, or a digest alone. The other
  * channels (`labs`, `master` and so on) have tags of other forms.
  */
 function isStable(text: string): boolean {

@@ -1,7 +1,7 @@
 import { type JsonBounds, parseJson } from '@slipway/shared/json';
 
 /**
- * Which frontend a Dockerfile asks BuildKit to load, by the rules of BuildKit's own parser
+ * Returns the frontend that a Dockerfile asks BuildKit to load, by the rules of BuildKit's own parser
  * (frontend/dockerfile/parser/directives.go, `DetectSyntax`): after a byte order mark and a shebang line, directives
  * (`key=value`) in leading `#` comments, else in leading `//` comments, else a key of a JSON object. Undefined when it
  * asks for none. Where BuildKit reports an error (a directive given twice), this still answers with what was asked for.
@@ -13,7 +13,7 @@ export function syntaxOf(dockerfile: Buffer): string | undefined {
   return directive(text, '#') ?? directive(text, '//') ?? jsonDirective(text);
 }
 
-/** What Go's unicode.IsSpace takes for white space. */
+/** White space as in Go's unicode.IsSpace. */
 const leadingSpace = /^[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 /** As Go's regular expressions read it, `\s` is ASCII alone. The value is taken apart by hand: it may be very long. */
 const keyAndEquals = /^([a-zA-Z][a-zA-Z0-9]*)[\t\f\r ]*=/;

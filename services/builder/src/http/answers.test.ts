@@ -50,7 +50,7 @@ describe('the answer', () => {
     expect((await lines.next()).done).toBe(true);
   });
 
-  test('gives signs of life while nothing is said', async () => {
+  test('sends heartbeats while the build logs nothing', async () => {
     const { url, engine } = await startScripted({}, 10);
     const response = await postBuild({ url, body, headers: streamed });
     const lines = linesOf(response);

@@ -9,7 +9,7 @@ import { publicKeyRoute } from './public-key-route.js';
 interface AppOptions extends BuildRouteOptions {
   /** Rejects, with a coded error, when a build could not be taken now. */
   readonly ready: () => Promise<void>;
-  /** What is dangerous about how it is set up; readiness says it too. */
+  /** Warnings about dangerous settings. Readiness lists them too. */
   readonly warnings: readonly string[];
   /** Left out where the metrics have a port of their own. */
   readonly registry?: Registry;

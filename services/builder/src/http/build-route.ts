@@ -185,7 +185,7 @@ interface EndOptions {
   readonly error: unknown;
 }
 
-/** The one line of a build. A user's failure is told to the user alone: its text may hold what is theirs. */
+/** Logs the one line of a build. Omits the text of a user's failure, which may hold the user's data and goes to the user only. */
 function logEnd({ logger, line, result, error }: EndOptions): void {
   const { status, code, digest, duration, error: message } = result;
   const wide = { ...line, status, digest, build_seconds: duration };

@@ -18,7 +18,7 @@ interface DrainingServerOptions {
   readonly onListening?: (port: number) => void;
 }
 
-/** Of the grace time, what is kept for ending builds and telling their clients. */
+/** Milliseconds of the grace time kept for ending builds and answering their clients. */
 const endingMs = 5_000;
 
 /**

@@ -55,7 +55,12 @@ describe('sealed secrets', () => {
   });
 
   test.each([
-    ['for a key that nobody here has', keys, sealedFor(generateKeyPair().publicKey), 'secrets_key_unknown'],
+    [
+      'for a key that the builder does not have',
+      keys,
+      sealedFor(generateKeyPair().publicKey),
+      'secrets_key_unknown',
+    ],
     ['where no key is set up', {}, sealedFor(pair.publicKey), 'secrets_key_unknown'],
     ['that are no such file', keys, 'version: v2\n', 'secrets_invalid'],
   ])('%s are refused before anything is built', async (_how, env, content, code) => {

@@ -6,7 +6,7 @@ import { ScriptedEngine } from '../testing/scripted-engine.js';
 import { goodBody as body, startScripted } from '../testing/scripted-service.js';
 import { startService } from '../testing/start-service.js';
 
-test('without signatures every payload is built, and everybody who looks is warned', async () => {
+test('without signatures every payload is built, and the log and readiness warn', async () => {
   const { url, engine, log } = await startScripted({ DISABLE_HMAC: 'true', PAYLOAD_SECRET: '' });
   engine.onBuild = ({ succeed }) => succeed();
   const response = await fetch(`${url}/build`, { method: 'POST', body: new Uint8Array(body) });

@@ -15,7 +15,7 @@ function shell(script: string, options: { signal?: AbortSignal; onStdout?: (text
   });
 }
 
-/** Whether a process runs; one that has ended but was not reaped yet does not. */
+/** Returns true while a process runs. An ended process that is not reaped yet does not run. */
 function runs(pid: number): boolean {
   try {
     return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));

@@ -14,7 +14,7 @@ interface RingKey {
   readonly privateKey: Secret;
 }
 
-/** The private keys that build secrets are opened with: the one that is handed out, and older ones until nobody uses them. */
+/** The private keys that open build secrets: the current one, and older ones while clients still use them. */
 export class KeyRing {
   readonly #keys: readonly [RingKey, ...RingKey[]];
 
@@ -29,7 +29,7 @@ export class KeyRing {
     this.#keys = [first, ...others];
   }
 
-  /** What secrets are to be sealed with from now on. */
+  /** The key that clients seal new secrets with. */
   get current(): { readonly keyId: string; readonly publicKey: string } {
     const { keyId, publicKey } = this.#keys[0];
     return { keyId, publicKey };

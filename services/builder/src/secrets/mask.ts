@@ -9,7 +9,7 @@ const shownInstead = '***';
  * characters. It is no protection from a build that prints its secret in another form (base64, reversed, letter by letter).
  */
 export class SecretMask {
-  /** What is replaced, by its first characters, the longest first. */
+  /** The values to replace, by their first characters, longest first. */
   readonly #values = new Map<string, string[]>();
 
   constructor(secrets: Iterable<SecretBytes>) {

@@ -82,7 +82,7 @@ export async function build(
   return { digest, log };
 }
 
-/** How a build that must fail does so, and its log. */
+/** Returns the error and the log of a build that must fail. */
 export async function failure(engine: BuildEngine, request: BuildRequest) {
   const log: string[] = [];
   const run = { signal: new AbortController().signal, onLog: (line: string) => log.push(line) };
@@ -93,7 +93,7 @@ export async function failure(engine: BuildEngine, request: BuildRequest) {
   return { code: error.code, message: error.message, log };
 }
 
-/** What the steps of a build printed. */
+/** Returns what the steps of a build printed. */
 export function output(log: readonly string[]): string[] {
   return log.filter((line) => line.startsWith('l: ')).map((line) => line.replace(/^l: \S+Z /, ''));
 }

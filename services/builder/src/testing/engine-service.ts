@@ -11,7 +11,7 @@ export interface EngineService extends StartedService {
 export interface ServicesOnEngines {
   /** `host:port` of the registry that they push to. */
   readonly registry: string;
-  /** One more service, on an engine of its own whose cache is empty. */
+  /** Starts another service, on an engine of its own with an empty cache. */
   start(env?: Readonly<Record<string, string>>): Promise<EngineService>;
   stop(): Promise<void>;
 }

@@ -19,15 +19,15 @@ const advice: Readonly<Record<EngineName, string>> = {
   buildah: 'apt-get install buildah busybox-static docker-registry',
 };
 
-/** What to install before an engine can be tested here; undefined when all is there. */
+/** Returns what to install before an engine can be tested here, or undefined if everything is installed. */
 function missingFor(name: EngineName): string | undefined {
   const missing = needs[name].filter((tool) => findTool(tool) === undefined);
   return missing.length === 0 ? undefined : `${missing.join(', ')} missing: ${advice[name]}`;
 }
 
 /**
- * Whether the tests of an engine are to run: in CI always, where they fail without it; elsewhere they are left out, and
- * say so.
+ * Returns true if the tests of an engine run: always in CI, where they fail without it. Elsewhere they are left out if the engine is
+ * missing, with a message.
  */
 export function isTested(name: EngineName): boolean {
   const missing = missingFor(name);
@@ -68,7 +68,7 @@ export interface OpenedEngine {
     childEnv?: Readonly<Record<string, string>>;
     credentialHelperEnv?: readonly string[];
   }): Promise<BuildEngine>;
-  /** Of the service's environment, what makes it use this engine. */
+  /** Settings of the service's environment that select this engine. */
   readonly settings: Readonly<Record<string, string>>;
   /** Kills the engine's daemon, if it has one. */
   kill(): Promise<void>;

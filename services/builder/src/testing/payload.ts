@@ -22,7 +22,7 @@ export function tarOf(entries: readonly Entry[]): Buffer {
 interface PayloadOptions {
   readonly image?: string;
   readonly config?: Record<string, unknown>;
-  /** What the context holds, besides what `entries` adds to the tar as it is. */
+  /** Files of the context. `entries` adds more to the tar, unchanged. */
   readonly files: Readonly<Record<string, string | Buffer>>;
   readonly entries?: readonly Entry[];
 }

@@ -4,7 +4,7 @@ import { startFaultyRegistry } from './faulty-registry.js';
 
 export const registryUser = 'slipway';
 export const registryPassword = 'open sesame';
-/** Of the password above, with bcrypt. */
+/** The bcrypt hash of the password above. */
 const htpasswd = `${registryUser}:$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW\n`;
 
 /** `host:port` of registries of every kind that builds may meet. */
@@ -15,9 +15,9 @@ export interface Registries {
   /** Speaks plain http as the others do, but is not in `insecure`. */
   readonly unlisted: string;
   readonly faulty: string;
-  /** Where nobody listens. */
-  readonly nobody: string;
-  /** Those that may be spoken to over plain http. */
+  /** An address where no server listens. */
+  readonly unreachable: string;
+  /** Registries on the plain http allowlist. */
   readonly insecure: readonly string[];
   stop(): Promise<void>;
 }
@@ -30,10 +30,10 @@ export async function startRegistries(folder: string): Promise<Registries> {
     startRegistry({ dir: join(folder, 'unlisted') }),
     startFaultyRegistry(),
   ]);
-  const nobody = `127.0.0.1:${await freePort()}`;
+  const unreachable = `127.0.0.1:${await freePort()}`;
   return {
-    ...{ open: open.host, locked: locked.host, unlisted: unlisted.host, faulty: faulty.host, nobody },
-    insecure: [open.host, locked.host, faulty.host, nobody],
+    ...{ open: open.host, locked: locked.host, unlisted: unlisted.host, faulty: faulty.host, unreachable },
+    insecure: [open.host, locked.host, faulty.host, unreachable],
     stop: async () => {
       await Promise.all([open.stop(), locked.stop(), unlisted.stop(), faulty.stop()]);
     },

@@ -20,7 +20,7 @@ const accept = [
   ...['manifest', 'manifest.list'].map((kind) => `application/vnd.docker.distribution.${kind}.v2+json`),
 ].join(', ');
 
-/** What a registry has under an image reference: the digest that it reports, the manifest or index, the image's config. */
+/** Returns what a registry holds under an image reference: the reported digest, the manifest or index, the image's config. */
 export async function inRegistry(image: string, headers: Readonly<Record<string, string>> = {}) {
   const [, host, name, tag] = /^([^/]+)\/(.+):([^:]+)$/.exec(image) ?? [];
   const url = `http://${host}/v2/${name}`;
@@ -43,7 +43,7 @@ interface AnyManifest {
   readonly layers?: readonly Descriptor[];
 }
 
-/** One thing that an image consists of, unpacked where it was packed. */
+/** A blob or manifest of an image, unpacked if it was packed. */
 export interface RegistryObject extends Descriptor {
   readonly content: Buffer;
 }

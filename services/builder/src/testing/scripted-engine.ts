@@ -14,7 +14,7 @@ export class ScriptedEngine implements BuildEngine {
   readonly loadsFrontends = true;
   readonly warnings: string[] = [];
   readonly builds: ScriptedBuild[] = [];
-  /** What `check` rejects with. */
+  /** The error that `check` rejects with. */
   fault: Error | undefined;
   checks = 0;
   /** Told of each build as it starts. */

@@ -18,7 +18,7 @@ export async function startScripted(env: Readonly<Record<string, string>> = {}, 
   return { ...service, engine };
 }
 
-/** What is left of sources in the work folder. */
+/** Returns the files of sources that remain in the work folder. */
 export async function leftIn(workDir: string): Promise<string[]> {
   const parts = await readdir(workDir);
   return (await Promise.all(parts.map((part) => readdir(join(workDir, part))))).flat();

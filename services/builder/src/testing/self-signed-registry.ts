@@ -4,7 +4,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createAuthority } from '@slipway/local';
 
-/** A registry whose certificate nobody trusts, under an address of this machine that BuildKit does not take for a loopback one. */
+/** Starts a registry with an untrusted certificate, under an address of this machine that BuildKit does not treat as loopback. */
 export async function startSelfSignedRegistry(
   folder: string,
 ): Promise<{ host: string; stop(): Promise<void> }> {

@@ -9,7 +9,7 @@ import type { BuildEngine } from '../engines/engine.js';
 import { testSecret } from './payload.js';
 
 interface StartOptions {
-  /** Of the service, beside what every test needs. */
+  /** Environment of the service, added to the defaults of all tests. */
   readonly env?: Readonly<Record<string, string>>;
   /** Left out: whatever `env` asks for. */
   readonly engine?: BuildEngine;
@@ -22,7 +22,7 @@ export interface StartedService {
   readonly port: number;
   /** Where the spooled and unpacked sources live. */
   readonly workDir: string;
-  /** What the service has logged. */
+  /** Returns the service's log. */
   log(): string;
   /** As SIGTERM does; resolves when the service has ended. */
   stop(): Promise<void>;

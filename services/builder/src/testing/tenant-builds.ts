@@ -13,7 +13,7 @@ import { objectsOf } from './registry-content.js';
 
 interface TenantBuild {
   readonly tenant: string;
-  /** What follows the base: the same text for both tenants where one may find what the other has left. */
+  /** Dockerfile lines after the base. Equal for both tenants, so that one could find layers of the other. */
   readonly steps: string;
   readonly secrets?: Readonly<Record<string, string>>;
   readonly args?: Readonly<Record<string, string>>;
@@ -39,7 +39,7 @@ export interface TenantBuilds {
 /** The base is one large layer, which says nothing here. */
 const maxLayerBytes = 64 * 1024;
 
-/** What the worker adds to the build arguments of a tenant. The worker takes a keyed hash for the host name. */
+/** Returns the build arguments that the worker adds for a tenant. The worker takes a keyed hash for the host name. */
 const tenantArguments = (tenant: string) => ({
   ...(tenant !== defaultTenantName && { [cacheNamespaceArg]: tenant }),
   [sandboxHostnameArg]: hash('sha256', tenant).slice(0, 32),

@@ -8,7 +8,7 @@ import { ScriptedEngine } from '../testing/scripted-engine.js';
 import { leftIn, refusalOf } from '../testing/scripted-service.js';
 import { type StartedService, startService } from '../testing/start-service.js';
 
-/** What the corpora may add to the memory of this process, which holds them all, and the tests too. */
+/** Limit of the memory that the corpora may add to this process, which holds them all and the tests. */
 const maxGrowthBytes = 256 * 1024 * 1024;
 const hostileNames = /^(?:evil|passwd|smuggled|target\.txt|exfil|escape|outer|etc)$/;
 const payloads = hostilePayloads();

@@ -2,7 +2,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { checkLinkTarget, NameBudget, parentOf, type TarEntry } from '@slipway/source';
 
 export interface TreeLimits {
-  /** Of all files together; a hard link counts as a copy. */
+  /** Bytes of all files together. A hard link counts as a copy. */
   readonly maxBytes: number;
   /** Entries of every kind, folders that were only implied included. */
   readonly maxFiles: number;
@@ -13,7 +13,7 @@ export type TreeNode =
   | { readonly type: 'folder'; readonly implied: boolean }
   | { readonly type: 'link'; readonly target: string };
 
-/** What a folder will hold, checked entry by entry before any of it is written. Paths are relative to the folder. */
+/** The entries of a folder, checked one by one before any is written. Paths are relative to the folder. */
 export class Tree {
   readonly #limits: TreeLimits;
   readonly #nodes = new Map<string, TreeNode>();

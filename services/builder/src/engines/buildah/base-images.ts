@@ -4,13 +4,13 @@ import type { StageStart } from './dockerfile/mount-targets.js';
 
 interface InheritedOptions {
   readonly bases: readonly BaseImage[];
-  /** Of `buildah pull`: how registries are spoken to. */
+  /** Options of `buildah pull` for access to registries. */
   readonly pullOptions: readonly string[];
   /** Runs a command of buildah; resolves with what it printed. */
   readonly run: (args: readonly string[]) => Promise<{ readonly exit: ChildExit; readonly printed: string }>;
 }
 
-/** What base images bring into a build. */
+/** The settings that base images bring into a build. */
 interface Inherited {
   /** ONBUILD, of all images. */
   readonly triggers: readonly string[];
@@ -19,8 +19,8 @@ interface Inherited {
 }
 
 /**
- * Returns what base images bring into a build. Undefined when that cannot be told: when an image cannot be pulled,
- * which the build itself then reports if it needs the image, or is one of several by platform.
+ * Returns what base images bring into a build. Returns undefined if it is unknown: an image cannot be pulled (the build
+ * reports that itself if it needs the image), or an image differs by platform.
  */
 export async function inheritedFrom({
   bases,

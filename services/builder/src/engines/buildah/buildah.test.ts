@@ -66,7 +66,7 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
     );
   });
 
-  test('what a crashed process left is removed at the next start, and nobody else’s', async () => {
+  test('the containers of a crashed process are removed at the next start, and no others', async () => {
     const state = join(folder.path, 'engine/state');
     const marker = ['sleep', `65432${process.pid}`];
     const leave = async (id: string) => {

@@ -40,14 +40,14 @@ import { isIsolated, minimumVersion, readsHeredocs, versionOf } from './version.
 interface BuildahOptions {
   /** For images and containers; undefined means where buildah keeps them by default. */
   readonly stateDir: string | undefined;
-  /** Whether the operator trusts all who build here: then a version without the fixes of `minimumVersion` may run. */
+  /** The operator trusts the authors of all sources. Then a version without the fixes of `minimumVersion` may run. */
   readonly trustedSources: boolean;
   readonly insecureRegistries: readonly string[];
   /** The folder that holds `config.json` with the registry credentials, if there is one. */
   readonly dockerConfig: string;
-  /** Of the child processes; see `engineEnvironment`. */
+  /** Environment of the child processes; see `engineEnvironment`. */
   readonly env: Readonly<Record<string, string>>;
-  /** Of credential helpers alone; see `helperEnvironment`. */
+  /** Environment of credential helpers alone; see `helperEnvironment`. */
   readonly helperEnv: Readonly<Record<string, string>>;
   readonly killGraceMs: number;
   readonly logger: Logger;
@@ -72,7 +72,7 @@ export class BuildahEngine implements BuildEngine {
     this.#options = options;
   }
 
-  /** What an operator should know for as long as this version runs. */
+  /** Warnings for the operator while this version runs. */
   get warnings(): string[] {
     return isIsolated(this.#version)
       ? []
@@ -90,7 +90,7 @@ export class BuildahEngine implements BuildEngine {
     if (!isIsolated(this.#version) && !this.#options.trustedSources) {
       throw new Error(
         `${named(this.#version)}: who writes a Dockerfile can read and write all files of this machine as root. Install ` +
-          `buildah ${minimumVersion} or newer, or BuildKit. If you trust everybody whose sources are built here, or your ` +
+          `buildah ${minimumVersion} or newer, or BuildKit. If you trust the authors of all sources built here, or your ` +
           'distribution has the fixes in an older version, set BUILDAH_TRUSTED_SOURCES=true.',
       );
     }

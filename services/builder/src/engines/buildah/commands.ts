@@ -13,7 +13,7 @@ import { minimumVersion } from './version.js';
 export const fixedArguments = [
   'build',
   '--isolation=chroot',
-  // Otherwise any image in the storage could be built upon, whoever pulled it.
+  // Without it, a build could use any image in the storage, even one that its tenant may not pull.
   '--pull=always',
   '--http-proxy=false',
   // buildah leaves HEALTHCHECK, ONBUILD and SHELL out of OCI images: see `writeOciImage`.
@@ -43,7 +43,7 @@ export const named = (version: string | undefined) =>
     ? `buildah does not say its version; ${minimumVersion} is the oldest that keeps builds away from the machine`
     : `buildah ${version} is older than ${minimumVersion}`;
 
-/** Of images that the builder wrote itself. */
+/** The signature policy for images that the builder wrote itself. */
 export const ownImagesPolicy = JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] });
 
 interface ArgumentsOptions {

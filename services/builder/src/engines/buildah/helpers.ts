@@ -33,5 +33,5 @@ export async function writeHelpers({ dockerConfig, folder, path, env }: HelpersO
   }
 }
 
-/** One word of a shell. */
+/** Quotes a text as one word for a shell. */
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,6 +1,6 @@
 import { outputLine, stepLine } from '../log-lines.js';
 
-/** How buildah announces an instruction: `STEP 2/4: RUN …`, behind `[1/2] ` in a build of several stages. */
+/** buildah's announcement of an instruction: `STEP 2/4: RUN …`, after `[1/2] ` in a build of several stages. */
 const announcement = /^(?:\[(\d+\/\d+)\] )?STEP (\d+\/\d+): (.*)$/;
 
 /** Turns buildah's plain output into lines of a log. One for each build. */

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 interface OciImageOptions {
-  /** What `buildah inspect --type=image` prints of an image in Docker's format. */
+  /** The output of `buildah inspect --type=image` for an image in Docker's format. */
   readonly inspected: string;
   /**
    * Laid over those of the image. With `--label`, buildah would keep them in its last layer, and later builds that find this layer would have them instead of

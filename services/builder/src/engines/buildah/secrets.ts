@@ -11,8 +11,8 @@ interface SecretOptions {
 }
 
 /**
- * How buildah is given secrets: as variables of its environment, for a secret that it reads from a file it copies to the disk
- * (`overlay-containers/<id>/userdata/secrets`). Throws `secrets_unsupported` for what no variable can hold.
+ * Returns options and variables that hand secrets to buildah. Secrets go through the environment, because buildah copies secret files to the disk
+ * (`overlay-containers/<id>/userdata/secrets`). Throws `secrets_unsupported` for a value that no variable can hold.
  */
 export function secretOptions(secrets: ReadonlyMap<string, SecretBytes>): SecretOptions {
   const entries = [...secrets].map(([name, secret], index) => {

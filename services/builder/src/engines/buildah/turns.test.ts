@@ -4,7 +4,7 @@ import { Turns } from './turns.js';
 
 const never = new AbortController().signal;
 
-/** A turn that lasts until it is told to end. */
+/** Takes a turn that lasts until the test ends it. */
 function turn(turns: Turns, alone: boolean, signal = never) {
   let end = () => {};
   let hasBegun = false;
@@ -51,7 +51,7 @@ test('who gives up waiting is no longer waited for', async () => {
   await expect(turn(turns, false, stop.signal).done).rejects.toThrow('enough');
 });
 
-test('whatever the order, one alone is alone, and everybody comes to their turn', async () => {
+test('in any order, a turn alone runs alone, and every turn runs', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 20 }), async (kinds) => {
       const turns = new Turns();

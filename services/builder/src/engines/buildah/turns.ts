@@ -6,7 +6,7 @@ interface TurnOptions<T> {
   readonly work: () => Promise<T>;
 }
 
-/** Who may run beside whom: any number of ordinary turns at once, but a turn alone beside no other. First come, first served. */
+/** Limits which turns run together: any number of ordinary turns, but a turn alone beside no other. First come, first served. */
 export class Turns {
   readonly #waiting: { readonly alone: boolean; readonly start: () => void }[] = [];
   #running = 0;

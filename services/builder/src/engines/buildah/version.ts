@@ -19,11 +19,11 @@ export function versionOf(output: string): string | undefined {
   return /\bbuildah version (\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)/.exec(output)?.[1];
 }
 
-/** Whether the version has all fixes. An unknown version has none. */
+/** Returns true if the version has all fixes. An unknown version has none. */
 export const isIsolated = (version: string | undefined) =>
   version !== undefined && isAtLeast(version, minimumVersion);
 
-/** Whether the version reads here-documents. An unknown version is taken for a new one. */
+/** Returns true if the version reads here-documents. An unknown version counts as new. */
 export const readsHeredocs = (version: string | undefined) =>
   version === undefined || isAtLeast(version, heredocsSince);
 

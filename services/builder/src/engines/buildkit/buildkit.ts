@@ -27,9 +27,9 @@ interface BuildkitOptions {
   readonly dockerConfig: string;
   /** For files that live as long as this process. */
   readonly configDir: string;
-  /** Of the child processes; see `engineEnvironment`. */
+  /** Environment of the child processes; see `engineEnvironment`. */
   readonly env: Readonly<Record<string, string>>;
-  /** Of the credential helpers, which buildctl runs; a daemon's steps are elsewhere. See `helperEnvironment`. */
+  /** Environment of the credential helpers, which buildctl runs. Steps run in the daemon and do not see it. See `helperEnvironment`. */
   readonly helperEnv: Readonly<Record<string, string>>;
   readonly killGraceMs: number;
 }
@@ -205,7 +205,7 @@ function buildArguments(options: ArgumentsOptions): string[] {
   if (platforms.length > 0) frontend.push(`platform=${platforms.join(',')}`);
   if (attestations.provenance) frontend.push('attest:provenance=mode=min');
   if (attestations.sbom) frontend.push(`attest:sbom=generator=${sbomScanner}`);
-  // The files of buildctl's own descriptors: read as often as steps ask for them, in one place that nobody else has.
+  // The files are buildctl's own descriptors: steps can read them repeatedly, and no other process can open them.
   const mounts = [...secrets.keys()].map((name, index) => `id=${name},src=/proc/self/fd/${3 + index}`);
   frontend.push(`filename=${asked.dockerfile}`);
   if (asked.target !== undefined) frontend.push(`target=${asked.target}`);
@@ -222,7 +222,7 @@ function buildArguments(options: ArgumentsOptions): string[] {
     `push=${push}`,
     ...Object.entries(asked.annotations).map(([key, value]) => `annotation.${key}=${value}`),
     ...(names.some(isInsecure) ? ['registry.insecure=true'] : []),
-    // BuildKit packs every layer of the build anew for it, at some 20 MB/s: only for an image that somebody gets.
+    // BuildKit repacks each layer of the build for it, at about 20 MB/s, so only pushed images get it.
     ...(push && epochOf(buildArgs) !== undefined ? ['rewrite-timestamp=true'] : []),
   ];
   return [

@@ -17,7 +17,7 @@ const started = '2026-01-02T03:04:05.100000000Z';
 const completed = '2026-01-02T03:04:05.450000000Z';
 const step = { digest: 'sha256:a', name: '[2/3] RUN npm test' };
 
-test('a step is told when it starts, and with its time when it ends', () => {
+test('a step is logged when it starts, and with its time when it ends', () => {
   const events = [
     { vertexes: [step] },
     { vertexes: [{ ...step, started }] },
@@ -30,7 +30,7 @@ test('a step is told when it starts, and with its time when it ends', () => {
   ]);
 });
 
-test('a cached step and a failed one are told as such', () => {
+test('cached and failed steps are marked in the log', () => {
   const { log } = logOf([
     { vertexes: [{ ...step, started, completed, cached: true }] },
     { vertexes: [{ digest: 'sha256:b', name: 'x', started, completed, error: 'exit code: 1' }] },
@@ -67,7 +67,7 @@ test('output is put together from its pieces, each stream for itself, and comes 
   ]);
 });
 
-test('transfers are told once, when they are done; warnings too', () => {
+test('transfers are logged once, when they are done; warnings too', () => {
   const transfer = { id: 'transferring context:', vertex: 'sha256:a', current: 5, started };
   const { log } = logOf([
     { statuses: [transfer] },

@@ -2,7 +2,7 @@ import type { LineSplitter } from '../../process/lines.js';
 import { textLines } from '../failure-text.js';
 import { outputLine, statusLine, stepLine } from '../log-lines.js';
 
-/** What `buildctl --progress rawjson` writes a line of: client.SolveStatus, as far as it is used here. */
+/** A line of `buildctl --progress rawjson`: the used fields of client.SolveStatus. */
 interface SolveStatus {
   readonly vertexes?: readonly Vertex[];
   readonly statuses?: readonly VertexStatus[];
@@ -44,12 +44,12 @@ export class BuildkitProgress {
 
   #isPushing = false;
 
-  /** Whether the push has begun: everything was built. */
+  /** True once the push has begun, after all steps are built. */
   get isPushing(): boolean {
     return this.#isPushing;
   }
 
-  /** `onOutput` is told what steps print, bare. */
+  /** `onOutput` receives the plain output of steps. */
   constructor({ onLog, onOutput }: { onLog: (line: string) => void; onOutput: (line: string) => void }) {
     this.#onLog = onLog;
     this.#onOutput = onOutput;

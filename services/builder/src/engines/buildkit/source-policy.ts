@@ -2,14 +2,14 @@ import { cacheNamespaceArg } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 
 /**
- * What builds of tenants other than `default` may not fetch. BuildKit finds what it has fetched from git by the commit alone, and what
- * it has fetched with a checksum by the checksum alone, so that one tenant gets what another has fetched from anywhere.
+ * The sources that builds of tenants other than `default` may not fetch. BuildKit finds a fetched git source by its commit alone, and a
+ * source with a checksum by the checksum alone, so one tenant would get what another tenant fetched from anywhere.
  * BuildKit's package `sourcepolicy` describes the form of the rules.
  */
 const rules = [
   // `.git/config` names the repository that the first of them has fetched from.
   denied('.*', { key: 'git.keepgitdir', value: 'true', condition: 'EQUAL' }),
-  // A private repository or file would be there for everybody who knows its commit or checksum.
+  // Every tenant that knows the commit or checksum could read a private repository or file.
   denied('.*', { key: 'git.fullurl', value: '^[A-Za-z0-9+.-]+://[^/?#]*@', condition: 'MATCHES' }),
   denied('^[A-Za-z0-9+.-]+://[^/?#]*@'),
 ];

@@ -51,7 +51,7 @@ const listens = (port: number) =>
     socket.on('error', () => resolve(false));
   });
 
-/** BuildKit finds what it has fetched from git by the commit alone, whoever fetched it from wherever. */
+/** BuildKit finds a fetched git source by its commit alone, for any tenant and any URL. */
 describe.runIf(isTested('buildkit'))('what a Dockerfile of a tenant fetches', { timeout }, () => {
   let builds: TenantBuilds;
   beforeAll(async () => {

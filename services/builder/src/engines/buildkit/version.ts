@@ -2,7 +2,7 @@
 export const minimumVersion = [0, 31, 1] as const;
 
 /**
- * Whether `buildctl --version` says a version that is recent enough; undefined when it says none, as binaries built
+ * Returns true if `buildctl --version` reports a recent enough version. Returns undefined if it reports none, as binaries built
  * with the plain Go toolchain do.
  */
 export function isRecentEnough(versionOutput: string): boolean | undefined {

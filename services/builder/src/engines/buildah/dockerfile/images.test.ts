@@ -62,7 +62,7 @@ test.each([
   ['variables that nothing sets', 'FROM scratch\nCOPY --from=$X / /'],
   ['an empty name', 'FROM ""'],
   ['an empty default', 'ARG A=""\nFROM $A'],
-  ['what cannot be told', 'ARG X=a\nFROM alpine:${X^a}'],
+  ['an unknown variable form', 'ARG X=a\nFROM alpine:${X^a}'],
   ['a pattern that leaves nothing', 'ARG X=a\nFROM ${X#a}'],
   ['the stage itself', 'FROM scratch AS X\nCOPY --from=X / /'],
   [

@@ -6,14 +6,14 @@ import { ownPlatform } from '../../platform.js';
 interface ImagesOptions {
   readonly dockerfile: string;
   readonly buildArgs: Readonly<Record<string, string>>;
-  /** Whether this buildah reads here-documents. */
+  /** This buildah reads here-documents. */
   readonly heredocs: boolean;
 }
 
 /** A base image of a stage. */
 export interface BaseImage {
   readonly name: string;
-  /** Whether FROM asks for a platform, by which another image may have this name. */
+  /** FROM asks for a platform, so another image may have this name. */
   readonly hasPlatform: boolean;
 }
 
@@ -57,7 +57,7 @@ function checkedImage({ name, word, where, earlier }: NamedSource): string | und
   throw new SlipwayError('base_image_invalid', `${where} names ${shown}: no image of a registry.`);
 }
 
-/** Whether buildah looks for the name in a registry, and nowhere else. */
+/** Returns true if buildah looks for the name in a registry only. */
 function isRegistryImage(name: string): boolean {
   const [, transport] = /^([^:/@]+):/.exec(name) ?? [];
   if (transport !== undefined && localTransports.has(transport)) return false;

@@ -1,17 +1,17 @@
 import { isIgnored, linesOf, space } from '@slipway/shared/dockerfile';
 
-/** A longer beginning of an instruction is none that could be told: see `mayMount`. */
+/** Characters of an instruction that `mayMount` compares. */
 const maxHead = 200;
 const spaces = new RegExp(`${space}+`, 'g');
 const runWithFlag = /^ ?(?:onbuild )*run --/i;
 const onlyOnbuild = /^ ?(?:onbuild )+$/i;
 
 /**
- * Whether a step of the Dockerfile may mount something: whether any RUN, in ONBUILD too, has a flag. buildah finds the layer of a step by its text
- * alone, so that such a layer holds the files, stages and secrets of an earlier build.
+ * Returns true if a step of the Dockerfile may mount something: if any RUN, in ONBUILD too, has a flag. buildah finds the layer of a step by its text
+ * alone, so such a layer holds the files, stages and secrets of an earlier build.
  *
- * Every line may begin an instruction here, and both escape characters continue one. So the answer is right whatever the parser of a release makes of
- * here-documents, directives and comments; at worst a build goes without cached layers.
+ * The check takes each line as the start of an instruction, and both escape characters as continuations. So it is safe for each parser version:
+ * here-documents, directives and comments can only cost a build its cached layers.
  */
 export function mayMount(dockerfile: string): boolean {
   const lines = linesOf(dockerfile);

@@ -8,7 +8,7 @@ import {
 } from '@slipway/shared/dockerfile';
 import { ownPlatform } from '../../platform.js';
 
-/** What the steps of a stage begin with. */
+/** The state at the start of a stage: its working folder and variables. */
 export interface StageStart {
   /** Undefined where it is unknown. */
   readonly workingDir: string | undefined;
@@ -19,7 +19,7 @@ interface TargetsOptions {
   readonly dockerfile: string;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly heredocs: boolean;
-  /** What base images bring, by the names that FROM gives, as far as it is known. */
+  /** The start state of the known base images, by the name in FROM. */
   readonly bases: ReadonlyMap<string, StageStart>;
 }
 
