@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     root: import.meta.dirname,
     include: ['system', 'generators', 'templates'].map((suite) => `src/${suite}/**/*.test.ts`),
+    setupFiles: ['./vitest.scratch.ts'],
     fileParallelism: false,
     testTimeout: 300_000,
     hookTimeout: 300_000,

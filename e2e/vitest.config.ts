@@ -9,6 +9,7 @@ export default defineConfig({
     include: ['src/**/*.test.ts'],
     // `npm run test:system`: the first needs namespaces of its own, the others take long.
     exclude: ['src/system/**', 'src/generators/**', 'src/templates/**'],
+    setupFiles: ['./vitest.scratch.ts'],
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 180_000,

@@ -1,11 +1,13 @@
 // Sets up what is missing, then runs tests. The last line is `N passed, N failed`. Usage: node scripts/test.mjs [unit] [e2e] [system]
-// Exit code 1 when a test failed or none ran, when a process was left behind, and, with CI set, when a test was left out.
+// Exit code 1 when a test failed or none ran, when a process or a temporary file was left behind, and, with CI set, when a
+// test was left out.
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { setupOrExit } from './setup/setup.mjs';
 import { endLeftovers } from './test/leftovers.mjs';
 import { runSuite } from './test/suite.mjs';
 import { runSystemSuite } from './test/system.mjs';
+import { createTemporaryFolder } from './test/temporary-folder.mjs';
 
 const suites = {
   unit: { config: 'vitest.config.ts', engines: 'all', run: runSuite },
@@ -27,17 +29,19 @@ const print = (line) => process.stdout.write(`${line}\n`);
 await setupOrExit({ engines: names.some((name) => suites[name].engines === 'docker') ? 'docker' : 'all' });
 const variable = 'SLIPWAY_TEST_RUN';
 const value = randomUUID();
+const temporary = createTemporaryFolder();
 const results = [];
 for (const name of names) {
   const { config, run } = suites[name];
   print(`\n== ${name}`);
-  results.push(await run({ name, config, marker: { [variable]: value } }));
+  results.push(await run({ name, config, marker: { [variable]: value, TMPDIR: temporary.path } }));
 }
 const passed = results.reduce((sum, result) => sum + result.passed, 0);
 const failed = results.flatMap((result) => result.failed);
 const left = results.flatMap((result) => result.left);
 for (const leftover of endLeftovers({ variable, value }))
   failed.push(`a process was left behind: ${leftover}`);
+for (const name of temporary.remove()) failed.push(`a temporary file was left behind: ${name}`);
 if (passed + failed.length === 0) print('no test was run');
 if (left.length > 0) print(`\nleft out${ci ? ', which CI does not allow' : ''}:\n  ${left.join('\n  ')}`);
 if (failed.length > 0) print(`\nfailed:\n  ${failed.join('\n  ')}`);

@@ -6,16 +6,16 @@ import { findTool } from '@slipway/local';
 
 const scratch: string[] = [];
 
-/** An empty folder that is removed when this process ends. */
+/** Creates an empty folder. A test file removes it when its tests have ended, and a program when it exits. */
 export function scratchFolder(): string {
-  if (scratch.length === 0) {
-    process.once('exit', () => {
-      for (const folder of scratch) rmSync(folder, { recursive: true, force: true });
-    });
-  }
+  if (scratch.length === 0) process.once('exit', removeScratchFolders);
   const folder = mkdtempSync(join(tmpdir(), 'slipway-scratch-'));
   scratch.push(folder);
   return folder;
+}
+
+export function removeScratchFolders(): void {
+  for (const folder of scratch.splice(0)) rmSync(folder, { recursive: true, force: true });
 }
 
 /** A static busybox, to run in images made from scratch. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { root } from './compose/model.js';
@@ -66,4 +66,22 @@ test('what a run has left behind is found by its mark, ended and named', async (
   expect(endLeftovers({ variable: 'SLIPWAY_LEFTOVER_TEST', value: 'another' })).toEqual([]);
   expect(endLeftovers({ variable: 'SLIPWAY_LEFTOVER_TEST', value })).toEqual([`${child.pid} sleep 1000`]);
   expect(await exited).toEqual([null, 'SIGKILL']);
+});
+
+test('temporary files that a run leaves are named and removed, and so are those of a run that was killed', async () => {
+  const { createTemporaryFolder } = await script('test/temporary-folder.mjs');
+  const parent = mkdtempSync(join(folder, 'temporary-'));
+  const killed = spawn('true');
+  await once(killed, 'exit');
+  mkdirSync(join(parent, `slipway-test-${killed.pid}/full`), { recursive: true });
+  mkdirSync(join(parent, `slipway-test-${process.ppid}`));
+  mkdirSync(join(parent, 'another'));
+  const temporary = createTemporaryFolder(parent);
+  const kept = ['another', `slipway-test-${process.ppid}`];
+  expect(readdirSync(parent).sort()).toEqual([...kept, basename(temporary.path)].sort());
+  expect(temporary.path.length - parent.length).toBeLessThan(25);
+  mkdirSync(join(temporary.path, 'b/c'), { recursive: true });
+  writeFileSync(join(temporary.path, 'a'), '');
+  expect(temporary.remove()).toEqual(['a', 'b']);
+  expect(readdirSync(parent).sort()).toEqual(kept);
 });

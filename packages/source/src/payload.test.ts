@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, readlink, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
@@ -35,7 +36,7 @@ const bytesOf = async (payload: Payload): Promise<Buffer> => {
 
 /** Returns the tree that GNU tar unpacks: files as their text (with `*` if executable), links as `-> target`, folders as `/`. */
 const unpacked = async (bytes: Buffer): Promise<Record<string, string>> => {
-  const target = await mkdtemp('/tmp/slipway-payload-');
+  const target = await mkdtemp(join(tmpdir(), 'slipway-payload-'));
   onTestFinished(() => rm(target, { recursive: true, force: true }));
   execFileSync('tar', ['-xf', '-', '-C', target], { input: bytes, stdio: ['pipe', 'pipe', 'inherit'] });
   const found: Record<string, string> = {};

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Secret } from '@slipway/shared/config';
@@ -140,7 +141,7 @@ describe('a digest', () => {
 describe('a payload', () => {
   it('has its length and its signature, and unpacks to the files of its layers', async () => {
     const { sources } = await makeSources();
-    const target = await mkdtemp('/tmp/slipway-properties-');
+    const target = await mkdtemp(join(tmpdir(), 'slipway-properties-'));
     onTestFinished(() => rm(target, { recursive: true, force: true }));
     await fc.assert(
       fc.asyncProperty(packed, packed, async (template, handler) => {

@@ -1,8 +1,8 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultHttpSettings } from '../http/settings.js';
 import { commonConfig } from './common.js';
 import { ConfigError, type Fields, readEnv } from './fields.js';
@@ -89,7 +89,9 @@ describe('the environment', () => {
   });
 
   it('reads a secret from a file, trimmed', () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'slipway-')), 'secret');
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'secret');
     writeFileSync(file, '  hush\n');
     expect(read({ KEY_FILE: file }, (fields) => fields.secret('KEY')).reveal()).toBe('hush');
     writeFileSync(file, '\n');

@@ -1,9 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { ConfigError, type Env } from '@slipway/shared/config';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadConfig } from '../../config.js';
 import { parseWebhookTokens } from './tokens.js';
 
@@ -65,7 +65,9 @@ describe('WEBHOOK_TOKENS', () => {
   });
 
   it('is read from a file, one a line, and never printed', () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'slipway-')), 'tokens');
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'tokens');
     writeFileSync(file, 'ci@api.github.com=hush\nacme/ci@api.github.com=hush-too\n');
     const { webhookTokens } = loadConfig({ ...required, WEBHOOK_TOKENS_FILE: file });
     expect(webhookTokens.find({ tenant: 'acme', name: 'ci', url })?.reveal()).toBe('hush-too');
