@@ -21,12 +21,12 @@ async function startDemo() {
   return { ...command, left: () => [...processesWith(`SLIPWAY_E2E_DEMO=${mark}`), ...readdirSync(tmp)] };
 }
 
-test('the demo goes as it should, and leaves nothing behind', async () => {
+test('the demo succeeds, and leaves nothing behind', async () => {
   const demo = await startDemo();
   const { exit, out, err } = await demo.ended;
   expect({ exit, err }, out).toEqual({ exit: 0, err: '' });
   expect(out).toContain('"greeting":"Hello, Slipway!"');
-  expect(out).toContain('200, was there');
+  expect(out).toContain('200, already stored');
   expect(out).toContain('test failed on purpose: 3 pieces should cost 750 cents');
   expect(
     out.match(/^\S+ +succeeded +[\d.]+ +sha256:[0-9a-f]{12} +\d+ +job\.succeeded, signature valid$/gm),
@@ -34,13 +34,13 @@ test('the demo goes as it should, and leaves nothing behind', async () => {
   expect(out).toMatch(
     /^fails-on-purpose +failed \(on purpose\) +[\d.]+ +build_failed +1 +job\.failed, signature valid$/m,
   );
-  expect(out).toMatch(/All went as it should, in .*\n$/);
+  expect(out).toMatch(/The demo succeeded in .*\n$/);
   expect(demo.left()).toEqual([]);
 });
 
 test('the demo stops everything at Ctrl-C', async () => {
   const demo = await startDemo();
-  await demo.said('2. A base image');
+  await demo.said('2. Build a base image');
   demo.kill('SIGINT');
   const { exit, out } = await demo.ended;
   expect(exit).toBe(1);

@@ -47,10 +47,10 @@ describe('slipway build', () => {
     });
     expect(manifest.status).toBe(200);
     const again = await slipway(['build', context, '--image', image('good'), '--no-push'], env);
-    expect(again.err).toContain('(was there already)');
+    expect(again.err).toContain('(already stored)');
   });
 
-  test('ends with 1 when the build fails, and shows why', async () => {
+  test('exits with 1 when the build fails, and shows the reason', async () => {
     const context = makeContext({ Dockerfile: dockerfile('RUN echo no such module >&2; exit 3') });
     const { exit, out, err } = await slipway(['build', context, '--image', image('bad')], env);
     expect({ exit, out }).toEqual({ exit: 1, out: '' });
@@ -80,7 +80,7 @@ describe('slipway build', () => {
     const { exit, err } = await command.ended;
     process.kill(worker, 'SIGCONT');
     expect(exit).toBe(1);
-    const id = /^Left (job_\w+)\. See what becomes of it: slipway status/m.exec(err)?.[1] ?? '';
+    const id = /^Left (job_\w+)\. Check it with: slipway status/m.exec(err)?.[1] ?? '';
     await expect.poll(() => jobOf(id), { timeout: 30_000 }).toMatchObject({ state: 'canceled' });
   });
 });
@@ -105,20 +105,20 @@ describe('a job that was submitted and left', () => {
 });
 
 describe('a server', () => {
-  test('that does not take the token is a refusal', async () => {
+  test('that does not accept the token is a refusal', async () => {
     const wrong = await slipway(['status'], { ...env, SLIPWAY_TOKEN: 'not-the-token' });
     expect(wrong).toMatchObject({ exit: 3, out: '' });
     expect(wrong.err).toMatch(/^error: unauthorized: /);
     expect(wrong.err + wrong.out).not.toContain('not-the-token');
   });
 
-  test('that is not there is named', async () => {
+  test('that does not run is named', async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
     const { exit, err } = await slipway(['status'], { ...env, SLIPWAY_URL: url });
     expect({ exit, err }).toEqual({ exit: 3, err: expect.stringContaining(`${url} cannot be reached`) });
   });
 
-  test('that knows no such job says so', async () => {
+  test('without the job reports it', async () => {
     const none = `job_${'0'.repeat(26)}`;
     for (const args of [
       ['status', none],
@@ -132,7 +132,7 @@ describe('a server', () => {
 });
 
 describe('slipway builders, drain, resume and queue', () => {
-  test('show the fleet, and take a builder out of it and back in', async () => {
+  test('show the fleet, drain a builder and resume it', async () => {
     const shown = async () => (await slipway(['builders'], env)).out;
     await expect.poll(shown, { timeout: 10_000 }).toMatch(/^rep_\w+ +http\S+ +buildkit +up +0 +2 /m);
     const [id] = /rep_\w+/.exec(await shown()) ?? [''];

@@ -110,7 +110,7 @@ describe('a stack of 60 functions over three templates, two of them broken', () 
     }
   });
 
-  test('is published: 58 succeed, the two are summed up last, and the command ends with 1', async () => {
+  test('is published: 58 succeed, the two failures are shown last, and the command exits with 1', async () => {
     const { exit, out, err } = await start(['publish', '--skip-unchanged', '--label', 'first=yes']).ended;
     // The broken two have one handler, over two templates.
     expect(err).toMatch(/^sources +59 uploaded, 3 templates/m);
@@ -127,7 +127,7 @@ describe('a stack of 60 functions over three templates, two of them broken', () 
     expect(images[0]).toMatch(new RegExp(`^${stack.registry}/bulk/fn-00:1@sha256:[0-9a-f]{64}$`));
   });
 
-  test('again: nothing is uploaded, 58 are unchanged, the two are tried', async () => {
+  test('again: nothing is uploaded, 58 are unchanged, the two are retried', async () => {
     const dry = await start(['publish', '--dry-run']).ended;
     expect(dry.err).toContain('0 sources would be uploaded');
     const again = await publish();
@@ -137,17 +137,17 @@ describe('a stack of 60 functions over three templates, two of them broken', () 
     expect(names(again.failed)).toEqual(broken);
   });
 
-  test('with one changed file: that function alone is built', async () => {
+  test('with one changed file: only that function is built', async () => {
     write({ 'fn-08/run.sh': 'echo something else\n' });
     expect(built(await publish())).toEqual(['fn-08']);
   });
 
-  test('with a changed template: its functions alone are built', async () => {
+  test('with a changed template: only its functions are built', async () => {
     write({ 'template/c/template.yml': 'language: c\nhandler_folder: function\n# changed\n' });
     expect(built(await publish())).toEqual(template('c'));
   });
 
-  test('repaired: the retry of a batch builds what failed', async () => {
+  test('repaired: the retry of a batch builds the failed functions', async () => {
     const failed = await publish('--filter', 'fn-17');
     expect(failed.exit).toBe(1);
     const retried = await toTheEnd('batch', 'retry', failed.batch.id);
@@ -158,7 +158,7 @@ describe('a stack of 60 functions over three templates, two of them broken', () 
     ]);
   });
 
-  test('is rebuilt by base image: a dry run says which and why, then those are built', async () => {
+  test('is rebuilt by base image: a dry run shows the functions with reasons, then they are built', async () => {
     const select = ['rebuild', '--base-image', `${stack.registry}/bulk/base:1`];
     const plan = await start([...select, '--dry-run']).ended;
     expect(plan.exit).toBe(0);
@@ -202,7 +202,7 @@ describe('a batch', () => {
     expect(err).toMatch(/3 succeeded, 3 canceled of 6 in/);
   });
 
-  test('that is left alone goes on, and is watched and canceled from elsewhere', async () => {
+  test('that is left continues, and is watched and canceled by other commands', async () => {
     const file = stackOf('left', endless(3));
     const { out } = await start(['publish', '-f', file, '--detach']).ended;
     const id = out.trim();
@@ -215,7 +215,7 @@ describe('a batch', () => {
     leaver.kill('SIGINT');
     expect(await leaver.ended).toMatchObject({
       exit: 1,
-      err: expect.stringContaining(`Left ${id}, which goes on`),
+      err: expect.stringContaining(`Left ${id}, which continues`),
     });
     expect((await start(['batch', 'cancel', id]).ended).exit).toBe(0);
     expect(await watcher.ended).toMatchObject({ exit: 1, err: expect.stringContaining('3 canceled of 3') });
@@ -239,7 +239,7 @@ describe('a batch', () => {
     await expect.poll(state, { timeout: 60_000 }).toMatch(/1 canceled of 1/);
   });
 
-  test('with --on-failure stop begins nothing more after a failure', async () => {
+  test('with --on-failure stop starts no job after a failure', async () => {
     const file = stackOf(
       'stop',
       Array.from({ length: 6 }, () => 'exit 3'),
@@ -258,7 +258,7 @@ test('the example stack builds', async () => {
   expect(out).toMatch(/\/examples\/greet:1@sha256:\w+\n\S+\/examples\/clock:1@sha256:\w+\n$/);
 });
 
-test('a template that is sent with --rebuild builds again what it was under', async () => {
+test('sending a template with --rebuild rebuilds its functions', async () => {
   const path = join(folder, 'template', 'site');
   mkdirSync(path, { recursive: true });
   const push = (...more: string[]) => start(['templates', 'push', path, '--json', ...more]).ended;

@@ -101,7 +101,7 @@ test('a stack without a template folder is built with the templates that it name
   expect(plan.out).toMatch(/^FUNCTION[^\n]*\nopenfaas-fn\/a [^\n]*\nopenfaas-fn\/b [^\n]*\n$/);
 });
 
-test('templates that are fetched again are the same: nothing is built', async () => {
+test('templates that are fetched again are unchanged: nothing is built', async () => {
   rmSync(join(folder, 'template'), { recursive: true });
   const { exit, out } = await run('publish', '--skip-unchanged', '--json');
   expect(exit).toBe(0);
@@ -115,7 +115,7 @@ test('templates that are fetched again are the same: nothing is built', async ()
   expect(jobs).toEqual([true, true, true]);
 });
 
-test('a template that is not there is fetched to be sent', async () => {
+test('a missing template is fetched before it is sent', async () => {
   rmSync(join(folder, 'template'), { recursive: true, force: true });
   const refused = await run('templates', 'push', './template/house@1.0', '--no-pull');
   expect([refused.exit, refused.err]).toEqual([2, expect.stringContaining("the template 'house@1.0'")]);

@@ -39,7 +39,7 @@ async function up(env: Record<string, string>): Promise<RunningProgram & { ready
   return { ...command, ready: JSON.parse(command.out()) as Ready };
 }
 
-test('up runs until Ctrl-C, is found by the other commands, keeps what it has, and leaves no process', async () => {
+test('up runs until Ctrl-C, is found by the other commands, keeps its data, and leaves no process', async () => {
   const { env, mark, data } = await installation();
   const first = await up(env);
   const { url, registry, parts, token_file } = first.ready;
@@ -64,7 +64,7 @@ test('up runs until Ctrl-C, is found by the other commands, keeps what it has, a
 
   const second = await slipway(['up'], env);
   expect(second.exit).toBe(1);
-  expect(second.err).toContain(`(process ${first.pid}) has ${data} already, at ${url}`);
+  expect(second.err).toContain(`(process ${first.pid}) already uses ${data}, at ${url}`);
 
   first.kill('SIGINT');
   expect(await first.ended).toMatchObject({ exit: 0 });
@@ -82,7 +82,7 @@ test('up runs until Ctrl-C, is found by the other commands, keeps what it has, a
   expect((await fetch(`http://${registry}/v2/kept/tags/list`)).status).toBe(200);
 });
 
-test('up says which part died, stops the rest and ends with 1', async () => {
+test('up reports which process died, stops the rest and exits with 1', async () => {
   const { env, mark } = await installation();
   const command = await up(env);
   const worker = command.ready.parts.find(({ name }) => name === 'worker 1');
@@ -98,7 +98,7 @@ test('up says which part died, stops the rest and ends with 1', async () => {
   expect(processesWith(mark)).toEqual([]);
 });
 
-test('up stops what an up that was killed has left behind', async () => {
+test('up stops the processes that a killed up left behind', async () => {
   const { env, mark } = await installation();
   const killed = await up(env);
   killed.kill('SIGKILL');
@@ -113,7 +113,7 @@ test('up stops what an up that was killed has left behind', async () => {
   expect(processesWith(mark)).toEqual([]);
 });
 
-test('up that is stopped before it is up leaves nothing', async () => {
+test('up that is stopped before it is ready leaves nothing', async () => {
   const { env, mark, data } = await installation();
   const command = startCommand(['up'], env);
   await command.said('started redis');
@@ -123,13 +123,13 @@ test('up that is stopped before it is up leaves nothing', async () => {
   expect(existsSync(join(data, 'up.json'))).toBe(false);
 });
 
-test('up says which port is taken', async () => {
+test('up reports which port is in use', async () => {
   const { env, mark } = await installation();
   const first = await up(env);
   const { port } = new URL(first.ready.url);
   const other = await slipway(['up', '--data', `${env.SLIPWAY_DATA}-2`, '--port', port], env);
   expect(other.exit).toBe(1);
-  expect(other.err).toContain(`port ${port} of 127.0.0.1 is taken`);
+  expect(other.err).toContain(`port ${port} of 127.0.0.1 is in use`);
   first.kill('SIGINT');
   await first.ended;
   expect(processesWith(mark)).toEqual([]);

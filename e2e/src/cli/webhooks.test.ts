@@ -69,7 +69,7 @@ const verify = (secret: string, { headers, body }: Got) =>
   new Verifier(secret).verify(body, headers as Record<string, string>) as { type: string };
 
 describe('listen', () => {
-  test('hears of the end of a job, forwards it, and leaves nothing behind', async () => {
+  test('receives the end of a job, forwards it, and leaves nothing behind', async () => {
     const program = await startProgram();
     const listen = await startListen(
       '--forward',
@@ -111,7 +111,7 @@ describe('listen', () => {
     program.close();
   });
 
-  test('that was killed is cleaned up by the next', async () => {
+  test('that was killed is cleaned up by the next run', async () => {
     const killed = await startListen();
     killed.command.kill('SIGKILL');
     await killed.command.ended;
@@ -122,7 +122,7 @@ describe('listen', () => {
     expect((await next.command.ended).exit).toBe(0);
   });
 
-  test('at an address that the server may not reach says what to do', async () => {
+  test('at an address that the server may not reach reports the remedy', async () => {
     const { exit, err } = await run('webhooks', 'listen', '--url', 'http://10.1.2.3/');
     expect({ exit, err }).toEqual({
       exit: 3,
@@ -131,7 +131,7 @@ describe('listen', () => {
   });
 });
 
-test('an endpoint from its making to its end', async () => {
+test('an endpoint from its creation to its deletion', async () => {
   const program = await startProgram();
   const { id, secret } = await result<WebhookWithSecret>('create', program.url, '--description', 'the test');
 
@@ -158,13 +158,13 @@ test('an endpoint from its making to its end', async () => {
   const bad = await run('webhooks', 'test', id);
   expect([bad.exit, bad.out, bad.err]).toEqual([
     ...[1, expect.stringMatching(/^not delivered: 500 in .*\n {2}answered 500\n$/)],
-    expect.stringMatching(/^It is tried again at /),
+    expect.stringMatching(/^It is retried at /),
   ]);
   expect((await run('webhooks', 'list')).out).toMatch(new RegExp(`^${id} +failing for `, 'm'));
 
   program.status = 410;
   const gone = await run('webhooks', 'test', id);
-  expect([gone.exit, gone.err]).toEqual([1, expect.stringMatching(/^It is not tried again: gone:/)]);
+  expect([gone.exit, gone.err]).toEqual([1, expect.stringMatching(/^It is not retried: gone:/)]);
   expect((await run('webhooks', 'show', id)).out).toMatch(/disabled .* ago: it answered 410\n/);
   expect((await run('webhooks', 'test', id)).exit).toBe(3);
 

@@ -391,7 +391,7 @@ describe('the pages of webhooks', () => {
     await page.getByText('Signed with the one before as well').waitFor();
     await page.getByRole('button', { name: 'Recover…' }).click();
     await page.getByRole('button', { name: 'Recover', exact: true }).click();
-    await page.getByText('0 messages under way').waitFor();
+    await page.getByText('0 messages being sent').waitFor();
     await page.getByRole('button', { name: 'Close' }).click();
     await page.getByRole('button', { name: 'Disable' }).click();
     await page.getByRole('button', { name: 'Switch it off' }).click();

@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to the environment look like that
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts contain references to the environment
 import type { Command } from 'commander';
 import {
   batchCancel,
@@ -25,11 +25,11 @@ interface BulkCommandsOptions {
   readonly program: Command;
   readonly context: CommandContext;
   readonly onExit: (code: ExitCode) => void;
-  /** Adds what every command that talks to a server takes, and examples to its help. */
+  /** Adds the options of every command that calls the API, and examples to its help. */
   readonly talks: (command: Command, examples?: string) => Command;
 }
 
-/** The commands for many functions at once. */
+/** Adds the commands for many functions at once. */
 export function addBulkCommands({ program, context, onExit, talks }: BulkCommandsOptions): void {
   const { env } = context;
   const batch = program
@@ -50,7 +50,7 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
     batch
       .command('status')
       .summary('show a batch')
-      .description('Shows where a batch stands, with its jobs that run, have failed or were canceled.')
+      .description('Shows the state of a batch, with its running, failed and canceled jobs.')
       .argument('<batch>', 'the id of a batch')
       .option('--json', 'print JSON, and errors too')
       .action(async (id: string, options: CommonOptions) => onExit(await batchStatus(id, options, context))),
@@ -60,9 +60,11 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
     batch
       .command('watch')
       .summary('show a batch to its end')
-      .description('Shows a batch to its end, and ends as `publish` would. Ctrl-C leaves the batch alone.')
+      .description(
+        'Shows a batch to its end, with the exit code of `publish`. Ctrl-C does not cancel the batch.',
+      )
       .argument('<batch>', 'the id of a batch')
-      .option('-q, --quiet', 'show only how it ended')
+      .option('-q, --quiet', 'show only the result')
       .option('--json', 'print a JSON object a line, and errors too')
       .action(async (id: string, options: WatchBatchOptions) =>
         onExit(await batchWatch(id, options, context)),
@@ -72,14 +74,14 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
   talks(
     batch
       .command('retry')
-      .summary('build again what failed')
+      .summary('build the failed jobs again')
       .description(
-        'Submits the jobs of a batch that failed or were canceled again, as a new batch, and shows that to its end.',
+        'Submits the failed and canceled jobs of a batch again as a new batch, and shows it to its end.',
       )
       .argument('<batch>', 'the id of a batch')
-      .option('--all', 'those that succeeded, too')
+      .option('--all', 'also the jobs that succeeded')
       .option('-d, --detach', 'print the id of the new batch and do not wait')
-      .option('-q, --quiet', 'show only how it ended')
+      .option('-q, --quiet', 'show only the result')
       .option('--json', 'print a JSON object a line, and errors too')
       .action(async (id: string, options: RetryBatchOptions) =>
         onExit(await batchRetry(id, options, context)),
@@ -90,7 +92,7 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
     batch
       .command('cancel')
       .summary('cancel a batch')
-      .description('Cancels a batch: what waits ends at once, what runs is stopped at its builder.')
+      .description('Cancels a batch: waiting jobs end immediately, running builds are stopped.')
       .argument('<batch>', 'the id of a batch')
       .option('--json', 'print the batch as JSON, and errors too')
       .action(async (id: string, options: CommonOptions) => onExit(await batchCancel(id, options, context))),
@@ -99,18 +101,20 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
 
   const functions = program
     .command('functions')
-    .summary('show what is known of functions')
-    .description('Functions: each is known by its last job, and can be built again from that.');
+    .summary('show functions and their builds')
+    .description(
+      'Functions: Slipway keeps the spec of the last job of each function, and can build it again.',
+    );
   talks(
     functions
       .command('list', { isDefault: true })
       .summary('show the functions (what `slipway functions` does)')
-      .description('Shows the functions that fit everything that is given, by name.')
-      .option('--namespace <namespace>', 'only of this namespace')
-      .option('--name <wildcard>', 'only whose name fits, e.g. "*-api"')
-      .option('--template <name>', 'only those over this template')
-      .option('--base-image <image>', 'only made from this image, e.g. node or node:22-alpine')
-      .option('--label <name=value>', 'only with this label; may be repeated', label)
+      .description('Shows the functions that match all filters, by name.')
+      .option('--namespace <namespace>', 'only functions of this namespace')
+      .option('--name <wildcard>', 'only functions whose name matches, e.g. "*-api"')
+      .option('--template <name>', 'only functions built with this template')
+      .option('--base-image <image>', 'only functions built from this image, e.g. node or node:22-alpine')
+      .option('--label <name=value>', 'only functions with this label; may be repeated', label)
       .option('--json', 'print JSON, and errors too')
       .action(async (options: ListFunctionsOptions) => onExit(await listFunctions(options, context))),
     '\nExample:\n  slipway functions --base-image node:22-alpine\n',
@@ -119,7 +123,7 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
     functions
       .command('show')
       .summary('show a function and its last jobs')
-      .description('Shows how a function is built, its last good image, and how its last jobs ended.')
+      .description('Shows the spec of a function, its last good image, and the results of its last jobs.')
       .argument('<function>', 'name, or namespace/name')
       .option('--json', 'print JSON, and errors too')
       .action(async (name: string, options: CommonOptions) =>
@@ -132,42 +136,45 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
     .command('rebuild')
     .summary('build known functions again as one batch')
     .description(
-      'Selects functions, and repeats what is known of each, with what is changed here. Those are meant that fit everything\n' +
-        'that is given. Goes on as `publish` does.',
+      'Selects the functions that match all filters, and builds each again from its stored spec with the changes given here.\n' +
+        'Then it continues as `publish` does.',
     )
     .argument('[functions...]', 'names, or namespace/name')
-    .option('--base-image <image>', 'made from this image, e.g. node or node:22-alpine')
-    .option('--template <name>', 'those over this template')
-    .option('--namespace <namespace>', 'those of this namespace')
-    .option('--name <wildcard>', 'whose name fits, e.g. "*-api"')
-    .option('--label <name=value>', 'those with this label; may be repeated', label)
+    .option('--base-image <image>', 'functions built from this image, e.g. node or node:22-alpine')
+    .option('--template <name>', 'functions built with this template')
+    .option('--namespace <namespace>', 'functions of this namespace')
+    .option('--name <wildcard>', 'functions whose name matches, e.g. "*-api"')
+    .option('--label <name=value>', 'functions with this label; may be repeated', label)
     .option(
       '--image <reference>',
       'push to, with {registry}, {repository}, {tag}, {namespace}, {name} and the names of --value',
     )
     .option(
       '-t, --tag <reference>',
-      'push to this as well, with the same placeholders, in the place of the tags that each has; may be repeated',
+      'a further reference with the same placeholders, in the place of the tags of each function; may be repeated',
       repeated,
     )
     .option('--value <name=value>', 'a value for --image and --tag; may be repeated', label)
     .option(
       '--build-arg <name=value>',
-      'laid over the arguments of each; may be repeated',
+      'a build argument that overrides those of each function; may be repeated',
       packageArguments(env),
     )
-    .option('-f, --file <path>', 'the Dockerfile in the source of each', dockerfile);
+    .option('-f, --file <path>', 'the Dockerfile in the source of each function', dockerfile);
   buildOptionFlags(again)
     .option('--set-label <name=value>', 'a label of the batch and its jobs; may be repeated', label)
-    .option('--same-template', 'the version that each was built with, not the newest')
-    .option('--parallel <count>', 'how many build at once at most', whole({ min: 1, max: 10_000 }))
-    .option('--skip-unchanged', 'off by default, because a base image may have changed under the same name')
+    .option('--same-template', 'use the template version that each function was built with, not the newest')
+    .option('--parallel <count>', 'limit of concurrent builds', whole({ min: 1, max: 10_000 }))
+    .option(
+      '--skip-unchanged',
+      'skip unchanged functions; off by default, because a base image may have changed under the same name',
+    )
     .addOption(onFailure())
     .addOption(priority('low'))
-    .option('--callback <url>', 'where the end of the batch is reported')
-    .option('--dry-run', 'show which would be built, and why')
+    .option('--callback <url>', 'the URL that receives the end of the batch as a webhook')
+    .option('--dry-run', 'show the functions that would be built, with reasons')
     .option('-d, --detach', 'print the id of the batch and do not wait')
-    .option('-q, --quiet', 'show only how it ended')
+    .option('-q, --quiet', 'show only the result')
     .option('--json', 'print a JSON object a line, and errors too')
     .action(async (names: readonly string[], options: RebuildOptions) =>
       onExit(await rebuild(names, options, context)),
@@ -177,7 +184,7 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
   const templates = program
     .command('templates')
     .summary('show and send templates')
-    .description('Templates that the server lays handlers over.');
+    .description('Templates on the server. A build lays a handler over a template.');
   talks(
     templates
       .command('list', { isDefault: true })
@@ -192,21 +199,21 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
       .command('push')
       .summary('send a template folder')
       .description(
-        'Sends a template in the layout of OpenFaaS, and with --rebuild builds again what uses it.\n' +
-          'A template of ./template that is not there is fetched first, as by `publish`.',
+        'Sends a template in the layout of OpenFaaS. --rebuild builds the functions that use it again.\n' +
+          'A template that ./template lacks is fetched first, as by `publish`.',
       )
       .argument('<folder>', 'the folder of one template, with its template.yml')
-      .option('--name <name>', 'what it is called; default: the name of the folder')
-      .option('--rebuild', 'build again what was built with other files of it')
+      .option('--name <name>', 'the name of the template; default: the name of the folder')
+      .option('--rebuild', 'build the functions again that were built with other files of it')
       .option(
         '-f, --yaml <file>',
-        'the stack file that has the sources of templates; default: stack.yaml, else stack.yml',
+        'the stack file with the sources of templates; default: stack.yaml, else stack.yml',
       )
-      .option('--no-envsubst', 'leave ${VAR} in the stack file alone')
+      .option('--no-envsubst', 'do not replace ${VAR} in the stack file')
       .addOption(noPull())
       .addOption(templateStore())
-      .option('-d, --detach', 'do not wait for that')
-      .option('-q, --quiet', 'show only how it ended')
+      .option('-d, --detach', 'do not wait for the builds')
+      .option('-q, --quiet', 'show only the result')
       .option('--json', 'print a JSON object a line, and errors too')
       .action(async (folder: string, options: PushTemplateOptions) =>
         onExit(await pushTemplate(folder, options, context)),

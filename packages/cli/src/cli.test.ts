@@ -61,7 +61,7 @@ describe('wrong usage', () => {
     [[], /Usage: slipway/],
     [['bild'], /unknown command 'bild'[\s\S]*build/],
     [['build', '--image', 'x'], /missing required argument 'folder'/],
-    [['build', '.'], /it is not said what the image is called/],
+    [['build', '.'], /no image name is given/],
     [['build', '.', '--image', 'x', '--timeout', 'soon'], /--timeout.*90s, 10m/],
     [['build', '.', '--image', 'x', '--build-arg', 'UNSET_HERE'], /--build-arg.*environment variable/],
     [['build', '.', '--image', 'x', '--vcs-repo', 'shop'], /--vcs-repo.*owner\/name/],
@@ -72,7 +72,7 @@ describe('wrong usage', () => {
     [['logs'], /missing required argument 'job'/],
     [['up', '--port', '0'], /--port.*1 to 65535/],
     [['up', '--engine', 'kaniko'], /Allowed choices are buildkit, buildah/],
-  ])('%j is told so', async (argv, message) => {
+  ])('%j is reported', async (argv, message) => {
     const { exit, out, err } = await slipway(argv);
     expect({ exit, out }).toEqual({ exit: 2, out: '' });
     expect(err).toMatch(message);
@@ -84,16 +84,16 @@ describe('wrong usage', () => {
     mkdirSync(join(folder, 'sub'));
     const { exit, err } = await slipway(['build', join(folder, 'sub'), '--image', 'x'], env);
     expect({ exit, asked }).toEqual({ exit: 2, asked: [] });
-    expect(err).toMatch(/^error: there is no Dockerfile in .*\n {2}What to do: Name the folder/);
+    expect(err).toMatch(/^error: no Dockerfile in .*\n {2}What to do: Name the folder/);
   });
 });
 
 describe('the server', () => {
-  test('that nobody named is asked for', async () => {
+  test('that is not configured is requested', async () => {
     expect(await slipway(['status'])).toEqual({
       exit: 2,
       out: '',
-      err: 'error: no server is named, and no `slipway up` runs on this machine\n  What to do: Start one with `slipway up`, or set SLIPWAY_URL and SLIPWAY_TOKEN to those of another.\n',
+      err: 'error: no server is named, and no `slipway up` runs on this machine\n  What to do: Start one with `slipway up`, or set SLIPWAY_URL and SLIPWAY_TOKEN for another server.\n',
     });
   });
 
@@ -106,7 +106,7 @@ describe('the server', () => {
     );
   });
 
-  test('that refuses says why, and the token is not shown', async () => {
+  test('that refuses is reported with the reason, without the token', async () => {
     const { env } = await serve({ 'GET /v1/jobs?limit=20': problem(401, 'unauthorized') });
     const { exit, out, err } = await slipway(['status'], env);
     expect({ exit, out }).toEqual({ exit: 3, out: '' });
@@ -115,7 +115,7 @@ describe('the server', () => {
     );
   });
 
-  test('whose refusal names several fields has them all shown', async () => {
+  test('whose refusal names several fields is reported with all of them', async () => {
     const errors = [
       { path: '/image', message: 'is wrong\u001b[2J' },
       { path: '/labels/a', message: 'too' },
@@ -129,7 +129,7 @@ describe('the server', () => {
     );
   });
 
-  test('and all that is wrong are JSON with --json', async () => {
+  test('and its errors are JSON with --json', async () => {
     const { env } = await serve({ 'GET /v1/jobs/job_1': problem(404, 'not_found') });
     const { exit, out, err } = await slipway(['status', 'job_1', '--json'], env);
     expect({ exit, err }).toEqual({ exit: 3, err: '' });
@@ -138,13 +138,13 @@ describe('the server', () => {
     });
   });
 
-  test('that is no URL is wrong usage', async () => {
+  test('that is not a URL is wrong usage', async () => {
     const { exit, err } = await slipway(['status', '--server', 'localhost:1', '--token', 'x']);
     expect(exit).toBe(2);
     expect(err).toMatch(/not an http or https URL/);
   });
 
-  test('that runs here is found by itself, and its token goes nowhere else', async () => {
+  test('that runs on this machine is found automatically, and its token goes to no other server', async () => {
     const { url, asked } = await serve({ 'GET /v1/jobs?limit=20': json(200, { jobs: [] }) });
     const other = await serve({});
     const folder = await contextFolder();
@@ -167,7 +167,7 @@ describe('the server', () => {
 });
 
 describe('build', () => {
-  test('uploads, submits what was asked for, shows the log, and prints the image alone on standard output', async () => {
+  test('uploads, submits the job, shows the log, and prints only the image to standard output', async () => {
     const { env, asked } = await serve(building(succeeded));
     const { exit, out, err } = await slipway(
       [
@@ -201,7 +201,7 @@ describe('build', () => {
     });
   });
 
-  test('in CI says which commit is built, unless that is unwanted', async () => {
+  test('in CI sends the commit, except with --no-vcs', async () => {
     const { env, asked } = await serve(building(succeeded));
     const ci = { ...env, GITHUB_REPOSITORY: 'acme/shop', GITHUB_SHA: 'a'.repeat(40) };
     const folder = await contextFolder();
@@ -215,14 +215,14 @@ describe('build', () => {
     expect(await vcsOf('--no-vcs')).toBeUndefined();
   });
 
-  test('that fails ends with 1 and says why', async () => {
+  test('that fails exits with 1 and shows the reason', async () => {
     const { env } = await serve(building(failed));
     const { exit, out, err } = await slipway(['build', await contextFolder(), '--image', 'x'], env);
     expect({ exit, out }).toEqual({ exit: 1, out: '' });
     expect(err).toMatch(/l: done\nfailed in 2.5 s: build_failed: step 2 ended with 1\n$/);
   });
 
-  test('with --quiet says only what matters', async () => {
+  test('with --quiet prints only the result', async () => {
     const good = await serve(building(succeeded));
     expect(await slipway(['build', await contextFolder(), '--image', 'x', '-q'], good.env)).toEqual({
       exit: 0,
@@ -305,7 +305,7 @@ describe('status', () => {
     expect(err).toBe('The latest 3; --limit shows more.\n');
   });
 
-  test('of one job is all there is to know', async () => {
+  test('of one job shows all its fields', async () => {
     const { env } = await serve({ 'GET /v1/jobs/job_1': json(200, { ...failed, labels: { a: '1' } }) });
     const { out } = await slipway(['status', 'job_1'], env);
     expect(out.split('\n')).toEqual([
@@ -325,7 +325,7 @@ describe('status', () => {
     ]);
   });
 
-  test('of one job shows the options that it was built with, and not the usual ones', async () => {
+  test('of one job shows its build options, without defaults', async () => {
     const options = {
       ...{ dockerfile: 'docker/prod', target: 'release', tags: ['r.example/x:2', 'r.example/y:1'] },
       ...{ image_labels: { a: '1', b: '' }, annotations: { c: '\u001b[2Jd' }, no_cache: true, pull: true },
@@ -350,7 +350,7 @@ describe('status', () => {
     expect((await slipway(['status', 'job_2'], env)).out).toBe(plain);
   });
 
-  test('as JSON is what the API said', async () => {
+  test('as JSON is the answer of the API', async () => {
     const { env } = await serve({
       'GET /v1/jobs/job_1': json(200, failed),
       'GET /v1/jobs?limit=20': json(200, { jobs: [failed] }),
@@ -360,7 +360,7 @@ describe('status', () => {
   });
 });
 
-test('status says when a cancel was requested, and that the build ended first', async () => {
+test('status reports a requested cancel, and that the build ended first', async () => {
   const canceled = { ...succeeded, cancel_requested: true, cancel_requested_at: '2026-07-01T10:00:02.000Z' };
   const { env } = await serve({ 'GET /v1/jobs/job_1': json(200, canceled) });
   const { out } = await slipway(['status', 'job_1'], env);
@@ -368,7 +368,7 @@ test('status says when a cancel was requested, and that the build ended first', 
   expect(out).toContain('succeeded');
 });
 
-test('logs prints the lines, as they are where nobody looks', async () => {
+test('logs prints the lines, unchanged when the output is not a terminal', async () => {
   const { env } = await serve({
     'GET /v1/jobs/job_1/logs?follow=0': log('a', '\u001b[2Jb'),
     'GET /v1/jobs/job_1/logs?follow=1': log('c'),
@@ -380,14 +380,14 @@ test('logs prints the lines, as they are where nobody looks', async () => {
   );
 });
 
-test('cancel says what has become of the job', async () => {
+test('cancel reports the outcome of the job', async () => {
   const { env } = await serve({
     'POST /v1/jobs/job_1/cancel': json(200, job('canceled')),
     'POST /v1/jobs/job_2/cancel': json(202, job('running')),
     'POST /v1/jobs/job_3/cancel': problem(409, 'job_not_cancelable'),
   });
   expect(await slipway(['cancel', 'job_1'], env)).toMatchObject({ exit: 0, out: 'job_1 is canceled.\n' });
-  expect((await slipway(['cancel', 'job_2'], env)).out).toMatch(/told to stop/);
+  expect((await slipway(['cancel', 'job_2'], env)).out).toMatch(/its builder stops the build/);
   expect(await slipway(['cancel', 'job_3'], env)).toMatchObject({
     exit: 3,
     err: expect.stringContaining('job_not_cancelable'),

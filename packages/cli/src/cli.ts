@@ -5,11 +5,11 @@ import { createProgram } from './program.js';
 import { reportError } from './report-error.js';
 
 interface CliOptions extends CommandContext {
-  /** Without the program and its script. */
+  /** Arguments without the program and its script. */
   readonly argv: readonly string[];
 }
 
-/** Runs one command line. Returns the exit code; what went wrong has been said by then. */
+/** Runs one command line and prints its errors. Returns the exit code. */
 export async function runCli({ argv, ...context }: CliOptions): Promise<ExitCode> {
   let exit: ExitCode = exitCodes.ok;
   const program = createProgram({

@@ -1,14 +1,14 @@
 import type { ServerOptions } from './connection/connection.js';
 import type { Terminal } from './terminal/terminal.js';
 
-/** What every command is run with. */
+/** The environment of a command. */
 export interface CommandContext {
   readonly terminal: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** The options that every command takes. */
+/** The options of every command. */
 export interface CommonOptions extends ServerOptions {
-  /** Machine-readable output. */
+  /** Selects machine-readable output. */
   readonly json?: boolean;
 }

@@ -1,6 +1,6 @@
 import { type ExitCode, exitCodes } from './exit-codes.js';
 
-/** Something that the person at the terminal can mend: what is wrong, and what to do about it. */
+/** An error that the user can fix, with a message and a remedy. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly exitCode: ExitCode;
@@ -13,7 +13,7 @@ export class CommandError extends Error {
   }
 }
 
-/** What to do about files that cannot be sent, by the code that refuses them. */
+/** Remedies for files that cannot be sent, by error code. */
 const remedies: Readonly<Record<string, string>> = {
   ignore_file_invalid:
     'Correct the ignore file: https://docs.docker.com/build/concepts/context/#dockerignore-files',
@@ -21,7 +21,7 @@ const remedies: Readonly<Record<string, string>> = {
   source_link_unsafe: 'Make the link again, with a target in UTF-8.',
 };
 
-/** Runs work that rejects with a `CommandError` where files of this machine, in the folder `where` if it is given, cannot be used. */
+/** Runs work. An error about a file of this machine, in the folder `where` if given, becomes a `CommandError`. */
 export async function usage<T>(work: () => Promise<T>, where?: string): Promise<T> {
   try {
     return await work();

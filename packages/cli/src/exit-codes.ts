@@ -1,10 +1,10 @@
-/** What the command ends with; every `--help` says so too. */
+/** Exit codes of the command. Every `--help` lists them. */
 export const exitCodes = {
   ok: 0,
-  /** A build failed or was canceled, a message was not delivered, a template could not be fetched; `up`, `demo` or `listen` could not do its work. */
+  /** A build failed or was canceled, a message was not delivered, a template could not be fetched, or `up`, `demo` or `listen` failed. */
   failed: 1,
   usage: 2,
-  /** The server could not be reached, or refused. */
+  /** The server could not be reached, or it refused the request. */
   refused: 3,
 } as const;
 

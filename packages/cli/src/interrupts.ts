@@ -1,6 +1,6 @@
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Hands each Ctrl-C (and request to end) to `handle` instead of ending the process. Returns how to undo that. */
+/** Calls `handle` for each SIGINT and SIGTERM instead of ending the process. Returns a function that undoes this. */
 export function onInterrupt(handle: (signal: NodeJS.Signals) => void): () => void {
   for (const signal of signals) process.on(signal, handle);
   return () => {

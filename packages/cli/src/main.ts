@@ -3,7 +3,7 @@ import { argv, env, stderr, stdout } from 'node:process';
 import { runCli } from './cli.js';
 import { createScreen } from './terminal/terminal.js';
 
-// Whoever reads our output may stop reading, as `head` does.
+// The reader of our output may close the pipe, as `head` does.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;

@@ -1,9 +1,9 @@
 import { normalPlatform, parsePlatform, platformRule, repeatedPlatform } from '@slipway/shared/platforms';
 import { InvalidArgumentError } from 'commander';
 
-/** Parsers of option values, for commander, which names the option in front of what they throw. */
+/** Parsers of option values for commander, which puts the option in front of their error messages. */
 
-/** `K=V`, repeated; a later one wins. Without `=` the value is taken from the environment, as `docker build` does. */
+/** Parses `K=V`; the option may be repeated, and the last value wins. Without `=` the value comes from the environment, as with `docker build`. */
 export function buildArgument(env: Readonly<Record<string, string | undefined>>) {
   return (text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> => {
     const at = text.indexOf('=');
@@ -17,7 +17,7 @@ export function buildArgument(env: Readonly<Record<string, string | undefined>>)
   };
 }
 
-/** The same, and like `faas-cli` with all packages of a repeated ADDITIONAL_PACKAGE, not the last alone. */
+/** Parses build arguments. A repeated ADDITIONAL_PACKAGE keeps all packages, as with `faas-cli`, not only the last. */
 export function packageArguments(env: Readonly<Record<string, string | undefined>>) {
   const parse = buildArgument(env);
   return (text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> => {
@@ -28,29 +28,29 @@ export function packageArguments(env: Readonly<Record<string, string | undefined
   };
 }
 
-/** `true` or `false`, as Go's flags have them behind `=`. */
+/** Parses `true` or `false` after `=`, as in Go's flags. */
 export function truth(text: string): boolean {
   if (/^(?:true|1|t)$/i.test(text)) return true;
   if (/^(?:false|0|f)$/i.test(text)) return false;
   throw new InvalidArgumentError('It must be true or false.');
 }
 
-/** Repeated, each as it is. */
+/** Collects the values of a repeated option. */
 export const repeated = (text: string, before: readonly string[] = []): string[] => [...before, text];
 
-/** `K=V`, repeated. */
+/** Parses `K=V`; the option may be repeated. */
 export function label(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('It must be NAME=VALUE.');
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-/** Repeated, or separated by commas. */
+/** Parses a list; the option may be repeated, or its values separated by commas. */
 export function list(text: string, before: readonly string[] = []): string[] {
   return [...before, ...text.split(',').map((item) => item.trim())].filter((item) => item !== '');
 }
 
-/** Platforms in any of Docker's spellings, repeated or separated by commas, in normal form. */
+/** Parses platforms in any of Docker's spellings into normal form. The option may be repeated, or its values separated by commas. */
 export function platforms(text: string, before: readonly string[] = []): string[] {
   const spelled = list(text);
   const odd = spelled.find((platform) => parsePlatform(platform) === undefined);
@@ -60,7 +60,7 @@ export function platforms(text: string, before: readonly string[] = []): string[
   return [...before, ...spelled.map(normalPlatform)];
 }
 
-/** `90`, `90s`, `10m`, `1h30m` as seconds. */
+/** Parses `90`, `90s`, `10m` or `1h30m` into seconds. */
 export function seconds(text: string): number {
   const match = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?$/.exec(text);
   const [hours, minutes, rest] = [1, 2, 3].map((group) => Number(match?.[group] ?? 0));

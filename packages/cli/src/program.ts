@@ -22,14 +22,14 @@ import { addWebhookCommands } from './webhooks/add-commands.js';
 
 interface ProgramOptions {
   readonly context: CommandContext;
-  /** Told what the command that was run ended with. */
+  /** Called with the exit code of the command. */
   readonly onExit: (code: ExitCode) => void;
 }
 
 const port = () => whole({ min: 1, max: 65_535 });
 const states = ['queued', 'running', 'succeeded', 'failed', 'canceled'];
 
-/** The command line: what can be said, and what `--help` tells of it. */
+/** Returns the command line with its commands, options and help. */
 export function createProgram({ context, onExit }: ProgramOptions): Command {
   const { terminal } = context;
   const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
@@ -39,7 +39,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
     )
     .version(version)
     .exitOverride()
-    .showHelpAfterError('(--help says what it takes)')
+    .showHelpAfterError('(see --help)')
     .configureOutput({
       writeOut: (text) => terminal.out.write(text),
       writeErr: (text) => terminal.err.write(text),
@@ -49,14 +49,14 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
       getErrHasColors: () => false,
     })
     .addHelpText('after', help.program);
-  /** A command that talks to a server: what it says of itself ends with how to reach that. */
+  /** Adds the options of every command that calls the API. Its help ends with how to reach the server. */
   const talks = (command: Command, examples = '') =>
     command
       .optionsGroup('Server:')
       .option('--server <url>', 'the address of the API; default: SLIPWAY_URL, else the local `slipway up`')
       .option(
         '--token <token>',
-        'its token; default: SLIPWAY_TOKEN, which is better: others see command lines',
+        'the API token; default: SLIPWAY_TOKEN, which is safer, because other users can see command lines',
       )
       .addHelpText('after', `${examples}${exitCodesHelp}`);
 
@@ -72,7 +72,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
     program
       .command('status')
       .summary('show the latest jobs, or one')
-      .description('Shows the latest jobs, or all there is to know of one: its image, attempts and error.')
+      .description('Shows the latest jobs, or one job with its image, attempts and error.')
       .argument('[job]', 'the id of a job')
       .addOption(new Option('--state <state>', 'only jobs in this state').choices(states))
       .option('--function <[namespace/]name>', 'only jobs for this function')
@@ -90,9 +90,9 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
     program
       .command('logs')
       .summary('show the log of a job')
-      .description('Prints the log of a job, of all its attempts, as far as it stands.')
+      .description('Prints the log of a job up to now, with all its attempts.')
       .argument('<job>', 'the id of a job')
-      .option('-f, --follow', 'go on until the job has ended')
+      .option('-f, --follow', 'follow the log until the job has ended')
       .option('--json', 'print a JSON object a line, and errors too')
       .action(async (id: string, options: LogsOptions) => onExit(await logs(id, options, context))),
   );
@@ -101,7 +101,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
     program
       .command('cancel')
       .summary('cancel a job')
-      .description('Cancels a job: one that waits ends at once, one that runs is stopped at its builder.')
+      .description('Cancels a job: a waiting job ends immediately, a running build is stopped.')
       .argument('<job>', 'the id of a job')
       .option('--json', 'print the job as JSON, and errors too')
       .action(async (id: string, options: CommonOptions) => onExit(await cancel(id, options, context))),
@@ -111,9 +111,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
     program
       .command('builders')
       .summary('show the builder replicas')
-      .description(
-        'Shows each replica: health, builds in flight and at once at most, circuit, what it has done.',
-      )
+      .description('Shows each replica: health, builds in flight and their limit, circuit, and totals.')
       .option('--json', 'print JSON, and errors too')
       .action(async (options: CommonOptions) => onExit(await builders(options, context))),
   );
@@ -122,11 +120,13 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
     talks(
       program
         .command(verb)
-        .summary(verb === 'drain' ? 'give a builder no more builds' : 'give a drained builder builds again')
+        .summary(
+          verb === 'drain' ? 'send no more builds to a builder' : 'send builds to a drained builder again',
+        )
         .description(
           verb === 'drain'
-            ? 'Lets a builder finish what it has, and gives it no more until `resume`.'
-            : 'Gives a drained builder builds again.',
+            ? 'Lets a builder finish its builds, and sends it no more until `resume`.'
+            : 'Sends builds to a drained builder again.',
         )
         .argument('<builder>', 'the id of a builder, as `builders` shows it')
         .option('--json', 'print the builder as JSON, and errors too')
@@ -139,8 +139,10 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
   talks(
     program
       .command('queue')
-      .summary('show how much waits')
-      .description('Shows how much waits and runs, since when, and for how long what waits will still take.')
+      .summary('show the queue')
+      .description(
+        'Shows how many jobs wait and run, the oldest wait, and the estimated time until the queue is empty.',
+      )
       .option('--json', 'print JSON, and errors too')
       .action(async (options: CommonOptions) => onExit(await queue(options, context))),
   );
@@ -149,12 +151,16 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
     .command('up')
     .summary('run a whole Slipway on this machine')
     .description(
-      'Runs Redis, a registry, builder replicas, the API and workers until Ctrl-C, reached from this machine alone.\n\n' +
-        'Data, secrets and logs are kept in one folder for the next time, and so are the ports.',
+      'Runs Redis, a registry, builder replicas, the API and workers until Ctrl-C. Only this machine can reach them.\n\n' +
+        'One folder keeps data, secrets, logs and ports for the next run.',
     )
-    .option('--data <folder>', 'where it is kept; default: SLIPWAY_DATA, else ~/.local/share/slipway')
-    .option('--port <port>', 'of the API; default: that of the last time, else a free one', port())
-    .option('--registry-port <port>', 'of the registry; default: the same way', port())
+    .option('--data <folder>', 'the data folder; default: SLIPWAY_DATA, else ~/.local/share/slipway')
+    .option(
+      '--port <port>',
+      'the port of the API; default: the port of the last run, else a free one',
+      port(),
+    )
+    .option('--registry-port <port>', 'the port of the registry; default: likewise', port())
     .addOption(
       new Option('--engine <engine>', 'default: BuildKit where it can be started').choices([
         'buildkit',
@@ -162,7 +168,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
       ]),
     )
     .option('--builders <count>', 'builder replicas', whole({ min: 1, max: 16 }), 2)
-    .option('--slots <count>', 'builds at once on each', whole({ min: 1, max: 64 }), 2)
+    .option('--slots <count>', 'concurrent builds on each', whole({ min: 1, max: 64 }), 2)
     .option('--workers <count>', 'workers', whole({ min: 1, max: 16 }), 2)
     .option('--json', 'print one line of JSON once it is up')
     .addHelpText('after', exitCodesHelp)
@@ -170,10 +176,10 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
 
   program
     .command('demo')
-    .summary('see it work: a throw-away Slipway that builds six functions')
+    .summary('try a temporary Slipway that builds six functions')
     .description(
       'Starts a Slipway in a temporary folder, builds the six functions of examples/ as one list (one fails on purpose),\n' +
-        'runs one of the images, shows the webhooks that came, and removes everything again.',
+        'runs one of the images, shows the received webhooks, and removes everything again.',
     )
     .addOption(
       new Option('--engine <engine>', 'default: BuildKit where it can be started').choices([

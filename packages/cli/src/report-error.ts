@@ -12,7 +12,7 @@ interface Report {
   readonly exitCode: ExitCode;
 }
 
-/** Says what went wrong and what to do, and returns the exit code. Throws on what is a defect of this program. */
+/** Prints the error and its remedy, and returns the exit code. Throws an error that is a bug of this program. */
 export function reportError(
   error: unknown,
   { terminal, json }: { terminal: Terminal; json: boolean },
@@ -33,7 +33,7 @@ export function reportError(
   return exitCode;
 }
 
-/** Where the API speaks of HTTP, what it means for someone at a command line. */
+/** Remedies for the command line, in the place of the API's, which are about HTTP. */
 const remedies: Readonly<Record<string, string>> = {
   unauthorized: 'Set SLIPWAY_TOKEN to the API token of this server.',
   webhook_disabled: 'Enable it first: slipway webhooks update ID --enable.',
@@ -42,8 +42,8 @@ const remedies: Readonly<Record<string, string>> = {
 function describe(error: unknown): Report {
   if (error instanceof ApiError) {
     const { code, detail, remedy, errors, retryAfter } = error;
-    const soon = retryAfter === undefined ? '' : ` It asks to be tried again after ${retryAfter} s.`;
-    // A single field error says no more than the detail does.
+    const soon = retryAfter === undefined ? '' : ` The server asks for a retry after ${retryAfter} s.`;
+    // A single field error only repeats the detail.
     const fields = errors.length > 1 ? errors : [];
     const what = remedies[code] ?? remedy;
     return { code, message: detail, fields, remedy: `${what}${soon}`, exitCode: exitCodes.refused };
@@ -67,13 +67,13 @@ function describe(error: unknown): Report {
       exitCode: exitCodes.failed,
     };
   }
-  // An error of the system (no such file, no permission) is said in its own words.
+  // Errors of the system (no such file, no permission) keep their text.
   if (error instanceof Error && 'syscall' in error)
     return { message: error.message, exitCode: exitCodes.failed };
   throw error;
 }
 
-/** Returns which host and port did not answer, as far as the causes of an error say that. */
+/** Returns the host and port that did not answer, as far as the causes of an error name them. */
 function placeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'a server';
   const { address, hostname, port } = error as { address?: string; hostname?: string; port?: number };

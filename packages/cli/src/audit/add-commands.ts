@@ -8,7 +8,7 @@ interface AuditCommandOptions {
   readonly program: Command;
   readonly context: CommandContext;
   readonly onExit: (code: ExitCode) => void;
-  /** Adds what every command that talks to a server takes, and examples to its help. */
+  /** Adds the options of every command that calls the API, and examples to its help. */
   readonly talks: (command: Command, examples?: string) => Command;
 }
 
@@ -16,20 +16,20 @@ export function addAuditCommand({ program, context, onExit, talks }: AuditComman
   talks(
     program
       .command('audit')
-      .summary('show who changed what')
+      .summary('show the audit log')
       .description(
-        'Shows every request that changed something, and every one that was refused for want of a token or its scope, newest first.\n' +
+        'Shows every request that changed something, and every request refused for a missing token or scope, newest first.\n' +
           'Needs a token with the scope admin.',
       )
-      .option('--tenant <name>', 'only what this tenant did')
-      .option('--by-token <id>', 'only what was done with this token')
+      .option('--tenant <name>', 'only requests of this tenant')
+      .option('--by-token <id>', 'only requests with this token')
       .option('--operation <id>', 'only this operation, e.g. submitJob, as the OpenAPI document names it')
       .option(
         '--since <time>',
-        'only from then on, e.g. 2026-01-31, 2026-01-31T08:00Z, or 2h ago as 2h',
+        'only from this time on, e.g. 2026-01-31, 2026-01-31T08:00Z, or 2h for two hours ago',
         moment,
       )
-      .option('--until <time>', 'only up to then', moment)
+      .option('--until <time>', 'only up to this time', moment)
       .option('--limit <count>', 'how many', whole({ min: 1, max: 10_000 }), 50)
       .option('--json', 'print JSON, and errors too')
       .action(async (options: AuditOptions) => onExit(await audit(options, context))),
@@ -39,7 +39,7 @@ export function addAuditCommand({ program, context, onExit, talks }: AuditComman
 
 const unitMs = { m: 60_000, h: 3_600_000, d: 24 * 3_600_000 };
 
-/** A date, a time of RFC 3339, or how long ago, as RFC 3339 in UTC. */
+/** Parses a date, a time of RFC 3339 or an age, and returns RFC 3339 in UTC. */
 function moment(text: string): string {
   const [, number, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
   const ms =

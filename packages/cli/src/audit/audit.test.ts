@@ -39,7 +39,7 @@ test('the audit log is shown as a table, newest first, page after page', async (
   expect(asked).toHaveLength(2);
 });
 
-test('what is asked for goes to the API, and comes as JSON', async () => {
+test('sends filters to the API, and prints JSON', async () => {
   const query =
     'tenant=team-a&token=tok_1&operation=retryJob&since=2026-01-31T00%3A00%3A00.000Z&until=2026-02-01T08%3A00%3A00.000Z&limit=1';
   const { env } = await serve({
@@ -52,7 +52,7 @@ test('what is asked for goes to the API, and comes as JSON', async () => {
   expect(JSON.parse(out)).toEqual([entry]);
 });
 
-test('a time may be how long ago', async () => {
+test('a time may be an age', async () => {
   const { env, asked } = await serve({});
   await slipway(['audit', '--since', '2h'], env);
   const since = new URL(`http://x${asked[0]?.call.split(' ')[1]}`).searchParams.get('since') ?? '';
@@ -62,10 +62,10 @@ test('a time may be how long ago', async () => {
   expect((await slipway(['audit', '--since', 'soon'], env)).err).toMatch(/--since.*2026-01-31/);
 });
 
-test('an empty log, and a token that may not, are told so', async () => {
+test('reports an empty log, and a token without the scope', async () => {
   const { env } = await serve({ 'GET /v1/audit?limit=50': json(200, { entries: [] }) });
   expect(await slipway(['audit'], env)).toEqual({
-    ...{ exit: 0, out: '', err: 'Nothing of that kind is in the audit log.\n' },
+    ...{ exit: 0, out: '', err: 'The audit log has no matching entry.\n' },
   });
   const other = await serve({ 'GET /v1/audit?limit=50': problem(403, 'forbidden') });
   expect((await slipway(['audit'], other.env)).exit).toBe(3);

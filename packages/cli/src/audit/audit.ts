@@ -15,13 +15,13 @@ export interface AuditOptions extends CommonOptions {
   readonly limit: number;
 }
 
-/** Shows who changed what, newest first. */
+/** Shows the audit log, newest first. */
 export async function audit(options: AuditOptions, { terminal, env }: CommandContext): Promise<ExitCode> {
   const client = await connect({ options, env });
   const { out, err } = terminal;
   const { entries, more } = await read(client, options);
   if (options.json) out.line(JSON.stringify(entries));
-  else if (entries.length === 0) err.line('Nothing of that kind is in the audit log.');
+  else if (entries.length === 0) err.line('The audit log has no matching entry.');
   else {
     for (const row of table([heading, ...entries.map((entry) => rowOf(entry, out))])) out.line(row);
     if (more) err.line(err.style('dim', `The latest ${entries.length}; --limit shows more.`));
@@ -31,7 +31,7 @@ export async function audit(options: AuditOptions, { terminal, env }: CommandCon
 
 const pageSize = 200;
 
-/** A page may hold fewer than there are. */
+/** Reads pages until the limit is reached: a page may hold fewer entries than asked for. */
 async function read(
   client: Client,
   options: AuditOptions,

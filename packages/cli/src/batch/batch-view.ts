@@ -1,12 +1,12 @@
 import type { BatchProgress, JobProgress } from './progress.js';
 
-/** Shows how a batch goes on. */
+/** Shows the progress of a batch. */
 export interface BatchView {
-  /** Something of the progress has changed. */
+  /** Shows the new progress. */
   update(progress: BatchProgress): void;
   ended(job: JobProgress, progress: BatchProgress): void;
-  /** Says something besides. */
+  /** Shows a note. */
   note(text: string): void;
-  /** Takes back what was only for the time being. */
+  /** Erases temporary output. */
   close(): void;
 }

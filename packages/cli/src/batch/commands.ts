@@ -40,7 +40,7 @@ export async function listBatches(
   return exitCodes.ok;
 }
 
-/** Shows one batch, and those of its jobs that did not succeed. */
+/** Shows one batch and those of its jobs that did not succeed. */
 export async function batchStatus(
   id: string,
   options: CommonOptions,
@@ -71,7 +71,7 @@ export interface WatchBatchOptions extends CommonOptions {
   readonly quiet?: boolean;
 }
 
-/** Watches a batch to its end. Ctrl-C leaves it alone. */
+/** Watches a batch until it has ended. Ctrl-C does not cancel it. */
 export async function batchWatch(
   id: string,
   options: WatchBatchOptions,
@@ -79,7 +79,8 @@ export async function batchWatch(
 ): Promise<ExitCode> {
   const client = await connect({ options, env: context.env });
   await client.getBatch({ id });
-  if (!options.quiet && !options.json) context.terminal.err.line(`Watching ${id}. Ctrl-C leaves it alone.`);
+  if (!options.quiet && !options.json)
+    context.terminal.err.line(`Watching ${id}. Ctrl-C does not cancel it.`);
   return watchToEnd({ id, client, options, context, interrupt: 'leave' });
 }
 
@@ -88,7 +89,7 @@ export interface RetryBatchOptions extends WatchBatchOptions {
   readonly detach?: boolean;
 }
 
-/** Submits the jobs of a batch again that failed or were canceled, or all, as a new batch. */
+/** Submits the failed and canceled jobs of a batch, or all of its jobs, as a new batch. */
 export async function batchRetry(
   id: string,
   options: RetryBatchOptions,
@@ -119,7 +120,7 @@ interface Submitted {
   readonly context: CommandContext;
 }
 
-/** A batch that was just submitted: its id alone, or its whole way to the end. */
+/** Reports a batch that was just submitted: only its id with `--detach`, else its progress to the end. */
 export async function submitted({ batch, client, options, context }: Submitted): Promise<ExitCode> {
   const { id } = batch;
   const { out, err } = context.terminal;

@@ -1,11 +1,11 @@
-// biome-ignore-all lint/suspicious/noControlCharactersInRegex: what a terminal is told
+// biome-ignore-all lint/suspicious/noControlCharactersInRegex: the tests read escape sequences
 import type { LogLine } from '@slipway/client';
 import { expect, test, vi } from 'vitest';
 import { createScreen } from '../terminal/terminal.js';
 import { createLiveView } from './live-view.js';
 import { BatchProgress } from './progress.js';
 
-/** What a terminal of that many rows shows after what was written to it. */
+/** Returns the lines that a terminal shows after this output. */
 function shownBy(text: string): string[] {
   const lines = [''];
   let row = 0;
@@ -60,7 +60,7 @@ function setUp({ rows = 24, jobs = 3 } = {}) {
   return { view, progress, change, followed, closed, shown: () => shownBy(text), text: () => text };
 }
 
-test('the bar and the running jobs with their last log lines are drawn in place, and wiped in the end', async () => {
+test('the bar and the running jobs with their last log lines are drawn in place, and erased at the end', async () => {
   const { view, progress, change, shown, closed, text } = setUp();
   view.update(progress);
   await vi.advanceTimersByTimeAsync(200);
@@ -84,14 +84,14 @@ test('the bar and the running jobs with their last log lines are drawn in place,
   view.close();
   expect(shown()).toEqual(['✗ ns/fn-1 failed in 200 ms: build_failed: no make', 'a note', '']);
   expect(closed.sort()).toEqual(['job_0', 'job_1', 'job_2']);
-  // Nothing of the terminal was changed that had to be put back; what a build says to it does not arrive.
+  // The view changed no state of the terminal that needs restoring, and escape sequences of a build do not arrive.
   expect(text()).not.toMatch(/\u001b\[(?!\d+A|J)/);
   await vi.advanceTimersByTimeAsync(5_000);
   expect(shown()).toHaveLength(3);
   vi.useRealTimers();
 });
 
-test('no more is drawn than the terminal has rows, and no more logs are followed', async () => {
+test('draws and follows no more jobs than the terminal has rows', async () => {
   const { view, progress, followed, shown } = setUp({ rows: 10, jobs: 30 });
   view.update(progress);
   await vi.advanceTimersByTimeAsync(200);

@@ -9,9 +9,9 @@ import { countsText, endText, leftText } from './text.js';
 
 const frameMs = 100;
 const tickMs = 1_000;
-/** Lines of the terminal that stay free for what was there before. */
+/** Terminal rows that keep earlier output visible. */
 const spareRows = 4;
-/** Each shown job is a connection for its log. */
+/** Limit of shown jobs: each needs a connection for its log. */
 const mostJobs = 12;
 const barColumns = 24;
 const longestName = 32;
@@ -22,8 +22,8 @@ interface LiveViewOptions {
 }
 
 /**
- * For someone at a terminal: the bar of the batch and under it the running jobs with their last log lines, drawn over again
- * in place; failures stay above. Nothing of the terminal is changed that would have to be put back.
+ * The view for a terminal: the bar of the batch, and below it the running jobs with their last log lines, redrawn
+ * in place. Failures stay above. The view changes no state of the terminal that needs restoring.
  */
 export function createLiveView({ screen, client }: LiveViewOptions): BatchView {
   let latest: BatchProgress | undefined;
@@ -56,7 +56,7 @@ export function createLiveView({ screen, client }: LiveViewOptions): BatchView {
     ended(job, progress) {
       latest = progress;
       if (job.state !== 'failed') schedule();
-      // All of it comes in the end; here it shall not push the rest away.
+      // The final report shows the whole text; one line here keeps the rest visible.
       else draw(`${screen.style('red', clip(`✗ ${job.name} ${endText(job)}`, screen.columns - 1))}\n`);
     },
     note: (text) => draw(`${text}\n`),

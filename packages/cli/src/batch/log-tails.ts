@@ -5,7 +5,7 @@ interface Tail {
   line: string;
 }
 
-/** The last line of the logs of some jobs, as they are written. */
+/** The last log line of some jobs, updated live. */
 export class LogTails {
   readonly #client: Pick<Client, 'followLog'>;
   readonly #onLine: () => void;
@@ -40,13 +40,13 @@ export class LogTails {
     this.#tails.set(id, tail);
     try {
       for await (const { text } of this.#client.followLog({ id, signal: tail.stop.signal })) {
-        // An empty line says nothing.
+        // Skips empty lines.
         if (text.trim() === '') continue;
         tail.line = text;
         this.#onLine();
       }
     } catch {
-      // A log that cannot be shown is no reason to give up the batch; what is wrong with the server shows in its events.
+      // A log error does not end the watch. Errors of the server show up in its events.
     }
   }
 }

@@ -5,7 +5,7 @@ import { countsText, endText, leftText } from './text.js';
 
 const summaryMs = 30_000;
 
-/** For a file or the log of CI: a line when a job has ended, and where the batch stands now and then. */
+/** The view for a file or a CI log: a line when a job has ended, and the counts now and then. */
 export function createPlainView({ screen }: { readonly screen: Screen }): BatchView {
   let latest: BatchProgress | undefined;
   const timer = setInterval(() => {

@@ -8,13 +8,13 @@ const event = (number: number, state: JobState, version: number): BatchJobEvent 
   ...{ id: `job_${number}`, state, version, at: new Date(version).toISOString(), image: `r/${number}:1` },
 });
 
-test('events in any order and number leave the newest of each job, and the counts of those', () => {
+test('events in any order and number result in the newest state of each job, and its counts', () => {
   const change = fc.record({
     number: fc.nat({ max: 4 }),
     state: fc.constantFrom(...states),
     version: fc.integer({ min: 1, max: 9 }),
   });
-  // One state a job and version, as the server has it.
+  // One state per job and version, as the server has it.
   const changes = fc.uniqueArray(change, { selector: ({ number, version }) => `${number} ${version}` });
   fc.assert(
     fc.property(changes, fc.array(fc.nat()), (list, repeats) => {

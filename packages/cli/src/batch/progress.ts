@@ -2,15 +2,15 @@ import { type Batch, type BatchEvent, type BatchJobEvent, hasEnded, type JobStat
 
 export interface JobProgress {
   readonly id: string;
-  /** The function, or the image where it has none. */
+  /** The function, or the image if the job has no function. */
   readonly name: string;
   readonly state: JobState;
   readonly event: BatchJobEvent;
-  /** Milliseconds since the epoch; undefined before it first ran. */
+  /** Milliseconds since the epoch; undefined before the first start. */
   readonly startedAt: number | undefined;
 }
 
-/** What is known of a batch from its events, in whatever order and however often they come. */
+/** The progress of a batch, from its events. Events may arrive in any order and repeatedly. */
 export class BatchProgress {
   readonly #jobs = new Map<string, JobProgress>();
   readonly #running = new Map<string, JobProgress>();
@@ -27,19 +27,19 @@ export class BatchProgress {
     return this.#batch;
   }
 
-  /** Jobs that run, the longest first. */
+  /** Running jobs, the longest-running first. */
   get running(): JobProgress[] {
     return [...this.#running.values()].sort((a, b) => (a.startedAt ?? 0) - (b.startedAt ?? 0));
   }
 
-  /** How many of the batch are in each state. */
+  /** The number of jobs in each state. */
   get counts(): Readonly<Record<JobState, number>> & { readonly total: number } {
     const total = Math.max(this.#batch?.total ?? 0, this.#jobs.size);
-    // Jobs that nothing was heard of yet wait.
+    // Jobs without an event are queued.
     return { ...this.#counts, queued: this.#counts.queued + total - this.#jobs.size, total };
   }
 
-  /** Takes an event in. Returns the job that has just ended, if one has. */
+  /** Applies an event. Returns the job if it has just ended. */
   add(event: BatchEvent): JobProgress | undefined {
     if (event.type !== 'job') {
       this.#batch = event.batch;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { failingStep } from './report.js';
 
-test('of a log that failed the failing step is shown, as far as that can be told', () => {
+test('a failed log is shown from its failed step, if the builder names it', () => {
   const log = [
     'v: 2026-01-01T00:00:00Z [1/3] COPY a /a',
     'v: 2026-01-01T00:00:00Z [2/3] RUN make',

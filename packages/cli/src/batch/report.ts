@@ -7,7 +7,7 @@ import { count, shown } from '../terminal/text.js';
 import { batchLine } from './text.js';
 
 const page = 200;
-/** Failures whose log is shown, and lines of each. */
+/** Limits of failures whose log is shown, and of lines of each. */
 const loggedFailures = 20;
 const logLines = 12;
 
@@ -18,7 +18,7 @@ interface Report {
   readonly json: boolean;
 }
 
-/** Says how a batch has ended, what failed last of all. The images that were built go to standard output, when it is no terminal. */
+/** Reports how a batch ended, with the failures last. If standard output is not a terminal, it gets the built images. */
 export async function reportBatch({ batch, client, terminal, json }: Report): Promise<ExitCode> {
   const { out, err } = terminal;
   const ok = batch.counts.succeeded === batch.total;
@@ -48,14 +48,14 @@ export async function reportBatch({ batch, client, terminal, json }: Report): Pr
   return ok ? exitCodes.ok : exitCodes.failed;
 }
 
-/** The end of the log from where the step that failed begins, where the builder says which. */
+/** Returns the end of the log from the beginning of the failed step, if the builder names that step. */
 export function failingStep(lines: readonly string[]): readonly string[] {
   const step = lines.findLast((line) => failed.test(line))?.match(failed)?.[1];
   const begin = step === undefined ? 0 : lines.findIndex((line) => line.includes(step));
   return lines.slice(begin).slice(-logLines);
 }
 
-/** `v: 2022-06-23T09:10:12Z ERROR [ship 15/16] RUN npm test`. */
+/** Matches `v: 2022-06-23T09:10:12Z ERROR [ship 15/16] RUN npm test`. */
 const failed = /^(?:v: \S+ )?ERROR (\[[^\]]+\])/;
 
 interface JobsOf {
@@ -64,7 +64,7 @@ interface JobsOf {
   readonly state?: JobState;
 }
 
-/** All jobs of a batch in a state, newest first. */
+/** Returns all jobs of a batch in a state, newest first. */
 export async function jobsOf({ client, id, state }: JobsOf): Promise<Job[]> {
   const jobs: Job[] = [];
   let cursor: string | undefined;

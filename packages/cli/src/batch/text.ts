@@ -5,7 +5,7 @@ import type { BatchProgress, JobProgress } from './progress.js';
 
 type Counts = BatchProgress['counts'];
 
-/** `34 of 60 done: 32 succeeded, 2 failed; 4 running, 22 waiting`. */
+/** Formats counts: `34 of 60 done: 32 succeeded, 2 failed; 4 running, 22 waiting`. */
 export function countsText(screen: Screen, counts: Counts): string {
   const { total, queued, running, succeeded, failed, canceled } = counts;
   const ended = [
@@ -18,25 +18,25 @@ export function countsText(screen: Screen, counts: Counts): string {
   return `${total - queued - running} of ${total} done${parts.length > 0 ? ': ' : ''}${parts.join('; ')}`;
 }
 
-/** How long it still takes, as the server guesses. */
+/** Formats the remaining time, as estimated by the server. */
 export function leftText(batch: Batch | undefined, now: number): string {
   if (batch?.estimated_end_at === undefined) return '';
   const left = Date.parse(batch.estimated_end_at) - now;
   return left < 1_000 ? '' : `, about ${duration(left)} left`;
 }
 
-/** How a job ended, in one line, its state first. */
+/** Formats the result of a job in one line, its state first. */
 export function endText({ event, startedAt }: JobProgress): string {
   const took = startedAt === undefined ? '' : ` in ${duration(Date.parse(event.at) - startedAt)}`;
   if (event.state === 'succeeded') return event.cached ? 'unchanged' : `succeeded${took}`;
   return `${event.state}${took}${reason(event)}`;
 }
 
-/** Somebody who has canceled a job knows why. */
+/** Formats the reason, except for a cancel: the user knows why. */
 const reason = ({ code, detail }: BatchJobEvent): string =>
   code === undefined || code === 'canceled' ? '' : `: ${code}${detail ? `: ${shown(detail)}` : ''}`;
 
-/** A finished batch in one line. */
+/** Formats a finished batch in one line. */
 export function batchLine(batch: Batch): string {
   const { succeeded, failed, canceled } = batch.counts;
   const took =

@@ -11,7 +11,7 @@ interface ViewOptions {
   readonly quiet: boolean;
 }
 
-/** What suits who reads: a program, someone at a terminal, or the log of CI. */
+/** Returns the view for the reader: a program, a terminal, or the log of CI. */
 export function createView({ terminal, client, json, quiet }: ViewOptions): BatchView {
   const { out, err } = terminal;
   if (json) {

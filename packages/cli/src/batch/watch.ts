@@ -13,12 +13,12 @@ interface Watch {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly interruption: Interruption;
-  /** What the first Ctrl-C does: end the batch, or only this command. */
+  /** The first Ctrl-C cancels the batch, or only ends this command. */
   readonly interrupt: 'cancel' | 'leave';
 }
 
 /**
- * Shows a batch until it has ended, and reports it. A Ctrl-C that cancels waits for the end; a second one rejects with
+ * Shows a batch until it has ended, and reports it. A Ctrl-C that cancels the batch waits for its end; a second one rejects with
  * `Interrupted`.
  */
 export async function watchBatch(options: Watch): Promise<ExitCode> {
@@ -28,11 +28,11 @@ export async function watchBatch(options: Watch): Promise<ExitCode> {
   let canceling: Promise<unknown> = Promise.resolve();
   interruption.onInterrupt((times) => {
     if (times > 1 || interrupt === 'leave') {
-      leave.abort(new Interrupted(`Left ${id}, which goes on. See it again: slipway batch watch ${id}`));
+      leave.abort(new Interrupted(`Left ${id}, which continues. Watch it again: slipway batch watch ${id}`));
       return;
     }
     view.note(`Canceling ${id}. Ctrl-C again leaves without waiting.`);
-    // It may have ended in this very moment; what is wrong otherwise ends the wait.
+    // The batch may have ended at the same moment; any other error ends the wait.
     canceling = client.cancelBatch({ id }).catch((error: unknown) => {
       if ((error as { code?: unknown }).code !== 'batch_not_cancelable') leave.abort(error);
     });

@@ -28,7 +28,7 @@ const taking: Record<string, Answer> = {
   'POST /v1/rebuilds': json(202, { functions: [], left_out: [], batch }),
 };
 
-/** What a command line submits. */
+/** Returns the request that a command line submits. */
 async function submitted(...argv: string[]) {
   const { env, asked } = await serve(taking);
   const { exit, err } = await slipway([...argv, '--detach', '--quiet'], env);
@@ -36,7 +36,7 @@ async function submitted(...argv: string[]) {
   return JSON.parse(String(asked.at(-1)?.body)) as Record<string, unknown> & { items: unknown[] };
 }
 
-/** What a command line that sends nothing says. */
+/** Returns the output of a command line that sends nothing. */
 async function refused(...argv: string[]) {
   const { env, asked } = await serve(taking);
   const { exit, out, err } = await slipway(argv, env);
@@ -54,7 +54,7 @@ const fields = {
 };
 
 describe('build', () => {
-  test('takes the options of docker build', async () => {
+  test('accepts the options of docker build', async () => {
     const tags = ['r.example/team/app:latest', 'other.example/app:1'];
     const job = await submitted(
       ...['build', 'app', '--image', image, '-f', 'app/docker/prod.Dockerfile', ...flags],
@@ -63,7 +63,7 @@ describe('build', () => {
     expect(job).toMatchObject({ image, tags, dockerfile: 'docker/prod.Dockerfile', ...fields });
   });
 
-  test('asks for nothing that was not given', async () => {
+  test('sends only the given options', async () => {
     expect(await submitted('build', 'app', '--image', image)).toEqual({
       image,
       source: { digest: 'sha256:d' },
@@ -71,7 +71,7 @@ describe('build', () => {
     });
   });
 
-  test('takes the first tag as the image, and each name once', async () => {
+  test('uses the first tag as the image, and each name once', async () => {
     expect(await submitted('build', 'app', '-t', image)).not.toHaveProperty('tags');
     const tags = ['-t', 'app', '-t', 'docker.io/library/app:latest', '-t', 'app:2', '-t', 'app:2'];
     expect(await submitted('build', 'app', ...tags)).toMatchObject({ image: 'app', tags: ['app:2'] });
@@ -102,7 +102,7 @@ describe('build', () => {
   });
 
   test.each([
-    [[], /it is not said what the image is called\n {2}What to do: Add --image/],
+    [[], /no image name is given\n {2}What to do: Add --image/],
     [['-t', 'Foo Bar'], /--tag <reference>' argument 'Foo Bar' is invalid\. "Foo Bar" is not an image ref/],
     [['-t', `a@sha256:${'a'.repeat(64)}`], /--tag.*must not carry a digest/],
     [
@@ -117,10 +117,13 @@ describe('build', () => {
     [['-t', image, '--annotation', 'manifest-descriptor[linux/amd64]:a=b'], /--annotation.*write "a=b"/],
     [['-t', image, '--image-label', `${'x'.repeat(256)}=a`], /The name "x{256}": Too big: .*255/],
     [Array.from({ length: 18 }, (_, at) => ['-t', `r.example/a:${at}`]).flat(), /--tag: Too big: .*16/],
-    [['-t', image, '-f', 'none'], /no Dockerfile "none"\n.*working directory, as with `docker build`\./],
+    [
+      ['-t', image, '-f', 'none'],
+      /the Dockerfile "none" was not found\n.*working directory, as with `docker build`\./,
+    ],
     [['-t', image, '-f', 'docker/prod.Dockerfile'], /did you mean app\/docker\/prod\.Dockerfile\?/],
-    [['-t', image, '-f', 'app/docker'], /there is no Dockerfile "app\/docker"/],
-    [['-t', image, '-f', 'outer'], /the Dockerfile "outer" lies outside of app/],
+    [['-t', image, '-f', 'app/docker'], /the Dockerfile "app\/docker" was not found/],
+    [['-t', image, '-f', 'outer'], /the Dockerfile "outer" is outside of app/],
   ])('with %j is refused before anything is sent', async (argv, message) => {
     writeFileSync(join(folder, 'outer'), 'FROM scratch\n');
     expect(await refused('build', 'app', ...argv)).toMatch(message);
@@ -137,7 +140,7 @@ describe('publish', () => {
     mkdirSync(join(folder, 'app/deep'));
   });
 
-  test('takes the options of docker build and those of faas-cli, for all functions', async () => {
+  test('accepts the options of docker build and those of faas-cli, for all functions', async () => {
     const { items } = await submitted(
       ...['publish', ...flags, '--dockerfile', './docker/prod.Dockerfile', '--build-label', 'x=y'],
       ...['--build-label', 'd=of faas-cli', '--extra-tag', 'edge', '--extra-tag', '1'],
@@ -149,13 +152,13 @@ describe('publish', () => {
     });
   });
 
-  test('asks for nothing that was not given', async () => {
+  test('sends only the given options', async () => {
     const { items } = await submitted('publish');
     for (const name of ['tags', 'dockerfile', ...Object.keys(fields)])
       expect(items[0]).not.toHaveProperty(name);
   });
 
-  test('lays its options over those of the file', async () => {
+  test('overrides the options of the file', async () => {
     const own =
       '{ dockerfile: docker/prod.Dockerfile, target: debug, tags: [edge, "1", other.example/one], ' +
       'image_labels: { d: file, own: file }, annotations: { e: file, own: file } }';
@@ -218,7 +221,7 @@ describe('publish', () => {
 });
 
 describe('rebuild', () => {
-  test('takes the options of docker build, with placeholders in tags', async () => {
+  test('accepts the options of docker build, with placeholders in tags', async () => {
     const tag = '{registry}/{repository}:{release}';
     const body = await submitted(
       ...['rebuild', '--name', '*', '-t', tag, '--value', 'release=2', '-f', 'a/./b', ...flags],
@@ -226,13 +229,13 @@ describe('rebuild', () => {
     expect(body).toMatchObject({ ...fields, tags: [tag], values: { release: '2' }, dockerfile: 'a/b' });
   });
 
-  test('changes nothing that was not given', async () => {
+  test('changes only the given options', async () => {
     const body = await submitted('rebuild', '--name', '*');
     for (const name of ['tags', 'dockerfile', ...Object.keys(fields)]) expect(body).not.toHaveProperty(name);
   });
 });
 
-test('further tags are each another image', () => {
+test('further tags are distinct images', () => {
   expect(
     furtherTags('node', ['docker.io/library/node:latest', 'node:1', 'index.docker.io/library/node:1']),
   ).toEqual(['node:1']);

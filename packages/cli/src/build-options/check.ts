@@ -3,17 +3,17 @@ import { buildOptions } from '@slipway/shared/contracts';
 
 type BuildOption = keyof typeof buildOptions;
 
-/** Whether it is the tag of a reference, without its repository. */
+/** Returns true for a tag without a repository. */
 export const isTagAlone = (text: string): boolean => /^\w[\w.-]{0,127}$/.test(text);
 
-/** What a check says of a value. Of a map with a wrong name, `issues` say why. */
+/** A problem of a value. For a map with an invalid name, `issues` has the reason. */
 interface Issue {
   readonly path: readonly PropertyKey[];
   readonly message: string;
   readonly issues?: readonly Issue[];
 }
 
-/** Returns the value of a build option in normal form, by the rules of the server. Calls `refuse` with what is wrong with it. */
+/** Returns the value of a build option in normal form, checked by the rules of the server. Calls `refuse` with the problem. */
 export function checked<Option extends BuildOption>(
   option: Option,
   value: JobRequest[Option],
@@ -33,6 +33,6 @@ function faultOf({ path: [at], message, issues }: Issue, value: unknown): string
   return typeof at === 'string' ? `${at}: ${what}` : what;
 }
 
-/** Puts a value in front of what is said of it, which may be a sentence of its own. */
+/** Puts a value in front of a problem, which may be a sentence. */
 const said = (value: unknown, message: string): string =>
   `${JSON.stringify(value)}${/^[a-z]/.test(message) ? '' : ':'} ${message}`;

@@ -3,7 +3,7 @@ import { canonicalImage } from '@slipway/shared/contracts';
 import type { Command } from 'commander';
 import { annotation, imageLabel, target } from './parse.js';
 
-/** What of `docker build` the command line takes for one folder and for many functions alike. */
+/** The `docker build` options for one folder as well as for many functions. */
 export interface BuildOptionFlags {
   readonly target?: string;
   readonly imageLabel?: Readonly<Record<string, string>>;
@@ -13,7 +13,7 @@ export interface BuildOptionFlags {
   readonly pull?: boolean;
 }
 
-/** Adds those options to a command. */
+/** Adds these options to a command. */
 export const buildOptionFlags = (command: Command): Command =>
   command
     .option('--target <stage>', 'the stage of the Dockerfile to build; default: the last one', target)
@@ -31,7 +31,7 @@ export type RequestedOptions = Pick<
   'dockerfile' | 'target' | 'image_labels' | 'annotations' | 'no_cache' | 'pull'
 >;
 
-/** Returns the fields of a request that these options ask for. */
+/** Returns the fields of a request for these options. */
 export const requestedOptions = (
   flags: BuildOptionFlags & { readonly dockerfile?: string },
 ): RequestedOptions => ({
@@ -43,7 +43,7 @@ export const requestedOptions = (
   ...(flags.pull && { pull: true }),
 });
 
-/** Returns options with others laid over them, label by label and annotation by annotation. */
+/** Returns options overridden by others, label by label and annotation by annotation. */
 export function overOptions(own: RequestedOptions, given: RequestedOptions): RequestedOptions {
   const labels = { ...own.image_labels, ...given.image_labels };
   const annotations = { ...own.annotations, ...given.annotations };
@@ -55,7 +55,7 @@ export function overOptions(own: RequestedOptions, given: RequestedOptions): Req
   };
 }
 
-/** Returns the tags that name neither `image` nor an earlier tag again; undefined when there is none. */
+/** Returns the tags without `image` and duplicates, or undefined when there is none. */
 export function furtherTags(image: string, tags: readonly string[]): string[] | undefined {
   const spelling = (text: string) => canonicalImage(text) ?? text;
   const seen = new Set([spelling(image)]);

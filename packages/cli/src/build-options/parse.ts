@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { label } from '../parse.js';
 import { checked, isTagAlone } from './check.js';
 
-/** Parsers of option values, for commander, which names the option in front of what they throw. */
+/** Parsers of option values for commander, which puts the option in front of their error messages. */
 
 const refuse = (fault: string): never => {
   throw new InvalidArgumentError(`${fault.slice(0, 1).toUpperCase()}${fault.slice(1)}.`);
@@ -10,12 +10,12 @@ const refuse = (fault: string): never => {
 
 type Texts = Readonly<Record<string, string>>;
 
-/** An image reference, repeated. */
+/** Parses an image reference; the option may be repeated. */
 export function tag(text: string, before: readonly string[] = []): string[] {
   return [...before, ...checked('tags', [text], refuse)];
 }
 
-/** The tag alone of an image reference, repeated. */
+/** Parses the tag of an image reference; the option may be repeated. */
 export function extraTag(text: string, before: readonly string[] = []): string[] {
   if (isTagAlone(text)) return [...before, text];
   throw new InvalidArgumentError('It must be a tag alone: up to 128 letters, digits, `_`, `.` and `-`.');
@@ -24,11 +24,11 @@ export function extraTag(text: string, before: readonly string[] = []): string[]
 export const dockerfile = (text: string): string => checked('dockerfile', text, refuse);
 export const target = (text: string): string => checked('target', text, refuse);
 
-/** `K=V`, repeated; a later one wins. */
+/** Parses `K=V`; the option may be repeated, and the last value wins. */
 export const imageLabel = (text: string, before?: Texts): Texts =>
   checked('image_labels', label(text, before), refuse);
 
-/** `K=V`, repeated. The type that `docker buildx` puts in front may be `manifest:`, the only one that there is here. */
+/** Parses `K=V`; the option may be repeated. `docker buildx` allows a type in front; only `manifest:` is supported. */
 export function annotation(text: string, before?: Texts): Texts {
   const [, type, rest = text] =
     /^((?:manifest|index)(?:-descriptor)?(?:\[[^\]]*\])?(?:,[^:=]*)?):(.*)$/s.exec(text) ?? [];

@@ -11,30 +11,30 @@ interface BuildCommandOptions {
   readonly program: Command;
   readonly context: CommandContext;
   readonly onExit: (code: ExitCode) => void;
-  /** Adds what every command that talks to a server takes, and examples to its help. */
+  /** Adds the options of every command that calls the API, and examples to its help. */
   readonly talks: (command: Command, examples?: string) => Command;
 }
 
-/** The command that builds a folder. */
+/** Adds the command that builds a folder. */
 export function addBuildCommand({ program, context, onExit, talks }: BuildCommandOptions): void {
   const command = program
     .command('build')
     .summary('build a folder and show its log')
     .description(
       'Packs a folder that holds a Dockerfile, submits it as a job, shows the log, and prints the image with its digest.\n\n' +
-        'What .dockerignore names stays out, links are never followed. The image alone goes to standard output.\n' +
+        'The files that .dockerignore names are left out, and links are never followed. Standard output gets only the image.\n' +
         'Ctrl-C cancels the job; a second one leaves without waiting for its end.',
     )
     .argument('<folder>', 'the build context')
-    .option('--image <reference>', 'what the image is called, with the registry it is pushed to')
+    .option('--image <reference>', 'the name of the image, with the registry it is pushed to')
     .option(
       '-t, --tag <reference>',
-      'another reference that the same image is pushed to; may be repeated. Without --image, the first one is the image',
+      'a further reference to push the image to; may be repeated. Without --image, the first one is the image',
       tag,
     )
     .option(
       '-f, --file <path>',
-      'the Dockerfile, from the working directory; it lies in the folder. Default: the Dockerfile at the top of the folder',
+      'the Dockerfile in the folder, relative to the working directory. Default: the Dockerfile at the top of the folder',
     )
     .option('--build-arg <name=value>', 'a build argument; may be repeated', buildArgument(context.env))
     .option('--platform <os/arch,…>', 'the platforms to build for; may be repeated', platforms);
@@ -46,7 +46,7 @@ export function addBuildCommand({ program, context, onExit, talks }: BuildComman
       label,
     )
     .option('--sbom', 'push a bill of materials beside the image')
-    .option('--provenance', 'push how it was built beside the image')
+    .option('--provenance', 'push provenance beside the image')
     .option('--function <[namespace/]name>', 'the function that the image is for')
     .option(
       '--label <name=value>',
@@ -56,11 +56,11 @@ export function addBuildCommand({ program, context, onExit, talks }: BuildComman
     .option('--timeout <time>', 'how long one attempt may take, e.g. 90s, 10m', seconds)
     .option(
       '--callback <url>',
-      'where the end of the job is reported, as a webhook signed with SLIPWAY_CALLBACK_SECRET (whsec_…) or else the key of the installation',
+      'the URL that receives the end of the job as a webhook, signed with SLIPWAY_CALLBACK_SECRET (whsec_…) or else the key of the installation',
     );
   vcsOptions(command)
     .option('-d, --detach', 'print the id of the job and do not wait')
-    .option('-q, --quiet', 'print the image alone, and of a failed build the end of its log')
+    .option('-q, --quiet', 'print only the image, and for a failed build the end of its log')
     .option('--json', 'print the job as JSON once it has ended, and errors too')
     .action(async (folder: string, options: BuildOptions) => onExit(await build(folder, options, context)));
   talks(command, examples);

@@ -16,14 +16,14 @@ import { packContext } from './pack.js';
 
 export interface BuildOptions extends CommonOptions, VcsOptions, BuildOptionFlags {
   readonly image?: string;
-  /** Without `image`, the first one is the image. */
+  /** Further references. Without `image`, the first one is the image. */
   readonly tag?: readonly string[];
-  /** The Dockerfile, from the working directory. */
+  /** The Dockerfile, relative to the working directory. */
   readonly file?: string;
   readonly buildArg?: Readonly<Record<string, string>>;
   readonly platform?: readonly string[];
   readonly push: boolean;
-  /** Names of build secrets, each with its file. */
+  /** Names of build secrets with their files. */
   readonly secret?: Readonly<Record<string, string>>;
   readonly sbom?: boolean;
   readonly provenance?: boolean;
@@ -76,7 +76,7 @@ export async function build(
   }
 }
 
-/** The build secrets, as the builders of the server can open them. What seals is loaded only for that. */
+/** Returns the sealed build secrets for the builders of the server. The sealing code is loaded only if needed. */
 async function sealed(
   { secret }: BuildOptions,
   client: Client,
@@ -88,12 +88,12 @@ async function sealed(
   return { secrets: await sealFiles({ files: secret, folder: process.cwd(), publicKey }) };
 }
 
-/** Returns the image and what else it is tagged as. Throws `CommandError` when no option says it. */
+/** Returns the image and its further tags. Throws `CommandError` when no option names the image. */
 function imagesOf({ image, tag = [] }: BuildOptions): Pick<JobRequest, 'image' | 'tags'> {
   const [first, ...rest] = [...(image === undefined ? [] : [image]), ...tag];
   if (first === undefined) {
     throw new CommandError({
-      message: 'it is not said what the image is called',
+      message: 'no image name is given',
       remedy: 'Add --image REFERENCE, or -t REFERENCE as with `docker build`.',
       exitCode: exitCodes.usage,
     });
@@ -133,7 +133,7 @@ function spec({ options, digest, dockerfile, env }: SpecOptions): Omit<JobReques
 
 type Say = (step: string, text: string) => void;
 
-/** The steps before the log, each a line; nothing when they are not wanted. */
+/** Returns a function that prints a line for each step before the log, unless `--quiet` or `--json` is given. */
 function stepLine({ err }: Terminal, { quiet = false, json = false }: BuildOptions): Say {
   if (quiet || json) return () => undefined;
   return (step, text) => err.line(`${err.style('bold', step.padEnd(10))} ${text}`);
@@ -149,7 +149,7 @@ interface Upload {
 
 interface Uploaded {
   readonly digest: string;
-  /** Its path within the context. */
+  /** The path of the Dockerfile within the context. */
   readonly dockerfile: string;
 }
 
@@ -158,7 +158,7 @@ async function upload({ folder, file, client, say, signal }: Upload): Promise<Up
   say('context', `${count(context.files, 'file')}, ${bytes(context.bytes)}`);
   for (const path of context.leftOut) say('left out', `${shown(path)} is neither file, folder nor link`);
   const { digest, created } = await client.uploadSource({ archive: () => packContext(context), signal });
-  say('source', `${shortDigest(digest)}${created ? '' : ' (was there already)'}`);
+  say('source', `${shortDigest(digest)}${created ? '' : ' (already stored)'}`);
   return { digest, dockerfile: context.dockerfile };
 }
 
@@ -177,12 +177,12 @@ async function watch({ id, client, options, terminal, interruption }: Watch): Pr
   const leave = new AbortController();
   interruption.onInterrupt((times) => {
     if (times > 1) {
-      leave.abort(new Interrupted(`Left ${id}. See what becomes of it: slipway status ${id}`));
+      leave.abort(new Interrupted(`Left ${id}. Check it with: slipway status ${id}`));
       return;
     }
-    // A terminal has put ^C where the log was.
+    // A terminal shows ^C at the end of the log.
     err.line(`${err.isTty ? '\n' : ''}Canceling ${id}. Ctrl-C again leaves without waiting.`);
-    // It may have ended in this very moment; what is wrong otherwise shows in the wait below.
+    // The job may have ended at the same moment; any other error shows up in the wait below.
     canceling = client.cancelJob({ id }).catch((error: unknown) => {
       if ((error as { code?: unknown }).code !== 'job_not_cancelable') leave.abort(error);
     });
@@ -212,7 +212,7 @@ async function showLog({ id, client, screen, signal }: ShowLog): Promise<void> {
   }
 }
 
-/** The image goes to standard output alone, so that `$(slipway build …)` is what to deploy. */
+/** Prints only the image to standard output, so that a script can deploy `$(slipway build …)`. */
 function report(job: Job, options: BuildOptions, { out, err }: Terminal): ExitCode {
   if (!hasEnded(job.state)) throw new Error(`the job has not ended: ${job.state}`);
   const ok = job.state === 'succeeded';

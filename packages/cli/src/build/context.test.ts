@@ -24,7 +24,7 @@ async function folderWith(files: Readonly<Record<string, string>>): Promise<stri
 
 const pathsOf = async (folder: string) => (await readContext(folder)).paths;
 
-/** The entries of the packed context, as an archive's reader sees them. */
+/** Returns the entries of the packed context, as a tar reader sees them. */
 async function entriesOf(folder: string) {
   const archive = await buffer(packContext(await readContext(folder)));
   const entries: ReadEntry[] = [];
@@ -56,7 +56,7 @@ describe('a build context', () => {
       'node_modules/*\n!node_modules/x/i.js\nsrc\na.txt',
       ['node_modules', 'node_modules/x', 'node_modules/x/i.js'],
     ],
-  ])('leaves out what .dockerignore names: %j', async (rules, expected) => {
+  ])('leaves out the files that .dockerignore names: %j', async (rules, expected) => {
     const folder = await folderWith({
       '.dockerignore': rules,
       'a.txt': '',
@@ -97,7 +97,7 @@ describe('a build context', () => {
     expect(paths).toEqual(expect.arrayContaining(Object.keys(files).filter((path) => needed.test(path))));
   });
 
-  test('holds the Dockerfile and its ignore file in any folder, and what they are links to', async () => {
+  test('holds the Dockerfile and its ignore file in any folder, and the targets of their links', async () => {
     const folder = await folderWith({
       '.dockerignore': 'src',
       'infra/real': 'FROM scratch\n',
@@ -132,23 +132,26 @@ describe('a build context', () => {
     ['through a link out of the folder', { Dockerfile: 'infra/f', infra: 'OUTSIDE' }, ['infra']],
     ['through a link that climbs out', { Dockerfile: 'infra/f', infra: 'UP/OUTSIDE' }, ['infra']],
     ['to each other', { Dockerfile: 'a', a: 'Dockerfile' }, ['a']],
-  ])('holds what a Dockerfile leads to %s, and nothing that lies outside', async (_what, links, expected) => {
-    const folder = await folderWith({ '.dockerignore': '*', 'conf/f': 'FROM scratch\n', 'conf/g': '' });
-    const outside = await folderWith({ f: 'not for the context' });
-    rmSync(join(folder, 'Dockerfile'));
-    const up = '../'.repeat(folder.split('/').length);
-    for (const [path, target] of Object.entries(links)) {
-      symlinkSync(target.replace('UP', up).replace('OUTSIDE', outside), join(folder, path));
-    }
-    const { paths } = await readContext(folder);
-    expect(paths.filter((path) => !['.dockerignore', 'Dockerfile'].includes(path))).toEqual(expected);
-    const entries = await entriesOf(folder);
-    expect(entries.filter(({ type }) => type === 'File').map(({ path }) => path)).toEqual(
-      expected.includes('conf/f') ? ['.dockerignore', 'conf/f'] : ['.dockerignore'],
-    );
-  });
+  ])(
+    'holds the target of a Dockerfile that links %s, and nothing from outside',
+    async (_what, links, expected) => {
+      const folder = await folderWith({ '.dockerignore': '*', 'conf/f': 'FROM scratch\n', 'conf/g': '' });
+      const outside = await folderWith({ f: 'not for the context' });
+      rmSync(join(folder, 'Dockerfile'));
+      const up = '../'.repeat(folder.split('/').length);
+      for (const [path, target] of Object.entries(links)) {
+        symlinkSync(target.replace('UP', up).replace('OUTSIDE', outside), join(folder, path));
+      }
+      const { paths } = await readContext(folder);
+      expect(paths.filter((path) => !['.dockerignore', 'Dockerfile'].includes(path))).toEqual(expected);
+      const entries = await entriesOf(folder);
+      expect(entries.filter(({ type }) => type === 'File').map(({ path }) => path)).toEqual(
+        expected.includes('conf/f') ? ['.dockerignore', 'conf/f'] : ['.dockerignore'],
+      );
+    },
+  );
 
-  test('is refused where its ignore file is wrong, by the line', async () => {
+  test('with an invalid ignore file is refused, with the line', async () => {
     const error = await readContext(await folderWith({ '.dockerignore': 'ok\n[a' })).catch(
       (caught: unknown) => caught,
     );
@@ -163,7 +166,7 @@ describe('a build context', () => {
     ['a link out of the folder', (path) => symlinkSync('/etc/passwd', path)],
     ['a link to itself', (path) => symlinkSync('.dockerignore', path)],
     ['a folder', (path) => mkdirSync(path)],
-  ])('has no rules where its ignore file is %s', async (_what, make) => {
+  ])('has no rules when its ignore file is %s', async (_what, make) => {
     const folder = await folderWith({ root: '' });
     make(join(folder, '.dockerignore'));
     expect(await pathsOf(folder)).toEqual(['.dockerignore', 'Dockerfile', 'root']);
@@ -193,7 +196,7 @@ describe('a build context', () => {
     expect((await readContext(`${folder}-link`)).folder).toBe(folder);
   });
 
-  test('keeps modes, and says nothing of who packed it and when', async () => {
+  test('keeps modes, and has no owners and times', async () => {
     const folder = await folderWith({ 'run.sh': '#!/bin/sh\n', '@x': 'not an archive', 'same.txt': 's' });
     chmodSync(join(folder, 'run.sh'), 0o755);
     linkSync(join(folder, 'same.txt'), join(folder, 'twice.txt'));
@@ -206,7 +209,7 @@ describe('a build context', () => {
     );
   });
 
-  test('is unpacked by other programs as it was, long names and large files too', async () => {
+  test('is unpacked unchanged by other programs, with long names and large files', async () => {
     const long = `${'folder-with-a-long-name/'.repeat(6)}${'ü'.repeat(60)}.txt`;
     const folder = await folderWith({ [long]: 'far down', 'big.bin': 'y'.repeat(1_000_001), 'none.txt': '' });
     symlinkSync(long, join(folder, 'long-link'));
@@ -226,7 +229,7 @@ describe('a build context', () => {
   ])('is refused by name where the name of a %s is not UTF-8', async (_what, make) => {
     const folder = await folderWith({ 'a/b': '', '.dockerignore': 'ignored\n**/*.bak\n' });
     mkdirSync(join(folder, 'ignored'));
-    // Another name, which a lossy reading turns into the same text.
+    // Another name that a lossy decoder turns into the same text.
     writeFileSync(join(folder, 'caf\ufffd'), 'text');
     for (const ignored of ['ignored/caf\xe9', 'a/caf\xe9.bak'])
       make(Buffer.from(`${folder}/${ignored}`, 'latin1'));
@@ -240,7 +243,7 @@ describe('a build context', () => {
     });
   });
 
-  test('looks into an ignored folder whose name is not UTF-8 for what is let in again', async () => {
+  test('searches an ignored folder whose name is not UTF-8 for exceptions', async () => {
     const folder = await folderWith({ '.dockerignore': '*\n!**/*.py\n' });
     const odd = Buffer.from(`${folder}/caf\xe9`, 'latin1');
     mkdirSync(odd);
@@ -259,7 +262,7 @@ describe('a build context', () => {
     });
   });
 
-  test('leaves out what is neither file, folder nor link, and names it', async () => {
+  test('leaves out and names entries other than files, folders and links', async () => {
     const folder = await folderWith({});
     expect(spawnSync('mkfifo', [join(folder, 'pipe')]).status).toBe(0);
     expect(await readContext(folder)).toMatchObject({ paths: ['Dockerfile'], leftOut: ['pipe'] });
@@ -274,7 +277,7 @@ describe('a build context', () => {
       },
       /no Dockerfile/,
     ],
-    ['that is not there', async () => '/no/such/folder', /no folder \/no\/such\/folder/],
+    ['that is not there', async () => '/no/such/folder', /the folder \/no\/such\/folder was not found/],
     ['that is a file', async () => join(await folderWith({}), 'Dockerfile'), /is not a folder/],
   ])('%s is wrong usage', async (_what, make, message) => {
     const error = await readContext(await make()).catch((caught: unknown) => caught);
@@ -288,7 +291,7 @@ describe('a build context', () => {
   ])('is not packed when a file is %s meanwhile', async (what, change, message) => {
     const folder = await folderWith({ 'big.bin': 'x'.repeat(1_000_000) });
     const packing = packContext(await readContext(folder));
-    // For the first bytes the file has been opened, and its size told.
+    // At the first bytes the packer has opened the file and written its size.
     if (what === 'shorter') await packing.next();
     change(join(folder, 'big.bin'));
     await expect(buffer(packing)).rejects.toThrow(message);

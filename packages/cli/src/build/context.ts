@@ -6,25 +6,25 @@ import { exitCodes } from '../exit-codes.js';
 import { findDockerfile } from './dockerfile.js';
 import { neededFiles, readRules } from './ignore.js';
 
-/** What a folder holds for a build. */
+/** The files of a build context. */
 export interface BuildContext {
   /** The real path of the folder. */
   readonly folder: string;
-  /** The path of the Dockerfile within it, with `/`. */
+  /** The path of the Dockerfile within the folder, with `/`. */
   readonly dockerfile: string;
-  /** Of files, folders and links, relative, sorted. */
+  /** Relative paths of files, folders and links, sorted. */
   readonly paths: readonly string[];
-  /** Files and links. */
+  /** The number of files and links. */
   readonly files: number;
-  /** Bytes of all files together. */
+  /** Total size of all files in bytes. */
   readonly bytes: number;
-  /** Devices, pipes and sockets, which cannot be sent. */
+  /** Devices, pipes and sockets, which are not sent. */
   readonly leftOut: readonly string[];
 }
 
 /**
- * Lists the folder, without what its ignore file names. Links are listed, never followed. `file` is the path of the Dockerfile from the working
- * directory, as `docker build` takes it; unless given, the Dockerfile lies in the folder.
+ * Lists the folder without the paths that its ignore file excludes. Links are listed, never followed. `file` is the path of the
+ * Dockerfile relative to the working directory, as for `docker build`. By default the Dockerfile is at the top of the folder.
  */
 export async function readContext(folder: string, file?: string): Promise<BuildContext> {
   const root = await realFolder(folder);
@@ -48,7 +48,7 @@ export async function readContext(folder: string, file?: string): Promise<BuildC
   return { folder: root, dockerfile, paths: [...paths].sort(), ...sizes, leftOut: leftOut.sort() };
 }
 
-/** Counts what will be sent. Throws for a link that cannot be. */
+/** Counts the files to send. Throws for a link that cannot be sent. */
 async function sizesOf(root: string, paths: Iterable<string>): Promise<{ files: number; bytes: number }> {
   let files = 0;
   let bytes = 0;
@@ -67,7 +67,7 @@ async function realFolder(folder: string): Promise<string> {
     if ((await lstat(path)).isDirectory()) return path;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new CommandError({ message: `there is no folder ${folder}`, exitCode: exitCodes.usage });
+    throw new CommandError({ message: `the folder ${folder} was not found`, exitCode: exitCodes.usage });
   }
   throw new CommandError({
     message: `${folder} is not a folder`,

@@ -4,26 +4,26 @@ import { checked } from '../build-options/check.js';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 
-/** The names that a builder looks for: where there is no `Dockerfile`, `dockerfile` will do. */
+/** Returns the names that a builder looks for: it also accepts `dockerfile` in the place of `Dockerfile`. */
 export const dockerfileNames = (path: string): string[] =>
   posix.basename(path) === 'Dockerfile' ? [path, posix.join(posix.dirname(path), 'dockerfile')] : [path];
 
 interface FindDockerfile {
   /** The real path of the build context. */
   readonly root: string;
-  /** The build context as it was given. */
+  /** The build context as the user wrote it. */
   readonly folder: string;
-  /** The path of the Dockerfile from the working directory; undefined for the usual one. */
+  /** The path of the Dockerfile relative to the working directory; undefined for the default. */
   readonly file: string | undefined;
 }
 
-/** Returns the path of the Dockerfile within the build context. Throws `CommandError` when there is none, or when it lies elsewhere. */
+/** Returns the path of the Dockerfile within the build context. Throws `CommandError` when it is missing or outside of the context. */
 export async function findDockerfile({ root, folder, file }: FindDockerfile): Promise<string> {
   if (file === undefined) {
     for (const name of dockerfileNames('Dockerfile'))
       if (await isThere(join(root, name))) return 'Dockerfile';
     throw refusal(
-      `there is no Dockerfile in ${folder}`,
+      `no Dockerfile in ${folder}`,
       'Name the folder that holds the Dockerfile, or the Dockerfile itself with --file.',
     );
   }
@@ -32,14 +32,14 @@ export async function findDockerfile({ root, folder, file }: FindDockerfile): Pr
   if (!(await isThere(full))) {
     const inside = await isThere(resolve(root, file));
     throw refusal(
-      `there is no Dockerfile ${given}`,
+      `the Dockerfile ${given} was not found`,
       `The path of --file begins at the working directory, as with \`docker build\`${inside ? `: did you mean ${join(folder, file)}?` : '.'}`,
     );
   }
   const path = relative(root, join(await realpath(dirname(full)), basename(full)));
   if (path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path)) {
     throw refusal(
-      `the Dockerfile ${given} lies outside of ${folder}`,
+      `the Dockerfile ${given} is outside of ${folder}`,
       'Move it into the folder that is built, or build a folder that holds both.',
     );
   }
@@ -48,7 +48,7 @@ export async function findDockerfile({ root, folder, file }: FindDockerfile): Pr
   });
 }
 
-/** Whether there is a file or a link. What a link leads to is for the builder to see. */
+/** Returns true for a file or a link. The builder checks the target of a link. */
 async function isThere(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => undefined);
   return found !== undefined && !found.isDirectory();

@@ -11,14 +11,15 @@ interface ContextFiles {
   readonly dockerfile: string;
 }
 
-/** Returns the rules of the context's ignore file. Throws a `CommandError` that names the line that is wrong. */
+/** Returns the rules of the context's ignore file. Throws a `CommandError` that names the invalid line. */
 export async function readRules({ folder, dockerfile }: ContextFiles): Promise<IgnoreRules> {
   return usage(() => readIgnoreRules({ context: folderContext(folder), dockerfile }));
 }
 
 /**
- * Returns what the builder needs whatever the rules say, as with `docker build`: the Dockerfile, the ignore files, and what they are links to
- * within the context, with the links and folders on the way. The builder applies the rules again, so that `COPY` does not see these files when they are ignored.
+ * Returns the files that the builder needs even if the rules exclude them, as with `docker build`: the Dockerfile, the ignore files,
+ * and the targets of their links within the context, with the links and folders on the way. The builder applies the rules again, so
+ * `COPY` does not see excluded files.
  */
 export async function neededFiles({ folder, dockerfile }: ContextFiles): Promise<string[]> {
   const context = folderContext(folder);

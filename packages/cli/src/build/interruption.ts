@@ -1,11 +1,11 @@
 import { onInterrupt } from '../interrupts.js';
 
-/** The person at the terminal has stopped it. */
+/** The user pressed Ctrl-C. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
-/** Ctrl-C during a build. What it means depends on how far the build is. */
+/** Handles Ctrl-C during a build. Its effect depends on the progress of the build. */
 export class Interruption {
   readonly #controller = new AbortController();
   readonly #undo: () => void;
@@ -21,19 +21,19 @@ export class Interruption {
     });
   }
 
-  /** Aborted by the first interrupt, for as long as nothing has been submitted. */
+  /** Aborted by the first interrupt until a job is submitted. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Runs what must not be cut off in the middle: a job that was taken has to be known, so that it can be canceled. */
+  /** Runs work that an interrupt must not abort: the id of a submitted job has to arrive, so that it can be canceled. */
   async shield<T>(work: () => Promise<T>): Promise<T> {
     this.signal.throwIfAborted();
     this.#shielded = true;
     return work();
   }
 
-  /** From now on interrupts go to `handle`, those since the last step included. */
+  /** Calls `handle` for further interrupts, and for those since the last step. */
   onInterrupt(handle: (times: number) => void): void {
     this.#handle = handle;
     if (this.#times > 0) handle(this.#times);

@@ -7,12 +7,12 @@ import type { ContextTree } from '../stack/context-tree.js';
 import type { BuildContext } from './context.js';
 
 const blockBytes = 512;
-/** Small files are sent together, so that there is not a write for each. */
+/** Small files are combined into chunks of this size, to save writes. */
 const chunkBytes = 128 * 1024;
 
 /**
- * The context as a tar, made while it is read: one file at a time, no link followed. Says nothing of who packed it or when;
- * a hard link is packed as the file that it is. Rejects when a file goes, shrinks or cannot be read meanwhile.
+ * Yields the context as a tar while reading it, one file at a time, without following links. The tar has no owners and no times.
+ * A hard link is packed as a regular file. Rejects when a file disappears, shrinks or cannot be read meanwhile.
  */
 export function packContext({
   folder,
@@ -21,7 +21,7 @@ export function packContext({
   return inChunks(blocks(folder, paths));
 }
 
-/** The same of a tree whose files lie in several places. */
+/** Yields a tar of a tree whose files lie in several places. */
 export function packTree(entries: ContextTree['entries']): AsyncGenerator<Uint8Array> {
   return inChunks(treeBlocks(entries));
 }
@@ -68,7 +68,7 @@ async function* blocks(folder: string, paths: readonly string[]): AsyncGenerator
 }
 
 async function* file(path: string, full: string): AsyncGenerator<Uint8Array> {
-  // A link that has taken the file's place is an error, not a way out of the folder.
+  // O_NOFOLLOW: a link that replaced the file is an error, because it could lead out of the folder.
   const handle = await open(full, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const stat = await handle.stat();

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-/** What bash offers for the last word. */
+/** Returns the completions of the last word in bash. */
 function bash(...words: string[]): string[] {
   const script = `source ./bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _slipway; printf '%s\\n' "\${COMPREPLY[@]}"`;
   const out = execFileSync('bash', ['--norc', '-euc', script, 'bash', 'slipway', ...words], {
@@ -26,8 +26,8 @@ function bash(...words: string[]): string[] {
   return out.toString().split('\n').filter(Boolean);
 }
 
-// Only once its line editor has begun does zsh take a Tab for what it is.
-/** What stands on the command line of an interactive zsh once Tab was pressed, or all that it lists. */
+// zsh handles Tab only once its line editor has started.
+/** Returns the command line of an interactive zsh after Tab, or the list that it shows. */
 function zsh(typed: string): string {
   const script = `
     zmodload zsh/zpty

@@ -3,7 +3,7 @@ import type { CompletionCommand } from './tree.js';
 export const shells = ['bash', 'zsh'] as const;
 export type Shell = (typeof shells)[number];
 
-/** A script that completes the command line of `slipway`, made from what the program itself says it takes. */
+/** Returns a completion script for `slipway`, generated from its commands and options. */
 export function completionScript(shell: Shell, tree: readonly CompletionCommand[]): string {
   return shell === 'bash' ? bashScript(tree) : zshScript(tree);
 }
@@ -15,7 +15,7 @@ const known = (tree: readonly CompletionCommand[]): string =>
     .map(({ path }) => quoted(path))
     .join('|');
 
-/** Options that take a value: what may stand behind them. */
+/** Returns the shell cases for options with a value: the possible values. */
 function valueCases(
   tree: readonly CompletionCommand[],
   body: (choices: readonly string[]) => string,
@@ -66,7 +66,7 @@ complete -o default -F _slipway slipway
 }
 
 function zshScript(tree: readonly CompletionCommand[]): string {
-  /** `_describe` wants name:description, and colons of names escaped. */
+  /** Formats an entry for `_describe`: name:description, with colons in names escaped. */
   const described = (name: string, description: string) =>
     quoted(`${name.replaceAll(':', '\\:')}:${description.split('\n')[0]?.replaceAll('\\', '') ?? ''}`);
   const cases = tree.map(({ path, commands, options, choices }) => {

@@ -1,24 +1,24 @@
 import type { Command } from 'commander';
 
 interface CompletionOption {
-  /** `--tag`, and `-t` where it has a short name. */
+  /** `--tag`, and `-t` if the option has a short name. */
   readonly names: readonly string[];
   readonly takesValue: boolean;
-  /** Undefined when any value will do. */
+  /** Allowed values; undefined when any value is allowed. */
   readonly choices: readonly string[] | undefined;
   readonly description: string;
 }
 
-/** A command, by the words that lead to it, and what may follow. */
+/** A command, by the words that lead to it, and its possible next words. */
 export interface CompletionCommand {
   readonly path: string;
   readonly commands: readonly { readonly name: string; readonly description: string }[];
   readonly options: readonly CompletionOption[];
-  /** Of its argument, where only some words will do. */
+  /** Allowed values of the command's argument, if limited. */
   readonly choices: readonly string[];
 }
 
-/** All commands of a program with what may follow each, the program itself first. */
+/** Returns all commands of a program with their possible next words, the program itself first. */
 export function completionTree(program: Command): CompletionCommand[] {
   const visit = (command: Command, path: string): CompletionCommand[] => {
     const help = command.createHelp();

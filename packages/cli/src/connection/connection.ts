@@ -13,8 +13,8 @@ export interface ServerOptions {
 }
 
 /**
- * The server to talk to: as the options say, else the environment, else the Slipway that `slipway up` runs on this machine.
- * A token goes only to the server it was given for: that of a local Slipway to no other.
+ * Returns a client of the server that the options name, else the environment, else the Slipway that `slipway up` runs on this machine.
+ * A token goes only to the server that it belongs to: the token of a local Slipway is sent to no other server.
  */
 export async function connect({ options, env }: { options: ServerOptions; env: Env }): Promise<Client> {
   const url = options.server ?? (env.SLIPWAY_URL || undefined);
@@ -26,14 +26,14 @@ export async function connect({ options, env }: { options: ServerOptions; env: E
   }
   if (url !== undefined) {
     throw new CommandError({
-      message: `there is no token for ${shownUrl(url)}`,
+      message: `no token for ${shownUrl(url)}`,
       remedy: 'Set SLIPWAY_TOKEN (or --token, which other users of this machine can see) to its API token.',
       exitCode: exitCodes.usage,
     });
   }
   throw new CommandError({
     message: 'no server is named, and no `slipway up` runs on this machine',
-    remedy: 'Start one with `slipway up`, or set SLIPWAY_URL and SLIPWAY_TOKEN to those of another.',
+    remedy: 'Start one with `slipway up`, or set SLIPWAY_URL and SLIPWAY_TOKEN for another server.',
     exitCode: exitCodes.usage,
   });
 }
@@ -49,5 +49,5 @@ function clientOf(url: string, token: string): Client {
 const sameServer = (one: string, other: string): boolean =>
   URL.canParse(one) && new URL(one).origin === new URL(other).origin;
 
-/** Without credentials that someone may have put in. */
+/** Returns the URL without credentials. */
 const shownUrl = (url: string): string => (URL.canParse(url) ? new URL(url).origin : url);

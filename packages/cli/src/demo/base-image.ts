@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 /**
- * Makes, in an empty folder, the build context of an image that holds this machine's own Node and nothing it does not need:
- * the program, its shared libraries as `ldd` names them, and the users of the official image. Linux only.
+ * Writes a build context into an empty folder, for an image of this machine's own Node: the program, its shared libraries
+ * as `ldd` lists them, and the users of the official image. Linux only.
  */
 export async function writeNodeContext(folder: string): Promise<void> {
   const libraries = await sharedLibraries(process.execPath);
@@ -24,7 +24,7 @@ export async function writeNodeContext(folder: string): Promise<void> {
     'root:x:0:0:root:/root:/bin/false\nnode:x:1000:1000::/home/node:/bin/false\n',
   );
   await text('root/etc/group', 'root:x:0:\nnode:x:1000:\n');
-  // The libraries keep their places, but the loader's cache, which knows of unusual ones, is not in the image.
+  // The libraries keep their paths. LD_LIBRARY_PATH replaces the loader's cache, which is not in the image.
   const folders = [...new Set(libraries.map((library) => dirname(library)))];
   await text(
     'Dockerfile',
@@ -39,13 +39,13 @@ export async function writeNodeContext(folder: string): Promise<void> {
   );
 }
 
-/** The absolute paths of what a program is linked with, its loader included; none for a static program. */
+/** Returns the absolute paths of a program's shared libraries and its loader; none for a static program. */
 async function sharedLibraries(program: string): Promise<string[]> {
   try {
     const { stdout } = await promisify(execFile)('ldd', [program]);
     return librariesIn(stdout);
   } catch (error) {
-    // What ldd says of a static program, glibc's and musl's.
+    // The output of ldd for a static program, with glibc and with musl.
     if (
       /not a dynamic executable|Not a valid dynamic program/.test(
         String((error as { stderr?: unknown }).stderr),
@@ -57,7 +57,7 @@ async function sharedLibraries(program: string): Promise<string[]> {
   }
 }
 
-/** `libm.so.6 => /lib/…/libm.so.6 (0x…)`, or the path alone for the loader. */
+/** Returns the paths in the output of ldd: `libm.so.6 => /lib/…/libm.so.6 (0x…)`, or only the path for the loader. */
 export function librariesIn(listing: string): string[] {
   const paths = listing.split('\n').map((line) => /^\s*(?:\S+ => )?(\/\S+)/.exec(line)?.[1]);
   return [...new Set(paths.filter((path) => path !== undefined))];

@@ -47,7 +47,7 @@ describe('the base image', () => {
 const libraryPath = (root: string) =>
   ['/lib', '/lib64', '/usr/lib'].filter((path) => existsSync(join(root, path))).join(':');
 
-test('each function is there to be built', async () => {
+test('each function can be built', async () => {
   const digests = await Promise.all(
     demoFunctions.map(async ({ name, prepare }) => readContext(await prepare(join(folder.path, name)))),
   );
@@ -66,7 +66,7 @@ describe('the receiver', () => {
     return fetch(url, { method: 'POST', headers, body });
   };
 
-  test('takes a message that is signed with its secret, and no other', async () => {
+  test('accepts a message only if it is signed with its secret', async () => {
     const receiver = await startReceiver();
     const [good, bad] = [receiver.callback('good one'), receiver.callback('bad')];
     expect((await send(good.url, good.secret)).status).toBe(204);
@@ -109,7 +109,7 @@ describe('the verdict', () => {
   const wrong = (endings: Ending[], change = {}) => findProblems({ endings, sources, answer, ...change });
   const error = (change: object) => job({ ...failing.job, error: { ...failing.job?.error, ...change } });
 
-  test('is good when all went as it should', () => {
+  test('is good when everything succeeded', () => {
     expect(wrong([good, failing])).toEqual([]);
   });
 

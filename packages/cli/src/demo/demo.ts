@@ -15,15 +15,15 @@ export interface DemoOptions {
   readonly engine?: EngineName;
 }
 
-/** Short, because the folder of the demo goes anyway. */
+/** Short, because the folder of the demo is deleted anyway. */
 const graceMs = 1_000;
 
-/** Builds the examples on a throw-away Slipway. Whatever happens, nothing of it is left. */
+/** Builds the examples on a temporary Slipway, and always removes it. */
 export async function demo(options: DemoOptions, { terminal: { out } }: CommandContext): Promise<ExitCode> {
   const begun = performance.now();
   const stop = new AbortController();
   const undo = onInterrupt(() => {
-    // The parts are killed with this process.
+    // The child processes are killed with this process.
     if (stop.signal.aborted) process.exit(exitCodes.failed);
     out.line('\nStopping.');
     stop.abort();
@@ -63,7 +63,7 @@ export async function demo(options: DemoOptions, { terminal: { out } }: CommandC
   function conclude(problems: readonly string[]): ExitCode {
     const took = duration(performance.now() - begun);
     if (problems.length === 0) {
-      out.line(out.style('green', `All went as it should, in ${took}.`));
+      out.line(out.style('green', `The demo succeeded in ${took}.`));
       return exitCodes.ok;
     }
     for (const problem of problems) out.line(`${out.style('red', 'wrong:')} ${problem}`);

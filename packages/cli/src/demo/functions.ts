@@ -2,11 +2,11 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** One of the functions that the demo builds. */
+/** A function that the demo builds. */
 export interface DemoFunction {
   readonly name: string;
   readonly about: string;
-  /** The folder to build; `scratch` is an empty one to make it in. */
+  /** Returns the folder to build; `scratch` is a free path for a generated folder. */
   readonly prepare: (scratch: string) => Promise<string>;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly ends: 'succeeded' | 'failed';

@@ -10,17 +10,17 @@ const clearLine = '\u001b[2K';
 
 interface FollowJobs {
   readonly client: Client;
-  /** What each job is shown as, by its id. */
+  /** Names to show, by job id. */
   readonly names: ReadonlyMap<string, string>;
-  /** Finds the jobs. */
+  /** The label of the jobs. */
   readonly label: string;
   readonly screen: Screen;
   readonly signal: AbortSignal;
 }
 
 /**
- * Shows the jobs until all have ended, and returns them by name: a line for each, which is drawn again on a terminal;
- * elsewhere a line when it starts and one when it ends.
+ * Shows the jobs until all have ended, and returns them by name. A terminal gets a line per job, redrawn in place;
+ * other output gets a line at the start and a line at the end of each job.
  */
 export async function followJobs(options: FollowJobs): Promise<Map<string, Job>> {
   const { client, names, label, screen, signal } = options;
@@ -46,7 +46,7 @@ function redrawn(screen: Screen): Show {
   let drawn = 0;
   return (jobs) => {
     const lines = jobs.map(({ name, job }) =>
-      // A line that is wider than the terminal would be two, and the drawing would slip.
+      // A line wider than the terminal would wrap and break the drawing.
       clip(`   ${name.padEnd(20)} ${stateText(job, screen)}`, screen.columns - 1),
     );
     screen.write(`${up(drawn)}${lines.map((line) => `${clearLine}${line}\n`).join('')}`);
@@ -55,7 +55,7 @@ function redrawn(screen: Screen): Show {
 }
 
 function appended(screen: Screen): Show {
-  // A job may go back to the queue when no replica has room, and start again; that is said once.
+  // A job may return to the queue when no replica has room, and start again; the line is printed once.
   const said = new Set<string>();
   return (jobs) => {
     for (const { name, job } of jobs) {

@@ -4,7 +4,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar';
 
-/** Of an image's configuration (OCI image specification), what is needed to run it. */
+/** The part of an image's configuration (OCI image specification) that is needed to run it. */
 export interface ImageConfig {
   readonly Env?: readonly string[];
   readonly Entrypoint?: readonly string[] | null;
@@ -31,12 +31,12 @@ const manifestTypes = [
 ];
 
 interface PullOptions {
-  /** `host:port`, spoken to over plain http. */
+  /** `host:port` of a registry that speaks plain HTTP. */
   readonly registry: string;
   readonly repository: string;
-  /** Of the manifest, or of an index of several platforms. */
+  /** Digest of the manifest, or of an index of several platforms. */
   readonly digest: string;
-  /** A folder to unpack the files into; it is made. */
+  /** The folder for the files; it is created. */
   readonly into: string;
   readonly signal: AbortSignal;
 }
@@ -56,7 +56,7 @@ export async function pullImage(options: PullOptions): Promise<ImageConfig> {
         cwd: into,
         strict: true,
         filter(path) {
-          // A layer that takes something away; the images of the demo have none, and this does not know how.
+          // Whiteouts are not supported; the images of the demo have none.
           if (/(^|\/)\.wh\./.test(path)) throw new Error(`the image removes ${path} in a layer`);
           return true;
         },
@@ -94,7 +94,7 @@ const sha256 = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(byte
 
 async function checkedJson<T>(response: Response, digest: string): Promise<T> {
   const bytes = Buffer.from(await response.arrayBuffer());
-  if (sha256(bytes) !== digest) throw new Error(`what the registry sent is not ${digest}`);
+  if (sha256(bytes) !== digest) throw new Error(`the answer of the registry does not match ${digest}`);
   return JSON.parse(bytes.toString()) as T;
 }
 

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
 
-/** A webhook message as it came. */
+/** A received webhook message. */
 export interface Received {
-  /** Whether its signature fits the secret that its job was given (Standard Webhooks). */
+  /** True when the signature matches the secret of the job's callback (Standard Webhooks). */
   readonly valid: boolean;
   readonly id: string;
   readonly body: string;
@@ -15,14 +15,14 @@ export interface Received {
 }
 
 export interface Receiver {
-  /** What to give a job as its callback. */
+  /** Returns the callback settings for a job. */
   callback(name: string): { url: string; secret: string };
-  /** The message for the callback of this name, once it has come. */
+  /** Returns the message for the callback of this name, once it has arrived. */
   message(name: string): Promise<Received>;
   close(): Promise<void>;
 }
 
-/** What CI would run: takes webhooks on 127.0.0.1, and checks their signatures. */
+/** Receives webhooks on 127.0.0.1 as a CI system would, and checks their signatures. */
 export async function startReceiver(): Promise<Receiver> {
   const expected = new Map<string, Expected>();
   const server = createServer(async (req, res) => {

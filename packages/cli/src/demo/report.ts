@@ -4,7 +4,7 @@ import type { Screen } from '../terminal/terminal.js';
 import { shortDigest, table } from '../terminal/text.js';
 import type { Received } from './receiver.js';
 
-/** How a function of the demo came out, and how it should. */
+/** The actual and the expected result of a function of the demo. */
 export interface Ending {
   readonly name: string;
   readonly ends: 'succeeded' | 'failed';
@@ -30,13 +30,13 @@ export function summaryTable(endings: readonly Ending[], screen: Screen): string
 interface Findings {
   readonly endings: readonly Ending[];
   readonly sources: ReadonlyMap<string, { readonly digest: string; readonly created: boolean }>;
-  /** What the handler said. */
+  /** The answer of the handler. */
   readonly answer: string | undefined;
 }
 
 const purpose = /test failed on purpose/;
 
-/** What did not go as it should, a line each. */
+/** Returns the problems, a line each. */
 export function findProblems({ endings, sources, answer }: Findings): string[] {
   const problems = endings.flatMap(problemsOf);
   if (!answer?.includes('Hello, Slipway!')) problems.push(`the handler answered ${answer ?? 'nothing'}`);

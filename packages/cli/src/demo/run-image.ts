@@ -12,8 +12,8 @@ interface RunOptions {
 }
 
 /**
- * Runs an image's command with its unpacked files as the root folder and on the machine's own network, on a free port of
- * 127.0.0.1 that it is told by PORT. Not a sandbox: it is for images that were made from one's own sources.
+ * Runs an image's command with its unpacked files as the root folder and on the machine's own network. The command gets a free
+ * port of 127.0.0.1 in PORT. This is not a sandbox: use it for images built from your own sources.
  */
 export async function runImage({ root, config, signal }: RunOptions): Promise<RunningImage> {
   const unshare = findTool('unshare');
@@ -32,7 +32,7 @@ export async function runImage({ root, config, signal }: RunOptions): Promise<Ru
   return { ...handle, url };
 }
 
-/** As root, the user of the image, where that is numeric; otherwise a user namespace, without which nobody else may chroot. */
+/** As root, returns the numeric user of the image, if any. Other users need a user namespace for chroot. */
 function identity({ User = '' }: ImageConfig): string[] {
   if (process.getuid?.() !== 0) return ['--map-root-user'];
   const [, uid, gid = uid] = /^(\d+)(?::(\d+))?$/.exec(User) ?? [];

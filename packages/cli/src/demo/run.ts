@@ -22,7 +22,7 @@ interface RunDemo {
   readonly receiver: Receiver;
   readonly steps: Steps;
   readonly screen: Screen;
-  /** A folder to work in; it is made. */
+  /** The working folder; it is created. */
   readonly scratch: string;
   readonly signal: AbortSignal;
 }
@@ -34,14 +34,14 @@ interface Demo extends RunDemo {
 const label = { demo: 'slipway' };
 const webhookWaitMs = 20_000;
 
-/** The demo on a Slipway that runs. Returns what did not go as it should. */
+/** Runs the demo on a running Slipway. Returns the problems found. */
 export async function runDemo(options: RunDemo): Promise<string[]> {
   const { slipway, steps, screen, signal } = options;
   const demo = { ...options, client: createClient({ url: slipway.url, token: slipway.token }) };
   for (const { name, address } of slipway.parts) steps.note(`${name.padEnd(12)} ${address}`);
 
   const base = await steps.run(
-    `A base image from this machine's Node ${process.version}, so that nothing need be pulled`,
+    `Build a base image from this machine's Node ${process.version}, so that nothing is pulled`,
     () => buildBase(demo),
   );
   const sources = await steps.run('Upload the sources of six functions', () => uploadAll(demo));
@@ -52,9 +52,7 @@ export async function runDemo(options: RunDemo): Promise<string[]> {
   const answer = await steps.run('Pull one of the images back, run it, and call its handler', () =>
     callHandler(demo, jobs),
   );
-  const webhooks = await steps.run('Webhooks that came, their signatures checked', () =>
-    collectWebhooks(demo),
-  );
+  const webhooks = await steps.run('Check the signatures of the webhooks', () => collectWebhooks(demo));
   await steps.run('The build that fails on purpose', async () => showFailure(demo, jobs));
 
   const endings = demoFunctions.map(
@@ -67,7 +65,7 @@ export async function runDemo(options: RunDemo): Promise<string[]> {
   return findProblems({ endings, sources, answer });
 }
 
-/** Builds the base image through Slipway itself, and returns its reference. */
+/** Builds the base image with Slipway itself, and returns its reference. */
 async function buildBase({ client, slipway, steps, scratch, signal }: Demo): Promise<string> {
   const folder = join(scratch, 'base');
   await mkdir(folder, { recursive: true });
@@ -97,7 +95,7 @@ async function uploadAll(demo: Demo): Promise<Map<string, UploadedSource>> {
     await mkdir(scratch, { recursive: true });
     const source = await upload({ ...demo, folder: await prepare(scratch) });
     sources.set(name, source);
-    const answer = source.created ? '201, stored' : '200, was there: nothing stored twice';
+    const answer = source.created ? '201, stored' : '200, already stored';
     const size = `${count(source.files, 'file')}, ${bytes(source.bytes)}`;
     demo.steps.note(`${name.padEnd(20)} ${about.padEnd(28)} ${size.padEnd(18)} ${answer}`);
   }
@@ -115,7 +113,7 @@ async function upload({ client, folder, signal }: Upload) {
   return client.uploadSource({ archive: () => packContext(context), signal });
 }
 
-/** Submits all at once; returns the name of each job's function by the job's id. */
+/** Submits all jobs. Returns the names of the functions by job id. */
 async function submitAll(
   { client, slipway, receiver, signal }: Demo,
   sources: ReadonlyMap<string, UploadedSource>,
@@ -136,7 +134,7 @@ async function submitAll(
   return new Map(await Promise.all(demoFunctions.map(submit)));
 }
 
-/** What the handler of the first function says; undefined when there is no image of it. */
+/** Returns the answer of the first function's handler, or undefined when its image is missing. */
 async function callHandler(
   { slipway, steps, scratch, signal }: Demo,
   jobs: ReadonlyMap<string, Job>,
@@ -144,7 +142,7 @@ async function callHandler(
   const [first] = demoFunctions;
   const digest = first && jobs.get(first.name)?.result?.digest;
   if (!first || digest === undefined) {
-    steps.note('There is no image to run.');
+    steps.note('No image to run.');
     return undefined;
   }
   const root = join(scratch, 'root');
@@ -164,7 +162,7 @@ async function callHandler(
   }
 }
 
-/** The messages that come within the time; the end of a job and its message are not one moment. */
+/** Returns the messages that arrive in time. A message arrives some time after the end of its job. */
 async function collectWebhooks({ receiver, steps, signal }: Demo): Promise<Map<string, Received>> {
   const done = new AbortController();
   const until = AbortSignal.any([signal, done.signal]);

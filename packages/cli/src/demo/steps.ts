@@ -2,9 +2,9 @@ import type { Screen } from '../terminal/terminal.js';
 import { duration } from '../terminal/text.js';
 
 export interface Steps {
-  /** A numbered heading, the work, and under it what the work took. */
+  /** Prints a numbered heading, runs the work, and prints its duration. */
   run<T>(title: string, work: () => Promise<T>): Promise<T>;
-  /** A line that belongs to the step. */
+  /** Prints a line below the step. */
   note(text: string): void;
 }
 

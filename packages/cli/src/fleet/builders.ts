@@ -11,7 +11,7 @@ export async function builders(options: CommonOptions, { terminal, env }: Comman
   const list = await client.listBuilders();
   const { out, err } = terminal;
   if (options.json) out.line(JSON.stringify(list));
-  else if (list.length === 0) err.line('No builders: no worker has named any for a minute.');
+  else if (list.length === 0) err.line('No builders: no worker has reported any for a minute.');
   else for (const row of table([heading, ...list.map((builder) => rowOf(builder, out))])) out.line(row);
   return exitCodes.ok;
 }
@@ -21,7 +21,7 @@ interface Steer {
   readonly verb: 'drain' | 'resume';
 }
 
-/** Takes a replica out of use, or back into it. */
+/** Drains a replica or resumes it. */
 export async function steer(
   { id, verb }: Steer,
   options: CommonOptions,
@@ -30,8 +30,11 @@ export async function steer(
   const client = await connect({ options, env });
   const builder = await client.steerBuilder({ id, verb });
   if (options.json) out.line(JSON.stringify(builder));
-  else if (verb === 'resume') out.line(`${id} (${shown(builder.url)}) gets builds again.`);
-  else out.line(`${id} (${shown(builder.url)}) gets no more builds; ${builder.in_flight} still run on it.`);
+  else if (verb === 'resume') out.line(`${id} (${shown(builder.url)}) receives builds again.`);
+  else
+    out.line(
+      `${id} (${shown(builder.url)}) receives no more builds; ${builder.in_flight} are still running on it.`,
+    );
   return exitCodes.ok;
 }
 
@@ -51,7 +54,7 @@ function rowOf(builder: Builder, screen: Screen): string[] {
   ];
 }
 
-/** The one thing that decides whether it gets builds. */
+/** Returns the state that decides whether the replica receives builds. */
 function stateOf({ draining, health, readiness, circuit }: Builder, screen: Screen): string {
   if (draining) return screen.style('yellow', 'draining');
   if (health === 'down') return screen.style('red', 'down');

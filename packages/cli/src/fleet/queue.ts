@@ -3,7 +3,7 @@ import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { duration, table } from '../terminal/text.js';
 
-/** Shows how much waits, and for how long still. */
+/** Shows the number of waiting jobs and the estimated time left. */
 export async function queue(
   options: CommonOptions,
   { terminal: { out }, env }: CommandContext,

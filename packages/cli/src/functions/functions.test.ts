@@ -23,7 +23,7 @@ const view = {
 const batch = { id: 'batch_1', state: 'running', total: 1, counts: {}, labels: {}, created_at: time };
 
 describe('functions', () => {
-  test('lists those that fit, page by page, with or without the word list', async () => {
+  test('lists matching functions, page by page, with or without the word list', async () => {
     const { env } = await serve({
       'GET /v1/functions?limit=200&base_image=node': json(200, { functions: [view], next_cursor: 'dev/fn' }),
       'GET /v1/functions?limit=200&base_image=node&cursor=dev%2Ffn': json(200, {
@@ -39,7 +39,7 @@ describe('functions', () => {
     expect(await slipway(['functions'], env)).toEqual({ exit: 0, out: '', err: 'No functions.\n' });
   });
 
-  test('shows one with its history', async () => {
+  test('shows a function with its history', async () => {
     const history = [{ job: 'job_1', state: 'failed', created_at: time, code: 'build_failed' }];
     const { env } = await serve({ 'GET /v1/functions/openfaas-fn/fn': json(200, { ...view, history }) });
     const { out } = await slipway(['functions', 'show', 'fn'], env);
@@ -49,7 +49,7 @@ describe('functions', () => {
 });
 
 describe('rebuild', () => {
-  test('sends what was selected and changed', async () => {
+  test('sends the selection and the changes', async () => {
     const { env, asked } = await serve({
       'POST /v1/rebuilds': json(202, {
         functions: [{ function: 'dev/fn', image: 'r.example/fn:2', reasons: [] }],
@@ -93,7 +93,7 @@ describe('rebuild', () => {
     });
   });
 
-  test('with --dry-run says which, and why', async () => {
+  test('with --dry-run shows the functions with reasons', async () => {
     const { env } = await serve({
       'POST /v1/rebuilds': json(200, {
         functions: [{ function: 'dev/fn', image: 'r.example/fn:1', reasons: ['built from node:22'] }],
@@ -105,11 +105,11 @@ describe('rebuild', () => {
     expect(err).toBe('Nothing was submitted. 1 function would be built.\n');
   });
 
-  test('of nothing in particular is wrong usage', async () => {
+  test('without a selection is wrong usage', async () => {
     const { env, asked } = await serve({});
     const { exit, err } = await slipway(['rebuild'], env);
     expect({ exit, asked }).toEqual({ exit: 2, asked: [] });
-    expect(err).toMatch(/which functions[\s\S]*--name "\*"/);
+    expect(err).toMatch(/no functions are selected[\s\S]*--name "\*"/);
   });
 });
 
@@ -138,7 +138,7 @@ describe('templates', () => {
     writeFileSync(join(folder.path, 'node', 'template.yml'), 'language: node\n');
     expect(await push()).toMatchObject({ exit: 0, err: 'template   node, version 2, sha256:t\n' });
     expect(asked[0]?.body.includes('language: node')).toBe(true);
-    expect((await push('--name', 'other', '--rebuild')).err).toContain('Nothing that uses it');
+    expect((await push('--name', 'other', '--rebuild')).err).toContain('No function that uses it');
     expect((await slipway(['templates'], env)).out).toMatch(/\nnode +2 +sha256:t +function +dev /);
   });
 });

@@ -17,7 +17,7 @@ export interface ListFunctionsOptions extends CommonOptions {
 
 const page = 200;
 
-/** Shows what is known of the functions. */
+/** Lists functions. */
 export async function listFunctions(
   options: ListFunctionsOptions,
   { terminal: { out, err }, env }: CommandContext,
@@ -61,7 +61,7 @@ async function allFunctions(client: Client, options: ListFunctionsOptions): Prom
   return found;
 }
 
-/** Shows one function: how it is built, and how its last jobs ended. */
+/** Shows one function: its job spec and the results of its last jobs. */
 export async function showFunction(
   full: string,
   options: CommonOptions,

@@ -15,9 +15,9 @@ export interface RebuildOptions extends CommonOptions, BuildOptionFlags {
   readonly template?: string;
   readonly baseImage?: string;
   readonly image?: string;
-  /** With the placeholders of `image`. */
+  /** Further references, with the placeholders of `image`. */
   readonly tag?: readonly string[];
-  /** The Dockerfile in the source of each. */
+  /** The Dockerfile in the source of each function. */
   readonly file?: string;
   readonly value?: Readonly<Record<string, string>>;
   readonly buildArg?: Readonly<Record<string, string>>;
@@ -33,7 +33,7 @@ export interface RebuildOptions extends CommonOptions, BuildOptionFlags {
   readonly quiet?: boolean;
 }
 
-/** Builds known functions again as one batch, and shows it to its end; with `dryRun` says which and why. */
+/** Rebuilds functions as one batch, and shows it to its end. With `dryRun` it shows the plan with reasons. */
 export async function rebuild(
   names: readonly string[],
   options: RebuildOptions,
@@ -74,7 +74,7 @@ function requestOf(
   };
   if (Object.keys(select).length === 0) {
     throw new CommandError({
-      message: 'it is not said which functions are to be built again',
+      message: 'no functions are selected',
       remedy:
         'Name them, or select them with --base-image, --template, --namespace, --name or --label; `--name "*"` is all.',
       exitCode: exitCodes.usage,

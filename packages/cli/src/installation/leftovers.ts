@@ -4,8 +4,8 @@ import { isRunning, type ProcessIdentity } from './process-identity.js';
 const pollMs = 50;
 
 /**
- * Stops what a run that was killed has left behind; each part leads a process group of its own. SIGTERM, at most
- * `graceMs`, then SIGKILL to the group. Returns those that still ran.
+ * Stops the processes that a killed run left behind; each leads its own process group. The group gets SIGTERM, then SIGKILL
+ * after `graceMs`. Returns the processes that were still running.
  */
 export async function stopLeftovers<P extends ProcessIdentity>(
   parts: readonly P[],

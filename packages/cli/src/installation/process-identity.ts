@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 
-/** A process, told from a later one that was given the same id. */
+/** A process, distinguished from a later process with the same id. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** When it was started, in the kernel's words; empty where that cannot be told. */
+  /** Boot id and start time from the kernel; empty where they are unavailable. */
   readonly started: string;
 }
 
-/** The identity of a process that runs; undefined when there is none with this id. */
+/** Returns the identity of a running process, or undefined when no process has this id. */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
   if (!exists(pid)) return undefined;
   if (process.platform !== 'linux') return { pid, started: '' };
@@ -16,7 +16,7 @@ export async function identify(pid: number): Promise<ProcessIdentity | undefined
       readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
       readFile(`/proc/${pid}/stat`, 'utf8'),
     ]);
-    // proc_pid_stat(5): the name may hold anything, and ends with the last parenthesis; state is field 3, starttime 22.
+    // proc_pid_stat(5): the name may contain any character and ends with the last parenthesis. State is field 3, starttime 22.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? undefined : { pid, started: `${boot.trim()} ${fields[19]}` };
   } catch (error) {
@@ -25,7 +25,7 @@ export async function identify(pid: number): Promise<ProcessIdentity | undefined
   }
 }
 
-/** Whether this very process still runs. */
+/** Returns true while exactly this process runs. */
 export async function isRunning(known: ProcessIdentity): Promise<boolean> {
   return (await identify(known.pid))?.started === known.started;
 }

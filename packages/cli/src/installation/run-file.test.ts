@@ -19,7 +19,7 @@ async function newFolder() {
   return folder.path;
 }
 
-/** A process that leads a group of its own, as the parts do. */
+/** Starts a process that leads its own group, as the parts do. */
 async function sleeper(script = 'exec sleep 600') {
   const child = spawn('/bin/sh', ['-c', `echo up; ${script}`], {
     detached: true,
@@ -41,7 +41,7 @@ const write = (folder: string, state: object) =>
   writeFileSync(join(folder, 'up.json'), JSON.stringify(state));
 
 describe('a process', () => {
-  test('is known by when it was started, not by its id alone', async () => {
+  test('is identified by its start time, not only by its id', async () => {
     const { identity, exited, kill } = await sleeper();
     expect(await isRunning(identity)).toBe(true);
     expect(await isRunning(stale(identity))).toBe(false);
@@ -53,7 +53,7 @@ describe('a process', () => {
 });
 
 describe('a data folder', () => {
-  test('is taken by one at a time', async () => {
+  test('is claimed by one process at a time', async () => {
     const folder = await newFolder();
     const first = await claimFolder(folder);
     expect(first).toMatchObject({ kind: 'ours', leftBehind: undefined });
@@ -62,7 +62,7 @@ describe('a data folder', () => {
     expect(await claimFolder(folder)).toMatchObject({ kind: 'ours' });
   });
 
-  test('is taken by one of many that come at once, also after a run that was killed', async () => {
+  test('is claimed by one of many concurrent processes, also after a killed run', async () => {
     const folder = await newFolder();
     const self = (await identify(process.pid)) as ProcessIdentity;
     write(folder, { up: stale(self), parts: [] });
@@ -70,7 +70,7 @@ describe('a data folder', () => {
     expect(claims.filter(({ kind }) => kind === 'ours')).toHaveLength(1);
   });
 
-  test('tells what a run that was killed has left behind', async () => {
+  test('reports the processes that a killed run left behind', async () => {
     const folder = await newFolder();
     const { identity } = await sleeper();
     const leftBehind = { up: stale(identity), parts: [{ ...identity, name: 'redis' }] };
@@ -85,7 +85,7 @@ describe('a data folder', () => {
     expect(await claimFolder(folder)).toMatchObject({ kind: 'ours' });
   });
 
-  test('says what runs, to its owner alone', async () => {
+  test('shows the running processes only to its owner', async () => {
     const folder = await newFolder();
     const claim = await claimFolder(folder);
     if (claim.kind !== 'ours') throw new Error('the folder was free');
@@ -106,8 +106,8 @@ describe('a data folder', () => {
   });
 });
 
-describe('what was left behind', () => {
-  test('is stopped with its group, also when it does not heed SIGTERM; nothing else is', async () => {
+describe('a leftover process', () => {
+  test('is stopped with its group, also when it ignores SIGTERM; other processes are not', async () => {
     const gentle = await sleeper();
     const stubborn = await sleeper("trap '' TERM; sleep 600; sleep 600");
     const other = await sleeper();

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identify, isRunning, type ProcessIdentity } from './process-identity.js';
 
-/** What a running `slipway up` says of itself in its data folder, for its owner alone to read. */
+/** The state of a running `slipway up` in its data folder. Only its owner can read the file. */
 export interface RunState {
   readonly up: ProcessIdentity;
-  /** What it has started so far. */
+  /** The processes started so far. */
   readonly parts: readonly (ProcessIdentity & { readonly name: string })[];
-  /** Once all is ready. */
+  /** Set once everything is ready. */
   readonly ready?: {
     readonly url: string;
     readonly token_file: string;
@@ -19,7 +19,7 @@ export interface RunState {
 
 const pathIn = (folder: string) => join(folder, 'up.json');
 
-/** The run that the file speaks of, whether or not it is still there. */
+/** Returns the run in the file, whether or not it is still running. */
 export async function readRunState(folder: string): Promise<RunState | undefined> {
   try {
     return parse(await readFile(pathIn(folder), 'utf8'));
@@ -29,7 +29,7 @@ export async function readRunState(folder: string): Promise<RunState | undefined
   }
 }
 
-/** Undefined for a file that a crash of the machine has cut short. */
+/** Returns undefined for a file that a crash of the machine cut short. */
 function parse(text: string): RunState | undefined {
   try {
     return JSON.parse(text) as RunState;
@@ -42,11 +42,11 @@ export type Claim =
   | { readonly kind: 'ours'; readonly file: RunFile; readonly leftBehind: RunState | undefined }
   | { readonly kind: 'taken'; readonly by: RunState };
 
-/** Takes the data folder for this process, unless another that runs has it. */
+/** Claims the data folder for this process, unless another running process has it. */
 export async function claimFolder(folder: string): Promise<Claim> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const self = await identify(process.pid);
-  if (!self) throw new Error('this process cannot be found among those that run');
+  if (!self) throw new Error('this process was not found');
   return await oneAtATime(join(folder, 'up.claim'), async () => {
     const found = await readRunState(folder);
     if (found && (await isRunning(found.up))) return { kind: 'taken', by: found };
@@ -57,10 +57,10 @@ export async function claimFolder(folder: string): Promise<Claim> {
 }
 
 const lookAgainMs = 20;
-/** A claim takes milliseconds; a lock this old was left by a process that is gone. */
+/** A claim takes milliseconds; an older lock was left by a dead process. */
 const abandonedAfterMs = 10_000;
 
-/** Does the work while no other process does: making a folder succeeds for one alone. */
+/** Runs the work under a lock: only one process succeeds in creating the folder. */
 async function oneAtATime<T>(lock: string, work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -90,7 +90,7 @@ export class RunFile {
     this.#state = state;
   }
 
-  /** Writes what it knows so far. */
+  /** Writes the current state. */
   save(): Promise<void> {
     return this.#update({});
   }
@@ -112,7 +112,7 @@ export class RunFile {
   async #update(change: Partial<RunState>): Promise<void> {
     this.#state = { ...this.#state, ...change };
     const body = JSON.stringify(this.#state);
-    // One after another, each whole: readers never see half a file.
+    // Writes are serialized and atomic: readers never see half a file.
     const previous = this.#writing;
     this.#writing = previous.then(async () => {
       await writeFile(`${this.#path}.new`, body, { mode: 0o600 });

@@ -13,6 +13,6 @@ export async function cancel(
   const job = await client.cancelJob({ id });
   if (options.json) out.line(JSON.stringify(job));
   else if (hasEnded(job.state)) out.line(`${id} is canceled.`);
-  else out.line(`${id} runs; its builder has been told to stop.`);
+  else out.line(`${id} is running; its builder stops the build.`);
   return exitCodes.ok;
 }

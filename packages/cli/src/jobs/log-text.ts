@@ -1,12 +1,12 @@
 import type { Screen } from '../terminal/terminal.js';
 import { shown } from '../terminal/text.js';
 
-/** `v: 2022-06-23T09:10:12Z [ship 15/16] RUN npm test 0.35s`: a step (v), what the engine says (s), what the step prints (l). */
+/** Matches `v: 2022-06-23T09:10:12Z [ship 15/16] RUN npm test 0.35s`: a step (v), status of the engine (s), or output of the step (l). */
 const builderLine = /^([vsl]): \d{4}-\d\d-\d\dT[\d:.]+Z ?(.*)$/s;
 
 /**
- * A line of a log. A file or program gets it as it is; people get it without its timestamp, steps standing out from what they
- * print, and without anything that would speak to their terminal.
+ * Returns a line of a log for the screen. A file or program gets it unchanged. A terminal gets it without timestamp and without
+ * control sequences, with steps set off from their output.
  */
 export function logText(screen: Screen, text: string): string {
   if (!screen.isTty) return text;

@@ -7,7 +7,7 @@ export interface LogsOptions extends CommonOptions {
   readonly follow?: boolean;
 }
 
-/** Prints the log of a job as far as it stands, or until the job has ended. */
+/** Prints the log of a job up to now, or until the job has ended. */
 export async function logs(
   id: string,
   options: LogsOptions,

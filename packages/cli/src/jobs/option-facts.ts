@@ -6,13 +6,13 @@ type Spec = Pick<
   'dockerfile' | 'target' | 'tags' | 'image_labels' | 'annotations' | 'no_cache' | 'pull'
 >;
 
-/** Pairs as a command line has them; undefined when there are none. */
+/** Formats pairs as on a command line. Returns undefined when there are none. */
 export const pairs = (texts: Texts = {}): string | undefined =>
   Object.entries(texts)
     .map(([name, value]) => `${name}=${value}`)
     .join(', ') || undefined;
 
-/** The options of `docker build` that a job or a function has: undefined where they say what is usual. */
+/** Returns the `docker build` options of a job or function: undefined for default values. */
 export const optionFacts = (spec: Spec): (readonly [string, string | undefined])[] => [
   ['tags', spec.tags?.join(', ') || undefined],
   ['Dockerfile', spec.dockerfile === 'Dockerfile' ? undefined : spec.dockerfile],

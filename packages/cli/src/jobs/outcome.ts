@@ -12,18 +12,18 @@ const styles = {
 
 export const styledState = (screen: Screen, state: JobState): string => screen.style(styles[state], state);
 
-/** `reference@sha256:…` of what was built; without the digest when nothing was pushed. */
+/** Returns `reference@sha256:…` of the built image, without the digest when nothing was pushed. */
 export function builtImage({ result, image }: Job): string {
   return result?.digest === undefined ? image : `${image}@${result.digest}`;
 }
 
-/** From the start of the first attempt to the end, or to `now`; undefined before the start. */
+/** Returns milliseconds from the start of the first attempt to the end, or to `now`; undefined before the start. */
 export function workMs(job: Job, now: number): number | undefined {
   if (job.started_at === undefined) return undefined;
   return (job.finished_at === undefined ? now : Date.parse(job.finished_at)) - Date.parse(job.started_at);
 }
 
-/** How a job ended, in one line. */
+/** Formats the result of a job in one line. */
 export function outcomeLine(job: Job): string {
   const took = workMs(job, Date.now());
   const attempts = job.attempts.length === 1 ? '' : `, ${count(job.attempts.length, 'attempt')}`;
@@ -40,7 +40,7 @@ export function outcomeLine(job: Job): string {
   }
 }
 
-/** Somebody who has canceled a job knows why. */
+/** Formats the reason, except for a cancel: the user knows why. */
 function reason({ error }: Job): string {
   return error === undefined || error.code === 'canceled' ? '' : `: ${error.code}: ${error.detail}`;
 }

@@ -17,7 +17,7 @@ export interface StatusOptions extends CommonOptions {
   readonly limit: number;
 }
 
-/** Shows one job, or the latest. */
+/** Shows one job, or the latest jobs. */
 export async function status(
   id: string | undefined,
   options: StatusOptions,
@@ -92,7 +92,7 @@ function describe(job: Job, screen: Screen): string[] {
   );
   for (const attempt of job.attempts) {
     const { number, outcome = 'running', replica = 'no replica yet', worker, detail } = attempt;
-    // The error below says the same of the last attempt.
+    // The error below repeats the detail of the last attempt.
     const why = detail === undefined || detail === job.error?.detail ? '' : `: ${shown(detail)}`;
     lines.push(`  attempt ${number}: ${outcome} on ${replica} (worker ${worker})${why}`);
   }

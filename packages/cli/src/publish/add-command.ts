@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to the environment look like that
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts contain references to the environment
 import { type Command, Option } from 'commander';
 import { onFailure, priority } from '../batch/options.js';
 import { buildOptionFlags } from '../build-options/options.js';
@@ -15,31 +15,31 @@ interface PublishCommandOptions {
   readonly program: Command;
   readonly context: CommandContext;
   readonly onExit: (code: ExitCode) => void;
-  /** Adds what every command that talks to a server takes, and examples to its help. */
+  /** Adds the options of every command that calls the API, and examples to its help. */
   readonly talks: (command: Command, examples?: string) => Command;
 }
 
-/** The command that builds the functions of a stack.yaml. */
+/** Adds the command that builds the functions of a stack.yaml. */
 export function addPublishCommand({ program, context, onExit, talks }: PublishCommandOptions): void {
   const command = program
     .command('publish')
     .summary('build the functions of a stack.yaml as one batch')
     .description(
-      'Reads an OpenFaaS stack.yaml as faas-cli does, lays handlers over the templates of ./template, fetches templates\n' +
-        'that are not there, uploads the sources that the server lacks, submits one batch and shows it to its end. Ends with 0\n' +
+      'Reads an OpenFaaS stack.yaml as faas-cli does, lays handlers over the templates of ./template, fetches missing\n' +
+        'templates, uploads the sources that the server lacks, submits one batch and shows it to its end. Exits with 0\n' +
         'only if every function was built.\n\n' +
         'Ctrl-C cancels the batch; a second one leaves without waiting for its end.',
     )
     .option('-f, --yaml <file>', 'the stack file; default: stack.yaml, else stack.yml')
-    .option('--filter <wildcard>', 'only functions whose name fits, e.g. "*-api"')
-    .option('--regex <pattern>', 'only functions in whose name this is found')
+    .option('--filter <wildcard>', 'only functions whose name matches, e.g. "*-api"')
+    .option('--regex <pattern>', 'only functions whose name matches this regular expression')
     .option(
       '--parallel <count>',
-      'how many build at once at most; default: what the fleet has room for',
+      'limit of concurrent builds; default: the capacity of the fleet',
       whole({ min: 1, max: 10_000 }),
     )
-    .option('--skip-unchanged', 'build nothing again whose image was last built from the same')
-    .option('--force', 'build in any case: do not share the build of an identical job either')
+    .option('--skip-unchanged', 'skip functions whose image was last built from the same inputs')
+    .option('--force', 'always build, and do not share the build of an identical job')
     .addOption(onFailure())
     .addOption(
       new Option('--tag <mode>', 'how images are tagged, as with faas-cli')
@@ -58,11 +58,11 @@ export function addPublishCommand({ program, context, onExit, talks }: PublishCo
     )
     .option('-o, --build-option <name>', 'a build option of the templates; may be repeated', repeated)
     .option('--copy-extra <path>', 'a file or folder to copy beside every handler; may be repeated', repeated)
-    .option('--platforms <os/arch,…>', 'in the place of what the functions say', platforms)
+    .option('--platforms <os/arch,…>', 'the platforms, in the place of those of the functions', platforms)
     .addOption(noPull())
     .addOption(templateStore())
-    .option('--envsubst [true|false]', 'whether ${VAR} in the file is replaced', truth, true)
-    .option('--no-envsubst', 'leave ${VAR} alone')
+    .option('--envsubst [true|false]', 'replace ${VAR} in the file', truth, true)
+    .option('--no-envsubst', 'do not replace ${VAR}')
     .option('--dockerfile <path>', 'the Dockerfile in each build context; default: Dockerfile', dockerfile);
   buildOptionFlags(command)
     .option('--build-label <name=value>', 'the same as --image-label, as faas-cli spells it', imageLabel)
@@ -76,15 +76,15 @@ export function addPublishCommand({ program, context, onExit, talks }: PublishCo
     .option('--timeout <time>', 'how long one attempt of a job may take, e.g. 90s, 10m', seconds)
     .option(
       '--callback <url>',
-      'where the end of the batch is reported, as a webhook signed with SLIPWAY_CALLBACK_SECRET',
+      'the URL that receives the end of the batch as a webhook, signed with SLIPWAY_CALLBACK_SECRET',
     );
   vcsOptions(command)
     .option('--dry-run', 'show what would be uploaded and built')
     .option('-d, --detach', 'print the id of the batch and do not wait')
-    .option('-q, --quiet', 'show only how it ended')
+    .option('-q, --quiet', 'show only the result')
     .option('--json', 'print a JSON object a line, and errors too')
     .action(async (options: PublishOptions) => {
-      // What digests are computed with takes a while to load, which the other commands need not wait for.
+      // The digest code takes a while to load, so that only this command loads it.
       const { publish } = await import('./publish.js');
       onExit(await publish(options, context));
     });

@@ -6,13 +6,13 @@ import { sourceOf } from './upload.js';
 
 interface ShowPlan {
   readonly plan: Plan;
-  /** One of each source that would be uploaded. */
+  /** The distinct sources that would be uploaded. */
   readonly missing: readonly Part[];
   readonly terminal: Terminal;
   readonly json: boolean;
 }
 
-/** What would be uploaded and built. */
+/** Prints the uploads and builds that `publish` would do. */
 export function showPlan({ plan, missing, terminal: { out, err }, json }: ShowPlan): void {
   const lacking = new Set(missing.map(({ source }) => source.digest));
   if (json) {

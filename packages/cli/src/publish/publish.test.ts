@@ -106,7 +106,7 @@ const submittedBody = (asked: Awaited<ReturnType<typeof serve>>['asked']) =>
   JSON.parse(asked.find(({ call }) => call === 'POST /v1/batches')?.body.toString() ?? '{}');
 
 describe('publish', () => {
-  test('uploads each source once, submits one batch, tells of each job, and prints the images', async () => {
+  test('uploads each source once, submits one batch, reports each job, and prints the images', async () => {
     const { env, asked } = await serve(allGood);
     const { exit, out, err } = await slipway(
       [
@@ -154,7 +154,7 @@ describe('publish', () => {
     });
   });
 
-  test('ends with 1 when one failed, which is said last with its log', async () => {
+  test('exits with 1 when a job failed, and shows its log last', async () => {
     const { env } = await serve(oneBad);
     const { exit, out, err } = await slipway(['publish'], env);
     expect({ exit, out }).toEqual({ exit: 1, out: 'r.example/same:1@sha256:same\n' });
@@ -195,7 +195,7 @@ describe('publish', () => {
     expect(Buffer.from(opened.get('token')?.reveal() ?? []).toString()).toBe('hunter2');
   });
 
-  test('submits nothing when the file of a secret is not there', async () => {
+  test('submits nothing when the file of a secret is missing', async () => {
     writeFiles(process.cwd(), {
       'secret.yml':
         'provider: { name: openfaas }\nfunctions:\n' +
@@ -232,7 +232,7 @@ describe('publish', () => {
     expect(asked.at(-1)?.call).toBe('POST /v1/batches');
   });
 
-  test('in CI says which commit the jobs are of', async () => {
+  test('in CI sends the commit of the jobs', async () => {
     const { env, asked } = await serve(allGood);
     const ci = { CI_PROJECT_PATH: 'acme/web/shop', CI_COMMIT_SHA: 'a'.repeat(40) };
     expect((await slipway(['publish', '--detach', '--quiet'], { ...env, ...ci })).exit).toBe(0);
@@ -241,7 +241,7 @@ describe('publish', () => {
     });
   });
 
-  test('with --dry-run says what would be done, and does nothing', async () => {
+  test('with --dry-run shows the plan, and does nothing', async () => {
     const { env, asked } = await serve({});
     const { exit, out, err } = await slipway(['publish', '--dry-run', '--filter', '*o*'], env);
     expect(exit).toBe(0);
@@ -257,7 +257,7 @@ describe('publish', () => {
     });
   });
 
-  test('fetches a template that is not there, says so, and with --no-pull does not', async () => {
+  test('fetches a missing template and reports it, and refuses with --no-pull', async () => {
     const git = await startGitServer();
     onTestFinished(() => git.stop());
     const repository = git.repository('templates');
@@ -277,10 +277,10 @@ describe('publish', () => {
     const refused = await slipway([...dryRun, '--no-pull'], env);
     expect(refused.exit).toBe(2);
     expect(refused.err).toContain(
-      `and --no-pull forbids to fetch it\n  the template 'node@1' of the functions 'one', 'two', from ${repository.url}#main\n` +
+      `and --no-pull forbids fetching them\n  the template 'node@1' of the functions 'one', 'two', from ${repository.url}#main\n` +
         "  the template 'go' of the function 'three', from the template store\n",
     );
-    // Which has nothing to do with --pull, for base images.
+    // `--no-pull` is separate from `--pull`, which is about base images.
     expect((await slipway([...dryRun, '--no-pull', '--pull'], env)).exit).toBe(2);
     expect(git.requests).toHaveLength(0);
     const { exit, err } = await slipway([...dryRun, '--regex', 'one|two'], env);
@@ -324,10 +324,10 @@ describe('publish', () => {
   });
 
   test.each([
-    [['--filter', 'x*'], /no function of stack\.yml fits the filter/],
+    [['--filter', 'x*'], /no function of stack\.yml matches the filter/],
     [['--regex', '('], /--regex: /],
     [['--regex', 'a', '--filter', 'b'], /give --filter or --regex, not both/],
-    [['-f', 'gone.yaml'], /there is no file gone\.yaml/],
+    [['-f', 'gone.yaml'], /the file gone\.yaml was not found/],
     [['-f', 'https://example.com/stack.yaml'], /is not a file of this machine/],
     [['-o', 'dev'], /the function 'one': the template 'dockerfile' has no build option 'dev'/],
     [['--envsubst=maybe'], /--envsubst.*true or false/],

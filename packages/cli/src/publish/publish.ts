@@ -23,17 +23,17 @@ export interface PublishOptions extends CommonOptions, VcsOptions, BuildOptionFl
   readonly filter?: string;
   readonly regex?: string;
   readonly tag: TagMode;
-  /** Tags alone. */
+  /** Tags without a repository. */
   readonly extraTag?: readonly string[];
-  /** In each build context. */
+  /** Path of the Dockerfile in each build context. */
   readonly dockerfile?: string;
-  /** As `imageLabel`. */
+  /** Same as `imageLabel`. */
   readonly buildLabel?: Readonly<Record<string, string>>;
   readonly buildArg?: Readonly<Record<string, string>>;
   readonly buildOption?: readonly string[];
   readonly copyExtra?: readonly string[];
   readonly platforms?: readonly string[];
-  /** Jobs of the batch that run at once. */
+  /** Limit of concurrently running jobs of the batch. */
   readonly parallel?: number;
   readonly skipUnchanged?: boolean;
   readonly force?: boolean;
@@ -68,7 +68,7 @@ export async function publish(options: PublishOptions, context: CommandContext):
     const missing = await missingSources({ parts, client, signal });
     if (options.dryRun) {
       const request = requestOf({ plan, options, env, vcs, digests: new Map(), sealed: new Map() });
-      // The server checks the rest, as far as it can without sources that it has not got.
+      // The server validates the rest, as far as it can without the missing sources.
       if (missing.length === 0) await withNames(plan, () => client.planBatch({ batch: request, signal }));
       showPlan({ plan, missing, terminal, json: options.json ?? false });
       return exitCodes.ok;
@@ -114,7 +114,7 @@ function planOptions(options: PublishOptions) {
 
 type Say = (step: string, text: string) => void;
 
-/** The steps before the batch, each a line; nothing when they are not wanted. */
+/** Returns a function that prints a line for each step before the batch, unless `--quiet` or `--json` is given. */
 function stepLine({ err }: Terminal, { quiet = false, json = false }: PublishOptions): Say {
   if (quiet || json) return () => undefined;
   return (step, text) => err.line(`${err.style('bold', step.padEnd(10))} ${text}`);
@@ -160,13 +160,13 @@ interface RequestOf extends Pick<CommandContext, 'env'> {
   readonly plan: Plan;
   readonly options: PublishOptions;
   readonly vcs: ReturnType<typeof vcsOf>;
-  /** What the server calls a source, where that is not what was expected. */
+  /** Digests that the server computed, where they differ from the expected ones. */
   readonly digests: ReadonlyMap<string, string>;
-  /** Sealed build secrets, by the names of functions. */
+  /** Sealed build secrets by function name. */
   readonly sealed: ReadonlyMap<string, string>;
 }
 
-/** Seals the build secrets of those functions that have some. */
+/** Seals the build secrets of the functions that have any. */
 async function sealSecretsOf(
   { functions }: Plan,
   client: Client,
@@ -222,7 +222,7 @@ function requestOf({ plan, options, env, vcs, digests, sealed }: RequestOf): Omi
   };
 }
 
-/** Errors of the server that name an item by its number name the function instead. */
+/** Replaces the item number in errors of the server by the function's name. */
 async function withNames<T>({ functions }: Plan, send: () => Promise<T>): Promise<T> {
   try {
     return await send();

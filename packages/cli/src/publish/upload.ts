@@ -3,7 +3,7 @@ import { packTree } from '../build/pack.js';
 import type { Part } from '../stack/layers.js';
 import { mapInOrder, type PlannedFunction } from '../stack/plan.js';
 
-/** Requests under way at once. */
+/** Limit of concurrent requests. */
 const atOnce = 8;
 
 interface Upload {
@@ -11,21 +11,21 @@ interface Upload {
   readonly signal: AbortSignal;
 }
 
-/** What a function's `source` is to the server: its handler, or its whole build context. */
+/** Returns the part that is the function's `source` on the server: its handler, or its whole build context. */
 export const sourceOf = (fn: PlannedFunction): Part => fn.layers?.handler ?? fn;
 
 const distinct = (parts: readonly Part[]): Part[] => [
   ...new Map(parts.map((part) => [part.source.digest, part])).values(),
 ];
 
-/** The distinct sources of these functions, without templates. */
+/** Returns the distinct sources of these functions, without templates. */
 export const sourcesOf = (functions: readonly PlannedFunction[]): Part[] => distinct(functions.map(sourceOf));
 
-/** The distinct templates that these functions are laid over. */
+/** Returns the distinct templates of these functions. */
 export const templatesOf = (functions: readonly PlannedFunction[]): Part[] =>
   distinct(functions.flatMap(({ layers }) => layers?.template ?? []));
 
-/** Which of these sources and templates the server lacks. */
+/** Returns the sources and templates that the server lacks. */
 export async function missingSources({
   parts,
   client,
@@ -45,7 +45,7 @@ interface UploadAll extends Upload {
   readonly onUploaded: (count: number) => void;
 }
 
-/** Uploads sources. Returns what the server calls each, by the digest that was expected: the same, unless a file has changed since it was read. */
+/** Uploads sources. Returns the server's digests by expected digest. They differ only when a file changed since it was read. */
 export async function uploadSources(options: UploadAll): Promise<Map<string, string>> {
   const { parts, client, signal, onUploaded } = options;
   let uploaded = 0;

@@ -11,12 +11,12 @@ type Entry =
   | { readonly type: 'file'; readonly executable: boolean; readonly size: number }
   | { readonly type: 'link'; readonly target: string };
 
-/** The files of a repository at a commit. Links are kept as text, and are not on the disk. */
+/** The files of a repository at a commit. Links are kept as text and are not on disk. */
 export interface Checkout {
   readonly commit: string;
-  /** Where the files lie. */
+  /** The folder with the files. */
   readonly folder: string;
-  /** By path; the root is `''`. */
+  /** Entries by path; the path of the root is `''`. */
   readonly entries: ReadonlyMap<string, Entry>;
   /** The names in each folder. */
   readonly names: ReadonlyMap<string, readonly string[]>;
@@ -24,17 +24,17 @@ export interface Checkout {
 
 interface CheckOut {
   readonly source: TemplateSource;
-  /** An empty folder to work in, which the caller removes. */
+  /** An empty working folder. The caller removes it. */
   readonly workDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
 }
 
-/** Variables that would lead git to another repository, as within a hook, or fill what it reports. */
+/** Variables that would direct git to another repository, as inside a hook, or change its output. */
 const notForGit =
   /^GIT_(?:DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|NAMESPACE|PREFIX|CONFIG|CONFIG_PARAMETERS|SHALLOW_FILE|GRAFT_FILE|REPLACE_REF_BASE|IMPLICIT_WORK_TREE|DEFAULT_HASH|TRACE\w*)$/;
 
-/** Fetches a repository as its user would, and unpacks it at the commit that the ref stands for. Throws what git fails with, as a `SlipwayError`. */
+/** Fetches a repository with the user's git settings, and unpacks the commit of the ref. Throws git's error as a `SlipwayError`. */
 export async function checkOut({ source, workDir, env, signal }: CheckOut): Promise<Checkout> {
   const options = repositoryOptions({ source, workDir, env, signal });
   const { ref } = source;

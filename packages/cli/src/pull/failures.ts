@@ -3,19 +3,19 @@ import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { TemplateRefused } from './refusals.js';
 
-/** A template that functions of a stack need and that is not in `./template`. */
+/** A template that a stack needs and `./template` lacks. */
 export interface MissingTemplate {
-  /** With the ref that it is pinned to, if there is one. */
+  /** The template's name, with its pinned ref if there is one. */
   readonly lang: string;
-  /** Names of the functions; none where the template alone is wanted. */
+  /** Names of the functions; empty when only the template is needed. */
   readonly functions: readonly string[];
-  /** Of `configuration.templates`; undefined where the template store has to know it. */
+  /** Source in `configuration.templates`; undefined for a template of the template store. */
   readonly source: string | undefined;
 }
 
 const namedAtMost = 3;
 
-/** The template and the functions that it is for, as a message names them. */
+/** Names the template and its functions for a message. */
 export function usersOf({ lang, functions }: MissingTemplate): string {
   if (functions.length === 0) return `the template '${lang}'`;
   const names = functions.slice(0, namedAtMost).map((name) => `'${name}'`);
@@ -24,7 +24,7 @@ export function usersOf({ lang, functions }: MissingTemplate): string {
   return `the template '${lang}' of the ${functions.length === 1 ? 'function' : 'functions'} ${rest}`;
 }
 
-/** What the user has to do. */
+/** Remedies by error code. */
 const remedies: Partial<Record<ErrorCode, string>> = {
   git_unauthorized:
     'Give git credentials for this host, by a credential helper, an ssh-agent or the git configuration of CI: `git ls-remote` must work without asking.',
@@ -39,15 +39,15 @@ const messages: Partial<Record<ErrorCode, string>> = {
   git_unauthorized: 'git has no credentials for it, or wrong ones',
   git_host_key_unknown: 'ssh does not know the host key that the server shows',
 };
-const otherRemedy = 'Check the URL and the network: `git ls-remote` with this URL shows what git says.';
+const otherRemedy = 'Check the URL and the network: `git ls-remote` with this URL shows the error of git.';
 
 interface Failed {
-  /** The repository with its ref, as people write it. */
+  /** The repository with its ref, as users write it. */
   readonly source: string;
   readonly templates: readonly MissingTemplate[];
 }
 
-/** Returns what a failed fetch means for the person at the terminal; other errors as they are. */
+/** Returns a failed fetch as an error for the user, and any other error unchanged. */
 export function asCommandError(error: unknown, { source, templates }: Failed): unknown {
   const what = templates.map(usersOf).join('; ');
   if (error instanceof TemplateRefused) {
@@ -66,13 +66,13 @@ export function asCommandError(error: unknown, { source, templates }: Failed): u
   });
 }
 
-/** Refuses to fetch: says what is missing and where it would come from. */
+/** Refuses to fetch: throws an error that lists the missing templates and their sources. */
 export function refusePull(missing: readonly MissingTemplate[]): never {
   const each = missing.map(
     (template) => `  ${usersOf(template)}, from ${template.source ?? 'the template store'}`,
   );
   throw new CommandError({
-    message: ['./template lacks what is needed, and --no-pull forbids to fetch it', ...each].join('\n'),
+    message: ['./template lacks templates, and --no-pull forbids fetching them', ...each].join('\n'),
     remedy: 'Leave out --no-pull, or fetch the templates first, as with `faas-cli template pull stack`.',
     exitCode: exitCodes.usage,
   });
@@ -89,7 +89,7 @@ export function wrongSource(template: MissingTemplate, text: string, what: strin
 
 interface NotInStore {
   readonly storeUrl: string;
-  /** The names of all templates of the store. */
+  /** Names of all templates in the store. */
   readonly names: readonly string[];
 }
 

@@ -1,14 +1,14 @@
 import { Option } from 'commander';
 import type { MissingTemplate } from './failures.js';
 
-/** What commands take that fetch templates. */
+/** Options of commands that fetch templates. */
 export interface PullOptions {
   /** False with `--no-pull`. */
   readonly pullTemplates?: boolean;
   readonly templateStore?: string;
 }
 
-/** An option of its own: `--pull` is about base images. */
+/** A separate option: `--pull` is about base images. */
 class NoPull extends Option {
   override attributeName(): string {
     return 'pullTemplates';
@@ -19,7 +19,7 @@ export const noPull = () => new NoPull('--no-pull', 'refuse to fetch templates t
 export const templateStore = () =>
   new Option(
     '--template-store <url>',
-    'the list that templates without a source are looked up in; default: OPENFAAS_TEMPLATE_STORE_URL, else that of the OpenFaaS community',
+    'the list for templates without a source; default: OPENFAAS_TEMPLATE_STORE_URL, else the list of the OpenFaaS community',
   );
 
 interface Puller {
@@ -30,7 +30,7 @@ interface Puller {
   readonly say: (step: string, text: string) => void;
 }
 
-/** Returns what puts missing templates into `./template`, or refuses to. What fetches is loaded only for that. */
+/** Returns a function that fetches missing templates into `./template`, or refuses to. The fetching code is loaded only if needed. */
 export function puller({ options, ...rest }: Puller) {
   return async (missing: readonly MissingTemplate[]): Promise<void> => {
     if (options.pullTemplates === false) (await import('./failures.js')).refusePull(missing);

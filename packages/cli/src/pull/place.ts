@@ -14,24 +14,25 @@ interface Place {
   readonly name: string;
   /** `./template`. */
   readonly templates: string;
-  /** A folder of the same disk for what is not whole yet. */
+  /** A folder on the same disk for incomplete templates. */
   readonly staging: string;
 }
 
-/** The templates of a repository. */
+/** Returns the names of the templates in a repository. */
 export function templatesOf({ entries, names }: Checkout): string[] {
   return (names.get('template') ?? []).filter((name) => entries.get(`template/${name}`)?.type === 'folder');
 }
 
 /**
- * Copies a template into `./template` in one step, with the note that `faas-cli` writes. A folder that another process has made meanwhile stays. Links become copies of what they lead
- * to in the repository, as with `faas-cli`; others stay links. Throws `TemplateRefused` for a template that becomes too large.
+ * Copies a template into `./template` in one step, with the note that `faas-cli` writes. A folder that another process created
+ * meanwhile stays. Links become copies of their targets in the repository, as with `faas-cli`; other links stay. Throws
+ * `TemplateRefused` for a template that becomes too large.
  */
 export async function place({ checkout, source, from, name, templates, staging }: Place): Promise<void> {
   const staged = join(staging, from);
   await copyTree(checkout, `template/${from}`, staged);
   const note = join(staged, pulledNote.path);
-  // A link of this name would have another file written.
+  // A link with this name would redirect the write to another file.
   await rm(note, { recursive: true, force: true });
   await writeFile(
     note,
@@ -49,7 +50,7 @@ export async function place({ checkout, source, from, name, templates, staging }
   });
 }
 
-/** Whether there is anything at a path. */
+/** Returns true when the path exists. */
 export const exists = (path: string): Promise<boolean> =>
   lstat(path).then(
     () => true,
@@ -57,7 +58,7 @@ export const exists = (path: string): Promise<boolean> =>
   );
 
 async function copyTree(checkout: Checkout, from: string, to: string): Promise<void> {
-  // Nothing is copied of a template that is refused.
+  // Lists everything first: nothing is copied of a refused template.
   for (const { real, path } of listTree(checkout, from)) {
     const entry = checkout.entries.get(real);
     const target = join(to, path);
@@ -70,19 +71,19 @@ async function copyTree(checkout: Checkout, from: string, to: string): Promise<v
 }
 
 interface Listed {
-  /** Where the file, folder or link that stays one lies in the repository. */
+  /** Path of the file, folder or remaining link in the repository. */
   readonly real: string;
-  /** Its path in the template. */
+  /** Path in the template. */
   readonly path: string;
 }
 
-/** Lists a folder of the repository and all below it, with what links lead to; each folder before what is in it. */
+/** Lists a folder of the repository recursively, with the targets of links. Each folder comes before its entries. */
 function listTree(checkout: Checkout, from: string): Listed[] {
   const found: Listed[] = [];
   let bytes = 0;
   const visit = (start: string, path: string, above: readonly string[]): void => {
     const led = follow(checkout, start);
-    // A link to a folder that it lies in has no end.
+    // A link to one of its own parents would recurse without end.
     const real = led === undefined || above.some((folder) => liesIn(folder, led)) ? start : led;
     found.push({ real, path });
     if (found.length > limits.entries)
@@ -102,7 +103,7 @@ function listTree(checkout: Checkout, from: string): Listed[] {
 const liesIn = (path: string, folder: string): boolean =>
   folder === '' || path === folder || path.startsWith(`${folder}/`);
 
-/** Returns the path of the file or folder that a path of the repository leads to; undefined when it leads out, to nothing or in a circle. */
+/** Returns the target path of a path in the repository, or undefined when it leaves the repository, is missing or is circular. */
 function follow({ entries }: Checkout, path: string): string | undefined {
   const ahead = path.split('/').reverse();
   const place: string[] = [];

@@ -17,7 +17,7 @@ import { readStore } from './store.js';
 
 interface PullTemplates {
   readonly missing: readonly MissingTemplate[];
-  /** The folder that has, or gets, `./template`. */
+  /** The folder that contains `./template`. */
   readonly folder: string;
   readonly storeUrl: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -25,23 +25,24 @@ interface PullTemplates {
   readonly say: (step: string, text: string) => void;
 }
 
-/** Templates that one fetch of a repository gives. */
+/** Templates from one fetch of a repository. */
 interface Pull {
   readonly source: TemplateSource;
   readonly wanted: MissingTemplate[];
-  /** From the store, all templates of the repository are taken; these names get this suffix. */
+  /** Set for the store, from which all templates of the repository are taken; their names get this suffix. */
   others: { readonly suffix: string } | undefined;
 }
 
 /**
- * Fetches templates into `./template` as `faas-cli` does: from the source that `configuration.templates` has for the exact name, else from the repository that the
- * template store has. Each repository is fetched once. What is in `./template` already stays as it is. Throws a `CommandError`, and leaves no half template behind.
+ * Fetches templates into `./template` as `faas-cli` does: from the source with the exact name in `configuration.templates`, else from
+ * the repository in the template store. Each repository is fetched once. Existing templates are not changed. Throws a
+ * `CommandError`, and leaves no partial template behind.
  */
 export async function pullTemplates(options: PullTemplates): Promise<void> {
   for (const pull of await plan(options)) await fetchOne(pull, options);
 }
 
-/** Sorts what is missing by the repository that has it. */
+/** Groups the missing templates by their repository. */
 async function plan({ missing, folder, storeUrl, signal }: PullTemplates): Promise<Iterable<Pull>> {
   const pulls = new Map<string, Pull>();
   let store: ReadonlyMap<string, string> | undefined;
@@ -62,7 +63,7 @@ async function plan({ missing, folder, storeUrl, signal }: PullTemplates): Promi
   return pulls.values();
 }
 
-/** The name of a template in its repository, and the ref that follows in `name@ref`. */
+/** Splits `name@ref` into the name of a template in its repository and the ref. */
 function partsOf(lang: string): { readonly name: string; readonly pin: string | undefined } {
   const at = lang.indexOf('@');
   return at === -1 ? { name: lang, pin: undefined } : { name: lang.slice(0, at), pin: lang.slice(at + 1) };
@@ -110,7 +111,7 @@ interface PlaceOthers extends Pick<PullTemplates, 'say'> {
   readonly suffix: string;
 }
 
-/** Takes what else the repository has, as `faas-cli` does with a repository of the store. A template that cannot be taken is left out. */
+/** Places the other templates of the repository, as `faas-cli` does for the store. A refused template is left out. */
 async function placeOthers({ found, suffix, say, ...to }: PlaceOthers): Promise<void> {
   const taken: string[] = [];
   for (const from of found) {
@@ -128,10 +129,10 @@ async function placeOthers({ found, suffix, say, ...to }: PlaceOthers): Promise<
 }
 
 const stagingPrefix = '.pull-';
-/** Of a process that was killed. */
+/** Age in ms after which a staging folder counts as left by a killed process. */
 const leftoverMs = 3_600_000;
 
-/** Runs work with a folder in `./template` for what is not whole yet, and removes that and what killed processes have left. */
+/** Runs work with a staging folder in `./template`. Removes that folder, and those that killed processes left behind. */
 async function inStaging(templates: string, work: (staging: string) => Promise<void>): Promise<void> {
   await mkdir(templates, { recursive: true });
   for (const name of await readdir(templates)) {
@@ -145,7 +146,7 @@ async function inStaging(templates: string, work: (staging: string) => Promise<v
     await work(staging);
   } finally {
     await rm(staging, { recursive: true, force: true });
-    // Empty when nothing could be taken and the folder is new.
+    // Removes `./template` if it is empty: it is new and no template was placed.
     await rmdir(templates).catch(() => undefined);
   }
 }

@@ -30,7 +30,7 @@ beforeEach(async () => {
   folder = project.path;
   lines = [];
 });
-/** Whatever happens, nothing that is half done is left in the project. */
+/** Every test leaves the project without partial templates. */
 afterEach(() => {
   const templates = existsSync(join(folder, 'template')) ? readdirSync(join(folder, 'template')) : [];
   expect(templates.filter((name) => name.startsWith('.'))).toEqual([]);
@@ -38,7 +38,7 @@ afterEach(() => {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** A template with a `#` is that of a source; others are of the store at `storeUrl`. */
+/** Pulls templates. A template with a `#` comes from a source, others from the store at `storeUrl`. */
 const pull = (
   wanted: Readonly<Record<string, string | undefined>>,
   { storeUrl = 'http://127.0.0.1:1/', env = process.env as Env, signal = new AbortController().signal } = {},
@@ -49,7 +49,7 @@ const pull = (
     say: (step, text) => lines.push(`${step} ${text}`),
   });
 
-/** A repository with templates: name → its Dockerfile. */
+/** Creates a repository of templates: name → Dockerfile. */
 function repository(
   name: string,
   templates: Readonly<Record<string, string>>,
@@ -80,7 +80,7 @@ async function store(list: unknown) {
 }
 
 describe('a source of configuration.templates', () => {
-  test('gives the one template that is named, as committed and with the note of faas-cli', async () => {
+  test('provides the named template, as committed and with the note of faas-cli', async () => {
     const { url, first } = repository('one', { node: 'FROM one\n', go: 'FROM two\n' });
     await pull({ node: url });
     expect(names()).toEqual(['node']);
@@ -102,7 +102,7 @@ describe('a source of configuration.templates', () => {
     made.push('refs/tags/1.0');
     made.push('refs/heads/feature/a');
     made.commit({ 'template/node/Dockerfile': 'FROM later\n' });
-    // A branch that is called like the commit begins is not the commit.
+    // A branch named like the beginning of the commit is not the commit.
     made.push(`refs/heads/${made.first.slice(0, 9)}`);
     const text: Record<string, string> = {
       'sha-': `sha-${made.first.slice(0, 9)}`,
@@ -119,7 +119,7 @@ describe('a source of configuration.templates', () => {
     });
   });
 
-  test('is fetched once for several templates, and what is in ./template stays', async () => {
+  test('is fetched once for several templates, and existing templates stay', async () => {
     const { url } = repository('one', { node: 'FROM node\n', go: 'FROM go\n' });
     mkdirSync(join(folder, 'template/mine'), { recursive: true });
     await pull({ node: url, go: url, 'node@x': url });
@@ -127,7 +127,7 @@ describe('a source of configuration.templates', () => {
     expect(server.requests.filter(({ path }) => path.includes('info/refs'))).toHaveLength(2);
   });
 
-  test('may be a repository of this machine, which a list of a store may not', async () => {
+  test('may be a repository of this machine, unlike a source in the list of a store', async () => {
     const made = repository('one', { node: 'FROM one\n' });
     made.git('tag', 'v1');
     await pull({ node: made.folder, 'node@v1': `${made.folder}#v1`, 'node@f': `file://${made.folder}` });
@@ -141,7 +141,7 @@ describe('a source of configuration.templates', () => {
     }
   });
 
-  test('is fetched with the credentials of the user, which no note, line or error has', async () => {
+  test('is fetched with the credentials of the user, without showing them in a note, line or error', async () => {
     const closed = await startGitServer({ authorization: `Basic ${btoa('robot:hunter2')}` });
     onTestFinished(() => closed.stop());
     const made = closed.repository('private');
@@ -157,7 +157,7 @@ describe('a source of configuration.templates', () => {
       `[credential]\n\thelper = "!f() { echo username=robot; echo password=hunter2; }; f"\n`,
     );
     await pull({ node: made.url }, { env: { PATH: process.env.PATH, HOME: home.path } });
-    // As CI has them: in the environment, and in the URL.
+    // Credentials as in CI: in the environment, and in the URL.
     const inEnvironment = {
       ...{
         PATH: process.env.PATH,
@@ -238,7 +238,7 @@ describe('a source of configuration.templates', () => {
 });
 
 describe('the template store', () => {
-  test('gives all templates of a repository, with the ref that the name is pinned to', async () => {
+  test('provides all templates of a repository, with the pinned ref of the name', async () => {
     const made = repository('official', { node: 'FROM one\n', go: 'FROM two\n', 'go-http': 'FROM three\n' });
     made.push('refs/tags/1.0');
     made.commit({ 'template/node/Dockerfile': 'FROM later\n' });
@@ -288,7 +288,7 @@ describe('the template store', () => {
     expect(existsSync(join(folder, 'template'))).toBe(false);
   });
 
-  test('that cannot be reached, or is no URL, is named without its credentials', async () => {
+  test('that cannot be reached, or is not a URL, is named without its credentials', async () => {
     await expect(
       pull({ node: undefined }, { storeUrl: `http://a:b@127.0.0.1:${await freePort()}/x` }),
     ).rejects.toThrow(/^the template store http:\/\/127\.0\.0\.1:\d+\/x cannot be reached: .*ECONNREFUSED/);
@@ -299,7 +299,7 @@ describe('the template store', () => {
 });
 
 describe('links', () => {
-  test('become what they lead to in the repository', async () => {
+  test('become copies of their targets in the repository', async () => {
     const { url } = repository(
       'one',
       { node: 'FROM one\n' },
@@ -336,7 +336,7 @@ describe('links', () => {
     expect(at('node/Dockerfile')).toBe('FROM one\n');
   });
 
-  test('in the place of the note are not written through, nor those in the way of a file', async () => {
+  test('in the place of the note or of a file are not written through', async () => {
     const outside = join(folder, 'outside');
     writeFileSync(outside, 'mine');
     const { url } = repository(
@@ -365,7 +365,7 @@ describe('links', () => {
       'has more than 50000 files, with those that links lead to',
     );
     expect(existsSync(join(folder, 'template'))).toBe(false);
-    // Of a store, the others are taken.
+    // The other templates of a store repository are still taken.
     repository('one', { go: 'FROM two\n' });
     const { storeUrl } = await store([{ template: 'go', repo: url }]);
     await pull({ go: undefined }, { storeUrl });
@@ -374,7 +374,7 @@ describe('links', () => {
   });
 });
 
-describe('what cannot be fetched', () => {
+describe('fetching fails for', () => {
   test.each([
     ['#gone', 2, /no branch or tag "gone"/],
     ['#sha-abcdef', 2, /7 to 40 hexadecimal digits/],
@@ -408,7 +408,7 @@ describe('what cannot be fetched', () => {
     });
   });
 
-  test('a folder of this machine that is no repository, and a repository without templates', async () => {
+  test('a folder that is not a repository, and a repository without templates', async () => {
     await expect(pull({ node: '.' })).rejects.toMatchObject({
       message: expect.stringContaining('cannot be fetched from .'),
     });
@@ -423,7 +423,7 @@ describe('what cannot be fetched', () => {
     await expect(pull({ node: `${server.url}/x` })).rejects.toThrow('git is not installed');
   });
 
-  test('nothing is left of a fetch that is stopped, nor of one that was killed', async () => {
+  test('a stopped or killed fetch leaves nothing behind', async () => {
     const { url } = repository('one', { node: 'FROM one\n' });
     const stale = join(folder, 'template/.pull-killed');
     mkdirSync(stale, { recursive: true });

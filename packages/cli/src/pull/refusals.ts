@@ -1,16 +1,16 @@
-/** Bounds of one repository, so that a wrong or hostile one does not fill the machine. */
+/** Limits of one repository, so that a broken or hostile one does not fill the machine. */
 export const limits = {
-  /** Of the packed repository, of its files, and of a template. */
+  /** Bytes of the packed repository, of its files, and of a template. */
   bytes: 512 * 1024 * 1024,
   /** Files, folders and links of a repository, and of a template. */
   entries: 50_000,
-  /** Of each call of git. */
+  /** Milliseconds for each call of git. */
   timeoutMs: 5 * 60_000,
-  /** Links that a path may pass, as in Linux. */
+  /** Links that a path may pass, as on Linux. */
   links: 40,
 } as const;
 
-/** A repository or template that is not taken. The message goes on from its name. */
+/** A refused repository or template. The message continues a sentence that begins with its name. */
 export class TemplateRefused extends Error {
   override readonly name = 'TemplateRefused';
 }

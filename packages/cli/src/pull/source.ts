@@ -3,22 +3,22 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { withoutCredentials } from '@slipway/source';
 
-/** A repository that templates come from. */
+/** A repository of templates. */
 export interface TemplateSource {
   /** The URL for git. */
   readonly href: string;
-  /** The same without credentials, as it is shown and noted in `meta.json`. */
+  /** The URL without credentials, as it is shown and written to `meta.json`. */
   readonly repository: string;
-  /** A branch, a tag, or `sha-` with a commit; the default branch unless given. */
+  /** A branch, a tag, or `sha-` with a commit; undefined for the default branch. */
   readonly ref: string | undefined;
-  /** What git may speak to reach it: an http URL never leads to less than http, nor an https URL to http. */
+  /** Protocols that git may use. Redirects never downgrade https to http, nor http to anything else. */
   readonly protocols: readonly string[];
 }
 
 interface ParseSource {
   /** `URL#ref`, as in `configuration.templates`. */
   readonly text: string;
-  /** Where relative paths begin; undefined where a repository of this machine is refused. */
+  /** Base of relative paths; undefined when a repository on this machine is not allowed. */
   readonly folder: string | undefined;
 }
 
@@ -27,10 +27,10 @@ const overNetwork: Readonly<Record<string, readonly string[]>> = {
   http: ['http', 'https', 'ssh'],
   ssh: ['ssh', 'https'],
 };
-/** `git@host:path`. A name that begins with `-` would be an option of ssh. */
+/** Matches `git@host:path`. A host that begins with `-` would be an option of ssh. */
 const scpLike = /^[A-Za-z0-9_][\w.+-]*@[A-Za-z0-9_][\w.-]*:(?!\/\/)[^-\s]/;
 
-/** Returns the repository that a source names, or what is wrong with the text. */
+/** Returns the repository that a source names, or the problem with the text. */
 export function parseSource({ text, folder }: ParseSource): TemplateSource | string {
   const at = text.indexOf('#');
   const [base, ref] = at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
@@ -47,13 +47,13 @@ export function parseSource({ text, folder }: ParseSource): TemplateSource | str
   return { href: base, repository: withoutCredentials(base), ref, protocols };
 }
 
-/** The lower-case scheme of a URL with a host. */
+/** Returns the lower-case scheme of a URL with a host. */
 function schemeOf(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   return url && url.host !== '' && !url.host.startsWith('-') ? url.protocol.slice(0, -1) : undefined;
 }
 
-/** Returns the repository in a folder of this machine, whose name may have a `#`, or undefined when there is none. */
+/** Returns the repository in a folder of this machine, or undefined. The name of the folder may contain `#`. */
 function localSource(text: string, folder: string): TemplateSource | undefined {
   const cut = text.lastIndexOf('#');
   const readings: (readonly [string, string | undefined])[] = [[text, undefined]];
@@ -67,6 +67,6 @@ function localSource(text: string, folder: string): TemplateSource | undefined {
   return undefined;
 }
 
-/** The source as people write it. */
+/** Formats the source as users write it. */
 export const written = ({ repository, ref }: TemplateSource): string =>
   ref === undefined ? repository : `${repository}#${ref}`;

@@ -4,19 +4,19 @@ import { EnvHttpProxyAgent, fetch } from 'undici';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 
-/** The list of the OpenFaaS community, as in `faas-cli`. */
+/** The list of the OpenFaaS community, the default of `faas-cli`. */
 const officialStore = 'https://raw.githubusercontent.com/openfaas/store/master/templates.json';
 
 const maxBytes = 4 * 1024 * 1024;
 const timeoutMs = 30_000;
 
-/** Returns the URL of the template store: the option, else the environment, else the official one. */
+/** Returns the URL of the template store: the option, else the environment, else the official store. */
 export const storeUrl = (
   given: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): string => given ?? (env.OPENFAAS_TEMPLATE_STORE_URL || officialStore);
 
-/** Reads the list of a template store. Returns repositories by the names of templates; of several with one name `faas-cli` takes the same. */
+/** Reads a template store. Returns repositories by template name. For duplicate names it selects the same as `faas-cli`. */
 export async function readStore({
   url,
   signal,
@@ -42,7 +42,7 @@ export async function readStore({
 
 async function download(url: string, signal: AbortSignal): Promise<string> {
   const timeout = AbortSignal.timeout(timeoutMs);
-  // As for git, the proxy of the environment counts.
+  // Uses the proxy of the environment, as git does.
   const dispatcher = new EnvHttpProxyAgent();
   try {
     const { address, headers } = withBasicAuth(url);
@@ -70,7 +70,7 @@ async function download(url: string, signal: AbortSignal): Promise<string> {
   }
 }
 
-/** `fetch` takes no URL with credentials. */
+/** Moves credentials from the URL to a header, because `fetch` refuses such a URL. */
 function withBasicAuth(text: string) {
   const address = new URL(text);
   const { username, password } = address;
@@ -103,7 +103,7 @@ function parseList(text: string): Entry[] | undefined {
   });
 }
 
-/** The order of `faas-cli`: recommended ones first, then by the text of `official`. */
+/** Compares by the order of `faas-cli`: recommended ones first, then by the text of `official`. */
 const byRank = (one: Entry, other: Entry): number =>
   Number(other.recommended) - Number(one.recommended) ||
   (one.official < other.official ? -1 : Number(one.official > other.official));

@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to the environment look like that
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts contain references to the environment
 import { existsSync } from 'node:fs';
 import { temporaryFolder } from '@slipway/local';
 import { type GitServer, startGitServer } from '@slipway/shared/git/testing';
@@ -32,7 +32,7 @@ describe('templates push', () => {
     ['stack.yml', [], '${TEMPLATES}'],
     ['other.yaml', ['-f', 'other.yaml'], '${TEMPLATES}'],
     ['stack.yaml', ['--no-envsubst'], undefined],
-  ])('fetches a template that is not there from the source in %s %j', async (file, options, source) => {
+  ])('fetches a missing template from the source in %s %j', async (file, options, source) => {
     writeFiles('.', { [file]: stack(source ?? url) });
     const { env, asked } = await serve({});
     const pushed = await slipway(['templates', 'push', 'template/node@1/', ...options], {
@@ -44,7 +44,7 @@ describe('templates push', () => {
     expect(asked.map(({ call }) => call)).toContain('PUT /v1/templates/node%401');
   });
 
-  test('fetches from the store without a stack file, and nothing for a folder that is there', async () => {
+  test('fetches from the store without a stack file, and nothing for an existing folder', async () => {
     const store = await serve({ 'GET /': json(200, [{ template: 'node', repo: url }]) });
     const { env } = await serve({});
     const push = () =>
@@ -61,7 +61,7 @@ describe('templates push', () => {
     [['./template'], 'template is not there'],
     [['./template/a/b'], 'template/a/b is not there'],
     [['./template/node', '--no-pull'], "the template 'node', from the template store"],
-    [['./template/node', '-f', 'gone.yaml'], 'there is no file gone.yaml'],
+    [['./template/node', '-f', 'gone.yaml'], 'the file gone.yaml was not found'],
   ])('%j fetches nothing', async (args, message) => {
     const { exit, err } = await slipway(['templates', 'push', ...args], {});
     expect([exit, err]).toEqual([2, expect.stringContaining(message)]);

@@ -10,22 +10,22 @@ import { parseStack } from '../stack/stack-file.js';
 import { findStackFile } from '../stack/stack-path.js';
 import { type PullOptions, puller } from './options.js';
 
-/** What a command takes that fetches one template. */
+/** Options of a command that fetches one template. */
 export interface TemplateFolderOptions extends PullOptions {
-  /** The stack file whose `configuration.templates` counts. */
+  /** The stack file with `configuration.templates`. */
   readonly yaml?: string;
   readonly envsubst: boolean;
 }
 
 interface ProvideFolder {
-  /** As it was named, such as `./template/node`. */
+  /** The folder as the user wrote it, such as `./template/node`. */
   readonly folder: string;
   readonly options: TemplateFolderOptions;
   readonly env: CommandContext['env'];
   readonly say: (step: string, text: string) => void;
 }
 
-/** Fetches a template whose folder in `./template` is not there. Does nothing for a folder that lies elsewhere. */
+/** Fetches a template whose folder in `./template` is missing. Does nothing for a folder elsewhere. */
 export async function provideFolder({ folder, options, env, say }: ProvideFolder): Promise<void> {
   const project = process.cwd();
   const lang = relative(join(project, 'template'), resolve(folder));

@@ -16,7 +16,7 @@ const load = () => import('./commands.js');
 const pairs = (texts: readonly string[]) =>
   texts.reduce<SecretFiles>((before, text) => label(text, before), {});
 
-/** The commands for sealed build secrets. What seals takes a while to load, which the other commands need not wait for. */
+/** Adds the commands for sealed build secrets. The sealing code takes a while to load, so that only these commands load it. */
 export function addSecretsCommands({ program, context, onExit, talks }: SecretsCommandsOptions): void {
   const secrets = program
     .command('secrets')
@@ -24,10 +24,10 @@ export function addSecretsCommands({ program, context, onExit, talks }: SecretsC
     .description('Seals build secrets.');
   secrets
     .command('keygen')
-    .summary('make a key pair for the builders')
+    .summary('create a key pair for the builders')
     .description(
-      'Makes a key pair: what is sealed with the public key, only builders that have the private key can open.\n' +
-        'The private key is written to a file that only you may read, the public one beside it.',
+      'Creates a key pair. Only builders with the private key can open secrets sealed with the public key.\n' +
+        'The private key is written to a file that only you can read, the public key beside it.',
     )
     .option('-o, --output <file>', 'the file of the private key', 'build-secrets-key')
     .option('--json', 'print JSON, and errors too')
@@ -39,7 +39,7 @@ export function addSecretsCommands({ program, context, onExit, talks }: SecretsC
       .summary('seal files')
       .description(
         'Seals files into a `com.openfaas.secrets`, for the builders of the server or the holder of a key.\n' +
-          '`build --secret` and the build_secrets of a stack.yaml do this by themselves.',
+          '`build --secret` and the build_secrets of a stack.yaml do this automatically.',
       )
       .argument('<name=file...>', 'names of secrets, each with the file that holds it')
       .option('--key <file>', 'the public key; default: that of the server')
@@ -51,7 +51,7 @@ export function addSecretsCommands({ program, context, onExit, talks }: SecretsC
   secrets
     .command('unseal')
     .summary('open a sealed file')
-    .description('Says which secrets a sealed file holds, once the private key has opened them.')
+    .description('Opens a sealed file with the private key, and lists its secrets.')
     .argument('<file>', 'a sealed file')
     .requiredOption('--key <file>', 'the private key')
     .option('--show', 'print the secrets themselves, too')

@@ -12,7 +12,7 @@ export interface KeygenOptions {
   readonly json?: boolean;
 }
 
-/** Makes a key pair for a fleet: the private key into a file, the public one beside it. */
+/** Creates a key pair for a fleet: a file with the private key, and one beside it with the public key. */
 export async function keygen(options: KeygenOptions, { terminal }: CommandContext): Promise<ExitCode> {
   const { publicKey, privateKey } = generateKeyPair();
   const publicFile = `${options.output}.pub`;
@@ -38,8 +38,8 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new CommandError({
-      message: code === 'EEXIST' ? `${path} is there already` : `${path} cannot be written: ${code}`,
-      remedy: 'Name another file with --output. A key that is lost opens nothing any more.',
+      message: code === 'EEXIST' ? `${path} already exists` : `${path} cannot be written: ${code}`,
+      remedy: 'Name another file with --output. Secrets that were sealed for a lost key cannot be opened.',
       exitCode: exitCodes.usage,
     });
   }
@@ -72,7 +72,7 @@ export interface UnsealOptions {
   readonly json?: boolean;
 }
 
-/** Says which secrets a sealed file holds, once the key has opened them; what they are only when that is asked for. */
+/** Opens a sealed file and prints the names of its secrets; with `--show` also their values. */
 export async function unseal(
   file: string,
   options: UnsealOptions,
@@ -100,7 +100,7 @@ async function readText(path: string, what: string): Promise<string> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new CommandError({
-      message: `the ${what} ${path} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : code}`,
+      message: `the ${what} ${path} cannot be read: ${code === 'ENOENT' ? 'file not found' : code}`,
       exitCode: exitCodes.usage,
     });
   }

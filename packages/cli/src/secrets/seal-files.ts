@@ -5,18 +5,18 @@ import { SecretBytes, sealSecrets } from '@slipway/shared/sealing';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 
-/** Names of build secrets, each with the file that holds it. */
+/** Names of build secrets with their files. */
 export type SecretFiles = Readonly<Record<string, string>>;
 
 interface SealOptions {
   readonly files: SecretFiles;
-  /** What relative paths begin at. */
+  /** Base of relative paths. */
   readonly folder: string;
-  /** 32 bytes in base64. */
+  /** The public key: 32 bytes in base64. */
   readonly publicKey: string;
 }
 
-/** Seals what the files hold, as it is, into the text of a `com.openfaas.secrets`. Throws `CommandError` for a file that cannot be read. */
+/** Returns the sealed contents of the files as the text of a `com.openfaas.secrets`. Throws `CommandError` for an unreadable file. */
 export async function sealFiles({ files, folder, publicKey }: SealOptions): Promise<string> {
   const secrets = new Map<string, SecretBytes>();
   try {
@@ -35,19 +35,19 @@ async function readSecret(name: string, path: string): Promise<Uint8Array> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new CommandError({
-      message: `the secret ${name} cannot be read from ${path}: ${code === 'ENOENT' ? 'there is no such file' : code}`,
+      message: `the secret ${name} cannot be read from ${path}: ${code === 'ENOENT' ? 'file not found' : code}`,
       remedy: 'Name the file that holds it.',
       exitCode: exitCodes.usage,
     });
   }
 }
 
-/** What the builders of the server want secrets to be sealed with. */
+/** Returns the public key of the server's builders. */
 export async function keyOfServer(client: Client, signal?: AbortSignal): Promise<string> {
   return (await client.getPublicKey({ ...(signal && { signal }) })).public_key;
 }
 
-/** What the code that seals and opens has to say, for someone at a command line. */
+/** Runs sealing code. Its errors become `CommandError`s for the user. */
 export function said<T>(work: () => T): T {
   try {
     return work();

@@ -48,26 +48,26 @@ describe('slipway secrets', () => {
     expect(JSON.parse(shown.out)).toEqual({ name: 'npm-token', bytes: 8, value: 'hunter2\n' });
   });
 
-  test('writes over no key', async () => {
+  test('overwrites no key', async () => {
     writeFileSync(at('key'), 'mine');
     expect(await run('keygen', '--output', at('key'))).toMatchObject({
       exitCode: 2,
-      err: expect.stringContaining('is there already'),
+      err: expect.stringContaining('already exists'),
     });
     expect(readFileSync(at('key'), 'utf8')).toBe('mine');
   });
 
   test.each([
-    ['a file that is not there', () => ['seal', `a=${at('nothing')}`, '--key', at('pub')], 'no such file'],
+    ['a file that is not there', () => ['seal', `a=${at('nothing')}`, '--key', at('pub')], 'file not found'],
     ['a name that is none', () => ['seal', `a b=${at('pub')}`, '--key', at('pub')], 'is not a name'],
     ['a key that is none', () => ['seal', `a=${at('pub')}`, '--key', at('bad')], 'is not a key'],
     [
-      'a key of somebody else',
+      'the key of another fleet',
       () => ['unseal', at('sealed'), '--key', at('other')],
       'sealed for another key',
     ],
     ['a file that is not sealed', () => ['unseal', at('pub'), '--key', at('other')], 'cannot be used'],
-  ])('says what is wrong with %s', async (_what, argv, message) => {
+  ])('reports the problem with %s', async (_what, argv, message) => {
     const pair = generateKeyPair();
     writeFileSync(at('pub'), pair.publicKey);
     writeFileSync(at('bad'), 'no key');

@@ -1,17 +1,17 @@
 const packagesArgument = 'ADDITIONAL_PACKAGE';
 
 interface BuildArguments {
-  /** Of the stack.yaml. */
+  /** Build arguments of the stack.yaml. */
   readonly own: Readonly<Record<string, string>>;
-  /** Of the command line, which win. */
+  /** Build arguments of the command line, which win. */
   readonly given: Readonly<Record<string, string>>;
   /** Packages of the chosen build options. */
   readonly packages: readonly string[];
 }
 
 /**
- * The build arguments of a function as `faas-cli` makes them: ADDITIONAL_PACKAGE is always there, and holds the packages of
- * the build options and those that it was given, each once, sorted.
+ * Returns the build arguments of a function as `faas-cli` does: ADDITIONAL_PACKAGE is always set, and holds the packages of
+ * the build options and the given packages, sorted and without duplicates.
  */
 export function buildArguments({ own, given, packages }: BuildArguments): Record<string, string> {
   const merged = { ...own, ...given };
@@ -20,7 +20,7 @@ export function buildArguments({ own, given, packages }: BuildArguments): Record
   return { ...merged, [packagesArgument]: [...all].sort().join(' ') };
 }
 
-/** Those of the command line, then those of the file that are not among them: `faas-cli` merges lists so. */
+/** Merges lists as `faas-cli` does: the command line's items, then the file's other items. */
 export const mergeLists = (own: readonly string[], given: readonly string[]): string[] => [
   ...given,
   ...own.filter((each) => !given.includes(each)),

@@ -7,23 +7,23 @@ import { exitCodes } from '../exit-codes.js';
 
 export interface TreeFile {
   readonly type: 'file';
-  /** The file itself, not a link to it. */
+  /** Path of the file itself, not of a link to it. */
   readonly from: string;
   readonly executable: boolean;
   readonly size: number;
-  /** What is sent in the place of the file's content. */
+  /** Content to send in the place of the file's content. */
   readonly content?: Buffer;
 }
 
 interface TreeLink {
   readonly type: 'link';
-  /** As the link has it, wherever it leads. */
+  /** The target as the link has it, even outside of the tree. */
   readonly target: string;
 }
 
 type TreeEntry = TreeFile | TreeLink | { readonly type: 'folder' };
 
-/** Files, links and folders laid over one another, none of which is copied: what a build context will hold. */
+/** Files, links and folders laid over one another without copying: the future build context. */
 export class ContextTree {
   readonly #entries = new Map<string, TreeEntry>();
 
@@ -32,7 +32,7 @@ export class ContextTree {
     return this.#entries;
   }
 
-  /** Whether a file is there, or a link on the way to it, of which the builder sees what it leads to. */
+  /** Returns true when a file is at the path, or a link on the way, whose target only the builder sees. */
   mayHaveFile(path: string): boolean {
     if (this.#entries.get(path)?.type === 'file') return true;
     for (let at = path; at !== ''; at = parentOf(at)) if (this.#entries.get(at)?.type === 'link') return true;
@@ -46,14 +46,14 @@ export class ContextTree {
     this.#entries.set(path, { type: 'folder' });
   }
 
-  /** A file or link in the place of an earlier one, if there is one. */
+  /** Puts a file or link in the place of an earlier entry, if any. */
   #file(path: string, entry: TreeFile | TreeLink): void {
     this.folder(parentOf(path));
     if (this.#entries.get(path)?.type === 'folder') throw conflict(path);
     this.#entries.set(path, entry);
   }
 
-  /** Has the note of a pulled template sent as the server keeps it, so that both find the same digest. */
+  /** Normalizes the note of a pulled template as the server does, so that both compute the same digest. */
   async settleNote(): Promise<void> {
     const note = this.#entries.get(pulledNote.path);
     if (note?.type !== 'file' || note.size > pulledNote.maxBytes) return;
@@ -62,7 +62,7 @@ export class ContextTree {
     if (content) this.#entries.set(pulledNote.path, { ...note, content, size: content.length });
   }
 
-  /** Lays a listing at `at`, which is `''` at the root. */
+  /** Lays a listing over `at`, which is `''` at the root. */
   lay(at: string, listing: Listing): void {
     if (listing.type === 'file') {
       this.#file(at, listing);
@@ -85,20 +85,20 @@ const conflict = (path: string): CommandError =>
     exitCode: exitCodes.usage,
   });
 
-/** What lies at a path on the disk: a file, or a folder with all below it. */
+/** The entries at a path on disk: a file, or a folder with all its contents. */
 export type Listing =
   | TreeFile
   | { readonly type: 'folder'; readonly entries: readonly (readonly [string, TreeEntry])[] };
 
 interface ListOptions {
   readonly path: string;
-  /** Names that are left out at the top, and only there. */
+  /** Names to leave out at the top level only. */
   readonly without?: readonly string[];
 }
 
 /**
- * Lists a file, or a folder with all below it, dot files too. `path` itself may be a link: its user has named it. Every other link stays a link, wherever
- * it leads. Rejects with `CommandError` for a path that leads to nothing, for names that are not UTF-8, and for devices, pipes and sockets.
+ * Lists a file, or a folder with all its contents, including dot files. `path` itself may be a link, because the user named it.
+ * Every other link stays a link. Rejects with `CommandError` for a missing path, for names that are not UTF-8, and for devices, pipes and sockets.
  */
 export async function listPath({ path, without = [] }: ListOptions): Promise<Listing> {
   const top = await realPathOf(path);
@@ -138,8 +138,8 @@ async function realPathOf(path: string): Promise<string> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw unusable(path, 'is not there, or a link to what is not there');
-    if (code === 'ELOOP') throw unusable(path, 'is a link in a circle');
+      throw unusable(path, 'is not there, or is a link to a missing file');
+    if (code === 'ELOOP') throw unusable(path, 'is a circular link');
     throw error;
   }
 }

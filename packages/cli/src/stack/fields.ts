@@ -1,9 +1,9 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
 
-/** Throws what refuses the file: what is wrong in it, and the line where that is known. */
+/** Throws an error that refuses the file, with the problem and its line if known. */
 export type Refuse = (message: string, line?: number) => never;
 
-/** A part of a file. Every scalar is the text that was written: `1.10` is not `1.1`, as it is for `faas-cli`. */
+/** A node of a file. Every scalar is the written text: `1.10` is not `1.1`, as in `faas-cli`. */
 export type Node = string | undefined | readonly Node[] | Fields;
 
 /** A map of a file, with the line of each name. */
@@ -11,7 +11,7 @@ export class Fields extends Map<string, Node> {
   readonly lines = new Map<string, number>();
 }
 
-/** Returns the first document of a text. Calls `refuse` where the text is no YAML. */
+/** Returns the first document of a text. Calls `refuse` for invalid YAML. */
 export function parseYaml(text: string, refuse: Refuse): Node {
   const lineCounter = new LineCounter();
   const [document] = parseAllDocuments(text, { schema: 'failsafe', uniqueKeys: true, lineCounter });
@@ -28,7 +28,7 @@ interface Resolve {
   readonly depth: number;
 }
 
-/** Aliases and merge keys followed; an empty plain scalar, `~` and `null` are nothing. */
+/** Resolves aliases and merge keys. An empty plain scalar, `~` and `null` become undefined. */
 function resolve({ node, depth, ...file }: Resolve): Node {
   const inner = (each: unknown) => resolve({ ...file, node: each, depth: depth + 1 });
   if (depth > 100) return undefined;
@@ -59,7 +59,7 @@ function resolve({ node, depth, ...file }: Resolve): Node {
   return own;
 }
 
-/** Gives a map the fields of another that it lacks. */
+/** Adds the missing fields to a map from another map. */
 function lay(from: Fields, onto: Fields): void {
   for (const [name, value] of from) {
     if (onto.has(name)) continue;
@@ -79,13 +79,13 @@ export function fieldOf(node: Node, ...path: readonly string[]): Node {
   return found;
 }
 
-/** Returns a reader of a map. Calls `refuse`, which says whose map it is, where there is something else. Nothing counts as an empty map. */
+/** Returns a reader of a map, which is empty for undefined. Calls `refuse` for any other node; its message names the map. */
 export function readerOf(node: Node, refuse: Refuse): FieldReader {
   if (node !== undefined && !(node instanceof Fields)) return refuse('must be a map');
   return new FieldReader(node ?? new Fields(), refuse);
 }
 
-/** Reads the fields of one map, and refuses values of a kind that `faas-cli` does not take. */
+/** Reads the fields of one map, and refuses values of a type that `faas-cli` refuses. */
 export class FieldReader {
   readonly #fields: Fields;
   readonly #refuse: Refuse;
@@ -135,7 +135,7 @@ export class FieldReader {
     return Object.fromEntries(entries) as Record<string, string>;
   }
 
-  /** A map in this map. */
+  /** Returns a reader of a nested map. */
   inner(name: string): FieldReader {
     const node = this.#fields.get(name);
     if (node !== undefined && !(node instanceof Fields)) return this.refuse(name, 'must be a map');

@@ -10,14 +10,14 @@ export const tagModes = ['latest', 'sha', 'branch', 'describe', 'digest'] as con
 export type TagMode = (typeof tagModes)[number];
 
 interface ImageName {
-  /** As the stack.yaml has it. */
+  /** The image as written in the stack.yaml. */
   readonly image: string;
   readonly mode: TagMode;
   readonly handler: string;
   readonly git: GitFacts;
 }
 
-/** The image of a function under a tag mode, as `faas-cli --tag` names it. */
+/** Returns the image of a function in a tag mode, as `faas-cli --tag` names it. */
 export async function imageName({ image, mode, handler, git }: ImageName): Promise<string> {
   const named = /:[^/]*$/.test(image) ? image : `${image}:latest`;
   switch (mode) {
@@ -34,7 +34,7 @@ export async function imageName({ image, mode, handler, git }: ImageName): Promi
   }
 }
 
-/** The same repository under another tag. `named` has a tag. */
+/** Returns the same repository with another tag. `named` has a tag. */
 export const withTag = (named: string, tag: string): string =>
   `${named.slice(0, named.lastIndexOf(':'))}:${tag}`;
 
@@ -44,7 +44,7 @@ export interface GitFacts {
   describe(): Promise<string>;
 }
 
-/** What git says of a folder; each thing is asked once, when it is first wanted. */
+/** Returns facts from git about a folder. Each command runs once, on first use. */
 export function gitFacts(folder: string): GitFacts {
   const asked = new Map<string, Promise<string>>();
   const ask = (...args: string[]) => {
@@ -74,7 +74,7 @@ async function git(cwd: string, args: readonly string[]): Promise<string> {
   }
 }
 
-/** The MD5 over the MD5 of every file, in the order of their paths; links are left out. */
+/** Returns the MD5 over the MD5 of every file, ordered by path, without links. */
 async function folderHash(folder: string): Promise<string> {
   const files: string[] = [];
   const visit = async (below: string): Promise<void> => {

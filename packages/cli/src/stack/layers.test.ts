@@ -80,7 +80,7 @@ test.each([
   expect((await planned(files)).layers).toBeUndefined();
 });
 
-test('so does one whose handler is empty', async () => {
+test('a context with an empty handler stays whole', async () => {
   const { 'fn/handler.py': _handler, ...files } = project('py');
   const fn = await planned({ ...files, 'fn/': '', 'template/py/function/handler.py': 'example\n' });
   expect([fn.layers, fn.source.files]).toEqual([undefined, 3]);

@@ -5,29 +5,30 @@ import type { LocalSource, SourceDigester } from './source.js';
 /** Files that are uploaded as one source. */
 export interface Part {
   readonly source: LocalSource;
-  /** Assembled for each upload: all functions together may be large. */
+  /** Builds the tree for each upload, because the trees of all functions together may be large. */
   readonly tree: () => Promise<ContextTree>;
 }
 
-/** A build context in two parts, which the server lays over one another. */
+/** A build context in two parts. The server lays the handler over the template. */
 export interface Layers {
   readonly handler: Part;
   readonly template: Part & {
     readonly name: string;
-    /** `''` for the root. */
+    /** Path of the handler in the context; `''` for the root. */
     readonly handlerFolder: string;
   };
 }
 
-/** What the server takes as the name of a template. */
+/** Matches names of templates that the server accepts. */
 const templateName =
   /^[a-z0-9][a-z0-9._-]{0,62}(?:@(?=.{1,128}$)[A-Za-z0-9_][A-Za-z0-9._+-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._+-]*)*)?$/;
-/** Bytes that a payload has room for, besides `context/`. */
+/** Limit of bytes in a payload path, without `context/`. */
 const maxFolderBytes = 147;
 
 /**
- * Splits build contexts into template and handler, so that the server knows which template a function was laid over and lays it over a newer
- * one when that is sent. Returns undefined, for a context that stays whole, without a template, with an empty handler, or where the server would refuse the name or the folder of the template.
+ * Splits build contexts into template and handler. The server then knows the template of each function, and can lay the handler over
+ * a newer template. A context stays whole (undefined) without a template, with an empty handler, or when the server would refuse
+ * the name or folder of the template.
  */
 export class LayerPlanner {
   readonly #digester: SourceDigester;

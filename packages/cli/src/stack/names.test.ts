@@ -70,13 +70,13 @@ describe('the image', () => {
     expect(await name('fn:1', 'sha')).toBe(`fn:1-${sha}`);
     expect(await name('r.example:5000/fn', 'branch')).toBe(`r.example:5000/fn:latest-trunk-${sha}`);
     expect(await name('fn:1', 'describe')).toBe('fn:1-v1');
-    // What faas-cli --tag digest says of the same folder.
+    // The output of faas-cli --tag digest for the same folder.
     expect(await name('r.example:5000/fn:1', 'digest')).toBe(
       'r.example:5000/fn:2f8d6510067d536737bdf650f3ab7e86',
     );
   });
 
-  test('needs a repository for what git has to say', async () => {
+  test('needs a git repository for tags from git', async () => {
     const bare = await temporaryFolder();
     const named = imageName({ image: 'fn', mode: 'sha', handler: bare.path, git: gitFacts(bare.path) });
     await expect(named).rejects.toThrow(/git rev-parse: /);

@@ -36,12 +36,12 @@ const plan = (folder: string) =>
     pull: async (missing) => refusePull(missing),
   });
 
-/** A line an entry: what it is, whether it may be executed, the start of its hash, its path. */
+/** Formats an entry: type, executable or not, beginning of its hash, path. */
 const line = (path: string, executable: boolean, content: Uint8Array) =>
   `${executable ? 'x' : '-'} ${createHash('sha256').update(content).digest('hex').slice(0, 12)} ${path}`;
 const sorted = (lines: readonly string[]) => [...lines].sort();
 
-/** The trees that slipway would send. */
+/** Returns the trees that slipway would send. */
 async function planned(folder: string): Promise<string[]> {
   const { functions } = await plan(folder);
   const lines: string[] = [];
@@ -54,7 +54,7 @@ async function planned(folder: string): Promise<string[]> {
   return sorted(lines);
 }
 
-/** What lies in a folder. */
+/** Returns the entries of a folder. */
 function onDisk(folder: string): string[] {
   const lines: string[] = [];
   const visit = (path: string) => {
@@ -71,19 +71,19 @@ function onDisk(folder: string): string[] {
   return sorted(lines);
 }
 
-/** Written down from `faas-cli build --shrinkwrap` (of July 2026) on the same project. */
+/** Recorded from `faas-cli build --shrinkwrap` (July 2026) on the same project. */
 const recording = new URL('../testing/shrinkwrap.txt', import.meta.url);
 const recorded = () => readFileSync(recording, 'utf8').trimEnd().split('\n');
 
 describe('the build contexts of a stack', () => {
-  test('are file for file, and mode for mode, what faas-cli --shrinkwrap leaves', async () => {
+  test('have the files and modes that faas-cli --shrinkwrap leaves', async () => {
     expect(await planned(await project())).toEqual(recorded());
   });
 
-  // Only where faas-cli is installed, which is not published as a package: RECORD=1 writes the recording anew.
+  // Needs an installed faas-cli, which is not published as a package. RECORD=1 writes the recording again.
   const faasCli = findTool('faas-cli');
   if (faasCli !== undefined) {
-    test('are still what the installed faas-cli leaves', async () => {
+    test('have the files and modes that the installed faas-cli leaves', async () => {
       const folder = await project();
       execFileSync(faasCli, ['build', '--shrinkwrap', '-f', 'stack.yaml'], { cwd: folder });
       const left = onDisk(join(folder, 'build'));
@@ -107,7 +107,7 @@ describe('the build contexts of a stack', () => {
     expect(onDisk(out.path)).toEqual(recorded());
   });
 
-  test('have the same digest wherever they lie, and another when a mode changes', async () => {
+  test('have the same digest in any folder, and another when a mode changes', async () => {
     const digests = async (files: Readonly<Record<string, string>>) =>
       new Map((await plan(await project(files))).functions.map(({ name, source }) => [name, source.digest]));
     const first = await digests(shrinkwrapProject);
@@ -118,7 +118,7 @@ describe('the build contexts of a stack', () => {
   });
 });
 
-describe('what cannot be a context is named', () => {
+describe('an invalid context is reported:', () => {
   const provider = 'provider: { name: openfaas }\n';
   const one = (fields: string, more: Readonly<Record<string, string>> = {}) => ({
     'stack.yaml': `${provider}functions:\n  fn: { image: fn, ${fields} }\n`,
@@ -143,12 +143,12 @@ describe('what cannot be a context is named', () => {
     [
       'a handler that is a link to nothing',
       one('lang: t, handler: link', { link: '-> nowhere' }),
-      /link is not there, or a link to what is not there/,
+      /link is not there, or is a link to a missing file/,
     ],
     [
       'a handler that is a link in a circle',
       one('lang: t, handler: a', { a: '-> b', b: '-> a' }),
-      /'fn': .*a is a link in a circle/,
+      /'fn': .*a is a circular link/,
     ],
     [
       'a template.yml that is a link',
@@ -234,7 +234,7 @@ describe('links', () => {
   const below = (folder: string, files: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(files).map(([path, text]) => [`${folder}/${path}`, text]));
 
-  test('stay links with their text wherever they lead, in handlers, templates and extra paths', async () => {
+  test('stay links with their target, in handlers, templates and extra paths', async () => {
     const folder = await project({
       'stack.yaml':
         'provider: { name: openfaas }\nconfiguration: { copy: [extra] }\nfunctions:\n  fn: { image: fn, lang: t, handler: ./to-handler }\n',
@@ -265,7 +265,7 @@ describe('links', () => {
     expect(entries.get('Dockerfile')).toEqual({ type: 'link', target: 'docker/real' });
   });
 
-  test('replace what lies under them, and are replaced', async () => {
+  test('replace entries under them, and are replaced', async () => {
     const folder = await project({
       'stack.yaml': 'provider: { name: openfaas }\nfunctions:\n  fn: { image: fn, lang: t, handler: fn }\n',
       'template/t/template.yml': 'language: t\n',
@@ -281,7 +281,7 @@ describe('links', () => {
     expect(tree?.entries.get('function/b')).toEqual({ type: 'link', target: 'a' });
   });
 
-  test('are followed where an extra path names one that leads to what is in the project', async () => {
+  test('are followed where an extra path names a link into the project', async () => {
     const folder = await project({
       'stack.yaml':
         'provider: { name: openfaas }\nconfiguration: { copy: [l, d/x] }\nfunctions:\n  fn: { image: fn, lang: t, handler: fn }\n',

@@ -14,17 +14,17 @@ export interface Overlay {
   readonly fn: Pick<StackFunction, 'name' | 'lang' | 'handler'>;
   /** Undefined for `lang: dockerfile`, whose handler is the whole context. */
   readonly template: LocalTemplate | undefined;
-  /** Paths that are copied beside the handler, with how they are written. */
+  /** Paths to copy beside the handler, as written. */
   readonly copy: readonly { readonly path: string; readonly listing: Listing }[];
-  /** Where relative paths begin. */
+  /** Base of relative paths. */
   readonly folder: string;
 }
 
-/** Entries of a handler's folder that `faas-cli` leaves out: what it writes itself, and templates. */
+/** Entries of a handler's folder that `faas-cli` leaves out: its own output, and templates. */
 const leftOut = ['build', 'template'];
 
 /**
- * The build context of a function, file for file what `faas-cli build --shrinkwrap` would leave in ./build: the template,
+ * Returns the build context of a function, file for file as `faas-cli build --shrinkwrap` leaves it in ./build: the template,
  * over it the handler in the template's handler folder, over that the extra paths.
  */
 export async function overlay({ fn, template, copy, folder }: Overlay): Promise<ContextTree> {
@@ -41,7 +41,7 @@ export async function overlay({ fn, template, copy, folder }: Overlay): Promise<
   return tree;
 }
 
-/** The part of a build context that lies in the template's handler folder: the handler, and over it the extra paths. */
+/** Returns the part of a build context in the template's handler folder: the handler, and over it the extra paths. */
 export async function overlayHandler({ fn, copy, folder }: Omit<Overlay, 'template'>): Promise<ContextTree> {
   const tree = new ContextTree();
   layHandler(tree, '', { handler: await readHandler({ fn, folder }), copy });
@@ -49,7 +49,7 @@ export async function overlayHandler({ fn, copy, folder }: Omit<Overlay, 'templa
   return tree;
 }
 
-/** The files of a template alone. */
+/** Returns the files of a template without a handler. */
 export async function templateTree({ files }: LocalTemplate): Promise<ContextTree> {
   const tree = new ContextTree();
   tree.lay('', files);
@@ -83,7 +83,7 @@ async function readHandler({ fn, folder }: Pick<Overlay, 'fn' | 'folder'>): Prom
 const ofFunction = (name: string, { message }: CommandError): CommandError =>
   new CommandError({ message: `the function '${name}': ${message}`, exitCode: exitCodes.usage });
 
-/** Where the handler lies in the build context; `''` for its root. */
+/** Returns the path of the handler in the build context; `''` for its root. */
 export function handlerFolder(lang: string, template: LocalTemplate): string {
   const path = inside('', template.handlerFolder);
   if (path === '..' || path.startsWith('../')) {
@@ -95,13 +95,13 @@ export function handlerFolder(lang: string, template: LocalTemplate): string {
   return path;
 }
 
-/** `a/b` for both; `''` for the root. */
+/** Joins two paths; `''` is the root. */
 function inside(at: string, path: string): string {
   const joined = posix.join(at, path).replace(/^\/+|\/+$/g, '');
   return joined === '.' ? '' : joined;
 }
 
-/** Returns whether a lang may be a folder in `./template`. Only the ref of a pinned template, as in `node@feature/a`, has folders of its own. */
+/** Returns true for a lang that may be a folder in `./template`. Only a pinned ref, as in `node@feature/a`, may contain slashes. */
 export const isTemplateName = (lang: string): boolean => {
   const [name = '', ...ref] = lang.split('@');
   const parts = ref.length === 0 ? [name] : [`${name}@`, ...ref.join('@').split('/')];
@@ -113,14 +113,14 @@ interface TemplateFolder {
   readonly lang: string;
 }
 
-/** Whether `./template` has a folder, or anything else, of this name. A link to nothing counts: nothing is written in its place. */
+/** Returns true when `./template` has an entry of this name. A dangling link counts: it is never replaced. */
 export const hasFolder = ({ folder, lang }: TemplateFolder): Promise<boolean> =>
   lstat(join(folder, 'template', lang)).then(
     () => true,
     () => false,
   );
 
-/** The template of a language in `./template`, or undefined when there is none. */
+/** Returns the template of a language in `./template`, or undefined when it is missing. */
 export async function readTemplate({ folder, lang }: TemplateFolder): Promise<LocalTemplate | undefined> {
   const path = join(folder, 'template', lang);
   const settings = join(path, 'template.yml');
@@ -128,7 +128,7 @@ export async function readTemplate({ folder, lang }: TemplateFolder): Promise<Lo
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     throw error;
   });
-  // The server reads no link in its place either.
+  // The server ignores a link of this name as well.
   if (!stats?.isFile()) return undefined;
   return {
     ...parseTemplateFile({
@@ -139,7 +139,7 @@ export async function readTemplate({ folder, lang }: TemplateFolder): Promise<Lo
   };
 }
 
-/** The extra paths, which must lie in the folder, with what is there. A path may be a link, or pass one, that leads to what is in the folder, too. */
+/** Returns the extra paths with their listings. Each must be in the folder. A path may be or pass a link, if that leads into the folder. */
 export async function readExtras({
   folder,
   paths,
@@ -152,7 +152,7 @@ export async function readExtras({
     paths.map(async (path) => {
       const full = resolve(folder, path);
       requireInside({ path, folder, below: relative(folder, full) });
-      // A link to nothing is named by `listPath`.
+      // `listPath` reports a dangling link.
       const real = await realpath(full).catch(() => undefined);
       if (real !== undefined) requireInside({ path, folder, below: relative(root, real) });
       return { path, listing: await listPath({ path: full }) };
@@ -163,7 +163,7 @@ export async function readExtras({
 interface RequireInside {
   readonly path: string;
   readonly folder: string;
-  /** The same from the folder. */
+  /** The path relative to the folder. */
   readonly below: string;
 }
 

@@ -2,18 +2,18 @@ import { checked, isTagAlone } from '../build-options/check.js';
 import type { RequestedOptions } from '../build-options/options.js';
 import type { FieldReader } from './fields.js';
 
-/** What a function of a stack.yaml asks for in its `slipway` map, which `faas-cli` passes over. */
+/** Options in the `slipway` map of a function in a stack.yaml, which `faas-cli` ignores. */
 export interface OwnOptions {
   readonly options: RequestedOptions;
-  /** References, or tags alone for the image of the function. */
+  /** References, or tags without a repository for the image of the function. */
   readonly tags: readonly string[];
 }
 
 const names = ['dockerfile', 'target', 'tags', 'image_labels', 'annotations', 'no_cache', 'pull'] as const;
-/** Names that mean something else to `faas-cli` where functions have them. */
+/** Names that have another meaning for `faas-cli` in a function. */
 const deployed: readonly string[] = ['annotations'];
 
-/** Reads the `slipway` map of a function. Refuses what is not known there, and what stands beside the map instead of in it. */
+/** Reads the `slipway` map of a function. Refuses unknown names, and options of the map outside of it. */
 export function readOwnOptions(fn: FieldReader): OwnOptions {
   for (const name of names) {
     if (fn.names.includes(name) && !deployed.includes(name))

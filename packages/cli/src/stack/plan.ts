@@ -23,7 +23,7 @@ import { parseStack, type Stack, type StackFunction } from './stack-file.js';
 export interface PlanOptions {
   /** The stack.yaml, relative to `folder`. */
   readonly file: string;
-  /** Where templates, handlers and extra paths are looked for. */
+  /** Base folder of templates, handlers and extra paths. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly envsubst: boolean;
@@ -33,19 +33,19 @@ export interface PlanOptions {
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly buildOptions: readonly string[];
   readonly copy: readonly string[];
-  /** In the place of what the functions say. */
+  /** Overrides the platforms of the functions. */
   readonly platforms?: readonly string[] | undefined;
-  /** For all functions. */
+  /** Options for all functions. */
   readonly options: RequestedOptions;
-  /** Tags that the image of each function has besides its own. */
+  /** Further tags for the image of each function. */
   readonly extraTags: readonly string[];
-  /** Puts templates that are missing into `./template`, or throws. */
+  /** Fetches missing templates into `./template`, or throws. */
   readonly pull: (missing: readonly MissingTemplate[]) => Promise<void>;
 }
 
-/** One function, ready to be built, and its build context. */
+/** A function that is ready to be built, with its build context. */
 export interface PlannedFunction extends Part {
-  /** As the stack.yaml names it. */
+  /** The name in the stack.yaml. */
   readonly name: string;
   /** `name`, or `namespace/name`. */
   readonly function: string;
@@ -54,9 +54,9 @@ export interface PlannedFunction extends Part {
   readonly platforms: readonly string[];
   readonly tags: readonly string[] | undefined;
   readonly options: RequestedOptions;
-  /** The same in two parts. A context that is not split is uploaded whole. */
+  /** The context in two parts. A context that is not split is uploaded whole. */
   readonly layers: Layers | undefined;
-  /** Names of build secrets, each with its file, relative to the folder. */
+  /** Names of build secrets with their files, relative to the folder. */
   readonly secrets: Readonly<Record<string, string>>;
 }
 
@@ -66,7 +66,7 @@ export interface Plan {
   readonly skipped: readonly string[];
 }
 
-/** Reads a stack.yaml and all it names, and says what is to be built. Nothing is sent, and nothing written but templates that are missing. */
+/** Reads a stack.yaml and all its files, and returns the builds. Sends nothing, and writes only missing templates. */
 export async function planStack(options: PlanOptions): Promise<Plan> {
   const { folder } = options;
   const stack = parseStack({ ...options, text: await readStackFile(options) });
@@ -125,7 +125,7 @@ export async function planStack(options: PlanOptions): Promise<Plan> {
 const refusal = (message: string, remedy?: string): CommandError =>
   new CommandError({ message, ...(remedy && { remedy }), exitCode: exitCodes.usage });
 
-/** Returns the text of a stack file. Throws a `CommandError` when it is not there. */
+/** Returns the text of a stack file. Throws a `CommandError` when it is missing. */
 export async function readStackFile({ file, folder }: Pick<PlanOptions, 'file' | 'folder'>): Promise<string> {
   if (/^[a-z]+:\/\//i.test(file)) {
     throw refusal(
@@ -138,7 +138,7 @@ export async function readStackFile({ file, folder }: Pick<PlanOptions, 'file' |
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw refusal(
-      `there is no file ${file}`,
+      `the file ${file} was not found`,
       'Name the stack file with -f, from the folder that it is used in.',
     );
   }
@@ -150,11 +150,12 @@ function choose(stack: Stack, { file, filter, regex }: PlanOptions): readonly St
     filter !== undefined ? wildcard(filter) : regex !== undefined ? parseRegex(regex) : undefined;
   const chosen = pattern ? stack.functions.filter(({ name }) => pattern.test(name)) : stack.functions;
   if (chosen.length > 0) return chosen;
-  if (pattern) throw refusal(`no function of ${file} fits the ${filter === undefined ? 'regex' : 'filter'}`);
+  if (pattern)
+    throw refusal(`no function of ${file} matches the ${filter === undefined ? 'regex' : 'filter'}`);
   throw refusal(`${file} has no function to build`);
 }
 
-/** Go's syntax puts flags in front, as in `(?i)`; JavaScript has them beside the pattern. */
+/** Compiles a regex in Go's syntax, which has flags in front, as in `(?i)`. JavaScript has them beside the pattern. */
 function parseRegex(text: string): RegExp {
   const [, flags = '', rest = text] = /^\(\?([ims]+)\)(.*)$/s.exec(text) ?? [];
   try {
@@ -191,7 +192,7 @@ async function readTemplates({ stack, chosen, folder, pull }: ReadTemplates) {
   return templates;
 }
 
-/** Returns the source that a stack names for exactly this template. */
+/** Returns the source in the stack for exactly this template. */
 export const templateSource = ({ templates }: Stack, lang: string): string | undefined =>
   templates.find(({ name }) => name === lang)?.source || undefined;
 
@@ -216,7 +217,7 @@ function packagesOf({ fn, template, options }: PackagesOf): string[] {
   });
 }
 
-/** As `Promise.all` over `map`, but a few at once: there may be many files to open. */
+/** Returns the same as `Promise.all` over `map`, with limited concurrency, because each call may open many files. */
 export async function mapInOrder<T, U>(
   items: readonly T[],
   work: (item: T, index: number) => Promise<U>,

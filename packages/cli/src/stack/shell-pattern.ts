@@ -1,4 +1,4 @@
-/** A shell's pattern (`*`, `?`, `[a-z]`, `[^a]`, `\x`) for a whole text; undefined when it is not well formed. */
+/** Compiles a shell pattern (`*`, `?`, `[a-z]`, `[^a]`, `\x`) for a whole text; undefined when it is malformed. */
 export function patternOf(pattern: string): RegExp | undefined {
   let result = '';
   for (let at = 0; at < pattern.length; at++) {
@@ -23,7 +23,7 @@ export function patternOf(pattern: string): RegExp | undefined {
   }
 }
 
-/** `faas-cli --filter`: `*` stands for any characters, everything else for itself. */
+/** Compiles a wildcard of `faas-cli --filter`: `*` matches any characters, everything else matches itself. */
 export const wildcard = (pattern: string): RegExp =>
   new RegExp(`^${pattern.split('*').map(literal).join('[^]*')}$`, 'u');
 

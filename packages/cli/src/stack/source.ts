@@ -5,18 +5,18 @@ import { pipeline } from 'node:stream/promises';
 import { describeSource } from '@slipway/source';
 import type { ContextTree, TreeFile } from './context-tree.js';
 
-/** Files up to this size are read at once. */
+/** Files up to this size are read in one call. */
 const atOnceBytes = 1024 * 1024;
 
 export interface LocalSource {
   readonly digest: string;
   /** The number of files. */
   readonly files: number;
-  /** Bytes of all files together. */
+  /** Total size of all files in bytes. */
   readonly bytes: number;
 }
 
-/** Finds the digest that a tree has on the server. A file that several trees share, as of a template, is read once. */
+/** Computes the server's digest of a tree. A file shared by several trees, such as a template's, is read once. */
 export class SourceDigester {
   readonly #known = new Map<string, Promise<string>>();
 

@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to the environment look like that
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts contain references to the environment
 import { describe, expect, test } from 'vitest';
 import { parseStack, parseTemplateFile } from './stack-file.js';
 
@@ -9,7 +9,7 @@ const fn = (fields: string) =>
   `${provider}functions:\n  fn:\n    lang: node\n    handler: ./fn\n    image: fn\n${fields}`;
 
 describe('a stack file', () => {
-  test('is read with all that a build needs, in its order', () => {
+  test('is read with all fields that a build needs, in order', () => {
     const { functions, skipped, copy, templates } = parse(
       `version: 1.0
 ${provider}configuration:
@@ -64,13 +64,13 @@ functions:
   test.each([
     ['linux', '"linux" must be os/arch'],
     ['amd64,linux/x86-64', 'must not name a platform twice: "amd64" and "linux/x86-64" are linux/amd64'],
-  ])('with the platforms %s is refused, and says whose they are', (platforms, message) => {
+  ])('with the platforms %s is refused, and names the function', (platforms, message) => {
     expect(() => parse(fn(`    platforms: ${platforms}\n`))).toThrow(
       new RegExp(`^stack\\.yaml: line 9: the function 'fn': platforms ${message}`),
     );
   });
 
-  test('keeps its references when it is told to', () => {
+  test('keeps its references with --no-envsubst', () => {
     const text = fn('    build_args: { A: "${B}" }\n');
     expect(parse(text, { envsubst: false }).functions[0]?.buildArgs).toEqual({ A: '${B}' });
   });
@@ -85,7 +85,7 @@ functions:
     [fn('    image: twice\n'), /stack\.yaml: Map keys must be unique/],
     [`${provider}functions: [`, /stack\.yaml: .*/],
     [fn('    build_args: { A: "${" }\n'), /stack\.yaml: line 9: .*--no-envsubst/],
-  ])('%j is refused with why', (text, message) => {
+  ])('%j is refused with the reason', (text, message) => {
     expect(() => parse(text)).toThrow(message);
   });
 });
@@ -93,7 +93,7 @@ functions:
 describe('the slipway map of a function', () => {
   const own = (fields: string) => parse(fn(`    slipway: ${fields}\n`)).functions[0]?.own;
 
-  test('has the options of docker build, and is nothing when it is empty', () => {
+  test('has the options of docker build, and is ignored when it is empty', () => {
     const fields =
       '{ dockerfile: ./docker/prod, target: 1, tags: [1.20, r.example/x:2], image_labels: { a: 1.0, b: }, ' +
       'annotations: { c: true }, no_cache: yes, pull: true }';
@@ -192,7 +192,7 @@ test.each([
   ['platforms: [linux/amd64]', 'platforms is a list, and must be a text'],
   ['namespace: [dev]', 'namespace is a list, and must be a text'],
   ['skip_build: maybe', 'skip_build is "maybe", and must be true or false'],
-])('%s, which faas-cli refuses too, is not passed over', (field, message) => {
+])('%s, which faas-cli refuses too, is refused', (field, message) => {
   expect(() => parse(fn(`    ${field}\n`))).toThrow(`stack.yaml: line 9: the function 'fn': ${message}`);
 });
 
@@ -200,11 +200,11 @@ test.each([
   ['functions: [a]', 'stack.yaml: line 4: functions must be a map'],
   ['functions: { fn: text }', "stack.yaml: the function 'fn': must be a map"],
   ['configuration: { copy: common }', 'stack.yaml: line 4: configuration.copy must be a list'],
-])('%s is not passed over', (text, message) => {
+])('%s is refused', (text, message) => {
   expect(() => parse(`${provider}${text}\n`)).toThrow(message);
 });
 
-test('a template says where handlers go and what its build options bring', () => {
+test('a template names its handler folder and the packages of its build options', () => {
   const template = (text: string) => parseTemplateFile({ text, file: 'template.yml' });
   expect(template('language: x\n')).toEqual({ handlerFolder: 'function', buildOptions: new Map() });
   const options =

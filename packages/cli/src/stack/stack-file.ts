@@ -14,7 +14,7 @@ import {
 import { type OwnOptions, readOwnOptions } from './own-options.js';
 import { SubstitutionError, substitute } from './substitute.js';
 
-/** One function of a stack.yaml, as far as a build needs it. */
+/** The fields of a function in a stack.yaml that a build needs. */
 export interface StackFunction {
   readonly name: string;
   readonly namespace: string | undefined;
@@ -24,32 +24,32 @@ export interface StackFunction {
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly buildOptions: readonly string[];
   readonly platforms: readonly string[];
-  /** Names, each with the file that holds the secret. */
+  /** Names of build secrets with their files. */
   readonly buildSecrets: Readonly<Record<string, string>>;
   readonly own: OwnOptions;
 }
 
 export interface Stack {
-  /** In the order of the file, without those that have `skip_build`. */
+  /** Functions in the order of the file, without those with `skip_build`. */
   readonly functions: readonly StackFunction[];
-  /** Of those that have it. */
+  /** Names of functions with `skip_build`. */
   readonly skipped: readonly string[];
-  /** `configuration.copy`: paths that are copied beside every handler. */
+  /** `configuration.copy`: paths to copy beside every handler. */
   readonly copy: readonly string[];
-  /** `configuration.templates`: where a template that is not here may be had. */
+  /** `configuration.templates`: sources of missing templates. */
   readonly templates: readonly { readonly name: string; readonly source: string | undefined }[];
 }
 
 interface ParseOptions {
   readonly text: string;
-  /** What the file is called in messages. */
+  /** Name of the file in messages. */
   readonly file: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Whether `${VAR}` is replaced first. */
+  /** True replaces `${VAR}` first. */
   readonly envsubst: boolean;
 }
 
-/** Reads the text of an OpenFaaS stack.yaml as `faas-cli` does. Throws `CommandError` for what it refuses, too. */
+/** Parses an OpenFaaS stack.yaml as `faas-cli` does. Throws `CommandError` also for a file that `faas-cli` refuses. */
 export function parseStack({ text, file, env, envsubst }: ParseOptions): Stack {
   const refuse: Refuse = (message, line) => {
     const place = line === undefined ? file : `${file}: line ${line}`;
@@ -83,9 +83,9 @@ export function parseStack({ text, file, env, envsubst }: ParseOptions): Stack {
   };
 }
 
-/** What a template says of itself in its template.yml. */
+/** The fields of a template.yml. */
 export interface TemplateFile {
-  /** Where the handler is laid. */
+  /** Folder of the handler in the context. */
   readonly handlerFolder: string;
   readonly buildOptions: ReadonlyMap<string, readonly string[]>;
 }
@@ -99,7 +99,7 @@ export function parseTemplateFile({ text, file }: { text: string; file: string }
   );
   return {
     handlerFolder: textOf(fieldOf(root, 'handler_folder')) || 'function',
-    // Of two with one name, the first counts.
+    // The first of two entries with the same name wins.
     buildOptions: new Map(options.reverse()),
   };
 }

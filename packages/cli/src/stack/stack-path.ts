@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
 
-/** The stack file that was named, else the one that lies here. */
+/** Returns the given stack file, else the one in the working directory. */
 export const findStackFile = (given: string | undefined): string =>
   given ?? (!existsSync('stack.yaml') && existsSync('stack.yml') ? 'stack.yml' : 'stack.yaml');

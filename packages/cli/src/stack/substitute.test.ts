@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to the environment look like that
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts contain references to the environment
 import { expect, test } from 'vitest';
 import { SubstitutionError, substitute } from './substitute.js';
 
@@ -7,7 +7,7 @@ const env: Readonly<Record<string, string>> = {
 };
 const run = (text: string) => substitute(text, (name) => env[name]);
 
-// What drone/envsubst 1.0.3, which faas-cli uses, makes of the same.
+// Results of drone/envsubst 1.0.3, which faas-cli uses.
 test.each(
   // biome-ignore format: a table
   [

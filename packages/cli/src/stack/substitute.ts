@@ -2,16 +2,16 @@ import { patternOf } from './shell-pattern.js';
 
 type Lookup = (name: string) => string | undefined;
 
-/** A reference to the environment that is not written as it must be. */
+/** A malformed reference to the environment. */
 export class SubstitutionError extends Error {
   override readonly name = 'SubstitutionError';
 }
 
 /**
- * Puts the environment into a text as `faas-cli` does with a stack.yaml (by drone/envsubst 1.0): `${VAR}`, with a default
- * as `${VAR:-…}`, `${VAR:=…}`, `${VAR=…}`, `${VAR:?…}` or `${VAR:+…}` (which all mean the same there, an empty variable
- * counting as unset), and bash's operators for length, case, parts, removal and replacement. `$VAR` stays as it is, `$$` is a
- * dollar, `\\` and `\/` lose their first character. A variable that is not set is empty. Throws `SubstitutionError`.
+ * Substitutes environment variables in a text as `faas-cli` does for a stack.yaml (with drone/envsubst 1.0): `${VAR}`, and defaults
+ * as `${VAR:-…}`, `${VAR:=…}`, `${VAR=…}`, `${VAR:?…}` or `${VAR:+…}` (all equivalent there; an empty variable
+ * counts as unset), and bash's operators for length, case, parts, removal and replacement. `$VAR` stays unchanged, `$$` becomes
+ * `$`, `\\` and `\/` lose their first character. An unset variable is empty. Throws `SubstitutionError`.
  */
 export function substitute(text: string, lookup: Lookup): string {
   return new Substitution(text, lookup).text();
@@ -37,7 +37,7 @@ class Substitution {
     return result;
   }
 
-  /** What stands between `${` and `}`. */
+  /** Parses the text between `${` and `}`. */
   #reference(): string {
     if (this.#take('#')) {
       const value = this.#value(this.#match(/^[\p{L}\p{Nd}_]+/u) ?? this.#fail());
@@ -113,7 +113,7 @@ class Substitution {
     }
   }
 
-  /** A word of an operator: another reference, or text. */
+  /** Parses an argument of an operator: another reference, or text. */
   #argument(until: RegExp, escapes = false): string {
     return this.#take('${') ? this.#reference() : this.#plain({ until, escapes }) || this.#fail();
   }
@@ -121,7 +121,7 @@ class Substitution {
   #plain({ until, escapes }: { until: RegExp; escapes: boolean }): string {
     let result = '';
     while (this.#at < this.#input.length && !this.#input.startsWith('${', this.#at)) {
-      // The character that escapes goes, the next one stays, whatever it would mean.
+      // The escape character is removed, and the next character loses its meaning.
       const isEscape = escapes && escaped.test(this.#input.slice(this.#at, this.#at + 2));
       if (isEscape) this.#at++;
       const next = this.#input[this.#at] as string;
@@ -155,7 +155,7 @@ class Substitution {
 
   #fail(): never {
     const line = this.#input.slice(0, this.#at).split('\n').length;
-    throw new SubstitutionError(`line ${line}: a reference to the environment is not written as \${NAME} is`);
+    throw new SubstitutionError(`line ${line}: a reference to the environment must be written as \${NAME}`);
   }
 }
 

@@ -44,11 +44,11 @@ export async function listTemplates(
   return exitCodes.ok;
 }
 
-/** The name of a folder; of `template/node@feature/a`, which `faas-cli` makes for a ref with a slash, both parts. */
+/** Returns the name of a folder. For `template/node@feature/a`, which `faas-cli` creates for a ref with a slash, it has both parts. */
 const nameOf = (folder: string): string =>
   /\/template\/([^/@]+@[^@]+)$/.exec(folder)?.[1] ?? basename(folder);
 
-/** Where `faas-cli` had it from, as `repository#ref (commit)`. */
+/** Formats the origin recorded by `faas-cli` as `repository#ref (commit)`. */
 function originOf({ origin }: Template): string {
   if (!origin) return '';
   const { repository, ref, sha } = origin;
@@ -62,7 +62,7 @@ export interface PushTemplateOptions extends CommonOptions, TemplateFolderOption
   readonly quiet?: boolean;
 }
 
-/** Sends a template folder to the server, which is fetched if it is one of `./template` that is not there; with `rebuild` builds again what uses it, and shows that to its end. */
+/** Sends a template folder to the server. Fetches a folder that `./template` lacks; with `rebuild`, rebuilds the template's functions. */
 export async function pushTemplate(
   folder: string,
   options: PushTemplateOptions,
@@ -73,7 +73,7 @@ export async function pushTemplate(
   const say = (step: string, text: string): void => {
     if (!options.json && !options.quiet) err.line(`${err.style('bold', step.padEnd(10))} ${text}`);
   };
-  // The parts that fetch take a while to load.
+  // The fetching code takes a while to load.
   const { provideFolder } = await import('../pull/template-folder.js');
   await provideFolder({ folder, options, env, say });
   const tree = new ContextTree();
@@ -82,7 +82,7 @@ export async function pushTemplate(
   await tree.settleNote();
   if (tree.entries.get('template.yml')?.type !== 'file') {
     throw new CommandError({
-      message: `there is no template.yml in ${folder}`,
+      message: `no template.yml in ${folder}`,
       remedy: 'Name the folder of one template, such as ./template/node.',
       exitCode: exitCodes.usage,
     });
@@ -98,6 +98,6 @@ export async function pushTemplate(
   if (batch !== undefined) {
     return submitted({ batch: await client.getBatch({ id: batch }), client, options, context });
   }
-  if (options.rebuild && !options.json) err.line('Nothing that uses it has to be built again.');
+  if (options.rebuild && !options.json) err.line('No function that uses it has to be built again.');
   return exitCodes.ok;
 }

@@ -18,7 +18,7 @@ interface TenantCommandsOptions {
   readonly program: Command;
   readonly context: CommandContext;
   readonly onExit: (code: ExitCode) => void;
-  /** Adds what every command that talks to a server takes, and examples to its help. */
+  /** Adds the options of every command that calls the API, and examples to its help. */
   readonly talks: (command: Command, examples?: string) => Command;
 }
 
@@ -26,15 +26,13 @@ const json = ['--json', 'print JSON, and errors too'] as const;
 const exampleToken = 'tok_01kb3v9x7q2m4n6p8r0s1t5w7y';
 const exampleSecret = 'pay_01kb3v9x7q2m4n6p8r0s1t5w7y';
 
-/** The commands for who may do what. */
+/** Adds the commands for tenants and tokens. */
 export function addTenantCommands({ program, context, onExit, talks }: TenantCommandsOptions): void {
   talks(
     program
       .command('whoami')
-      .summary('show whose token this is')
-      .description(
-        'Shows which tenant the token belongs to, what it may be used for, and what the tenant takes.',
-      )
+      .summary('show the tenant of the token')
+      .description('Shows the tenant and the scopes of the token, and the usage of the tenant.')
       .option(...json)
       .action(async (options: CommonOptions) => onExit(await whoami(options, context))),
     '\nExample:\n  slipway whoami\n',
@@ -42,21 +40,24 @@ export function addTenantCommands({ program, context, onExit, talks }: TenantCom
 
   const tokens = program
     .command('tokens')
-    .summary('make, list and revoke API tokens')
-    .description('API tokens. Each belongs to a tenant, and may be used for what its scopes say.');
+    .summary('create, list and revoke API tokens')
+    .description('API tokens. Each belongs to a tenant, and its scopes limit its use.');
   talks(
     tokens
       .command('create')
-      .summary('make a token and print it, this once')
+      .summary('create a token and print it once')
       .description(
-        'Makes a token and prints it; it is not shown again. A token can grant what it may be used for itself:\n' +
+        'Creates a token and prints it; it is not shown again. A token can only grant scopes that it has itself:\n' +
           'jobs:read, jobs:write, templates:write, webhooks:read, webhooks:write, builders:read, builders:admin, tokens:admin,\n' +
-          'and admin, for all of it and every tenant.',
+          'and admin, for all scopes and every tenant.',
       )
-      .requiredOption('--scope <scope,…>', 'what it may be used for; may be repeated', list)
-      .requiredOption('--description <text>', 'what it is for, so that others know when to revoke it')
-      .option('--tenant <name>', 'whose it is; default: that of the own token, others need admin')
-      .option('--expires <days>', 'when it ends, e.g. 90d; default: never', days)
+      .requiredOption('--scope <scope,…>', 'a scope of the token; may be repeated', list)
+      .requiredOption(
+        '--description <text>',
+        'the purpose of the token, so that others know when to revoke it',
+      )
+      .option('--tenant <name>', 'the tenant of the token; default: your own tenant, others need admin')
+      .option('--expires <days>', 'the lifetime of the token, e.g. 90d; default: unlimited', days)
       .option(...json)
       .action(async (options: CreateTokenOptions) => onExit(await createToken(options, context))),
     `
@@ -69,10 +70,8 @@ Examples:
     tokens
       .command('list')
       .summary('show the tokens of a tenant')
-      .description(
-        'Shows the tokens of a tenant: what they are for and when they were used, not what they are.',
-      )
-      .option('--tenant <name>', 'default: that of the own token, others need admin')
+      .description('Shows the tokens of a tenant with purpose and last use, without the tokens themselves.')
+      .option('--tenant <name>', 'the tenant; default: your own tenant, others need admin')
       .option(...json)
       .action(async (options: ListTokensOptions) => onExit(await listTokens(options, context))),
     '\nExample:\n  slipway tokens list --tenant team-a\n',
@@ -81,7 +80,7 @@ Examples:
     tokens
       .command('revoke')
       .summary('revoke a token')
-      .description('Makes a token useless at once. Tokens that were made with it stay.')
+      .description('Revokes a token immediately. Tokens that were created with it stay valid.')
       .argument('<token>', 'the id of a token, as `tokens list` shows it')
       .option(...json)
       .action(async (id: string, options: CommonOptions) => onExit(await revokeToken(id, options, context))),
@@ -89,9 +88,9 @@ Examples:
   );
   tokens
     .command('generate')
-    .summary('make a token for a tenants file')
+    .summary('create a token for a tenants file')
     .description(
-      'Prints a token, and on standard error its SHA-256 for the tenants file. No server is asked.',
+      'Prints a token, and on standard error its SHA-256 for the tenants file. No server is called.',
     )
     .option('--json', 'print JSON')
     .addHelpText('after', `\nExample:\n  slipway tokens generate > token\n${exitCodesHelp}`)
@@ -99,15 +98,15 @@ Examples:
 
   const tenants = program
     .command('tenants')
-    .summary('say who may do what (admin)')
+    .summary('manage tenants (admin)')
     .description(
-      'Tenants: who uses the server, how much of it, and where each may push to. Needs a token with admin.',
+      'Tenants: the users of the server, with their limits and the images they may push. Needs a token with admin.',
     );
   talks(
     tenants
       .command('list', { isDefault: true })
       .summary('show the tenants (what `slipway tenants` does)')
-      .description('Shows the tenants, by name, with what they take now.')
+      .description('Shows the tenants with their usage, by name.')
       .option(...json)
       .action(async (options: CommonOptions) => onExit(await listTenants(options, context))),
     '\nExample:\n  slipway tenants\n',
@@ -116,7 +115,7 @@ Examples:
     tenants
       .command('show')
       .summary('show a tenant')
-      .description('Shows what a tenant may do and take, and what it takes now.')
+      .description('Shows the settings, limits and usage of a tenant.')
       .argument('<tenant>', 'its name')
       .option(...json)
       .action(async (name: string, options: CommonOptions) =>
@@ -127,9 +126,9 @@ Examples:
   talks(
     tenants
       .command('set')
-      .summary('make a tenant, or change it')
+      .summary('create or change a tenant')
       .description(
-        'Makes a tenant, or changes what is said here; the rest stays as it is. A limit of `none` is no limit.',
+        'Creates a tenant, or changes the given settings; the others stay. `none` removes a limit.',
       )
       .argument('<tenant>', 'its name')
       .option(
@@ -138,16 +137,22 @@ Examples:
         list,
       )
       .option('--pool <pool,…>', 'where its jobs may be built, `any` for all; may be repeated', list)
-      .option('--weight <number>', 'its share of the fleet against other tenants', weight)
-      .addOption(new Option('--highest-priority <class>', 'of its jobs').choices(['high', 'normal', 'low']))
-      .option('--proxy-arguments', 'its jobs may give HTTP_PROXY and the like as build arguments')
-      .option('--no-proxy-arguments', 'its jobs may not give them, as is the default')
-      .option('--queued-jobs <count>', 'jobs that may wait at once', limit(0))
-      .option('--running-jobs <count>', 'jobs that may be built at once', limit(1))
-      .option('--source-bytes <bytes>', 'of all its stored sources together', limit(0))
-      .option('--stored-bytes <bytes>', 'of all its records together', limit(0))
-      .option('--requests-per-minute <count>', 'requests to the API', limit(1))
-      .option('--file <file>', 'all of it from a file, YAML or JSON, in the place of what was said before')
+      .option('--weight <number>', 'its share of the fleet relative to other tenants', weight)
+      .addOption(
+        new Option('--highest-priority <class>', 'the highest priority of its jobs').choices([
+          'high',
+          'normal',
+          'low',
+        ]),
+      )
+      .option('--proxy-arguments', 'allow build arguments such as HTTP_PROXY in its jobs')
+      .option('--no-proxy-arguments', 'refuse these build arguments (default)')
+      .option('--queued-jobs <count>', 'limit of waiting jobs', limit(0))
+      .option('--running-jobs <count>', 'limit of running jobs', limit(1))
+      .option('--source-bytes <bytes>', 'limit of its stored sources', limit(0))
+      .option('--stored-bytes <bytes>', 'limit of its records', limit(0))
+      .option('--requests-per-minute <count>', 'limit of API requests', limit(1))
+      .option('--file <file>', 'all settings from a YAML or JSON file, in the place of the earlier ones')
       .option(...json)
       .action(async (name: string, options: SetTenantOptions) =>
         onExit(await setTenant(name, options, context)),
@@ -164,7 +169,7 @@ Examples:
       .command('delete')
       .summary('remove a tenant')
       .description(
-        'Removes a tenant with its tokens, payload secrets and webhook endpoints. Its jobs stay, and those that wait are built.',
+        'Removes a tenant with its tokens, payload secrets and webhook endpoints. Its jobs stay, and waiting jobs are built.',
       )
       .argument('<tenant>', 'its name')
       .option(...json)
@@ -175,13 +180,13 @@ Examples:
   );
   const secrets = tenants
     .command('payload-secrets')
-    .summary('what payloads of POST /build are signed with')
-    .description('Payload secrets: what is signed with one and sent to POST /build is a job of its tenant.');
+    .summary('manage the secrets that sign payloads of POST /build')
+    .description('Payload secrets: a signed payload of POST /build is a job of the tenant of the secret.');
   talks(
     secrets
       .command('create')
-      .summary('make a payload secret and print it, this once')
-      .description('Makes a payload secret and prints it; it is not shown again.')
+      .summary('create a payload secret and print it once')
+      .description('Creates a payload secret and prints it; it is not shown again.')
       .argument('<tenant>', 'whose it is')
       .option(...json)
       .action(async (name: string, options: CommonOptions) =>
@@ -193,7 +198,7 @@ Examples:
     secrets
       .command('list')
       .summary('show the payload secrets of a tenant')
-      .description('Shows which payload secrets a tenant has, not what they are.')
+      .description('Lists the payload secrets of a tenant, without the secrets themselves.')
       .argument('<tenant>', 'whose they are')
       .option(...json)
       .action(async (name: string, options: CommonOptions) =>
@@ -205,7 +210,7 @@ Examples:
     secrets
       .command('delete')
       .summary('remove a payload secret')
-      .description('Refuses what is signed with it from now on.')
+      .description('Removes a payload secret. Payloads signed with it are refused from now on.')
       .argument('<tenant>', 'whose it is')
       .argument('<id>', 'its id, as `list` shows it')
       .option(...json)

@@ -3,7 +3,7 @@ import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { table } from '../terminal/text.js';
 
-/** Makes a payload secret, and prints it: the only time that it is seen. */
+/** Creates a payload secret and prints it. It is not shown again. */
 export async function createPayloadSecret(
   name: string,
   options: CommonOptions,

@@ -4,12 +4,12 @@ import { parse } from 'yaml';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 
-/** The settings of a tenant in a file, YAML or JSON; the server sees whether they are. */
+/** Reads the settings of a tenant from a YAML or JSON file. The server validates them. */
 export async function readSettings(path: string): Promise<TenantSettings> {
   const refuse = (what: string) =>
     new CommandError({ message: `${path} cannot be used: ${what}`, exitCode: exitCodes.usage });
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw refuse(error.code === 'ENOENT' ? 'there is no such file' : String(error.code));
+    throw refuse(error.code === 'ENOENT' ? 'file not found' : String(error.code));
   });
   let value: unknown;
   try {

@@ -22,7 +22,7 @@ const token = {
   ...{ managed_by: 'api', created_at: time },
 };
 
-test('whoami shows the token and what its tenant takes', async () => {
+test('whoami shows the token and the usage of its tenant', async () => {
   const me = { tenant, token: { id: 'tok_1', scopes: ['jobs:write'], expires_at: time } };
   const { env } = await serve({ 'GET /v1/me': json(200, me) });
   const { exit, out } = await slipway(['whoami'], env);
@@ -33,7 +33,7 @@ test('whoami shows the token and what its tenant takes', async () => {
 });
 
 describe('tokens', () => {
-  test('are made, and printed alone on standard output', async () => {
+  test('are created, and only the token is printed to standard output', async () => {
     const { env, asked } = await serve({
       'POST /v1/tokens': json(201, { ...token, expires_at: time, token: 'slp_secret' }),
     });
@@ -65,7 +65,7 @@ describe('tokens', () => {
     [['--description', 'CI']],
     [['--scope', 'jobs:read', '--description', 'CI', '--expires', '0d']],
     [['--scope', 'jobs:read', '--description', 'CI', '--expires', '2h']],
-  ])('are not made with %j', async (options) => {
+  ])('are not created with %j', async (options) => {
     const { env, asked } = await serve({});
     expect(await slipway(['tokens', 'create', ...options], env)).toMatchObject({ exit: 2 });
     expect(asked).toEqual([]);
@@ -115,7 +115,7 @@ describe('tenants', () => {
     expect((await slipway(['tenants', 'delete', 'team-a'], env)).err).toContain('team-a is gone');
   });
 
-  test('keep what is not said when they are changed', async () => {
+  test('keep the settings that a change does not name', async () => {
     const { env, asked } = await serve({
       'GET /v1/tenants/team-a': json(200, { ...tenant, pools: ['arm'] }),
       'PUT /v1/tenants/team-a': json(200, tenant),
@@ -139,7 +139,7 @@ describe('tenants', () => {
     expect(shown).toMatch(/proxies +refused\n/);
   });
 
-  test('are made with places to push to, or from a file', async () => {
+  test('are created with images that they may push to, or from a file', async () => {
     const folder = await temporaryFolder();
     onTestFinished(() => folder.remove());
     const file = join(folder.path, 'team.yaml');
@@ -167,7 +167,7 @@ describe('tenants', () => {
     }
   });
 
-  test('have payload secrets, of which one is shown when it is made', async () => {
+  test('have payload secrets, which are shown only on creation', async () => {
     const made = { id: 'pay_1', tenant: 'team-a', managed_by: 'api', created_at: time };
     const { env } = await serve({
       'POST /v1/tenants/team-a/payload-secrets': json(201, { ...made, secret: 'hush' }),

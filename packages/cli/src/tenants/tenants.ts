@@ -6,7 +6,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { bytes, table } from '../terminal/text.js';
 import { readSettings } from './settings-file.js';
 
-/** What is to be known of a tenant, in rows. */
+/** Returns the facts about a tenant as rows. */
 export function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[][] {
   const of = (
     most: number | undefined,
@@ -28,7 +28,7 @@ export function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[]
   ];
 }
 
-/** Jobs of `default` always may. */
+/** Returns true when jobs of the tenant may give proxy arguments, as those of `default` always may. */
 const mayGiveProxies = ({ name, proxy_arguments }: Pick<Tenant, 'name' | 'proxy_arguments'>) =>
   name === 'default' || proxy_arguments === true;
 
@@ -76,13 +76,13 @@ export async function showTenant(
   return exitCodes.ok;
 }
 
-/** A number, or `none` for what is not to be limited any more. */
+/** A number, or `none` for no limit. */
 type Limit = number | 'none';
 
 export interface SetTenantOptions extends CommonOptions {
   readonly file?: string;
   readonly image?: readonly string[];
-  /** `any` alone: all that there are. */
+  /** Pool names. `any` alone stands for all pools. */
   readonly pool?: readonly string[];
   readonly weight?: number;
   readonly highestPriority?: 'high' | 'normal' | 'low';
@@ -94,7 +94,7 @@ export interface SetTenantOptions extends CommonOptions {
   readonly requestsPerMinute?: Limit;
 }
 
-/** Makes a tenant or changes it: what is not said stays as it is. With a file, that is all there is to say. */
+/** Creates or updates a tenant. Settings that are not given stay as they are. A file replaces all settings. */
 export async function setTenant(
   name: string,
   options: SetTenantOptions,
@@ -104,7 +104,7 @@ export async function setTenant(
   const changes = changesOf(options);
   if (file !== undefined && Object.keys(changes).length > 0) {
     throw new CommandError({
-      message: '--file says all of it, so nothing else can be said beside it',
+      message: '--file replaces all settings, so no other option can be given',
       exitCode: exitCodes.usage,
     });
   }
@@ -122,7 +122,7 @@ export async function setTenant(
 
 interface Changes extends Omit<Partial<TenantSettings>, 'limits'> {
   readonly limits?: Readonly<Record<string, Limit>>;
-  /** No limit from now on, where it is one of nothing. */
+  /** Undefined removes the limit. */
   readonly pools?: string[];
 }
 
@@ -162,7 +162,7 @@ function merged(
   const images = changes.images ?? before?.images;
   if (images === undefined) {
     throw new CommandError({
-      message: `there is no tenant ${name} yet, and it is not said where it may push to`,
+      message: `the tenant ${name} does not exist, and creating it needs an image that it may push to`,
       remedy: 'Add --image, e.g. --image registry.example.com/team/',
       exitCode: exitCodes.usage,
     });

@@ -13,7 +13,7 @@ export interface CreateTokenOptions extends CommonOptions {
   readonly expires?: number;
 }
 
-/** Makes a token, and prints it: the only time that it is seen. */
+/** Creates a token and prints it. It is not shown again. */
 export async function createToken(
   { scope, description, tenant, expires, ...options }: CreateTokenOptions,
   { terminal: { out, err }, env }: CommandContext,
@@ -21,7 +21,7 @@ export async function createToken(
   const client = await connect({ options, env });
   const { token, ...made } = await client.createToken({
     request: {
-      // The server says which there are.
+      // The server lists the valid scopes.
       scopes: scope as Scope[],
       description,
       ...(tenant !== undefined && { tenant }),
@@ -91,7 +91,7 @@ export async function revokeToken(
   return exitCodes.ok;
 }
 
-/** Makes a token for a tenants file, which holds its hash: no server is asked. */
+/** Creates a token for a tenants file, which holds its hash. It calls no server. */
 export function generateToken(
   { json }: { readonly json?: boolean },
   { terminal: { out, err } }: Pick<CommandContext, 'terminal'>,

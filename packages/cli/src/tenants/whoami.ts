@@ -4,7 +4,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { shown, table } from '../terminal/text.js';
 import { tenantFacts } from './tenants.js';
 
-/** Shows whose token this is, and what that tenant may do and takes. */
+/** Shows the tenant of the token, its rights and its usage. */
 export async function whoami(
   options: CommonOptions,
   { terminal: { out }, env }: CommandContext,

@@ -23,7 +23,7 @@ describe('a screen', () => {
   });
 });
 
-test('a screen shows what has no shape, in lines and in what is written', () => {
+test('a screen shows invisible characters, in lines and in written text', () => {
   const written: string[] = [];
   const screen = createScreen({ write: (text) => written.push(text) }, {});
   screen.line('a\u202eb');
@@ -52,7 +52,7 @@ describe('text from a build', () => {
     expect(shown(text)).toBe('ab');
   });
 
-  test('never holds anything but colours and tabs that speaks to the terminal', () => {
+  test('never contains control sequences other than colours and tabs', () => {
     const parts = fc.constantFrom(
       '\u001b',
       '[',
@@ -77,7 +77,7 @@ describe('text from a build', () => {
   });
 });
 
-test('columns are as wide as their widest cell, styles not counted', () => {
+test('columns are as wide as their widest cell, without styles', () => {
   const rows = table([
     ['A', 'BB', 'C'],
     ['1', red, 'x'],
@@ -110,6 +110,6 @@ test.each([
   expect(bytes(number)).toBe(expected);
 });
 
-test('one is one', () => {
+test('one is singular', () => {
   expect([count(0, 'file'), count(1, 'file'), count(2, 'file')]).toEqual(['0 files', '1 file', '2 files']);
 });

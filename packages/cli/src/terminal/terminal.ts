@@ -4,20 +4,20 @@ import { visible } from '@slipway/client';
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** One of the two streams that people read. Characters without a shape that a text holds are written escaped, whoever wrote them. */
+/** An output stream of the command line. Invisible characters in any text are escaped. */
 export interface Screen {
   readonly isTty: boolean;
-  /** Characters in a line. */
+  /** Characters per line. */
   readonly columns: number;
-  /** Lines that are seen at once. */
+  /** Number of visible lines. */
   readonly rows: number;
   write(text: string): void;
   line(text?: string): void;
-  /** The text in a style, or as it is where colours are not wanted. */
+  /** Returns the text in a style, or unchanged when colours are off. */
   style(style: Style, text: string): string;
 }
 
-/** Results go to `out`; progress, logs of a build and errors to `err`, so that `out` can be piped. */
+/** Results go to `out`. Progress, build logs and errors go to `err`, so that `out` can be piped. */
 export interface Terminal {
   readonly out: Screen;
   readonly err: Screen;
@@ -30,7 +30,7 @@ interface Stream {
   write(text: string): unknown;
 }
 
-/** Colours by the conventions of NO_COLOR and FORCE_COLOR, else where someone looks. */
+/** Returns true when NO_COLOR and FORCE_COLOR ask for colours, or without them when the stream is a terminal. */
 function wantsColor(stream: Stream, env: Env): boolean {
   if (env.NO_COLOR) return false;
   if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0';

@@ -1,20 +1,20 @@
 const esc = String.fromCharCode(27);
-// A control sequence, a command to the operating system (ended by BEL or ST), or a short escape.
+// Matches a control sequence, an operating system command (ended by BEL or ST), or a short escape.
 const sequences = `${esc}(?:\\[[0-?]*[ -/]*[@-~]|\\][^\\u0007\\u001b]*(?:\\u0007|\\u001b\\\\)?|[ -/]*[0-~])`;
 const unsafe = new RegExp(`${sequences}|[\\p{Cc}\\u2028\\u2029]`, 'gu');
 const color = new RegExp(`^${esc}\\[[0-9;]*m$`, 'u');
 
 /**
- * Text from a build as a terminal may show it: colours and tabs stay; what could move the cursor, set the title or
- * otherwise speak to the terminal goes.
+ * Returns text from a build that is safe for a terminal. Colours and tabs stay. Sequences that could move the cursor, set the
+ * title or otherwise control the terminal are removed.
  */
 export function shown(text: string): string {
   const clean = text.replace(unsafe, (found) => (found === '\t' || color.test(found) ? found : ''));
-  // Colours that the line leaves on must not run into the next.
+  // Resets colours at the end, so that they do not continue in the next line.
   return clean.includes(esc) ? `${clean}${esc}[0m` : clean;
 }
 
-/** Rows in columns as wide as their widest cell. The first row is the heading. */
+/** Formats rows in columns as wide as their widest cell. The first row is the heading. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => width(row[at] ?? ''))));
   return rows.map((row) =>
@@ -25,17 +25,17 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** The text without styles. */
+/** Returns the text without styles. */
 const plain = (text: string): string => text.replace(unsafe, '');
 
-/** Characters that the text takes on the screen; styles take none. */
+/** Returns the columns of the text on the screen. Styles take none. */
 export const width = (text: string): number => [...plain(text)].length;
 
-/** The text, no wider than that many characters. What is cut loses its styles. */
+/** Returns the text clipped to a number of columns. Clipped text loses its styles. */
 export const clip = (text: string, columns: number): string =>
   width(text) <= columns ? text : `${[...plain(text)].slice(0, columns - 1).join('')}…`;
 
-/** `850 ms`, `3.2 s`, `2 min 5 s`, `1 h 4 min`. */
+/** Formats a duration: `850 ms`, `3.2 s`, `2 min 5 s`, `1 h 4 min`. */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1_000).toFixed(1)} s`;
@@ -44,7 +44,7 @@ export function duration(ms: number): string {
   return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`;
 }
 
-/** `999 B`, `1.2 kB`, `34.5 MB` (powers of 1,000). */
+/** Formats bytes: `999 B`, `1.2 kB`, `34.5 MB` (powers of 1,000). */
 export function bytes(count: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let value = count;
@@ -56,8 +56,8 @@ export function bytes(count: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 9.95 ? 1 : 0)} ${units[unit]}`;
 }
 
-/** `1 file`, `2 files`. */
+/** Formats a count: `1 file`, `2 files`. */
 export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
 
-/** A digest short enough for a table. */
+/** Returns a digest short enough for a table. */
 export const shortDigest = (digest: string): string => digest.slice(0, 'sha256:'.length + 12);

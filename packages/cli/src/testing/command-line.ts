@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { runCli } from '../cli.js';
 import { createScreen } from '../terminal/terminal.js';
 
-/** Runs a command line as `main.ts` does, with its two streams kept. */
+/** Runs a command line as `main.ts` does, and returns the output of its two streams. */
 export async function slipway(argv: readonly string[], env: Record<string, string> = {}) {
   const text = { out: '', err: '' };
   const screen = (name: 'out' | 'err') =>
@@ -26,7 +26,7 @@ interface Asked {
 }
 export type Answer = (res: ServerResponse, asked: Asked) => unknown;
 
-/** A server that answers calls such as `GET /v1/jobs/job_1`, and what it takes to reach it. */
+/** Starts a server that answers calls such as `GET /v1/jobs/job_1`. Returns the environment to reach it. */
 export async function serve(answers: Readonly<Record<string, Answer>>) {
   const asked: Asked[] = [];
   const server = createServer(async (req: IncomingMessage, res) => {

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Files by path; `x ` in front of a path makes it executable, a content of `-> target` a link. */
+/** Writes files by path. `x ` in front of a path makes it executable; a content of `-> target` makes a link. */
 export function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
   for (const [key, text] of Object.entries(files)) {
     const path = join(folder, key.replace(/^x /, ''));
@@ -15,7 +15,7 @@ export function writeFiles(folder: string, files: Readonly<Record<string, string
   }
 }
 
-/** A project with all that decides what a build context holds. */
+/** A project that covers every rule about the content of a build context. */
 export const shrinkwrapProject: Readonly<Record<string, string>> = {
   'stack.yaml': `version: 1.0
 provider:

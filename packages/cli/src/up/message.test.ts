@@ -22,7 +22,7 @@ function message(engine: EngineName): string {
   }).join('\n');
 }
 
-test('says with buildah, and only then, that its sources are trusted', () => {
+test('warns with buildah, and only then, that its sources are trusted', () => {
   expect(message('buildah')).toMatch(/buildah builds as root, with BUILDAH_TRUSTED_SOURCES=true/);
   expect(message('buildkit')).not.toContain('BUILDAH_TRUSTED_SOURCES');
 });

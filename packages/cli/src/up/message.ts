@@ -12,7 +12,7 @@ interface UpMessage {
   readonly slots: number;
 }
 
-/** What a person should know who builds with buildah on this machine. */
+/** Returns the warning for builds with buildah on this machine. */
 export function trustNote(engine: EngineName): string[] {
   if (engine !== 'buildah') return [];
   return [
@@ -20,7 +20,7 @@ export function trustNote(engine: EngineName): string[] {
   ];
 }
 
-/** What runs, how to reach it, and what to do first. The token is named by its file, never shown. */
+/** Returns the start message: the processes, how to reach them, and the first commands. It names the file of the token, never the token. */
 export function upMessage({ slipway, folder, screen, slots }: UpMessage): string[] {
   const { url, tokenFile, registry, engine, parts } = slipway;
   const replicas = parts.filter(({ name }) => name.startsWith('builder ')).length;
@@ -44,10 +44,10 @@ export function upMessage({ slipway, folder, screen, slots }: UpMessage): string
     `  export SLIPWAY_URL=${url}`,
     `  export SLIPWAY_TOKEN="$(cat '${tokenFile}')"`,
     '',
-    'A first build, from a folder with a Dockerfile (the command finds this Slipway by itself):',
+    'A first build, from a folder with a Dockerfile (the command finds this Slipway automatically):',
     '',
     `  slipway build ./my-function --image ${registry}/my-function:1`,
     '',
-    'Ctrl-C stops everything. What was built and queued is kept for the next time.',
+    'Ctrl-C stops everything. Built images and queued jobs are kept for the next run.',
   ];
 }

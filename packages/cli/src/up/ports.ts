@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 
-/** Ports that should stay the same from one run to the next: the registry's is part of every image reference. */
+/** Ports that stay the same between runs: the registry's port is part of every image reference. */
 export interface Ports {
   readonly api?: number | undefined;
   readonly registry?: number | undefined;
@@ -13,7 +13,7 @@ export interface Ports {
 
 const pathIn = (folder: string) => join(folder, 'ports.json');
 
-/** The ports of the last run, as far as they are free now. */
+/** Returns the ports of the last run that are free now. */
 export async function lastPorts(folder: string): Promise<Ports> {
   const { api, registry } = await read(folder);
   const ifFree = async (port: number | undefined) =>
@@ -21,13 +21,13 @@ export async function lastPorts(folder: string): Promise<Ports> {
   return { api: await ifFree(api), registry: await ifFree(registry) };
 }
 
-/** Throws when a port that was asked for is taken. */
+/** Throws when a requested port is in use. */
 export async function requireFree(ports: readonly (number | undefined)[]): Promise<void> {
   for (const port of ports) {
     if (port === undefined || (await isFree(port))) continue;
     throw new CommandError({
-      message: `port ${port} of 127.0.0.1 is taken`,
-      remedy: 'Stop what listens there, or choose another port.',
+      message: `port ${port} of 127.0.0.1 is in use`,
+      remedy: 'Stop the program that listens there, or choose another port.',
       exitCode: exitCodes.failed,
     });
   }

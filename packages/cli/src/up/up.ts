@@ -22,16 +22,16 @@ export interface UpOptions {
   readonly json?: boolean;
 }
 
-/** Runs a whole Slipway on this machine until it is interrupted or one of its parts ends. */
+/** Runs a whole Slipway on this machine until it is interrupted or one of its processes ends. */
 export async function up(options: UpOptions, { terminal, env }: CommandContext): Promise<ExitCode> {
   const { out, err } = terminal;
   const folder = dataFolder({ given: options.data, env });
   const file = await claim(folder, err);
   const stop = new AbortController();
   const undo = onInterrupt(() => {
-    // The parts are killed with this process.
+    // The child processes are killed with this process.
     if (stop.signal.aborted) process.exit(exitCodes.failed);
-    err.line('Stopping. Ctrl-C again kills what is left.');
+    err.line('Stopping. Ctrl-C again kills the remaining processes.');
     stop.abort();
   });
   try {
@@ -56,19 +56,19 @@ export async function up(options: UpOptions, { terminal, env }: CommandContext):
   }
 }
 
-/** Takes the folder, and stops what an earlier run that was killed has left behind. */
+/** Claims the folder, and stops the processes that a killed earlier run left behind. */
 async function claim(folder: string, screen: Screen): Promise<RunFile> {
   const claimed = await claimFolder(folder);
   if (claimed.kind === 'taken') {
     const { up: owner, ready } = claimed.by;
     throw new CommandError({
-      message: `a \`slipway up\` (process ${owner.pid}) has ${folder} already${ready ? `, at ${ready.url}` : ''}`,
-      remedy: `Use that one, stop it with \`kill ${owner.pid}\`, or give this one a folder of its own with --data.`,
+      message: `a \`slipway up\` (process ${owner.pid}) already uses ${folder}${ready ? `, at ${ready.url}` : ''}`,
+      remedy: `Use that one, stop it with \`kill ${owner.pid}\`, or choose another folder with --data.`,
       exitCode: exitCodes.failed,
     });
   }
   for (const { name, pid } of await stopLeftovers(claimed.leftBehind?.parts ?? [])) {
-    screen.line(`Stopped ${name} (process ${pid}), which a run that was killed has left behind.`);
+    screen.line(`Stopped ${name} (process ${pid})left behind by a killed run.`);
   }
   return claimed.file;
 }
@@ -104,7 +104,7 @@ async function start({ folder, file, options, screen, signal }: Start): Promise<
   } catch (error) {
     throw new CommandError({
       message: (error as Error).message,
-      remedy: `Look into ${join(folder, 'logs')}, where each part has a log.`,
+      remedy: `Read the logs in ${join(folder, 'logs')}.`,
       exitCode: exitCodes.failed,
     });
   } finally {
@@ -119,7 +119,7 @@ async function start({ folder, file, options, screen, signal }: Start): Promise<
 
 const clearLine = '\r\u001b[2K';
 
-/** One line that changes for people, and one line each for a file. */
+/** Prints a started part: a terminal gets one changing line, a file one line each. */
 function showStarted(screen: Screen, name: string): void {
   if (screen.isTty) screen.write(`${clearLine}${screen.style('dim', `started ${name}`)}`);
   else screen.line(`started ${name}`);

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { vcsCommit, vcsRepository } from './vcs.js';
 
-/** Adds the options that say which commit is built. */
+/** Adds the options for the commit of the build. */
 export const vcsOptions = (command: Command): Command =>
   command
     .option(
       '--vcs-repo <owner/name>',
-      'the repository that is built, for messages to CI; default: what CI says in the environment',
+      'the repository that is built, for messages to CI; default: from the environment of CI',
       vcsRepository,
     )
-    .option('--vcs-sha <commit>', 'its commit; default: the same way', vcsCommit)
-    .option('--no-vcs', 'say nothing of the commit');
+    .option('--vcs-sha <commit>', 'the commit that is built; default: likewise', vcsCommit)
+    .option('--no-vcs', 'send no commit');

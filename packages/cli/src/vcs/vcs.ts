@@ -16,19 +16,19 @@ type Vcs = NonNullable<JobRequest['vcs']>;
 const repository = /^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+$/;
 const commit = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
-/** A value of `--vcs-repo`. */
+/** Parses the value of `--vcs-repo`. */
 export function vcsRepository(text: string): string {
   if (repository.test(text)) return text;
   throw new InvalidArgumentError('It must be owner/name, or group/subgroup/name.');
 }
 
-/** A value of `--vcs-sha`. */
+/** Parses the value of `--vcs-sha`. */
 export function vcsCommit(text: string): string {
   if (commit.test(text)) return text;
   throw new InvalidArgumentError('It must be a whole commit id, in lower case.');
 }
 
-/** The variables of CI systems that name the commit of a run: of GitHub and those like it, GitLab, Jenkins. */
+/** Variables with the commit of a run in CI systems: GitHub and compatible systems, GitLab, Jenkins. */
 const systems = [
   { repo: 'GITHUB_REPOSITORY', sha: 'GITHUB_SHA' },
   { repo: 'CI_PROJECT_PATH', sha: 'CI_COMMIT_SHA' },
@@ -36,8 +36,8 @@ const systems = [
 ] as const;
 
 /**
- * The commit that is built, which CI can show its state on: as the options say, and what they leave open as the CI system says
- * in the environment, where that is well-formed. Undefined outside of CI, and with `--no-vcs`.
+ * Returns the commit of the build, on which CI can show the job's state. The options win over well-formed variables of the CI
+ * system. Returns undefined outside of CI, and with `--no-vcs`.
  */
 export function vcsOf({ vcs, vcsRepo, vcsSha }: VcsOptions, env: Env): Vcs | undefined {
   const given = vcsRepo !== undefined || vcsSha !== undefined;
@@ -52,9 +52,9 @@ export function vcsOf({ vcs, vcsRepo, vcsSha }: VcsOptions, env: Env): Vcs | und
   }
   if (!given) return undefined;
   if (vcsRepo === undefined) {
-    throw usage('--vcs-sha needs --vcs-repo: nothing here says which repository is built', repositoryRemedy);
+    throw usage('--vcs-sha needs --vcs-repo: the environment names no repository', repositoryRemedy);
   }
-  throw usage('--vcs-repo needs --vcs-sha: nothing here says which commit is built', commitRemedy);
+  throw usage('--vcs-repo needs --vcs-sha: the environment names no commit', commitRemedy);
 }
 
 const repositoryRemedy = 'Add --vcs-repo owner/name, or set GITHUB_REPOSITORY or CI_PROJECT_PATH.';

@@ -34,16 +34,16 @@ interface WebhookCommandsOptions {
   readonly program: Command;
   readonly context: CommandContext;
   readonly onExit: (code: ExitCode) => void;
-  /** Adds what every command that talks to a server takes, and examples to its help. */
+  /** Adds the options of every command that calls the API, and examples to its help. */
   readonly talks: (command: Command, examples?: string) => Command;
 }
 
-/** The commands for webhooks. */
+/** Adds the commands for webhooks. */
 export function addWebhookCommands(options: WebhookCommandsOptions): void {
   const webhooks = options.program
     .command('webhooks')
-    .summary('have events sent to URLs, and see what became of them')
-    .description('Webhooks: endpoints that are told of jobs and batches, and the deliveries to them.');
+    .summary('send events to URLs, and show the deliveries')
+    .description('Webhooks: endpoints that receive events of jobs and batches, and the deliveries to them.');
   addEndpointCommands(webhooks, options);
   addDeliveryCommands(webhooks, options);
   addListenCommand(webhooks, options);
@@ -54,7 +54,7 @@ function addEndpointCommands(webhooks: Command, { context, onExit, talks }: Webh
     webhooks
       .command('list', { isDefault: true })
       .summary('show the endpoints (what `slipway webhooks` does)')
-      .description('Shows the endpoints, and whether they take what they are sent.')
+      .description('Shows the endpoints and the state of their deliveries.')
       .option('--json', 'print JSON, and errors too')
       .action(async (options: CommonOptions) => onExit(await listWebhooks(options, context))),
     '\nExample:\n  slipway webhooks\n',
@@ -63,14 +63,17 @@ function addEndpointCommands(webhooks: Command, { context, onExit, talks }: Webh
     settings(
       webhooks
         .command('create')
-        .summary('make an endpoint')
+        .summary('create an endpoint')
         .description(
-          'Has events sent to a URL. The secret that signs them is printed this once: the receiver verifies with it.\n\n' +
+          'Sends events to a URL. The secret that signs them is printed only once: the receiver verifies with it.\n\n' +
             'Without --event: the ends of jobs and batches.',
         )
-        .argument('<url>', 'where messages are sent; with --format github_… or gitlab_… the base of that API')
+        .argument(
+          '<url>',
+          'the URL that receives messages; with --format github_… or gitlab_… the base URL of that API',
+        )
         .option('--label <name=value>', 'only jobs and batches with this label; may be repeated', label)
-        .option('--secret-file <file>', 'a file with the secret (whsec_…); default: one is made'),
+        .option('--secret-file <file>', 'a file with the secret (whsec_…); default: a generated one'),
     )
       .option('--json', 'print the endpoint with its secret as JSON, and errors too')
       .action(async (url: string, options: CreateOptions) =>
@@ -82,7 +85,7 @@ function addEndpointCommands(webhooks: Command, { context, onExit, talks }: Webh
     webhooks
       .command('show')
       .summary('show an endpoint')
-      .description('Shows an endpoint, and whether it takes what it is sent.')
+      .description('Shows an endpoint and the state of its deliveries.')
       .argument('<webhook>', 'the id of an endpoint')
       .option('--json', 'print JSON, and errors too')
       .action(async (id: string, options: CommonOptions) => onExit(await showWebhook(id, options, context))),
@@ -93,11 +96,11 @@ function addEndpointCommands(webhooks: Command, { context, onExit, talks }: Webh
       webhooks
         .command('update')
         .summary('change an endpoint, enable or disable it')
-        .description('Changes an endpoint: what is given replaces what was, the rest stays.')
+        .description('Changes the given settings of an endpoint; the others stay.')
         .argument('<webhook>', 'the id of an endpoint')
         .option('--enable', 'send to it again, as if it had never failed')
-        .option('--disable', 'send it nothing more; what it had not been sent yet is canceled')
-        .option('--url <url>', 'where messages are sent')
+        .option('--disable', 'send nothing more to it; pending deliveries are canceled')
+        .option('--url <url>', 'the URL that receives messages')
         .option('--label <name=value>', 'only jobs and batches with this label; may be repeated', label)
         .option('--no-label', 'jobs and batches with any labels'),
     )
@@ -112,7 +115,7 @@ function addEndpointCommands(webhooks: Command, { context, onExit, talks }: Webh
       .command('delete')
       .summary('delete an endpoint')
       .description(
-        'Deletes an endpoint. What it had not been sent yet is canceled; its deliveries stay for a while.',
+        'Deletes an endpoint. Pending deliveries are canceled; its delivery log stays for a while.',
       )
       .argument('<webhook>', 'the id of an endpoint')
       .option('--json', 'print JSON, and errors too')
@@ -124,12 +127,12 @@ function addEndpointCommands(webhooks: Command, { context, onExit, talks }: Webh
   talks(
     webhooks
       .command('rotate')
-      .summary('give an endpoint another secret')
+      .summary('rotate the secret of an endpoint')
       .description(
-        'Gives an endpoint another secret, and prints it this once. For 24 hours messages are signed with both.',
+        'Replaces the secret of an endpoint, and prints the new one once. For 24 hours messages are signed with both.',
       )
       .argument('<webhook>', 'the id of an endpoint')
-      .option('--secret-file <file>', 'a file with the new secret (whsec_…); default: one is made')
+      .option('--secret-file <file>', 'a file with the new secret (whsec_…); default: a generated one')
       .option('--json', 'print the endpoint with its secret as JSON, and errors too')
       .action(async (id: string, options: RotateOptions) => onExit(await rotateSecret(id, options, context))),
     `\nExample:\n  slipway webhooks rotate ${exampleWebhook}\n`,
@@ -142,7 +145,7 @@ function addDeliveryCommands(webhooks: Command, { context, onExit, talks }: Webh
       .command('test')
       .summary('send an endpoint a test message')
       .description(
-        'Sends an endpoint a message of the type webhook.test, and shows what it answered. Ends with 1 if it was not delivered.',
+        'Sends an endpoint a message of the type webhook.test, and shows its answer. Exits with 1 if it was not delivered.',
       )
       .argument('<webhook>', 'the id of an endpoint')
       .option('-d, --detach', 'print the id of the delivery and do not wait')
@@ -154,9 +157,7 @@ function addDeliveryCommands(webhooks: Command, { context, onExit, talks }: Webh
     webhooks
       .command('deliveries')
       .summary('show the latest deliveries')
-      .description(
-        'Shows what was sent and what became of it, newest first: to one endpoint, or to all and to callbacks.',
-      )
+      .description('Shows deliveries, newest first: to one endpoint, or to all endpoints and callbacks.')
       .argument('[webhook]', 'the id of an endpoint')
       .addOption(
         new Option('--state <state>', 'only deliveries in this state').choices([
@@ -179,7 +180,7 @@ function addDeliveryCommands(webhooks: Command, { context, onExit, talks }: Webh
     webhooks
       .command('delivery')
       .summary('show a delivery')
-      .description('Shows a delivery: what was sent, and what was answered to each attempt.')
+      .description('Shows a delivery: its message, and the answer to each attempt.')
       .argument('<delivery>', 'the id of a delivery, as `deliveries` shows it')
       .option('--json', 'print JSON, and errors too')
       .action(async (id: string, options: CommonOptions) => onExit(await showDelivery(id, options, context))),
@@ -190,8 +191,8 @@ function addDeliveryCommands(webhooks: Command, { context, onExit, talks }: Webh
       .command('redeliver')
       .summary('send a message again')
       .description(
-        'Sends the message of a delivery again, with the same webhook-id, as a delivery of its own, and shows what was ' +
-          'answered. Ends with 1 if it was not delivered.',
+        'Sends the message of a delivery again, with the same webhook-id, as a new delivery, and shows the ' +
+          'answer. Exits with 1 if it was not delivered.',
       )
       .argument('<delivery>', 'the id of a delivery, as `deliveries` shows it')
       .option('-d, --detach', 'print the id of the new delivery and do not wait')
@@ -202,10 +203,14 @@ function addDeliveryCommands(webhooks: Command, { context, onExit, talks }: Webh
   talks(
     webhooks
       .command('recover')
-      .summary('send again what an endpoint has missed')
-      .description('Sends an endpoint again what failed or was canceled since a time, each message once.')
+      .summary('send messages again that an endpoint has missed')
+      .description('Sends failed and canceled messages since a time to an endpoint again, each once.')
       .argument('<webhook>', 'the id of an endpoint')
-      .requiredOption('--since <time>', 'a time back, as 30m, 2h, 3d, or one as 2026-01-31T14:00:00Z', since)
+      .requiredOption(
+        '--since <time>',
+        'an age such as 30m, 2h, 3d, or a time such as 2026-01-31T14:00:00Z',
+        since,
+      )
       .option('--json', 'print JSON, and errors too')
       .action(async (id: string, options: RecoverOptions) =>
         onExit(await recoverWebhook(id, options, context)),
@@ -220,27 +225,27 @@ function addListenCommand(webhooks: Command, { context, onExit, talks }: Webhook
       .command('listen')
       .summary('receive webhooks on this machine, for development')
       .description(
-        'Makes an endpoint that leads to this machine, verifies what comes and prints a line a message, until Ctrl-C, which ' +
-          'removes the endpoint again. With --forward each message goes on to a program with its headers, and the answer back.\n\n' +
-          'With --secret no endpoint is made, and no server is needed.',
+        'Creates an endpoint for this machine, verifies its messages and prints a line for each, until Ctrl-C, which ' +
+          'removes the endpoint again. --forward sends each message with its headers to a program, and returns its answer.\n\n' +
+          'With --secret no endpoint is created, and no server is needed.',
       )
-      .option('--port <port>', 'on 127.0.0.1; default: a free one', whole({ min: 1, max: 65_535 }))
-      .option('--forward <url>', 'a program that each message goes on to', httpUrl)
+      .option('--port <port>', 'the port on 127.0.0.1; default: a free one', whole({ min: 1, max: 65_535 }))
+      .option('--forward <url>', 'the URL of a program that receives each message', httpUrl)
       .addOption(eventOption('only these events; may be repeated; default: the ends of jobs and batches'))
       .option('--label <name=value>', 'only jobs and batches with this label; may be repeated', label)
       .option(
         '--url <url>',
-        'how the server reaches --port, where that is not on this machine: a tunnel, say',
+        'the URL by which a server on another machine reaches --port, such as that of a tunnel',
         httpUrl,
       )
       .option(
         '--secret-file <file>',
-        'a file with the secret of the endpoint (whsec_…); default: one is made',
+        'a file with the secret of the endpoint (whsec_…); default: a generated one',
       )
       .option('--secret <secret>', 'only listen: verify what others send with this secret')
       .option('--json', 'print a JSON object a line, and errors too')
       .action(async (options: ListenOptions) => {
-        // What verifies takes a while to load, which the other commands need not wait for.
+        // The verifying code takes a while to load, so that only this command loads it.
         const { listen } = await import('./listen.js');
         onExit(await listen(options, context));
       }),
@@ -251,20 +256,26 @@ function addListenCommand(webhooks: Command, { context, onExit, talks }: Webhook
 const eventOption = (text: string) =>
   new Option('--event <event,…>', text).choices(eventTypes).argParser(events);
 
-/** What can be said of an endpoint when it is made, and later. */
+/** Adds the settings of an endpoint, for create and update. */
 const settings = (command: Command): Command =>
   command
-    .addOption(eventOption('what it is told of; may be repeated'))
-    .option('--description <text>', 'what it is for')
-    .option('--max-in-flight <count>', 'requests to it at once', whole({ min: 1, max: 50 }))
+    .addOption(eventOption('an event to send; may be repeated'))
+    .option('--description <text>', 'the purpose of the endpoint')
+    .option('--max-in-flight <count>', 'limit of concurrent requests', whole({ min: 1, max: 50 }))
     .optionsGroup('Format:')
-    .addOption(new Option('--format <format>', 'what is sent; default: standard').choices(formatTypes))
-    .option('--format-token <name>', 'github_…, gitlab_…, jenkins: which token (WEBHOOK_TOKENS)')
-    .option('--context <text>', 'github_commit_status: what the status is called')
-    .option('--repo <owner/name>', 'github_dispatch: in the place of that of the job', vcsRepository)
+    .addOption(
+      new Option('--format <format>', 'the format of messages; default: standard').choices(formatTypes),
+    )
+    .option('--format-token <name>', 'github_…, gitlab_…, jenkins: the name of the token (WEBHOOK_TOKENS)')
+    .option('--context <text>', 'github_commit_status: the name of the status')
+    .option(
+      '--repo <owner/name>',
+      'github_dispatch: the repository, in the place of that of the job',
+      vcsRepository,
+    )
     .option('--event-type <type>', 'github_dispatch: the type of the event; default: slipway')
-    .option('--project <group/name>', 'gitlab_…: in the place of that of the job', vcsRepository)
-    .option('--status-name <text>', 'gitlab_commit_status: what the status is called')
+    .option('--project <group/name>', 'gitlab_…: the project, in the place of that of the job', vcsRepository)
+    .option('--status-name <text>', 'gitlab_commit_status: the name of the status')
     .option('--ref <branch>', 'gitlab_pipeline: the branch or tag whose pipeline is run')
     .optionsGroup('Options:');
 

@@ -60,13 +60,13 @@ describe('endpoints', () => {
     expect(JSON.parse((await slipway(['webhooks', 'list', '--json'], env)).out)).toHaveLength(4);
   });
 
-  test('of which there are none are not listed', async () => {
+  test('are not listed when there are none', async () => {
     const { env } = await serve({ 'GET /v1/webhooks?limit=200': json(200, { webhooks: [] }) });
     const { exit, out, err } = await slipway(['webhooks', 'list'], env);
     expect({ exit, out, err }).toEqual({ exit: 0, out: '', err: expect.stringMatching(/^No webhooks\./) });
   });
 
-  test('that Slipway switched off are shown with what to do', async () => {
+  test('that Slipway disabled are shown with a remedy', async () => {
     const { env } = await serve({ 'GET /v1/webhooks/wh_2': json(200, switchedOff) });
     const { out, err } = await slipway(['webhooks', 'show', 'wh_2'], env);
     expect(out).toMatch(/^wh_2 {2}disabled .* ago: it answered 410\n {2}url +https:[\s\S]*labels +team=shop/);
@@ -74,7 +74,7 @@ describe('endpoints', () => {
     expect(err).toContain('slipway webhooks recover wh_2 --since 2026-01-01T00:00:00.000Z');
   });
 
-  test('are made as asked, and their secret is shown', async () => {
+  test('are created with the given settings, and their secret is shown', async () => {
     const { env, asked } = await serve({ 'POST /v1/webhooks': json(201, { ...webhook, secret }) });
     const { exit, out, err } = await slipway(
       [
@@ -86,7 +86,7 @@ describe('endpoints', () => {
     );
     expect(exit).toBe(0);
     expect(out.match(new RegExp(`  secret +${secret.replaceAll(/[+/]/g, '\\$&')}\n`, 'g'))).toHaveLength(1);
-    expect(err).toMatch(/shown this once[\s\S]*slipway webhooks test wh_1\n$/);
+    expect(err).toMatch(/shown only once[\s\S]*slipway webhooks test wh_1\n$/);
     expect(sentBody(asked)).toEqual({
       ...{ url: 'https://ci.example/hook', events: ['job.failed', 'job.succeeded', 'batch.finished'] },
       ...{
@@ -109,7 +109,7 @@ describe('endpoints', () => {
     expect(sentBody(asked)).toEqual({ url: 'https://ci.example/hook', secret });
   });
 
-  test('take no secret that is none, and do not print it', async () => {
+  test('refuse an invalid secret, and do not print it', async () => {
     const { env, asked } = await serve({});
     const file = await fileWith('hunter2');
     const { exit, err } = await slipway(['webhooks', 'create', 'https://a/', '--secret-file', file], env);
@@ -129,11 +129,11 @@ describe('endpoints', () => {
     );
     expect(out).toMatch(/format +github_commit_status \(token github, context build\)/);
     expect(out).not.toContain('whsec_');
-    // Nor a commit to set the status of in a test.
+    // A test message has no commit whose status could be set.
     expect(err).toBe('');
   });
 
-  test('are changed in what is given alone', async () => {
+  test('change only in the given settings', async () => {
     const { env, asked } = await serve({ 'PATCH /v1/webhooks/wh_1': json(200, webhook) });
     const { exit, out } = await slipway(
       ['webhooks', 'update', 'wh_1', '--enable', '--no-label', '--event', 'job.failed'],
@@ -147,7 +147,7 @@ describe('endpoints', () => {
     });
   });
 
-  test('are deleted, and given another secret', async () => {
+  test('are deleted, and get a new secret', async () => {
     const rotating = { ...webhook, rotating_until: '2026-01-03T03:04:05.000Z', secret };
     const { env } = await serve({
       'DELETE /v1/webhooks/wh_1': (res) => res.writeHead(204).end(),
@@ -161,7 +161,7 @@ describe('endpoints', () => {
   });
 
   test.each([
-    [['update', 'wh_1'], /nothing is to be changed/],
+    [['update', 'wh_1'], /no setting is given/],
     [['update', 'wh_1', '--enable', '--disable'], /exclude each other/],
     [['create', 'https://a/', '--event', 'job.done'], /--event.*Events are job\.queued/],
     [['create', 'https://a/', '--ref', 'main'], /--ref needs --format/],
@@ -170,8 +170,8 @@ describe('endpoints', () => {
     [['deliveries', 'wh_1', '--job', 'job_1'], /all endpoints/],
     [['deliveries', '--state', 'lost'], /Allowed choices are pending/],
     [['listen', '--forward', '3000'], /--forward.*http or https URL/],
-    [['listen', '--secret', 'hunter', '--event', 'job.failed'], /with --secret none is/],
-    [['listen', '--secret', 'hunter'], /--secret holds no secret of a webhook/],
+    [['listen', '--secret', 'hunter', '--event', 'job.failed'], /--secret creates none/],
+    [['listen', '--secret', 'hunter'], /--secret holds no webhook secret/],
   ])('%j is wrong usage', async (argv, message) => {
     const { env, asked } = await serve({});
     const { exit, out, err } = await slipway(['webhooks', ...argv], env);
@@ -220,7 +220,7 @@ describe('deliveries', () => {
     );
   });
 
-  test('are shown with each attempt, and what a receiver says cannot speak to the terminal', async () => {
+  test('are shown with each attempt, and without control sequences from a receiver', async () => {
     const { env } = await serve({ 'GET /v1/deliveries/dlv_1': json(200, delivered) });
     const { out } = await slipway(['webhooks', 'delivery', 'dlv_1'], env);
     expect(out).toMatch(
@@ -256,15 +256,12 @@ describe('test and redeliver', () => {
   });
 
   test.each([
-    [
-      { state: 'pending', next_attempt_at: time, attempts: [attempt({ status: 500 })] },
-      /tried again at 2026/,
-    ],
+    [{ state: 'pending', next_attempt_at: time, attempts: [attempt({ status: 500 })] }, /retried at 2026/],
     [
       { state: 'failed', reason: 'refused_401', attempts: [attempt({ status: 401 })] },
       /: it would answer 401 again\.\n/,
     ],
-    [{ state: 'canceled', reason: 'no_commit', attempts: [] }, /: no_commit: it is about no commit/],
+    [{ state: 'canceled', reason: 'no_commit', attempts: [] }, /: no_commit: the job has no commit/],
     [
       { state: 'failed', reason: 'egress_denied', attempts: [attempt({ error: 'egress_denied' })] },
       /EGRESS_ALLOW/,
@@ -285,7 +282,7 @@ describe('test and redeliver', () => {
     expect({ exit, delivery: JSON.parse(out) }).toEqual({ exit: 0, delivery: delivered });
   });
 
-  test('of an endpoint that is not there are refused', async () => {
+  test('of a missing endpoint are refused', async () => {
     const { env } = await serve({ 'POST /v1/webhooks/wh_9/test': problem(404, 'not_found') });
     expect((await slipway(['webhooks', 'test', 'wh_9'], env)).exit).toBe(3);
   });

@@ -14,7 +14,7 @@ export interface DeliveriesOptions extends CommonOptions {
   readonly limit: number;
 }
 
-/** Shows the latest deliveries: of an endpoint, about a job or batch, or all. */
+/** Shows the latest deliveries: of an endpoint, of a job or batch, or all. */
 export async function listDeliveries(
   id: string | undefined,
   options: DeliveriesOptions,
@@ -64,7 +64,7 @@ function rowOf(delivery: DeliverySummary, screen: Screen): string[] {
   ];
 }
 
-/** Shows one delivery: what was sent, and what was answered each time. */
+/** Shows one delivery: its message and the answer to each attempt. */
 export async function showDelivery(
   id: string,
   options: CommonOptions,
@@ -101,7 +101,7 @@ export async function showDelivery(
   return exitCodes.ok;
 }
 
-/** JSON with a line a field; other text as it is. */
+/** Formats JSON with a line per field. Other text stays unchanged. */
 function readable(body: string): string {
   try {
     return JSON.stringify(JSON.parse(body), undefined, 2);
@@ -110,7 +110,7 @@ function readable(body: string): string {
   }
 }
 
-/** The lines of a text that somebody else wrote. */
+/** Returns the lines of an untrusted text. */
 const block = (text: string | undefined): string[] =>
   text === undefined || text.trim() === '' ? [] : text.trimEnd().split(/\r?\n/).map(shown);
 
@@ -118,7 +118,7 @@ export interface SendOptions extends CommonOptions {
   readonly detach?: boolean;
 }
 
-/** Sends a test message to an endpoint, and shows what became of it. */
+/** Sends a test message to an endpoint, and shows the outcome. */
 export async function testWebhook(
   id: string,
   options: SendOptions,
@@ -128,7 +128,7 @@ export async function testWebhook(
   return sent({ delivery: await client.testWebhook({ id }), client, options, context });
 }
 
-/** Sends the message of a delivery again, as a new delivery, and shows what became of it. */
+/** Sends the message of a delivery again as a new delivery, and shows the outcome. */
 export async function redeliver(
   id: string,
   options: SendOptions,
@@ -145,7 +145,7 @@ interface Sent {
   readonly context: CommandContext;
 }
 
-/** A delivery that was just made: its id alone, or what its first attempt came to. */
+/** Reports a new delivery: only its id with `--detach`, else the outcome of its first attempt. */
 async function sent({ delivery: made, client, options, context }: Sent): Promise<ExitCode> {
   const { out, err } = context.terminal;
   if (options.detach) {
@@ -163,24 +163,24 @@ async function sent({ delivery: made, client, options, context }: Sent): Promise
   const word = ok ? out.style('green', 'delivered') : out.style('red', 'not delivered');
   out.line(`${word}${last ? `: ${attemptText(last)}` : ''}`);
   for (const line of block(last?.response)) out.line(`  ${line}`);
-  if (delivery.reason !== undefined) err.line(`It is not tried again: ${reasonText(delivery.reason)}.`);
+  if (delivery.reason !== undefined) err.line(`It is not retried: ${reasonText(delivery.reason)}.`);
   else if (delivery.state === 'pending') {
     const next = delivery.next_attempt_at === undefined ? '' : ` at ${delivery.next_attempt_at}`;
     err.line(
       last
-        ? `It is tried again${next}.`
-        : 'Nothing was sent yet: requests to this endpoint wait, because earlier ones failed or are still under way.',
+        ? `It is retried${next}.`
+        : 'Nothing was sent yet: requests to this endpoint wait, because earlier ones failed or are still in progress.',
     );
   }
-  err.line(`${err.style('dim', 'See all of it:')} slipway webhooks delivery ${delivery.id}`);
+  err.line(`${err.style('dim', 'Show all of it:')} slipway webhooks delivery ${delivery.id}`);
   return code;
 }
 
-/** An attempt takes 15 s at most, and may have to wait for a moment. */
+/** Milliseconds to wait: an attempt takes at most 15 s, and may have to wait. */
 const patienceMs = 30_000;
 const pollMs = 150;
 
-/** The delivery once it has ended or one attempt was made, or as it is when that takes too long. */
+/** Returns the delivery once it has ended or had one attempt, or as it is after a time limit. */
 async function firstOutcome(made: Delivery, client: Sent['client']): Promise<Delivery> {
   const until = performance.now() + patienceMs;
   let delivery = made;
@@ -196,7 +196,7 @@ export interface RecoverOptions extends CommonOptions {
   readonly since: string;
 }
 
-/** Sends again what an endpoint was not delivered since a time. */
+/** Sends again the messages that were not delivered to an endpoint since a time. */
 export async function recoverWebhook(
   id: string,
   { since, ...options }: RecoverOptions,

@@ -18,7 +18,7 @@ export async function listWebhooks(
   const client = await connect({ options, env });
   const webhooks = await allWebhooks(client);
   if (options.json) out.line(JSON.stringify(webhooks));
-  else if (webhooks.length === 0) err.line('No webhooks. `slipway webhooks create` makes one.');
+  else if (webhooks.length === 0) err.line('No webhooks. `slipway webhooks create` creates one.');
   else {
     const rows = webhooks.map((webhook) => [
       ...[webhook.id, webhookState(webhook, out), shown(webhook.url), eventsText(webhook.events)],
@@ -29,7 +29,7 @@ export async function listWebhooks(
   return exitCodes.ok;
 }
 
-/** All endpoints, in the order in which they were made. */
+/** Returns all endpoints, oldest first. */
 export async function allWebhooks(client: Client): Promise<Webhook[]> {
   const found: Webhook[] = [];
   let cursor: string | undefined;
@@ -57,7 +57,7 @@ export async function showWebhook(
   }
   for (const line of describe(webhook, out)) out.line(line);
   if (webhook.disabled) {
-    err.line('Once it can take messages again:');
+    err.line('Once it can receive messages again:');
     err.line(`  slipway webhooks update ${id} --enable`);
     err.line(`  slipway webhooks recover ${id} --since ${webhook.failing_since ?? webhook.disabled.at}`);
   }
@@ -75,7 +75,7 @@ export interface CreateOptions extends Settings {
   readonly secretFile?: string;
 }
 
-/** Makes an endpoint, and shows its secret, which nobody can ask for again. */
+/** Creates an endpoint and shows its secret, which cannot be read again. */
 export async function createWebhook(
   url: string,
   options: CreateOptions,
@@ -110,7 +110,7 @@ export interface UpdateOptions extends Settings {
   readonly disable?: boolean;
 }
 
-/** Changes an endpoint: what is given replaces what was. */
+/** Updates an endpoint: the given settings replace the earlier ones. */
 export async function updateWebhook(
   id: string,
   options: UpdateOptions,
@@ -126,7 +126,7 @@ export async function updateWebhook(
     ...(disable && { enabled: false }),
   };
   if (Object.keys(patch).length === 0) {
-    throw usage('nothing is to be changed', '`slipway webhooks update --help` says what can be.');
+    throw usage('no setting is given', '`slipway webhooks update --help` lists the settings.');
   }
   const client = await connect({ options, env });
   const webhook = await client.updateWebhook({ id, patch });
@@ -144,7 +144,7 @@ export async function deleteWebhook(
   const client = await connect({ options, env });
   await client.deleteWebhook({ id });
   if (options.json) out.line(JSON.stringify({ id, deleted: true }));
-  else out.line(`${id} is deleted. What it had not been sent yet is canceled.`);
+  else out.line(`${id} is deleted. Pending deliveries are canceled.`);
   return exitCodes.ok;
 }
 
@@ -152,7 +152,7 @@ export interface RotateOptions extends CommonOptions {
   readonly secretFile?: string;
 }
 
-/** Gives an endpoint another secret, and shows it. */
+/** Rotates the secret of an endpoint, and shows the new one. */
 export async function rotateSecret(
   id: string,
   options: RotateOptions,
@@ -170,7 +170,7 @@ export async function rotateSecret(
     }
     if (webhook.rotating_until !== undefined) {
       err.line(
-        `Until ${webhook.rotating_until} messages are signed with the secret before as well: receivers may change over in that time.`,
+        `Until ${webhook.rotating_until} messages are also signed with the previous secret, so that you can update the receivers.`,
       );
     }
   }
@@ -188,14 +188,13 @@ function settingsOf(options: Settings): WebhookPatch {
   };
 }
 
-/** A test message is of no commit whose status could be set. */
+/** Returns false for formats that set the status of a commit: a test message has none. */
 const isTestable = ({ format }: Webhook): boolean => !format.type.endsWith('_commit_status');
 
-/** Calls of a CI system's API carry a token instead of a signature. */
+/** Returns true for signed formats. Calls of a CI system's API carry a token instead of a signature. */
 const isSigned = ({ format }: Webhook): boolean => format.type === 'standard' || format.type === 'jenkins';
 
-const secretOnce =
-  'The secret is shown this once. The receiver verifies with it that messages are from here.';
+const secretOnce = 'The secret is shown only once. The receiver verifies messages with it.';
 
 function describe(webhook: Webhook, screen: Screen, secret?: string): string[] {
   const labels = Object.entries(webhook.labels).map(([name, value]) => `${name}=${value}`);
@@ -206,7 +205,7 @@ function describe(webhook: Webhook, screen: Screen, secret?: string): string[] {
     ['labels', shown(labels.join(', ')) || undefined],
     ['format', shown(formatText(webhook.format))],
     ['at once', `${webhook.max_in_flight} at most`],
-    ['secrets', webhook.rotating_until && `the one before signs too, until ${webhook.rotating_until}`],
+    ['secrets', webhook.rotating_until && `the previous one also signs until ${webhook.rotating_until}`],
     ['made', webhook.created_at],
     ['changed', webhook.updated_at === webhook.created_at ? undefined : webhook.updated_at],
     ['secret', secret && screen.style('bold', secret)],

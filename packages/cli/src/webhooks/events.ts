@@ -15,10 +15,10 @@ const known: Readonly<Record<EventType, true>> = {
   'builder.circuit_closed': true,
   'webhook.disabled': true,
 };
-/** What an endpoint can be told of. */
+/** The event types that an endpoint can subscribe to. */
 export const eventTypes = Object.keys(known) as EventType[];
 
-/** Repeated, or separated by commas, each once. */
+/** Parses event types without duplicates. The option may be repeated, or its values separated by commas. */
 export function events(text: string, before: readonly EventType[] = []): EventType[] {
   const named = list(text);
   const strange = named.find((name) => !Object.hasOwn(known, name));
@@ -28,7 +28,7 @@ export function events(text: string, before: readonly EventType[] = []): EventTy
   return [...new Set([...before, ...(named as EventType[])])];
 }
 
-/** `job.succeeded,failed batch.finished`: names of one kind behind it. */
+/** Formats event types: `job.succeeded,failed batch.finished`. Types of one kind share its name. */
 export function eventsText(types: readonly string[]): string {
   const kinds = new Map<string, string[]>();
   for (const type of types) {

@@ -16,7 +16,7 @@ export interface FormatOptions {
   readonly ref?: string;
 }
 
-/** Options of the command line: the field that each sets, and whether the format can do without. */
+/** The options of formats, with the field that each sets. */
 const options = {
   formatToken: { flag: '--format-token', field: 'token' },
   context: { flag: '--context', field: 'context' },
@@ -38,7 +38,7 @@ const takes: Readonly<Record<FormatType, Partial<Record<OptionName, 'required' |
 };
 export const formatTypes = Object.keys(takes) as FormatType[];
 
-/** The format that the options describe; undefined when they say nothing of it. Throws when they do not go together. */
+/** Returns the format of the options, or undefined when none is about the format. Throws when they do not fit together. */
 export function formatOf(given: FormatOptions): WebhookFormat | undefined {
   const named = (Object.keys(options) as OptionName[]).filter((name) => given[name] !== undefined);
   const type = given.format;
@@ -61,7 +61,7 @@ export function formatOf(given: FormatOptions): WebhookFormat | undefined {
   if (missing.length > 0) {
     throw usage(
       `--format ${type} needs ${missing.join(' and ')}`,
-      '`slipway webhooks create --help` says what each is.',
+      '`slipway webhooks create --help` describes each.',
     );
   }
   const fields = named.map((name) => [options[name].field, given[name]]);

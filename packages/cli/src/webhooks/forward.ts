@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { connectionReason } from '@slipway/client';
 
-/** What a program answered to a message that was handed on to it. */
+/** The answer of a program to a forwarded message. */
 export interface Forwarded {
-  /** Undefined when there was no answer. */
+  /** The HTTP status; undefined when there was no answer. */
   readonly status: number | undefined;
   readonly durationMs: number;
-  /** Why there was no answer. */
+  /** The reason why there was no answer. */
   readonly error: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -19,19 +19,19 @@ interface Forward {
   readonly signal: AbortSignal;
 }
 
-/** A little less than the sender waits. */
+/** Milliseconds; a little less than the sender waits. */
 const timeoutMs = 14_000;
-/** As much as the sender reads. */
+/** Limit of the answer's size; the sender reads no more. */
 const maxBytes = 16 * 1024;
-/** Of one connection only (RFC 9110, 7.6.1), or for `fetch` to set. */
+/** Headers of one connection (RFC 9110, 7.6.1), and headers that `fetch` sets. */
 const ownHeaders = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
   ...['host', 'content-length', 'expect', 'accept-encoding'],
 ]);
-/** What the sender of webhooks looks at. */
+/** Headers that the sender of webhooks reads. */
 const answerHeaders = ['content-type', 'retry-after', 'location'];
 
-/** Sends a message on with its headers, so that its signature can be verified there as well. Never throws. */
+/** Forwards a message with its headers, so that the program can verify its signature. Never throws. */
 export async function forward({ to, headers, body, signal }: Forward): Promise<Forwarded> {
   const began = performance.now();
   const took = () => Math.round(performance.now() - began);
@@ -64,7 +64,7 @@ export async function forward({ to, headers, body, signal }: Forward): Promise<F
 
 const bodiless = new Set([204, 205, 304]);
 
-/** The beginning of the body; the rest is not read. */
+/** Returns the beginning of the body, without reading the rest. */
 async function head({ body }: Response): Promise<string> {
   if (!body) return '';
   const chunks: Uint8Array[] = [];

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 
-/** An http or https URL without credentials. */
+/** Parses an http or https URL without credentials. */
 export function httpUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {

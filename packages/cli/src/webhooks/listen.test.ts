@@ -9,7 +9,7 @@ import { type Answer, json, problem, serve, slipway } from '../testing/command-l
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const mark = `slipway webhooks listen on ${hostname()}, process `;
-/** More than any system gives out. */
+/** A process id above the limit of any system. */
 const deadPid = 4_194_305;
 
 const made = (more: object = {}) => ({ id: 'wh_new', secret, ...more });
@@ -21,7 +21,7 @@ const server = (more: Readonly<Record<string, Answer>> = {}) =>
     ...more,
   });
 
-/** What a terminal does to the process when it is closed; nothing but the command listens for that here. */
+/** Sends the signal of a closing terminal to this process, in which only the command handles it. */
 const hangUp = () => process.emit('SIGHUP');
 
 const jobMessage = {
@@ -53,7 +53,7 @@ async function send(url: string, { id = 'msg_1', key = secret, message = jobMess
 }
 
 type Asked = Awaited<ReturnType<typeof serve>>['asked'];
-/** The URL of the endpoint that was made, once it was. */
+/** Returns the URL of the endpoint, once it is created. */
 async function endpointOf(asked: Asked) {
   const find = () => asked.find(({ call }) => call === 'POST /v1/webhooks')?.body.toString();
   await expect.poll(find).toBeDefined();
@@ -61,7 +61,7 @@ async function endpointOf(asked: Asked) {
 }
 
 describe('listen', () => {
-  test('makes an endpoint, prints what comes, and removes it again', async () => {
+  test('creates an endpoint, prints its messages, and removes it again', async () => {
     const { env, asked } = await server();
     const ended = slipway(
       ['webhooks', 'listen', '--event', 'job.failed,batch.finished', '--label', 'team=a'],
@@ -100,7 +100,7 @@ describe('listen', () => {
     await expect(send(endpoint.url)).rejects.toThrow();
   });
 
-  test('forwards, and tells of it in JSON', async () => {
+  test('forwards messages, and reports them in JSON', async () => {
     const behind = createServer((req, res) => res.writeHead(req.url === '/hook' ? 202 : 404).end());
     behind.listen(0, '127.0.0.1');
     await once(behind, 'listening');
@@ -133,7 +133,7 @@ describe('listen', () => {
     expect((await ended).exit).toBe(0);
   });
 
-  test('removes what a run that was killed has left behind, and nothing else', async () => {
+  test('removes only the endpoint that a killed run left behind', async () => {
     const left = (id: string, description: string) => ({ id, description });
     const { env, asked } = await server({
       'GET /v1/webhooks?limit=200': json(200, {
@@ -156,14 +156,14 @@ describe('listen', () => {
     ]);
   });
 
-  test('says what to do when the server may not send to this machine', async () => {
+  test('reports the remedy when the server may not send to this machine', async () => {
     const { env } = await server({ 'POST /v1/webhooks': problem(422, 'egress_denied') });
     const { exit, err } = await slipway(['webhooks', 'listen'], env);
     expect(exit).toBe(3);
     expect(err).toMatch(/^error: egress_denied: [\s\S]*EGRESS_ALLOW=127\.0\.0\.0\/8[\s\S]*--url/);
   });
 
-  test('says how to remove an endpoint that it could not', async () => {
+  test('reports how to remove an endpoint that it could not remove', async () => {
     const { env, asked } = await server({ 'DELETE /v1/webhooks/wh_new': problem(500, 'internal') });
     const ended = slipway(['webhooks', 'listen'], env);
     await endpointOf(asked);
@@ -173,7 +173,7 @@ describe('listen', () => {
     expect(err).toMatch(/wh_new could not be removed: internal[\s\S]*slipway webhooks delete wh_new/);
   });
 
-  test('takes an endpoint that somebody else has removed for removed', async () => {
+  test('accepts that its endpoint was already removed', async () => {
     const { env, asked } = await server({ 'DELETE /v1/webhooks/wh_new': problem(404, 'not_found') });
     const ended = slipway(['webhooks', 'listen'], env);
     await endpointOf(asked);
@@ -193,10 +193,10 @@ describe('listen', () => {
     expect(err).not.toContain(secret);
   });
 
-  test('names a port that is taken', async () => {
+  test('names a port in use', async () => {
     const { url, env } = await server();
     const port = new URL(url).port;
     const { exit, err } = await slipway(['webhooks', 'listen', '--port', port], env);
-    expect({ exit, err }).toEqual({ exit: 1, err: expect.stringContaining(`port ${port} is taken`) });
+    expect({ exit, err }).toEqual({ exit: 1, err: expect.stringContaining(`port ${port} is in use`) });
   });
 });

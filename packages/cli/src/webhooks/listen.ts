@@ -11,21 +11,21 @@ import { checkSecret, secretFrom } from './secret.js';
 import { createTemporary, removeLeftovers, removeTemporary } from './temporary-endpoint.js';
 
 export interface ListenOptions extends CommonOptions {
-  /** Default: a free one. */
+  /** Port to listen on. Default: a free port. */
   readonly port?: number;
   readonly forward?: URL;
-  /** By which the API reaches this machine. */
+  /** URL by which the API reaches this machine. */
   readonly url?: URL;
   readonly event?: readonly EventType[];
   readonly label?: Readonly<Record<string, string>>;
   readonly secretFile?: string;
-  /** Only listen: the endpoint is somebody else's. */
+  /** Only listen, with the secret of an existing endpoint. */
   readonly secret?: string;
 }
 
 /**
- * Receives webhooks on this machine until Ctrl-C: verifies, prints and forwards them. Unless `secret` is given, makes an endpoint
- * at the API for as long as it runs.
+ * Receives webhooks on this machine until Ctrl-C: verifies, prints and forwards them. Unless `secret` is given, creates an endpoint
+ * that exists while the command runs.
  */
 export async function listen(options: ListenOptions, context: CommandContext): Promise<ExitCode> {
   const { terminal, env } = context;
@@ -38,7 +38,7 @@ export async function listen(options: ListenOptions, context: CommandContext): P
     end = resolve;
     fail = reject;
   });
-  // It may fail before somebody waits for it.
+  // Handles the rejection, which may come before the promise is awaited.
   ended.catch(() => undefined);
   let interrupts = 0;
   const undo = onInterrupt(() => {
@@ -78,9 +78,8 @@ function givenSecret({ secret, event, label, url, secretFile }: ListenOptions): 
   if (secret === undefined) return undefined;
   if ([event, label, url, secretFile].some((option) => option !== undefined)) {
     throw new CommandError({
-      message:
-        '--event, --label, --url and --secret-file are for an endpoint that is made, and with --secret none is',
-      remedy: 'Leave --secret out, or set those at the endpoint that is there.',
+      message: '--event, --label, --url and --secret-file are for a new endpoint, and --secret creates none',
+      remedy: 'Leave --secret out, or change the settings of the existing endpoint.',
       exitCode: exitCodes.usage,
     });
   }
@@ -104,8 +103,8 @@ async function start({ options, terminal: { out }, onDefect }: Start): Promise<R
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     throw new CommandError({
-      message: `port ${port} is taken`,
-      remedy: 'Leave --port out, and a free one is chosen.',
+      message: `port ${port} is in use`,
+      remedy: 'Leave --port out to use a free port.',
       exitCode: exitCodes.failed,
     });
   }
@@ -115,9 +114,9 @@ interface SayListening {
   readonly url: string;
   readonly options: ListenOptions;
   readonly terminal: Terminal;
-  /** The id of the endpoint, where one was made. */
+  /** Id of the endpoint, if one was created. */
   readonly webhook?: string;
-  /** Undefined where the person knows it. */
+  /** The secret; undefined when the user already has it. */
   readonly secret?: string | undefined;
 }
 

@@ -11,12 +11,12 @@ const styles: Readonly<Record<string, 'green' | 'red' | 'yellow' | 'cyan'>> = {
   'webhook.disabled': 'red',
 };
 
-/** The ends of jobs, which most are, stand under each other. */
+/** Aligns the most frequent types, the ends of jobs. */
 const typeWidth = 'job.succeeded'.length;
-/** Why a job failed may be long, and its log tells it better. */
+/** Limit of the reason's width. The log has the whole reason. */
 const whyWidth = 72;
 
-/** A message in one line: when it came, what it tells, and what became of it. */
+/** Formats a message in one line: time, content and outcome. */
 export function messageLine(received: Received, screen: Screen): string {
   const { at, id, again, refused, message } = received;
   const time = screen.style('dim', clockTime(at));
@@ -36,7 +36,7 @@ export function messageLine(received: Received, screen: Screen): string {
   return parts.join('  ');
 }
 
-/** The same for programs. */
+/** Returns the message for programs. */
 export function messageEvent({ at, id, again, refused, message, forwarded }: Received): object {
   return {
     ...{ type: 'message', at: new Date(at).toISOString(), id, verified: refused === undefined, again },
@@ -60,7 +60,7 @@ function forwardedPart({ forwarded }: Received, screen: Screen): string[] {
   return [screen.style(ok ? 'green' : 'red', `→ ${status} in ${duration(durationMs)}`)];
 }
 
-/** What it is about. The messages of others than Slipway may come as well, and are shown by their type. */
+/** Returns the subject. Messages of other senders may arrive as well, and are shown by their type. */
 function subject(message: unknown): string[] {
   const of = (...path: string[]) => text(message, 'data', ...path);
   const job = of('job', 'id');
@@ -92,7 +92,7 @@ function batchCounts(message: unknown): string {
   return `${parts.join(', ') || 'nothing built'} of ${Number(value(message, ['data', 'batch', 'total']) ?? 0)}`;
 }
 
-/** The text that stands there, without line breaks. */
+/** Returns the text at a path, without line breaks. */
 function text(message: unknown, ...path: string[]): string | undefined {
   const found = value(message, path);
   return typeof found === 'string' ? found.replace(/\s+/g, ' ') : undefined;
@@ -108,7 +108,7 @@ function value(message: unknown, path: readonly string[]): unknown {
   );
 }
 
-/** `14:03:59`, where the person is. */
+/** Formats local time: `14:03:59`. */
 function clockTime(ms: number): string {
   const time = new Date(ms);
   return [time.getHours(), time.getMinutes(), time.getSeconds()]

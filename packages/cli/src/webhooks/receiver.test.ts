@@ -25,7 +25,7 @@ async function receiver(forwardTo?: URL) {
 interface Send {
   readonly id?: string;
   readonly signedWith?: readonly string[];
-  /** Seconds. */
+  /** Age of the message in seconds. */
   readonly age?: number;
   readonly body?: string;
 }
@@ -49,7 +49,7 @@ function send(
   });
 }
 
-/** A program that messages are forwarded to, and what it got. */
+/** Starts a program that messages are forwarded to, and records them. */
 async function program(status: number, headers: Record<string, string> = {}) {
   const got: { headers: IncomingHttpHeaders; body: string }[] = [];
   const server = createServer(async (req, res) => {
@@ -66,7 +66,7 @@ async function program(status: number, headers: Record<string, string> = {}) {
 }
 
 describe('a message', () => {
-  test('that is signed well is taken, and another attempt is told from a new one', async () => {
+  test('with a valid signature is accepted, and a retry is distinguished from a new message', async () => {
     const { url, received } = await receiver();
     expect((await send(url)).status).toBe(204);
     expect((await send(url)).status).toBe(204);
@@ -89,7 +89,7 @@ describe('a message', () => {
     expect((await send(url, how)).status).toBe(401);
     expect(received[0]?.refused).toMatch(why);
     expect(behind.got).toEqual([]);
-    // Nor is it remembered as seen.
+    // A refused message is not remembered as seen.
     await send(url);
     expect(received[1]?.again).toBe(false);
   });
@@ -111,7 +111,7 @@ describe('a message', () => {
 });
 
 describe('forwarding', () => {
-  test('hands the message on so that it can be verified there, and the answer back', async () => {
+  test('passes the message on so that the program can verify it, and returns the answer', async () => {
     const behind = await program(503, { 'retry-after': '7' });
     const { url, received } = await receiver(behind.url);
     const answer = await send(url);
@@ -126,7 +126,7 @@ describe('forwarding', () => {
     expect(received[0]).toMatchObject({ status: 503, forwarded: { status: 503, error: undefined } });
   });
 
-  test('hands on an answer without a body', async () => {
+  test('returns an answer without a body', async () => {
     const { url } = await receiver((await program(204)).url);
     expect((await send(url)).status).toBe(204);
   });
@@ -148,7 +148,7 @@ describe('forwarding', () => {
   });
 });
 
-test('a sender that goes away in the middle disturbs nothing', async () => {
+test('a sender that disconnects midway causes no error', async () => {
   const { url, received } = await receiver();
   const broken = connect(Number(new URL(url).port), '127.0.0.1');
   broken.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{');
@@ -157,7 +157,7 @@ test('a sender that goes away in the middle disturbs nothing', async () => {
   expect([(await send(url)).status, received.length]).toEqual([204, 1]);
 });
 
-test('what should not have happened is told', async () => {
+test('an unexpected error is reported', async () => {
   const defects: unknown[] = [];
   const made = await startReceiver({
     ...{ port: 0, forwardTo: undefined, onDefect: (error: unknown) => defects.push(error) },
@@ -171,7 +171,7 @@ test('what should not have happened is told', async () => {
   expect(defects).toEqual([new Error('cannot be printed')]);
 });
 
-test('what comes before the secret is known waits for it', async () => {
+test('a message that arrives before the secret is set waits for it', async () => {
   const made = await startReceiver({ port: 0, forwardTo: undefined, onReceived: () => undefined, onDefect });
   onTestFinished(() => made.close());
   const early = send(`http://127.0.0.1:${made.port}/`);
@@ -179,7 +179,7 @@ test('what comes before the secret is known waits for it', async () => {
   expect((await early).status).toBe(204);
 });
 
-test('a port that is taken is an error', async () => {
+test('a port in use is an error', async () => {
   const { url } = await receiver();
   const port = Number(new URL(url).port);
   await expect(

@@ -4,49 +4,49 @@ import type { AddressInfo } from 'node:net';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { type Forwarded, forward } from './forward.js';
 
-/** A message as it came, and what became of it. */
+/** A received message and its outcome. */
 export interface Received {
-  /** When, in milliseconds since the epoch. */
+  /** Time of arrival in milliseconds since the epoch. */
   readonly at: number;
   /** The `webhook-id`: the same in all attempts. */
   readonly id: string;
-  /** Whether this id has come before, with a good signature. */
+  /** True when this id has arrived before with a valid signature. */
   readonly again: boolean;
-  /** Why the signature is not good; undefined when it is. */
+  /** The reason why the signature is invalid; undefined when it is valid. */
   readonly refused: string | undefined;
-  /** The body as JSON, or as text where it is none. */
+  /** The body as JSON, or as text if it is not JSON. */
   readonly message: unknown;
-  /** What the program behind `--forward` made of it. */
+  /** The answer of the program behind `--forward`. */
   readonly forwarded: Forwarded | undefined;
-  /** The status that was answered. */
+  /** The status of the answer. */
   readonly status: number;
 }
 
 interface ReceiverOptions {
-  /** 0 for a free one. */
+  /** Port to listen on; 0 for a free port. */
   readonly port: number;
   readonly forwardTo: URL | undefined;
   readonly onReceived: (received: Received) => void;
-  /** Told of what should not have happened. */
+  /** Called with unexpected errors. */
   readonly onDefect: (error: unknown) => void;
 }
 
 export interface Receiver {
   readonly port: number;
-  /** Says the secret, `whsec_…`. Messages that came before are answered then: who makes the endpoint has to know the port first. */
+  /** Sets the secret, `whsec_…`, and answers the messages that arrived before. The port is needed first, to create the endpoint. */
   verifyWith(secret: string): void;
-  /** Ends what is under way, too. */
+  /** Closes the server and its open requests. */
   close(): Promise<void>;
 }
 
-/** Messages have less than 20 KB. */
+/** Limit of a message's size. Messages of Slipway have less than 20 KB. */
 const maxBytes = 1024 * 1024;
-/** Ids that are remembered to tell another attempt from a new message. */
+/** Number of ids to remember, to tell a retry from a new message. */
 const remembered = 10_000;
 
 /**
- * Takes webhooks on 127.0.0.1 and verifies each by Standard Webhooks. Answers 204, or what it was forwarded to answers; 401 to what is
- * not signed well, which is never forwarded. Rejects with a system error when the port is taken.
+ * Receives webhooks on 127.0.0.1 and verifies each by Standard Webhooks. Answers 204, or the answer of the forward target. A message without a valid
+ * signature gets 401 and is never forwarded. Rejects with a system error when the port is in use.
  */
 export async function startReceiver({
   port,
@@ -80,7 +80,7 @@ export async function startReceiver({
   const server = createServer((req, res) => {
     receive(req, res).catch((error: unknown) => {
       res.destroy();
-      // The sender went away in the middle, and will come again.
+      // The sender disconnected, and will retry.
       if (req.complete) onDefect(error);
     });
   });
@@ -98,7 +98,7 @@ export async function startReceiver({
   };
 }
 
-/** Undefined when it is too long. */
+/** Returns the body, or undefined when it is too long. */
 async function readBody(req: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -116,7 +116,7 @@ interface Verify {
   readonly secret: string;
 }
 
-/** Why the signature is not good, or undefined. */
+/** Returns the reason why the signature is invalid, or undefined. */
 function verify({ body, headers, secret }: Verify): string | undefined {
   try {
     new Webhook(secret).verify(body, headers as Record<string, string>, { jsonParse: false });

@@ -6,7 +6,7 @@ const secret = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/;
 const remedy =
   'It is whsec_ and 24 to 64 random bytes in base64: echo "whsec_$(openssl rand -base64 32)" > FILE';
 
-/** The secret of a webhook that a file holds; undefined without a file. What stands there is never shown. */
+/** Returns the webhook secret in a file, or undefined without a file. The content is never shown. */
 export async function secretFrom(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
@@ -20,11 +20,11 @@ export async function secretFrom(file: string | undefined): Promise<string | und
   }
 }
 
-/** The secret as it is. Throws, without showing it, when it is none; `where` says where it came from. */
+/** Returns the secret. Throws an error that does not show it when it is invalid; `where` names its origin. */
 export function checkSecret(text: string, where: string): string {
   if (secret.test(text)) return text;
   throw new CommandError({
-    message: `${where} holds no secret of a webhook`,
+    message: `${where} holds no webhook secret`,
     remedy,
     exitCode: exitCodes.usage,
   });

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 const units = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
 const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/i;
 
-/** `90s`, `30m`, `2h`, `3d` before now, or a time by RFC 3339: that time, in RFC 3339, UTC. */
+/** Parses an age (`90s`, `30m`, `2h`, `3d`) or a time of RFC 3339, and returns RFC 3339 in UTC. */
 export function since(text: string): string {
   const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (amount !== undefined) {

@@ -6,7 +6,7 @@ import { shown } from '../terminal/text.js';
 import { allWebhooks } from './endpoints.js';
 import type { EventType } from './events.js';
 
-/** What tells an endpoint of `listen` from others: the machine, and then the process that it is for. */
+/** Identifies an endpoint of `listen`: the machine, followed by the process id. */
 const description = `slipway webhooks listen on ${hostname()}, process `;
 
 interface CreateTemporary {
@@ -17,7 +17,7 @@ interface CreateTemporary {
   readonly secret: string | undefined;
 }
 
-/** An endpoint for as long as this process runs. */
+/** Creates an endpoint that exists while this process runs. */
 export async function createTemporary(options: CreateTemporary): Promise<WebhookWithSecret> {
   const { client, url, events, labels, secret } = options;
   try {
@@ -40,7 +40,7 @@ const egressRemedy =
   'If the API and its workers run on this machine, start them with EGRESS_ALLOW=127.0.0.0/8 (`slipway up` does so). ' +
   'If not, name with --url a public address that leads here, such as that of a tunnel to --port.';
 
-/** Removes the endpoints of processes of this machine that were killed before they could do it. */
+/** Removes endpoints of killed processes on this machine. */
 export async function removeLeftovers(client: Client): Promise<void> {
   for (const webhook of await allWebhooks(client)) {
     if (!webhook.description.startsWith(description)) continue;
@@ -56,7 +56,7 @@ interface RemoveTemporary {
   readonly screen: Screen;
 }
 
-/** Removes the endpoint, or says that it could not and how to. */
+/** Removes the endpoint. If that fails, prints how to remove it. */
 export async function removeTemporary({ client, id, screen }: RemoveTemporary): Promise<boolean> {
   try {
     await client.deleteWebhook({ id }).catch(unlessGone);

@@ -10,7 +10,7 @@ const disabledReasons: Readonly<Record<NonNullable<Webhook['disabled']>['reason'
   failed_in_a_row: 'a hundred in a row failed',
 };
 
-/** Whether it gets messages, and if not, why; and whether it takes them. */
+/** Formats the state of an endpoint: enabled or the reason why not, and failures. */
 export function webhookState(webhook: Webhook, screen: Screen): string {
   const { enabled, disabled, failing_since: failing, circuit_open_until: paused } = webhook;
   if (disabled) {
@@ -23,7 +23,7 @@ export function webhookState(webhook: Webhook, screen: Screen): string {
   return screen.style('yellow', `failing for ${age(failing)}${wait}`);
 }
 
-/** `github_commit_status (token ci, context build)`. */
+/** Formats a format: `github_commit_status (token ci, context build)`. */
 export function formatText({ type, ...fields }: Webhook['format']): string {
   const parts = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
   return parts.length === 0 ? type : `${type} (${parts.join(', ')})`;
@@ -36,7 +36,7 @@ export const deliveryState = (screen: Screen, state: DeliverySummary['state']): 
 
 type Attempt = DeliverySummary['attempts'][number];
 
-/** `200 in 34 ms`, or `ECONNREFUSED after 2 ms`. */
+/** Formats an attempt: `200 in 34 ms`, or `ECONNREFUSED after 2 ms`. */
 export function attemptText({ status, error, duration_ms: took }: Attempt): string {
   if (status === undefined) return `${shown(error ?? 'no answer')} after ${duration(took)}`;
   return `${status} in ${duration(took)}${error === undefined ? '' : `: ${shown(error)}`}`;
@@ -49,19 +49,19 @@ const reasons: Readonly<Record<string, string>> = {
   webhook_disabled: 'the endpoint was disabled',
   webhook_deleted: 'the endpoint was deleted',
   stale: 'something newer was sent',
-  no_commit: 'it is about no commit whose state could be shown (vcs)',
-  no_repository: 'it is about no repository (vcs), and the format names none',
+  no_commit: 'the job has no commit whose status could be set (vcs)',
+  no_repository: 'the job has no repository (vcs), and the format names none',
   secret_unreadable: 'a worker could not open the secret of the endpoint',
 };
 
-/** Why it ended without being delivered: the code, and what it means. */
+/** Formats the reason why a delivery ended undelivered: the code and its meaning. */
 export function reasonText(reason: string): string {
   const [, status] = /^refused_(\d+)$/.exec(reason) ?? [];
   const known = status === undefined ? reasons[reason] : `it would answer ${status} again`;
   return known === undefined ? shown(reason) : `${reason}: ${known}`;
 }
 
-/** What comes next of a delivery that is pending. */
+/** Formats the next step of a pending delivery. */
 export function nextText({ state, next_attempt_at: next }: DeliverySummary): string {
   if (state !== 'pending') return '';
   const left = next === undefined ? 0 : Date.parse(next) - Date.now();
