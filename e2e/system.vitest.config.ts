@@ -1,17 +1,16 @@
 import { defineConfig } from 'vitest/config';
+import { base, defaults, files } from './vitest.suites.js';
 
-/** docker-compose.yml on a Docker engine, and generated clients; run by `npm run test:system`, which makes images and namespaces. */
+/** The suites of `npm run test:system` that run in namespaces, one file at a time. */
 export default defineConfig({
-  resolve: { conditions: ['slipway-source'] },
-  ssr: { resolve: { conditions: ['slipway-source'] } },
+  ...base,
   test: {
-    root: import.meta.dirname,
-    include: ['system', 'generators', 'templates'].map((suite) => `src/${suite}/**/*.test.ts`),
-    setupFiles: ['./vitest.scratch.ts'],
+    ...defaults,
+    include: files.system,
     fileParallelism: false,
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    // Docker engines need time to stop and start containers beside other load.
+    // A Docker engine needs time to stop and start containers.
     expect: { poll: { timeout: 120_000, interval: 250 } },
   },
 });

@@ -1,19 +1,13 @@
 import { defineConfig } from 'vitest/config';
+import { base, defaults, files } from './vitest.suites.js';
 
-/** Whole-system suites, one after another: each starts real parts of its own and may use the whole machine. */
+/** The end-to-end suite of `npm test`, two files at once. Each test file starts its own parts on free ports, in its own folder. */
 export default defineConfig({
-  resolve: { conditions: ['slipway-source'] },
-  ssr: { resolve: { conditions: ['slipway-source'] } },
+  ...base,
   test: {
-    root: import.meta.dirname,
+    ...defaults,
     include: ['src/**/*.test.ts'],
-    // `npm run test:system`: the first needs namespaces of its own, the others take long.
-    exclude: ['src/system/**', 'src/generators/**', 'src/templates/**'],
-    setupFiles: ['./vitest.scratch.ts'],
-    fileParallelism: false,
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
-    // What is polled for comes when the machine has time for it.
-    expect: { poll: { timeout: 30_000 } },
+    exclude: Object.values(files).flat(),
+    maxWorkers: 2,
   },
 });

@@ -1,4 +1,5 @@
-// Sets up what is missing, then runs tests. The last line is `N passed, N failed`. Usage: node scripts/test.mjs [unit] [e2e] [system]
+// Sets up what is missing, then runs tests. Prints the seconds of each suite; the last line is `N passed, N failed`.
+// Usage: node scripts/test.mjs [unit] [e2e] [long] [system]. Default: unit e2e.
 // Exit code 1 when a test failed or none ran, when a process or a temporary file was left behind, and, with CI set, when a
 // test was left out.
 import { randomUUID } from 'node:crypto';
@@ -12,6 +13,7 @@ import { createTemporaryFolder } from './test/temporary-folder.mjs';
 const suites = {
   unit: { config: 'vitest.config.ts', engines: 'all', run: runSuite },
   e2e: { config: 'e2e/vitest.config.ts', engines: 'all', run: runSuite },
+  long: { config: 'e2e/long.vitest.config.ts', engines: 'all', run: runSuite },
   system: { config: 'e2e/system.vitest.config.ts', engines: 'docker', run: runSystemSuite },
 };
 const { positionals } = parseArgs({ allowPositionals: true });
@@ -34,7 +36,9 @@ const results = [];
 for (const name of names) {
   const { config, run } = suites[name];
   print(`\n== ${name}`);
-  results.push(await run({ name, config, marker: { [variable]: value, TMPDIR: temporary.path } }));
+  const started = performance.now();
+  const result = await run({ name, config, marker: { [variable]: value, TMPDIR: temporary.path } });
+  results.push({ ...result, seconds: Math.round((performance.now() - started) / 1000) });
 }
 const passed = results.reduce((sum, result) => sum + result.passed, 0);
 const failed = results.flatMap((result) => result.failed);
@@ -46,4 +50,5 @@ if (passed + failed.length === 0) print('no test was run');
 if (left.length > 0) print(`\nleft out${ci ? ', which CI does not allow' : ''}:\n  ${left.join('\n  ')}`);
 if (failed.length > 0) print(`\nfailed:\n  ${failed.join('\n  ')}`);
 process.exitCode = failed.length > 0 || passed === 0 || (ci && left.length > 0) ? 1 : 0;
-print(`\n${passed} passed, ${failed.length} failed`);
+print(`\nseconds: ${results.map(({ name, seconds }) => `${name} ${seconds}`).join(', ')}`);
+print(`${passed} passed, ${failed.length} failed`);

@@ -1,14 +1,29 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 
-/** A TCP port of 127.0.0.1 that was free a moment ago. Another process may take it before its user does. */
+/** Below the ephemeral ports of Linux (32768 and up): the kernel gives those to outgoing connections at any time. */
+const ports = { first: 20_000, last: 32_767 };
+
+/** Returns a TCP port of 127.0.0.1 that is free now. Only another process that listens on a fixed port can take it before its user does. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  while (true) {
+    const port = randomInt(ports.first, ports.last + 1);
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
+    throw error;
+  }
   server.close();
   await once(server, 'close');
-  return port;
+  return true;
 }
 
 /** Runs `start` on `port`, or on free ports until one is still free when `start` binds it. */

@@ -13,8 +13,9 @@ import { findTool } from './tools.js';
 const folder = await temporaryFolder();
 afterAll(() => folder.remove());
 
-test('a free port can be bound', async () => {
+test('a free port can be bound, and is no port that a system gives to an outgoing connection', async () => {
   const port = await freePort();
+  expect(port).toBeLessThan(32_768);
   const server = createServer().listen(port, '127.0.0.1');
   await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject));
   server.close();
