@@ -21,7 +21,10 @@ const testsIn = (names: readonly string[]) =>
 /** The files of each suite except `e2e`, which runs all other files. */
 export const files = {
   /** The long suites, two files at once. */
-  long: testsIn(['ci', 'compose', 'fuzz', 'images', 'monitoring', 'supply-chain', 'templates']),
+  long: testsIn([
+    ...['ci', 'clock', 'compose', 'fuzz', 'images', 'monitoring', 'supply-chain', 'templates'],
+    ...['clients/publish-load.test.ts', 'tracing.test.ts'],
+  ]),
   /** Each of these files needs the whole machine. */
   alone: testsIn(['chaos.test.ts']),
   /** In namespaces without a way out. */
