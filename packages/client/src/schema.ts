@@ -16,7 +16,7 @@ export interface paths {
         put?: never;
         /**
          * Submit a job
-         * @description Once answered with 202 the job reaches exactly one terminal state, whatever process dies.
+         * @description After a 202, the job reaches exactly one terminal state, even if processes die.
          */
         post: operations["submitJob"];
         delete?: never;
@@ -32,13 +32,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A job, at once or when it has ended */
+        /** A job, immediately or once it has ended */
         get: operations["getJob"];
         put?: never;
         post?: never;
         /**
          * Remove the record of a job that cannot be read
-         * @description For an operator, of any tenant. A job that has not ended is canceled. A record that can be read is refused: it goes with its age.
+         * @description For an operator, for jobs of any tenant. A job that has not ended is canceled. A record that can be parsed is rejected: it expires with its age.
          */
         delete: operations["removeJob"];
         options?: never;
@@ -57,7 +57,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a job
-         * @description A queued job ends at once. A running job is stopped at its builder. It can still succeed or fail if its build ends first, and its image is pushed then. Wait for its end and read `state`; `cancel_requested_at` says when the cancel was requested.
+         * @description A queued job ends at once. A running job is stopped at its builder. It can still succeed or fail if its build ends first, and its image is pushed then. Wait for the end of the job and read `state`; `cancel_requested_at` has the time of the request.
          */
         post: operations["cancelJob"];
         delete?: never;
@@ -94,7 +94,7 @@ export interface paths {
         put?: never;
         /**
          * Upload a build context
-         * @description A tar or tar.gz with the Dockerfile at its root. The same files give the same digest, whoever packed them.
+         * @description A tar or tar.gz with the Dockerfile at its root. The same files give the same digest in any archive.
          */
         post: operations["uploadSource"];
         delete?: never;
@@ -110,7 +110,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a source holds, or with `Accept: application/x-tar` the source itself */
+        /** The manifest of a source, or with `Accept: application/x-tar` the source itself */
         get: operations["getSource"];
         put?: never;
         post?: never;
@@ -132,7 +132,7 @@ export interface paths {
         put?: never;
         /**
          * Submit jobs together
-         * @description All of the items are accepted, or none. Once answered with 202 each job reaches exactly one terminal state.
+         * @description Accepts all items or none. After a 202, each job reaches exactly one terminal state.
          */
         post: operations["submitBatch"];
         delete?: never;
@@ -148,7 +148,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A batch, at once or when it has ended */
+        /** A batch, immediately or once it has ended */
         get: operations["getBatch"];
         put?: never;
         post?: never;
@@ -186,7 +186,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a batch
-         * @description Nothing more of it begins. Its waiting jobs are canceled, its running ones stopped at their builders.
+         * @description Starts no further job of the batch. Cancels its waiting jobs, and stops its running jobs at their builders.
          */
         post: operations["cancelBatch"];
         delete?: never;
@@ -220,8 +220,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What happens to a batch, as server-sent events
-         * @description From its beginning, or from where `Last-Event-ID` says, until it has ended. `job`: one of its jobs has changed. `batch`: its counts, at the beginning and at most once a second. `batch.finished`: the batch, at last.
+         * The events of a batch, as server-sent events
+         * @description Starts at the beginning or after `Last-Event-ID`, and ends with the batch. `job`: a job of the batch changed. `batch`: the counts, first at the beginning, then at most once a second. `batch.finished`: the ended batch.
          */
         get: operations["followBatch"];
         put?: never;
@@ -256,17 +256,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A function, with how its last jobs ended */
+        /** A function, with the results of its last jobs */
         get: operations["getFunction"];
         /**
-         * Say what a function is built from, without building it
-         * @description A job that names the function does the same. What was built before stays known.
+         * Define how a function is built, without building it
+         * @description A job that names the function defines it as well. Earlier results of the function stay.
          */
         put: operations["putFunction"];
         post?: never;
         /**
          * Forget a function
-         * @description Its jobs and images stay. A later job that names it makes it known again.
+         * @description Its jobs and images stay. A later job that names the function defines it again.
          */
         delete: operations["deleteFunction"];
         options?: never;
@@ -285,13 +285,13 @@ export interface paths {
         get: operations["getTemplate"];
         /**
          * Send a template
-         * @description A tar or tar.gz of an OpenFaaS template folder: Dockerfile and template.yml at its root. Jobs that are submitted from then on get this version.
+         * @description A tar or tar.gz of an OpenFaaS template folder: Dockerfile and template.yml at its root. Later jobs use this version.
          */
         put: operations["putTemplate"];
         post?: never;
         /**
          * Forget a template
-         * @description Jobs that were accepted with it are built all the same.
+         * @description Accepted jobs still use it.
          */
         delete: operations["deleteTemplate"];
         options?: never;
@@ -327,7 +327,7 @@ export interface paths {
         put?: never;
         /**
          * Build functions again, as one batch
-         * @description Selects functions, and repeats what is known of each, with what the request changes. All that is planned is accepted, or nothing.
+         * @description Selects functions, and repeats the last spec of each, with the changes of the request. Accepts all planned jobs or none.
          */
         post: operations["submitRebuild"];
         delete?: never;
@@ -345,7 +345,7 @@ export interface paths {
         };
         /**
          * The log of a job, of all its attempts
-         * @description As text, NDJSON or server-sent events, by `Accept`. Server-sent events follow unless `follow=0`.
+         * @description As text, NDJSON or server-sent events, by `Accept`. Server-sent events follow the job unless `follow=0`.
          */
         get: operations["getJobLogs"];
         put?: never;
@@ -364,8 +364,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What happens, as server-sent events
-         * @description The jobs and batches of the tenant, from now on or from where `Last-Event-ID` says. `ready` comes first, with where the stream stands. `job`: a job has changed. `batch.finished`: a batch has ended. `webhook`: an endpoint was disabled. `builder`: the circuit of a builder has opened or closed, for tokens of the tenant `default` with `builders:read`. `reset`: events were removed before they could be told; read anew what you keep. `idle`: nothing has happened for 15 seconds. The stream is closed after ten minutes: come back with `Last-Event-ID`.
+         * All events, as server-sent events
+         * @description The events of the tenant's jobs and batches, from now on or after `Last-Event-ID`. `ready` comes first, with the position of the stream. `job`: a job changed. `batch.finished`: a batch ended. `webhook`: an endpoint was disabled. `builder`: the circuit of a builder opened or closed, for tokens of the tenant `default` with `builders:read`. `reset`: events were removed before they could be sent; reload the records that you keep. `idle`: no event for 15 seconds. The stream closes after ten minutes: reconnect with `Last-Event-ID`.
          */
         get: operations["followEvents"];
         put?: never;
@@ -383,12 +383,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Endpoints, in the order in which they were made */
+        /** Endpoints, in the order of their creation */
         get: operations["listWebhooks"];
         put?: never;
         /**
-         * Have events sent to a URL
-         * @description The answer is the only one, besides that of a rotation, that shows the secret. Events of builders need the token of the installation.
+         * Create an endpoint for events
+         * @description Only this answer and that of a rotation show the secret. Events of builders need the installation token.
          */
         post: operations["createWebhook"];
         delete?: never;
@@ -404,20 +404,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An endpoint, and how it fares */
+        /** An endpoint, with its delivery status */
         get: operations["getWebhook"];
         put?: never;
         post?: never;
         /**
          * Delete an endpoint
-         * @description What was not delivered yet is canceled; the log of deliveries stays until it is too old.
+         * @description Undelivered messages are canceled; the log of deliveries expires with its age.
          */
         delete: operations["deleteWebhook"];
         options?: never;
         head?: never;
         /**
          * Change an endpoint
-         * @description What is given replaces what was; the rest stays. Enabling clears why it was switched off; disabling cancels what was not delivered yet.
+         * @description Replaces the given fields and keeps the others. Enabling clears the reason for disabling; disabling cancels undelivered messages.
          */
         patch: operations["updateWebhook"];
         trace?: never;
@@ -432,8 +432,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Give an endpoint another secret
-         * @description For 24 hours messages are signed with the one before as well.
+         * Rotate the secret of an endpoint
+         * @description For 24 hours messages are signed with the previous secret as well.
          */
         post: operations["rotateWebhookSecret"];
         delete?: never;
@@ -453,7 +453,7 @@ export interface paths {
         put?: never;
         /**
          * Send an endpoint a `webhook.test`
-         * @description Signed, sent and tried again as any other message, whatever events it is for. An endpoint that is switched off is not tested.
+         * @description Signed, sent and retried like any other message, for any events of the endpoint. A disabled endpoint is not tested.
          */
         post: operations["testWebhook"];
         delete?: never;
@@ -469,7 +469,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What was sent to an endpoint, newest first */
+        /** The deliveries to an endpoint, newest first */
         get: operations["listWebhookDeliveries"];
         put?: never;
         post?: never;
@@ -489,8 +489,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Send again what an endpoint has missed since a time
-         * @description Messages whose deliveries failed or were canceled since then, each once; those that arrived in the meantime are left out.
+         * Send missed messages of an endpoint again
+         * @description Sends messages again whose deliveries failed or were canceled since then, each once. Messages that arrived in the meantime are left out.
          */
         post: operations["recoverWebhook"];
         delete?: never;
@@ -506,7 +506,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What was sent, newest first, callbacks included */
+        /** All deliveries, newest first, callbacks included */
         get: operations["listDeliveries"];
         put?: never;
         post?: never;
@@ -523,7 +523,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A delivery, with its body and what was answered to each attempt */
+        /** A delivery, with its body and the answer to each attempt */
         get: operations["getDelivery"];
         put?: never;
         post?: never;
@@ -544,7 +544,7 @@ export interface paths {
         put?: never;
         /**
          * Send the message of a delivery again, as a new delivery
-         * @description With the same `webhook-id` and body, whether the old one arrived or not; that stays as it is.
+         * @description With the same `webhook-id` and body, for any state of the old delivery, which does not change.
          */
         post: operations["redeliver"];
         delete?: never;
@@ -560,7 +560,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The replicas: health, limit, builds in flight, circuit */
+        /** The replicas: health, limit, running builds, circuit */
         get: operations["listBuilders"];
         put?: never;
         post?: never;
@@ -579,7 +579,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a replica finish what it has, and give it no more */
+        /** Drain a replica: running builds finish, no new builds start */
         post: operations["drainBuilder"];
         delete?: never;
         options?: never;
@@ -596,7 +596,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Give a drained replica builds again */
+        /** Resume a drained replica */
         post: operations["resumeBuilder"];
         delete?: never;
         options?: never;
@@ -611,7 +611,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How much waits, since when, and for how long still */
+        /** The waiting jobs, their age and the expected wait */
         get: operations["getQueue"];
         put?: never;
         post?: never;
@@ -629,8 +629,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What pools and replicas have done, minute by minute
-         * @description Counted by the workers and written every two seconds: good for charts, not for accounts. A worker that is killed loses what it had not written.
+         * Statistics of pools and replicas, minute by minute
+         * @description Counted by the workers and written every two seconds: good for charts, not for billing. A worker that is killed loses its unwritten counts.
          */
         get: operations["getStats"];
         put?: never;
@@ -649,8 +649,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who changed what, and what was refused to whom, newest first
-         * @description Every request that is not a read, and every one that was refused for want of a token or of its scope. Entries are never changed; the oldest go by number and by age.
+         * Changes and refused requests, newest first
+         * @description Every request that is not a read, and every request refused for its token or its scope. Entries never change; the oldest are removed by number and by age.
          */
         get: operations["listAudit"];
         put?: never;
@@ -668,7 +668,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whose token this is, and what it may be used for */
+        /** The tenant and the permissions of the calling token */
         get: operations["whoami"];
         put?: never;
         post?: never;
@@ -702,17 +702,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A tenant, with what it takes now */
+        /** A tenant, with its current usage */
         get: operations["getTenant"];
         /**
-         * Say what a tenant may do and take
-         * @description Makes it, or replaces all its settings. What is absent of `limits` is not limited. Jobs that were accepted before are built as they are.
+         * Create or replace a tenant
+         * @description Replaces all settings. Absent `limits` are unlimited. Accepted jobs keep the earlier settings.
          */
         put: operations["putTenant"];
         post?: never;
         /**
          * Remove a tenant
-         * @description Its tokens and payload secrets are of no use from then on, and its webhook endpoints are removed. Its jobs stay, and those that wait are built. The default tenant is always there.
+         * @description Its tokens and payload secrets stop working, and its webhook endpoints are removed. Its jobs stay, and waiting jobs are built. The default tenant cannot be removed.
          */
         delete: operations["deleteTenant"];
         options?: never;
@@ -728,14 +728,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The payload secrets of a tenant: which there are, not what they are
-         * @description That of the installation (`PAYLOAD_SECRET`) is not among them.
+         * The payload secrets of a tenant, without the secrets themselves
+         * @description The payload secret of the installation (`PAYLOAD_SECRET`) is not listed.
          */
         get: operations["listPayloadSecrets"];
         put?: never;
         /**
-         * Make a secret that payloads of POST /build may be signed with
-         * @description What is signed with it is built as a job of the tenant. A tenant may have several, so that one can be replaced.
+         * Create a secret for signing payloads of POST /build
+         * @description A payload signed with it becomes a job of the tenant. A tenant may have several, so that a secret can be replaced.
          */
         post: operations["createPayloadSecret"];
         delete?: never;
@@ -756,7 +756,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a payload secret
-         * @description What is signed with it is refused from then on; what was accepted is built.
+         * @description Payloads signed with it are refused from then on; accepted payloads are built.
          */
         delete: operations["deletePayloadSecret"];
         options?: never;
@@ -771,12 +771,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The tokens of a tenant, in the order they were made */
+        /** The tokens of a tenant, in the order of their creation */
         get: operations["listTokens"];
         put?: never;
         /**
-         * Make an API token
-         * @description Its scopes are some of those that the own token has. `admin` is for tokens of the default tenant alone.
+         * Create an API token
+         * @description Its scopes must be a subset of the calling token's scopes. `admin` is for tokens of the default tenant alone.
          */
         post: operations["createToken"];
         delete?: never;
@@ -792,13 +792,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A token: what it may be used for, and when it was */
+        /** A token: its scopes and its last use */
         get: operations["getToken"];
         put?: never;
         post?: never;
         /**
          * Revoke a token
-         * @description Requests with it are refused from then on, by other API processes within 5 seconds at worst. Tokens that were made with it stay.
+         * @description Requests with it are refused from then on, in other API processes within 5 seconds. Tokens that were created with it stay.
          */
         delete: operations["revokeToken"];
         options?: never;
@@ -816,8 +816,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Build as a builder replica does, through the queue
-         * @description What clients of the Function Builder API send, unmodified. The payload becomes a source and a job like any other. The answer comes when the job has ended, or with `Accept: application/x-ndjson` while the job runs. A stream is always a 200: its last line says whether the build failed.
+         * Build through the queue, with the API of a builder replica
+         * @description Takes requests of Function Builder API clients unmodified. The payload becomes a source and a regular job. The answer comes when the job has ended, or with `Accept: application/x-ndjson` while the job runs. A stream always has the status 200: its last line reports whether the build failed.
          */
         post: operations["build"];
         delete?: never;
@@ -834,8 +834,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What build secrets are sealed with
-         * @description The key of the builders; of several, the one that most of them have.
+         * The public key for sealing build secrets
+         * @description The key of the builders. If builders have different keys, the most frequent one.
          */
         get: operations["getPublicKey"];
         put?: never;
@@ -859,7 +859,7 @@ export interface components {
             detail: string;
             remedy: string;
             errors?: components["schemas"]["FieldError"][];
-            /** @description As in `X-Request-Id`, for whoever looks into it */
+            /** @description The value of `X-Request-Id`, for support */
             request_id?: string;
         };
         JobRequest: {
@@ -867,7 +867,7 @@ export interface components {
             image: string;
             /** @description The function, as name or namespace/name; the default namespace is openfaas-fn */
             function?: string;
-            /** @description Empty unless given */
+            /** @description Empty by default */
             build_args?: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
@@ -883,7 +883,7 @@ export interface components {
             no_cache?: boolean;
             /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
-            /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
+            /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty by default */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
@@ -906,7 +906,7 @@ export interface components {
             provenance?: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
-            /** @description Empty unless given */
+            /** @description Empty by default */
             labels?: components["schemas"]["Labels"];
             /** @description Receives the end of the job */
             callback?: components["schemas"]["Callback"];
@@ -1006,7 +1006,7 @@ export interface components {
             image: string;
             /** @description The function, as name or namespace/name; the default namespace is openfaas-fn */
             function?: string;
-            /** @description Empty unless given */
+            /** @description Empty by default */
             build_args?: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
@@ -1022,7 +1022,7 @@ export interface components {
             no_cache?: boolean;
             /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
-            /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
+            /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty by default */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
@@ -1045,7 +1045,7 @@ export interface components {
             provenance?: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
-            /** @description Empty unless given */
+            /** @description Empty by default */
             labels?: components["schemas"]["Labels"];
             /** @description Receives the end of the job */
             callback?: components["schemas"]["Callback"];
@@ -1088,11 +1088,11 @@ export interface components {
             on_failure?: components["schemas"]["OnFailure"];
             /** @description The maximum of jobs of the batch that run at once; default: as many as the fleet can run */
             max_running?: number;
-            /** @description Empty unless given */
+            /** @description Empty by default */
             labels?: components["schemas"]["Labels"];
             /** @description Receives the end of the job */
             callback?: components["schemas"]["Callback"];
-            /** @description Fields of a job that items have unless they say otherwise; `build_args`, `labels`, `image_labels` and `annotations` are merged. Empty unless given */
+            /** @description Fields of a job that items have unless they say otherwise; `build_args`, `labels`, `image_labels` and `annotations` are merged. Empty by default */
             defaults?: {
                 [key: string]: unknown;
             };
@@ -1110,7 +1110,7 @@ export interface components {
         OnFailure: "continue" | "stop";
         BatchRetry: {
             /**
-             * @description `failed`: what failed or was canceled
+             * @description `failed`: only jobs that failed or were canceled
              * @default failed
              * @enum {string}
              */
@@ -1121,7 +1121,7 @@ export interface components {
             image: string;
             /** @description The function, as name or namespace/name; the default namespace is openfaas-fn */
             function?: string;
-            /** @description Empty unless given */
+            /** @description Empty by default */
             build_args?: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
@@ -1137,7 +1137,7 @@ export interface components {
             no_cache?: boolean;
             /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
-            /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty unless given */
+            /** @description In Docker's spellings, stored in normal form: `linux/x86_64` is `linux/amd64`. Empty means the builder's own. Empty by default */
             platforms?: string[];
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
@@ -1160,7 +1160,7 @@ export interface components {
             provenance?: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
-            /** @description Empty unless given */
+            /** @description Empty by default */
             labels?: components["schemas"]["Labels"];
             /** @description The commit that the image is built from, for messages to CI; default: the commit of a git source */
             vcs?: components["schemas"]["VcsInput"];
@@ -1197,11 +1197,11 @@ export interface components {
             select: components["schemas"]["FunctionSelector"];
             /** @description Where the images are pushed: with {registry}, {repository}, {tag}, {namespace}, {name} and the names of `values`; as before unless given */
             image?: string;
-            /** @description Values of placeholders. Empty unless given */
+            /** @description Values of placeholders. Empty by default */
             values?: {
                 [key: string]: string;
             };
-            /** @description Merged over the arguments of each function. Empty unless given */
+            /** @description Merged over the arguments of each function. Empty by default */
             build_args?: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
@@ -1217,7 +1217,7 @@ export interface components {
             no_cache?: boolean;
             /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
-            /** @description Labels of the batch, also merged over the labels of each function. Empty unless given */
+            /** @description Labels of the batch, also merged over the labels of each function. Empty by default */
             labels?: components["schemas"]["Labels"];
             /** @description Receives the end of the batch */
             callback?: components["schemas"]["Callback"];
@@ -1256,11 +1256,11 @@ export interface components {
             url: string;
             /** @default  */
             description?: string;
-            /** @description `["job.succeeded","job.failed","job.canceled","batch.finished"]` unless given */
+            /** @description Default: `["job.succeeded","job.failed","job.canceled","batch.finished"]` */
             events?: components["schemas"]["WebhookEventType"][];
-            /** @description Selects jobs and batches that have all of these labels. Empty unless given */
+            /** @description Selects jobs and batches that have all of these labels. Empty by default */
             labels?: components["schemas"]["Labels"];
-            /** @description `{"type":"standard"}` unless given */
+            /** @description Default: `{"type":"standard"}` */
             format?: components["schemas"]["WebhookFormatInput"];
             /** @description Default: 10, or 1 for formats that set the status of a commit, so that the last message sets the final status */
             max_in_flight?: number;
@@ -1360,7 +1360,7 @@ export interface components {
             enabled?: boolean;
         };
         WebhookRotation: {
-            /** @description Made unless given */
+            /** @description Generated by default */
             secret?: string;
         };
         WebhookRecovery: {
@@ -1381,7 +1381,7 @@ export interface components {
              * @default high
              */
             highest_priority?: components["schemas"]["Priority"];
-            /** @description Empty unless given */
+            /** @description Empty by default */
             limits?: components["schemas"]["TenantLimitsInput"];
             /** @description Images that the tenant may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
             images: string[];
@@ -1568,7 +1568,7 @@ export interface components {
             /** @description The image to push to, in the grammar of the OCI distribution project */
             image: string;
             function?: string;
-            /** @description Empty unless given */
+            /** @description Empty by default */
             build_args: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
@@ -1584,7 +1584,7 @@ export interface components {
             no_cache?: boolean;
             /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
-            /** @description Empty means the builder's own. Empty unless given */
+            /** @description Empty means the builder's own. Empty by default */
             platforms: string[];
             /** @description The pool that builds the job, requested or chosen; for a job with `parts`, the pool that joins them */
             pool: string;
@@ -1610,7 +1610,7 @@ export interface components {
             provenance: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
-            /** @description Empty unless given */
+            /** @description Empty by default */
             labels: components["schemas"]["Labels"];
             callback?: components["schemas"]["CallbackUrl"];
             /** @description The commit that the image is built from, for messages to CI; default: the commit of a git source */
@@ -1871,7 +1871,7 @@ export interface components {
             image: string;
             /** @description The function, as name or namespace/name; the default namespace is openfaas-fn */
             function?: unknown;
-            /** @description Empty unless given */
+            /** @description Empty by default */
             build_args: components["schemas"]["BuildArgs"];
             /** @description The path of the Dockerfile in the context; default `Dockerfile` */
             dockerfile?: string & (unknown & unknown);
@@ -1887,7 +1887,7 @@ export interface components {
             no_cache?: boolean;
             /** @description True looks up base images in their registry even if the engine has them */
             pull?: boolean;
-            /** @description Empty means the builder's own. Empty unless given */
+            /** @description Empty means the builder's own. Empty by default */
             platforms: string[];
             /** @description A pool: replicas that build the same platforms */
             pool?: string;
@@ -1913,7 +1913,7 @@ export interface components {
             provenance: boolean;
             /** @description Seconds that one attempt may take */
             timeout?: number;
-            /** @description Empty unless given */
+            /** @description Empty by default */
             labels: components["schemas"]["Labels"];
             /** @description The commit that the image is built from, for messages to CI; default: the commit of a git source */
             vcs?: components["schemas"]["Vcs"];
@@ -1972,7 +1972,7 @@ export interface components {
              * @description The last change of its files
              */
             updated_at: string;
-            /** @description Of the rebuild, if one was asked for and needed */
+            /** @description Id of the rebuild, if it was requested and needed */
             batch?: string;
         };
         BuildOption: {
@@ -2105,7 +2105,7 @@ export interface components {
              * @description RFC 3339, UTC
              */
             updated_at: string;
-            /** @description `whsec_` and base64. Keep it: it is shown in this answer alone */
+            /** @description `whsec_` and base64. Store it: no other answer shows it */
             secret: string;
         };
         WebhookFormat: components["schemas"]["StandardFormat"] | components["schemas"]["JenkinsFormat"] | components["schemas"]["GithubCommitStatusFormat"] | components["schemas"]["GithubDispatchFormat"] | components["schemas"]["GitlabCommitStatusFormat"] | components["schemas"]["GitlabPipelineFormat"];
@@ -2296,7 +2296,7 @@ export interface components {
             /** @description Absent on the last page */
             next_cursor?: string;
         };
-        /** @description A delivery without the bodies, which GET /v1/deliveries/{id} shows */
+        /** @description A delivery without its bodies, which GET /v1/deliveries/{id} shows */
         DeliverySummary: {
             id: string;
             /** @enum {string} */
@@ -2344,7 +2344,7 @@ export interface components {
             error?: string;
         };
         WebhookRecovered: {
-            /** @description Deliveries that were made; each message counts once */
+            /** @description Number of new deliveries; each message counts once */
             recovered: number;
         };
         BuilderList: {
@@ -2483,7 +2483,7 @@ export interface components {
         };
         AuditPage: {
             entries: components["schemas"]["AuditEntry"][];
-            /** @description Absent on the last page. A page may hold fewer than `limit`, when few of many entries fit */
+            /** @description Absent on the last page. A page may hold fewer than `limit` entries when few of many entries match */
             next_cursor?: string;
         };
         AuditEntry: {
@@ -2495,21 +2495,21 @@ export interface components {
              */
             at: string;
             request_id: string;
-            /** @description Absent when it is not known who sent the request */
+            /** @description Absent when the sender of the request is unknown */
             tenant?: string;
-            /** @description The id of the token; `API_TOKEN`: that of the installation; `payload_secret`: a signed POST /build */
+            /** @description The id of the token; `API_TOKEN`: the installation token; `payload_secret`: a signed POST /build */
             token?: string;
             /** @description Its operationId in this document; absent for other paths */
             operation?: string;
             method: string;
             path: string;
-            /** @description What it is about and what it made: ids and names */
+            /** @description Ids and names of the records that the request read, changed or created */
             records: string[];
-            /** @description 0 when the client went away before there was an answer */
+            /** @description 0 when the client disconnected before it got an answer */
             status: number;
-            /** @description Of the problem that was answered */
+            /** @description Code of the problem in the answer */
             code?: string;
-            /** @description Of the client, as far as trusted proxies say */
+            /** @description Address of the client, as reported by trusted proxies */
             address: string;
             user_agent?: string;
         };
@@ -2529,7 +2529,7 @@ export interface components {
              * @default high
              */
             highest_priority: components["schemas"]["Priority"];
-            /** @description Empty unless given */
+            /** @description Empty by default */
             limits: components["schemas"]["TenantLimits"];
             /** @description Images that the tenant may push to: a repository (registry.example.com/team/app), all below a folder (registry.example.com/team/), or `*` for anywhere */
             images: string[];
@@ -2679,11 +2679,11 @@ export interface components {
             status: "in_progress" | "success" | "failed";
             log?: string[];
             image?: string;
-            /** @description Why it failed */
+            /** @description Reason of the failure */
             error?: string;
-            /** @description The same as a code of docs/errors.md */
+            /** @description A code of docs/errors.md */
             code?: string;
-            /** @description Of the pushed manifest */
+            /** @description Digest of the pushed manifest */
             digest?: string;
             /** @description Seconds */
             duration?: number;
@@ -2706,7 +2706,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description Nothing has changed since the `If-None-Match` */
+        /** @description Nothing has changed since the ETag in `If-None-Match` */
         NotModified: {
             headers: {
                 [name: string]: unknown;
@@ -3001,21 +3001,21 @@ export interface components {
         };
     };
     parameters: {
-        /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+        /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
         IdempotencyKey: string;
         State: components["schemas"]["JobState"];
-        /** @description name=value; may be repeated, all must fit */
+        /** @description name=value; may be repeated, all must match */
         Label: string[];
         Limit: number;
-        /** @description `next_cursor` of the page before */
+        /** @description `next_cursor` of the previous page */
         JobsCursor: string;
         /** @example job_01kd3v9m0zq2x8c6t4r1b7n5hj */
         JobsId: string;
         /** @example batch_01kd3v8z5r6t7y8w9q0a1s2d3f */
         BatchesId: string;
-        /** @description Only what came after the event with this id */
+        /** @description Only events after the event with this id */
         After: string;
-        /** @description Where the stream goes on; the same as `after` */
+        /** @description Position to resume after; the same as `after` */
         LastEventID: string;
         /** @example openfaas-fn */
         Namespace: string;
@@ -3026,7 +3026,7 @@ export interface components {
         /** @example wh_01kd2m8n4p6q9r1s3t5v7w0x2y */
         WebhooksId: string;
         WebhooksState: "pending" | "delivered" | "failed" | "canceled";
-        /** @description `next_cursor` of the page before */
+        /** @description `next_cursor` of the previous page */
         WebhooksCursor: string;
         /** @example dlv_01kd3vb2f4g6h8j0k1m3n5p7q9r2s4t6 */
         DeliveriesId: string;
@@ -3036,11 +3036,11 @@ export interface components {
         TenantsName: string;
         /** @example tok_01kd1a2b3c4d5e6f7g8h9j0kmn */
         TokensId: string;
-        /** @description Of the message: the same in all attempts, for all endpoints, and when it is sent again */
+        /** @description Id of the message: the same in all attempts, for all endpoints, and when it is sent again */
         WebhookId: string;
-        /** @description When this attempt was made, in seconds since the epoch */
+        /** @description Time of this attempt, in seconds since the epoch */
         WebhookTimestamp: string;
-        /** @description `v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space */
+        /** @description `v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; two of them, separated by a space, while a secret is being rotated */
         WebhookSignature: string;
         /** @description Slipway */
         UserAgent: string;
@@ -3061,10 +3061,10 @@ export interface operations {
                 image?: string;
                 /** @description All jobs of this batch */
                 batch?: string;
-                /** @description name=value; may be repeated, all must fit */
+                /** @description name=value; may be repeated, all must match */
                 label?: components["parameters"]["Label"];
                 limit?: components["parameters"]["Limit"];
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the previous page */
                 cursor?: components["parameters"]["JobsCursor"];
             };
             header?: never;
@@ -3098,13 +3098,13 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
         };
-        /** @description Or multipart/form-data: The job and what it is built from in one request: the part `job`, then the part `source`. The archive becomes a source of the tenant, as if it had been uploaded before. */
+        /** @description Or multipart/form-data: The job and its archive in one request: the part `job`, then the part `source`. The archive becomes a source of the tenant, as if uploaded before. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["JobRequest"];
@@ -3114,7 +3114,7 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
-                    /** @description Where to poll */
+                    /** @description URL to poll */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -3147,7 +3147,7 @@ export interface operations {
     getJob: {
         parameters: {
             query?: {
-                /** @description Seconds to wait for the job to end before it is answered as it is */
+                /** @description Seconds to wait for the end of the job; then the current state is returned */
                 wait?: number;
             };
             header?: {
@@ -3165,7 +3165,7 @@ export interface operations {
             /** @description The job */
             200: {
                 headers: {
-                    /** @description Of this state */
+                    /** @description Only jobs in this state */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -3198,7 +3198,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The record is gone */
+            /** @description The record is removed */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3223,7 +3223,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
@@ -3234,7 +3234,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It has ended */
+            /** @description The job has ended */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3243,7 +3243,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description The job runs. The request is recorded and its worker stops the build */
+            /** @description The job is running. The request is recorded and the worker stops the build */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -3274,7 +3274,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
@@ -3288,7 +3288,7 @@ export interface operations {
             /** @description The new job */
             202: {
                 headers: {
-                    /** @description Where to poll */
+                    /** @description URL to poll */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -3330,7 +3330,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The tenant had it */
+            /** @description The tenant already had it */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3410,7 +3410,7 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: components["parameters"]["Limit"];
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -3444,7 +3444,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
@@ -3456,7 +3456,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What would be submitted; of a `dry_run` */
+            /** @description The plan of a `dry_run` */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3468,7 +3468,7 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
-                    /** @description Where to poll */
+                    /** @description URL to poll */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -3501,7 +3501,7 @@ export interface operations {
     getBatch: {
         parameters: {
             query?: {
-                /** @description Seconds to wait for the batch to end before it is answered as it is */
+                /** @description Seconds to wait for the end of the batch; then the current state is returned */
                 wait?: number;
             };
             header?: never;
@@ -3540,7 +3540,7 @@ export interface operations {
             query?: {
                 state?: components["parameters"]["State"];
                 limit?: components["parameters"]["Limit"];
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the previous page */
                 cursor?: components["parameters"]["JobsCursor"];
             };
             header?: never;
@@ -3578,7 +3578,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
@@ -3589,10 +3589,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is being canceled */
+            /** @description Cancel requested */
             202: {
                 headers: {
-                    /** @description Where to poll */
+                    /** @description URL to poll */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -3622,7 +3622,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
@@ -3640,7 +3640,7 @@ export interface operations {
             /** @description The new batch */
             202: {
                 headers: {
-                    /** @description Where to poll */
+                    /** @description URL to poll */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -3674,11 +3674,11 @@ export interface operations {
     followBatch: {
         parameters: {
             query?: {
-                /** @description Only what came after the event with this id */
+                /** @description Only events after the event with this id */
                 after?: components["parameters"]["After"];
             };
             header?: {
-                /** @description Where the stream goes on; the same as `after` */
+                /** @description Position to resume after; the same as `after` */
                 "Last-Event-ID"?: components["parameters"]["LastEventID"];
             };
             path: {
@@ -3719,9 +3719,9 @@ export interface operations {
                 template?: string;
                 /** @description A stage begins, copies or mounts from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
                 base_image?: string;
-                /** @description name=value; may be repeated, all must fit */
+                /** @description name=value; may be repeated, all must match */
                 label?: components["parameters"]["Label"];
-                /** @description Shows how the last jobs of each ended, this many at most; without it there is no `history` */
+                /** @description Includes the results of up to this many last jobs of each function; without it there is no `history` */
                 history?: number;
                 limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
@@ -3808,7 +3808,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description One that was known */
+            /** @description Replaced */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3817,7 +3817,7 @@ export interface operations {
                     "application/json": components["schemas"]["Function"];
                 };
             };
-            /** @description A new one */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3862,7 +3862,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is forgotten */
+            /** @description Forgotten */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3893,7 +3893,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Its newest version */
+            /** @description The newest version */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3918,7 +3918,7 @@ export interface operations {
     putTemplate: {
         parameters: {
             query?: {
-                /** @description Build every function again whose last job had other files of this template */
+                /** @description Rebuilds every function whose last job had other files of this template */
                 rebuild?: "true" | "false";
             };
             header?: never;
@@ -3935,7 +3935,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Of a name that was there */
+            /** @description Replaced */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3944,7 +3944,7 @@ export interface operations {
                     "application/json": components["schemas"]["StoredTemplate"];
                 };
             };
-            /** @description A new one */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3989,7 +3989,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone */
+            /** @description Removed */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -4012,7 +4012,7 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: components["parameters"]["Limit"];
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -4046,7 +4046,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
@@ -4070,7 +4070,7 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
-                    /** @description The batch, where to poll */
+                    /** @description The batch, with its URL to poll */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -4102,14 +4102,14 @@ export interface operations {
     getJobLogs: {
         parameters: {
             query?: {
-                /** @description Go on until the job has ended */
+                /** @description Continues until the job has ended */
                 follow?: "0" | "1" | "true" | "false";
                 /** @description Only lines after this one, as `<attempt>-<line>` */
                 after?: string;
             };
             header?: {
-                /** @description Where an event stream goes on; the same as `after` */
-                "Last-Event-ID"?: string;
+                /** @description Position to resume after; the same as `after` */
+                "Last-Event-ID"?: components["parameters"]["LastEventID"];
             };
             path: {
                 /** @example job_01kd3v9m0zq2x8c6t4r1b7n5hj */
@@ -4144,11 +4144,11 @@ export interface operations {
     followEvents: {
         parameters: {
             query?: {
-                /** @description Only what came after the event with this id */
+                /** @description Only events after the event with this id */
                 after?: components["parameters"]["After"];
             };
             header?: {
-                /** @description Where the stream goes on; the same as `after` */
+                /** @description Position to resume after; the same as `after` */
                 "Last-Event-ID"?: components["parameters"]["LastEventID"];
             };
             path?: never;
@@ -4214,7 +4214,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
@@ -4229,7 +4229,7 @@ export interface operations {
             /** @description The endpoint, with its secret */
             201: {
                 headers: {
-                    /** @description Of the endpoint */
+                    /** @description URL of the endpoint */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -4302,7 +4302,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone */
+            /** @description Removed */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -4369,7 +4369,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
@@ -4416,7 +4416,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
@@ -4430,7 +4430,7 @@ export interface operations {
             /** @description The new delivery, which a worker sends soon */
             202: {
                 headers: {
-                    /** @description Where to poll */
+                    /** @description URL to poll */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -4461,7 +4461,7 @@ export interface operations {
             query?: {
                 state?: components["parameters"]["WebhooksState"];
                 limit?: components["parameters"]["Limit"];
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the previous page */
                 cursor?: components["parameters"]["WebhooksCursor"];
             };
             header?: never;
@@ -4499,7 +4499,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
@@ -4514,7 +4514,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description So many are under way */
+            /** @description The number of deliveries in progress */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -4548,7 +4548,7 @@ export interface operations {
             query?: {
                 state?: components["parameters"]["WebhooksState"];
                 limit?: components["parameters"]["Limit"];
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the previous page */
                 cursor?: components["parameters"]["WebhooksCursor"];
                 job?: string;
                 batch?: string;
@@ -4618,7 +4618,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
@@ -4632,7 +4632,7 @@ export interface operations {
             /** @description The new delivery, which a worker sends soon */
             202: {
                 headers: {
-                    /** @description Where to poll */
+                    /** @description URL to poll */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -4691,7 +4691,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
@@ -4732,7 +4732,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true` */
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
@@ -4801,7 +4801,7 @@ export interface operations {
     getStats: {
         parameters: {
             query?: {
-                /** @description How far back; beyond 120 a point is several minutes */
+                /** @description Length of the period; beyond 120 a point covers several minutes */
                 minutes?: number;
             };
             header?: never;
@@ -4844,7 +4844,7 @@ export interface operations {
                 /** @description RFC 3339, UTC */
                 until?: string;
                 limit?: components["parameters"]["Limit"];
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -4907,7 +4907,7 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: components["parameters"]["Limit"];
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -4987,7 +4987,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description One that was there */
+            /** @description Replaced */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4996,7 +4996,7 @@ export interface operations {
                     "application/json": components["schemas"]["Tenant"];
                 };
             };
-            /** @description A new one */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -5037,7 +5037,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone */
+            /** @description Removed */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5141,7 +5141,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone */
+            /** @description Removed */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5165,10 +5165,10 @@ export interface operations {
     listTokens: {
         parameters: {
             query?: {
-                /** @description The caller's own unless given; another needs `admin` */
+                /** @description Defaults to the caller's own tenant; another one needs `admin` */
                 tenant?: string;
                 limit?: components["parameters"]["Limit"];
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the previous page */
                 cursor?: string;
             };
             header?: never;
@@ -5287,7 +5287,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is of no use any more */
+            /** @description Revoked */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5325,7 +5325,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The image was built. In a stream, `status` of the last line says whether it was */
+            /** @description The image was built. In a stream, `status` of the last line reports success or failure */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5421,7 +5421,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The build failed. `code` and `error` say why. `record_unreadable`: A record in Redis cannot be read. `internal`: Internal error */
+            /** @description The build failed. `code` and `error` give the reason. `record_unreadable`: A record in Redis cannot be read. `internal`: Internal error */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5430,7 +5430,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description The API is stopping. The job goes on; `error` names it. `source_busy`: A source with the same files is being removed because it was unused. `draining`: The process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description The API is stopping. The job continues; `error` has its id. `source_busy`: A source with the same files is being removed because it was unused. `draining`: The process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */

@@ -83,11 +83,11 @@ interface ApiDeps {
   readonly config: ApiConfig;
   readonly logger: Logger;
   readonly cleanups: Cleanups;
-  /** Off unless given. */
+  /** Traces requests. Off by default. */
   readonly tracing?: Tracing;
 }
 
-/** Puts the API together. Nothing runs until its components do. */
+/** Creates the components of the API. Nothing runs until the components run. */
 export async function createApi(deps: ApiDeps): Promise<Component[]> {
   const { config, logger, cleanups, tracing = noTracing } = deps;
   const keys = redisKeys(config.redisPrefix);
@@ -113,7 +113,7 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   measureWrites({ registry, guard });
   await guard.start();
   const clock = new RedisClock({ redis, registry, logger });
-  // Without Redis it is measured as soon as Redis is there.
+  // If Redis is unavailable, the clock is measured once it is back.
   await clock.measure().catch(() => undefined);
   makeIdsBy(clock);
   const now = () => clock.now();
@@ -388,20 +388,20 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
 
 const dayMs = 24 * 3600 * 1_000;
 
-/** Of the grace time, how long answers to `POST /build` stay open for builds that still end. */
+/** The share of the grace time during which answers to `POST /build` stay open for running builds. */
 const closingShare = 0.7;
 
-/** Long enough for clients that send now and then to be told that it drains. */
+/** Keeps listening this long, so that occasional clients still receive a 503 while the API drains. */
 const lingerMs = 1_000;
 
-/** Unpacked bytes for one byte sent; source code packs to a tenth at best, a bomb to a thousandth. */
+/** Limit of unpacked bytes per byte sent. Source code packs to a tenth at best, a bomb to a thousandth. */
 const maxRatio = 200;
 
 function sourceLimits({ maxSourceBytes, maxSourceFiles }: ApiConfig) {
   return { maxArchiveBytes: maxSourceBytes, maxBytes: maxSourceBytes, maxFiles: maxSourceFiles, maxRatio };
 }
 
-/** Nobody configured a token: one is made and printed once, past the log. */
+/** Returns a new token when none is configured, and prints it once to stderr, outside the log. */
 function announcedToken(): Secret {
   const token = `slp_${randomBytes(24).toString('base64url')}`;
   process.stderr.write(

@@ -18,27 +18,27 @@ import { parseOrigins } from './http/cors.js';
 
 export interface ApiConfig extends CommonConfig, RedisConfig, PayloadSecrets, PayloadBounds {
   readonly blobStore: string;
-  /** Whether a client of `POST /build` that goes away takes its build with it. */
+  /** True if a build is canceled when the client of its `POST /build` disconnects. */
   readonly cancelOnDisconnect: boolean;
-  /** Undefined: one is made for this process and printed. */
+  /** Undefined: the process generates a token and prints it. */
   readonly apiToken: Secret | undefined;
-  /** Where further tenants are written down; undefined when the API alone knows them. */
+  /** Path of the tenants file; undefined when tenants are managed over the API alone. */
   readonly tenantsFile: string | undefined;
   readonly maxSourceFiles: number;
   readonly maxQueuedJobs: number;
-  /** Bytes of Redis that each tenant may have whose settings do not say. */
+  /** Default quota of Redis bytes per tenant. */
   readonly tenantStoredBytes: number;
-  /** Addresses and networks of proxies whose `X-Forwarded-*` are believed. */
+  /** Addresses and networks of proxies whose `X-Forwarded-*` headers are trusted. */
   readonly trustedProxies: readonly string[];
   /** Other origins whose pages may call the API. */
   readonly corsOrigins: readonly string[];
-  /** The audit log loses its oldest entries beyond so many, and those that are older. */
+  /** Limit of entries in the audit log. Older entries are removed by number and by age. */
   readonly auditMaxEntries: number;
   readonly auditDays: number;
   readonly git: ApiGitConfig;
-  /** Where callbacks may go, besides public addresses; the workers have the same. */
+  /** Addresses that callbacks may go to besides public ones. The workers have the same list. */
   readonly egressAllow: Allowlist;
-  /** Where others find this API, for messages. */
+  /** Public URL of this API, for messages. */
   readonly publicUrl: string | undefined;
 }
 

@@ -56,13 +56,13 @@ export interface EndpointDeps
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools' | 'setDraining' | 'publicKey'>;
   readonly registries: () => Promise<readonly RegistryState[]>;
   readonly stats: Pick<StatsStore, 'read'>;
-  /** Takes a job out of the queue, if it waits there. */
+  /** Removes a waiting job from the queue. */
   readonly dequeue: (id: string) => Promise<boolean>;
 }
 
-/** Every endpoint below /v1: what is served, and what the OpenAPI document describes. */
+/** Returns all endpoints below /v1, for the router and the OpenAPI document. */
 export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
-  // Routes are tried one after the other: those that are asked for most come first.
+  // Routes are matched in order: the most frequent ones come first.
   return [
     ...jobEndpoints(deps),
     ...sourceEndpoints(deps),

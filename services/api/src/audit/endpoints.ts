@@ -10,9 +10,9 @@ export function auditEndpoint({ audit }: { audit: Pick<AuditLog, 'list'> }): End
       path: '/v1/audit',
       scope: 'admin',
       tag: 'Audit',
-      summary: 'Who changed what, and what was refused to whom, newest first',
+      summary: 'Changes and refused requests, newest first',
       description:
-        'Every request that is not a read, and every one that was refused for want of a token or of its scope. Entries are never changed; the oldest go by number and by age.',
+        'Every request that is not a read, and every request refused for its token or its scope. Entries never change; the oldest are removed by number and by age.',
       query: auditQuerySchema,
       answers: { 200: { description: 'A page', content: { 'application/json': auditPageSchema } } },
       errors: ['request_invalid'],

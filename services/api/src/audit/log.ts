@@ -18,23 +18,23 @@ interface AuditLogOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly registry: Registry;
-  /** Receives entries that cannot be read. */
+  /** Receives entries that cannot be parsed. */
   readonly faults: RecordFaults;
   readonly logger: Logger;
   readonly maxEntries: number;
   readonly keptMs: number;
-  /** Redis' time in milliseconds. */
+  /** Returns Redis' time in milliseconds. */
   readonly now: () => number;
 }
 
 const trimEveryMs = 3_600_000;
-/** Entries are read in runs of this many, and no more than so many runs for one page. */
+/** Entries per read, and the limit of reads for one page. */
 const run = 1_000;
 const maxRuns = 10;
 
 /**
- * Who changed what: a stream that is only ever added to, and loses its oldest entries by number and by age. An entry is written when the request has been answered;
- * if that fails it is logged as an error, with all that the entry says.
+ * The audit log: an append-only stream that loses its oldest entries by number and by age. An entry is written after the request is
+ * answered. If the write fails, the whole entry is logged as an error.
  */
 export class AuditLog implements Component {
   readonly name = 'audit';
@@ -46,7 +46,7 @@ export class AuditLog implements Component {
     this.#options = options;
     this.#failures = new Counter({
       name: 'slipway_audit_failures_total',
-      help: 'Entries that could not be written to the audit log; the log of the service has them',
+      help: 'Entries that could not be written to the audit log; the service log has them',
       registers: [options.registry],
     });
   }
@@ -58,18 +58,18 @@ export class AuditLog implements Component {
       .then(() => undefined)
       .catch((error: unknown) => {
         this.#failures.inc();
-        logger.error({ err: error, request_id: entry.request_id, entry }, 'not written to the audit log');
+        logger.error({ err: error, request_id: entry.request_id, entry }, 'could not write to the audit log');
       })
       .finally(() => this.#writing.delete(written));
     this.#writing.add(written);
   }
 
-  /** Once everything is written that was added. */
+  /** Resolves once all added entries are written. */
   async flush(): Promise<void> {
     await Promise.all(this.#writing);
   }
 
-  /** Newest first. */
+  /** Returns entries, newest first. */
   async list({
     since,
     until,
@@ -81,7 +81,7 @@ export class AuditLog implements Component {
     const first = Math.max(this.#oldestMs(), since === undefined ? 0 : Date.parse(since));
     const entries: AuditEntryView[] = [];
     const last = until === undefined ? '+' : String(Math.max(0, Date.parse(until)));
-    // Nothing comes before the first id that may be, and Redis refuses to look there.
+    // No entry can precede the first possible id, and Redis rejects that range.
     if (cursor !== undefined && /^0+-0+$/.test(cursor)) return { entries, next: undefined };
     let end = cursor === undefined ? last : `(${cursor}`;
     for (let runs = 0; runs < maxRuns; runs++) {
@@ -101,7 +101,7 @@ export class AuditLog implements Component {
     return { entries, next: end.slice(1) };
   }
 
-  /** Takes away what is too old. */
+  /** Removes entries that are too old, at intervals. */
   async run(signal: AbortSignal): Promise<void> {
     const { redis, keys, logger } = this.#options;
     while (!signal.aborted) {
@@ -130,7 +130,7 @@ function fits(entry: AuditEntryView, wanted: Pick<AuditQuery, 'tenant' | 'token'
   );
 }
 
-/** The same fields each time, so that the stream stores their names once. */
+/** Returns the same field names for each entry, so that the stream stores the names once. */
 function fieldsOf(entry: AuditEntry): (string | number)[] {
   const { request_id, tenant = '', token = '', operation = '', method, path, records } = entry;
   const { status, code = '', address, user_agent = '' } = entry;
@@ -140,7 +140,7 @@ function fieldsOf(entry: AuditEntry): (string | number)[] {
   }).flat();
 }
 
-/** Throws for an entry that lacks a field, or whose status or time is none. */
+/** Throws for an entry that lacks a field, or has an invalid status or time. */
 function parse(id: string, fields: Fields): AuditEntryView {
   const text = (name: string) => fields[name] ?? fault(`the field ${name} is absent`);
   const status = numberField(fields, 'status');

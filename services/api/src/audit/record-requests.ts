@@ -11,20 +11,23 @@ interface RecordOptions {
   readonly operations: readonly Pick<Endpoint['operation'], 'id' | 'method' | 'path'>[];
 }
 
-/** So many refusals for want of a token are recorded of an address in a minute: nobody is to push out what others did. */
+/**
+ * Refusals recorded per address and minute for requests without a valid token. The limit keeps one address from pushing out other
+ * entries.
+ */
 const unknownPerMinute = 60;
 const longestPath = 512;
 const longestAgent = 200;
 const longestRecord = 256;
 
-/** Records what is not a read, and what was refused, once it has been answered. */
+/** Records writes and refused requests once they are answered. */
 export function recordRequests({ log, operations }: RecordOptions): RequestHandler {
   const routes = operations.map(({ id, method, path }) => ({ id, method, pattern: patternOf(path) }));
   const unknown = new Tally({ limit: unknownPerMinute, windowMs: 60_000 });
   return (req, res, next) => {
     const { method, originalUrl } = req;
     const isRead = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
-    // Gone once the connection is closed, unless it was read before.
+    // Reads the address now: it is undefined after the connection closes, unless it was read before.
     void req.socket.remoteAddress;
     res.once('close', () => {
       const status = res.headersSent ? res.statusCode : 0;
@@ -60,7 +63,7 @@ export function recordRequests({ log, operations }: RecordOptions): RequestHandl
     next();
   };
 
-  /** What the parts of the paths stand for that are not the same for all: of the request, and of what it made. */
+  /** Returns the values of the path parameters that identify records, of the request and of the records it created. */
   function recordsOf(path: string, res: Response): string[] {
     const paths = [path, res.getHeader('location')].filter((each) => typeof each === 'string');
     const named = paths.flatMap((each) => {

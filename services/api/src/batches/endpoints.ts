@@ -33,7 +33,7 @@ import { retryBatch } from './retry.js';
 import { earlierBatch, submitBatch } from './submit.js';
 
 export interface BatchEndpointsDeps extends SubmitDeps, Omit<FollowBatchDeps, 'store'> {
-  /** Cancels what is to be canceled of a stopped batch, after the answer. */
+  /** Cancels the remaining jobs of a stopped batch, after the answer. */
   readonly cancelStopped: (id: string) => void;
 }
 
@@ -42,7 +42,7 @@ const path = z.object({ id: batchIdSchema });
 const accepted = (description: string) => ({
   description,
   content: { 'application/json': batchSchema },
-  headers: { Location: 'Where to poll' },
+  headers: { Location: 'URL to poll' },
 });
 const limit = z.coerce.number().int().min(1).max(200).default(50);
 const batchPageSchema = z
@@ -52,7 +52,7 @@ const batchPageSchema = z
   })
   .meta({ id: 'BatchPage' });
 
-/** What items have from the defaults, which were checked with them. */
+/** Returns the maps that items inherit from the defaults. They were checked with the defaults. */
 function basesOf(defaults: Readonly<Record<string, unknown>>): SharedMaps {
   return Object.fromEntries(mapFields.map((name) => [name, defaults[name]])) as SharedMaps;
 }
@@ -76,15 +76,14 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         scope: 'jobs:write',
         tag: 'Batches',
         summary: 'Submit jobs together',
-        description:
-          'All of the items are accepted, or none. Once answered with 202 each job reaches exactly one terminal state.',
+        description: 'Accepts all items or none. After a 202, each job reaches exactly one terminal state.',
         body: batchRequestSchema,
         maxBodyBytes,
         gitSources: gitSourcesOf,
         answers: {
           202: accepted('Accepted'),
           200: {
-            description: 'What would be submitted; of a `dry_run`',
+            description: 'The plan of a `dry_run`',
             content: { 'application/json': batchPlanSchema },
           },
         },
@@ -92,7 +91,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'batch_invalid',
           'batch_too_large',
           'batch_closed',
-          // Of what is looked up for all of them.
+          // Errors of lookups for the items.
           'source_not_found',
           'source_busy',
           'git_busy',
@@ -140,7 +139,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         summary: 'Batches, newest first',
         query: z.strictObject({
           limit,
-          cursor: batchIdSchema.optional().describe('`next_cursor` of the page before'),
+          cursor: batchIdSchema.optional().describe('`next_cursor` of the previous page'),
         }),
         answers: { 200: { description: 'A page', content: { 'application/json': batchPageSchema } } },
         errors: ['request_invalid'],
@@ -158,7 +157,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         path: '/v1/batches/{id}',
         scope: 'jobs:read',
         tag: 'Batches',
-        summary: 'A batch, at once or when it has ended',
+        summary: 'A batch, immediately or once it has ended',
         params: path,
         query: z.strictObject({
           wait: z.coerce
@@ -166,7 +165,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
             .min(0)
             .max(maxWaitSeconds)
             .default(0)
-            .describe('Seconds to wait for the batch to end before it is answered as it is'),
+            .describe('Seconds to wait for the end of the batch; then the current state is returned'),
         }),
         answers: { 200: { description: 'The batch', content: { 'application/json': batchSchema } } },
         errors: ['not_found'],
@@ -198,7 +197,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         query: z.strictObject({
           state: jobStateSchema.optional(),
           limit,
-          cursor: jobIdSchema.optional().describe('`next_cursor` of the page before'),
+          cursor: jobIdSchema.optional().describe('`next_cursor` of the previous page'),
         }),
         answers: { 200: { description: 'A page', content: { 'application/json': jobPageSchema } } },
         errors: ['not_found', 'request_invalid'],
@@ -218,9 +217,9 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         tag: 'Batches',
         summary: 'Cancel a batch',
         description:
-          'Nothing more of it begins. Its waiting jobs are canceled, its running ones stopped at their builders.',
+          'Starts no further job of the batch. Cancels its waiting jobs, and stops its running jobs at their builders.',
         params: path,
-        answers: { 202: accepted('It is being canceled') },
+        answers: { 202: accepted('Cancel requested') },
         errors: ['not_found', 'batch_not_cancelable'],
       },
       async ({ params: { id }, res }) => {
@@ -246,7 +245,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
             which: z
               .enum(['failed', 'all'])
               .default('failed')
-              .describe('`failed`: what failed or was canceled'),
+              .describe('`failed`: only jobs that failed or were canceled'),
           })
           .meta({ id: 'BatchRetry' }),
         answers: { 202: accepted('The new batch') },
@@ -273,17 +272,17 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         path: '/v1/batches/{id}/events',
         scope: 'jobs:read',
         tag: 'Batches',
-        summary: 'What happens to a batch, as server-sent events',
+        summary: 'The events of a batch, as server-sent events',
         description:
-          'From its beginning, or from where `Last-Event-ID` says, until it has ended. `job`: one of its jobs has changed. `batch`: its counts, at the beginning and at most once a second. `batch.finished`: the batch, at last.',
+          'Starts at the beginning or after `Last-Event-ID`, and ends with the batch. `job`: a job of the batch changed. `batch`: the counts, first at the beginning, then at most once a second. `batch.finished`: the ended batch.',
         params: path,
         query: z.strictObject({ after: positionSchema.optional() }),
-        headers: { 'Last-Event-ID': 'Where the stream goes on; the same as `after`' },
+        headers: { 'Last-Event-ID': 'Position to resume after; the same as `after`' },
         answers: {
           200: {
             description: 'The events',
             content: {
-              // Of `job`, and of the other events.
+              // Schemas of `job`, and of the other events.
               'text/event-stream': z.union([batchJobEventSchema, batchSchema]),
             },
           },
@@ -303,7 +302,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
         try {
           await pipeline(Readable.from(batchEvents({ ...deps, id, after, signal })), res);
         } catch (error) {
-          // Whoever follows may leave at any time.
+          // The client may disconnect at any time.
           if (!signal.aborted) throw error;
         }
       },

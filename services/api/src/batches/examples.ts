@@ -20,7 +20,7 @@ const request: Example = {
 };
 const plan: Example = {
   name: 'BatchPlan',
-  summary: 'Of a dry run: everything fits, nothing was submitted',
+  summary: 'Plan of a dry run: all jobs fit, none was submitted',
   value: {
     total: 2,
     items: [
@@ -60,7 +60,7 @@ const finishedBatch: Example = {
 };
 const stoppingBatch: Example = {
   name: 'StoppingBatch',
-  summary: 'Jobs that waited are canceled, running builds are stopped',
+  summary: 'Waiting jobs are canceled, running builds are stopped',
   value: { ...common, state: 'stopping', counts: { ...none, running: 1, canceled: 1 } },
 };
 const retry: Example = {
@@ -70,7 +70,7 @@ const retry: Example = {
 };
 const retried: Example = {
   name: 'RetriedBatch',
-  summary: 'The new batch, with the job that had failed',
+  summary: 'The new batch, with the job that failed before',
   value: {
     ...common,
     id: exampleIds.retriedBatch,
@@ -84,7 +84,7 @@ const retried: Example = {
 const page: Example = { name: 'BatchPage', summary: 'The last page', value: { batches: [finished] } };
 const events: Example = {
   name: 'BatchEvents',
-  summary: 'The batch as it is, a job that ended, and the end of the batch',
+  summary: 'The current batch, a job that ended, and the end of the batch',
   type: 'text/event-stream',
   value: eventStream(
     { event: 'batch', data: submitted },

@@ -7,27 +7,27 @@ import type { JobWatcher } from '../watch/job-watcher.js';
 import { jobEvent } from './job-event.js';
 
 export interface FollowBatchDeps {
-  /** Redis' time in milliseconds. */
+  /** Returns Redis' time in milliseconds. */
   readonly now: () => number;
   readonly store: Pick<JobStore, 'get'>;
   readonly batches: BatchStore;
   readonly redis: Redis;
   readonly keys: Keys;
   readonly watcher: JobWatcher;
-  /** Aborted when the process drains: followers are cut, and come back with where they were. */
+  /** Aborted when the process drains: open streams end, and clients resume at their position. */
   readonly stopping: AbortSignal;
 }
 
 type BatchPart =
   | { readonly kind: 'job'; readonly position: string; readonly job: BatchJobEvent }
   | { readonly kind: 'batch'; readonly batch: Batch }
-  /** Nothing was said for a while. */
+  /** No event for a while. */
   | { readonly kind: 'idle' }
   | { readonly kind: 'finished'; readonly position: string; readonly batch: Batch };
 
 interface FollowOptions extends FollowBatchDeps {
   readonly id: string;
-  /** The position after which to go on. */
+  /** The position to resume after. */
   readonly after: string | undefined;
   readonly signal: AbortSignal;
 }
@@ -36,7 +36,7 @@ const pageSize = 200;
 const countsEveryMs = 1_000;
 const idleAfterMs = 15_000;
 
-/** What happens to a batch, from its beginning or from a position on, until it has ended. */
+/** Yields the events of a batch until it has ended, from its beginning or after a position. */
 async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
   const { batches, redis, keys, watcher, id, now, signal } = options;
   let position = options.after ?? '0-0';
@@ -46,7 +46,7 @@ async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
   while (!signal.aborted) {
     const woken = new AbortController();
     const change = watcher.change(id, countsEveryMs, AbortSignal.any([signal, woken.signal]));
-    // Read before the events: if it has ended, all of them are there.
+    // Read before the events: if the batch has ended, all its events are there.
     const record = await batches.get(id);
     if (!record) return;
     if (performance.now() - toldAt >= countsEveryMs && told !== JSON.stringify(record)) {
@@ -80,12 +80,12 @@ async function describe(events: readonly JobEvent[], { store }: FollowOptions): 
   for (const record of await onlyReadable(ids.map((id) => store.get(id)))) records.set(record.id, record);
   return events.flatMap((event): BatchPart[] => {
     const record = records.get(event.jobId);
-    // One that was removed meanwhile, or cannot be read, has nothing to show.
+    // A job that was removed since, or cannot be parsed, is left out.
     return record ? [{ kind: 'job', position: event.position, job: jobEvent(event, record) }] : [];
   });
 }
 
-/** Server-sent events, after the HTML Standard. Only what has a position has an id: there a client goes on. */
+/** Formats server-sent events (HTML Standard). Only events with a position have an id: clients resume there. */
 export async function* batchEvents(options: FollowOptions): AsyncGenerator<string> {
   for await (const part of follow(options)) {
     switch (part.kind) {

@@ -12,25 +12,28 @@ import { itemsRefused, maxItemErrors } from './resolve-items.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Others are answered after so long. */
+/** Milliseconds of parsing after which the loop yields to other requests. */
 const turnMs = 20;
 const { source: sourceSchema } = jobRequestSchema.shape;
 const withoutSource = jobRequestSchema.omit({ source: true });
-/** Of the defaults beside their source, as JSON: they are read again for each item. It is what a job alone may have. */
+/** Limit of the defaults without their source, in bytes of JSON. They are parsed again for each item. It is the limit of a single job. */
 const maxDefaultsBytes = 1024 * 1024;
-/** Of the defaults, once for each item: each gets all of them. */
+/** Limit of the defaults multiplied by the number of items, in bytes: each item gets all defaults. */
 const maxMergedBytes = 160 * 1024 * 1024;
-/** What an entry of a map takes in memory besides its text. */
+/** Memory of a map entry besides its text. */
 const entryBytes = 64;
 
 export function batchTooLarge(maxBytes: number): SlipwayError {
   return new SlipwayError(
     'batch_too_large',
-    `The items, each with all that it has from the defaults, may take ${maxBytes} bytes together.`,
+    `The items, each with its defaults, may take ${maxBytes} bytes together.`,
   );
 }
 
-/** The items of a batch, each with the defaults. Throws `batch_too_large`, or `batch_invalid` with paths that begin at `/items`. */
+/**
+ * Returns the items of a batch, each with the defaults. Throws `batch_too_large`, or `batch_invalid` with paths that begin at
+ * `/items`.
+ */
 export async function parseItems({
   defaults,
   items,
@@ -44,7 +47,7 @@ export async function parseItems({
   }
   const entries = mapFields.reduce((sum, field) => sum + Object.keys(others[field] ?? {}).length, 0);
   if (items.length * (bytes + entries * entryBytes) > maxMergedBytes) throw batchTooLarge(maxMergedBytes);
-  // It may hold a whole tree of files, so it is read once, and not for each item.
+  // The source may hold a whole tree of files, so it is parsed once instead of per item.
   const shared = source === undefined ? undefined : sourceSchema.safeParse(source);
   const sharedErrors = shared?.error ? fieldErrors(shared.error, source) : [];
   const requests: JobRequest[] = [];
@@ -78,7 +81,7 @@ export async function parseItems({
   return requests;
 }
 
-/** The git repositories that a batch names, as far as they are valid. */
+/** Returns the git repositories that a batch names and that are valid. */
 export function gitSourcesOf({ defaults, items }: Pick<BatchRequest, 'defaults' | 'items'>): GitSource[] {
   return [defaults, ...items].flatMap(({ source }) => {
     if (!isFields(source) || !Object.hasOwn(source, 'git')) return [];

@@ -1,7 +1,7 @@
 import type { JobRecord } from '@slipway/control-plane/jobs';
 import type { BatchJobEvent, JobEvent } from '@slipway/shared/contracts';
 
-/** What followers are told of a job that has changed: its state then, and what its record says of it by now. */
+/** Returns the event for a changed job: its state at that time, and its current record. */
 export function jobEvent(
   { state, version, at }: JobEvent,
   { id, spec, ...record }: JobRecord,

@@ -5,7 +5,7 @@ import { choosePool, type Placed } from '../jobs/resolve/pool.js';
 import { type Account, checkAllowed } from '../tenants/account.js';
 import { itemErrors, itemsRefused } from './resolve-items.js';
 
-/** Where each job is built. Throws `batch_invalid` with every job that the tenant may not have built, or that no pool builds. */
+/** Returns the pool of each job. Throws `batch_invalid` with every job that the tenant may not build, or that no pool can build. */
 export function placeItems(
   specs: readonly JobSpec[],
   account: Account,

@@ -8,12 +8,15 @@ import { resolveVcs } from '../jobs/resolve/vcs.js';
 import { type ResolveDeps, resolveFiles } from '../jobs/resolve.js';
 import { type Account, usualPriority } from '../tenants/account.js';
 
-/** Sources may be fetched from elsewhere; so many at once. */
+/** Limit of sources fetched at once. */
 const atOnce = 8;
-/** More errors help nobody. */
+/** More errors are of no use to the caller. */
 export const maxItemErrors = 100;
 
-/** `batch_invalid`, with what is wrong with each item. The detail names the first item by its number and its function, if `functionOf` knows that. */
+/**
+ * Returns `batch_invalid` with the errors of each item. The detail names the first item by its number, and by its function if
+ * `functionOf` knows it.
+ */
 export function itemsRefused(
   errors: readonly FieldError[],
   functionOf: (at: number) => unknown = () => undefined,
@@ -26,7 +29,7 @@ export function itemsRefused(
   );
 }
 
-/** `items[17] (ns/fn)/image`, or the path in the body. */
+/** Returns `items[17] (ns/fn)/image`, or the path in the body. */
 function placeOf({ path }: FieldError, functionOf: (at: number) => unknown): string {
   const [, at, below = ''] = /^\/items\/(\d+)(.*)$/s.exec(path) ?? [];
   if (at === undefined) return `body${path}`;
@@ -36,8 +39,8 @@ function placeOf({ path }: FieldError, functionOf: (at: number) => unknown): str
 }
 
 /**
- * Looks up what the requests only name, each distinct source and template once. Throws `batch_invalid` with the errors of
- * every item whose source or template is not there; their paths begin at `/items`.
+ * Resolves the references of all requests, each distinct source and template once. Throws `batch_invalid` with the errors of every
+ * item whose source or template is missing; paths begin at `/items`.
  */
 export async function resolveItems(
   requests: readonly JobRequest[],
@@ -46,7 +49,7 @@ export async function resolveItems(
 ): Promise<JobSpec[]> {
   const heads: GitHeads = new Map();
   const groups = new Map<string, number[]>();
-  // Items that have none of their own share one object, which may hold a whole tree of files.
+  // Items without a source of their own share one object, which may hold a whole tree of files.
   const digests = new Map<JobRequest['source'], string>();
   const digestOf = (source: JobRequest['source']) => {
     const digest = digests.get(source) ?? hash('sha256', JSON.stringify(source));
@@ -102,7 +105,7 @@ export async function resolveItems(
   return specs;
 }
 
-/** What is wrong with an item, with paths that begin at `/items`. */
+/** Returns the errors of an item, with paths that begin at `/items`. */
 export function itemErrors(at: number, error: SlipwayError): FieldError[] {
   const own = error.errors ?? [{ path: '', message: error.message }];
   return own.map(({ path, message }) => ({ path: `/items/${at}${path}`, message }));

@@ -9,7 +9,7 @@ import { earlierBatch, type SubmitBatchDeps, submitBatch } from './submit.js';
 
 interface RetryOptions {
   readonly batch: BatchRecord;
-  /** `failed`: what failed or was canceled. */
+  /** `failed`: only jobs that failed or were canceled. */
   readonly which: 'failed' | 'all';
   readonly tenant: Account;
   readonly ids: Ids;
@@ -17,7 +17,7 @@ interface RetryOptions {
 
 const pageSize = 200;
 
-/** A new batch of the jobs of one that has ended, in their order. Throws `batch_not_retryable` when there are none. */
+/** Submits the jobs of an ended batch as a new batch, in their order. Throws `batch_not_retryable` when there are none. */
 export async function retryBatch(
   { batch, which, tenant, ids }: RetryOptions,
   deps: SubmitBatchDeps,
@@ -30,7 +30,7 @@ export async function retryBatch(
   const records = await jobsOf(batch, deps);
   const again = which === 'all' ? records : records.filter(({ state }) => state !== 'succeeded');
   if (again.length === 0) {
-    throw new SlipwayError('batch_not_retryable', `No job of the batch ${batch.id} is to be repeated.`);
+    throw new SlipwayError('batch_not_retryable', `No job of the batch ${batch.id} needs to be repeated.`);
   }
   const specs: JobSpec[] = again.map((record) => specForRetry(record, deps.sealingKey));
   const basesOf = (at: number) => again[at]?.bases;
@@ -40,7 +40,7 @@ export async function retryBatch(
   );
 }
 
-/** In the order of their submission. */
+/** Returns the jobs in the order of their submission. */
 async function jobsOf({ id, tenant }: BatchRecord, { store }: SubmitBatchDeps): Promise<JobRecord[]> {
   const records: JobRecord[] = [];
   let before: string | undefined;

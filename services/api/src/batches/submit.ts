@@ -23,32 +23,32 @@ export interface SubmitBatchDeps
 }
 
 export interface BatchSubmission {
-  /** The jobs, with everything looked up; see `resolveItems`. */
+  /** The specs of the jobs, with all references resolved; see `resolveItems`. */
   readonly specs: readonly JobSpec[];
-  /** Entries of the maps of the spec at an index that other jobs have too. */
+  /** Map entries of the spec at an index that other jobs share. */
   readonly basesOf?: (at: number) => SharedMaps | undefined;
   readonly options: BatchOptions;
   readonly tenant: Account;
-  /** The batch that it repeats. */
+  /** Id of the batch that this batch repeats. */
   readonly retryOf?: string | undefined;
   readonly ids?: Ids | undefined;
 }
 
-/** Of all specs with what they share, counted for each of them: it is read, compared and hashed for each. */
+/** Limit of all specs together, in bytes. Shared parts count once per spec: each spec is parsed, compared and hashed. */
 const maxSpecBytes = 160 * 1024 * 1024;
 
-/** Plans are kept for the first jobs whose specs take no more than this together; the other jobs are planned again when they are written. */
+/** Limit of the plans kept in memory, in bytes. Jobs beyond the limit are planned again when they are written. */
 const maxKeptBytes = 4 * 1024 * 1024;
 
 interface PlannedJobs {
-  /** What the records will take. */
+  /** Total bytes of the records. */
   readonly bytes: number;
   readonly specBytes: number;
-  /** The plans of the first jobs. */
+  /** Plans of the first jobs. */
   readonly plans: readonly PlannedRecord[];
 }
 
-/** Throws `batch_too_large`. */
+/** Returns the plans of the jobs. Throws `batch_too_large`. */
 function planJobs(specs: readonly JobSpec[], creation: (at: number) => PlanOptions): PlannedJobs {
   let specBytes = 0;
   const plans: PlannedRecord[] = [];
@@ -64,14 +64,14 @@ function planJobs(specs: readonly JobSpec[], creation: (at: number) => PlanOptio
   return { bytes: bytesOfAll(planned), specBytes, plans };
 }
 
-/** Of the specs of records that are written at once: each is hashed, and others wait meanwhile. */
+/** Limit of spec bytes written at once: hashing them blocks other requests. */
 const maxBytesAtOnce = 4 * 1024 * 1024;
-/** So many records are written at once, so that Redis can answer others in between. */
+/** Records written at once, so that Redis can serve other clients in between. */
 const atOnce = 250;
 
 /**
- * The batch that an earlier try of the request has made, if that got as far as accepting it. One that was not accepted is given up, and `ids` are
- * others from then on.
+ * Returns the batch that an earlier try of the request made, if that try accepted it. A batch that was not accepted is given up, and
+ * `ids` are renewed.
  */
 export async function earlierBatch(
   ids: Ids,
@@ -79,7 +79,7 @@ export async function earlierBatch(
 ): Promise<BatchRecord | undefined> {
   if (!ids.used) return undefined;
   const id = ids.next('batch');
-  // Between the two it may be accepted, by a process that was only slow.
+  // A slow process may accept the batch between the two calls.
   await batches.giveUp(id);
   const record = await batches.get(id);
   if (record?.committed) return record;
@@ -88,9 +88,10 @@ export async function earlierBatch(
 }
 
 /**
- * Accepts a batch, all of it or nothing: once this resolves each job will reach a terminal state, whatever dies. Nothing is
- * built before that; what a process leaves that dies on the way is canceled a minute later.
- * Throws `batch_too_large`, `stored_quota_exceeded`, `batch_invalid` when the tenant may not have some of them built or no pool builds them, and `queue_full` or `tenant_queue_full` when not all of its jobs may wait.
+ * Accepts all jobs of a batch or none. Once this resolves, each job reaches a terminal state even if processes die. No build starts
+ * before that. If the process dies earlier, the written jobs are canceled after a minute.
+ * Throws `batch_too_large`, `stored_quota_exceeded`, `batch_invalid` when the tenant may not build a job or no pool can, and
+ * `queue_full` or `tenant_queue_full` when the queue has no room for all jobs.
  */
 export async function submitBatch(
   { specs, basesOf = () => undefined, options, tenant, retryOf, ids = newIds }: BatchSubmission,
@@ -117,7 +118,7 @@ export async function submitBatch(
   });
   const known = new Set<string>();
   try {
-    // The first one alone brings what the others share with it.
+    // Only the first job carries the parts that it shares with the others.
     for (let at = 0, count = 1; at < specs.length; at += count, count = most) {
       await Promise.all(
         specs.slice(at, at + count).map(async (spec, offset) => {
@@ -135,7 +136,7 @@ export async function submitBatch(
       throw new SlipwayError('batch_closed', `The batch ${id} was given up before it was written.`);
     }
   } catch (error) {
-    // If this fails too, the leading worker does it.
+    // If this fails too, the leading worker cleans up.
     await batches.giveUp(id).catch(() => undefined);
     throw error;
   }

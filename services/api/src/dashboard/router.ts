@@ -5,7 +5,7 @@ import type { SiteFile } from './site.js';
 
 const yearSeconds = 365 * 24 * 3600;
 
-/** Serves the dashboard: its files, and its page at each of its own addresses. Everything else passes. */
+/** Serves the files of the dashboard, and its page at each of the dashboard's routes. Other requests pass. */
 export function dashboardRouter(site: ReadonlyMap<string, SiteFile>): Router {
   const router = Router();
   const page = site.get('/index.html');
@@ -17,7 +17,7 @@ export function dashboardRouter(site: ReadonlyMap<string, SiteFile>): Router {
 }
 
 function send(req: Request, res: Response, { type, plain, gzip, brotli, immutable }: SiteFile): void {
-  // Browsers name gzip first, though they take the smaller.
+  // Browsers list gzip first but accept brotli, which is smaller.
   const encoding = ['br', 'gzip'].find((name) => req.acceptsEncodings(name));
   const packed = encoding === 'br' ? brotli : encoding === 'gzip' ? gzip : undefined;
   res.set({
@@ -27,6 +27,6 @@ function send(req: Request, res: Response, { type, plain, gzip, brotli, immutabl
     ...(encoding !== undefined && { 'Content-Encoding': encoding }),
   });
   res.vary('Accept-Encoding');
-  // Adds an ETag, and answers 304 to whoever has it.
+  // Adds an ETag, and answers 304 to clients that have the file.
   res.send(packed ?? plain);
 }

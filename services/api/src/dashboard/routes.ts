@@ -1,4 +1,4 @@
-/** Addresses of the dashboard that have a page of their own: what is loaded directly or reloaded there is the page. */
+/** Routes of the dashboard. A direct request for one of them returns the page. */
 export const dashboardPages: readonly string[] = [
   '/',
   '/fleet',

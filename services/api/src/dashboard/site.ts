@@ -3,13 +3,13 @@ import { createRequire } from 'node:module';
 import { dirname, extname, join, relative, sep } from 'node:path';
 import { brotliCompressSync, gzipSync, constants as zlib } from 'node:zlib';
 
-/** One file of the dashboard, ready to be sent. */
+/** A file of the dashboard, ready to send. */
 export interface SiteFile {
   readonly type: string;
   readonly plain: Buffer;
   readonly gzip: Buffer;
   readonly brotli: Buffer;
-  /** Its name has a digest of what it holds: it never changes. */
+  /** True if the file name contains a digest of the content: the file never changes. */
   readonly immutable: boolean;
 }
 
@@ -20,15 +20,15 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Where `@slipway/dashboard` was built to. */
+/** Returns the build output folder of `@slipway/dashboard`. */
 export function dashboardFolder(): string {
   const manifest = createRequire(import.meta.url).resolve('@slipway/dashboard/package.json');
   return join(dirname(manifest), 'dist', 'site');
 }
 
 /**
- * The files of the dashboard by their paths, `/index.html` among them; undefined when it has not been built. They are small and
- * few: read and packed once, when the API starts.
+ * Returns the dashboard's files by path, `/index.html` among them; undefined when the dashboard was not built. The files are small
+ * and few: they are read and compressed once, when the API starts.
  */
 export function readSite(folder: string): ReadonlyMap<string, SiteFile> | undefined {
   const names = namesIn(folder);

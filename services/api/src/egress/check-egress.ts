@@ -5,16 +5,13 @@ import { SlipwayError } from '@slipway/shared/errors';
 interface CheckOptions {
   readonly url: string;
   readonly allow: Allowlist;
-  /** Where the URL stands in the request, a JSON Pointer. */
+  /** JSON Pointer to the URL in the request. */
   readonly path: string;
-  /** What would be sent there, as the plural that begins a sentence. */
+  /** The data to send, as a plural that begins a sentence. */
   readonly what: string;
 }
 
-/**
- * Throws `egress_denied` for an address that requests may not go to. What a name resolves to is known only when the worker
- * connects, and checked then.
- */
+/** Throws `egress_denied` for an address that requests may not go to. The worker checks the addresses of a host name when it connects. */
 export function checkEgress({ url, allow, path, what }: CheckOptions): void {
   const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
   if (isIP(host) === 0 || allowsAddress(allow, host)) return;

@@ -9,11 +9,11 @@ import { positionSchema, resumePosition } from '../watch/position.js';
 import { type FollowEventsDeps, liveEvents } from './follow.js';
 
 export interface EventEndpointDeps extends FollowEventsDeps {
-  /** Aborted when the process drains: followers are cut, and come back with where they were. */
+  /** Aborted when the process drains: open streams end, and clients resume at their position. */
   readonly stopping: AbortSignal;
 }
 
-/** After which a follower has to come back, with a token that is still taken. */
+/** Limit of one stream. Clients reconnect after it, with a token that is still valid. */
 const longestMs = 10 * 60_000;
 /** Streams of one tenant that one process serves at once. */
 const mostAtOnce = 100;
@@ -27,11 +27,11 @@ export function eventsEndpoint(deps: EventEndpointDeps): Endpoint {
       path: '/v1/events',
       scope: 'jobs:read',
       tag: 'Events',
-      summary: 'What happens, as server-sent events',
+      summary: 'All events, as server-sent events',
       description:
-        'The jobs and batches of the tenant, from now on or from where `Last-Event-ID` says. `ready` comes first, with where the stream stands. `job`: a job has changed. `batch.finished`: a batch has ended. `webhook`: an endpoint was disabled. `builder`: the circuit of a builder has opened or closed, for tokens of the tenant `default` with `builders:read`. `reset`: events were removed before they could be told; read anew what you keep. `idle`: nothing has happened for 15 seconds. The stream is closed after ten minutes: come back with `Last-Event-ID`.',
+        "The events of the tenant's jobs and batches, from now on or after `Last-Event-ID`. `ready` comes first, with the position of the stream. `job`: a job changed. `batch.finished`: a batch ended. `webhook`: an endpoint was disabled. `builder`: the circuit of a builder opened or closed, for tokens of the tenant `default` with `builders:read`. `reset`: events were removed before they could be sent; reload the records that you keep. `idle`: no event for 15 seconds. The stream closes after ten minutes: reconnect with `Last-Event-ID`.",
       query: z.strictObject({ after: positionSchema.optional() }),
-      headers: { 'Last-Event-ID': 'Where the stream goes on; the same as `after`' },
+      headers: { 'Last-Event-ID': 'Position to resume after; the same as `after`' },
       answers: {
         200: { description: 'The events', content: { 'text/event-stream': liveEventSchema } },
       },
@@ -47,7 +47,7 @@ export function eventsEndpoint(deps: EventEndpointDeps): Endpoint {
         });
       }
       open.set(name, others + 1);
-      // By hand: AbortSignal.any may lose the abort of a timeout in Node.js 20 (nodejs/node#57736).
+      // Not AbortSignal.any: it may lose the abort of a timeout in Node.js 20 (nodejs/node#57736).
       const ending = new AbortController();
       const { signal } = ending;
       const end = () => ending.abort();
@@ -62,7 +62,7 @@ export function eventsEndpoint(deps: EventEndpointDeps): Endpoint {
         const events = liveEvents({ ...deps, tenant: name, seesBuilders, after, signal });
         await pipeline(Readable.from(events), res);
       } catch (error) {
-        // Whoever follows may leave at any time.
+        // The client may disconnect at any time.
         if (!signal.aborted) throw error;
       } finally {
         clearTimeout(longest);

@@ -2,7 +2,7 @@ import { type Example, eventStream, exampleIds, type ResourceExamples } from '..
 
 const events: Example = {
   name: 'Events',
-  summary: 'Where the stream stands, then a job that ended',
+  summary: 'The position of the stream, then a job that ended',
   type: 'text/event-stream',
   value: eventStream(
     { id: '1779008291204-0', event: 'ready', data: {} },

@@ -16,7 +16,7 @@ import type { JobWatcher } from '../watch/job-watcher.js';
 import { isBefore } from '../watch/position.js';
 
 export interface FollowEventsDeps {
-  /** Redis' time in milliseconds. */
+  /** Returns Redis' time in milliseconds. */
   readonly now: () => number;
   readonly store: Pick<JobStore, 'get'>;
   readonly batches: Pick<BatchStore, 'get'>;
@@ -27,9 +27,9 @@ export interface FollowEventsDeps {
 
 interface FollowEventsOptions extends FollowEventsDeps {
   readonly tenant: string;
-  /** Whether it is told of builders, which are the installation's. */
+  /** True if the caller receives events of builders, which belong to the installation. */
   readonly seesBuilders: boolean;
-  /** The position after which to go on. */
+  /** The position to resume after. */
   readonly after: string | undefined;
   readonly signal: AbortSignal;
 }
@@ -43,13 +43,13 @@ type LivePart =
   | { readonly kind: 'passed'; readonly position: string }
   | { readonly kind: 'idle' };
 
-/** What is read of the stream at once, and so the most that is held for one who reads slowly. */
+/** Entries per read, and so the limit of entries held for a slow reader. */
 const pageSize = 500;
-/** However much happens, the stream is read no more often: what happened in between comes together. */
+/** The minimum time between two reads. Events in between arrive together. */
 const paceMs = 100;
 const idleAfterMs = 15_000;
 
-/** What happens to the jobs and batches of a tenant, from now or from a position on, without end. */
+/** Yields the events of a tenant's jobs and batches, from now on or after a position, until the stream is aborted. */
 async function* follow(options: FollowEventsOptions): AsyncGenerator<LivePart> {
   const { redis, keys, watcher, after, signal } = options;
   const [[newest] = []] = await redis.xrevrange(keys.events, '+', '-', 'COUNT', 1);
@@ -66,7 +66,7 @@ async function* follow(options: FollowEventsOptions): AsyncGenerator<LivePart> {
     }
     position = entries.at(-1)?.[0] ?? position;
     if (performance.now() - spokenAt >= idleAfterMs) {
-      // Whoever comes back need not read again what was not for them.
+      // A client that resumes need not read the events of others again.
       yield entries.length > 0 ? { kind: 'passed', position } : { kind: 'idle' };
       spokenAt = performance.now();
     }
@@ -75,7 +75,7 @@ async function* follow(options: FollowEventsOptions): AsyncGenerator<LivePart> {
   }
 }
 
-/** Whether the stream no longer has what came right after the position. */
+/** Returns true if the stream lost the entries right after the position. */
 async function isTrimmed(position: string, { redis, keys }: FollowEventsOptions): Promise<boolean> {
   if (position === '0-0') return false;
   const [[oldest] = []] = await redis.xrange(keys.events, '-', '+', 'COUNT', 1);
@@ -127,7 +127,7 @@ async function describeJob(
   return { kind: 'job', position: event.position, data: { ...jobEvent(event, record), ...batch } };
 }
 
-/** Server-sent events, after the HTML Standard. */
+/** Formats server-sent events (HTML Standard). */
 export async function* liveEvents(options: FollowEventsOptions): AsyncGenerator<string> {
   for await (const part of follow(options)) {
     if (part.kind === 'idle') yield 'event: idle\ndata: {}\n\n';

@@ -29,7 +29,7 @@ export function fleetEndpoints({ replicas, store, registries }: FleetDeps): Endp
         path: '/v1/builders',
         scope: 'builders:read',
         tag: 'Fleet',
-        summary: 'The replicas: health, limit, builds in flight, circuit',
+        summary: 'The replicas: health, limit, running builds, circuit',
         answers: {
           200: {
             description: 'All replicas',
@@ -42,8 +42,8 @@ export function fleetEndpoints({ replicas, store, registries }: FleetDeps): Endp
         res.json({ builders: (await replicas.list()).map(show) });
       },
     ),
-    drainEndpoint('drain', 'Let a replica finish what it has, and give it no more', replicas),
-    drainEndpoint('resume', 'Give a drained replica builds again', replicas),
+    drainEndpoint('drain', 'Drain a replica: running builds finish, no new builds start', replicas),
+    drainEndpoint('resume', 'Resume a drained replica', replicas),
     endpoint(
       {
         id: 'getQueue',
@@ -51,7 +51,7 @@ export function fleetEndpoints({ replicas, store, registries }: FleetDeps): Endp
         path: '/v1/queue',
         scope: 'jobs:read',
         tag: 'Fleet',
-        summary: 'How much waits, since when, and for how long still',
+        summary: 'The waiting jobs, their age and the expected wait',
         answers: {
           200: { description: 'The queue of each pool', content: { 'application/json': queueSchema } },
         },
@@ -59,7 +59,7 @@ export function fleetEndpoints({ replicas, store, registries }: FleetDeps): Endp
       },
       async ({ res }) => {
         const [pools, list, waited] = await Promise.all([replicas.pools(), replicas.list(), registries()]);
-        // Where jobs go while no replica was ever heard of.
+        // Jobs go to the default pool while no replica is known.
         const all = pools.length > 0 ? pools : [{ name: defaultPool, platforms: [] }];
         const seen = all.filter(({ name }) => usesPool(accountOf(res), name));
         const { images } = accountOf(res).settings;

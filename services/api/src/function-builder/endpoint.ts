@@ -30,17 +30,17 @@ export interface FunctionBuilderDeps
   readonly store: SubmitDeps['store'];
   readonly dequeue: (id: string) => Promise<boolean>;
   readonly requestRate: Pick<RequestRate, 'count'>;
-  /** Whether a client that goes away takes its build with it. */
+  /** True if a build is canceled when its client disconnects. */
   readonly cancelOnDisconnect: boolean;
-  /** Aborted when answers that are still open must come to an end. */
+  /** Aborted when the remaining open answers must end. */
   readonly closing: AbortSignal;
 }
 
-/** Between two signs of life in a stream. */
+/** Milliseconds between two heartbeats in a stream. */
 const heartbeatMs = 15_000;
 const tarTypes = ['application/octet-stream', 'application/x-tar', 'application/x-www-form-urlencoded'];
 
-/** `POST /build` of the Function Builder API (protocol.md), in front of the whole fleet. */
+/** Returns the endpoint for `POST /build` of the Function Builder API (protocol.md), in front of the whole fleet. */
 export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
   return endpoint(
     {
@@ -49,24 +49,25 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
       path: '/build',
       scope: 'none',
       tag: 'Function Builder',
-      summary: 'Build as a builder replica does, through the queue',
+      summary: 'Build through the queue, with the API of a builder replica',
       description:
-        'What clients of the Function Builder API send, unmodified. The payload becomes a source and a job like any other. ' +
+        'Takes requests of Function Builder API clients unmodified. The payload becomes a source and a regular job. ' +
         'The answer comes when the job has ended, or with `Accept: application/x-ndjson` while the job runs. ' +
-        'A stream is always a 200: its last line says whether the build failed.',
+        'A stream always has the status 200: its last line reports whether the build failed.',
       stream: { types: tarTypes, description: 'The payload: a tar' },
       headers: { 'X-Build-Signature': '`sha256=<hex HMAC-SHA256 of the body>`, in place of a token' },
       answers: {
         200: {
-          description: 'The image was built. In a stream, `status` of the last line says whether it was',
+          description:
+            'The image was built. In a stream, `status` of the last line reports success or failure',
           content: { 'application/json': builderResultSchema, 'application/x-ndjson': builderResultSchema },
         },
         500: {
-          description: 'The build failed. `code` and `error` say why',
+          description: 'The build failed. `code` and `error` give the reason',
           content: { 'application/json': builderResultSchema },
         },
         503: {
-          description: 'The API is stopping. The job goes on; `error` names it',
+          description: 'The API is stopping. The job continues; `error` has its id',
           content: { 'application/json': builderResultSchema },
         },
       },
@@ -149,8 +150,8 @@ async function answerJob(
 ): Promise<void> {
   const closed = closedSignal(res);
   const signal = AbortSignal.any([closed, deps.closing]);
-  const goesOn = `The job ${jobId} goes on: GET /v1/jobs/${jobId} says how it ends.`;
-  // Clients take a stream without a last word for a success.
+  const goesOn = `The job ${jobId} continues: GET /v1/jobs/${jobId} reports its result.`;
+  // Clients treat a stream without a result as a success.
   const ended = await watchJob({ ...deps, jobId, answer, signal }).catch((error: unknown) => {
     const { code, detail } = toProblem(error);
     if (res.headersSent)

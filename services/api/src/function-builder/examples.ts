@@ -10,7 +10,7 @@ const result = {
 const built: Example = { name: 'BuiltImage', summary: 'The image was pushed', value: result };
 const stream: Example = {
   name: 'BuiltImageAsStream',
-  summary: 'The log as it comes. The last line says how the build ended',
+  summary: 'The log while the job runs. The last line has the result',
   type: 'application/x-ndjson',
   value: [{ status: 'in_progress', log: [result.log[0]] }, result]
     .map((line) => `${JSON.stringify(line)}\n`)
@@ -18,7 +18,7 @@ const stream: Example = {
 };
 const key: Example = {
   name: 'PublicKey',
-  summary: 'The key that build secrets are sealed with',
+  summary: 'The public key for sealing build secrets',
   value: {
     key_id: 'mJ3k9QxV',
     algorithm: 'nacl/box',

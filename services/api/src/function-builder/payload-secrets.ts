@@ -3,7 +3,7 @@ import { payloadHmac, signatureMatches } from '@slipway/shared/signing';
 import type { Account } from '../tenants/account.js';
 import type { PayloadSigner } from '../tenants/directory.js';
 
-/** The running signatures of one payload, by each of the secrets. */
+/** The running signatures of one payload, one per secret. */
 export class Signatures {
   readonly #running: readonly { readonly account: Account; readonly hmac: Hmac }[];
 
@@ -15,7 +15,7 @@ export class Signatures {
     for (const { hmac } of this.#running) hmac.update(chunk);
   }
 
-  /** Whose secret made this value of X-Build-Signature. Each is compared in constant time, and all of them. */
+  /** Returns the account whose secret made this value of X-Build-Signature. Compares with every secret, each in constant time. */
   signer(signature: string): Account | undefined {
     const [found] = this.#running.filter(({ hmac }) => signatureMatches(signature, hmac));
     return found?.account;

@@ -7,7 +7,7 @@ import type { Answer } from '@slipway/shared/function-builder';
 import { type FollowDeps, follow } from '../logs/follow.js';
 
 export interface ProgressDeps extends FollowDeps {
-  /** How many jobs wait before this one; undefined when it does not wait. */
+  /** Returns the number of jobs ahead of this one; undefined when the job does not wait. */
   readonly ahead: (id: string) => Promise<number | undefined>;
 }
 
@@ -17,16 +17,16 @@ interface ProgressOptions extends ProgressDeps {
   readonly signal: AbortSignal;
 }
 
-/** How often a waiting client hears where it stands, in milliseconds. */
+/** Milliseconds between two reports of the queue position to a waiting client. */
 const positionEveryMs = 2_000;
 
-/** A client cannot come back to a build: for so long, Redis may be away without it being told. In milliseconds. */
+/** Milliseconds for which an open answer tolerates an unavailable Redis. A client cannot reconnect to a build. */
 const patienceMs = 120_000;
 const retryMs = 500;
 
 /**
- * Hands the log of a job to an answer as it comes, its place in the queue while it waits, and returns the record of the job that
- * has ended; undefined when `signal` came first. Rejects when nothing could be read for longer than `patienceMs`.
+ * Writes the log of a job to an answer while it runs, and its queue position while it waits. Returns the record of the ended job;
+ * undefined when `signal` aborted first. Rejects when no read succeeds for longer than `patienceMs`.
  */
 export async function watchJob(options: ProgressOptions): Promise<JobRecord | undefined> {
   const { store, jobId, answer, signal } = options;
@@ -70,13 +70,13 @@ function sayPosition({ ahead, jobId, answer }: ProgressOptions): { stop(): void 
     last = place;
     answer.log(place === 0 ? 'waiting in the queue: next' : `waiting in the queue: ${place} jobs ahead`);
   };
-  // Where it stands is a courtesy; that it cannot be told now is no reason to give up.
+  // The position is optional: a failure to read it does not end the answer.
   const tell = () => void say().catch(() => undefined);
   const timer = setInterval(tell, positionEveryMs);
   return { stop: () => clearInterval(timer) };
 }
 
-/** The last word on a job, in the words of the Function Builder API. A failure is spelled `failed` (protocol.md). */
+/** Returns the result of a job in the format of the Function Builder API. It names a failure `failed` (protocol.md). */
 export function resultOf({ id, spec, result, error, startedAt, finishedAt }: JobRecord): BuilderResult {
   const seconds = startedAt === undefined || finishedAt === undefined ? 0 : (finishedAt - startedAt) / 1_000;
   if (result) {

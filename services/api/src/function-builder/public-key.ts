@@ -3,7 +3,7 @@ import { publicKeySchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type Endpoint, endpoint } from '../http/operation.js';
 
-/** `GET /publickey` of the Function Builder API (protocol.md), for the whole fleet. */
+/** Returns the endpoint for `GET /publickey` of the Function Builder API (protocol.md), for the whole fleet. */
 export function publicKeyEndpoint({
   replicas,
 }: {
@@ -16,14 +16,14 @@ export function publicKeyEndpoint({
       path: '/publickey',
       scope: 'none',
       tag: 'Function Builder',
-      summary: 'What build secrets are sealed with',
-      description: 'The key of the builders; of several, the one that most of them have.',
+      summary: 'The public key for sealing build secrets',
+      description: 'The key of the builders. If builders have different keys, the most frequent one.',
       answers: { 200: { description: 'The key', content: { 'application/json': publicKeySchema } } },
       errors: ['not_found'],
     },
     async ({ res }) => {
       const key = await replicas.publicKey();
-      if (!key) throw new SlipwayError('not_found', 'No builder of this installation opens build secrets.');
+      if (!key) throw new SlipwayError('not_found', 'No builder of this installation accepts build secrets.');
       res.json(key);
     },
   );

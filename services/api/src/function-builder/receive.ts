@@ -13,7 +13,7 @@ export interface ReceiveDeps {
   readonly blobs: BlobStore;
   readonly sources: Pick<SourceStore, 'ingestPayload'>;
   readonly owners: OwnershipDeps['owners'];
-  /** All who may sign payloads, with the secrets they sign with. */
+  /** Returns the signers of payloads, with their secrets. */
   readonly signers: () => Promise<readonly PayloadSigner[]>;
   readonly maxPayloadBytes: number;
   readonly unverified: UnverifiedPayloads;
@@ -25,12 +25,12 @@ interface ReceiveOptions extends ReceiveDeps {
   readonly request: IncomingMessage;
   /** The value of X-Build-Signature. */
   readonly signature: string;
-  /** Where the request comes from; see `clientNetwork`. */
+  /** Network of the client; see `clientNetwork`. */
   readonly network: string;
   readonly signal: AbortSignal;
 }
 
-/** A payload that was signed by a tenant and taken in. */
+/** A verified payload, stored as a source of the tenant that signed it. */
 export interface ReceivedPayload {
   readonly tenant: Account;
   readonly digest: string;
@@ -39,13 +39,13 @@ export interface ReceivedPayload {
 }
 
 const pieceBytes = 256 * 1024;
-/** So many of the largest payloads of one tenant may wait on the disk. */
+/** Limit of one tenant's payloads waiting on the disk, as a multiple of the largest payload. */
 const waitingPayloads = 2;
 
 /**
- * Receives the body of a `POST /build`, in constant memory and in the room for payloads that are not verified. Nothing of it is looked at, or kept, before its
- * signature has been found right. Rejects with `signature_invalid`, `too_many_failures` when the network has sent many of those, `body_too_large`,
- * `body_incomplete`, `body_too_slow`, or what the source store refuses.
+ * Receives the body of a `POST /build` in constant memory and within the space for unverified payloads. Reads and stores no content
+ * before the signature is verified. Rejects with `signature_invalid`, `too_many_failures` when the network has sent many of those,
+ * `body_too_large`, `body_incomplete`, `body_too_slow`, or an error of the source store.
  */
 export async function receivePayload(options: ReceiveOptions): Promise<ReceivedPayload> {
   const { blobs, signature } = options;
@@ -59,7 +59,7 @@ export async function receivePayload(options: ReceiveOptions): Promise<ReceivedP
   }
 }
 
-/** Stores what was verified. Beyond its `source_bytes` a tenant's payloads wait for each other, and no more of them than a few. */
+/** Stores a verified payload. Beyond `source_bytes`, payloads of one tenant wait for each other, up to a small limit. */
 async function store(tenant: Account, options: ReceiveOptions, scratch: Scratch): Promise<ReceivedPayload> {
   const { sources, verified, maxPayloadBytes, signal } = options;
   const held = () => verified.get(tenant.name) ?? 0;
@@ -96,7 +96,7 @@ async function spoolVerified(options: ReceiveOptions, scratch: Scratch): Promise
   }
 }
 
-const tooMany = 'The signature is wrong, as many from this network were in the last minute.';
+const tooMany = 'The signature is wrong, like many others from this network in the last minute.';
 
 async function* readBack(scratch: Scratch): AsyncGenerator<Buffer> {
   const piece = Buffer.allocUnsafe(pieceBytes);

@@ -25,7 +25,7 @@ interface FunctionEndpointsDeps extends ResolveDeps {
 const dnsLabel = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a DNS label');
 const path = z.object({ namespace: dnsLabel, name: dnsLabel });
 
-/** Jobs of which a function shows how they ended. */
+/** Limit of the last jobs in the history of a function. */
 const maxHistory = 20;
 
 const { namespace, name, template, base_image } = functionSelectorSchema.shape;
@@ -41,7 +41,9 @@ const listQuery = z.strictObject({
     .min(1)
     .max(maxHistory)
     .optional()
-    .describe('Shows how the last jobs of each ended, this many at most; without it there is no `history`'),
+    .describe(
+      'Includes the results of up to this many last jobs of each function; without it there is no `history`',
+    ),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: functionSchema.optional().describe('`next_cursor` of the page before'),
 });
@@ -98,7 +100,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         path: '/v1/functions/{namespace}/{name}',
         scope: 'jobs:read',
         tag: 'Functions',
-        summary: 'A function, with how its last jobs ended',
+        summary: 'A function, with the results of its last jobs',
         params: path,
         answers: {
           200: { description: 'The function', content: { 'application/json': functionViewSchema } },
@@ -122,14 +124,15 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         path: '/v1/functions/{namespace}/{name}',
         scope: 'jobs:write',
         tag: 'Functions',
-        summary: 'Say what a function is built from, without building it',
-        description: 'A job that names the function does the same. What was built before stays known.',
+        summary: 'Define how a function is built, without building it',
+        description:
+          'A job that names the function defines it as well. Earlier results of the function stay.',
         params: path,
         body: functionRequestSchema,
         answers: {
-          201: { description: 'A new one', content: { 'application/json': functionViewSchema } },
+          201: { description: 'Created', content: { 'application/json': functionViewSchema } },
           200: {
-            description: 'One that was known',
+            description: 'Replaced',
             content: { 'application/json': functionViewSchema },
           },
         },
@@ -143,7 +146,7 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         }
         checkAllowed({ ...body, priority: body.priority ?? usualPriority(tenant) }, tenant);
         const spec = await resolveRequest({ ...body, function: full }, tenant, deps);
-        // What nobody has used for long may be on its way out.
+        // A source that was unused for long may be removed soon.
         if (!(await uses.touch(spec.source.digest))) {
           throw new SlipwayError('source_not_found', `The source ${spec.source.digest} was removed.`);
         }
@@ -164,9 +167,9 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
         scope: 'jobs:write',
         tag: 'Functions',
         summary: 'Forget a function',
-        description: 'Its jobs and images stay. A later job that names it makes it known again.',
+        description: 'Its jobs and images stay. A later job that names the function defines it again.',
         params: path,
-        answers: { 204: { description: 'It is forgotten' } },
+        answers: { 204: { description: 'Forgotten' } },
         errors: ['not_found'],
       },
       async ({ params, res }) => {

@@ -3,7 +3,7 @@ import { type Example, exampleIds, type ResourceExamples } from '../openapi/exam
 const image = 'registry.example.com/payments/orders:1.4.2';
 const request: Example = {
   name: 'FunctionToRebuild',
-  summary: 'How the function is built. Nothing is built now',
+  summary: 'The definition of the function. No build starts',
   value: { image, source: { digest: exampleIds.source }, template: 'node22', labels: { team: 'payments' } },
 };
 const record = {

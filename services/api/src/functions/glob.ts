@@ -1,10 +1,10 @@
 /**
- * Whether `text` fits `pattern`, in which `*` stands for any characters, also none, and everything else for itself. Takes at
- * most the product of both lengths, whatever the pattern.
+ * Returns true if `text` matches `pattern`, in which `*` stands for any characters, or none, and every other character for itself.
+ * Takes at most the product of both lengths, for any pattern.
  */
 export function globFits(pattern: string, text: string): boolean {
   let [at, of] = [0, 0];
-  // Where the last `*` stands, and how far what it stands for reaches.
+  // The position of the last `*`, and the end of the text that it matches.
   let star = -1;
   let reach = 0;
   while (at < text.length) {

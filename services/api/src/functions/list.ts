@@ -12,14 +12,14 @@ interface ListOptions {
 
 interface FunctionPage {
   readonly records: readonly FunctionRecord[];
-  /** Where the next page begins; undefined at the end. */
+  /** The name after which the next page begins; undefined on the last page. */
   readonly next: string | undefined;
 }
 
-/** Records that one page may look at before it ends early with a cursor. */
+/** Limit of records read for one page. The page then ends early with a cursor. */
 const maxLookedAt = 5_000;
 
-/** A page of functions, by name. */
+/** Returns a page of functions, by name. */
 export async function listFunctions(options: ListOptions): Promise<FunctionPage> {
   const { functions, tenant, criteria, limit, after } = options;
   const found: FunctionRecord[] = [];

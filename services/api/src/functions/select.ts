@@ -2,10 +2,10 @@ import type { FunctionRecord, FunctionStore } from '@slipway/control-plane/funct
 import { baseImageFits, type FunctionSelector, familiarImage } from '@slipway/shared/contracts';
 import { globFits } from './glob.js';
 
-/** What is asked for besides names that are spelled out. */
+/** The criteria of a selector other than explicit names. */
 export type Criteria = Omit<FunctionSelector, 'functions'>;
 
-/** In words, what of the criteria a function fits; undefined when it does not fit all of them. */
+/** Returns a text with the criteria that a function matches; undefined when it does not match all of them. */
 export function reasonsFor(record: FunctionRecord, criteria: Criteria): string[] | undefined {
   const { spec, built } = record;
   const [namespace, name = ''] = record.name.split('/', 2);
@@ -42,9 +42,9 @@ interface Selected {
 
 export interface Selection {
   readonly selected: readonly Selected[];
-  /** Names that were spelled out and are not there. */
+  /** Explicit names that do not exist. */
   readonly unknown: readonly string[];
-  /** Fewer than fit: there are more than `limit`. */
+  /** True if more than `limit` functions match. */
   readonly more: boolean;
 }
 
@@ -55,7 +55,7 @@ interface SelectOptions {
   readonly limit: number;
 }
 
-/** A tenant's functions that fit the selector, with the reasons. */
+/** Returns a tenant's functions that match the selector, with the reasons. */
 export async function selectFunctions(options: SelectOptions): Promise<Selection> {
   const { functions, tenant, limit } = options;
   const { functions: names, ...criteria } = options.selector;

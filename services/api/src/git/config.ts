@@ -6,7 +6,7 @@ import { type GitConfig, type GitScheme, gitSchemes, type SshHost } from '@slipw
 import { readSshFile } from './ssh-file.js';
 
 export interface ApiGitConfig extends GitConfig {
-  /** Calls of git at once; others wait. The folder of work needs room for this number times two of the largest source. */
+  /** Limit of concurrent calls of git; further calls wait. The work folder needs space for this number times two of the largest source. */
   readonly concurrency: number;
   readonly ssh: ReadonlyMap<string, SshHost>;
 }
@@ -56,7 +56,7 @@ function parseSchemes(text: string): GitScheme[] {
   });
 }
 
-/** Reads `{"<host>": {"username": …, "password": …} | {"token": …}}`. What it throws shows nothing of the file's content. */
+/** Reads `{"<host>": {"username": …, "password": …} | {"token": …}}`. Its errors never quote the file. */
 function readCredentials(path: string): ReadonlyMap<string, Secret> {
   if (path.trim() === '') return new Map();
   let text: string;
@@ -75,7 +75,7 @@ function parsedObject(text: string): object {
   try {
     value = JSON.parse(text);
   } catch {
-    // What the parser throws quotes the file.
+    // The error of the parser quotes the file.
     throw new Error('does not name a file of JSON');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(shape);
@@ -87,7 +87,7 @@ const shape =
 
 function header(entry: unknown): Secret {
   const { username, password, token } = (entry ?? {}) as Readonly<Record<string, unknown>>;
-  // What GitHub calls it; GitLab and Gitea take any name beside a token.
+  // The user name that GitHub expects; GitLab and Gitea accept any name beside a token.
   const name = username ?? (token === undefined ? undefined : 'x-access-token');
   const word = password ?? token;
   if (typeof name !== 'string' || typeof word !== 'string' || name.includes(':')) throw new Error(shape);

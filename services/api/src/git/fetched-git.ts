@@ -8,7 +8,10 @@ type Git = Pick<GitSources, 'take'>;
 /** Sources that one request fetches at once. */
 const atOnce = 8;
 
-/** Fetches what a request names, and returns what answers with the outcomes. What could not be fetched rejects when it is taken. */
+/**
+ * Fetches the sources that a request names, and returns a function that replays the outcomes. A failed fetch rejects when its source
+ * is taken.
+ */
 export async function fetchAhead(sources: readonly GitSource[], git: Git, tenant: Account): Promise<Git> {
   const heads: GitHeads = new Map();
   const outcomes = new Map<string, Promise<Source>>();

@@ -33,12 +33,12 @@ interface GitSourcesOptions {
   readonly keys: Keys;
   readonly config: ApiGitConfig;
   readonly egressAllow: Allowlist;
-  /** Bytes that a repository may take, packed. */
+  /** Limit of a packed repository, in bytes. */
   readonly maxBytes: number;
   readonly logger: Logger;
 }
 
-/** What refs stand for, asked once a request: all that it names is of one commit. */
+/** Commits of refs. One request resolves each ref once, so that all its sources come from one commit. */
 export type GitHeads = Map<string, Promise<Head>>;
 
 type Source = JobSpec['source'];
@@ -47,15 +47,15 @@ interface Taking {
   readonly url: RepositoryUrl;
   readonly head: Head;
   readonly tenant: Account;
-  /** Tenants with different keys share nothing that was fetched: its submodules may need one. */
+  /** Tenants with different keys share no fetched repository, since its submodules may need a key. */
   readonly scope: string | undefined;
 }
 
-/** For each call of git that runs, so many may wait. */
+/** Limit of waiting calls per running call of git. */
 const waiting = 1_000;
-/** How long it is remembered which source a folder at a commit is. */
+/** Milliseconds for which the source of a folder at a commit is remembered. */
 const rememberedMs = 30 * 24 * 3600 * 1_000;
-/** Of Redis, for each folder that is remembered, besides the prefix of its key. */
+/** Bytes of Redis per remembered folder, besides the prefix of its key. */
 const rememberedBytes = 400;
 const dayMs = 24 * 3600 * 1_000;
 
@@ -71,7 +71,7 @@ const rememberScript = defineScript({
   }),
 });
 
-/** Sources that are folders of git repositories, fetched when they are asked for. */
+/** Fetches sources that are folders of git repositories. */
 export class GitSources {
   readonly #options: GitSourcesOptions;
   readonly #turns: Turns;
@@ -85,13 +85,13 @@ export class GitSources {
   }
 
   /**
-   * Stores the folder as it is at what its ref stands for now; one that was stored before and still is, is not fetched again.
-   * Throws `git_*`, and what the source store refuses. The source is the tenant's own then, and one tenant does not hold up the others.
+   * Stores the folder at the commit of its ref as a source of the tenant. A source that is still stored is not fetched again. Throws
+   * `git_*`, and the errors of the source store. One tenant does not block another.
    */
   async take(git: GitSource, tenant: Account, heads: GitHeads = new Map()): Promise<Source> {
     const { config } = this.#options;
     const url = repositoryUrl(git.url, config);
-    // Also for what is known already: the tenant may have lost the key.
+    // Checked for known sources as well: the tenant may have lost the key.
     if (url.ssh) sshKey({ url: url.ssh, tenant: tenant.name, config });
     const scope = sshScope(config.ssh, tenant.name);
     const head = await once(heads, JSON.stringify([url.href, git.ref]), () =>
@@ -108,13 +108,13 @@ export class GitSources {
     return { digest, git: { ...git, commit: taken?.commit ?? head.commit } };
   }
 
-  /** Kills what runs and removes what is fetched. */
+  /** Kills running calls and removes fetched repositories. */
   async close(): Promise<void> {
     this.#stopping.abort(new SlipwayError('draining'));
     await this.#repositories.close();
   }
 
-  /** Removes what killed processes have left. */
+  /** Removes the files of killed processes. */
   async sweep(): Promise<void> {
     await sweepRepositories(this.#options.config.workDir, dayMs);
   }
@@ -147,7 +147,7 @@ export class GitSources {
       fetch,
       async (repository) => {
         const digest = await this.#turns.run(tenant.name, () => this.#store(repository, git, tenant));
-        // What the ref stands for may have changed since it was asked; what was fetched counts.
+        // The ref may have moved since it was resolved; the fetched commit counts.
         const { commit } = repository;
         const id = folderId(url, commit, git, scope);
         const bytes = rememberedBytes + keys.base.length;
@@ -172,7 +172,7 @@ export class GitSources {
       return (await takeOwn(tenant, { owners }, ingest)).digest;
     } catch (error) {
       if (!(error instanceof SlipwayError) || error.errors) throw error;
-      // What the source store refuses, it refuses without knowing where it came from.
+      // The source store does not know where the source came from, so the path is added here.
       throw new SlipwayError(error.code, error.message, {
         cause: error,
         errors: [{ path: '/source/git', message: error.message }],
@@ -192,7 +192,7 @@ const folderId = (
     JSON.stringify([url.href, commit, path, submodules ?? 'undecided', ...(scope ? [scope] : [])]),
   );
 
-/** The promise that is under this key, or a new one. */
+/** Returns the promise stored under this key, or starts a new one. */
 async function once<T>(map: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
   const there = map.get(key);
   if (there !== undefined) return await there;

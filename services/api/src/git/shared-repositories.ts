@@ -6,12 +6,12 @@ interface Shared {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** One fetch serves all folders of a batch that come one after another. */
+/** Milliseconds for which an unused repository is kept. One fetch serves consecutive folders of a batch. */
 const lingerMs = 5_000;
-/** Fetched repositories that lie on the disk without being used. */
+/** Limit of unused repositories on the disk. */
 const maxIdle = 4;
 
-/** Repositories while they are used, and a moment longer: who wants the same one at the same time shares it. */
+/** Fetched repositories while they are in use, and a moment longer. Concurrent requests for the same repository share it. */
 export class SharedRepositories {
   readonly #byKey = new Map<string, Shared>();
 
@@ -41,7 +41,7 @@ export class SharedRepositories {
     try {
       return await shared.fetched;
     } catch (error) {
-      // The next one tries again with a fetch of its own.
+      // The next caller fetches again.
       if (this.#byKey.get(key) === shared) this.#byKey.delete(key);
       throw error;
     }
@@ -61,7 +61,7 @@ export class SharedRepositories {
     clearTimeout(shared.timer);
     if (this.#byKey.get(key) === shared) this.#byKey.delete(key);
     const repository = await shared.fetched.catch(() => undefined);
-    // What cannot be removed now is swept later.
+    // The sweeper removes it later.
     await repository?.remove().catch(() => undefined);
   }
 }

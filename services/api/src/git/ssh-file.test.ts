@@ -63,7 +63,7 @@ describe('the file that GIT_SSH_FILE names', () => {
     ['a passphrase in PEM', newKey('locked-pem', 'rsa', 'hunter2', 'PEM'), 'has a passphrase'],
     ['open permissions', open, 'chmod 600'],
     ['no key', join(folder, 'text'), 'holds no private key'],
-    ['nothing', join(folder, 'gone'), 'is not there'],
+    ['nothing', join(folder, 'gone'), 'does not exist'],
     ['a folder', folder, 'holds no private key'],
   ])('is refused where a key file has %s', (_what, file, message) => {
     const reading = () => read({ h: { ...host, keys: [{ ...key, file }] } });

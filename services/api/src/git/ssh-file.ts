@@ -39,7 +39,7 @@ const fileSchema = z.record(
   }),
 );
 
-/** Reads the hosts and keys of GIT_SSH_FILE. What it throws shows nothing of a key. */
+/** Reads the hosts and keys of GIT_SSH_FILE. Its errors never quote a key. */
 export function readSshFile(path: string, searchPath: string): ReadonlyMap<string, SshHost> {
   if (path === '') return new Map();
   const { data, error } = fileSchema.safeParse(readJson(path));
@@ -67,7 +67,7 @@ function readJson(path: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // What the parser throws quotes the file.
+    // The error of the parser quotes the file.
     throw new Error('does not name a file of JSON');
   }
 }
@@ -82,15 +82,15 @@ function readKey(
   return { file: absolute, publicKey: publicKeyOf(absolute, searchPath), user, tenants, repositories };
 }
 
-/** What ssh-keygen says of a key that ssh would not use. */
+/** Messages of ssh-keygen for keys that ssh would reject, with our text. */
 const faults: readonly (readonly [RegExp, string])[] = [
   [/passphrase/i, 'has a passphrase; remove it with ssh-keygen -p, or make a key without one'],
   [/permissions/i, 'may be read by others than its owner; ssh refuses it. Run chmod 600'],
   [/permission denied/i, 'may not be read by this process'],
-  [/no such file/i, 'is not there'],
+  [/no such file/i, 'does not exist'],
 ];
 
-/** Returns the public key of a private one, as ssh itself reads it. */
+/** Returns the public key of a private key, as ssh reads it. */
 function publicKeyOf(file: string, searchPath: string): string {
   try {
     const args = ['-y', '-P', '', '-f', file];

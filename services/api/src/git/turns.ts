@@ -2,7 +2,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 
 interface TurnsOptions {
   readonly atOnce: number;
-  /** How many may wait, those of one tenant half of it. */
+  /** Limit of waiting calls. One tenant may take half of it. */
   readonly waiting: number;
 }
 
@@ -12,14 +12,14 @@ interface Waiter {
 }
 
 /**
- * Lets so many work at once, the others later, and turns those away that would be too many. A server that hangs holds up who asks for
- * it: of several places the last one is for another tenant than all the others are.
+ * Limits concurrent work and queues the rest, up to a limit. If there are several slots, the last one goes to a tenant that has none
+ * of the others, so that a hanging server blocks only the tenants that use it.
  */
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #most: number;
   #queue: Waiter[] = [];
-  /** How many each tenant has. */
+  /** Slots in use, by tenant. */
   readonly #working = new Map<string, number>();
   #free: number;
 
@@ -29,12 +29,12 @@ export class Turns {
     this.#most = Math.max(1, options.atOnce - 1);
   }
 
-  /** Rejects with `git_busy` when too many wait, and with whatever the work rejects with. */
+  /** Rejects with `git_busy` when too many calls wait, or with the error of the work. */
   async run<T>(tenant: string, work: () => Promise<T>): Promise<T> {
     if (this.#free > 0 && this.#has(tenant) < this.#most) this.#begin(tenant);
     else {
       this.#checkRoom(tenant);
-      // Whoever ends hands on the place, so that nobody who comes later gets in between.
+      // The finished call hands its slot directly to a waiting one, so that no later call gets in between.
       await new Promise<void>((resolve) => this.#queue.push({ tenant, begin: resolve }));
     }
     try {

@@ -13,7 +13,7 @@ interface TokenDeps {
   readonly failedTokens: FailedTokens;
 }
 
-/** Lets a request pass that carries a token which is known (RFC 6750). */
+/** Admits requests with a valid token (RFC 6750). */
 export function requireToken({ directory, failedTokens }: TokenDeps): RequestHandler {
   return async (req, res, next) => {
     const [, given] = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '') ?? [];
@@ -29,23 +29,26 @@ export function requireToken({ directory, failedTokens }: TokenDeps): RequestHan
   };
 }
 
-/** Who sent the request; only behind `requireToken`. */
+/** Returns the sender of the request; requires `requireToken`. */
 export const principalOf = (res: Response): Principal => res.locals.principal as Principal;
 
-/** Aborted when the token that a request came with is no longer taken: an answer that goes on ends with it. */
+/** Returns a signal that aborts when the token of the request becomes invalid. Streamed answers end then. */
 export const tokenEnd = (res: Response): AbortSignal => (res.locals.tokenEnd as () => AbortSignal)();
 
-/** Whose request it is. */
+/** Returns the account of the sender. */
 export const accountOf = (res: Response): Account => principalOf(res).account;
 
-/** Whether a token with these scopes may do what needs that one: who may write may read, and `admin` is everything. */
+/**
+ * Returns true if a token with the held scopes may do an operation that needs the given one. Write includes read, and `admin`
+ * includes every scope.
+ */
 export function allows(held: readonly Scope[], needed: Scope): boolean {
   if (held.includes('admin') || held.includes(needed)) return true;
   const [area, verb] = needed.split(':');
   return verb === 'read' && held.some((scope) => scope.startsWith(`${area}:`));
 }
 
-/** Throws `forbidden` for a token that may not do what needs the scope. */
+/** Throws `forbidden` for a token that lacks the scope. */
 export function requireScope(res: Response, needed: Scope): void {
   if (allows(principalOf(res).scopes, needed)) return;
   throw new SlipwayError('forbidden', `The token needs the scope ${needed}.`);

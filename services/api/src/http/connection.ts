@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 
 const lingerMs = 2_000;
 
-/** Aborted when the client goes away before it has been answered. */
+/** Returns a signal that aborts when the client disconnects before the answer is complete. */
 export function closedSignal(res: Response): AbortSignal {
   const controller = new AbortController();
   res.once('close', () => {
@@ -12,9 +12,8 @@ export function closedSignal(res: Response): AbortSignal {
 }
 
 /**
- * For an answer given before the request was read whole: the rest is read for a moment, so that the client gets to see the
- * answer, and then the connection is closed. The answer does not say so, for Node would close the connection with it, and what
- * then still comes would be answered with a reset that can overtake the answer.
+ * Closes the connection after an early answer. Reads the rest of the request for a moment first, so that the client sees the answer.
+ * Does not send `Connection: close`: Node would close at once, and a reset for the remaining bytes could overtake the answer.
  */
 export function lingerThenClose(req: Request, res: Response): void {
   req.resume();

@@ -13,8 +13,8 @@ const answerHeaders =
 const maxAgeSeconds = '600';
 
 /**
- * Lets pages of other origins call the API, exactly those that are named (the Fetch standard, CORS protocol). Never with
- * credentials of the browser: there are none, for a token is in a header that the page itself sets.
+ * Lets pages of the named origins call the API (CORS protocol of the Fetch standard). Never allows browser credentials: the page
+ * itself sends the token in a header.
  */
 export function cors({ origins }: CorsOptions): RequestHandler {
   const known = new Set(origins);
@@ -24,7 +24,7 @@ export function cors({ origins }: CorsOptions): RequestHandler {
     if (origin === undefined || !known.has(origin)) return next();
     res.setHeader('Access-Control-Allow-Origin', origin);
     res.setHeader('Access-Control-Expose-Headers', answerHeaders);
-    // What is allowed to another origin is not withheld from it.
+    // An allowed origin may read the answer across origins.
     res.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
     if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return next();
     res.setHeader('Access-Control-Allow-Methods', methods);
@@ -34,7 +34,7 @@ export function cors({ origins }: CorsOptions): RequestHandler {
   };
 }
 
-/** `CORS_ORIGINS`: comma-separated origins. */
+/** Parses `CORS_ORIGINS`: comma-separated origins. */
 export function parseOrigins(text: string): string[] {
   const origins = text
     .split(',')
@@ -43,7 +43,7 @@ export function parseOrigins(text: string): string[] {
   const wrong = origins.find((origin) => !isOrigin(origin));
   if (wrong !== undefined) {
     throw new Error(
-      `must hold origins as browsers say them, like https://ci.example or http://host:8080, not '${wrong}'`,
+      `must hold origins as browsers send them, like https://ci.example or http://host:8080, not '${wrong}'`,
     );
   }
   return origins;

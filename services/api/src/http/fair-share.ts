@@ -1,7 +1,7 @@
 interface FairShareOptions {
-  /** What all tenants may hold together. */
+  /** The amount that all tenants together may hold. */
   readonly total: number;
-  /** What one tenant may hold of it. */
+  /** The part of it that one tenant may hold. */
   readonly perTenant: number;
 }
 
@@ -17,12 +17,13 @@ interface Waiter {
 }
 
 /**
- * Shares an amount among tenants. Each tenant's claims are granted in their order, and tenants take turns, so that a tenant waits for its own
- * claims and for one claim of each other tenant. A claim that waits for room is not overtaken: small claims do not starve a large one.
+ * Shares an amount among tenants. Each tenant's claims are granted in order, and tenants take turns. A tenant waits for its own
+ * claims and for at most one claim of each other tenant. Small claims do not starve a large one: no claim overtakes a claim that
+ * waits for room.
  */
 export class FairShare {
   readonly #options: FairShareOptions;
-  /** By tenant, the next one to be served first. */
+  /** Waiting claims by tenant. The tenant to serve next comes first. */
   readonly #waiting = new Map<string, Waiter[]>();
   readonly #held = new Map<string, number>();
   #free: number;
@@ -33,8 +34,8 @@ export class FairShare {
   }
 
   /**
-   * Resolves once the tenant holds the amount, with the function that gives it back. A claim larger than a tenant's share counts as that share.
-   * Rejects with the reason of the signal, and then holds nothing.
+   * Resolves once the tenant holds the amount, with the function that releases it. A claim larger than a tenant's share counts as
+   * that share. Rejects with the reason of the signal, and then holds nothing.
    */
   async take({ tenant, amount, signal }: Claim): Promise<() => void> {
     signal?.throwIfAborted();
@@ -72,7 +73,7 @@ export class FairShare {
         const [first] = waiters;
         if (!first || (this.#held.get(tenant) ?? 0) + first.amount > this.#options.perTenant) continue;
         if (first.amount > this.#free) return;
-        // The tenant goes behind the others.
+        // The tenant moves behind the others.
         this.#leave(tenant, first);
         const rest = this.#waiting.get(tenant);
         if (rest) {
@@ -92,7 +93,7 @@ export class FairShare {
     const rest = (this.#waiting.get(tenant) ?? []).filter((each) => each !== waiter);
     if (rest.length > 0) this.#waiting.set(tenant, rest);
     else this.#waiting.delete(tenant);
-    // What waited behind it may go on.
+    // Claims that waited behind it may proceed.
     if (this.#free > 0) queueMicrotask(() => this.#serve());
   }
 

@@ -2,29 +2,29 @@ import type { IncomingMessage } from 'node:http';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { SlipwayError } from '@slipway/shared/errors';
 
-/** What comes of a form, in its order: that a part begins, and then its bytes. */
+/** A piece of a form, in order: the start of a part, or bytes of the part. */
 export type FormPiece = { readonly part: string } | { readonly bytes: Buffer };
 
 interface ReadFormOptions {
-  /** Of the type `multipart/form-data`. */
+  /** A request of the type `multipart/form-data`. */
   readonly request: IncomingMessage;
-  /** How many parts it has. One that has more is refused. */
+  /** The exact limit of parts. A form with more is rejected. */
   readonly parts: number;
-  /** What all of the body may take. */
+  /** Limit of the whole body. */
   readonly maxBytes: number;
 }
 
-/** More than the headers of a part take; what is longer is cut off, and a name in it not found. */
+/** Limit of the headers of a part. Longer headers are cut off, and a name in the rest is lost. */
 const maxHeaderBytes = 8 * 1024;
 const maxHeaders = 16;
-/** Others would have to be decoded, and nobody uses them any more (RFC 7578, section 4.7). */
+/** Other encodings need decoding, and are obsolete (RFC 7578, section 4.7). */
 const plainEncodings = ['7bit', '8bit', 'binary'];
 
 /**
- * The parts of a `multipart/form-data` (RFC 7578), as they come, in constant memory; it ends once the whole body has been read and was as it should be. A part
- * that has no name has the name `''`; one whose headers cannot be read is left out, but counts. Throws `request_invalid` for what is no form or has too
- * many parts, `media_type_unsupported` when it is packed, `body_too_large`, and `body_incomplete` when it or the connection ends early. Whoever stops before its
- * end leaves the request as it is, to be answered.
+ * Yields the parts of a `multipart/form-data` (RFC 7578) as they arrive, in constant memory. Ends once the whole body was read and
+ * is valid. A part without a name has the name `''`; a part with unreadable headers is left out, but counts. Throws
+ * `request_invalid` for an invalid form or too many parts, `media_type_unsupported` for a Content-Encoding, `body_too_large`, and
+ * `body_incomplete` when the form or the connection ends early. A caller that stops early can still answer the request.
  */
 export async function* readForm({
   request,
@@ -66,21 +66,21 @@ interface Part {
   ended: boolean;
 }
 
-/** The parser of busboy, which tells of parts by events, some of them later than what follows. */
+/** Wraps the parser of busboy, whose events may arrive late and out of order. */
 class FormParser {
   readonly #busboy: BusboyInstance;
-  /** Those that have not been handed on whole. */
+  /** Parts that were not handed on completely. */
   #parts: Part[] = [];
   #refusal: SlipwayError | undefined;
   #finished = false;
-  /** Whoever waits goes on. */
+  /** Wakes the waiting reader. */
   #wake = () => {};
 
   constructor({ contentType, parts }: { contentType: string; parts: number }) {
     try {
       this.#busboy = new Busboy({
         headers: { 'content-type': contentType },
-        // As a stream, whatever it is.
+        // Treats every part as a stream.
         isPartAFile: () => true,
         limits: { parts, headerSize: maxHeaderBytes, headerPairs: maxHeaders },
       });
@@ -98,7 +98,7 @@ class FormParser {
       this.#wake();
     });
     this.#busboy.on('file', (name: string | undefined, stream, _file, encoding) => {
-      // A part that is cut short is an error of the form besides.
+      // A part that is cut short also raises an error on the form.
       stream.on('error', () => undefined);
       if (!plainEncodings.includes(encoding))
         this.#refuse(malformed('a part has a Content-Transfer-Encoding'));
@@ -112,7 +112,7 @@ class FormParser {
   }
 
   async write(chunk: Buffer): Promise<void> {
-    // What follows the last boundary is of no meaning (RFC 2046, section 5.1.1).
+    // Data after the last boundary has no meaning (RFC 2046, section 5.1.1).
     if (this.#finished) return;
     await this.#settled((done) => this.#busboy.write(chunk, done));
   }
@@ -122,7 +122,7 @@ class FormParser {
     await this.#settled((done) => (this.#finished ? done() : this.#busboy.end()));
   }
 
-  /** What there is now to be handed on. */
+  /** Yields the pieces that are available now. */
   *take(): Generator<FormPiece, void> {
     for (let part = this.#parts[0]; part; part = this.#parts[0]) {
       if (!part.begun) yield { part: part.name };
@@ -148,4 +148,4 @@ class FormParser {
 }
 
 const malformed = (why: string, cause?: unknown) =>
-  new SlipwayError('request_invalid', `The body is not the form that it should be: ${why}.`, { cause });
+  new SlipwayError('request_invalid', `The form in the body is not valid: ${why}.`, { cause });

@@ -9,14 +9,14 @@ type Body = Readable & { readonly headers: IncomingHttpHeaders };
 interface ReadOptions {
   /** A request, or its body with its headers. */
   readonly body: Body;
-  /** What the body may take once it is unpacked. */
+  /** Limit of the unpacked body. */
   readonly maxBytes: number;
   readonly bounds: JsonBounds;
 }
 
-/** Unpacked bytes for one byte sent. JSON of requests packs to a hundredth at best, a bomb to a thousandth. */
+/** Limit of unpacked bytes per byte sent. JSON of requests packs to a hundredth at best, a bomb to a thousandth. */
 const maxRatio = 200;
-/** Below it any ratio is fine: a file of a source may be as regular as it likes. */
+/** Any ratio is allowed below this size: a file of a source may be very regular. */
 const ratioFloorBytes = 8 * 1024 * 1024;
 const pieceBytes = 64 * 1024;
 
@@ -30,9 +30,10 @@ const unpackers = new Map<string, () => Transform>([
 const what = 'The body';
 
 /**
- * Reads the body of a request as bytes of JSON in UTF-8, unpacked. Bytes are counted, and what they hold, as they come, so that a body beyond a bound costs no more
- * than what came before. Throws `body_too_large`, `json_too_complex`, `json_invalid`, `media_type_unsupported`, `body_incomplete`.
- * A request that is refused is left to be answered, whatever of it is still to come. Undefined: there is no body.
+ * Returns the unpacked body of a request, as bytes of JSON in UTF-8; undefined without a body. Counts bytes and tokens as they
+ * arrive, so that a body beyond a limit costs no more than the bytes before. Throws `body_too_large`, `json_too_complex`,
+ * `json_invalid`, `media_type_unsupported`, `body_incomplete`. A rejected request can still be answered while the rest of its body
+ * arrives.
  */
 export async function readJsonBytes({ body, maxBytes, bounds }: ReadOptions): Promise<Buffer | undefined> {
   const { headers } = body;
@@ -65,8 +66,8 @@ export async function readJsonBytes({ body, maxBytes, bounds }: ReadOptions): Pr
 }
 
 /**
- * Bytes one after the other. Where their number is known they are kept in one buffer: to join pieces at the end takes twice the memory. What is packed is kept
- * in pieces, since most of a body that is refused would be copied for nothing.
+ * Joins chunks of bytes. A body of known length goes to one buffer, since joining pieces at the end takes twice the memory. An
+ * unpacked body stays in pieces, since copying would be wasted on most rejected bodies.
  */
 class Gathered {
   readonly #whole: Buffer | undefined;
@@ -88,7 +89,7 @@ class Gathered {
   }
 }
 
-/** Returns the object or array that the bytes of a body are. No bytes are an object without fields. Throws `json_invalid`. */
+/** Returns the object or array in the bytes of a body. No bytes give an empty object. Throws `json_invalid`. */
 export function parseJsonBytes(bytes: Buffer): unknown {
   if (bytes.length === 0) return {};
   const value = decodeJson({ bytes, what });
@@ -96,7 +97,7 @@ export function parseJsonBytes(bytes: Buffer): unknown {
   throw new SlipwayError('json_invalid', `${what} is neither an object nor an array.`);
 }
 
-/** JSON is UTF-8 (RFC 8259, section 8.1). */
+/** Throws unless the charset is UTF-8, as JSON requires (RFC 8259, section 8.1). */
 function checkCharset(contentType: string): void {
   const [, charset] = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType) ?? [];
   if (charset === undefined || /^(?:utf-?8|us-ascii)$/i.test(charset)) return;
@@ -118,7 +119,7 @@ async function* plain(body: Readable, sent: Sent): AsyncGenerator<Buffer> {
   }
 }
 
-/** Stopping early lets go of the body at once, so that what is still to come can be read away. */
+/** Yields unpacked bytes. An early stop releases the body at once, so that its rest can be discarded. */
 async function* unpacked(body: Readable, unpacker: Transform, sent: Sent): AsyncGenerator<Buffer> {
   const count = (chunk: Buffer) => {
     sent.bytes += chunk.length;
@@ -128,7 +129,7 @@ async function* unpacked(body: Readable, unpacker: Transform, sent: Sent): Async
   const close = () => {
     if (!body.readableEnded) incomplete();
   };
-  // The listener for errors stays: a body may fail after it was refused.
+  // The error listener stays: a body may fail after it was rejected.
   body.once('error', incomplete).once('close', close).on('data', count).pipe(unpacker);
   try {
     for await (const piece of unpacker) yield piece as Buffer;

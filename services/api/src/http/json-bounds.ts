@@ -1,24 +1,24 @@
 import type { JsonBounds } from '@slipway/shared/json';
 import { z } from 'zod';
 
-/** A mebibyte, the bound of most bodies, is read within some milliseconds whatever it holds up to here. */
+/** A mebibyte, the limit of most bodies, is parsed within some milliseconds up to here. */
 const usualTokens = 120_000;
-/** For larger bodies: 10,000 jobs of 20 fields each. An object takes up to 200 bytes of memory for each token. */
+/** Limit for larger bodies: 10,000 jobs of 20 fields each. An object takes up to 200 bytes of memory per token. */
 const largeTokens = 400_000;
-/** No schema is deeper than half of it; fields that are of any kind may be. */
+/** Schemas are at most half as deep; fields of any type may be deeper. */
 const maxDepth = 32;
-/** Without more in the schema. */
+/** Default limit of items, unless the schema allows more. */
 const usualItems = 2_000;
 
 interface RouteBody {
   readonly schema: z.ZodType;
-  /** Whether more than a mebibyte is read. */
+  /** True if the limit of the body is above a mebibyte. */
   readonly isLarge: boolean;
 }
 
 /**
- * Returns what the JSON of a route may hold before it is parsed. An array may have twice the items that the schema allows, so that a request with
- * some too many still gets the message of the schema, which names the field.
+ * Returns the limits on the JSON of a route before parsing. An array may have twice the items that the schema allows, so that a
+ * request with a few too many still gets the schema's message, which names the field.
  */
 export function jsonBoundsOf({ schema, isLarge }: RouteBody): JsonBounds {
   return {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** `label=name=value`, once or several times. */
+/** The query parameter `label=name=value`, which may be repeated. */
 export const labelQuerySchema = z
   .union([z.string(), z.array(z.string())])
   .transform((given, context) => {
@@ -11,4 +11,4 @@ export const labelQuerySchema = z
     }
     return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]])) as Record<string, string>;
   })
-  .describe('name=value; may be repeated, all must fit');
+  .describe('name=value; may be repeated, all must match');

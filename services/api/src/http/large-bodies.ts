@@ -7,17 +7,17 @@ import { accountOf } from './auth.js';
 import { closedSignal, lingerThenClose } from './connection.js';
 import { FairShare } from './fair-share.js';
 
-/** A body that has arrived whole, to be read as that of a request. */
+/** A complete body, readable like a request. */
 export type ArrivedBody = Readable & { readonly headers: IncomingHttpHeaders };
 
 /** A large body on the disk. */
 export interface LargeBody {
-  /** Resolves when the tenant may have the body in memory; `giveBack` follows. */
+  /** Resolves when the tenant may have the body in memory; release it with `giveBack`. */
   takeTurn(): Promise<void>;
   giveBack(): void;
-  /** The body from its beginning. */
+  /** Returns the body from its beginning. */
   read(): ArrivedBody;
-  /** Gives back everything and removes the body. */
+  /** Releases all memory and disk space, and removes the body. */
   discard(): Promise<void>;
 }
 
@@ -26,17 +26,17 @@ interface LargeBodiesOptions {
 }
 
 const mebibyte = 1024 * 1024;
-/** Smaller bodies are read into memory as they come. */
+/** Smaller bodies are read into memory directly. */
 export const smallBodyBytes = 64 * 1024;
-/** JSON that is parsed takes some times its size, so that no more than this is in memory at once. */
+/** Limits of body bytes in memory at once. Parsed JSON takes several times its size. */
 const memory = { total: 64 * mebibyte, perTenant: 32 * mebibyte };
-/** Bodies that arrive, however slowly. */
+/** Limits of body bytes on the disk, for uploads of any speed. */
 const disk = { total: 1024 * mebibyte, perTenant: 256 * mebibyte };
 const pieceBytes = 256 * 1024;
 
 /**
- * Receives large bodies on the disk, where slow ones cost no memory, and lets tenants take turns to have them in memory. Nothing that a tenant waits for
- * depends on how fast another tenant sends.
+ * Receives large bodies on the disk, where slow uploads cost no memory. Tenants take turns to load their bodies into memory. A
+ * tenant never waits for the upload of another tenant.
  */
 export class LargeBodies {
   readonly #blobs: Pick<BlobStore, 'scratch'>;
@@ -47,19 +47,19 @@ export class LargeBodies {
     this.#blobs = blobs;
   }
 
-  /** Whether a body is large, or may be because it is packed or its length is unknown. */
+  /** Returns true if a body is large, or may be because it is packed or of unknown length. */
   isLarge({ headers }: Request): boolean {
     return (
       headers['content-encoding'] !== undefined || !(Number(headers['content-length']) <= smallBodyBytes)
     );
   }
 
-  /** Waits for a part of the tenant's memory, for what is in memory while a request goes on. Returns what gives it back. */
+  /** Waits for a part of the tenant's memory, for data that a request keeps in memory. Returns the function that releases it. */
   async reserveMemory(res: Response, bytes: number): Promise<() => void> {
     return await this.#memory.take({ tenant: accountOf(res).name, amount: bytes, signal: closedSignal(res) });
   }
 
-  /** Receives a body whole. Throws `body_too_large` and `body_incomplete`, and then keeps nothing. */
+  /** Receives a whole body. Throws `body_too_large` and `body_incomplete`, and then keeps nothing. */
   async receive(req: Request, res: Response, maxBytes: number): Promise<LargeBody> {
     const signal = closedSignal(res);
     const tenant = accountOf(res).name;
@@ -86,7 +86,7 @@ export class LargeBodies {
       await discard();
       throw error;
     }
-    // What is packed may become as large as is allowed.
+    // A packed body may unpack up to the limit.
     const amount = req.headers['content-encoding'] === undefined ? scratch.bytes : maxBytes;
     return {
       takeTurn: async () => {

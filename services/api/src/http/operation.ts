@@ -17,21 +17,21 @@ import { validate } from './validate.js';
 
 interface Answer {
   readonly description: string;
-  /** Media type → schema; a string says what the bytes are. */
+  /** Media type → schema; a text describes the bytes. */
   readonly content?: Readonly<Record<string, z.ZodType | string>>;
-  /** Media types that the document has in words alone: clients that are generated would ask for them and fail to read them. */
+  /** Media types that only the description names: generated clients would request them and fail to parse them. */
   readonly inWords?: Readonly<Record<string, z.ZodType | string>>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A form of a body other than JSON, which becomes what the JSON would have been. */
+/** A form that may be sent in place of JSON, and gives the same body. */
 export interface BodyForm<B> {
   readonly description: string;
-  /** Its parts, by name. */
+  /** The parts, by name. */
   readonly parts: z.ZodObject;
-  /** Of each part. */
+  /** The media type of each part. */
   readonly types: Readonly<Record<string, string>>;
-  /** `digest` is the same for the same content, however that was sent. */
+  /** Receives the form. `digest` is the same for the same content in any encoding. */
   receive(
     req: Request,
     res: Response,
@@ -39,36 +39,36 @@ export interface BodyForm<B> {
   ): Promise<{ readonly body: B; readonly digest: string; readonly giveBack: () => void }>;
 }
 
-/** One route: what the server parses by and what the OpenAPI document says are the same thing. */
+/** A route. The server parses by it, and the OpenAPI document describes it. */
 export interface Operation<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
   readonly id: string;
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
-  /** With `{name}` for parameters, as in OpenAPI. */
+  /** The path, with `{name}` for parameters, as in OpenAPI. */
   readonly path: string;
-  /** What the token must allow; `none`: taken without one, as the operation has its own way to know who asks. */
+  /** The scope that the token needs; `none`: no token, since the operation authenticates the sender itself. */
   readonly scope: Scope | 'none';
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
   readonly params?: P;
   readonly query?: Q;
-  /** A JSON body. */
+  /** The schema of a JSON body. */
   readonly body?: B;
-  /** What a JSON body may take; a mebibyte unless said otherwise. */
+  /** Limit of a JSON body; a mebibyte by default. */
   readonly maxBodyBytes?: number;
-  /** The git repositories that a body names. They are fetched while a large body is out of memory. */
+  /** Returns the git repositories that a body names. They are fetched while a large body is out of memory. */
   readonly gitSources?: (body: z.output<B>) => readonly GitSource[];
-  /** What may be sent in place of the JSON, as `multipart/form-data`. */
+  /** A form that may be sent in place of the JSON, as `multipart/form-data`. */
   readonly form?: BodyForm<z.output<B>>;
-  /** A body that is streamed: its media types, and what it is. */
+  /** A streamed body: its media types and its description. */
   readonly stream?: { readonly types: readonly string[]; readonly description: string };
   readonly headers?: Readonly<Record<string, string>>;
-  /** Whether it is done once for each `Idempotency-Key`; what is posted is, unless it is streamed or said otherwise. */
+  /** True if the operation runs once per `Idempotency-Key`. Defaults to true for POST without a streamed body. */
   readonly idempotencyKey?: boolean;
   readonly answers: Readonly<Record<number, Answer>>;
-  /** Codes of problem answers besides those that any route gives. */
+  /** Codes of problem answers besides those of every route. */
   readonly errors: readonly ErrorCode[];
-  /** The name of the schema of errors, in plain JSON, where clients do not read problems. */
+  /** The name of the schema of errors in plain JSON, for clients that do not parse problems. */
   readonly errorSchema?: string;
 }
 
@@ -76,28 +76,28 @@ export interface Call<P, Q, B> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
-  /** Where git sources come from; what `gitSources` returned of a large body is there already. */
+  /** The source of git repositories. The repositories that `gitSources` named of a large body are fetched already. */
   readonly git: Pick<GitSources, 'take'>;
-  /** Where the ids of jobs and batches that it makes come from. */
+  /** The source of ids for new jobs and batches. */
   readonly ids: Ids;
   readonly req: Request;
   readonly res: Response;
 }
 
-/** What every operation is carried out with. */
+/** The dependencies of every operation. */
 export interface OperationDeps extends OnceDeps {
   readonly bodies: LargeBodies;
   readonly git: Pick<GitSources, 'take'>;
 }
 
-/** An operation with its handler, ready to be mounted. */
+/** An operation with its handler, ready to mount. */
 export interface Endpoint {
   readonly operation: Operation<z.ZodType, z.ZodType, z.ZodType>;
   readonly handle: (req: Request, res: Response, deps: OperationDeps) => Promise<void>;
 }
 
 export const usualJsonBytes = 1024 * 1024;
-/** Longer than a small body takes. */
+/** Milliseconds in which a small body must arrive. */
 const bodyMs = 60_000;
 export const formType = 'multipart/form-data';
 const nothing = z.object({});
@@ -121,7 +121,7 @@ export function endpoint<
     }
     return validate(body as z.ZodType, bytes && parseJsonBytes(bytes), 'body') as z.output<B>;
   };
-  /** Calls back with the body, and with git sources that are fetched; both are in memory no longer than that takes. */
+  /** Calls back with the body and its fetched git sources, and keeps both in memory only during the call. */
   const withBody = async (
     req: Request,
     res: Response,
@@ -129,7 +129,7 @@ export function endpoint<
     then: (body: z.output<B>, git: Pick<GitSources, 'take'>) => Promise<void>,
   ) => {
     if (form && req.is(formType)) {
-      // Before an archive is taken in for it.
+      // Checked before the archive is received.
       if (onceAKey) idempotencyKeyOf(req);
       const { body: received, digest, giveBack } = await form.receive(req, res, bodies);
       digests.set(req, digest);
@@ -145,7 +145,7 @@ export function endpoint<
     if (scope === 'none' || !bodies.isLarge(req)) return await then(await parse(req, req, res), git);
     const large = await bodies.receive(req, res, maxBodyBytes);
     const read = () => parse(large.read(), req, res);
-    /** Returns what has to be fetched first; undefined when the request was carried out. */
+    /** Returns the repositories to fetch first; undefined when the request was carried out. */
     const attempt = async () => {
       const value = await read();
       const named = gitSources?.(value) ?? [];
@@ -192,7 +192,7 @@ export function endpoint<
   };
 }
 
-/** Whether an operation is done once for each `Idempotency-Key`. What is streamed is the same by its content. */
+/** Returns true if an operation runs once per `Idempotency-Key`. Streamed bodies are identified by their content instead. */
 export function takesIdempotencyKey({
   method,
   scope,
@@ -202,7 +202,7 @@ export function takesIdempotencyKey({
   return idempotencyKey;
 }
 
-/** Mounts endpoints, and answers 405 with `Allow` for the other methods of their paths. */
+/** Mounts endpoints, and answers 405 with `Allow` for other methods on their paths. */
 export function mount(router: Router, endpoints: readonly Endpoint[], deps: OperationDeps): void {
   const methods = new Map<string, string[]>();
   for (const { operation, handle } of endpoints) {
@@ -216,14 +216,14 @@ export function mount(router: Router, endpoints: readonly Endpoint[], deps: Oper
   for (const [path, allowed] of methods) {
     router.all(path, (req, res) => {
       res.set('Allow', allowed.toSorted().join(', '));
-      throw new SlipwayError('method_not_allowed', `${req.method} is not for ${req.path}.`);
+      throw new SlipwayError('method_not_allowed', `${req.method} is not allowed for ${req.path}.`);
     });
   }
 }
 
 function checkType(req: Request, types: readonly string[]): void {
   const type = req.headers['content-type'];
-  // A body without a type is taken for what it should be.
+  // A body without a type is read as the expected type.
   if (type === undefined || types.includes(type.split(';')[0]?.trim().toLowerCase() ?? '')) return;
   throw new SlipwayError('media_type_unsupported', `Send ${types.join(' or ')}, not ${type}.`);
 }

@@ -3,7 +3,7 @@ import type { RequestHandler, Response } from 'express';
 
 const header = 'X-Request-Id';
 
-/** Gives each request an id, its own if it brings a sane one; the answer, its problem, log lines and the audit log have it. */
+/** Gives each request an id, or keeps the valid id that it brings. The answer, its problem, log lines and the audit log carry the id. */
 export const requestIds: RequestHandler = (req, res, next) => {
   const given = req.get(header);
   res.setHeader(header, given !== undefined && /^[\w.:+/=-]{1,128}$/.test(given) ? given : randomUUID());

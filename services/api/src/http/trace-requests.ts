@@ -5,8 +5,8 @@ import { requestIdOf } from './request-id.js';
 const firstServerError = 500;
 
 /**
- * The endpoints, with a span for each request that posts something: what jobs come from. It belongs to what the request says in `traceparent`.
- * What only looks has none; clients poll.
+ * Returns the endpoints with a span for each POST, since jobs come from those. The span continues the trace of the header
+ * `traceparent`. Reads have no span: clients poll.
  */
 export function traceRequests(endpoints: readonly Endpoint[], tracing: Tracing): Endpoint[] {
   return endpoints.map((endpoint) => {
@@ -17,7 +17,7 @@ export function traceRequests(endpoints: readonly Endpoint[], tracing: Tracing):
       operation,
       handle(req, res, deps) {
         const span = tracing.start({ ...request, parent: traceContextOf(req.headers) });
-        // Of a request that is refused the status is known only then.
+        // The status of a rejected request is only known on close.
         res.once('close', () => {
           const { statusCode, writableFinished, locals } = res;
           const code: string | undefined = writableFinished ? locals.code : 'aborted';
@@ -28,7 +28,7 @@ export function traceRequests(endpoints: readonly Endpoint[], tracing: Tracing):
             'error.type': code,
             'slipway.request.id': requestIdOf(res),
           });
-          // A request that is refused is no failure of this server.
+          // A rejected request is not a failure of this server.
           if (statusCode >= firstServerError) span.fail(code ?? String(statusCode));
           span.end();
         });

@@ -1,7 +1,7 @@
 import { brokenText, type FieldError, mayShow, SlipwayError, shownValue } from '@slipway/shared/errors';
 import type { z } from 'zod';
 
-/** What a schema makes of a value, or `request_invalid` (or a code that the schema names) with the errors of its fields. */
+/** Returns the value parsed by a schema. Throws `request_invalid`, or a code that the schema names, with the errors of the fields. */
 export function validate<S extends z.ZodType>(
   schema: S,
   value: unknown,
@@ -27,7 +27,10 @@ export function validate<S extends z.ZodType>(
   throw new SlipwayError(code, detail, { errors });
 }
 
-/** Where the key stands that schemas pass over, so that a body would be taken that the OpenAPI document forbids. */
+/**
+ * Returns the path of a `__proto__` key, which schemas skip. Without this check the server would accept bodies that the OpenAPI
+ * document forbids.
+ */
 function prototypeIn(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   for (const key of Object.keys(value)) {
@@ -41,11 +44,11 @@ function prototypeIn(value: unknown): string | undefined {
 const codeOfIssue = (issue: z.core.$ZodIssue): 'image_invalid' | undefined =>
   issue.code === 'custom' && issue.params?.code === 'image_invalid' ? 'image_invalid' : undefined;
 
-/** A body may have some hundred thousand unknown fields: more than some are of no use to anybody. */
+/** Limit of reported errors. A body may have hundreds of thousands of unknown fields. */
 const maxErrors = 100;
 const maxShownKey = 128;
 
-/** Returns what is wrong with which field of a value, for the first hundred, each with the wrong value itself unless it may be secret. */
+/** Returns the errors of a value's fields, up to a limit, each with the wrong value unless it may be secret. */
 export function fieldErrors({ issues }: z.core.$ZodError, value: unknown): FieldError[] {
   return issues
     .slice(0, maxErrors)
@@ -63,7 +66,7 @@ function errorsOfIssue(issue: z.core.$ZodIssue, value: unknown): FieldError[] {
   return [{ path: pointer(issue.path), message: withValue(issue, value) }];
 }
 
-/** Puts the wrong value, or the wrong name of an entry, in front of what is said of it; behind it where that is a sentence of its own. */
+/** Puts the wrong value or entry name before the message, or after it when the message is a full sentence. */
 function withValue(issue: z.core.$ZodIssue, root: unknown): string {
   const isKey = issue.code === 'invalid_key';
   const message = (isKey ? issue.issues[0]?.message : undefined) ?? issue.message;
@@ -86,7 +89,7 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** JSON Pointer (RFC 6901). */
+/** Returns a JSON Pointer (RFC 6901). */
 const pointer = (path: readonly PropertyKey[]) =>
   path
     .map((part) => `/${String(part).slice(0, maxShownKey).replaceAll('~', '~0').replaceAll('/', '~1')}`)

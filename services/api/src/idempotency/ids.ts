@@ -3,16 +3,16 @@ import { newId } from '@slipway/shared/ids';
 
 export type IdKind = 'job' | 'batch';
 
-/** Where a request gets the ids of what it makes from. */
+/** The source of ids for the records that a request creates. */
 export interface Ids {
   next(kind: IdKind): string;
-  /** Whether an earlier try of the request may have made something by these ids. */
+  /** True if an earlier try of the request may have created records with these ids. */
   readonly used: boolean;
-  /** Other ids from now on: what was made by these is not to be gone on with. */
+  /** Switches to new ids, when the records with the current ids must not be continued. */
   renew(): Promise<void>;
 }
 
-/** For a request that is never repeated. */
+/** Ids for a request that is never repeated. */
 export const newIds: Ids = {
   next: newId,
   used: false,
@@ -20,10 +20,10 @@ export const newIds: Ids = {
 };
 
 interface ReservedIdsOptions {
-  /** The part of an id after its prefix, as `newSeed` makes it. */
+  /** The part of an id after its prefix, as made by `newSeed`. */
   readonly seed: string;
   readonly used: boolean;
-  /** Keeps another seed, and returns it. */
+  /** Stores another seed and returns it. */
   readonly renew: () => Promise<string>;
 }
 
@@ -36,8 +36,8 @@ const countLength = 4;
 const digits = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /**
- * The same ids in the same order each time, made from one that is kept with an idempotency key: the first is that one, those after it have
- * its time, 60 bits of its digest, and a number that grows, so that they sort in the order in which they were made.
+ * Ids that are the same on each try, derived from a seed that is stored with an idempotency key. The first id is the seed. Later ids
+ * have its time, 60 bits of its digest, and a counter, so that they sort in the order of creation.
  */
 export class ReservedIds implements Ids {
   readonly #renew: () => Promise<string>;

@@ -4,7 +4,7 @@ import { type SealingKey, seal, unseal } from '@slipway/shared/signing';
 import { z } from 'zod';
 import { apiLua } from '../lua.js';
 
-/** How a request was answered, to be answered in the same way again. */
+/** The stored answer to a request, for replays. */
 export interface StoredAnswer {
   readonly status: number;
   readonly type: string | undefined;
@@ -19,25 +19,25 @@ export type ClaimReply =
   | { readonly outcome: 'full'; readonly used: string }
   | { readonly outcome: 'other_request' };
 
-/** One try of a request that came with a key. */
+/** One try of a request that has an idempotency key. */
 export interface Claim {
   readonly tenant: string;
   readonly key: string;
-  /** Of this try alone. */
+  /** The token of this try alone. */
   readonly token: string;
 }
 
 interface KeyStoreOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  /** Answers are stored sealed: some hold secrets that are shown once. */
+  /** Seals stored answers: some hold secrets that are shown once. */
   readonly sealingKey: SealingKey;
 }
 
 const keptMs = 24 * 3600 * 1_000;
-/** What is larger is not stored; a repeat finds what was made by its id. */
+/** A larger answer is not stored; a repeat finds the created records by id. */
 const maxAnswerBytes = 48 * 1024;
-/** A record besides its answer. */
+/** Bytes of a record besides its answer. */
 const recordBytes = 600;
 
 const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
@@ -56,7 +56,7 @@ const scripts = {
   answer: script('answer', { ...heldRecord, answer: z.string(), bytes: z.int() }),
 };
 
-/** What came with which `Idempotency-Key`, and how it was answered, for 24 hours. */
+/** Requests and answers by `Idempotency-Key`, kept for 24 hours. */
 export class KeyStore {
   readonly #on: { readonly redis: Redis; readonly keys: Keys };
   readonly #sealingKey: SealingKey;
@@ -66,7 +66,7 @@ export class KeyStore {
     this.#sealingKey = sealingKey;
   }
 
-  /** Takes a key for a request, for `leaseMs` unless it is held on to. `seed`: of the ids, unless there are some. */
+  /** Claims a key for a request for `leaseMs`, unless it is renewed. `seed`: the seed of new ids, used unless a seed is stored. */
   async claim(
     claim: Claim,
     { request, seed, leaseMs }: { request: string; seed: string; leaseMs: number },
@@ -90,22 +90,22 @@ export class KeyStore {
     return { outcome };
   }
 
-  /** Goes on holding the key. */
+  /** Renews the claim of the key. */
   async hold(claim: Claim, leaseMs: number): Promise<void> {
     await scripts.hold.run(this.#on, { ...held(claim), lease_ms: leaseMs });
   }
 
-  /** Keeps other ids. */
+  /** Stores other ids. */
   async reseed(claim: Claim, seed: string): Promise<void> {
     await scripts.hold.run(this.#on, { ...held(claim), seed });
   }
 
-  /** Lets the same request be tried again, with the same ids. */
+  /** Allows another try of the same request, with the same ids. */
   async release(claim: Claim): Promise<void> {
     await scripts.hold.run(this.#on, { ...held(claim), lease_ms: 0 });
   }
 
-  /** The answer from now on; one that is too large is not kept, and the key is released. */
+  /** Stores the answer for replays. If the answer is too large, the key is released instead. */
   async answer(claim: Claim, answer: StoredAnswer): Promise<void> {
     const text = JSON.stringify(answer);
     if (Buffer.byteLength(text) > maxAnswerBytes) return await this.release(claim);
@@ -114,7 +114,7 @@ export class KeyStore {
     await scripts.answer.run(this.#on, { ...held(claim), answer: sealed, bytes });
   }
 
-  /** The context that an answer is sealed for. */
+  /** Returns the context that an answer is sealed for. */
   #record(claim: Claim): string {
     const { tenant, key } = held(claim);
     return this.#on.keys.idempotency(tenant, key);

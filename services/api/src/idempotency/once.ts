@@ -15,19 +15,19 @@ interface OnceOptions extends OnceDeps {
   readonly req: Request;
   readonly res: Response;
   readonly tenant: string;
-  /** Of the bytes of the body, or of its content where the same may be sent in other bytes; undefined when it has none. */
+  /** Digest of the body's bytes, or of its content where the same content has several encodings; undefined without a body. */
   readonly bodyDigest: string | undefined;
   readonly work: (ids: Ids) => Promise<void>;
 }
 
-/** A process that is gone keeps a key so long; one that works renews it. */
+/** Milliseconds for which a dead process keeps a key; a live one renews it. */
 const leaseMs = 30_000;
 const holdEveryMs = 10_000;
 
 /**
- * Does the work of a request once for its `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header), and answers repeats as it was answered. A request
- * without one is simply done. The answer is stored before it is sent. Answers of 5xx and 429 are not: the same request may be tried again, and finds what
- * an earlier try has made by its id.
+ * Runs a request once per `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header), and replays the stored answer to repeats.
+ * Requests without a key just run. The answer is stored before it is sent. Answers of 5xx and 429 are not stored: the same request
+ * may be tried again, and finds the records of an earlier try by id.
  */
 export async function once(options: OnceOptions): Promise<void> {
   const { req, res, tenant, bodyDigest, work, store } = options;
@@ -64,13 +64,13 @@ export async function once(options: OnceOptions): Promise<void> {
   }
 }
 
-/** Most requests take less; one whose process is gone is waited for by asking some times. */
+/** Limit of `Retry-After` in seconds. Most requests take less; after the death of a process, the client asks several times. */
 const retryAfterAtMost = 5;
 
 async function carryOut(claim: Claim, ids: Ids, { res, work, store, logger }: OnceOptions): Promise<void> {
   const holding = setInterval(() => {
     store.hold(claim, leaseMs).catch((error: unknown) => {
-      logger.warn({ err: error, tenant: claim.tenant }, 'an idempotency key was not held on to');
+      logger.warn({ err: error, tenant: claim.tenant }, 'an idempotency key could not be renewed');
     });
   }, holdEveryMs);
   const answer = heldBack(res);
@@ -83,7 +83,7 @@ async function carryOut(claim: Claim, ids: Ids, { res, work, store, logger }: On
     else await store.answer(claim, answer.held());
   } catch (error) {
     answer.forget();
-    // If this fails too, the lease ends by itself.
+    // If this fails too, the lease expires.
     await store.release(claim).catch(() => undefined);
     throw error;
   } finally {
@@ -94,7 +94,7 @@ async function carryOut(claim: Claim, ids: Ids, { res, work, store, logger }: On
 
 const isFinal = (status: number) => status < 500 && status !== 429;
 
-/** Keeps what ends an answer, until it may be sent. */
+/** Holds back the end of an answer until it may be sent. */
 function heldBack(res: Response) {
   const end = res.end;
   let args: unknown[] | undefined;
@@ -138,7 +138,10 @@ function replay(res: Response, { status, type, location, body }: StoredAnswer): 
   res.end(body);
 }
 
-/** The draft has a string in quotes; the same without them is the same key. Throws `idempotency_key_invalid`. */
+/**
+ * Returns the idempotency key of a request. The draft requires a quoted string; the same text without quotes is the same key. Throws
+ * `idempotency_key_invalid`.
+ */
 export function idempotencyKeyOf(req: Request): string | undefined {
   const given = req.get('idempotency-key');
   if (given === undefined) return undefined;

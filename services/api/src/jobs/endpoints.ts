@@ -24,7 +24,7 @@ import { resubmit, type SubmitDeps, submitJob } from './submit.js';
 
 interface JobEndpointsDeps extends SubmitDeps, JobFormDeps {
   readonly watcher: JobWatcher;
-  /** Aborted when the process drains: nobody is kept waiting then. */
+  /** Aborted when the process drains: waiting answers end then. */
   readonly stopping: AbortSignal;
   /** Removes a canceled job from the queue. */
   readonly dequeue: (id: string) => Promise<unknown>;
@@ -44,7 +44,7 @@ const listQuery = z.strictObject({
   batch: batchIdSchema.optional().describe('All jobs of this batch'),
   label: labelQuerySchema.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: jobIdSchema.optional().describe('`next_cursor` of the page before'),
+  cursor: jobIdSchema.optional().describe('`next_cursor` of the previous page'),
 });
 
 export const jobPageSchema = z
@@ -70,8 +70,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         scope: 'jobs:write',
         tag: 'Jobs',
         summary: 'Submit a job',
-        description:
-          'Once answered with 202 the job reaches exactly one terminal state, whatever process dies.',
+        description: 'After a 202, the job reaches exactly one terminal state, even if processes die.',
         body: jobRequestSchema,
         gitSources: ({ source }) => ('git' in source ? [source.git] : []),
         form: jobForm(deps),
@@ -79,7 +78,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
           202: {
             description: 'Accepted',
             content: { 'application/json': jobSchema },
-            headers: { Location: 'Where to poll' },
+            headers: { Location: 'URL to poll' },
           },
         },
         errors: [...resolveErrors, ...placingErrors, ...admissionErrors],
@@ -96,7 +95,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         path: '/v1/jobs/{id}',
         scope: 'jobs:read',
         tag: 'Jobs',
-        summary: 'A job, at once or when it has ended',
+        summary: 'A job, immediately or once it has ended',
         params: path,
         query: z.strictObject({
           wait: z.coerce
@@ -104,14 +103,14 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
             .min(0)
             .max(maxWaitSeconds)
             .default(0)
-            .describe('Seconds to wait for the job to end before it is answered as it is'),
+            .describe('Seconds to wait for the end of the job; then the current state is returned'),
         }),
         headers: { 'If-None-Match': 'The ETag of an earlier answer: 304 if nothing changed' },
         answers: {
           200: {
             description: 'The job',
             content: { 'application/json': jobSchema },
-            headers: { ETag: 'Of this state' },
+            headers: { ETag: 'Only jobs in this state' },
           },
         },
         errors: ['not_found'],
@@ -167,12 +166,12 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         summary: 'Cancel a job',
         description:
           'A queued job ends at once. A running job is stopped at its builder. It can still succeed or fail if its build ends first, ' +
-          'and its image is pushed then. Wait for its end and read `state`; `cancel_requested_at` says when the cancel was requested.',
+          'and its image is pushed then. Wait for the end of the job and read `state`; `cancel_requested_at` has the time of the request.',
         params: path,
         answers: {
-          200: { description: 'It has ended', content: { 'application/json': jobSchema } },
+          200: { description: 'The job has ended', content: { 'application/json': jobSchema } },
           202: {
-            description: 'The job runs. The request is recorded and its worker stops the build',
+            description: 'The job is running. The request is recorded and the worker stops the build',
             content: { 'application/json': jobSchema },
           },
         },
@@ -198,9 +197,9 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         tag: 'Jobs',
         summary: 'Remove the record of a job that cannot be read',
         description:
-          'For an operator, of any tenant. A job that has not ended is canceled. A record that can be read is refused: it goes with its age.',
+          'For an operator, for jobs of any tenant. A job that has not ended is canceled. A record that can be parsed is rejected: it expires with its age.',
         params: path,
-        answers: { 204: { description: 'The record is gone' } },
+        answers: { 204: { description: 'The record is removed' } },
         errors: ['not_found', 'record_readable'],
       },
       async ({ params: { id }, res }) => {
@@ -225,7 +224,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
           202: {
             description: 'The new job',
             content: { 'application/json': jobSchema },
-            headers: { Location: 'Where to poll' },
+            headers: { Location: 'URL to poll' },
           },
         },
         errors: ['not_found', 'job_not_retryable', 'source_not_found', ...placingErrors, ...admissionErrors],

@@ -3,7 +3,7 @@ import { callbackErrors } from './resolve/callback.js';
 import { contextErrors } from './resolve/context.js';
 import { sourceErrors } from './resolve/source.js';
 
-/** What `checkAllowed` may throw. */
+/** Errors of `checkAllowed`. */
 export const notAllowedErrors = [
   'image_not_allowed',
   'priority_not_allowed',
@@ -11,7 +11,7 @@ export const notAllowedErrors = [
   'build_secret_not_allowed',
 ] as const satisfies readonly ErrorCode[];
 
-/** What keeps jobs, or what they were made of, from being accepted. */
+/** Errors of admission, for jobs and for records such as sources. */
 export const admissionErrors = [
   'queue_full',
   'tenant_queue_full',
@@ -19,13 +19,13 @@ export const admissionErrors = [
   ...notAllowedErrors,
 ] as const satisfies readonly ErrorCode[];
 
-/** What `choosePool` may throw. */
+/** Errors of `choosePool`. */
 export const placingErrors = [
   'pool_not_found',
   'platform_unsupported',
 ] as const satisfies readonly ErrorCode[];
 
-/** What `resolveRequest` may throw for the spec of a job. */
+/** Errors of `resolveRequest` for the spec of a job. */
 export const resolveErrors = [
   'image_invalid',
   'template_not_found',

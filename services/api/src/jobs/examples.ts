@@ -30,7 +30,7 @@ const inlineJob: Example = {
   },
 };
 
-/** Fields that the record of the example's job has in every state. */
+/** Fields of the example's record in every state. */
 const common = {
   id: exampleIds.job,
   image,
@@ -107,7 +107,7 @@ const failedJob: Example = {
 };
 const canceledJob: Example = {
   name: 'CanceledJob',
-  summary: 'It waited, and ended at once',
+  summary: 'The job was waiting, and ended at once',
   value: {
     ...common,
     state: 'canceled',
@@ -120,7 +120,7 @@ const canceledJob: Example = {
 };
 const stoppingJob: Example = {
   name: 'StoppingJob',
-  summary: 'It runs, and its build is stopped',
+  summary: 'The job is running, and its build is being stopped',
   value: {
     ...common,
     state: 'running',

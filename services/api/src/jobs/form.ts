@@ -18,7 +18,7 @@ import { resolveSecrets } from './resolve/secrets.js';
 import type { SubmitDeps } from './submit.js';
 
 export interface JobFormDeps extends Pick<SubmitDeps, 'sources' | 'owners'> {
-  /** Of an archive. */
+  /** Limit of an archive, in bytes. */
   readonly maxPayloadBytes: number;
 }
 
@@ -31,15 +31,18 @@ type Pieces = AsyncGenerator<FormPiece, void>;
 
 const jobPartSchema = jobRequestSchema.omit({ source: true }).meta({ id: 'JobWithoutSource' });
 const bounds = jsonBoundsOf({ schema: jobPartSchema, isLarge: false });
-/** What boundaries and the headers of parts may take. */
+/** Bytes of boundaries and of part headers, at most. */
 const framingBytes = 64 * 1024;
 const order = 'Send the part `job`, in JSON, then the part `source`, an archive, and no other.';
 
-/** `POST /v1/jobs` with the archive itself: it is taken in as `POST /v1/sources` does, and the job is of its digest. */
+/**
+ * Returns the form of `POST /v1/jobs` that brings the archive. The archive becomes a source as with `POST /v1/sources`, and the job
+ * builds its digest.
+ */
 export function jobForm(deps: JobFormDeps): BodyForm<JobRequest> {
   return {
     description:
-      'The job and what it is built from in one request: the part `job`, then the part `source`. The archive becomes a source of the tenant, as if it had been uploaded before.',
+      'The job and its archive in one request: the part `job`, then the part `source`. The archive becomes a source of the tenant, as if uploaded before.',
     parts: z
       .strictObject({
         job: jobPartSchema,
@@ -63,7 +66,7 @@ export function jobForm(deps: JobFormDeps): BodyForm<JobRequest> {
   };
 }
 
-/** Throws what `readForm`, `checkAllowed`, `resolveSecrets` and `takeOwn` throw, and what `parseJson` throws; nothing is the tenant's then. */
+/** Throws the errors of `readForm`, `checkAllowed`, `resolveSecrets`, `takeOwn` and `parseJson`; the tenant gets no source then. */
 async function receiveForm(
   req: Request,
   res: Response,
@@ -80,7 +83,7 @@ async function receiveForm(
     const text = await readJobPart(pieces);
     await keepInMemory(text.length);
     const job = validate(jobPartSchema, parseJson({ bytes: text, bounds, what: 'The part `job`' }), 'job');
-    // Before an archive is taken in for it.
+    // Checked before the archive is received.
     checkAllowed({ ...job, priority: job.priority ?? usualPriority(account) }, account);
     resolveSecrets(job.secrets, account.name);
     const ingest = (room: SourceRoom) =>
@@ -89,7 +92,7 @@ async function receiveForm(
         room: {
           grow: (bytes) => room.grow(bytes),
           async admit(info) {
-            // The rest of the form may follow the end of a tar.gz; a form that is not whole stores nothing.
+            // The rest of the form may follow the end of a tar.gz; an incomplete form stores nothing.
             while (!(await pieces.next()).done);
             await room.admit(info);
           },
@@ -101,12 +104,12 @@ async function receiveForm(
       digest: createHash('sha256').update(text).update(digest).digest('hex'),
     };
   } finally {
-    // A client that has gone lets nobody wait for what it sends.
+    // After a disconnect the rest of the body is not awaited.
     if (!signal.aborted) await pieces.return();
   }
 }
 
-/** The bytes of the part `job`; the part `source` has begun then. */
+/** Returns the bytes of the part `job`, and stops at the start of the part `source`. */
 async function readJobPart(pieces: Pieces): Promise<Buffer> {
   const bytes: Buffer[] = [];
   let size = 0;
@@ -128,7 +131,7 @@ async function readJobPart(pieces: Pieces): Promise<Buffer> {
   }
 }
 
-/** The bytes of the part that has begun; it ends when the form does, and has no other after it. Stopping before that leaves the form to be read on. */
+/** Yields the bytes of the current part, which must be the last part of the form. An early stop leaves the rest of the form unread. */
 async function* contentOf(pieces: Pieces): AsyncGenerator<Buffer, void> {
   for (;;) {
     const { value: piece } = await pieces.next();
@@ -142,6 +145,6 @@ const nameOf = (part: string) =>
   part === '' ? 'one without a name' : `\`${part.slice(0, shownCharacters)}\``;
 
 const misplaced = (expected: string, what: string) =>
-  new SlipwayError('request_invalid', `The part \`${expected}\` is not where it should be. ${order}`, {
+  new SlipwayError('request_invalid', `The part \`${expected}\` is missing or out of order. ${order}`, {
     errors: [{ path: `/${expected}`, message: what }],
   });

@@ -14,9 +14,7 @@ export interface ResolveDeps extends ResolveSourceDeps, ResolveTemplateDeps {
   readonly contexts: Pick<ContextChecks, 'of'>;
 }
 
-/**
- * Looks up everything that a request only names, so that what is accepted stays what it was. Throws what `resolveErrors` lists.
- */
+/** Resolves the references of a request, so that later changes do not affect an accepted job. Throws the codes in `resolveErrors`. */
 export async function resolveRequest(
   { source, template, laid_over, secrets, vcs, ...rest }: JobRequest,
   tenant: Account,
@@ -31,8 +29,8 @@ export async function resolveRequest(
 }
 
 /**
- * Looks up the files that a job is built from. `heads` is shared by the jobs of one request, so that a branch of a git repository is the same
- * commit for all of them.
+ * Resolves the files of a job. The jobs of one request share `heads`, so that a branch of a git repository gives all of them the
+ * same commit.
  */
 export async function resolveFiles(
   { source, template, laid_over }: Pick<JobRequest, 'source' | 'template' | 'laid_over'>,

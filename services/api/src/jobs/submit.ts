@@ -18,14 +18,17 @@ export interface SubmitDeps extends ResolveDeps {
   readonly maxQueuedJobs: number;
 }
 
-/** Accepts a job: once this resolves it will reach a terminal state, whatever dies. Throws what `checkAllowed`, `checkRoom` and `resolveRequest` throw. */
+/**
+ * Accepts a job. Once this resolves, the job reaches a terminal state even if processes die. Throws the errors of `checkAllowed`,
+ * `checkRoom` and `resolveRequest`.
+ */
 export async function submitJob(
   request: JobRequest,
   tenant: Account,
   deps: SubmitDeps,
   ids: Ids = newIds,
 ): Promise<JobRecord> {
-  // Before anything is fetched or kept for it.
+  // Checked before anything is fetched or stored for the job.
   checkAllowed({ ...request, priority: request.priority ?? usualPriority(tenant) }, tenant);
   return await submitOnce(ids, deps, async (id) => {
     const [spec] = await Promise.all([resolveRequest(request, tenant, deps), checkRoom(1, tenant, deps)]);
@@ -33,7 +36,7 @@ export async function submitJob(
   });
 }
 
-/** The same, of what has been looked up before. */
+/** Accepts a job whose references are resolved already. */
 export async function resubmit(
   spec: JobSpec,
   tenant: Account,
@@ -47,7 +50,7 @@ export async function resubmit(
   });
 }
 
-/** A try before this one may have got as far as making the job. */
+/** Returns the job of an earlier try if that try created it. */
 async function submitOnce(
   ids: Ids,
   { store }: Pick<SubmitDeps, 'store'>,
@@ -58,7 +61,7 @@ async function submitOnce(
   return made ?? (await submit(id));
 }
 
-/** Throws what `choosePool` throws, and `stored_quota_exceeded`. */
+/** Throws the errors of `choosePool`, and `stored_quota_exceeded`. */
 async function submitSpec(
   id: string,
   spec: JobSpec,

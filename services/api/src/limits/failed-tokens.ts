@@ -2,30 +2,34 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { FairShare } from '../http/fair-share.js';
 import { Tally } from './tally.js';
 
-/** Wrong tokens of one network in a minute, in each API process. Beyond it they are refused with another code. */
+/** Limit of wrong tokens per network and minute, in each API process. Beyond it the error code changes. */
 const perMinute = 30;
 const minuteMs = 60_000;
-/** Lookups at once for networks beyond the limit: all of them together, and one network. */
+/** Limits of concurrent lookups for networks beyond the limit: all of them together, and one network. */
 const lookUps = { total: 16, perTenant: 4 };
 
 interface TokenCheck<T> {
-  /** Where the request came from; only called when that matters. */
+  /** Returns the network of the client; called only when needed. */
   readonly network: () => string;
-  /** Aborted when the client goes away; only called when the token has to wait. */
+  /** Returns a signal that aborts when the client disconnects; called only when the token has to wait. */
   readonly signal: () => AbortSignal;
-  /** Resolves with what the token stands for; undefined for a wrong token. */
+  /** Resolves with the result for a right token; undefined for a wrong token. */
   readonly lookUp: () => Promise<T | undefined>;
 }
 
 /**
- * Counts wrong tokens by network. A token is looked up first, so that a right token is never refused because of wrong tokens from its address, as
- * behind one proxy. Networks beyond the limit share a few lookups at a time: they wait for each other, and Redis has time for everybody else.
+ * Counts wrong tokens by network. A token is looked up first, so that wrong tokens from the same address, as behind one proxy, never
+ * block a right token. Networks beyond the limit share a few lookups at a time, and wait for each other. Redis keeps its capacity
+ * for all other clients.
  */
 export class FailedTokens {
   readonly #failures = new Tally({ limit: perMinute, windowMs: minuteMs });
   readonly #turns = new FairShare(lookUps);
 
-  /** Returns what a right token stands for. Throws `unauthorized` for a wrong token, and `too_many_failures` beyond the limit. */
+  /**
+   * Returns the result of the lookup for a right token. Throws `unauthorized` for a wrong token, and `too_many_failures` beyond the
+   * limit.
+   */
   async check<T>(options: TokenCheck<T>): Promise<T> {
     const { network, lookUp } = options;
     const isBeyond = !this.#failures.empty && this.#failures.fullForMs(network()) > 0;
@@ -40,7 +44,7 @@ export class FailedTokens {
   }
 
   async #inTurn<T>({ network, signal, lookUp }: TokenCheck<T>): Promise<T | undefined> {
-    // Nobody sees the answer to a client that went away.
+    // The client disconnected, so the answer does not matter.
     const giveBack = await this.#turns
       .take({ tenant: network(), amount: 1, signal: signal() })
       .catch((cause: unknown) => {

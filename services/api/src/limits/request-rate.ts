@@ -8,11 +8,11 @@ import { apiTokenId } from '../tenants/directory.js';
 
 const windowSeconds = 60;
 
-/** Counts the requests of tenants who may send so many a minute, over all API processes. Others cost nothing. */
+/** Counts requests of tenants that have a request limit, over all API processes. Other tenants cost nothing. */
 export class RequestRate {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  /** By how many they let pass; there are as many as tenants have different limits. */
+  /** Limiters by their limit; tenants with the same limit share one. */
   readonly #limiters = new Map<number, RateLimiterRedis>();
 
   constructor({ redis, keys }: { redis: Redis; keys: Keys }) {
@@ -21,8 +21,9 @@ export class RequestRate {
   }
 
   /**
-   * Counts a request, and says in `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10) how the tenant stands. Throws `rate_limited`, or what
-   * Redis throws: without it nothing else would be answered either.
+   * Counts a request, and reports the quota of the tenant in `RateLimit` and `RateLimit-Policy`
+   * (draft-ietf-httpapi-ratelimit-headers-10). Throws `rate_limited`, or the error of Redis: without Redis no request could be
+   * served.
    */
   async count({ name, settings: { limits } }: Account, res: Response): Promise<void> {
     const limit = limits.requests_per_minute;
@@ -53,8 +54,8 @@ export class RequestRate {
 }
 
 /**
- * Only behind `requireToken`. The token of the installation is not counted: with it an operator changes the limits, those of `default` included, and a limit set
- * too low must not keep it out.
+ * Middleware; requires `requireToken`. The installation token is not counted: operators change limits with it, those of `default`
+ * included. A limit that is too low must not lock them out.
  */
 export const limitRequests =
   (rate: RequestRate): RequestHandler =>

@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
 
 interface TallyOptions {
-  /** So many in a window are too many. */
+  /** Limit per window. */
   readonly limit: number;
   readonly windowMs: number;
 }
 
-/** Counts by name in windows of time, each beginning with the first, in this process alone and in bounded memory. */
+/** Counts by name in windows of time, in this process alone and in bounded memory. The first count of a name starts its window. */
 export class Tally {
   readonly #limit: number;
   readonly #counts: LRUCache<string, { count: number }>;
@@ -16,7 +16,7 @@ export class Tally {
     this.#counts = new LRUCache({ max: 10_000, ttl: windowMs });
   }
 
-  /** Counts one more. False when that is too many. */
+  /** Adds one to a count. Returns false above the limit. */
   add(name: string): boolean {
     const held = this.#counts.get(name);
     if (!held) this.#counts.set(name, { count: 1 });
@@ -24,12 +24,12 @@ export class Tally {
     return (held?.count ?? 1) <= this.#limit;
   }
 
-  /** Whether nothing is counted. */
+  /** True if there are no counts. */
   get empty(): boolean {
     return this.#counts.size === 0;
   }
 
-  /** Milliseconds until the window of a name ends that has had as many as may be; 0 for others. */
+  /** Returns the milliseconds until the window of a name at its limit ends; 0 for other names. */
   fullForMs(name: string): number {
     const held = this.#counts.get(name);
     if (!held || held.count < this.#limit) return 0;

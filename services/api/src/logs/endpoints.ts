@@ -29,19 +29,19 @@ export function logEndpoints(deps: FollowDeps): Endpoint[] {
         tag: 'Jobs',
         summary: 'The log of a job, of all its attempts',
         description:
-          'As text, NDJSON or server-sent events, by `Accept`. Server-sent events follow unless `follow=0`.',
+          'As text, NDJSON or server-sent events, by `Accept`. Server-sent events follow the job unless `follow=0`.',
         params: z.object({ id: jobIdSchema }),
         query: z.strictObject({
-          follow: flag.optional().describe('Go on until the job has ended'),
+          follow: flag.optional().describe('Continues until the job has ended'),
           after: positionSchema.optional(),
         }),
-        headers: { 'Last-Event-ID': 'Where an event stream goes on; the same as `after`' },
+        headers: { 'Last-Event-ID': 'Position to resume after; the same as `after`' },
         answers: {
           200: {
             description: 'The log',
             content: {
-              'text/plain': 'One line a line',
-              'text/event-stream': 'Events `log` (a LogLine, its id the position) and at last `end`',
+              'text/plain': 'One log line per line',
+              'text/event-stream': 'Events `log` (a LogLine, its id the position), then one `end`',
             },
             inWords: { 'application/x-ndjson': lineSchema },
           },
@@ -76,7 +76,7 @@ export function logEndpoints(deps: FollowDeps): Endpoint[] {
         try {
           await pipeline(Readable.from(format(parts)), res);
         } catch (error) {
-          // Whoever follows may leave at any time.
+          // The client may disconnect at any time.
           if (!signal.aborted) throw error;
         }
       },

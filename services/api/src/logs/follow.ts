@@ -11,20 +11,20 @@ export interface FollowDeps {
   readonly keys: Keys;
   readonly blobs: BlobStore;
   readonly watcher: JobWatcher;
-  /** Aborted when the process drains: followers are cut, and come back with where they were. */
+  /** Aborted when the process drains: open streams end, and clients resume at their position. */
   readonly stopping: AbortSignal;
 }
 
 export type LogPart =
   | { readonly kind: 'lines'; readonly lines: readonly LogLine[] }
-  /** Nothing was said for a while. */
+  /** No event for a while. */
   | { readonly kind: 'idle' }
   | { readonly kind: 'end'; readonly state: JobState };
 
 interface FollowOptions extends FollowDeps {
   readonly jobId: string;
   readonly after: LogPosition | undefined;
-  /** Go on until the job has ended; otherwise the log is given as far as it stands. */
+  /** True to continue until the job has ended; false to end with the current log. */
   readonly live: boolean;
   readonly signal: AbortSignal;
 }
@@ -32,13 +32,13 @@ interface FollowOptions extends FollowDeps {
 const pollMs = 200;
 const idleAfterMs = 15_000;
 
-/** The log of a job in order, without gaps or repeats: from blobs, then from the live stream, then what follows. */
+/** Yields the log of a job in order, without gaps or repeats: from blobs, then from the live stream, then new lines. */
 export async function* follow(options: FollowOptions): AsyncGenerator<LogPart> {
   const { store, jobId, live, signal, watcher } = options;
   let after = options.after;
   let spokenAt = performance.now();
   while (!signal.aborted) {
-    // Read before the lines: what a finished attempt wrote is then certainly among them.
+    // Read before the lines, so that they include all lines of a finished attempt.
     const record = await store.get(jobId);
     if (!record) return;
     let found = false;

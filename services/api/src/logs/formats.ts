@@ -15,7 +15,7 @@ async function* ndjson(parts: Parts): AsyncGenerator<string> {
   }
 }
 
-/** Server-sent events, after the HTML Standard. A comment now and then keeps proxies from closing the stream. */
+/** Formats server-sent events (HTML Standard). Regular comments keep proxies from closing the stream. */
 async function* events(parts: Parts): AsyncGenerator<string> {
   for await (const part of parts) {
     switch (part.kind) {

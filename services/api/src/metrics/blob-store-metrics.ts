@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Gauge, type Registry } from '@slipway/shared/metrics';
 
-/** How full the disk is that the blob store lies on, as far as this process may use it. */
+/** Registers metrics of the blob store's disk, with the free space for this process. */
 export function measureBlobStore({ registry, url }: { registry: Registry; url: string }): void {
   const folder = fileURLToPath(url);
   const gauge = (name: string, help: string, blocks: 'bavail' | 'blocks') =>
@@ -16,6 +16,6 @@ export function measureBlobStore({ registry, url }: { registry: Registry; url: s
         else this.remove();
       },
     });
-  gauge('slipway_blob_store_free_bytes', 'Room on the disk of the blob store', 'bavail');
-  gauge('slipway_blob_store_size_bytes', 'Size of the disk of the blob store', 'blocks');
+  gauge('slipway_blob_store_free_bytes', 'Free bytes on the disk of the blob store', 'bavail');
+  gauge('slipway_blob_store_size_bytes', 'Bytes of the disk of the blob store', 'blocks');
 }

@@ -6,18 +6,19 @@ import type { FleetSnapshot } from './fleet-snapshot.js';
 interface FleetMetricsOptions {
   readonly registry: Registry;
   readonly read: () => Promise<FleetSnapshot>;
-  /** Milliseconds, of a clock that only goes on. */
+  /** Returns monotonic milliseconds. */
   readonly now: () => number;
 }
 
-/** However often is scraped, Redis is asked no more often than this. */
+/** Milliseconds for which a snapshot is kept, so that frequent scrapes do not read Redis more often. */
 const keptMs = 2_000;
 
 type Point = readonly [labels: Record<string, string>, value: number];
 
 /**
- * What is known of the whole installation, from Redis. Every API says the same, so that it is known while any of them lives, workers or
- * none: never add these up over processes (docs/metrics.md). While Redis is away there are none, and `slipway_fleet_readable` is 0.
+ * Registers metrics of the whole installation, read from Redis. Every API process reports the same values, so that one running
+ * process suffices, even without workers. Never sum them over processes (docs/metrics.md). While Redis is unavailable only
+ * `slipway_fleet_readable` is reported, with 0.
  */
 export function measureFleet({ registry, read, now }: FleetMetricsOptions): void {
   let last: { readonly at: number; readonly snapshot: Promise<FleetSnapshot | undefined> } | undefined;
@@ -40,7 +41,7 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
       async collect() {
         const fleet = await snapshot();
         this.reset();
-        // Without labels a reset leaves a zero, which would say that nothing waits.
+        // Without labels a reset leaves a zero, which would report an empty queue.
         if (!fleet && labels.length === 0) this.remove();
         if (fleet) for (const [labelled, value] of points(fleet)) this.inc(labelled, value);
       },
@@ -63,7 +64,7 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
 
   new Gauge({
     name: 'slipway_fleet_readable',
-    help: 'Whether Redis could say how the installation stands',
+    help: '1 if Redis could be read for the metrics of the installation',
     registers,
     async collect() {
       this.set((await snapshot()) ? 1 : 0);
@@ -76,7 +77,7 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
     Gauge,
     {
       name: 'slipway_fleet_queue_jobs',
-      help: 'Jobs of a pool that wait or are built',
+      help: 'Jobs of a pool that wait or run',
       labels: ['pool', 'state'],
     },
     ({ pools }) =>
@@ -87,60 +88,63 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
   );
   pool(
     'slipway_fleet_queue_oldest_wait_seconds',
-    'Since the oldest waiting job was submitted',
+    'Age of the oldest waiting job',
     ({ oldestWaitMs }) => oldestWaitMs / 1_000,
   );
   pool(
     'slipway_fleet_pool_slots',
-    'Builds that the usable replicas take at once now',
+    'Builds that the usable replicas accept at once now',
     ({ capacity }) => capacity,
   );
   pool(
     'slipway_fleet_pool_stuck',
-    'Whether jobs wait, none is built and there is room',
+    '1 if jobs wait, none runs and there is capacity',
     ({ queued, running, capacity }) => (queued > 0 && running === 0 && capacity > 0 ? 1 : 0),
   );
-  replica(Gauge, 'slipway_fleet_replica_up', 'Whether its last health check succeeded', ({ health }) =>
-    health === 'up' ? 1 : 0,
+  replica(
+    Gauge,
+    'slipway_fleet_replica_up',
+    '1 if the last health check of the replica succeeded',
+    ({ health }) => (health === 'up' ? 1 : 0),
   );
   replica(
     Gauge,
     'slipway_fleet_replica_broken',
-    'Whether it answers, but says that it cannot build, as when its engine is dead',
+    '1 if the replica answers but reports that it cannot build, as with a dead engine',
     ({ readiness }) => (readiness === 'broken' ? 1 : 0),
   );
-  replica(Gauge, 'slipway_fleet_replica_draining', 'Whether it gets no more builds', ({ draining }) =>
+  replica(Gauge, 'slipway_fleet_replica_draining', '1 if the replica gets no more builds', ({ draining }) =>
     draining ? 1 : 0,
   );
   replica(
     Gauge,
     'slipway_fleet_replica_circuit_open',
-    'Whether its circuit is open, or half open for a probe',
+    '1 if the circuit of the replica is open, or half open for a probe',
     ({ circuit }) => (circuit === 'closed' ? 0 : 1),
   );
   replica(
     Gauge,
     'slipway_fleet_replica_slots',
-    'Builds at once that it is given, configured or learned',
+    'Limit of concurrent builds of the replica, configured or learned',
     ({ limit }) => limit,
   );
   replica(
     Gauge,
     'slipway_fleet_replica_builds_in_flight',
-    'Slots that are taken, by all workers',
+    'Slots in use, by all workers',
     ({ inFlight }) => inFlight,
   );
   replica(
     Counter,
     'slipway_fleet_replica_builds_total',
-    'Builds that it has ended, well or not',
+    'Builds that the replica has ended, successful or not',
     ({ builds }) => builds,
   );
   replica(Counter, 'slipway_fleet_replica_refusals_total', 'Its 429 answers', ({ refusals }) => refusals);
   replica(
     Counter,
     'slipway_fleet_replica_faults_total',
-    'Calls that did not reach it, broke off, ended in nonsense or in a fault of its engine',
+    'Calls that failed to connect, broke off, returned an invalid answer or hit a fault of the engine',
     ({ faults }) => faults,
   );
   const registryGauge = (name: string, help: string, value: (state: RegistryState) => number) =>
@@ -149,7 +153,7 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
     );
   registryGauge(
     'slipway_fleet_registry_circuit_open',
-    'Whether the circuit of a registry that jobs wait for is open, or half open for a probe; 50 registries at most',
+    '1 if the circuit of a registry that jobs wait for is open, or half open for a probe; 50 registries at most',
     ({ circuit }) => (circuit === 'closed' ? 0 : 1),
   );
   registryGauge(
@@ -157,26 +161,26 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
     'Jobs that wait for a registry',
     ({ waiting }) => waiting,
   );
-  one('slipway_fleet_workers', 'Workers that are there', ({ workers }) => workers);
+  one('slipway_fleet_workers', 'Running workers', ({ workers }) => workers);
   one('slipway_fleet_batches', 'Batches that were accepted and have not ended', ({ batches }) => batches);
   one(
     'slipway_fleet_deliveries_pending',
-    'Webhook messages that have not arrived yet',
+    'Webhook messages that are not delivered yet',
     ({ deliveries }) => deliveries.pending,
   );
   one(
     'slipway_fleet_deliveries_overdue_seconds',
-    'Since a message was to be begun that still is not',
+    'Delay of the most overdue message that has not been started',
     ({ deliveries }) => deliveries.overdueMs / 1_000,
   );
   one(
     'slipway_fleet_events_unsettled',
-    'Events that nobody was told of yet',
+    'Events that are not delivered to all subscribers yet',
     ({ events }) => events.unsettled,
   );
   one(
     'slipway_fleet_events_oldest_seconds',
-    'Age of the oldest event that nobody was told of yet',
+    'Age of the oldest event that is not delivered to all subscribers yet',
     ({ events }) => events.oldestMs / 1_000,
   );
   one(
@@ -186,13 +190,13 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
   );
   one(
     'slipway_fleet_tenants_stored_share_max',
-    'How much of its budget of bytes the tenant has that is nearest to it',
+    "The largest used share of a tenant's budget of bytes",
     ({ stored }) => stored.shareMax,
   );
   one('slipway_fleet_redis_memory_used_bytes', 'Memory that Redis uses', ({ redis }) => redis.usedBytes);
   one(
     'slipway_fleet_redis_memory_limit_bytes',
-    'Memory that Redis may use; 0 is no limit',
+    'Memory limit of Redis; 0 is no limit',
     ({ redis }) => redis.maxBytes,
   );
 }

@@ -18,11 +18,11 @@ interface PoolSnapshot {
   readonly queued: number;
   readonly running: number;
   readonly oldestWaitMs: number;
-  /** Builds that its replicas take at once now. */
+  /** Builds that its replicas accept at once now. */
   readonly capacity: number;
 }
 
-/** How the whole installation stands, as Redis has it. */
+/** The state of the whole installation, read from Redis. */
 export interface FleetSnapshot {
   readonly jobs: ReadonlyMap<JobState, number>;
   readonly pools: readonly PoolSnapshot[];
@@ -32,15 +32,15 @@ export interface FleetSnapshot {
   readonly batches: number;
   readonly deliveries: { readonly pending: number; readonly overdueMs: number };
   readonly events: { readonly unsettled: number; readonly oldestMs: number };
-  /** Bytes of the records of tenants, and the largest share of what a tenant may have. */
+  /** Bytes of the records of tenants, and the largest used share of a quota. */
   readonly stored: { readonly bytes: number; readonly shareMax: number };
   readonly redis: { readonly usedBytes: number; readonly maxBytes: number };
 }
 
-/** A worker that has not been seen for so long is not there. */
+/** Milliseconds without a heartbeat after which a worker counts as dead. */
 const aliveMs = 10_000;
 
-/** A few reads, and three for each pool, whatever waits. */
+/** Reads the snapshot with a few reads, and three for each pool, for any number of waiting jobs. */
 export async function readFleet({ redis, keys, store, replicas, now }: SnapshotDeps): Promise<FleetSnapshot> {
   const [registries, list, known, counts, workers, batches, pending, due, events, memory, stored] =
     await Promise.all([
@@ -76,7 +76,7 @@ export async function readFleet({ redis, keys, store, replicas, now }: SnapshotD
   };
 }
 
-/** So many tenants are looked at. */
+/** Limit of tenants read. */
 const maxTenants = 1_000;
 
 async function storedByTenants({ redis, keys }: Pick<SnapshotDeps, 'redis' | 'keys'>) {
@@ -97,7 +97,7 @@ async function storedByTenants({ redis, keys }: Pick<SnapshotDeps, 'redis' | 'ke
 const sizeIn = (info: string, field: string) =>
   Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
 
-/** Events that the notifiers have not settled: read and in hand, and not read yet. */
+/** Returns the events that the notifiers have not acknowledged: pending ones, and unread ones. */
 async function unsettledEvents({
   redis,
   keys,
@@ -115,13 +115,13 @@ async function unsettledEvents({
   ]);
   const oldest = [inHand[1], next[0]?.[0]].flatMap((id) => (id ? [Number.parseInt(id, 10)] : []));
   return {
-    // Redis does not know the lag of a group whose stream was cut in between.
+    // Redis reports no lag for a group after its stream was trimmed in the middle.
     unsettled: inHand[0] + Number(group.get('lag') ?? next.length),
     oldestMs: oldest.length === 0 ? 0 : Math.max(0, now - Math.min(...oldest)),
   };
 }
 
-/** Before the first job there is none. */
+/** Returns an empty list if the stream does not exist, as before the first job. */
 function noStream(error: unknown): [] {
   if (error instanceof Error && error.message.includes('no such key')) return [];
   throw error;

@@ -13,13 +13,13 @@ export function measureRequests(registry: Registry): RequestHandler {
   });
   const problems = new Counter({
     name: 'slipway_http_problems_total',
-    help: 'Answers that say what went wrong, by code',
+    help: 'Error answers, by code',
     labelNames: ['code'],
     registers,
   });
   const underWay = new Gauge({
     name: 'slipway_http_requests_in_flight',
-    help: 'HTTP requests that are being answered',
+    help: 'HTTP requests in progress',
     registers,
   });
   return (req, res, next) => {

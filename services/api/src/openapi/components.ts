@@ -11,8 +11,8 @@ interface Document {
 }
 
 /**
- * Makes JSON Schemas of types. Types with an id become components, which the schemas refer to. A component whose requests may leave out what its
- * answers always have, as it has a default, is two: `Name` in answers and `NameInput` in requests.
+ * Makes JSON Schemas of types. Types with an id become components, which the schemas refer to. If requests may omit fields of a
+ * component that answers always have, because of defaults, it becomes two: `Name` in answers and `NameInput` in requests.
  */
 export class Components {
   readonly #of: Record<Io, Json> = { input: {}, output: {} };
@@ -42,7 +42,7 @@ export class Components {
   }
 }
 
-/** Returns the names whose definition in requests is another than in answers, or refers to one of these. */
+/** Returns the names whose definitions differ between requests and answers, directly or through references. */
 function namesApart(input: Json, output: Json): ReadonlySet<string> {
   const shared = Object.keys(input).filter((name) => name in output);
   const apart = new Set(shared.filter((name) => comparable(input[name]) !== comparable(output[name])));
@@ -59,7 +59,7 @@ function namesApart(input: Json, output: Json): ReadonlySet<string> {
 const comparable = (definition: unknown) =>
   JSON.stringify(definition).replaceAll(place('', 'input'), place('', 'output'));
 
-/** Names the field by whose value a reader knows which of the schemas it has, if each of them has one value of `type`. */
+/** Adds a discriminator if each of the schemas has one value of `type`. */
 function discriminate(schema: Json, schemas: Json): void {
   const { oneOf } = schema as { oneOf?: readonly { readonly $ref?: string }[] };
   const mapping = oneOf?.map(({ $ref = '' }) => {
@@ -87,7 +87,7 @@ function settle(value: unknown, apart: ReadonlySet<string>): unknown {
   });
 }
 
-/** Copies a JSON value with its references changed, and without the ids of definitions. */
+/** Returns a JSON value with its references changed, and without the ids of definitions. */
 function mapped(value: unknown, change: (ref: string) => string): unknown {
   if (Array.isArray(value)) return value.map((each) => mapped(each, change));
   if (value === null || typeof value !== 'object') return value;

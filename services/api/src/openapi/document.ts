@@ -23,11 +23,11 @@ const problemSchema = z
           .meta({ id: 'FieldError' }),
       )
       .optional(),
-    request_id: z.string().optional().describe('As in `X-Request-Id`, for whoever looks into it'),
+    request_id: z.string().optional().describe('The value of `X-Request-Id`, for support'),
   })
   .meta({ id: 'Problem' });
 
-/** The OpenAPI 3.1 document of the endpoints, made from the schemas that parse their requests. */
+/** Returns the OpenAPI 3.1 document of the endpoints, made from the schemas that parse their requests. */
 export function openApiDocument(endpoints: readonly Endpoint[]): Json {
   const components = new Components();
   const schema: ToSchema = (type, io) => components.schemaOf(type, io);
@@ -52,7 +52,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
       description: 'A queue-backed build orchestrator for fleets of OpenFaaS Function Builder replicas.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    // The first: where the document was read. The second: where an installation on this machine listens unless told otherwise.
+    // The first server is the origin of the document. The second is the default address of a local installation.
     servers: [
       { url: '/', description: 'The installation that serves this document' },
       { url: 'http://127.0.0.1:8080', description: 'An installation on this machine' },
@@ -67,11 +67,11 @@ export function openApiDocument(endpoints: readonly Endpoint[]): Json {
       responses: sharedAnswers(operations, usual),
     },
   });
-  // After the schemas are complete: an example is a value, in which nothing is a reference.
+  // Added after the schemas are complete: an example is a value, without references.
   return { ...document, components: { ...document.components, examples: sharedExamples() } };
 }
 
-/** The one media type of a stream that all generators take. The others are in words. */
+/** The one media type of a stream that all generators support. The description names the others. */
 const streamType = 'application/octet-stream';
 
 function describeStream({ types, description }: NonNullable<Endpoint['operation']['stream']>) {
@@ -154,7 +154,7 @@ function describeAnswer(
   };
 }
 
-/** Media types whose bodies are read piece by piece, and what a piece is. For generators such a body is text. */
+/** Media types of streamed bodies, and their pieces. Generators treat such a body as text. */
 const pieces: Readonly<Record<string, string>> = {
   'text/event-stream': 'Server-sent events. `x-each` is the schema of their data',
   'application/x-ndjson': 'One JSON value a line. `x-each` is its schema',

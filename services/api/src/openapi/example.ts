@@ -1,20 +1,20 @@
-/** A body as a person would write it. Operations share the ones that they have in common. */
+/** An example body, as a person would write it. Operations may share examples. */
 export interface Example {
-  /** Among all examples of the document. */
+  /** Unique name among all examples of the document. */
   readonly name: string;
   readonly summary: string;
   readonly value: unknown;
-  /** Its media type. JSON unless given. */
+  /** The media type. JSON by default. */
   readonly type?: string;
 }
 
 /** The examples of an operation: of its request, and of its answers by status. */
 type OperationExamples = Readonly<Partial<Record<'request' | number, readonly Example[]>>>;
 
-/** The examples of operations, by their ids. */
+/** The examples of operations, by operation id. */
 export type ResourceExamples = Readonly<Record<string, OperationExamples>>;
 
-/** Ids that stand for the same records in all examples. */
+/** Ids that identify the same records in all examples. */
 export const exampleIds = {
   job: 'job_01kd3v9m0zq2x8c6t4r1b7n5hj',
   retriedJob: 'job_01kd3w4p7de9f3k8s2v6y0a1bg',
@@ -54,7 +54,7 @@ export function exampleOfParameter(path: string, name: string): string | undefin
   return path.includes('/payload-secrets/') ? exampleIds.payloadSecret : records[resource];
 }
 
-/** Returns server-sent events as they are sent. */
+/** Returns server-sent events in their wire format. */
 export const eventStream = (
   ...events: readonly { readonly id?: string; readonly event: string; readonly data: unknown }[]
 ): string =>

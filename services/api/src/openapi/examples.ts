@@ -33,7 +33,7 @@ const operations: ResourceExamples = {
   ...functionBuilderExamples,
 };
 
-/** Returns `{ examples }` of a body of an operation, as references; an empty object where there is none. */
+/** Returns `{ examples }` of a body of an operation, as references; an empty object without examples. */
 export function examplesOf(id: string, body: 'request' | number, type = 'application/json'): Json {
   const own = (operations[id]?.[body] ?? []).filter((example) => typeOf(example) === type);
   if (own.length === 0) return {};
@@ -44,7 +44,7 @@ export function examplesOf(id: string, body: 'request' | number, type = 'applica
 
 const typeOf = ({ type = 'application/json' }: Example) => type;
 
-/** All examples, by name. Throws when two have one name. */
+/** Returns all examples, by name. Throws on duplicate names. */
 export function sharedExamples(): Record<string, Json> {
   const all = new Set(Object.values(operations).flatMap((own) => Object.values(own).flat() as Example[]));
   const shared: Record<string, Json> = {};

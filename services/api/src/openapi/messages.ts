@@ -16,21 +16,21 @@ interface Message {
 
 const messages: Readonly<Record<string, Message>> = {
   job: {
-    summary: 'A job changed its state, or ended; its `callback.url` is told of the end alone',
+    summary: 'A job changed its state, or ended; `callback.url` receives only the end',
     schema: jobMessageSchema,
   },
   batch: { summary: 'All jobs of a batch have ended', schema: batchMessageSchema },
-  builder: { summary: 'A builder is called no more for a while, or again', schema: builderMessageSchema },
-  webhook: { summary: 'An endpoint was switched off, or is tested', schema: webhookMessageSchema },
+  builder: { summary: 'The circuit of a builder opened or closed', schema: builderMessageSchema },
+  webhook: { summary: 'An endpoint was disabled, or is tested', schema: webhookMessageSchema },
 };
 
 /** The headers of messages, by the names of shared parameters. */
 export const messageHeaders: Readonly<Record<string, Json>> = Object.fromEntries(
   Object.entries({
-    'webhook-id': 'Of the message: the same in all attempts, for all endpoints, and when it is sent again',
-    'webhook-timestamp': 'When this attempt was made, in seconds since the epoch',
+    'webhook-id': 'Id of the message: the same in all attempts, for all endpoints, and when it is sent again',
+    'webhook-timestamp': 'Time of this attempt, in seconds since the epoch',
     'webhook-signature':
-      '`v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; while a secret is being rotated two of them, apart by a space',
+      '`v1,` and the base64 of the HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`; two of them, separated by a space, while a secret is being rotated',
     'user-agent': 'Slipway',
   }).map(([name, description]) => [
     pascal(name),
@@ -39,8 +39,8 @@ export const messageHeaders: Readonly<Record<string, Json>> = Object.fromEntries
 );
 
 /**
- * Returns what Slipway sends, as callbacks of the operation that makes an endpoint. They are not `webhooks` of the document: openapi-generator 7 writes
- * Python that does not parse from these, and oapi-codegen 2 drops schemas that nothing else refers to.
+ * Returns the messages of Slipway, as callbacks of the operation that creates an endpoint. They are not `webhooks` of the document:
+ * openapi-generator 7 generates invalid Python from these, and oapi-codegen 2 drops schemas that nothing else refers to.
  */
 export function messageCallbacks(schema: ToSchema): Json {
   const callbacks = Object.entries(messages).map(([name, message]) => [
@@ -63,15 +63,15 @@ function describe(operationId: string, { summary, schema: type }: Message, schem
     tags: ['Messages'],
     summary,
     description:
-      'Standard Webhooks 1.0: what callbacks get, and endpoints of the format `standard`. docs/webhooks.md says how to verify it.',
-    // Of the sender to the receiver: the token of this API goes nowhere.
+      'Standard Webhooks 1.0, for callbacks and for endpoints of the format `standard`. docs/webhooks.md describes how to verify a message.',
+    // The receiver must not get the token of this API.
     security: [],
     parameters: headers,
     requestBody: { required: true, content: { 'application/json': body } },
     responses: {
       '2XX': { description: 'Delivered' },
-      '410': { description: 'Not tried again, and the endpoint is switched off' },
-      default: { description: 'Tried again, redirects too' },
+      '410': { description: 'Not tried again; the endpoint is disabled' },
+      default: { description: 'Tried again, including redirects' },
     },
   };
 }

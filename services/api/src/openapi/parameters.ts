@@ -3,7 +3,7 @@ import { type Endpoint, takesIdempotencyKey } from '../http/operation.js';
 import type { Json, ToSchema } from './components.js';
 import { exampleOfParameter } from './example.js';
 
-/** A parameter of an operation, and the name that it has among the shared ones. */
+/** A parameter of an operation, with its name among the shared parameters. */
 interface Parameter extends Json {
   readonly name: string;
 }
@@ -42,11 +42,11 @@ export function parametersOf({ path, ...operation }: Endpoint['operation'], sche
 }
 
 const idempotencyKeyText =
-  'Of 1 to 255 visible ASCII characters. The request is done once for each key in 24 hours: a repeat is answered as it was, with `Idempotency-Replayed: true`';
+  '1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true`';
 
 type Paths = Record<string, Record<string, Json & { readonly parameters: readonly Json[] }>>;
 
-/** Returns the paths with references in place of parameters that several operations have, and these by name. */
+/** Returns the paths with references in place of parameters that several operations share, and the shared parameters by name. */
 export function shareParameters(paths: Paths): { paths: Paths; parameters: Record<string, Json> } {
   const uses = new Map<string, number>();
   for (const operation of Object.values(paths).flatMap((item) => Object.values(item))) {
@@ -79,7 +79,7 @@ export function shareParameters(paths: Paths): { paths: Paths; parameters: Recor
   return { paths: Object.fromEntries(shared), parameters };
 }
 
-/** Returns `Limit`, or `JobsCursor` where other paths have another cursor. */
+/** Returns `Limit`, or `JobsCursor` if other paths have a different cursor. */
 function freeName(path: string, { name }: Parameter, taken: Readonly<Record<string, unknown>>): string {
   const short = pascal(name);
   if (!(short in taken) && !alwaysOfPath.has(name)) return short;

@@ -1,8 +1,8 @@
 export type Json = Record<string, unknown>;
 
 /**
- * Returns the schema in the words that generators of clients know, without what stops them. Schemas of answers (`output`) are open:
- * clients that were generated earlier take fields and codes that are added later.
+ * Returns the schema in the vocabulary that client generators support. Schemas of answers (`output`) are open: older clients accept
+ * fields and codes that are added later.
  */
 export function portable(schema: unknown, io: 'input' | 'output'): unknown {
   if (Array.isArray(schema)) return schema.map((each) => portable(each, io));
@@ -21,7 +21,7 @@ export function portable(schema: unknown, io: 'input' | 'output'): unknown {
   );
 }
 
-/** Values, not schemas. */
+/** Keywords that hold values, not schemas. */
 const verbatim: ReadonlySet<string> = new Set(['enum', 'default', 'required', 'x-known-values']);
 
 const eachProperty = (properties: Json, io: 'input' | 'output') =>
@@ -32,16 +32,16 @@ type Rule = (schema: Json, io: 'input' | 'output') => Json;
 const without = (schema: Json, ...names: string[]): Json =>
   Object.fromEntries(Object.entries(schema).filter(([name]) => !names.includes(name)));
 
-/** The format says it; as a regular expression it is longer than some generators take. */
+/** Removes the pattern of a time: the format implies it, and some generators reject such long patterns. */
 const timeWithoutPattern: Rule = (schema) =>
   schema.format === 'date-time' ? without(schema, 'pattern') : schema;
 
-/** Generators write a default into code, which they can of text, numbers and booleans alone. */
+/** Moves other defaults to the description: generators write a default into code, which works for text, numbers and booleans only. */
 const plainDefault: Rule = (schema) => {
   const { default: value, description } = schema;
   if (value === null || typeof value !== 'object') return schema;
   const isEmpty = Object.keys(value).length === 0;
-  const text = isEmpty ? 'Empty unless given' : `\`${JSON.stringify(value)}\` unless given`;
+  const text = isEmpty ? 'Empty by default' : `Default: \`${JSON.stringify(value)}\``;
   return {
     ...without(schema, 'default'),
     description: description === undefined ? text : `${description}. ${text}`,
@@ -51,7 +51,7 @@ const plainDefault: Rule = (schema) => {
 const constAsEnum: Rule = (schema) =>
   'const' in schema ? { ...without(schema, 'const'), enum: [schema.const] } : schema;
 
-/** Text of one form or another is text. A value or a list of such values is the list: a query names each value of a list. */
+/** Merges a union of text forms into text, and a union of a value and its list into the list: a query repeats the name for each value. */
 const plainUnion: Rule = (schema) => {
   const { anyOf } = schema as { anyOf?: Json[] };
   if (anyOf === undefined) return schema;
@@ -69,21 +69,21 @@ const plainUnion: Rule = (schema) => {
   };
 };
 
-/** Of some unions a value fits one schema alone. Generators make the right type of `oneOf`. */
+/** Turns a union into `oneOf` if a value fits one schema alone. Generators make the right type of `oneOf`. */
 const exclusiveUnion: Rule = (schema) => {
   if (schema['x-exclusive'] !== true) return schema;
   const { anyOf, ...rest } = without(schema, 'x-exclusive');
   return { ...rest, oneOf: anyOf };
 };
 
-/** The names of any object are text. */
+/** Removes rules on property names: all names in JSON are text. */
 const namesWithRules: Rule = (schema) =>
   JSON.stringify(schema.propertyNames) === '{"type":"string"}' ? without(schema, 'propertyNames') : schema;
 
 const openAnswer: Rule = (schema, io) =>
   io === 'output' && schema.additionalProperties === false ? without(schema, 'additionalProperties') : schema;
 
-/** Values that grow in number are text in answers, whose known values are named beside it. */
+/** Turns enumerations that may grow into text in answers; the description lists the known values. */
 const openEnum: Rule = (schema) => {
   if (schema['x-grows'] !== true) return schema;
   const { enum: values, ...rest } = without(schema, 'x-grows');

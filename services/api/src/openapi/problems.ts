@@ -4,7 +4,7 @@ import { type Endpoint, takesIdempotencyKey } from '../http/operation.js';
 
 type Operation = Endpoint['operation'];
 
-/** Every code that an operation may answer with: its own, and those that come of how it is asked. */
+/** Returns every code of an operation: its own codes, and those of its kind of request. */
 export function errorsOf(operation: Operation): ErrorCode[] {
   const { scope, params, query, body, stream, errors } = operation;
   const codes: ErrorCode[] = [
@@ -19,7 +19,7 @@ export function errorsOf(operation: Operation): ErrorCode[] {
   return [...new Set(codes)];
 }
 
-/** Refused before the path is known, so these are problems on every route. */
+/** Errors before routing, so that they are problems on every route. */
 const ofHeaders: readonly ErrorCode[] = ['headers_too_slow', 'headers_too_large'];
 const ofRedis = [
   'redis_unavailable',
@@ -40,7 +40,7 @@ const ofKeys = [
   'secret_unreadable',
 ] as const;
 
-/** Returns the responses of an operation that report errors, and 304 where there is an ETag to compare. */
+/** Returns the error responses of an operation, and 304 if its answer has an ETag. */
 export function problemAnswers(operation: Operation, usual: UsualProblems): Record<string, unknown> {
   const problems = statusesOf(errorsOf(operation)).map((status) => [
     status,
@@ -52,10 +52,10 @@ export function problemAnswers(operation: Operation, usual: UsualProblems): Reco
   };
 }
 
-/** The description of the problems of a status that most operations have: that of the shared response. */
+/** The most frequent description of problems, by status: that of the shared response. */
 export type UsualProblems = ReadonlyMap<number, string>;
 
-/** Returns the description that most operations have of their problems, by status. */
+/** Returns the most frequent description of problems, by status. */
 export function usualProblems(operations: readonly Operation[]): UsualProblems {
   const statuses = statusesOf(operations.flatMap(errorsOf)).sort((one, other) => one - other);
   return new Map(
@@ -90,12 +90,12 @@ export function sharedAnswers(
     },
   ]);
   return {
-    [nameOf(304)]: { description: 'Nothing has changed since the `If-None-Match`' },
+    [nameOf(304)]: { description: 'Nothing has changed since the ETag in `If-None-Match`' },
     ...Object.fromEntries(problems),
   };
 }
 
-/** Returns the problem that most operations may answer with this status. */
+/** Returns the most frequent problem of this status. */
 function exampleOf(status: number, codes: readonly ErrorCode[]) {
   const code = mostFrequent(codes.filter((each) => errorRow(each).status === status)) ?? 'internal';
   return { ...toProblem(new SlipwayError(code)), request_id: '0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51' };
@@ -106,7 +106,7 @@ const nameOf = (status: number) => STATUS_CODES[status]?.replaceAll(/[^A-Za-z]/g
 const place = (status: number) => `#/components/responses/${nameOf(status)}`;
 const problem = { $ref: '#/components/schemas/Problem' };
 
-/** Whole answers in JSON have an ETag. */
+/** Returns true for operations whose whole JSON answer has an ETag. */
 const isCompared = ({ method, answers }: Operation) =>
   method === 'get' && answers[200]?.content?.['application/json'] !== undefined;
 

@@ -20,7 +20,7 @@ const page = `<!doctype html>
 `;
 const start = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#swagger-ui', deepLinking: true });\n`;
 
-/** `/openapi.json`, and a page at `/docs` that shows it without loading anything from elsewhere. */
+/** Serves `/openapi.json`, and a page at `/docs` that shows it without external resources. */
 export function docsRouter(document: object): Router {
   const router = Router();
   const assets = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
@@ -29,7 +29,7 @@ export function docsRouter(document: object): Router {
     res.type('application/json').send(body);
   });
   router.get('/docs', (_req, res) => {
-    // Swagger UI puts elements of style into the page.
+    // Swagger UI adds style elements to the page.
     res.set('Content-Security-Policy', pagePolicy({ inlineStyles: true }));
     res.type('html').send(page);
   });

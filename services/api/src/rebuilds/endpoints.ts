@@ -5,7 +5,7 @@ import { admissionErrors } from '../jobs/errors.js';
 import { callbackErrors } from '../jobs/resolve/callback.js';
 import { type RebuildDeps, rebuild } from './rebuild.js';
 
-/** A selector may spell out thousands of names. */
+/** Limit of the body: a selector may list thousands of names. */
 const maxBodyBytes = 4 * 1024 * 1024;
 
 export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
@@ -18,7 +18,7 @@ export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
       tag: 'Functions',
       summary: 'Build functions again, as one batch',
       description:
-        'Selects functions, and repeats what is known of each, with what the request changes. All that is planned is accepted, or nothing.',
+        'Selects functions, and repeats the last spec of each, with the changes of the request. Accepts all planned jobs or none.',
       body: rebuildRequestSchema,
       maxBodyBytes,
       answers: {
@@ -29,7 +29,7 @@ export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
         202: {
           description: 'Accepted',
           content: { 'application/json': rebuildPlanSchema },
-          headers: { Location: 'The batch, where to poll' },
+          headers: { Location: 'The batch, with its URL to poll' },
         },
       },
       errors: [

@@ -29,7 +29,7 @@ const planned = {
 };
 const plan: Example = {
   name: 'RebuildPlan',
-  summary: 'Of a dry run: nothing was submitted',
+  summary: 'Plan of a dry run: nothing was submitted',
   value: planned,
 };
 const submitted: Example = {

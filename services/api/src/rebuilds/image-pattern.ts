@@ -4,13 +4,13 @@ import { SlipwayError } from '@slipway/shared/errors';
 const placeholder = /\{([^{}]*)\}/g;
 const own = ['registry', 'repository', 'tag', 'namespace', 'name'];
 
-/** Makes the image of one function from a pattern. */
+/** Returns the image of one function by a pattern. */
 export type ImagePattern = (options: { readonly function: string; readonly image: string }) => string;
 
 /**
- * A pattern such as `{registry}/{repository}:{tag}-{date}`, where the names are parts of a function's image, its namespace and
- * name, or else those of `values`, which go before the others. Throws `request_invalid` for a name that is none of these; what
- * it returns throws `image_invalid` when it gives no image reference.
+ * Parses a pattern such as `{registry}/{repository}:{tag}-{date}`. The names are parts of a function's image, its namespace and
+ * name, or keys of `values`, which take precedence. Throws `request_invalid` for an unknown name. The returned function throws
+ * `image_invalid` when the result is not an image reference.
  */
 export function imagePattern(
   pattern: string,

@@ -27,7 +27,7 @@ export interface PlanDeps {
 
 interface Planned {
   readonly spec: JobSpec;
-  /** Entries of its maps that other records have too. */
+  /** Map entries that other records share. */
   readonly bases: SharedMaps;
   readonly shown: RebuildPlan['functions'][number];
 }
@@ -39,12 +39,12 @@ interface Plan {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** Sources are looked for so many at once. */
+/** Limit of concurrent lookups of sources. */
 const atOnce = 16;
 
 /**
- * What a rebuild would build: the last known spec of each function that is selected, with what the request changes of it. What
- * cannot be built any more is left out and said. Throws `nothing_selected`, `request_invalid` or `image_invalid`.
+ * Plans a rebuild: the last spec of each selected function, with the changes of the request. Functions that cannot be built any more
+ * are left out, with the reason. Throws `nothing_selected`, `request_invalid` or `image_invalid`.
  */
 export async function planRebuild(request: RebuildRequest, tenant: string, deps: PlanDeps): Promise<Plan> {
   checkSelector(request);
@@ -57,12 +57,12 @@ export async function planRebuild(request: RebuildRequest, tenant: string, deps:
     selector: request.select,
     limit: maxBatchItems,
   });
-  if (selection.more) throw invalid('/select', `fits more than ${maxBatchItems} functions`);
+  if (selection.more) throw invalid('/select', `matches more than ${maxBatchItems} functions`);
   const planned: Planned[] = [];
   const leftOut: LeftOut[] = selection.unknown.map((name) => ({
     function: name,
     code: 'not_found',
-    reason: 'There is no such function.',
+    reason: 'Function not found.',
   }));
   const find = finder(request, tenant, deps);
   const queue = selection.selected.entries();
@@ -90,13 +90,16 @@ export async function planRebuild(request: RebuildRequest, tenant: string, deps:
 
 function checkSelector({ select }: RebuildRequest): void {
   const { base_image } = select;
-  // What is a reference fits itself.
+  // A valid reference matches itself.
   if (base_image !== undefined && !baseImageFits(base_image, base_image)) {
     throw invalid('/select/base_image', `${shownValue(base_image)} is not an image reference`);
   }
 }
 
-/** What the spec of a function refers to, as the rebuild is to have it, or what of it is gone. Looks each thing up once. */
+/**
+ * Returns a function that resolves the references of a spec for the rebuild, or returns why they cannot be resolved. Looks up each
+ * reference once.
+ */
 function finder({ template: version }: RebuildRequest, tenant: string, deps: PlanDeps) {
   const once = <T>(look: (key: string) => Promise<T>) => {
     const known = new Map<string, Promise<T>>();
@@ -146,7 +149,7 @@ async function contextFault(
 interface Changes {
   readonly request: RebuildRequest;
   readonly image: ImagePattern | undefined;
-  /** Undefined when each function keeps its own. */
+  /** Undefined when each function keeps its tags. */
   readonly tags: readonly ImagePattern[] | undefined;
   readonly template: JobSpec['template'];
 }
@@ -158,7 +161,7 @@ function changed({ name, spec }: FunctionRecord, { request, image, tags, templat
     ([, value]) => value !== undefined,
   );
   const own = image ? image({ function: name, image: spec.image }) : spec.image;
-  // A tag that the function had may be its image now.
+  // A former tag of the function may be its new image.
   const references = tags
     ? tags.map((tag) => tag({ function: name, image: spec.image }))
     : (spec.tags ?? []).filter((tag) => canonicalImage(tag) !== canonicalImage(own));
@@ -183,7 +186,7 @@ function changed({ name, spec }: FunctionRecord, { request, image, tags, templat
   throw invalid(`/${issue?.path.join('/') ?? ''}`, `of ${name} ${issue?.message ?? 'would be wrong'}`);
 }
 
-/** Two functions that pushed to one image would supersede each other. */
+/** Rejects two functions with the same image: their jobs would supersede each other. */
 function checkDistinct(planned: readonly Planned[]): void {
   const owners = new Map<string, string>();
   for (const { spec, shown } of planned) {
@@ -202,7 +205,7 @@ function checkDistinct(planned: readonly Planned[]): void {
 
 function nothingSelected(leftOut: readonly LeftOut[]): SlipwayError {
   if (leftOut.length === 0) return new SlipwayError('nothing_selected');
-  return new SlipwayError('nothing_selected', 'Nothing that is meant can be built again.', {
+  return new SlipwayError('nothing_selected', 'None of the selected functions can be built again.', {
     errors: leftOut
       .slice(0, 100)
       .map(({ function: name, reason }) => ({ path: '/select', message: `${name}: ${reason}` })),

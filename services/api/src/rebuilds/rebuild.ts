@@ -14,11 +14,11 @@ import type { Account } from '../tenants/account.js';
 import { type PlanDeps, planRebuild } from './plan.js';
 
 export interface RebuildDeps extends PlanDeps, SubmitBatchDeps {
-  /** Redis' time in milliseconds. */
+  /** Returns Redis' time in milliseconds. */
   readonly now: () => number;
 }
 
-/** Builds functions again that are selected, as one batch. Throws what `planRebuild` and `submitBatch` throw. */
+/** Builds the selected functions again, as one batch. Throws the errors of `planRebuild` and `submitBatch`. */
 export async function rebuild(
   request: RebuildRequest,
   tenant: Account,
@@ -26,7 +26,7 @@ export async function rebuild(
   ids: Ids = newIds,
 ): Promise<RebuildPlan> {
   const earlier = await earlierBatch(ids, deps);
-  // What was selected then is no longer known; the jobs of the batch are.
+  // The selection of the earlier try is unknown now; the jobs of the batch are known.
   if (earlier) return { functions: [], left_out: [], batch: toBatch(earlier, deps.now()) };
   const { planned, leftOut } = await planRebuild(request, tenant.name, deps);
   const plan = { functions: planned.map(({ shown }) => shown), left_out: [...leftOut] };
@@ -46,8 +46,8 @@ export async function rebuild(
 }
 
 /**
- * Builds everything again whose last job had other files of a template than those it has now. The id of the batch;
- * undefined when there is nothing to do.
+ * Rebuilds all functions whose last job had other files of a template than the current ones. Returns the id of the batch; undefined
+ * when no function needs a rebuild.
  */
 export async function rebuildTemplateUsers(
   { name, digest }: Template,
@@ -71,13 +71,13 @@ export async function rebuildTemplateUsers(
   try {
     return (await rebuild(request, tenant, deps)).batch?.id;
   } catch (error) {
-    // None of their sources is there any more.
+    // All their sources were removed.
     if (codeOf(error) === 'nothing_selected') return undefined;
     throw error;
   }
 }
 
-/** What was selected, as far as a label can say it. */
+/** Returns the selection as a label, as far as a label can express it. */
 function labelOf({ functions, labels, ...select }: FunctionSelector): string {
   const words = [
     ...Object.entries(select).map(([field, value]) => `${field}:${value}`),

@@ -28,16 +28,16 @@ export function sourceEndpoints(deps: SourceEndpointsDeps): Endpoint[] {
         tag: 'Sources',
         summary: 'Upload a build context',
         description:
-          'A tar or tar.gz with the Dockerfile at its root. The same files give the same digest, whoever packed them.',
+          'A tar or tar.gz with the Dockerfile at its root. The same files give the same digest in any archive.',
         stream: { types: archiveTypes, description: 'A tar, or a tar.gz' },
         answers: {
           201: { description: 'Stored', content: { 'application/json': sourceSchema } },
-          200: { description: 'The tenant had it', content: { 'application/json': sourceSchema } },
+          200: { description: 'The tenant already had it', content: { 'application/json': sourceSchema } },
         },
         errors: archiveErrors,
       },
       async ({ req, res }) => {
-        // The answer does not tell whether another tenant has it.
+        // The status must not reveal whether another tenant has the source.
         const { digest, files, bytes, isNew } = await receiveSource(req, res, deps);
         res
           .location(`/v1/sources/${digest}`)
@@ -52,14 +52,14 @@ export function sourceEndpoints(deps: SourceEndpointsDeps): Endpoint[] {
         path: '/v1/sources/{digest}',
         scope: 'jobs:read',
         tag: 'Sources',
-        summary: 'What a source holds, or with `Accept: application/x-tar` the source itself',
+        summary: 'The manifest of a source, or with `Accept: application/x-tar` the source itself',
         params: path,
         answers: {
           200: {
             description: 'The source',
             content: {
               'application/json': sourceSchema,
-              'application/x-tar': 'The files in their normal form',
+              'application/x-tar': 'The files as a normalized tar',
             },
           },
         },

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@slipway/shared/errors';
 
-/** What an archive may be refused for once its bytes arrive, and what may keep it from being stored. */
+/** Errors of an archive while its bytes arrive, and of its storage. */
 export const archiveErrors = [
   'source_corrupt',
   'source_path_unsafe',

@@ -2,7 +2,7 @@ import { type Example, exampleIds, type ResourceExamples } from '../openapi/exam
 
 const source: Example = {
   name: 'Source',
-  summary: 'What the archive holds. Jobs name it by its digest',
+  summary: 'The manifest of the archive. Jobs name it by its digest',
   value: { digest: exampleIds.source, files: 14, bytes: 48_213 },
 };
 

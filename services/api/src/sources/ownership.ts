@@ -15,7 +15,7 @@ export interface OwnershipDeps {
 
 const unlimited: SourceRoom = { grow: async () => undefined, admit: async () => undefined };
 
-/** Takes in a source that is the tenant's own from then on. Throws `source_quota_exceeded` before anything is stored, and what `ingest` throws. */
+/** Stores a source as the tenant's own. Throws `source_quota_exceeded` before anything is stored, and the errors of `ingest`. */
 export async function takeOwn<T extends SourceInfo>(
   { name, settings: { limits } }: Account,
   { owners }: Pick<OwnershipDeps, 'owners'>,
@@ -28,7 +28,7 @@ export async function takeOwn<T extends SourceInfo>(
     const info = await ingest(room ?? unlimited);
     return { ...info, isNew: await add(name, info, { maxBytes, reservation: room?.id }, owners) };
   } finally {
-    // If this fails, the reservation ends with its lease.
+    // If this fails, the reservation expires with its lease.
     await room?.close().catch(() => undefined);
   }
 }
@@ -42,7 +42,7 @@ export async function own(
   await add(name, info, { maxBytes: limits.source_bytes }, owners);
 }
 
-/** Whether the tenant did not have it before. */
+/** Adds the source to the tenant. Returns true if it is new to the tenant. */
 async function add(
   tenant: string,
   { digest, bytes }: Pick<SourceInfo, 'digest' | 'bytes'>,
@@ -61,7 +61,7 @@ async function add(
   throw quotaExceeded({ tenant, has: added.bytes, maxBytes: maxBytes ?? 0, bytes });
 }
 
-/** A stored source of the tenant; undefined when there is none, or it is another's alone. */
+/** Returns a stored source of the tenant; undefined when it does not exist or belongs to other tenants only. */
 export async function findOwn(
   { name }: Account,
   digest: string,

@@ -10,14 +10,14 @@ export const archiveTypes = [
   'application/tar',
   'application/gzip',
   'application/x-gzip',
-  'application/x-www-form-urlencoded', // what curl --data-binary says when nobody told it otherwise
+  'application/x-www-form-urlencoded', // the default type of curl --data-binary
 ];
 
 interface ReceiveSourceDeps extends Pick<OwnershipDeps, 'owners'> {
   readonly sources: Pick<SourceStore, 'ingest'>;
 }
 
-/** Takes in the archive that is the body of a request, for its tenant. Throws as `takeOwn` does. */
+/** Receives the archive in the body of a request, for its tenant. Throws as `takeOwn` does. */
 export async function receiveSource(
   req: Request,
   res: Response,

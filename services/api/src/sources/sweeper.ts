@@ -11,7 +11,7 @@ interface SweeperOptions {
 
 const everyMs = 24 * 3600 * 1_000;
 
-/** Removes what uploads and fetches left behind that were cut off with their process: at start, and once a day. */
+/** Removes the remains of uploads and fetches whose process died, at start and once a day. */
 export function createSweeper({ blobs, git, logger }: SweeperOptions): Component {
   return {
     name: 'sweeper',
@@ -20,9 +20,9 @@ export function createSweeper({ blobs, git, logger }: SweeperOptions): Component
         try {
           await git.sweep();
           const removed = await blobs.sweep();
-          if (removed > 0) logger.info({ removed }, 'removed what dead uploads had left');
+          if (removed > 0) logger.info({ removed }, 'removed remains of interrupted uploads');
         } catch (error) {
-          logger.warn({ err: error }, 'what dead uploads have left was not removed');
+          logger.warn({ err: error }, 'could not remove remains of interrupted uploads');
         }
         await sleep(everyMs, undefined, { signal }).catch(() => undefined);
       }

@@ -12,7 +12,7 @@ import { type Endpoint, endpoint } from '../http/operation.js';
 import { usesPool } from '../tenants/account.js';
 
 interface StatsDeps {
-  /** Redis' time in milliseconds. */
+  /** Returns Redis' time in milliseconds. */
   readonly now: () => number;
   readonly stats: Pick<StatsStore, 'read'>;
   readonly replicas: Pick<ReplicaRegistry, 'list'>;
@@ -25,7 +25,7 @@ const statsQuerySchema = z.strictObject({
     .min(1)
     .max(maxStatsMinutes)
     .default(60)
-    .describe('How far back; beyond 120 a point is several minutes'),
+    .describe('Length of the period; beyond 120 a point covers several minutes'),
 });
 
 export function statsEndpoint({ stats, replicas, now }: StatsDeps): Endpoint {
@@ -36,9 +36,9 @@ export function statsEndpoint({ stats, replicas, now }: StatsDeps): Endpoint {
       path: '/v1/stats',
       scope: 'jobs:read',
       tag: 'Fleet',
-      summary: 'What pools and replicas have done, minute by minute',
+      summary: 'Statistics of pools and replicas, minute by minute',
       description:
-        'Counted by the workers and written every two seconds: good for charts, not for accounts. A worker that is killed loses what it had not written.',
+        'Counted by the workers and written every two seconds: good for charts, not for billing. A worker that is killed loses its unwritten counts.',
       query: statsQuerySchema,
       answers: {
         200: { description: 'The series', content: { 'application/json': statsSchema } },

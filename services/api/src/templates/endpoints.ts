@@ -22,16 +22,16 @@ const putQuery = z.strictObject({
   rebuild: z
     .enum(['true', 'false'])
     .default('false')
-    .describe('Build every function again whose last job had other files of this template'),
+    .describe('Rebuilds every function whose last job had other files of this template'),
 });
 
 const storedTemplateSchema = templateSchema
-  .extend({ batch: batchIdSchema.optional().describe('Of the rebuild, if one was asked for and needed') })
+  .extend({ batch: batchIdSchema.optional().describe('Id of the rebuild, if it was requested and needed') })
   .meta({ id: 'StoredTemplate' });
 
 const listQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: templateNameSchema.optional().describe('`next_cursor` of the page before'),
+  cursor: templateNameSchema.optional().describe('`next_cursor` of the previous page'),
 });
 
 const templatePageSchema = z
@@ -54,14 +54,14 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         tag: 'Templates',
         summary: 'Send a template',
         description:
-          'A tar or tar.gz of an OpenFaaS template folder: Dockerfile and template.yml at its root. Jobs that are submitted from then on get this version.',
+          'A tar or tar.gz of an OpenFaaS template folder: Dockerfile and template.yml at its root. Later jobs use this version.',
         params: path,
         query: putQuery,
         stream: { types: archiveTypes, description: 'A tar, or a tar.gz' },
         answers: {
-          201: { description: 'A new one', content: { 'application/json': storedTemplateSchema } },
+          201: { description: 'Created', content: { 'application/json': storedTemplateSchema } },
           200: {
-            description: 'Of a name that was there',
+            description: 'Replaced',
             content: { 'application/json': storedTemplateSchema },
           },
         },
@@ -69,7 +69,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
           'template_invalid',
           'template_limit',
           ...archiveErrors,
-          // Of the rebuild.
+          // Errors of the rebuild.
           'batch_invalid',
           'batch_too_large',
           'batch_closed',
@@ -118,7 +118,7 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         summary: 'A template',
         params: path,
         answers: {
-          200: { description: 'Its newest version', content: { 'application/json': templateSchema } },
+          200: { description: 'The newest version', content: { 'application/json': templateSchema } },
         },
         errors: ['not_found'],
       },
@@ -136,9 +136,9 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
         scope: 'templates:write',
         tag: 'Templates',
         summary: 'Forget a template',
-        description: 'Jobs that were accepted with it are built all the same.',
+        description: 'Accepted jobs still use it.',
         params: path,
-        answers: { 204: { description: 'It is gone' } },
+        answers: { 204: { description: 'Removed' } },
         errors: ['not_found'],
       },
       async ({ params: { name }, res }) => {

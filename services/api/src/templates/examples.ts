@@ -17,7 +17,7 @@ const created: Example = {
 };
 const replaced: Example = {
   name: 'ReplacedTemplate',
-  summary: 'A further version, and the batch that rebuilds the functions on it',
+  summary: 'A new version, and the batch that rebuilds the functions on it',
   value: { ...record, batch: exampleIds.batch },
 };
 const page: Example = { name: 'TemplatePage', summary: 'The last page', value: { templates: [record] } };

@@ -4,39 +4,39 @@ import type { JobSpec, TenantSettings } from '@slipway/shared/contracts';
 import { argumentRule, canonicalImage, defaultTenantName, priorityClasses } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 
-/** A tenant with what it may do. */
+/** A tenant with its limits and permissions. */
 export interface Account extends Tenant {
   readonly settings: Pick<
     TenantSettings,
     'highest_priority' | 'limits' | 'images' | 'pools' | 'proxy_arguments'
   >;
-  /** Bytes of Redis that it may have. */
+  /** Quota of Redis bytes. */
   readonly maxStoredBytes: number;
 }
 
-/** `tenantStoredBytes`: what a tenant may have in Redis whose settings do not say. */
+/** Returns the account of a tenant. `tenantStoredBytes`: the default quota of Redis bytes. */
 export function toAccount({ name, settings }: TenantRecord, tenantStoredBytes: number): Account {
   const maxStoredBytes = settings.limits.stored_bytes ?? tenantStoredBytes;
   return { name, weight: settings.weight, settings, maxStoredBytes };
 }
 
-/** Whether it may have jobs built in a pool, and see it. */
+/** Returns true if the tenant may see the pool and build in it. */
 export const usesPool = ({ settings: { pools } }: Pick<Account, 'settings'>, name: string): boolean =>
   pools === undefined || pools.includes(name);
 
-/** The class of a job that names none: `normal`, or the tenant's highest where that is lower. */
+/** Returns the class of a job that names none: `normal`, or the tenant's highest class if that is lower. */
 export function usualPriority({ settings: { highest_priority } }: Account): JobSpec['priority'] {
   return highest_priority === 'low' ? 'low' : 'normal';
 }
 
-/** What is checked of a job. Of build secrets that are not resolved yet, which are a text, nothing is. */
+/** The fields of a job that are checked. Build secrets that are still a text are not checked. */
 interface Wanted extends Pick<JobSpec, 'image' | 'push' | 'priority' | 'build_args' | 'tags'> {
   readonly secrets?: { readonly names: readonly string[] } | string | undefined;
 }
 
 /**
  * Throws `image_not_allowed`, `priority_not_allowed`, `build_argument_not_allowed` or `build_secret_not_allowed` for a job that the
- * tenant may not have built, and `image_invalid` when one of its tags is its image.
+ * tenant may not build, and `image_invalid` when one of its tags is its image.
  */
 export function checkAllowed(wanted: Wanted, account: Account): void {
   const { push, priority, build_args, secrets } = wanted;
@@ -94,7 +94,10 @@ function checkArguments(args: JobSpec['build_args'], { name, settings }: Account
   if (first) throw new SlipwayError('build_argument_not_allowed', `${first.message}.`, { errors });
 }
 
-/** Throws `build_secret_not_allowed` with every secret that BuildKit would fetch sources with, which it then shares with other tenants. */
+/**
+ * Throws `build_secret_not_allowed` with every secret that BuildKit would use to fetch sources: it shares these sources with other
+ * tenants.
+ */
 export function checkSecrets(names: readonly string[], tenant: string): void {
   if (tenant === defaultTenantName) return;
   const errors = names
@@ -109,13 +112,13 @@ export function checkSecrets(names: readonly string[], tenant: string): void {
 
 interface RoomDeps {
   readonly store: Pick<JobStore, 'count' | 'countQueuedOf'>;
-  /** For all tenants together. */
+  /** Limit for all tenants together. */
   readonly maxQueuedJobs: number;
 }
 
 const retryAfter = 30;
 
-/** Throws `queue_full` or `tenant_queue_full` when so many more jobs may not wait. */
+/** Throws `queue_full` or `tenant_queue_full` when the queue has no room for that many more jobs. */
 export async function checkRoom(
   jobs: number,
   { name, settings: { limits } }: Account,
@@ -126,10 +129,10 @@ export async function checkRoom(
     limits.queued_jobs === undefined ? 0 : store.countQueuedOf(name),
   ]);
   if (limits.queued_jobs !== undefined && own + jobs > limits.queued_jobs) {
-    const detail = `No more than ${limits.queued_jobs} jobs of ${name} may wait; ${own} do.`;
+    const detail = `The limit of ${name} is ${limits.queued_jobs} waiting jobs; ${own} wait.`;
     throw new SlipwayError('tenant_queue_full', detail, { retryAfter });
   }
   if (all + jobs > maxQueuedJobs) {
-    throw new SlipwayError('queue_full', `No more than ${maxQueuedJobs} jobs may wait.`, { retryAfter });
+    throw new SlipwayError('queue_full', `The limit is ${maxQueuedJobs} waiting jobs.`, { retryAfter });
   }
 }

@@ -12,13 +12,13 @@ export interface ApplyFileDeps extends TenantStores {
   readonly keys: Keys;
 }
 
-/** How many tenants, tokens and payload secrets were written, and how many taken away. */
+/** Numbers of tenants, tokens and payload secrets written and removed. */
 export interface Applied {
   readonly written: number;
   readonly removed: number;
 }
 
-/** Longer than writing a file of any size takes; a process that dies holds the others up for so long. */
+/** Milliseconds of the lock: more than any file takes, and the wait of other processes after a crash. */
 const lockMs = 60_000;
 const lockEveryMs = 100;
 const pageSize = 200;
@@ -26,9 +26,9 @@ const pageSize = 200;
 const unlock = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`;
 
 /**
- * Makes what is stored what the file says: writes what differs, and takes away what a file said before and this one does not. What
- * was made over the API stays, but with a tenant that leaves the file go all its tokens and payload secrets. One process does so
- * at a time. Where the file says what is stored already, nothing is written. What failed half way is completed by the next call.
+ * Makes the stored tenants match the file: writes the differences, and removes records of an earlier file that this file lacks.
+ * Records made over the API stay. A tenant that leaves the file loses all its tokens and payload secrets. One process does so at a
+ * time. Writes nothing when the stored records match. The next call completes a call that failed half way.
  */
 export async function applyFile(
   tenants: readonly FileTenant[],
@@ -78,7 +78,7 @@ async function removeGone(
   let removed = 0;
   for (const { name, managedBy } of stored.values()) {
     if (managedBy !== 'file' || names.has(name)) continue;
-    // That one is what it was before anything was said of it, and keeps its tokens.
+    // The default tenant returns to its default settings, and keeps its tokens.
     if (name === defaultTenantName) await stores.tenants.remove(name);
     else await removeTenant(name, stores);
     removed++;
@@ -95,7 +95,7 @@ async function writeTenants(
   for (const { name, settings } of wanted) {
     const before = stored.get(name);
     if (before?.managedBy === 'file' && isDeepStrictEqual(before.settings, settings)) continue;
-    // Should one of this name have been removed only by half.
+    // An earlier removal of a tenant with this name may be incomplete.
     if (!before && name !== defaultTenantName) await revokeAll(name, stores);
     await stores.tenants.put(name, settings, 'file');
     written++;

@@ -2,8 +2,8 @@ import type { Directory } from './directory.js';
 import type { TenantStores } from './remove-tenant.js';
 
 export interface TenantEndpointsDeps extends TenantStores {
-  /** Redis' time in milliseconds. */
+  /** Returns Redis' time in milliseconds. */
   readonly now: () => number;
-  /** Told of every change, so that this process does not wait to hear of its own. */
+  /** Called on every change, so that this process sees its own changes at once. */
   readonly directory: Pick<Directory, 'forget'>;
 }

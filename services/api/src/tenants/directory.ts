@@ -16,15 +16,15 @@ import type { Keys, Redis } from '@slipway/shared/redis';
 import { LRUCache } from 'lru-cache';
 import { type Account, toAccount } from './account.js';
 
-/** Who sent a request. */
+/** The sender of a request. */
 export interface Principal {
   readonly account: Account;
   readonly scopes: readonly Scope[];
-  /** The id of the token; `API_TOKEN` for that of the installation. */
+  /** The id of the token; `API_TOKEN` for the installation token. */
   readonly token: string;
 }
 
-/** A secret that payloads of `POST /build` may be signed with, and whose jobs it makes. */
+/** A secret for signing payloads of `POST /build`, and the tenant of their jobs. */
 export interface PayloadSigner {
   readonly account: Account;
   readonly secret: Secret;
@@ -33,46 +33,46 @@ export interface PayloadSigner {
 interface DirectoryOptions {
   readonly tenants: TenantStore;
   readonly tokens: TokenStore;
-  /** Redis' time in milliseconds. */
+  /** Returns Redis' time in milliseconds. */
   readonly now: () => number;
   readonly payloadSecrets: PayloadSecretStore;
-  /** The token of the installation, which may do everything. */
+  /** The installation token, which has every scope. */
   readonly apiToken: Secret;
-  /** Those of the installation: what they sign belongs to the default tenant. */
+  /** Payload secrets of the installation: they sign for the default tenant. */
   readonly installation: PayloadSecrets;
-  /** Bytes of Redis that a tenant may have whose settings do not say. */
+  /** Default quota of Redis bytes per tenant. */
   readonly tenantStoredBytes: number;
-  /** A connection of its own, that it listens on. */
+  /** A separate connection for subscriptions. */
   readonly subscriber: Redis;
   readonly keys: Keys;
   readonly logger: Logger;
 }
 
-/** Of the token of the installation. */
+/** Id of the installation token. */
 export const apiTokenId = 'API_TOKEN';
-/** In place of a token, where a payload was signed. */
+/** Stands in for a token when a payload was signed. */
 export const payloadSecretId = 'payload_secret';
 
-/** What was looked up is believed for so long, should nobody tell of a change. */
+/** Milliseconds for which lookups are cached if no change is reported. */
 const believedMs = 5_000;
-/** Uses of a token are noted once in so long. */
+/** Milliseconds between two recorded uses of a token. */
 const notedEveryMs = 60_000;
 const retryMs = 1_000;
 
-/** Who may do what, kept at hand: looked up once and then believed until somebody says that it has changed. */
+/** Caches tokens, tenants and payload secrets: each is looked up once, and again after a change is reported. */
 export class Directory implements Component {
   readonly name = 'directory';
   readonly #options: DirectoryOptions;
   readonly #apiTokenHash: string;
   readonly #tokens = new LRUCache<string, TokenRecord>({ max: 10_000, ttl: believedMs });
-  /** Apart, so that wrong tokens push no right ones out. */
+  /** A separate cache, so that wrong tokens evict no right ones. */
   readonly #unknownTokens = new LRUCache<string, true>({ max: 10_000, ttl: believedMs });
-  /** Also that there is none. */
+  /** Accounts by tenant, missing ones included. */
   readonly #accounts = new LRUCache<string, { readonly found: Account | undefined }>({
     ...{ max: 10_000, ttl: believedMs },
   });
   readonly #noted = new LRUCache<string, true>({ max: 10_000, ttl: notedEveryMs });
-  /** How many changes were heard of. What was looked up before one is not kept after it. */
+  /** Number of reported changes. A lookup that began before a change is not cached after it. */
   #changes = 0;
   readonly #listeners = new Set<() => void>();
   #signers: { readonly list: readonly PayloadSigner[]; readonly until: number } | undefined;
@@ -82,7 +82,7 @@ export class Directory implements Component {
     this.#apiTokenHash = tokenHash(options.apiToken.reveal());
   }
 
-  /** Whose token this is; undefined for one that is unknown, has expired, or whose tenant is gone. */
+  /** Returns the principal of a token; undefined if the token is unknown or expired, or its tenant was removed. */
   async principal(text: string): Promise<Principal | undefined> {
     const hash = tokenHash(text);
     if (timingSafeEqual(Buffer.from(hash), Buffer.from(this.#apiTokenHash))) {
@@ -121,7 +121,7 @@ export class Directory implements Component {
     return found;
   }
 
-  /** All who may sign payloads. */
+  /** Returns all signers of payloads. */
   async signers(): Promise<readonly PayloadSigner[]> {
     if (this.#signers && this.#signers.until > performance.now()) return this.#signers.list;
     const { payloadSecrets, installation, tenants, tenantStoredBytes, logger } = this.#options;
@@ -138,7 +138,7 @@ export class Directory implements Component {
         if (!secret)
           logger.error(
             { tenant },
-            'a payload secret was kept under another PAYLOAD_SECRET, and cannot be used',
+            'a payload secret was sealed with another PAYLOAD_SECRET, and cannot be used',
           );
         return record && secret ? [{ account: toAccount(record, tenantStoredBytes), secret }] : [];
       }),
@@ -150,7 +150,7 @@ export class Directory implements Component {
 
   async run(signal: AbortSignal): Promise<void> {
     const { subscriber, keys, tenantStoredBytes, logger } = this.#options;
-    // What was said while the connection was away is not said again.
+    // Messages are lost while the connection is down.
     subscriber.on('message', () => this.forget()).on('ready', () => this.forget());
     while (!signal.aborted) {
       try {
@@ -159,7 +159,7 @@ export class Directory implements Component {
         break;
       } catch (error) {
         if (signal.aborted) return;
-        logger.warn({ err: error }, 'changes of tenants are not heard of at once');
+        logger.warn({ err: error }, 'cannot subscribe to changes of tenants: they take effect late');
         await sleep(retryMs, undefined, { signal }).catch(() => undefined);
       }
     }
@@ -167,7 +167,7 @@ export class Directory implements Component {
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   }
 
-  /** Looks everything up again. */
+  /** Clears the cache. */
   forget(): void {
     this.#changes++;
     this.#tokens.clear();
@@ -177,7 +177,7 @@ export class Directory implements Component {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Calls `listener` whenever something may have changed, until what it returns is called. */
+  /** Calls `listener` after each possible change, until the returned function is called. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -188,7 +188,7 @@ export class Directory implements Component {
     this.#noted.set(id, true);
     this.#options.tokens.used(id).catch((error: unknown) => {
       this.#noted.delete(id);
-      this.#options.logger.warn({ err: error, token: id }, 'the use of a token was not noted');
+      this.#options.logger.warn({ err: error, token: id }, 'the use of a token was not recorded');
     });
   }
 }

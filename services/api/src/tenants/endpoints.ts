@@ -20,7 +20,7 @@ const path = z.object({ name: tenantNameSchema });
 
 const listQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: tenantNameSchema.optional().describe('`next_cursor` of the page before'),
+  cursor: tenantNameSchema.optional().describe('`next_cursor` of the previous page'),
 });
 
 const tenantPageSchema = z
@@ -30,11 +30,11 @@ const tenantPageSchema = z
   })
   .meta({ id: 'TenantPage' });
 
-/** Who uses the installation: tenants, their tokens and payload secrets. */
+/** Returns the endpoints of tenants, their tokens and payload secrets. */
 export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
   const { tenants, tokens, directory } = deps;
   const missing = (name: string) => new SlipwayError('not_found', `There is no tenant ${name}.`);
-  // A record that cannot be read may be replaced or removed.
+  // Unreadable records may be replaced or removed.
   const readable = async (name: string) => (await onlyReadable([tenants.get(name)]))[0];
   const show = async (record: TenantRecord) => toTenant(record, await tenants.usage(record));
   return [
@@ -45,7 +45,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
         path: '/v1/me',
         scope: 'jobs:read',
         tag: 'Tenants',
-        summary: 'Whose token this is, and what it may be used for',
+        summary: 'The tenant and the permissions of the calling token',
         answers: {
           200: {
             description: 'The tenant, and the token',
@@ -57,7 +57,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
       async ({ res }) => {
         const { account, scopes, token } = principalOf(res);
         const [tenant, record] = await Promise.all([tenants.get(account.name), tokens.get(token)]);
-        // Taken away since the request began.
+        // The tenant was removed during the request.
         if (!tenant) throw new SlipwayError('unauthorized', 'The bearer token is not valid.');
         res.json({
           tenant: await show(tenant),
@@ -99,7 +99,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
         path: '/v1/tenants/{name}',
         scope: 'admin',
         tag: 'Tenants',
-        summary: 'A tenant, with what it takes now',
+        summary: 'A tenant, with its current usage',
         params: path,
         answers: { 200: { description: 'The tenant', content: { 'application/json': tenantSchema } } },
         errors: ['not_found', 'request_invalid'],
@@ -117,21 +117,21 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
         path: '/v1/tenants/{name}',
         scope: 'admin',
         tag: 'Tenants',
-        summary: 'Say what a tenant may do and take',
+        summary: 'Create or replace a tenant',
         description:
-          'Makes it, or replaces all its settings. What is absent of `limits` is not limited. Jobs that were accepted before are built as they are.',
+          'Replaces all settings. Absent `limits` are unlimited. Accepted jobs keep the earlier settings.',
         params: path,
         body: tenantSettingsSchema,
         answers: {
-          201: { description: 'A new one', content: { 'application/json': tenantSchema } },
-          200: { description: 'One that was there', content: { 'application/json': tenantSchema } },
+          201: { description: 'Created', content: { 'application/json': tenantSchema } },
+          200: { description: 'Replaced', content: { 'application/json': tenantSchema } },
         },
         errors: ['request_invalid', 'json_invalid', 'media_type_unsupported', 'tenant_managed'],
       },
       async ({ params: { name }, body, res }) => {
         const before = await readable(name);
         checkUnmanaged(before);
-        // Should one of this name have been removed only by half.
+        // An earlier removal of a tenant with this name may be incomplete.
         if (!before) await revokeAll(name, deps);
         await tenants.put(name, body);
         directory.forget();
@@ -152,9 +152,9 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
         tag: 'Tenants',
         summary: 'Remove a tenant',
         description:
-          'Its tokens and payload secrets are of no use from then on, and its webhook endpoints are removed. Its jobs stay, and those that wait are built. The default tenant is always there.',
+          'Its tokens and payload secrets stop working, and its webhook endpoints are removed. Its jobs stay, and waiting jobs are built. The default tenant cannot be removed.',
         params: path,
-        answers: { 204: { description: 'It is gone' } },
+        answers: { 204: { description: 'Removed' } },
         errors: ['not_found', 'request_invalid', 'tenant_managed', 'tenant_permanent'],
       },
       async ({ params: { name }, res }) => {
@@ -171,7 +171,7 @@ export function tenantEndpoints(deps: TenantEndpointsDeps): Endpoint[] {
   ];
 }
 
-/** The default tenant is there also before anything was said of it. */
+/** Adds the default tenant, which exists without stored settings. */
 function withDefault(
   stored: readonly TenantRecord[],
   known: TenantRecord | undefined,
@@ -183,5 +183,5 @@ function withDefault(
 
 function checkUnmanaged(record: TenantRecord | undefined): void {
   if (record?.managedBy !== 'file') return;
-  throw new SlipwayError('tenant_managed', `The tenants file says what ${record.name} is.`);
+  throw new SlipwayError('tenant_managed', `The tenants file defines ${record.name}.`);
 }

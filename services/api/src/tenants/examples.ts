@@ -28,8 +28,8 @@ const withUsage = {
     max_stored_bytes: 536_870_912,
   },
 };
-const tenant: Example = { name: 'Tenant', summary: 'A tenant and what it takes', value: withUsage };
-const put: Example = { name: 'StoredTenant', summary: 'What is now set', value: record };
+const tenant: Example = { name: 'Tenant', summary: 'A tenant and its usage', value: withUsage };
+const put: Example = { name: 'StoredTenant', summary: 'The new settings', value: record };
 const page: Example = { name: 'TenantPage', summary: 'The last page', value: { tenants: [record] } };
 
 const secret = {
@@ -77,7 +77,7 @@ const token: Example = {
 const tokens: Example = { name: 'TokenPage', summary: 'The last page', value: { tokens: [tokenRecord] } };
 const whoami: Example = {
   name: 'Whoami',
-  summary: 'Whose token this is, and what it allows',
+  summary: 'The tenant and the permissions of the calling token',
   value: {
     tenant: withUsage,
     token: {

@@ -12,7 +12,7 @@ import {
 import { parse } from 'yaml';
 import { fieldErrors } from '../http/validate.js';
 
-/** A tenant as the tenants file has it, with its secrets read. Times are milliseconds since the epoch. */
+/** A tenant of the tenants file, with its secrets read. Times are milliseconds since the epoch. */
 export interface FileTenant {
   readonly name: string;
   readonly settings: TenantSettings;
@@ -27,19 +27,19 @@ export interface FileTenant {
 
 export interface ReadFile {
   readonly tenants: readonly FileTenant[];
-  /** Another one when anything in the file, or in the files that it names, is another. */
+  /** Changes when anything in the file, or in the files that it names, changes. */
   readonly fingerprint: string;
 }
 
-/** Errors that are told at once; a file that is nothing like one has many. */
+/** Limit of reported errors; a file in another format has many. */
 const toldErrors = 10;
 
-/** As many as an installation keeps. */
+/** The limit of stored payload secrets per installation. */
 const maxPayloadSecrets = 32;
 
 /**
  * Reads the tenants file, YAML or JSON, and the secret files that it names, relative to its folder. Rejects with a `ConfigError`
- * that names the file, what in it is wrong, and how.
+ * that names the file, the place and the problem.
  */
 export async function readTenantsFile(path: string): Promise<ReadFile> {
   const refuse = refusal(path);
@@ -60,10 +60,10 @@ export async function readTenantsFile(path: string): Promise<ReadFile> {
       if (secret.trim() === '') throw refuse([`${where}: ${file} is empty`]);
       const others = [...tenants.flatMap((tenant) => tenant.payloadSecrets), ...payloadSecrets];
       if (others.some((other) => other.reveal() === secret.trim())) {
-        throw refuse([`${where}: ${file} holds a secret that another file holds, too`]);
+        throw refuse([`${where}: ${file} holds the same secret as another file`]);
       }
       if (others.length >= maxPayloadSecrets) {
-        throw refuse([`${where}: no more than ${maxPayloadSecrets} payload secrets may be kept`]);
+        throw refuse([`${where}: no more than ${maxPayloadSecrets} payload secrets are allowed`]);
       }
       payloadSecrets.push(new Secret(secret.trim()));
       fingerprint.update(`\0${secret}`);
@@ -101,7 +101,7 @@ function parseTenantsFile(path: string, text: string): TenantsFile['tenants'] {
   for (const [at, { name, tokens }] of tenants.entries()) {
     for (const [number, { sha256, scopes }] of tokens.entries()) {
       const where = `/tenants/${at}/tokens/${number}`;
-      if (hashes.has(sha256)) problems.push(`${where}/sha256: is that of another token, too`);
+      if (hashes.has(sha256)) problems.push(`${where}/sha256: is the same as that of another token`);
       hashes.add(sha256);
       if (name !== defaultTenantName && scopes.includes('admin')) {
         problems.push(`${where}/scopes: admin is for tokens of ${defaultTenantName} alone`);

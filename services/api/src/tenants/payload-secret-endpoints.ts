@@ -28,11 +28,11 @@ export function payloadSecretEndpoints({
         path: '/v1/tenants/{name}/payload-secrets',
         scope: 'admin',
         tag: 'Tenants',
-        summary: 'Make a secret that payloads of POST /build may be signed with',
+        summary: 'Create a secret for signing payloads of POST /build',
         description:
-          'What is signed with it is built as a job of the tenant. A tenant may have several, so that one can be replaced.',
+          'A payload signed with it becomes a job of the tenant. A tenant may have several, so that a secret can be replaced.',
         params: path,
-        // Answers to requests with a key are kept; what is shown once is not.
+        // Answers to requests with a key are stored; a secret that is shown once must not be.
         idempotencyKey: false,
         answers: {
           201: {
@@ -66,8 +66,8 @@ export function payloadSecretEndpoints({
         path: '/v1/tenants/{name}/payload-secrets',
         scope: 'admin',
         tag: 'Tenants',
-        summary: 'The payload secrets of a tenant: which there are, not what they are',
-        description: 'That of the installation (`PAYLOAD_SECRET`) is not among them.',
+        summary: 'The payload secrets of a tenant, without the secrets themselves',
+        description: 'The payload secret of the installation (`PAYLOAD_SECRET`) is not listed.',
         params: path,
         answers: { 200: { description: 'All of them', content: { 'application/json': listSchema } } },
         errors: ['not_found', 'request_invalid'],
@@ -85,9 +85,9 @@ export function payloadSecretEndpoints({
         scope: 'admin',
         tag: 'Tenants',
         summary: 'Remove a payload secret',
-        description: 'What is signed with it is refused from then on; what was accepted is built.',
+        description: 'Payloads signed with it are refused from then on; accepted payloads are built.',
         params: secretPath,
-        answers: { 204: { description: 'It is gone' } },
+        answers: { 204: { description: 'Removed' } },
         errors: ['not_found', 'request_invalid', 'tenant_managed'],
       },
       async ({ params: { name, id }, res }) => {

@@ -8,21 +8,21 @@ export interface TenantStores {
   readonly webhooks: Pick<EndpointStore, 'list' | 'remove'>;
 }
 
-/** More than a tenant may have. */
+/** More than the limit of endpoints per tenant. */
 const mostWebhooks = 1_000;
 
 /**
- * Takes a tenant away, with its tokens, payload secrets and webhook endpoints. What it has submitted stays, and is built. Repeating it is harmless.
- * False when it was not known.
+ * Removes a tenant, with its tokens, payload secrets and webhook endpoints. Its jobs stay, and are built. Idempotent. Returns false
+ * for an unknown tenant.
  */
 export async function removeTenant(name: string, stores: TenantStores): Promise<boolean> {
-  // The tenant goes first: whoever makes a token for it meanwhile sees that, and takes the token back.
+  // The tenant is removed first: a concurrent request that creates a token then finds no tenant, and revokes the token.
   const known = await stores.tenants.remove(name);
   await revokeAll(name, stores);
   return known;
 }
 
-/** Nobody is this tenant any more, or told of what it does. */
+/** Removes all tokens, payload secrets and webhook endpoints of a tenant. */
 export async function revokeAll(name: string, stores: TenantStores): Promise<void> {
   const { tokens, payloadSecrets, webhooks } = stores;
   await tokens.revokeAll(name);

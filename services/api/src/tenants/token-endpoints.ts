@@ -20,9 +20,11 @@ import type { Principal } from './directory.js';
 const path = z.object({ id: tokenIdSchema });
 
 const listQuery = z.strictObject({
-  tenant: tenantNameSchema.optional().describe("The caller's own unless given; another needs `admin`"),
+  tenant: tenantNameSchema
+    .optional()
+    .describe("Defaults to the caller's own tenant; another one needs `admin`"),
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: tokenIdSchema.optional().describe('`next_cursor` of the page before'),
+  cursor: tokenIdSchema.optional().describe('`next_cursor` of the previous page'),
 });
 
 const tokenPageSchema = z
@@ -36,7 +38,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 
 export function tokenEndpoints({ tenants, tokens, directory, now }: TenantEndpointsDeps): Endpoint[] {
   const missing = (id: string) => new SlipwayError('not_found', `There is no token ${id}.`);
-  /** The tenant that is meant, if the caller may speak for it. */
+  /** Returns the tenant of the request. Throws if the caller may not act for it. */
   const tenantOf = async (given: string | undefined, res: Response): Promise<string> => {
     const { name: own } = accountOf(res);
     if (given === undefined || given === own) return own;
@@ -64,11 +66,11 @@ export function tokenEndpoints({ tenants, tokens, directory, now }: TenantEndpoi
         path: '/v1/tokens',
         scope: 'tokens:admin',
         tag: 'Tokens',
-        summary: 'Make an API token',
+        summary: 'Create an API token',
         description:
-          'Its scopes are some of those that the own token has. `admin` is for tokens of the default tenant alone.',
+          "Its scopes must be a subset of the calling token's scopes. `admin` is for tokens of the default tenant alone.",
         body: tokenRequestSchema,
-        // Answers to requests with a key are kept; what is shown once is not.
+        // Answers to requests with a key are stored; a secret that is shown once must not be.
         idempotencyKey: false,
         answers: {
           201: {
@@ -113,7 +115,7 @@ export function tokenEndpoints({ tenants, tokens, directory, now }: TenantEndpoi
         path: '/v1/tokens',
         scope: 'tokens:admin',
         tag: 'Tokens',
-        summary: 'The tokens of a tenant, in the order they were made',
+        summary: 'The tokens of a tenant, in the order of their creation',
         query: listQuery,
         answers: { 200: { description: 'A page', content: { 'application/json': tokenPageSchema } } },
         errors: ['request_invalid', 'tenant_not_found'],
@@ -131,7 +133,7 @@ export function tokenEndpoints({ tenants, tokens, directory, now }: TenantEndpoi
         path: '/v1/tokens/{id}',
         scope: 'tokens:admin',
         tag: 'Tokens',
-        summary: 'A token: what it may be used for, and when it was',
+        summary: 'A token: its scopes and its last use',
         params: path,
         answers: { 200: { description: 'The token', content: { 'application/json': tokenSchema } } },
         errors: ['not_found', 'request_invalid'],
@@ -149,14 +151,14 @@ export function tokenEndpoints({ tenants, tokens, directory, now }: TenantEndpoi
         tag: 'Tokens',
         summary: 'Revoke a token',
         description:
-          'Requests with it are refused from then on, by other API processes within 5 seconds at worst. Tokens that were made with it stay.',
+          'Requests with it are refused from then on, in other API processes within 5 seconds. Tokens that were created with it stay.',
         params: path,
-        answers: { 204: { description: 'It is of no use any more' } },
+        answers: { 204: { description: 'Revoked' } },
         errors: ['not_found', 'request_invalid', 'tenant_managed'],
       },
       async ({ params: { id }, res }) => {
         const record = await existing(id, res).catch((error: unknown) => {
-          // One that cannot be read may be one of the installation's: only an operator revokes it.
+          // An unreadable token may belong to the installation: only an operator may revoke it.
           if (error instanceof UnreadableRecord && allows(principalOf(res).scopes, 'admin')) return undefined;
           throw error;
         });
@@ -172,15 +174,12 @@ export function tokenEndpoints({ tenants, tokens, directory, now }: TenantEndpoi
   ];
 }
 
-/** Throws `forbidden` for scopes that the tenant may not be given, or the caller does not have. */
+/** Throws `forbidden` for scopes that the tenant may not have, or that the caller lacks. */
 function checkGrant(scopes: TokenRequest['scopes'], tenant: string, { scopes: held }: Principal): void {
   if (scopes.includes('admin') && tenant !== defaultTenantName) {
     throw new SlipwayError('forbidden', `The scope admin is for tokens of ${defaultTenantName} alone.`);
   }
   const more = scopes.filter((scope) => !allows(held, scope));
   if (more.length === 0) return;
-  throw new SlipwayError(
-    'forbidden',
-    `The own token does not have ${more.join(', ')}, so it cannot grant that.`,
-  );
+  throw new SlipwayError('forbidden', `Your token lacks ${more.join(', ')}, so it cannot grant it.`);
 }

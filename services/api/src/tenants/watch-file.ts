@@ -10,25 +10,24 @@ interface FileWatcherOptions {
   readonly path: string;
   readonly apply: (tenants: readonly FileTenant[], signal: AbortSignal) => Promise<Applied>;
   readonly logger: Logger;
-  /** Milliseconds from one look at the file to the next. */
+  /** Milliseconds between two reads of the file. */
   readonly everyMs?: number;
 }
 
 /**
- * Keeps what is stored of tenants to what the tenants file says. The file is read again and again, which sees every way to
- * change it: written over, renamed over, or behind a symbolic link that is swapped, as Kubernetes does. A change counts once
- * the file has stayed the same from one look to the next, so that one that is half written is not taken for the whole. While the
- * file cannot be used, what was stays.
+ * Applies the tenants file to the stored tenants. Polls the file, which detects every kind of change: a write, a rename, or a
+ * swapped symbolic link as in Kubernetes. A change counts once two reads in a row agree, so that a half-written file is not applied.
+ * While the file is invalid, the stored tenants stay.
  */
 export class TenantsFileWatcher implements Component {
   readonly name = 'tenants-file';
   readonly #options: FileWatcherOptions;
-  /** As it was read last; or what was wrong with it. */
+  /** The last content, or the error of the last read. */
   #seen: ReadFile | string;
-  /** The fingerprint of what is stored; undefined when that may be half of something. */
+  /** Fingerprint of the stored content; undefined when it may be incomplete. */
   #applied: string | undefined;
   #started = false;
-  /** What was wrong when that was last told. */
+  /** The last reported error. */
   #told: string | undefined;
 
   private constructor(options: FileWatcherOptions, seen: ReadFile) {
@@ -36,12 +35,12 @@ export class TenantsFileWatcher implements Component {
     this.#seen = seen;
   }
 
-  /** Rejects with a `ConfigError` when the file cannot be used. */
+  /** Rejects with a `ConfigError` when the file is invalid. */
   static async open(options: FileWatcherOptions): Promise<TenantsFileWatcher> {
     return new TenantsFileWatcher(options, await readTenantsFile(options.path));
   }
 
-  /** Rejects when what the file said at the start cannot be stored beside what is there. */
+  /** Rejects when the initial file conflicts with stored records. */
   async run(signal: AbortSignal): Promise<void> {
     const { everyMs = 1_000 } = this.#options;
     while (!signal.aborted) {
@@ -52,7 +51,7 @@ export class TenantsFileWatcher implements Component {
     }
   }
 
-  /** Reads the file. Whether it says something usable that it also said at the last look, and that is not applied. */
+  /** Reads the file. Returns true if its content is valid, the same as at the last read, and not applied yet. */
   async #look(): Promise<boolean> {
     const before = this.#seen;
     try {
@@ -60,7 +59,7 @@ export class TenantsFileWatcher implements Component {
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       this.#seen = error.message;
-      if (before === this.#seen) this.#tell(error.message, 'what was said before stays');
+      if (before === this.#seen) this.#tell(error.message, 'the earlier settings stay');
       return false;
     }
     const { fingerprint } = this.#seen;
@@ -82,11 +81,11 @@ export class TenantsFileWatcher implements Component {
       const refused = error instanceof SlipwayError && error.code === 'payload_secret_limit';
       if (refused && !this.#started) throw error;
       this.#applied = undefined;
-      this.#tell((error as Error).message, 'it is tried again');
+      this.#tell((error as Error).message, 'it will be tried again');
     }
   }
 
-  /** Once for each thing that is wrong, however often it is seen. */
+  /** Logs each problem once, however often it occurs. */
   #tell(what: string, then: string): void {
     if (this.#told === what) return;
     this.#told = what;

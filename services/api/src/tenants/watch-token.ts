@@ -4,21 +4,21 @@ import type { Directory } from './directory.js';
 interface WatchOptions {
   readonly directory: Pick<Directory, 'principal' | 'onChange'>;
   readonly token: string;
-  /** The answer for whose time it is watched. */
+  /** The answer during which the token is watched. */
   readonly res: Response;
 }
 
-/** For what nobody tells of: an end that was set, and changes that this process has not heard of. */
+/** Milliseconds between two checks, for expiry and for changes that were not reported to this process. */
 const lookEveryMs = 2_000;
 
-/** Aborted once a token is no longer taken: it was revoked, has expired, or its tenant is gone. */
+/** Returns a signal that aborts when the token is revoked or expires, or its tenant is removed. */
 export function watchToken({ directory, token, res }: WatchOptions): AbortSignal {
   const ended = new AbortController();
   const look = async () => {
     try {
       if (!(await directory.principal(token))) ended.abort();
     } catch {
-      // That Redis is away says nothing about the token; the next look will.
+      // While Redis is unavailable the token stays valid; the next check decides.
     }
   };
   const timer = setInterval(look, lookEveryMs).unref();

@@ -6,7 +6,7 @@ import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 
 interface JobWatcherOptions {
-  /** A connection of its own: its reads block. */
+  /** A separate connection: its reads block. */
   readonly reader: Redis;
   readonly keys: Keys;
   readonly logger: Logger;
@@ -24,10 +24,10 @@ interface Waiter {
 }
 
 const blockMs = 10_000;
-/** Whoever waits for anything at all. No id of a job or batch is empty. */
+/** The key for waiters on any change. No id of a job or batch is empty. */
 const anything = '';
 
-/** Wakes whoever waits for a job, or any job of a batch, to change. One blocking read of the event stream serves all waiters. */
+/** Wakes requests that wait for a change of a job, or of any job of a batch. One blocking read of the event stream serves all of them. */
 export class JobWatcher implements Component {
   readonly name = 'job watcher';
   readonly #options: JobWatcherOptions;
@@ -38,19 +38,19 @@ export class JobWatcher implements Component {
   }
 
   /**
-   * Resolves at the next change of the job or batch, after `timeoutMs`, or when `signal` is aborted, whichever comes first.
-   * To miss nothing, call it before reading the record that decides whether to wait.
+   * Resolves at the next change of the job or batch, after `timeoutMs`, or when `signal` aborts. Call it before reading the record
+   * that decides whether to wait, so that no change is missed.
    */
   change(id: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
     return this.#wait(id, { timeoutMs, signal, onlyEnd: false });
   }
 
-  /** The same, of its end only. */
+  /** Like `change`, but only for the end. */
   end(id: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
     return this.#wait(id, { timeoutMs, signal, onlyEnd: true });
   }
 
-  /** The same, of anything. */
+  /** Like `change`, but for any job. */
   any(timeoutMs: number, signal: AbortSignal): Promise<void> {
     return this.#wait(anything, { timeoutMs, signal, onlyEnd: false });
   }
@@ -93,7 +93,7 @@ export class JobWatcher implements Component {
         if (signal.aborted) return;
         logger.warn({ err: error }, 'the event stream cannot be read');
         await sleep(500, undefined, { signal }).catch(() => undefined);
-        // Events may have passed unseen: everyone looks again.
+        // Events may have been missed: all waiters check again.
         for (const jobId of this.#waiting.keys()) this.#wake(jobId, true);
       }
     }

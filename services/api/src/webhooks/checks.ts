@@ -6,7 +6,7 @@ import { allows } from '../http/auth.js';
 import type { Principal } from '../tenants/directory.js';
 
 interface CheckOptions {
-  /** As the endpoint will be. */
+  /** The endpoint after the change. */
   readonly endpoint: {
     readonly url: string;
     readonly format: WebhookFormat;
@@ -17,8 +17,8 @@ interface CheckOptions {
 }
 
 /**
- * What schemas cannot say about an endpoint. Throws `egress_denied`, `forbidden` for events about the fleet, and `request_invalid` for
- * a URL that its format cannot use.
+ * Checks the rules of an endpoint beyond its schema. Throws `egress_denied`, `forbidden` for events about the fleet, and
+ * `request_invalid` for a URL that its format cannot use.
  */
 export function checkEndpoint({ endpoint, principal, egressAllow }: CheckOptions): void {
   const { url, format, events } = endpoint;
@@ -32,8 +32,8 @@ export function checkEndpoint({ endpoint, principal, egressAllow }: CheckOptions
     });
   }
   const { search, hash } = new URL(url);
-  if (hash !== '') throw urlRefused('must not have a fragment: nobody would get it');
-  // Paths of the API are added to its end.
+  if (hash !== '') throw urlRefused('must not have a fragment: HTTP does not send it');
+  // The format appends API paths to the URL.
   if (callsAnApi(format) && search !== '') {
     throw urlRefused(`must be the base of the API, without a query, for the format ${format.type}`);
   }

@@ -23,11 +23,11 @@ import { enabledEndpoint, existingEndpoint } from './existing.js';
 import { testDelivery } from './test-delivery.js';
 
 export interface DeliveryEndpointsDeps {
-  /** Redis' time in milliseconds. */
+  /** Returns Redis' time in milliseconds. */
   readonly now: () => number;
   readonly webhooks: Pick<EndpointStore, 'get'>;
   readonly deliveries: Pick<DeliveryStore, 'create' | 'get' | 'list' | 'redeliver' | 'recover'>;
-  /** Of the API, where it was told. */
+  /** Public URL of the API, if configured. */
   readonly publicUrl: string | undefined;
 }
 
@@ -37,7 +37,7 @@ const accepted = {
   202: {
     description: 'The new delivery, which a worker sends soon',
     content: { 'application/json': deliverySchema },
-    headers: { Location: 'Where to poll' },
+    headers: { Location: 'URL to poll' },
   },
 };
 
@@ -71,7 +71,7 @@ export function deliveryEndpoints({
         tag: 'Webhooks',
         summary: 'Send an endpoint a `webhook.test`',
         description:
-          'Signed, sent and tried again as any other message, whatever events it is for. An endpoint that is switched off is not tested.',
+          'Signed, sent and retried like any other message, for any events of the endpoint. A disabled endpoint is not tested.',
         params: endpointPath,
         answers: accepted,
         errors: ['not_found', 'webhook_disabled'],
@@ -90,7 +90,7 @@ export function deliveryEndpoints({
         path: '/v1/webhooks/{id}/deliveries',
         scope: 'webhooks:read',
         tag: 'Webhooks',
-        summary: 'What was sent to an endpoint, newest first',
+        summary: 'The deliveries to an endpoint, newest first',
         params: endpointPath,
         query: endpointDeliveriesQuery,
         answers: page,
@@ -108,13 +108,16 @@ export function deliveryEndpoints({
         path: '/v1/webhooks/{id}/recover',
         scope: 'webhooks:write',
         tag: 'Webhooks',
-        summary: 'Send again what an endpoint has missed since a time',
+        summary: 'Send missed messages of an endpoint again',
         description:
-          'Messages whose deliveries failed or were canceled since then, each once; those that arrived in the meantime are left out.',
+          'Sends messages again whose deliveries failed or were canceled since then, each once. Messages that arrived in the meantime are left out.',
         params: endpointPath,
         body: recoverSchema,
         answers: {
-          202: { description: 'So many are under way', content: { 'application/json': recoveredSchema } },
+          202: {
+            description: 'The number of deliveries in progress',
+            content: { 'application/json': recoveredSchema },
+          },
         },
         errors: ['json_invalid', 'request_invalid', 'not_found', 'webhook_disabled'],
       },
@@ -131,7 +134,7 @@ export function deliveryEndpoints({
         path: '/v1/deliveries',
         scope: 'webhooks:read',
         tag: 'Webhooks',
-        summary: 'What was sent, newest first, callbacks included',
+        summary: 'All deliveries, newest first, callbacks included',
         query: deliveriesQuery,
         answers: page,
         errors: ['request_invalid'],
@@ -145,7 +148,7 @@ export function deliveryEndpoints({
         path: '/v1/deliveries/{id}',
         scope: 'webhooks:read',
         tag: 'Webhooks',
-        summary: 'A delivery, with its body and what was answered to each attempt',
+        summary: 'A delivery, with its body and the answer to each attempt',
         params: deliveryPath,
         answers: {
           200: { description: 'The delivery', content: { 'application/json': deliverySchema } },
@@ -165,7 +168,7 @@ export function deliveryEndpoints({
         tag: 'Webhooks',
         summary: 'Send the message of a delivery again, as a new delivery',
         description:
-          'With the same `webhook-id` and body, whether the old one arrived or not; that stays as it is.',
+          'With the same `webhook-id` and body, for any state of the old delivery, which does not change.',
         params: deliveryPath,
         answers: accepted,
         errors: ['not_found', 'webhook_disabled', 'webhook_deleted'],
@@ -190,7 +193,7 @@ async function redeliverable(webhooks: Pick<EndpointStore, 'get'>, tenant: strin
   await enabledEndpoint(webhooks, tenant, id);
 }
 
-/** What a list shows: without the bodies. */
+/** Returns a delivery for a list, without its bodies. */
 function summary(record: DeliveryRecord) {
   const { request: _request, attempts, ...outline } = toDelivery(record);
   return { ...outline, attempts: attempts.map(({ response: _response, ...attempt }) => attempt) };

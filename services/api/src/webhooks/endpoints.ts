@@ -16,7 +16,7 @@ import {
 import { existingEndpoint, missingEndpoint } from './existing.js';
 
 export interface WebhookEndpointsDeps {
-  /** Redis' time in milliseconds. */
+  /** Returns Redis' time in milliseconds. */
   readonly now: () => number;
   readonly webhooks: Pick<
     EndpointStore,
@@ -25,7 +25,7 @@ export interface WebhookEndpointsDeps {
   readonly egressAllow: Allowlist;
 }
 
-/** A hundred is more than anybody reads, and each event is compared with all of them. */
+/** Limit of endpoints per tenant: each event is compared with all of them. */
 const maxEndpoints = 100;
 
 const shown = { 200: { description: 'The endpoint', content: { 'application/json': endpointSchema } } };
@@ -42,15 +42,15 @@ export function webhookEndpoints({ webhooks, egressAllow, now }: WebhookEndpoint
         path: '/v1/webhooks',
         scope: 'webhooks:write',
         tag: 'Webhooks',
-        summary: 'Have events sent to a URL',
+        summary: 'Create an endpoint for events',
         description:
-          'The answer is the only one, besides that of a rotation, that shows the secret. Events of builders need the token of the installation.',
+          'Only this answer and that of a rotation show the secret. Events of builders need the installation token.',
         body: endpointRequestSchema,
         answers: {
           201: {
             description: 'The endpoint, with its secret',
             content: { 'application/json': endpointWithSecretSchema },
-            headers: { Location: 'Of the endpoint' },
+            headers: { Location: 'URL of the endpoint' },
           },
         },
         errors: ['json_invalid', 'request_invalid', 'egress_denied', 'forbidden', 'webhook_limit'],
@@ -60,7 +60,7 @@ export function webhookEndpoints({ webhooks, egressAllow, now }: WebhookEndpoint
         const tenant = tenantOf(res);
         const there = await webhooks.list(tenant, { limit: maxEndpoints });
         if (there.length >= maxEndpoints) {
-          throw new SlipwayError('webhook_limit', `No more than ${maxEndpoints} endpoints may be there.`);
+          throw new SlipwayError('webhook_limit', `The limit is ${maxEndpoints} endpoints.`);
         }
         const { endpoint: record, secret } = await webhooks.create(tenant, body);
         res
@@ -76,7 +76,7 @@ export function webhookEndpoints({ webhooks, egressAllow, now }: WebhookEndpoint
         path: '/v1/webhooks',
         scope: 'webhooks:read',
         tag: 'Webhooks',
-        summary: 'Endpoints, in the order in which they were made',
+        summary: 'Endpoints, in the order of their creation',
         query: endpointsQuery,
         answers: { 200: { description: 'A page', content: { 'application/json': endpointPageSchema } } },
         errors: ['request_invalid'],
@@ -98,7 +98,7 @@ export function webhookEndpoints({ webhooks, egressAllow, now }: WebhookEndpoint
         path: '/v1/webhooks/{id}',
         scope: 'webhooks:read',
         tag: 'Webhooks',
-        summary: 'An endpoint, and how it fares',
+        summary: 'An endpoint, with its delivery status',
         params: endpointPath,
         answers: shown,
         errors: ['not_found'],
@@ -116,7 +116,7 @@ export function webhookEndpoints({ webhooks, egressAllow, now }: WebhookEndpoint
         tag: 'Webhooks',
         summary: 'Change an endpoint',
         description:
-          'What is given replaces what was; the rest stays. Enabling clears why it was switched off; disabling cancels what was not delivered yet.',
+          'Replaces the given fields and keeps the others. Enabling clears the reason for disabling; disabling cancels undelivered messages.',
         params: endpointPath,
         body: endpointPatchSchema,
         answers: shown,
@@ -143,10 +143,9 @@ export function webhookEndpoints({ webhooks, egressAllow, now }: WebhookEndpoint
         scope: 'webhooks:write',
         tag: 'Webhooks',
         summary: 'Delete an endpoint',
-        description:
-          'What was not delivered yet is canceled; the log of deliveries stays until it is too old.',
+        description: 'Undelivered messages are canceled; the log of deliveries expires with its age.',
         params: endpointPath,
-        answers: { 204: { description: 'It is gone' } },
+        answers: { 204: { description: 'Removed' } },
         errors: ['not_found'],
       },
       async ({ params: { id }, res }) => {
@@ -161,8 +160,8 @@ export function webhookEndpoints({ webhooks, egressAllow, now }: WebhookEndpoint
         path: '/v1/webhooks/{id}/rotate',
         scope: 'webhooks:write',
         tag: 'Webhooks',
-        summary: 'Give an endpoint another secret',
-        description: 'For 24 hours messages are signed with the one before as well.',
+        summary: 'Rotate the secret of an endpoint',
+        description: 'For 24 hours messages are signed with the previous secret as well.',
         params: endpointPath,
         body: rotateSchema,
         answers: {

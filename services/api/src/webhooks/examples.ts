@@ -61,7 +61,7 @@ const recovery: Example = {
 };
 const recovered: Example = {
   name: 'Recovered',
-  summary: 'So many messages are sent again',
+  summary: 'The number of messages that are sent again',
   value: { recovered: 12 },
 };
 
@@ -143,7 +143,7 @@ export const webhookExamples: ResourceExamples = {
   redeliver: { 202: [pending] },
 };
 
-/** By the operation of the receiver. */
+/** Examples of messages, by the receiving operation. */
 export const messageExamples: ResourceExamples = {
   receiveJobMessage: {
     request: [{ name: 'JobMessage', summary: 'A job has succeeded', value: jobMessage }],

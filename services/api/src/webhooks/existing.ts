@@ -3,7 +3,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 
 type EndpointGetter = Pick<EndpointStore, 'get'>;
 
-/** Throws `not_found`, for another tenant's endpoint as well. */
+/** Returns an endpoint. Throws `not_found`, also for another tenant's endpoint. */
 export async function existingEndpoint(
   webhooks: EndpointGetter,
   tenant: string,
@@ -14,14 +14,14 @@ export async function existingEndpoint(
   return record;
 }
 
-/** Throws `webhook_disabled` as well: what is sent to an endpoint that is switched off would be canceled. */
+/** Returns an enabled endpoint. Throws `webhook_disabled` as well: messages to a disabled endpoint would be canceled. */
 export async function enabledEndpoint(
   webhooks: EndpointGetter,
   tenant: string,
   id: string,
 ): Promise<EndpointRecord> {
   const record = await existingEndpoint(webhooks, tenant, id);
-  if (!record.enabled) throw new SlipwayError('webhook_disabled', `The endpoint ${id} is switched off.`);
+  if (!record.enabled) throw new SlipwayError('webhook_disabled', `The endpoint ${id} is disabled.`);
   return record;
 }
 

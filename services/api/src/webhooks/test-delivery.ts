@@ -4,17 +4,17 @@ import type { WebhookMessage } from '@slipway/shared/contracts';
 
 interface TestOptions {
   readonly endpoint: EndpointRecord;
-  /** Of the API, where it was told; no slash at its end. */
+  /** Public URL of the API, if configured; without a slash at its end. */
   readonly publicUrl: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
-/** A delivery of a message that tells of nothing but its endpoint. Each is a message of its own. */
+/** Returns a delivery of a test message, which is about its endpoint alone. Each test has a new message id. */
 export function testDelivery({ endpoint, publicUrl = '', now }: TestOptions): NewDelivery {
   const { id, tenant, url, format } = endpoint;
   const unique = randomBytes(16).toString('hex');
-  // In the numbering of other messages about endpoints: milliseconds, then the place among those of the same one.
+  // Numbered like other messages about endpoints: milliseconds, then the position among messages of the same one.
   const sequence = now * 1_000;
   const message: WebhookMessage = {
     type: 'webhook.test',

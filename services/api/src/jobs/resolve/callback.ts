@@ -8,18 +8,18 @@ interface Callback {
   readonly secret?: string | undefined;
 }
 
-/** What `checkCallback` may throw. */
+/** Errors of `checkCallback`. */
 export const callbackErrors = ['egress_denied', 'callback_secret_missing'] as const;
 
 /**
- * Throws `egress_denied` for a callback to an address that requests may not go to, and `callback_secret_missing` for one without a secret of a tenant
- * other than `default`: a signature by the installation's key says that what it signs is the operator's own.
+ * Throws `egress_denied` for a callback to an address that requests may not go to. Throws `callback_secret_missing` for a callback
+ * without a secret, except for the tenant `default`: a signature with the installation's key implies a message of the operator.
  */
 export function checkCallback(callback: Callback | undefined, tenant: string, allow: Allowlist): void {
   if (!callback) return;
   checkEgress({ url: callback.url, allow, path: '/callback/url', what: 'Callbacks' });
   if (callback.secret !== undefined || tenant === defaultTenantName) return;
   throw new SlipwayError('callback_secret_missing', undefined, {
-    errors: [{ path: '/callback/secret', message: 'is needed' }],
+    errors: [{ path: '/callback/secret', message: 'is required' }],
   });
 }

@@ -11,18 +11,18 @@ import {
 } from '@slipway/source';
 import { LRUCache } from 'lru-cache';
 
-/** What a check of a build context may throw. */
+/** Errors of a check of a build context. */
 export const contextErrors = ['dockerfile_invalid', 'ignore_file_invalid'] as const;
 
 type Files = Pick<JobSpec, 'source' | 'template'>;
 
-/** Of an ignore file that is checked when a job is submitted. A larger one would take the process for too long; builders check it. */
+/** Limit of an ignore file checked on submission. Parsing a larger one would block the process; the builder checks it. */
 const maxIgnoreBytes = 32 * 1024;
 
-/** Contexts that were found right are remembered, so many of them. Their files never change. */
+/** Limit of remembered valid contexts. Their files never change. */
 const remembered = 10_000;
 
-/** Checks what jobs are to be built from by the rules of the builder, before they are accepted. */
+/** Checks the files of jobs by the rules of the builder, before the jobs are accepted. */
 export class ContextChecks {
   readonly #sources: SourceReader;
   readonly #right = new LRUCache<string, true>({ max: remembered });
@@ -32,8 +32,8 @@ export class ContextChecks {
   }
 
   /**
-   * Returns a check of the jobs that are built from these files; it takes the Dockerfile that a job asks for. The manifests are read once for all
-   * of them. The check rejects with `dockerfile_invalid`, `ignore_file_invalid` or `source_not_found`.
+   * Returns a check for jobs with these files, which takes the path of the job's Dockerfile. All calls share one read of the
+   * manifests. The check rejects with `dockerfile_invalid`, `ignore_file_invalid` or `source_not_found`.
    */
   of(files: Files): (dockerfile: string | undefined) => Promise<void> {
     const sources = this.#sources;
@@ -59,7 +59,7 @@ export class ContextChecks {
   }
 }
 
-/** Names the field of the request that is wrong. */
+/** Adds the path of the invalid field to an error. */
 async function atField(path: string, work: () => Promise<unknown>): Promise<void> {
   try {
     await work();

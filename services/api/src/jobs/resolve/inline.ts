@@ -1,14 +1,14 @@
 import { SlipwayError } from '@slipway/shared/errors';
 import { type IngestOptions, packFiles, type SourceInfo, type SourceStore } from '@slipway/source';
 
-/** Stores files that came in the request itself. What is refused names the file. */
+/** Stores the files in the request itself. An error names the file. */
 export async function storeFiles(
   files: Readonly<Record<string, string>>,
   sources: Pick<SourceStore, 'ingest'>,
   options?: IngestOptions,
 ): Promise<SourceInfo> {
   const paths = Object.keys(files);
-  // The file that is being packed or taken in: the one at which that stops. Past the last one it is no single file.
+  // Index of the file that is being packed or stored, for errors. Past the last file, no single file is at fault.
   let at = 0;
   const archive = async function* () {
     for (const bytes of packFiles(files)) {
@@ -28,5 +28,5 @@ export async function storeFiles(
   }
 }
 
-/** A part of a JSON Pointer (RFC 6901). */
+/** Returns a part of a JSON Pointer (RFC 6901). */
 const pointer = (part: string) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`;

@@ -3,14 +3,14 @@ import { SlipwayError } from '@slipway/shared/errors';
 
 interface KnownPoolsOptions {
   readonly registry: Pick<ReplicaRegistry, 'pools'>;
-  /** Milliseconds, from any beginning. */
+  /** Returns monotonic milliseconds. */
   readonly now: () => number;
 }
 
-/** Pools change when an operator changes them. */
+/** Milliseconds for which the pools are cached. They change only when an operator changes them. */
 const keptMs = 1_000;
 
-/** The pools there are, looked up at most once a second, so that not every job asks for them. */
+/** Caches the pools for a second, so that not every job reads them from Redis. */
 export class KnownPools {
   readonly #options: KnownPoolsOptions;
   #known: { readonly at: number; readonly pools: readonly PoolState[] } | undefined;
@@ -19,7 +19,7 @@ export class KnownPools {
     this.#options = options;
   }
 
-  /** Decides by the pools. Nothing is refused by what may have changed since: they are looked up again first. */
+  /** Returns the decision of `choose` about the pools. If it throws on cached pools, the pools are read again first. */
   async decide<T>(choose: (pools: readonly PoolState[]) => T): Promise<T> {
     const { now } = this.#options;
     if (this.#known && this.#known.pools.length > 0 && now() - this.#known.at < keptMs) {

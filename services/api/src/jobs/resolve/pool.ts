@@ -4,18 +4,18 @@ import { defaultPool, type JobSpec } from '@slipway/shared/contracts';
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
 import { normalPlatform } from '@slipway/shared/platforms';
 
-/** Where a job is built. */
+/** The pool of a job. */
 export interface Placed {
   readonly pool: string;
-  /** Where no pool builds all of its platforms: what each builds. The pool joins them then. */
+  /** The plans for several pools when no single pool builds all platforms. The pool of the job joins their images then. */
   readonly parts?: readonly PartPlan[];
 }
 
 /**
- * The pool that builds a job: the one it asks for, else the default one if that builds all of its platforms, else the first by
- * name that does, else as few as do together. While no replica was ever heard of, the default one. Of those that are `allowed`, if that is
- * said: then the others are not there, and the first of them takes the place of the default one where that is none of them.
- * Throws `pool_not_found`, or `platform_unsupported`.
+ * Returns the pool for a job. The first rule that fits decides: the requested pool, the default pool if it builds all platforms, the
+ * first pool by name that does, or the fewest pools that do together. While no replica is known, it is the default pool. `allowed`
+ * hides all other pools; its first pool replaces a default pool that is not allowed. Throws `pool_not_found`, or
+ * `platform_unsupported`.
  */
 export function choosePool(
   { pool: wanted, platforms }: Pick<JobSpec, 'pool' | 'platforms'>,
@@ -41,7 +41,7 @@ export function choosePool(
   }
   if (known.length === 0) return { pool: wanted ?? usual ?? defaultPool };
   if (pools.length === 0) {
-    throw refused('pool_not_found', '/pool', `There is none of the pools ${allowed?.join(', ')}.`);
+    throw refused('pool_not_found', '/pool', `The pools ${allowed?.join(', ')} do not exist.`);
   }
   const able = pools.filter((pool) => buildsAll(pool, platforms));
   const chosen = able.find(({ name }) => name === defaultPool) ?? able[0];
@@ -52,7 +52,10 @@ export function choosePool(
   throw refused('platform_unsupported', '/platforms', `No pool builds ${missing}; ${listed(pools)}.`);
 }
 
-/** Always the pool that builds the most of what is left, the default one or the first by name of those; undefined when some is left. */
+/**
+ * Assigns the remaining platforms to the pool that builds most of them, repeatedly. Ties go to the default pool, then to the first
+ * by name. Returns undefined when platforms remain.
+ */
 function divide(platforms: readonly string[], pools: readonly PoolState[]): PartPlan[] | undefined {
   const parts: PartPlan[] = [];
   let left = platforms;
@@ -82,7 +85,7 @@ function builds({ platforms }: PoolState, platform: string): boolean {
 }
 
 function listed(pools: readonly PoolState[]): string {
-  if (pools.length === 0) return 'no replica was heard of yet';
+  if (pools.length === 0) return 'no replica is known yet';
   return `there are ${pools
     .map(
       ({ name, platforms }) => `${name} (${platforms.length === 0 ? 'any platform' : platforms.join(', ')})`,

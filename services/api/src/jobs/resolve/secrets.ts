@@ -4,7 +4,7 @@ import { parseSealedSecrets } from '@slipway/shared/sealing';
 import { checkSecrets } from '../../tenants/account.js';
 
 /**
- * Returns what is kept of sealed build secrets: the sealed text, and what of it may be shown. Throws `secrets_invalid`, or
+ * Returns the stored form of sealed build secrets: the sealed text, and the public details. Throws `secrets_invalid`, or
  * `build_secret_not_allowed` as `checkSecrets` does.
  */
 export function resolveSecrets(sealed: string | undefined, tenant: string): Pick<JobSpec, 'secrets'> {

@@ -12,7 +12,7 @@ export interface ResolveSourceDeps extends OwnershipDeps {
   readonly git: Pick<GitSources, 'take'>;
 }
 
-/** What `resolveSource` may throw. */
+/** Errors of `resolveSource`. */
 export const sourceErrors = [
   'source_not_found',
   ...archiveErrors,
@@ -30,8 +30,8 @@ export const sourceErrors = [
 ] as const;
 
 /**
- * The digest of what is to be built, stored and the tenant's own. `heads` is shared by what is resolved for one request, so that a branch is one
- * commit for all of it. Throws `source_*` and `git_*`; the field errors begin at the request.
+ * Returns the digest of a stored source of the tenant. All lookups of a request share `heads`, so that a branch gives one commit.
+ * Throws `source_*` and `git_*`; paths of field errors begin at the request.
  */
 export async function resolveSource(
   source: JobRequest['source'],
@@ -53,6 +53,8 @@ export async function resolveSource(
   }
   if (await findOwn(account, source.digest, deps)) return source;
   throw new SlipwayError('source_not_found', `There is no source ${source.digest}.`, {
-    errors: [{ path: '/source/digest', message: 'names no source that the tenant has uploaded' }],
+    errors: [
+      { path: '/source/digest', message: 'is not the digest of a source that the tenant has uploaded' },
+    ],
   });
 }

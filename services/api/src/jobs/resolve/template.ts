@@ -4,7 +4,10 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { findOwn, type OwnershipDeps } from '../../sources/ownership.js';
 import type { Account } from '../../tenants/account.js';
 
-/** The template that a request names or brings. Throws `request_invalid` when it does both, `template_not_found` or `source_not_found`. */
+/**
+ * Returns the template that a request names or brings. Throws `request_invalid` when it does both, `template_not_found` or
+ * `source_not_found`.
+ */
 export async function resolveLayer(
   { template, laid_over }: Pick<JobRequest, 'template' | 'laid_over'>,
   account: Account,
@@ -20,7 +23,7 @@ export async function resolveLayer(
   });
 }
 
-/** A template that was uploaded as a source of the tenant's. */
+/** Returns a template that the tenant uploaded as a source. */
 async function resolveLaidOver(
   { name, digest, handler_folder }: NonNullable<JobRequest['laid_over']>,
   account: Account,
@@ -28,7 +31,9 @@ async function resolveLaidOver(
 ): Promise<NonNullable<JobSpec['template']>> {
   if (await findOwn(account, digest, deps)) return { name, digest, handler_folder, uploaded: true };
   throw new SlipwayError('source_not_found', `There is no source ${digest}, of the template ${name}.`, {
-    errors: [{ path: '/laid_over/digest', message: 'names no source that the tenant has uploaded' }],
+    errors: [
+      { path: '/laid_over/digest', message: 'is not the digest of a source that the tenant has uploaded' },
+    ],
   });
 }
 
@@ -36,7 +41,7 @@ export interface ResolveTemplateDeps {
   readonly templates: Pick<TemplateStore, 'get'>;
 }
 
-/** The newest version of a tenant's template. Throws `template_not_found`. */
+/** Returns the newest version of a tenant's template. Throws `template_not_found`. */
 export async function resolveTemplate(
   name: string,
   tenant: string,
@@ -45,7 +50,7 @@ export async function resolveTemplate(
   const template = await templates.get(tenant, name);
   if (!template) {
     throw new SlipwayError('template_not_found', `There is no template ${name}.`, {
-      errors: [{ path: '/template', message: 'names no template that was sent' }],
+      errors: [{ path: '/template', message: 'is not the name of a template that the tenant has sent' }],
     });
   }
   return { name, digest: template.digest, handler_folder: template.handler_folder };

@@ -2,8 +2,8 @@ import { type JobRequest, type JobSpec, jobRequestSchema } from '@slipway/shared
 import { repositoryPath } from '@slipway/shared/git';
 
 /**
- * The commit that CI is told of: what was asked for, else that of a git source, whose repository is named by the path of its URL.
- * Empty where neither names one, as for a repository without an owner.
+ * Returns the commit to report to CI: the requested one, else the commit of a git source, with the repository from the path of its
+ * URL. Empty if neither names a repository with an owner.
  */
 export function resolveVcs(given: JobRequest['vcs'], { git }: JobSpec['source']): Pick<JobSpec, 'vcs'> {
   if (given) return { vcs: given };
