@@ -62,7 +62,7 @@ const stored = () =>
   readdirSync(api.blobs, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
 
 describe('a source', () => {
-  it('is 201 when it is new, 200 when it was there, and the same however it was packed', async () => {
+  it('returns 201 for a new source, 200 for a known one, and the same digest for any archive', async () => {
     const files = [dockerfile, { path: 'only-here.txt', text: 'x' }];
     const first = await upload(archive(files));
     expect(first.status).toBe(201);
@@ -73,7 +73,7 @@ describe('a source', () => {
     expect([again.status, await again.json()]).toEqual([200, source]);
   });
 
-  it('is found by its digest, as facts or as a tar', async () => {
+  it('is found by its digest, as a manifest or as a tar', async () => {
     const digest = await uploaded();
     expect(await (await api.call(`/v1/sources/${digest}`)).json()).toMatchObject({ digest, files: 1 });
     expect((await api.call(`/v1/sources/${digest}`, { method: 'HEAD' })).status).toBe(200);
@@ -104,17 +104,17 @@ describe('a source', () => {
     ['a bomb', 422, 'source_ratio_exceeded', gzipSync(archive([{ path: 'b', text: '0'.repeat(3_900_000) }]))],
     ['too many bytes', 413, 'source_too_large', archive([{ path: 'b', text: '0'.repeat(4_200_000) }])],
     ['no archive', 422, 'source_corrupt', Buffer.from('hello, this is no tar'.repeat(100))],
-  ])('is refused with %s, and nothing is kept', async (_what, status, code, body) => {
+  ])('is refused with %s, and nothing is stored', async (_what, status, code, body) => {
     await uploaded();
     const before = stored().length;
     const answer = await upload(body);
     const [actual, said] = await problem(answer);
-    // What is too large may be noticed by the archive's bytes or by the files'.
+    // The limit on the bytes of the archive or on those of the files may apply first.
     expect([actual, said === 'body_too_large' ? 'source_too_large' : said]).toEqual([status, code]);
     expect(stored().length).toBe(before);
   });
 
-  it('is refused when the body is cut short, and nothing is kept', async () => {
+  it('is refused when the body is cut short, and nothing is stored', async () => {
     await uploaded();
     const before = stored().length;
     const { hostname, port } = new URL(api.url);
@@ -132,13 +132,13 @@ describe('a source', () => {
     await expect.poll(() => stored().length).toBe(before);
   });
 
-  it('must come as an archive', async () => {
+  it('must be an archive', async () => {
     expect(await problem(await upload('{}', 'application/json'))).toEqual([415, 'media_type_unsupported']);
   });
 });
 
-describe('what a dead upload has left', () => {
-  it('is removed at the next start', async () => {
+describe('the remains of a dead upload', () => {
+  it('are removed at the next start', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'slipway-api-sweep-'));
     mkdirSync(join(folder, '.tmp'));
     const left = join(folder, '.tmp', 'left-behind');
@@ -152,7 +152,7 @@ describe('what a dead upload has left', () => {
 });
 
 describe('a job', () => {
-  it('is accepted with its address, and shown queued', async () => {
+  it('is accepted with its Location, and is shown as queued', async () => {
     const job = await submitted({ function: 'hello', build_args: { A: '1' }, labels: { team: 'x' } });
     expect(job).toMatchObject({
       state: 'queued',
@@ -200,7 +200,7 @@ describe('a job', () => {
     expect(await (await api.call('/v1/jobs')).json()).toEqual(before);
   });
 
-  it('must come as JSON', async () => {
+  it('must be JSON', async () => {
     const answer = await api.call('/v1/jobs', {
       method: 'POST',
       body: '{}',
@@ -209,7 +209,7 @@ describe('a job', () => {
     expect(await problem(answer)).toEqual([415, 'media_type_unsupported']);
   });
 
-  it('wakes a waiting poll when it ends', async () => {
+  it('ends a waiting poll when it ends', async () => {
     const job = await submitted();
     const waiting = api.call(`/v1/jobs/${job.id}?wait=30`);
     const canceled = await api.post(`/v1/jobs/${job.id}/cancel`, {});
@@ -218,7 +218,7 @@ describe('a job', () => {
     expect((await api.post(`/v1/jobs/${job.id}/cancel`, {})).status).toBe(200);
   });
 
-  it('is listed by what it is, and by page', async () => {
+  it('is listed by its filters, and by page', async () => {
     const label = `list-${Date.now()}`;
     const ids: string[] = [];
     for (let at = 0; at < 5; at++) ids.unshift((await submitted({ labels: { label } })).id);
@@ -245,7 +245,7 @@ describe('a job', () => {
     }
   });
 
-  it('is refused when as many wait as are allowed', async () => {
+  it('is refused when the limit of waiting jobs is reached', async () => {
     const small = await startApi(inject('redisUrl'), { maxQueuedJobs: 1 });
     try {
       const source = await small.call('/v1/sources', { method: 'POST', body: archive([dockerfile]) });
@@ -263,7 +263,7 @@ describe('a job', () => {
 describe("another tenant's token", () => {
   const other = { authorization: 'Bearer other-token' };
 
-  it('neither sees nor changes a job that is not its own', async () => {
+  it('neither sees nor changes a job of another tenant', async () => {
     const job = await submitted();
     for (const [path, method] of [
       [`/v1/jobs/${job.id}`, 'GET'],
@@ -277,7 +277,7 @@ describe("another tenant's token", () => {
     expect((await json<Job>(await api.call(`/v1/jobs/${job.id}`))).cancel_requested).toBe(false);
   });
 
-  it('does not run the fleet', async () => {
+  it('does not manage the fleet', async () => {
     const answer = await fetch(`${api.url}/v1/builders/rep_${'0'.repeat(12)}/drain`, {
       method: 'POST',
       headers: other,
@@ -316,7 +316,7 @@ describe('the fleet', () => {
 });
 
 describe('the log of a job', () => {
-  it('is empty while nothing was built, in each format, and ends when the job does', async () => {
+  it('is empty before a build, in each format, and ends with the job', async () => {
     const job = await submitted();
     const path = `/v1/jobs/${job.id}/logs`;
     const plain = await api.call(path);
@@ -329,7 +329,7 @@ describe('the log of a job', () => {
     expect(await events.text()).toBe('event: end\ndata: {"state":"canceled"}\n\n');
   });
 
-  it.each(['1', '1-x', 'a-1'])('cannot go on from %j', async (position) => {
+  it.each(['1', '1-x', 'a-1'])('cannot resume after %j', async (position) => {
     const job = await submitted();
     const answer = await api.call(`/v1/jobs/${job.id}/logs`, { headers: { 'last-event-id': position } });
     expect(await problem(answer)).toMatchObject([422, 'request_invalid']);
@@ -342,13 +342,13 @@ describe('the API', () => {
     ['/v1/jobs', { authorization: 'Bearer wrong' }],
     ['/v1/jobs', { authorization: 'Basic dG9rZW4=' }],
     ['/v1/nothing', {}],
-  ])('wants a token for %s with %j', async (path, headers) => {
+  ])('requires a token for %s with %j', async (path, headers) => {
     const answer = await fetch(api.url + path, { headers });
     expect(answer.headers.get('www-authenticate')).toContain('Bearer');
     expect(await problem(answer)).toEqual([401, 'unauthorized']);
   });
 
-  it('says what there is not, and what a route does not take', async () => {
+  it('answers 404 for unknown paths and 405 for other methods', async () => {
     expect(await problem(await api.call('/v1/nothing'))).toEqual([404, 'not_found']);
     expect(await problem(await api.call(`/v1/jobs/job_${'0'.repeat(26)}`))).toEqual([404, 'not_found']);
     expect(await problem(await api.call('/v1/jobs/x'))).toEqual([422, 'request_invalid', ['/id']]);
@@ -358,7 +358,7 @@ describe('the API', () => {
     expect(await problem(wrong)).toEqual([405, 'method_not_allowed']);
   });
 
-  it('is alive, ready and measured without a token', async () => {
+  it('serves liveness, readiness and metrics without a token', async () => {
     await submitted();
     expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
     expect((await fetch(`${api.url}/readyz`)).status).toBe(200);
@@ -367,7 +367,7 @@ describe('the API', () => {
     expect(await metrics()).toContain('route="/v1/jobs"');
   });
 
-  it('describes itself: each path, each schema, no reference into nowhere', async () => {
+  it('serves its description: each path, each schema, no dangling reference', async () => {
     const document = await json<Document>(await fetch(`${api.url}/openapi.json`));
     const tags = ['sources', 'jobs', 'batches', 'functions', 'templates', 'builders', 'queue'];
     for (const tag of [...tags, 'webhooks', 'deliveries'])
@@ -399,7 +399,7 @@ describe('the API', () => {
     expect(jobMessageSchema.meta()?.id).toBe('JobMessage');
   });
 
-  it('shows a page for people that loads nothing from elsewhere', async () => {
+  it('serves a documentation page that loads no external resource', async () => {
     const page = await (await fetch(`${api.url}/docs`)).text();
     for (const [, asset] of page.matchAll(/(?:src|href)="([^"]+)"/g)) {
       expect(asset).toMatch(/^docs\//);
@@ -427,7 +427,7 @@ describe('the API', () => {
     ['POST', '/v1/webhooks', '/description', { url: 'https://a.example', description: '\ud83d\ud83d' }],
     ['POST', '/v1/tokens', '/description', { description: 'a\ude00', scopes: [] }],
     ['PUT', '/v1/tenants/x', '/images/0', { images: ['\ud83d'] }],
-  ])('refuses half of a surrogate pair at the door: %s %s %s', async (method, path, at, body) => {
+  ])('refuses half of a surrogate pair on input: %s %s %s', async (method, path, at, body) => {
     const answer = await api.call(path, {
       method,
       headers: { 'content-type': 'application/json' },
@@ -437,7 +437,7 @@ describe('the API', () => {
     expect(await answer.json()).toMatchObject({ code: 'request_invalid', errors: [{ path: at }] });
   });
 
-  it('answers 503 while Redis is away, and lets a poll go when it drains', async () => {
+  it('answers 503 while Redis is unavailable, and ends a poll when it drains', async () => {
     const away = await startApi('redis://127.0.0.1:1', {}, { tenants: [] });
     try {
       expect(await problem(await away.call('/v1/jobs'))).toEqual([503, 'redis_unavailable']);

@@ -12,9 +12,9 @@ import { type FleetOfOne, startFleetOfOne } from './testing/fleet-of-one.js';
 type Operation = (typeof operations)[number];
 
 const admin = 'token';
-/** Of the tenant whose records are asked for, with all that it may have. */
+/** The token of the tenant that owns the records, with every scope. */
 const alpha = 'alpha-all';
-/** Of another tenant, with all that it may have. */
+/** The token of another tenant, with every scope. */
 const beta = 'beta-all';
 const allOfATenant = scopes.filter((scope) => scope !== 'admin');
 const allBut = (needed: Scope) => allOfATenant.filter((scope) => !allows([scope], needed));
@@ -27,12 +27,12 @@ const tokens = (tenant: string) => [
 ];
 
 let fleet: FleetOfOne;
-/** Of the records of alpha; nothing changes these. */
+/** Ids of records of alpha; no test changes these. */
 let ids: Ids;
 let revoked: string;
 beforeAll(async () => {
   const redisUrl = inject('redisUrl');
-  // Wrong tokens are bounded by address, so each request says that it comes from another.
+  // Wrong tokens are limited by address, so each request claims another address.
   fleet = await startFleetOfOne(redisUrl, { trustedProxies: ['loopback'], maxSourceFiles: 1_000 });
   const expired = { name: 'alpha', token: 'alpha-expired', scopes: allOfATenant, expiresAt: 1 };
   const gone = { name: 'gone', token: 'gone-all', scopes: allOfATenant };
@@ -54,7 +54,7 @@ afterAll(() => fleet.stop());
 const newRecords = () => makeRecords({ fleet, tenant: 'alpha', token: alpha, admin });
 
 let asked = 0;
-/** Asks for an operation with an `Authorization` header, or with none. */
+/** Requests an operation with an `Authorization` header, or with none. */
 async function ask({ method, path }: Operation, row: Row, of: Ids, authorization?: string) {
   const target = path
     .replace('{namespace}', namespace)
@@ -79,13 +79,13 @@ async function ask({ method, path }: Operation, row: Row, of: Ids, authorization
   return { status, headers, text: '' };
 }
 const bearer = (token: string) => `Bearer ${token}`;
-/** Of a problem, or of an error of `POST /build`. */
+/** Returns the code of a problem, or of an error of `POST /build`. */
 const codeOf = (text: string) =>
   /^{"(type":"urn:|status":"failed)/.test(text) ? JSON.parse(text).code : undefined;
 const outcome = ({ status, text }: { status: number; text: string }) =>
   codeOf(text) === undefined ? [status] : [status, codeOf(text)];
 
-/** All that alpha sees of what it has. */
+/** Returns everything that alpha sees of its records. */
 async function seen(): Promise<unknown> {
   const lists = ['jobs', 'batches', 'functions', 'templates', 'webhooks', 'deliveries', 'tokens'];
   const pages = lists.map(
@@ -96,7 +96,7 @@ async function seen(): Promise<unknown> {
   );
 }
 
-/** What of an answer may differ only by the ids that were asked for. */
+/** Returns the parts of an answer that may differ only by the requested ids. */
 function withoutIds({ status, headers, text }: Awaited<ReturnType<typeof ask>>, of: Ids) {
   const cut = (from: string) =>
     Object.values(of)
@@ -108,13 +108,13 @@ function withoutIds({ status, headers, text }: Awaited<ReturnType<typeof ask>>, 
 }
 
 describe('the matrix', () => {
-  it('has a row for every operation, and no other', () => {
+  it('has a row for every operation, and no other rows', () => {
     expect(Object.keys(rows).sort()).toEqual(operations.map(({ id }) => id).sort());
   });
 
   const withToken = operations.filter(({ scope }) => scope !== 'none');
   it.each(withToken.map((operation) => [operation.id, operation] as const))(
-    '%s is refused without a token that is valid',
+    '%s is refused without a valid token',
     async (id, operation) => {
       const row = rows[id] as Row;
       const wrong = [
@@ -139,7 +139,7 @@ describe('the matrix', () => {
   );
 
   it.each(operations.map((operation) => [operation.id, operation] as const))(
-    '%s does for each tenant what it may',
+    '%s gives each tenant its own access',
     async (id, operation) => {
       const row = rows[id] as Row;
       const expected = expectedOf(row);
@@ -150,7 +150,7 @@ describe('the matrix', () => {
       const others = await ask(operation, row, records, bearer(`beta-${suffix}`));
       expect(outcome(others)).toEqual(expected.other);
       if (others.status === 404) {
-        // Nor does anything tell that there is such a thing, for somebody else.
+        // The answer does not reveal that the record exists for another tenant.
         const none = absent(records);
         const nothing = await ask(operation, row, none, bearer(`beta-${suffix}`));
         expect(withoutIds(others, records)).toEqual(withoutIds(nothing, none));
@@ -159,7 +159,7 @@ describe('the matrix', () => {
         expect(Object.entries(ids).filter(([, each]) => others.text.includes(each))).toEqual([]);
       }
       expect(await seen()).toEqual(before);
-      // With ids of its own, should what was done for the installation use them up.
+      // With new ids, since the row for the installation may consume them.
       expect(outcome(await ask(operation, row, records, bearer(admin)))).toEqual(expected.admin);
       if (expected.admin[0] >= 400) expect(await seen()).toEqual(before);
       const own = expected.admin[0] < 300 && row.ids ? await newRecords() : records;
@@ -167,7 +167,7 @@ describe('the matrix', () => {
     },
   );
 
-  it.each(openPaths)('%s is for everybody', async (path) => {
+  it.each(openPaths)('%s is public', async (path) => {
     for (const authorization of [undefined, bearer('nothing'), bearer(alpha), bearer(admin)]) {
       const headers = authorization === undefined ? {} : { authorization };
       const answer = await fetch(fleet.api.url + path, { headers });
@@ -176,7 +176,7 @@ describe('the matrix', () => {
     }
   });
 
-  it('tells those without a token nothing of which paths there are', async () => {
+  it('does not reveal paths to clients without a token', async () => {
     for (const [method, path] of [
       ['GET', '/v1/nothing'],
       ['DELETE', '/v1/jobs'],
@@ -190,7 +190,7 @@ describe('the matrix', () => {
   });
 });
 
-describe('what a list is asked for', () => {
+describe('a filter of a list', () => {
   const list = async (path: string, token: string): Promise<unknown[]> => {
     const { status, body } = await fleet.say('GET', path, undefined, token);
     expect([path, status]).toEqual([path, 200]);
@@ -207,13 +207,13 @@ describe('what a list is asked for', () => {
     ['functions', () => '/v1/functions?label=owner=alpha'],
     ['deliveries', () => `/v1/deliveries?job=${ids.job}`],
     ['deliveries', () => '/v1/deliveries?state=pending'],
-  ])('finds %s of the own tenant alone', async (_, path) => {
+  ])("finds %s of the caller's tenant alone", async (_, path) => {
     expect(await list(path(), alpha)).not.toEqual([]);
     expect(await list(path(), beta)).toEqual([]);
     expect(await list(path(), admin)).toEqual([]);
   });
 
-  it('finds jobs by image in the own tenant alone', async () => {
+  it("finds jobs by image in the caller's tenant alone", async () => {
     const { image } = (await fleet.say('GET', `/v1/jobs/${ids.job}`, undefined, alpha)).body;
     const path = `/v1/jobs?image=${encodeURIComponent(image)}`;
     expect(await list(path, alpha)).toHaveLength(1);
@@ -221,13 +221,13 @@ describe('what a list is asked for', () => {
   });
 
   it.each(['jobs', 'batches', 'functions', 'templates', 'webhooks', 'deliveries', 'tokens'])(
-    'goes on with %s of the own tenant alone, with the cursor of another',
+    "pages through %s of the caller's tenant alone, with a cursor of another tenant",
     async (name) => {
       await newRecords();
       const first = await fleet.say('GET', `/v1/${name}?limit=1`, undefined, alpha);
       const path = `/v1/${name}?cursor=${encodeURIComponent(first.body.next_cursor)}`;
       expect(await list(path, alpha)).not.toEqual([]);
-      // It has tokens and what the matrix made, never anything of alpha's.
+      // Beta has its tokens and the records of the matrix, and none of alpha's.
       const text = JSON.stringify(await list(path, beta));
       const alphas = JSON.stringify(await list(`/v1/${name}?limit=200`, alpha));
       const found = alphas.match(/"(?:id|image)":"[^"]+"/g) ?? [];
@@ -235,8 +235,8 @@ describe('what a list is asked for', () => {
     },
   );
 
-  it('is no token of another tenant, whether there is such a tenant or not', async () => {
-    for (const tenant of ['alpha', 'nobody']) {
+  it('does not accept tokens for another tenant, whether that tenant exists or not', async () => {
+    for (const tenant of ['alpha', 'missing']) {
       expect((await fleet.say('GET', `/v1/tokens?tenant=${tenant}`, undefined, beta)).status).toBe(403);
       const request = { tenant, description: 'CI', scopes: ['jobs:read'] };
       expect((await fleet.say('POST', '/v1/tokens', request, beta)).status).toBe(403);
@@ -244,8 +244,8 @@ describe('what a list is asked for', () => {
   });
 });
 
-describe('what belongs to another tenant', () => {
-  it('is not there for who has its ETag, or asks to wait for it', async () => {
+describe('a record of another tenant', () => {
+  it('answers 404 to requests with its ETag, and to requests that wait for it', async () => {
     const path = `/v1/jobs/${ids.job}`;
     const etag = (await fleet.say('GET', path, undefined, alpha)).headers.get('etag') ?? '';
     const ask = (token: string, target = path) =>
@@ -259,14 +259,14 @@ describe('what belongs to another tenant', () => {
     expect((await ask(beta, `/v1/batches/${ids.batch}?wait=60`)).status).toBe(404);
   });
 
-  it('is nothing to build from', async () => {
+  it('cannot be built from', async () => {
     const source = { digest: await fleet.upload(undefined, beta) };
     const job = { image: 'r.example/beta:1', source, template: ids.template };
     const { status, body } = await fleet.say('POST', '/v1/jobs', job, beta);
     expect([status, body.code]).toEqual([422, 'template_not_found']);
   });
 
-  it('is not answered to the same Idempotency-Key', async () => {
+  it('is not replayed for the same Idempotency-Key', async () => {
     const post = async (token: string) => {
       const source = { digest: await fleet.upload(undefined, token) };
       const answer = await fleet.api.call('/v1/jobs', {

@@ -27,7 +27,7 @@ interface Page {
   readonly next_cursor?: string;
 }
 const page = async (query = '', at = api) => (await (await at.call(`/v1/audit?${query}`)).json()) as Page;
-/** Entries are written after the answer. */
+/** Returns the entries. They are written after the answer. */
 const entryOf = async (requestId: string, query = '') => {
   const find = async () => (await page(`limit=200&${query}`)).entries.find((e) => e.request_id === requestId);
   await expect.poll(find).toBeDefined();
@@ -49,7 +49,7 @@ const post = (body: object): RequestInit => ({
 });
 
 describe('the audit log', () => {
-  it('says who made what, from where, and what became of it', async () => {
+  it('records who created a record, from which address, and the status', async () => {
     const { body: job } = await call('/v1/jobs', 'made-a-job', post(inline));
     const entry = await entryOf('made-a-job');
     expect(entry).toEqual({
@@ -81,7 +81,7 @@ describe('the audit log', () => {
       ),
   };
   it.each(Object.entries(damages))(
-    'skips and counts an entry that cannot be read: %s',
+    'skips and counts an entry that cannot be parsed: %s',
     async (_how, damage) => {
       const whole = {
         ...{ request_id: 'broken', method: 'POST', path: '/v1/jobs', records: '', status: '202' },
@@ -101,7 +101,7 @@ describe('the audit log', () => {
     },
   );
 
-  it('skips an entry whose id is no time, and is coded when the whole log is of another type', async () => {
+  it('skips an entry with an invalid id, and answers with a code when the whole log has another type', async () => {
     const alone = await startApi(inject('redisUrl'));
     onTestFinished(() => alone.stop());
     const key = redisKeys(alone.prefix).audit;
@@ -117,11 +117,11 @@ describe('the audit log', () => {
     await redis.del(key);
   });
 
-  it('has what was refused, also reads, and no other reads', async () => {
+  it('records refused requests, reads included, and no other reads', async () => {
     const wrong = { headers: { authorization: 'Bearer very-wrong' } };
-    const { body } = await call('/v1/jobs', 'nobody', wrong);
-    expect(body.request_id).toBe('nobody');
-    const entry = await entryOf('nobody');
+    const { body } = await call('/v1/jobs', 'no-token', wrong);
+    expect(body.request_id).toBe('no-token');
+    const entry = await entryOf('no-token');
     expect(entry).toMatchObject({ operation: 'listJobs', status: 401, code: 'unauthorized', records: [] });
     expect(entry).not.toHaveProperty('tenant');
     const others = { headers: { authorization: 'Bearer other-token' } };
@@ -137,7 +137,7 @@ describe('the audit log', () => {
     expect(JSON.stringify(entries)).not.toMatch(/very-wrong|other-token/);
   });
 
-  it('has POST /build, by whose secret signed it', async () => {
+  it('records POST /build, with the secret that signed it', async () => {
     const body = archive([
       { path: 'com.openfaas.docker.config', text: JSON.stringify({ image: 'r.example/b:1' }) },
       { path: 'context/Dockerfile', text: 'FROM scratch\n' },
@@ -161,7 +161,7 @@ describe('the audit log', () => {
     expect(await entryOf('forged')).toMatchObject({ operation: 'build', status: 401 });
   });
 
-  it('is asked by tenant, token, operation and time, and read page by page, newest first', async () => {
+  it('is filtered by tenant, token, operation and time, and paginated, newest first', async () => {
     const since = (await entryOf('made-a-job')).at;
     await api.call('/v1/jobs', {
       ...post(inline),
@@ -195,7 +195,7 @@ describe('the audit log', () => {
     expect((await api.call('/v1/audit?cursor=x')).status).toBe(422);
   });
 
-  it('records no more than so many of an address that nobody knows', async () => {
+  it('limits the entries of requests without a valid token per address', async () => {
     const headers = { authorization: 'none', 'x-forwarded-for': '198.51.100.1' };
     for (let at = 0; at < 70; at++) await fetch(`${api.url}/v1/jobs`, { headers });
     const own = async () =>
@@ -204,7 +204,7 @@ describe('the audit log', () => {
   });
 });
 
-describe('what is kept', () => {
+describe('the size of the log', () => {
   const logger = createLogger({ name: 'test', level: 'silent' });
   const entry: AuditEntry = {
     ...{
@@ -230,7 +230,7 @@ describe('what is kept', () => {
     expect(await redis.xlen(keys.audit)).toBeGreaterThanOrEqual(200);
   });
 
-  it('is bounded by age, and is not shown meanwhile', async () => {
+  it('is bounded by age, also on reads before the removal', async () => {
     const { log, keys } = openLog();
     await redis.xadd(keys.audit, `${Date.now() - 61_000}-0`, 'request_id', 'old');
     log.add(entry);
@@ -245,7 +245,7 @@ describe('what is kept', () => {
     await running;
   });
 
-  it('is looked through in bounded pieces when few of many entries fit', async () => {
+  it('is scanned in bounded runs when few of many entries match', async () => {
     const { log, keys } = openLog({ maxEntries: 100_000 });
     log.add({ ...entry, tenant: 'rare' });
     await log.flush();
@@ -289,7 +289,7 @@ describe('what is kept', () => {
 
 describe('a request id', () => {
   it.each(['a', 'trace/0af7651916cd43dd8448eb211c80319c:1', 'x'.repeat(128)])(
-    'that is sane is kept: %s',
+    'is kept if it is valid: %s',
     async (id) => {
       expect(
         (await api.call('/healthz', { headers: { 'x-request-id': id } })).headers.get('x-request-id'),
@@ -297,7 +297,7 @@ describe('a request id', () => {
     },
   );
 
-  it.each(['', 'x'.repeat(129), 'a b', '<script>', 'a"b'])('that is not is replaced: %j', async (id) => {
+  it.each(['', 'x'.repeat(129), 'a b', '<script>', 'a"b'])('is replaced if it is invalid: %j', async (id) => {
     const made = (await api.call('/nowhere', { headers: { 'x-request-id': id } })).headers.get(
       'x-request-id',
     );

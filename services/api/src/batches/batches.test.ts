@@ -10,7 +10,7 @@ import { type RunningApi, startApi } from '../testing/start-api.js';
 let api: RunningApi;
 let redis: Redis;
 let digest: string;
-/** What a worker would do, by hand. */
+/** Ends a job by hand, as a worker does. */
 let worker: JobStore;
 let batches: BatchStore;
 
@@ -39,7 +39,7 @@ interface SaidProblem {
 }
 const json = async <T>(answer: Response): Promise<T> => (await answer.json()) as T;
 const said = async (answer: Response) => [answer.status, (await json<SaidProblem>(answer)).code];
-/** Images that no other test names: identical jobs would share their builds. */
+/** Images that no other test uses: identical jobs would share their builds. */
 const items = (count: number, changes: object = {}) => {
   const name = randomUUID();
   return Array.from({ length: count }, (_item, at) => ({ image: `r.example/${name}/${at}:1`, ...changes }));
@@ -110,7 +110,7 @@ describe('POST /v1/batches', () => {
     ]);
   });
 
-  it('lists what is wrong with which item, a hundred errors at most, and accepts none', async () => {
+  it('lists the errors of each item, a hundred at most, and accepts none', async () => {
     const before = await worker.count('queued');
     const wrong = items(150, { image: 'Not An Image' });
     const bad = [{ ...items(1)[0], source: { digest: `sha256:${'0'.repeat(64)}` } }];
@@ -129,13 +129,13 @@ describe('POST /v1/batches', () => {
     expect(await worker.count('queued')).toBe(before);
   });
 
-  it('is refused whole when not all of it may wait', async () => {
+  it('is refused as a whole when the queue has no room for all of it', async () => {
     const before = await worker.count('queued');
     expect(await said(await submit({ items: items(2_001) }))).toEqual([429, 'queue_full']);
     expect(await worker.count('queued')).toBe(before);
   });
 
-  it('takes a body of more than a mebibyte, and not one of more than 32', async () => {
+  it('accepts a body of more than a mebibyte, and refuses more than 32', async () => {
     const pad = 'x'.repeat(30_000);
     const plan = await submit({ dry_run: true, items: items(100, { build_args: { PAD: pad } }) });
     expect([plan.status, (await json<{ total: number }>(plan)).total]).toEqual([200, 100]);
@@ -145,7 +145,7 @@ describe('POST /v1/batches', () => {
     ]);
   });
 
-  it('of a dry run says what would be built, and builds nothing', async () => {
+  it('returns the plan for a dry run, and builds nothing', async () => {
     const before = await worker.count('queued');
     const [item] = items(1, { function: 'ns/dry' });
     const answer = await submit({ dry_run: true, items: [item] });
@@ -156,7 +156,7 @@ describe('POST /v1/batches', () => {
     expect(await worker.count('queued')).toBe(before);
   });
 
-  it('leaves nothing that builds when it is given up before it is accepted', async () => {
+  it('starts no build when it is given up before it is accepted', async () => {
     const id = `batch_${'0'.repeat(26)}`;
     const tenant = { name: 'default', weight: 1 };
     await batches.open(id, { tenant, total: 2, options: { on_failure: 'continue', labels: {} } });
@@ -184,11 +184,11 @@ describe('a batch', () => {
     expect(ended).not.toHaveProperty('estimated_end_at');
   });
 
-  it('is a filter of the list of jobs, with others and page by page', async () => {
+  it('filters the list of jobs, together with other filters and page by page', async () => {
     const [marked] = items(1, { labels: { marked: 'yes' } });
     const both = [...items(3), marked];
     const { id } = await submitted({ items: both });
-    // Of another batch, which the other filters would let through.
+    // A job of another batch, which matches the other filters.
     await submitted({ items: both.map((item) => ({ ...item, force: true })) });
     type Page = { jobs: Job[]; next_cursor?: string };
     const list = async (query: string) => json<Page>(await api.call(`/v1/jobs?batch=${id}${query}`));
@@ -202,7 +202,7 @@ describe('a batch', () => {
     expect([first.jobs, rest.jobs, rest.next_cursor]).toEqual([all.slice(0, 3), all.slice(3), undefined]);
   });
 
-  it('stands in the list of its tenant, newest first, page by page', async () => {
+  it('is listed for its tenant, newest first, page by page', async () => {
     const first = await submitted({ items: items(1) });
     const second = await submitted({ items: items(1) });
     const page = await json<{ batches: Batch[]; next_cursor: string }>(await api.call('/v1/batches?limit=1'));
@@ -213,7 +213,7 @@ describe('a batch', () => {
     expect(next.batches.map(({ id }) => id)).toEqual([first.id]);
   });
 
-  it('is not there for another tenant, whatever that tenant asks', async () => {
+  it('does not exist for another tenant, in any request', async () => {
     const { id } = await submitted({ items: items(1) });
     const headers = { authorization: 'Bearer other-token', 'content-type': 'application/json' };
     const asked = [
@@ -235,7 +235,7 @@ describe('a batch', () => {
     expect(await json(await api.call('/v1/batches', { headers }))).toEqual({ batches: [] });
   });
 
-  it('is canceled: what waits at once, what runs by its worker', async () => {
+  it('is canceled: waiting jobs at once, running jobs by their worker', async () => {
     const { id } = await submitted({ items: items(30) });
     const [first] = (await jobsOf(id)) as [Job];
     const token = await begin(first.id);
@@ -254,7 +254,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('is repeated: what has failed, or all, as a new batch that says of which', async () => {
+  it('is repeated: failed jobs or all, as a new batch that names the old one', async () => {
     const { id } = await submitted({ labels: { run: '8' }, items: items(3, { labels: { x: 'y' } }) });
     const retry = (which: string, of = id) => api.post(`/v1/batches/${of}/retry`, { which });
     expect(await said(await retry('failed'))).toEqual([409, 'batch_not_retryable']);
@@ -276,7 +276,7 @@ describe('a batch', () => {
 });
 
 describe('POST /v1/jobs/{id}/retry', () => {
-  it('makes a new job of the same, with the secret of its callback, once it has ended', async () => {
+  it('becomes a new job with the same spec and callback secret, once it has ended', async () => {
     const secret = `whsec_${'QUJD'.repeat(8)}`;
     const [item] = items(1, { callback: { url: 'https://ci.example/hook', secret } });
     const job = await json<Job>(await api.post('/v1/jobs', { ...item, source: { digest } }));
@@ -299,7 +299,7 @@ interface SseEvent {
   readonly data: Record<string, unknown>;
 }
 
-/** Server-sent events until `enough` of them have come. */
+/** Returns server-sent events once there are `enough` of them. */
 async function eventsOf(id: string, enough: (events: SseEvent[]) => boolean, after?: string) {
   const abort = new AbortController();
   const answer = await api.call(`/v1/batches/${id}/events`, {
@@ -326,7 +326,7 @@ async function eventsOf(id: string, enough: (events: SseEvent[]) => boolean, aft
 }
 
 describe('GET /v1/batches/{id}/events', () => {
-  it('tells of every change and of the end, and goes on where a client stopped', async () => {
+  it('reports every change and the end, and resumes after a client stopped', async () => {
     const { id } = await submitted({ items: items(2) });
     const [a, b] = (await jobsOf(id)) as [Job, Job];
     const first = await eventsOf(id, (events) => events.length >= 3);
@@ -356,7 +356,7 @@ describe('GET /v1/batches/{id}/events', () => {
     expect(nothingMore.at(-1)?.event).toBe('batch.finished');
   });
 
-  it('refuses a position that is none', async () => {
+  it('refuses an invalid position', async () => {
     const { id } = await submitted({ items: items(1) });
     const answer = await api.call(`/v1/batches/${id}/events`, { headers: { 'last-event-id': 'x' } });
     expect(await said(answer)).toEqual([422, 'request_invalid']);

@@ -5,7 +5,7 @@ import { resolveItems } from './resolve-items.js';
 
 const items = (count: number) => Array.from({ length: count }, (_, at) => ({ image: `r.example/x:${at}` }));
 
-/** A source of files that counts how often it is looked through. */
+/** A source of files that counts its reads. */
 function countedSource() {
   let reads = 0;
   const files = new Proxy<Record<string, string>>(
@@ -78,7 +78,7 @@ describe('the source of the defaults', () => {
     expect([digested, stored, specs.length]).toEqual([1, 1, 50]);
   });
 
-  it('is refused for each item that has none of its own, which a right one of its own helps', async () => {
+  it('is refused for each item without a valid value of its own', async () => {
     const own = { source: { files: { Dockerfile: 'FROM scratch\n' } } };
     const [first = {}, second = {}] = items(2);
     const refused = parseItems({
@@ -99,7 +99,7 @@ it.each([
   [{}, { function: 'hello' }, 'items[1] (hello)/image: "No Image" is not'],
   [{}, {}, 'items[1]/image: "No Image" is not'],
   [{ function: 'Bad\u202e' }, {}, 'items[1] (Bad\\u202e)/image: "No Image" is not'],
-])('names the item that is wrong and its function: %j, %j', async (item, defaults, message) => {
+])('names the invalid item and its function: %j, %j', async (item, defaults, message) => {
   const digest = `sha256:${'a'.repeat(64)}`;
   const [first = {}, second = {}] = items(2);
   const wrong = { ...second, source: { digest }, ...item, image: 'No Image' };
@@ -107,7 +107,7 @@ it.each([
   await expect(refused).rejects.toThrow(message);
 });
 
-it('refuses defaults that take more beside their source than a job may', async () => {
+it('refuses defaults that are larger, without their source, than a job may be', async () => {
   const defaults = { build_args: { A: 'x'.repeat(1024 * 1024) } };
   await expect(parseItems({ defaults, items: items(1) })).rejects.toMatchObject({
     code: 'batch_invalid',

@@ -16,7 +16,7 @@ interface Chunk {
   readonly isEntry?: boolean;
 }
 
-/** What a page loads with this chunk, before anything else can be shown. */
+/** Returns the chunks that a page loads before it renders anything. */
 function filesOf(chunks: Readonly<Record<string, Chunk>>, key: string, files = new Set<string>()) {
   const chunk = chunks[key];
   if (!chunk || files.has(chunk.file)) return files;
@@ -26,7 +26,7 @@ function filesOf(chunks: Readonly<Record<string, Chunk>>, key: string, files = n
   return files;
 }
 
-describe('the dashboard that was built', () => {
+describe('the built dashboard', () => {
   const chunks = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Record<string, Chunk>;
   const entry = Object.keys(chunks).find((key) => chunks[key]?.isEntry) as string;
   const size = (files: Iterable<string>) =>
@@ -40,7 +40,7 @@ describe('the dashboard that was built', () => {
     },
   );
 
-  it('holds nothing inline that its content security policy refuses', () => {
+  it('has nothing inline that its content security policy refuses', () => {
     const html = readFileSync(join(folder, 'index.html'), 'utf8');
     expect(html).not.toMatch(/<style|style=|<script(?![^>]*\bsrc=)|\bon\w+=/);
     expect(html).not.toMatch(/https?:\/\//);
@@ -68,7 +68,7 @@ describe('the API', () => {
     },
   );
 
-  it('sends files packed, to be kept for good, and tells who has them already', async () => {
+  it('sends compressed files, cached for good, and answers 304 to clients that have them', async () => {
     const [path] = [...(readSite(folder)?.keys() ?? [])].filter((name) => name.endsWith('.js'));
     const plain = readFileSync(join(folder, path as string));
     for (const [accepted, encoding] of [
@@ -85,13 +85,13 @@ describe('the API', () => {
     await page.body?.cancel();
     const again = await get('/', {
       'if-none-match': page.headers.get('etag') as string,
-      // Without it fetch asks for a new copy whatever it has.
+      // By default fetch bypasses conditional requests.
       'cache-control': 'max-age=0',
     });
     expect(again.status).toBe(304);
   });
 
-  it('keeps its other addresses as they are', async () => {
+  it('does not change other addresses', async () => {
     for (const path of [
       '/nothing',
       '/assets/none.js',
@@ -112,6 +112,6 @@ describe('the API', () => {
   });
 });
 
-it('is left out where it was not built', () => {
+it('is left out when it was not built', () => {
   expect(readSite(join(folder, 'none'))).toBeUndefined();
 });

@@ -10,7 +10,7 @@ import { type RunningApi, startApi } from '../testing/start-api.js';
 
 let api: RunningApi;
 let redis: Redis;
-/** What a worker would do, by hand. */
+/** Ends a job by hand, as a worker does. */
 let worker: JobStore;
 
 beforeAll(async () => {
@@ -31,7 +31,7 @@ interface SseEvent {
   readonly data: Record<string, unknown>;
 }
 
-/** An open stream: what has come so far, and how to leave it. */
+/** An open stream: the events so far, and a function that closes it. */
 async function follow({ after, headers = {} }: { after?: string | undefined; headers?: object } = {}) {
   const answer = await api.call('/v1/events', {
     headers: { ...headers, ...(after !== undefined && { 'last-event-id': after }) },
@@ -65,7 +65,7 @@ async function follow({ after, headers = {} }: { after?: string | undefined; hea
   };
 }
 
-/** A batch of so many jobs, each of an image that no other test names. */
+/** Submits a batch of that many jobs, each with an image that no other test uses. */
 async function submit(count: number, headers = {}): Promise<{ batch: Batch; jobs: Job[] }> {
   const body = archive([{ path: 'Dockerfile', text: 'FROM scratch\n' }]);
   const type = { 'content-type': 'application/x-tar' };
@@ -91,7 +91,7 @@ async function build({ id }: Job): Promise<void> {
   await worker.finish(id, token, { state: 'succeeded', result });
 }
 
-it('tells of jobs and batches as they change, from now on, and goes on where a client stopped', async () => {
+it('reports jobs and batches as they change, from now on, and resumes after a client stopped', async () => {
   await submit(1);
   const first = await follow();
   const { batch, jobs } = await submit(1);
@@ -113,7 +113,7 @@ it('tells of jobs and batches as they change, from now on, and goes on where a c
   await second.leave();
 });
 
-it('tells one tenant nothing of another, and of builders only the one that may see them', async () => {
+it('reports nothing of another tenant, and builders only to a token that may see them', async () => {
   const own = await follow();
   const other = await follow({ headers: others });
   const { events } = redisKeys(api.prefix);
@@ -137,7 +137,7 @@ it('tells one tenant nothing of another, and of builders only the one that may s
   await Promise.all([own.leave(), other.leave()]);
 });
 
-it('tells all of a burst, and says when events were removed before they could be told', async () => {
+it('reports all events of a burst, and reports a reset when events were removed unread', async () => {
   const stream = await follow();
   await submit(1_200);
   await expect.poll(() => stream.events.length, { timeout: 15_000 }).toBe(1_201);
@@ -151,14 +151,14 @@ it('tells all of a burst, and says when events were removed before they could be
   await late.leave();
 });
 
-it('refuses a position that is none, and more than a hundred streams of one tenant', async () => {
+it('refuses an invalid position, and more than a hundred streams of one tenant', async () => {
   const wrong = await api.call('/v1/events', { headers: { 'last-event-id': 'x' } });
   expect([wrong.status, await wrong.json()]).toMatchObject([422, { code: 'request_invalid' }]);
   const streams = await Promise.all(Array.from({ length: 100 }, () => follow({ headers: others })));
   const refused = await api.call('/v1/events', { headers: others });
   expect([refused.status, await refused.json()]).toMatchObject([429, { code: 'rate_limited' }]);
   await Promise.all(streams.map((stream) => stream.leave()));
-  // One that is left makes room, as soon as the server has seen it leave.
+  // A closed stream makes room, as soon as the server notices.
   while (true) {
     const again = await api.call('/v1/events', { headers: others });
     await again.body?.cancel();

@@ -27,7 +27,7 @@ const pools = async () =>
   (await fleet.say('GET', '/v1/queue')).body.pools as { name: string; queued: number }[];
 
 describe('a job', () => {
-  it('goes to the queue of a pool that builds its platforms, and says which', async () => {
+  it('goes to the queue of a pool that builds its platforms, and reports the pool', async () => {
     const { id, pool } = (await fleet.submit({ image: 'r.example/a:1', platforms: ['linux/arm64'] })) as Job;
     expect(pool).toBe('arm');
     expect(await queues().missing([id])).toEqual([]);
@@ -40,7 +40,7 @@ describe('a job', () => {
     expect(await pools()).toMatchObject([{ queued: 0 }, { queued: 0 }]);
   });
 
-  it('that no single pool builds becomes one for each of those that do together', async () => {
+  it('is split over pools when no single pool builds all its platforms', async () => {
     const { id, parts, pool } = await fleet.submit({
       image: 'r.example/both:1',
       platforms: ['linux/amd64', 'linux/arm64'],
@@ -66,7 +66,7 @@ describe('a job', () => {
     await fleet.say('POST', `/v1/jobs/${again.id}/cancel`);
   });
 
-  it('is refused where no pool builds it, with those that there are', async () => {
+  it('is refused when no pool builds it, with the list of pools', async () => {
     const source = { digest: await fleet.upload() };
     const refusal = async (changes: object) => {
       const { status, body } = await fleet.say('POST', '/v1/jobs', {
@@ -97,7 +97,7 @@ describe('a job', () => {
     }
   });
 
-  it('of a batch has a pool of its own, and one that is repeated the one it asked for', async () => {
+  it('has a pool of its own in a batch, and keeps the requested pool when repeated', async () => {
     const source = { digest: await fleet.upload() };
     const items = [{ image: 'r.example/c:1' }, { image: 'r.example/d:1', pool: 'arm' }];
     const batch = await fleet.say('POST', '/v1/batches', { items, defaults: { source } });
@@ -113,7 +113,7 @@ describe('a job', () => {
   });
 });
 
-it('replicas say their pool and platforms', async () => {
+it('replicas report their pool and platforms', async () => {
   expect((await fleet.say('GET', '/v1/builders')).body.builders).toMatchObject([
     { url: 'http://amd:1', pool: 'amd', platforms: ['linux/amd64'] },
     { url: 'http://arm:1', pool: 'arm', platforms: ['linux/arm64'] },

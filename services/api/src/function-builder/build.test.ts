@@ -60,7 +60,7 @@ const send = (body: Buffer, { signature = signed(body), stream = false, signal }
     },
     ...(signal && { signal }),
   });
-/** Status and code of a refusal, in the form that clients of the Function Builder API read. */
+/** Returns status and code of a refusal, in the format of the Function Builder API. */
 const refusalOf = async (answer: Response) => {
   expect(answer.headers.get('content-type')).toMatch(/^application\/json\b/);
   const body = (await answer.json()) as BuilderResult;
@@ -73,7 +73,7 @@ const lines = async (answer: Response) =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as BuilderResult);
 
-/** The only job of the tenant that has not begun, once there is one. */
+/** Returns the only job of the tenant that has not started, once it exists. */
 const waitingJob = async (tenant = 'default') => {
   let id = '';
   await expect
@@ -90,7 +90,7 @@ const start = async (id: string) => {
   await store.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
   return token;
 };
-/** As a worker would: a log, then the end. */
+/** Writes a log and ends the job, as a worker does. */
 const build = async (id: string, end: 'succeeded' | 'failed', log: string[] = []) => {
   const token = await start(id);
   const writer = new LogWriter({
@@ -129,7 +129,7 @@ describe('POST /build', () => {
     expect((await api.call(`/v1/sources/${job.source.digest}`)).status).toBe(200);
   });
 
-  it('takes the options of a build', async () => {
+  it('accepts the options of a build', async () => {
     const options = { dockerfile: 'docker/prod', target: 'web', noCache: true, pull: true };
     const maps = { labels: { 'org.example.a': 'b' }, annotations: { 'org.example.c': 'd' } };
     const answer = send(payload({ ...options, ...maps, tags: ['r.example/team/built:2'] }));
@@ -147,7 +147,7 @@ describe('POST /build', () => {
     await (await answer).text();
   });
 
-  it('answers a failed build with 500 and the same body, for clients that look at the status alone', async () => {
+  it('answers a failed build with 500 and the same body, for clients that check the status alone', async () => {
     const answer = send(payload());
     const id = await waitingJob();
     await build(id, 'failed', ['l: RUN false']);
@@ -162,7 +162,7 @@ describe('POST /build', () => {
     });
   });
 
-  it('streams, says where the job stands, and spells a failure `failed` in its last line', async () => {
+  it('streams, reports the queue position, and names a failure `failed` in its last line', async () => {
     const answer = await send(payload({}, false), { stream: true });
     expect(answer.headers.get('content-type')).toContain('application/x-ndjson');
     const all = lines(answer);
@@ -177,13 +177,13 @@ describe('POST /build', () => {
     expect(said.flatMap(({ log = [] }) => log)).toContain('l: RUN false');
   });
 
-  it('tells a client that waits how many go first', async () => {
+  it('reports the number of jobs ahead to a waiting client', async () => {
     const leave = new AbortController();
     const answer = await send(payload(), { stream: true, signal: leave.signal });
     await waitingJob();
     const reader = answer.body?.getReader();
     let text = '';
-    // Nobody takes finished jobs out of the queue here, so it is not the next.
+    // No worker removes finished jobs from the queue here, so one more job counts.
     while (!/waiting in the queue: \d+ jobs ahead/.test(text)) {
       const { value, done } = (await reader?.read()) ?? { done: true };
       if (done) throw new Error(`it ended: ${text}`);
@@ -193,7 +193,7 @@ describe('POST /build', () => {
     await expect.poll(async () => await store.count('queued')).toBe(0);
   });
 
-  it('takes the secrets of tenants, each its old and its new one, and makes the jobs theirs', async () => {
+  it('accepts the old and new secrets of tenants, and assigns the jobs to them', async () => {
     for (const secret of ['other-payload', 'other-rotated']) {
       const body = payload();
       const answer = send(body, { signature: signed(body, secret) });
@@ -204,7 +204,7 @@ describe('POST /build', () => {
     }
   });
 
-  it('makes no job for an image that the tenant may not push to, or while as many of its jobs wait as may', async () => {
+  it("creates no job for an image that the tenant may not push to, or beyond the tenant's queue limit", async () => {
     const tenant = { name: 'bounded', token: 'bounded', payloadSecrets: ['bounded-payload'] };
     const settings = { images: ['r.example/bounded/'], limits: { queued_jobs: 0 } };
     const config = {
@@ -226,7 +226,7 @@ describe('POST /build', () => {
     expect(await store.count('queued')).toBe(0);
   });
 
-  it('keeps sealed secrets as they are, and shows their names alone', async () => {
+  it('stores sealed secrets unchanged, and shows their names alone', async () => {
     const secrets = new Map([['npm-token', new SecretBytes(Buffer.from('hunter2'))]]);
     const { publicKey } = generateKeyPair();
     const sealed = sealSecrets({ publicKey, secrets }).toString();
@@ -251,7 +251,7 @@ describe('POST /build', () => {
     expect(await refused.json()).toMatchObject({ code: 'secrets_invalid', errors: [{ path: '/secrets' }] });
   });
 
-  it('cancels the job of a client that goes away, before and while it is built', async () => {
+  it('cancels the job of a client that disconnects, before and during the build', async () => {
     for (const running of [false, true]) {
       const leave = new AbortController();
       const answer = send(payload(), { signal: leave.signal });
@@ -282,12 +282,12 @@ describe('POST /build', () => {
     expect(await refusalOf(answer)).toEqual([status, code]);
   });
 
-  it('refuses other methods in the form that its clients read', async () => {
+  it('refuses other methods in the format of its clients', async () => {
     const answer = await fetch(`${api.url}/build`);
     expect(await refusalOf(answer)).toEqual([405, 'method_not_allowed']);
   });
 
-  it('asks clients to come back when the API stops, and says that the job goes on', async () => {
+  it('asks clients to come back when the API stops, and reports that the job continues', async () => {
     const own = await startApi(inject('redisUrl'), { shutdownGraceMs: 500, redisPrefix: api.prefix });
     const body = payload();
     const headers = { 'x-build-signature': signed(body) };
@@ -303,7 +303,7 @@ describe('POST /build', () => {
     await build(id, 'succeeded');
   });
 
-  it('takes a body that breaks off for none', async () => {
+  it('ignores a body that breaks off', async () => {
     const before = await store.count('queued');
     const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
     socket.write(
@@ -316,7 +316,7 @@ describe('POST /build', () => {
 });
 
 describe('GET /publickey', () => {
-  it('is the key that most usable replicas have, and 404 while there is none', async () => {
+  it('is the key of most usable replicas, and 404 while there is none', async () => {
     const ask = async () => {
       const answer = await fetch(`${api.url}/publickey`);
       return [answer.status, await answer.json()];

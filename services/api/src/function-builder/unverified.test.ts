@@ -72,7 +72,7 @@ async function send(body: Buffer, { network = '192.0.2.1', signature = signed(bo
   return { status: answer.status, retryAfter: answer.headers.get('retry-after'), code };
 }
 
-/** Sends most of a payload whose signature is wrong, and no more. */
+/** Sends most of a payload with a wrong signature, and no more. */
 async function begin(network: string, bytes = 3_900_000): Promise<Socket> {
   const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
   open.push(socket);
@@ -94,11 +94,11 @@ const onDisk = async () => {
 };
 
 describe('payloads that are not verified yet', () => {
-  it('fill no more of the disk than their budget, and make room when they end', async () => {
+  it('fill no more of the disk than their budget, and free space when they end', async () => {
     for (let n = 0; n < 40; n++) await begin(`198.51.100.${n}`);
-    // The first one and those that found room have come as far as they do.
+    // The first payload and those that found space are received as far as they go.
     await expect.poll(onDisk, { timeout: 10_000 }).toBeGreaterThan(2 * 3_900_000 - 1);
-    // A round trip of another request later they have not grown further.
+    // After a round trip of another request they have not grown further.
     for (let n = 0; n < 20; n++) await api.call('/v1/me');
     expect(await onDisk()).toBeLessThanOrEqual(budgetBytes);
     const waiting = send(payload());
@@ -106,12 +106,12 @@ describe('payloads that are not verified yet', () => {
     expect(await waiting).toMatchObject({ status: 200 });
   });
 
-  it('wait for each other, and all are taken: none is told to come back', async () => {
+  it('wait for each other, and all are accepted without a retry', async () => {
     const answers = await Promise.all(Array.from({ length: 64 }, () => send(payload())));
     expect(answers.map(({ status }) => status)).toEqual(Array(64).fill(200));
   });
 
-  it('are refused with a time once a network has sent many wrong ones, and right ones are still taken', async () => {
+  it('are refused with a Retry-After once a network has sent many wrong ones, while right ones are still accepted', async () => {
     const network = '2001:db8:1:2::1';
     const other = '2001:db8:1:2:ffff::9';
     for (let n = 0; n < 30; n++) {
@@ -123,7 +123,7 @@ describe('payloads that are not verified yet', () => {
     expect(refused).toMatchObject({ status: 429, code: 'too_many_failures' });
     expect(Number(refused.retryAfter)).toBeGreaterThan(0);
     expect(await send(payload(), { network: other })).toMatchObject({ status: 200 });
-    // Its bodies that come slowly hold up no other network.
+    // Slow bodies of this network block no other network.
     for (let n = 0; n < 10; n++) await begin(network);
     expect(await send(payload(), { network: '192.0.2.7' })).toMatchObject({ status: 200 });
     expect(await send(payload(), { network: '192.0.2.7', signature: wrong })).toMatchObject({
@@ -131,14 +131,14 @@ describe('payloads that are not verified yet', () => {
     });
   });
 
-  it('wait in bounded number once they are verified, for a tenant that is over its quota', async () => {
+  it('wait in bounded number after verification, for a tenant over its quota', async () => {
     const large = archive([
       { path: 'com.openfaas.docker.config', text: JSON.stringify({ image: 'r.example/full:1' }) },
       { path: 'context/Dockerfile', text: 'x'.repeat(3 * mebibyte) },
     ]);
     const signature = signed(large, 'full-payload');
     expect(await send(large, { signature })).toMatchObject({ status: 200 });
-    // The oldest of the tenant's uploads comes to a halt.
+    // The oldest upload of the tenant stalls.
     const socket = connect(Number(new URL(api.url).port), '127.0.0.1').on('error', () => undefined);
     open.push(socket);
     const upload = archive([{ path: 'Dockerfile', text: 'y'.repeat(2 * mebibyte) }]);
@@ -155,7 +155,7 @@ describe('payloads that are not verified yet', () => {
     expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(2);
   });
 
-  it('are not received at all with what is no signature', async () => {
+  it('are not received at all with a malformed signature', async () => {
     const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
     open.push(socket);
     const answer = new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(String(chunk))));
@@ -165,7 +165,7 @@ describe('payloads that are not verified yet', () => {
     expect(await answer).toContain(' 401 ');
   });
 
-  it('leave jobs alone: those of clients that have gone are canceled', async () => {
+  it('do not affect jobs: those of disconnected clients are canceled', async () => {
     const store = new JobStore({ redis, keys: redisKeys(api.prefix) });
     await expect.poll(() => store.count('queued'), { timeout: 10_000 }).toBe(0);
   });

@@ -20,7 +20,7 @@ const names = async (query = '', token?: string): Promise<string[]> => {
 const callbackSecret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
 
 describe('a function', () => {
-  it('is what its last job was to build, how it was last built, and how its last jobs ended', async () => {
+  it('has the spec of its last job, its last build, and the results of its last jobs', async () => {
     const callback = { url: 'https://ci.example/hook', secret: callbackSecret };
     const first = await fleet.submit({ function: 'hello', build_args: { A: '1' }, callback });
     await fleet.succeed(first.id, ['docker.io/library/node:22-alpine']);
@@ -42,7 +42,7 @@ describe('a function', () => {
     expect(JSON.stringify(body)).not.toContain('ci.example');
   });
 
-  it('has a history of twenty jobs at most, without those of others', async () => {
+  it('has a history of twenty jobs at most, without jobs of other functions', async () => {
     for (let at = 0; at < 22; at++) await fleet.submit({ function: 'hello' });
     const other = await fleet.submit({ function: 'hello' }, fleet.other);
     const { body } = await get('/v1/functions/openfaas-fn/hello');
@@ -50,7 +50,7 @@ describe('a function', () => {
     expect(body.history.map(({ job }: { job: string }) => job)).not.toContain(other.id);
   });
 
-  it('can be said without building it', async () => {
+  it('can be defined without a build', async () => {
     const source = { digest: await fleet.upload() };
     const path = '/v1/functions/dev/hello';
     const spec = { image: 'r.example/hello:1', source, labels: { team: 'core' } };
@@ -78,7 +78,7 @@ describe('a function', () => {
     ],
     ['no such template', { template: 'none' }, 'template_not_found', '/template'],
     ['no image', { image: 'A B' }, 'image_invalid', '/image'],
-  ])('is not said with %s', async (_what, changes, code, path) => {
+  ])('cannot be defined with %s', async (_what, changes, code, path) => {
     const source = { digest: await fleet.upload() };
     const spec = { image: 'r.example/hello:1', source, ...changes };
     const { status, body } = await fleet.say('PUT', '/v1/functions/dev/hello', spec);
@@ -86,7 +86,7 @@ describe('a function', () => {
     expect((await get('/v1/functions/dev/hello')).status).toBe(404);
   });
 
-  it('is not said with a source that is on its way out', async () => {
+  it('cannot be defined with a source that is about to be removed', async () => {
     const digest = await fleet.upload({ Dockerfile: 'FROM x\n', mine: fleet.mine });
     const uses = new SourceUses({ redis: fleet.redis, keys: redisKeys(fleet.api.prefix) });
     await expect.poll(async () => uses.condemn(String(Date.now()), [digest])).toEqual([digest]);
@@ -96,7 +96,7 @@ describe('a function', () => {
     expect((await get('/v1/functions/dev/hello')).status).toBe(404);
   });
 
-  it('is forgotten when asked to, once', async () => {
+  it('is forgotten on request, once', async () => {
     await fleet.submit({ function: 'hello' });
     const remove = () => fleet.say('DELETE', '/v1/functions/openfaas-fn/hello');
     expect((await remove()).status).toBe(204);
@@ -105,7 +105,7 @@ describe('a function', () => {
     expect(await names()).toEqual([]);
   });
 
-  it('is nobody else’s', async () => {
+  it('does not exist for another tenant', async () => {
     await fleet.submit({ function: 'hello' });
     const path = '/v1/functions/openfaas-fn/hello';
     expect((await get(path, fleet.other)).status).toBe(404);
@@ -115,7 +115,7 @@ describe('a function', () => {
     expect((await get(path)).body.spec.build_args).toEqual({});
   });
 
-  it('has a name that is one', async () => {
+  it('has a valid name', async () => {
     expect((await get('/v1/functions/UPPER/x')).body.code).toBe('request_invalid');
     const patch = await fleet.say('PATCH', '/v1/functions/dev/x');
     expect([patch.status, patch.headers.get('allow')]).toEqual([405, 'DELETE, GET, HEAD, PUT']);
@@ -152,7 +152,7 @@ describe('functions', () => {
     expect(await names(query)).toEqual(found);
   });
 
-  it('come with how their last jobs ended where that is asked for', async () => {
+  it('include the results of their last jobs on request', async () => {
     const last = await fleet.submit({ function: 'dev/web', build_args: { A: '1' } });
     await fleet.fail(last.id);
     await fleet.submit({ function: 'dev/web', build_args: { A: '2' } }, fleet.other);
@@ -167,7 +167,7 @@ describe('functions', () => {
     expect((await get('/v1/functions')).body.functions[0]).not.toHaveProperty('history');
   });
 
-  it.each(['0', '21', 'all'])('come with no history of %s', async (history) => {
+  it.each(['0', '21', 'all'])('include no history of %s', async (history) => {
     const { status, body } = await get(`/v1/functions?history=${history}`);
     expect([status, body.code]).toEqual([422, 'request_invalid']);
   });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { globFits } from './glob.js';
 
-it('fits what a regular expression fits', () => {
+it('matches the same texts as a regular expression', () => {
   const text = fc.string({ unit: fc.constantFrom('a', 'b', '-', '.'), maxLength: 12 });
   const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '-', '.', '*', '*'), maxLength: 8 });
   fc.assert(
@@ -14,6 +14,6 @@ it('fits what a regular expression fits', () => {
   );
 });
 
-it('answers at once, however many stars there are', () => {
+it('matches at once with any number of stars', () => {
   expect(globFits(`${'*a'.repeat(60)}b`, 'a'.repeat(63))).toBe(false);
 });

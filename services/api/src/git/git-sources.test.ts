@@ -95,7 +95,7 @@ async function setUp(env: Record<string, string> = {}, maxBytes = 4 * 1024 * 102
     log,
     workDir,
     folder,
-    /** The files of what was taken, path to text; a link as `-> target`. */
+    /** Returns the files of a source, path to text; a link as `-> target`. */
     async files(source: GitSource): Promise<Record<string, string>> {
       const { digest } = await git.take(source);
       const tar = await sources.streamTar(digest);
@@ -128,8 +128,8 @@ const refusal = async (work: Promise<unknown>) => {
   throw new Error('it was not refused');
 };
 
-describe('what is taken from git', () => {
-  it('has links as text, wherever they lead', async () => {
+describe('a source from git', () => {
+  it('has links as text, to any target', async () => {
     const server = await serve();
     const { files } = await setUp();
     const { url, commit } = server.repository('links');
@@ -144,7 +144,7 @@ describe('what is taken from git', () => {
     });
   });
 
-  it('is the default branch, a branch, a tag of either kind, or a commit by its id, as it is there', async () => {
+  it('is the default branch, a branch, a tag of either kind, or a commit by its id, unchanged', async () => {
     const server = await serve();
     const { git, files } = await setUp();
     const repository = server.repository('one');
@@ -195,7 +195,7 @@ describe('what is taken from git', () => {
     '日本',
     'refs/pull/7/head',
     'a/-b',
-  ])('is under the ref %s', async (ref) => {
+  ])('is found under the ref %s', async (ref) => {
     const server = await serve();
     const { git } = await setUp();
     const repository = server.repository('names');
@@ -205,7 +205,7 @@ describe('what is taken from git', () => {
     expect((await git.take({ url: repository.url, ref })).git).toMatchObject({ ref, commit });
   });
 
-  it('is a folder of the repository when one is named, and the same source as an upload of it', async () => {
+  it('is the named folder of the repository, and the same source as an upload of it', async () => {
     const server = await serve();
     const { git, sources, files } = await setUp();
     const repository = server.repository('folders');
@@ -217,7 +217,7 @@ describe('what is taken from git', () => {
     expect(await git.take({ url: repository.url, path: 'functions/a' })).toMatchObject({ digest });
   });
 
-  it('has the bytes that were committed, whatever attributes say, and no submodule, hook or large file fetched', async () => {
+  it('has the committed bytes despite attributes, and fetches no submodule, hook or large file', async () => {
     const server = await serve();
     const { files } = await setUp();
     const inner = server.repository('inner');
@@ -234,7 +234,7 @@ describe('what is taken from git', () => {
       'lines.txt': 'one\ntwo\n',
       '.githooks/post-checkout': '#!/bin/sh\ntouch /tmp/hooked\n',
     });
-    // In a commit of its own, so that adding the files did not follow them.
+    // In a separate commit, so that adding the files did not apply the attributes.
     repository.commit({
       '.gitattributes':
         'ignored.txt export-ignore\nsubst.txt export-subst ident\nlines.txt text eol=crlf\n*.bin filter=lfs\n',
@@ -252,7 +252,7 @@ describe('what is taken from git', () => {
     expect(others).toEqual([]);
   });
 
-  it('is not fetched again while it is stored, and is once it is not', async () => {
+  it('is not fetched again while it is stored, and is fetched again after its removal', async () => {
     const server = await serve();
     const { git, sources, folder } = await setUp();
     const repository = server.repository('again');
@@ -261,14 +261,14 @@ describe('what is taken from git', () => {
     const packs = () => server.requests.filter(({ path }) => path.endsWith('/git-upload-pack')).length;
     const before = packs();
     await git.take({ url: repository.url });
-    // One to list the refs, none to fetch.
+    // One call lists the refs, none fetches.
     expect(packs() - before).toBe(1);
     rmSync(join(folder, 'blobs/sources'), { recursive: true });
     expect(await git.take({ url: repository.url })).toMatchObject({ digest });
     expect(await sources.find(digest)).toBeDefined();
   });
 
-  it('is remembered at the cost of its tenant, once, and only where the tenant has room', async () => {
+  it('is remembered at the cost of its tenant, once, and only if the tenant has room', async () => {
     const server = await serve();
     const { git, redis, keys, sources, folder } = await setUp();
     const repository = server.repository('remembered');
@@ -292,7 +292,7 @@ describe('what is taken from git', () => {
     expect(await remembered()).toEqual([key]);
   });
 
-  it('is fetched once for all who want it at the same time, in whatever folder', async () => {
+  it('is fetched once for all concurrent requests, for any folder', async () => {
     const server = await serve();
     const { git, workDir } = await setUp({ GIT_CONCURRENCY: '2' });
     const repository = server.repository('shared');
@@ -304,14 +304,14 @@ describe('what is taken from git', () => {
     );
     expect(new Set(taken.map(({ digest }) => digest)).size).toBe(names.length);
     const packs = server.requests.filter(({ path }) => path.endsWith('/git-upload-pack'));
-    // The list of refs, and the fetch with what it asks before.
+    // The list of refs, and the fetch with its negotiation.
     expect(packs.length).toBeLessThanOrEqual(3);
     await git.close();
     expect(readdirSync(workDir)).toEqual([]);
   });
 });
 
-describe('what is refused', () => {
+describe('a git source is refused with', () => {
   it.each([
     ['https://example.com/x.git', 'a scheme that is not allowed'],
     ['file:///etc', 'a file'],
@@ -329,7 +329,7 @@ describe('what is refused', () => {
     expect(found.message).not.toContain('hunter2');
   });
 
-  it('an address that is not public, named or not, before anything is sent there', async () => {
+  it('an address that is not public, by name or not, before any request goes there', async () => {
     const server = await serve();
     const { url, commit } = server.repository('inside');
     const id = commit({ Dockerfile: 'FROM a\n' });
@@ -348,7 +348,7 @@ describe('what is refused', () => {
     expect(await byRange.take({ url: named })).toMatchObject({ git: { commit: id } });
   });
 
-  it('a ref, a commit or a folder that is not there', async () => {
+  it('a ref, a commit or a folder that does not exist', async () => {
     const server = await serve();
     const { git } = await setUp();
     const repository = server.repository('missing');
@@ -370,7 +370,7 @@ describe('what is refused', () => {
     }
   });
 
-  it('a ref that git would take for an option, if it came this far', async () => {
+  it('a ref that git could take for an option', async () => {
     const server = await serve();
     const { git } = await setUp();
     const { url, commit } = server.repository('options');
@@ -412,7 +412,7 @@ describe('what is refused', () => {
     expect(existsSync(join(folder, 'blobs/sources'))).toBe(false);
   });
 
-  it('a repository that is too large, before all of it has come', async () => {
+  it('a repository that is too large, before all of it is fetched', async () => {
     const server = await serve();
     const { git, workDir } = await setUp({}, 256 * 1024);
     const repository = server.repository('large');
@@ -427,7 +427,7 @@ describe('what is refused', () => {
     expect(readdirSync(workDir)).toEqual([]);
   });
 
-  it('a folder that unpacks to more than is allowed, though it packs to little', async () => {
+  it('a folder that unpacks to more than the limit from a small pack', async () => {
     const server = await serve();
     const { git } = await setUp({}, 256 * 1024);
     const repository = server.repository('zeros');
@@ -435,7 +435,7 @@ describe('what is refused', () => {
     expect(await refusal(git.take({ url: repository.url }))).toMatchObject({ code: 'source_too_large' });
   });
 
-  it('a server that takes too long: nothing that git has started is left', async () => {
+  it('a server that takes too long: no process of git remains', async () => {
     const server = await serve();
     const { git, workDir } = await setUp({ GIT_TIMEOUT_MS: '1500' });
     const repository = server.repository('slow');
@@ -460,7 +460,7 @@ describe('a private repository', () => {
     return { GIT_CREDENTIALS_FILE: path };
   };
 
-  it('is taken with the credential of its host, which nobody gets to see', async () => {
+  it('is fetched with the credential of its host, which stays secret', async () => {
     const server = await serve({ authorization });
     const repository = server.repository('private');
     repository.commit({ Dockerfile: 'FROM a\n' });
@@ -482,7 +482,7 @@ describe('a private repository', () => {
     }
   });
 
-  it('is refused without it, with another one, and to other hosts it is not sent', async () => {
+  it('is refused without a credential or with a wrong one, and other hosts never get the credential', async () => {
     const server = await serve({ authorization });
     const other = await serve();
     const repository = server.repository('private');
@@ -503,7 +503,7 @@ describe('a private repository', () => {
     ['{"host": {"token": "hunter2"', 'does not name a file of JSON'],
     ['{"host": "hunter2"}', 'must name a file like'],
     ['["hunter2"]', 'must name a file like'],
-  ])('a file of credentials that cannot be used stops the start, and is not shown: %s', (text, reason) => {
+  ])('an invalid file of credentials stops the start, and is not shown: %s', (text, reason) => {
     const { GIT_CREDENTIALS_FILE: path } = withCredentials('h', {});
     writeFileSync(path, text);
     let message = '';
@@ -517,14 +517,14 @@ describe('a private repository', () => {
   });
 });
 
-/** The command lines of all processes that work in a folder below this one. */
+/** Returns the command lines of all processes that work in a folder below this one. */
 function gitProcesses(folder: string): string[] {
   return readdirSync('/proc').flatMap((pid) => {
     try {
       if (!/^\d+$/.test(pid) || !readlinkSync(`/proc/${pid}/cwd`).startsWith(folder)) return [];
       return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')];
     } catch {
-      // It has ended meanwhile.
+      // The process has ended in the meantime.
       return [];
     }
   });

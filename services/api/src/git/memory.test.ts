@@ -52,7 +52,7 @@ describe('the memory of git', () => {
     ]);
   });
 
-  it('is enough for files that are larger than a third of it', async () => {
+  it('suffices for files that are larger than a third of it', async () => {
     const repository = honest.repository('large');
     repository.commit({
       Dockerfile: 'FROM a\n',

@@ -30,8 +30,8 @@ function read(content: unknown, env: Readonly<Record<string, string>> = {}) {
   return readEnv({ PATH: process.env.PATH, GIT_SSH_FILE: file, ...env }, gitConfig).ssh;
 }
 
-describe('the file that GIT_SSH_FILE names', () => {
-  it('has hosts, their keys and who may use a key for what', () => {
+describe('the file of GIT_SSH_FILE', () => {
+  it('has hosts, their keys, and the tenants and repositories of each key', () => {
     expect(readEnv({}, gitConfig).ssh).toEqual(new Map());
     const keys = [
       { file: good, tenants: ['*'], user: 'robot', repositories: ['/acme/shop.git', 'acme/*'] },
@@ -65,7 +65,7 @@ describe('the file that GIT_SSH_FILE names', () => {
     ['no key', join(folder, 'text'), 'holds no private key'],
     ['nothing', join(folder, 'gone'), 'does not exist'],
     ['a folder', folder, 'holds no private key'],
-  ])('is refused where a key file has %s', (_what, file, message) => {
+  ])('is refused when a key file has %s', (_what, file, message) => {
     const reading = () => read({ h: { ...host, keys: [{ ...key, file }] } });
     expect(reading).toThrow(`GIT_SSH_FILE names the key file ${file}, which`);
     expect(reading).toThrow(message);
@@ -96,13 +96,13 @@ describe('the file that GIT_SSH_FILE names', () => {
     ['the usual port', { 'h:22': host }, "'h:22'"],
     ['a user', { 'git@h': host }, "'git@h'"],
     ['an option for a host', { '-oProxyCommand=id': host }, "'-oproxycommand=id'"],
-  ])('is refused where it has %s', (_what, content, message) => {
+  ])('is refused with %s', (_what, content, message) => {
     expect(() => read(content)).toThrow('GIT_SSH_FILE');
     expect(() => read(content)).toThrow(message);
     expect(() => read(content)).not.toThrow('hunter2');
   });
 
-  it('is refused where it cannot be read, and on a machine without ssh', () => {
+  it('is refused if it cannot be read, and on a machine without ssh', () => {
     expect(() => read({}, { GIT_SSH_FILE: join(folder, 'gone.json') })).toThrow(
       'GIT_SSH_FILE cannot be read: ENOENT',
     );

@@ -12,7 +12,7 @@ import type { NewTenant } from '../testing/add-tenants.js';
 import { type RunningApi, startApi } from '../testing/start-api.js';
 import { gitConfig } from './config.js';
 
-// A login takes a while where the machine is busy.
+// A login is slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
 
 const cleanups: (() => unknown)[] = [];
@@ -49,7 +49,7 @@ interface SetUp {
   readonly env?: Readonly<Record<string, string>>;
   readonly allow?: string;
   readonly maxSourceBytes?: number;
-  /** What git and ssh have in their environment besides. */
+  /** Further variables in the environment of git and ssh. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -97,13 +97,13 @@ interface Answer {
   readonly vcs?: object;
 }
 
-const everybody = ['*'];
+const everyTenant = ['*'];
 const isRoot = process.getuid?.() === 0;
 
 describe('a repository over ssh', () => {
   it('is fetched by branch, tag and commit', async () => {
     const server = await newServer();
-    const hosts = { [server.host]: hostOf(server, [{ file: server.key(), tenants: everybody }]) };
+    const hosts = { [server.host]: hostOf(server, [{ file: server.key(), tenants: everyTenant }]) };
     const { submit } = await setUp(hosts);
     const { url, commit, git, bare } = server.repository('acme/shop');
     const sha = commit({ 'fn/Dockerfile': 'FROM a\n' });
@@ -118,10 +118,10 @@ describe('a repository over ssh', () => {
     expect(await submit({ url, path: 'gone' })).toMatchObject({ status: 422, code: 'git_path_not_found' });
   });
 
-  it.runIf(isRoot)('may have the short form of its URL, whose port is 22', async () => {
+  it.runIf(isRoot)('accepts the short form of its URL, whose port is 22', async () => {
     const address = `127.${process.pid & 127}.${(process.pid >> 7) & 127}.22`;
     const server = stopLater(await startSshServer({ address, port: 22 }));
-    const hosts = { [server.host]: hostOf(server, [{ file: server.key(), tenants: everybody }]) };
+    const hosts = { [server.host]: hostOf(server, [{ file: server.key(), tenants: everyTenant }]) };
     const { submit } = await setUp(hosts);
     const inner = server.repository('lib/inner').commit({ code: 'x' });
     const parent = server.repository('acme/shop');
@@ -150,14 +150,14 @@ describe('a repository over ssh', () => {
     expect(JSON.stringify(answer)).not.toContain('hunter2');
   });
 
-  it('keeps to the limits of size and time', async () => {
+  it('keeps the limits of size and time', async () => {
     const server = await newServer();
     const silent = createServer();
     const connected = new Promise<Socket>((resolve) => silent.once('connection', resolve));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     cleanups.push(() => silent.close());
     const late = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
-    const key = { file: server.key(), tenants: everybody };
+    const key = { file: server.key(), tenants: everyTenant };
     const hosts = { [server.host]: hostOf(server, [key]), [late]: hostOf(server, [key]) };
     const { submit } = await setUp(hosts, { env: { GIT_TIMEOUT_MS: '5000' }, maxSourceBytes: 100_000 });
     const { url, commit } = server.repository('large');
@@ -172,7 +172,7 @@ describe('a repository over ssh', () => {
 });
 
 describe('a tenant', () => {
-  it('reads what its own keys may read, and nothing that another fetched', async () => {
+  it('reads what its own keys may read, and nothing that another tenant fetched', async () => {
     const server = await newServer();
     const [a, b] = ['a/*', 'b/*'].map((name) => server.key([name.replace('*', 'x'), name.replace('*', 'y')]));
     const { submit } = await setUp({
@@ -192,7 +192,7 @@ describe('a tenant', () => {
     }
   });
 
-  it('gets no submodule that another may read, also of a repository that both may', async () => {
+  it('gets no submodule that only another tenant may read, also of a shared repository', async () => {
     const server = await newServer();
     const open = stopLater(await startGitServer());
     const { submit } = await setUp({
@@ -212,14 +212,14 @@ describe('a tenant', () => {
     expect(await submit({ ...source, submodules: false }, 'b-token')).toMatchObject({ status: 202 });
   });
 
-  it('uses the first key that is for it, the user and the repository', async () => {
+  it('uses the first key for the tenant, the user and the repository', async () => {
     const server = await newServer();
     const { submit } = await setUp({
       [server.host]: hostOf(server, [
         { file: server.strangeKey(), tenants: ['b'] },
         { file: server.key(['acme/shop']), tenants: ['a'], repositories: ['/acme/shop.git'] },
         { file: server.key(['acme/deep/x']), tenants: ['a'], repositories: ['acme/deep/*'] },
-        { file: server.key(), tenants: ['a'], user: 'somebody' },
+        { file: server.key(), tenants: ['a'], user: 'other' },
       ]),
     });
     for (const name of ['acme/shop', 'acme/deep/x']) {
@@ -236,9 +236,9 @@ describe('a tenant', () => {
 });
 
 describe('the connection', () => {
-  it('is made to a server with the configured host key alone', async () => {
+  it('is only made to a server with the configured host key', async () => {
     const server = await newServer();
-    const hosts = { [server.host]: hostOf(server, [{ file: server.key(), tenants: everybody }]) };
+    const hosts = { [server.host]: hostOf(server, [{ file: server.key(), tenants: everyTenant }]) };
     const { submit } = await setUp(hosts);
     const { url, commit } = server.repository('x');
     commit({ Dockerfile: 'FROM a\n' });
@@ -254,12 +254,12 @@ describe('the connection', () => {
     }
   });
 
-  it('says when the key is refused or cannot be used, and when there is no repository or server', async () => {
+  it('reports a refused or unusable key, and a missing repository or server', async () => {
     const server = await newServer();
     const gone = await startSshServer();
     const refused = { file: server.strangeKey(), tenants: ['a'] };
     const file = server.key();
-    const key = { file, tenants: everybody };
+    const key = { file, tenants: everyTenant };
     const { submit } = await setUp({
       [server.host]: hostOf(server, [refused, key]),
       [gone.host]: hostOf(gone, [key]),
@@ -292,7 +292,7 @@ describe('the connection', () => {
   it('is not made to an address that is not allowed', async () => {
     const server = await newServer();
     const [, port] = server.host.split(':');
-    const settings = hostOf(server, [{ file: server.key(), tenants: everybody }]);
+    const settings = hostOf(server, [{ file: server.key(), tenants: everyTenant }]);
     const hosts = { [server.host]: settings, [`localhost:${port}`]: settings };
     const { commit } = server.repository('x');
     commit({ Dockerfile: 'FROM a\n' });
@@ -307,7 +307,7 @@ describe('the connection', () => {
     expect(await named.submit({ url: urls[1] })).toMatchObject({ code: 'git_url_invalid' });
   });
 
-  it('uses no key but the configured one: not that of an agent', async () => {
+  it('uses only the configured key, not that of an agent', async () => {
     const server = await newServer();
     const folder = mkdtempSync(join(tmpdir(), 'slipway-agent-'));
     const socket = join(folder, 'agent');
@@ -318,7 +318,7 @@ describe('the connection', () => {
     });
     await vi.waitFor(() => statSync(socket));
     execFileSync('ssh-add', ['-q', server.key()], { env: { SSH_AUTH_SOCK: socket } });
-    const hosts = { [server.host]: hostOf(server, [{ file: server.strangeKey(), tenants: everybody }]) };
+    const hosts = { [server.host]: hostOf(server, [{ file: server.strangeKey(), tenants: everyTenant }]) };
     const { submit } = await setUp(hosts, { environment: { SSH_AUTH_SOCK: socket } });
     const { url } = server.repository('x');
     expect(await submit({ url })).toMatchObject({
@@ -327,7 +327,7 @@ describe('the connection', () => {
     });
   });
 
-  it('shows neither the key nor its file: in no process list, log or answer', async () => {
+  it('shows neither the key nor its file in process lists, logs and answers', async () => {
     const server = await newServer();
     const silent = createServer();
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -338,7 +338,7 @@ describe('the connection', () => {
       socket.destroy();
     });
     const file = server.key();
-    const key = { file, tenants: everybody };
+    const key = { file, tenants: everyTenant };
     const late = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
     const hosts = { [server.host]: hostOf(server, [key]), [late]: hostOf(server, [key]) };
     const { submit, logged } = await setUp(hosts);
@@ -363,7 +363,7 @@ describe('the connection', () => {
   });
 });
 
-/** The command lines of all processes. */
+/** Returns the command lines of all processes. */
 function processes(): string[] {
   return execFileSync('ps', ['-e', '-ww', '-o', 'args='], { encoding: 'utf8' }).split('\n');
 }
@@ -397,9 +397,9 @@ describe('a submodule over ssh', () => {
     ['git@unknown.example:acme/x.git', 'git_unauthorized'],
     ['../../../x', 'git_submodule_invalid'],
     ['file:///etc', 'git_submodule_invalid'],
-  ])('is refused where its URL is %s', async (url, code) => {
+  ])('is refused with the URL %s', async (url, code) => {
     const server = await newServer();
-    const hosts = { [server.host]: hostOf(server, [{ file: server.key(), tenants: everybody }]) };
+    const hosts = { [server.host]: hostOf(server, [{ file: server.key(), tenants: everyTenant }]) };
     const { submit } = await setUp(hosts);
     const parent = server.repository('acme/parent');
     parent.commit({ Dockerfile: 'FROM a\n' });

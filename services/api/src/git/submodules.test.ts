@@ -50,14 +50,14 @@ async function submit(git: object) {
   return { status: answer.status, ...body };
 }
 
-/** The digest that the same files have as an upload. */
+/** Returns the digest of the same files as an upload. */
 async function digestOf(files: Readonly<Record<string, string>>) {
   const answer = await api.post('/v1/jobs', { image: `r.example/a:${++names}`, source: { files } });
   return ((await answer.json()) as { source: { digest: string } }).source.digest;
 }
 
 describe('a folder of a repository with submodules', () => {
-  it('is refused with their names, unless the request says what becomes of them', async () => {
+  it('is refused with their names, unless the request includes or excludes them', async () => {
     const inner = repository();
     const parent = repository();
     parent.commit({ 'fn/Dockerfile': 'FROM a\n', 'plain/Dockerfile': 'FROM a\n' });
@@ -76,12 +76,12 @@ describe('a folder of a repository with submodules', () => {
     expect(without).toMatchObject({ status: 202 });
     const whole = await submit({ url, path: 'fn', submodules: true });
     expect(whole.source?.digest).toBe(await digestOf({ Dockerfile: 'FROM a\n', 'lib/code': 'x' }));
-    // What is remembered of one answer is no answer to another question.
+    // The remembered source of one choice does not serve another.
     expect(await submit({ url, path: 'fn' })).toMatchObject({ code: 'git_submodules_undecided' });
     expect((await submit({ url, path: 'fn', submodules: true })).source).toMatchObject(whole.source ?? {});
   });
 
-  it('has them at the commit that is recorded, by relative URLs too, in submodules as well, each folder alone', async () => {
+  it('includes them at the recorded commit, by relative URLs and nested, each folder alone', async () => {
     const deep = repository();
     const middle = repository();
     middle.commit({ Dockerfile: 'FROM c\n', own: 'm' });
@@ -132,7 +132,7 @@ describe('a folder of a repository with submodules', () => {
     ['../../../x.git', 'git_submodule_invalid'],
     ['/etc', 'git_url_invalid'],
     [undefined, 'git_submodule_invalid'],
-  ])('is refused where the URL of one is %s', async (url, code) => {
+  ])('is refused when the URL of one is %s', async (url, code) => {
     const parent = repository();
     parent.commit({ Dockerfile: 'FROM a\n' });
     parent.link('lib', '1'.repeat(40), url);
@@ -141,7 +141,7 @@ describe('a folder of a repository with submodules', () => {
     expect(JSON.stringify(answer)).not.toContain('hunter2');
   });
 
-  it('is refused where one is not there, leads back to itself or is too large with the others', async () => {
+  it('is refused when one is missing, leads back to itself or exceeds the total size', async () => {
     const gone = repository();
     gone.commit({ Dockerfile: 'FROM a\n' });
     const { url: empty, commit } = repository();

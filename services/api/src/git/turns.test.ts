@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Turns } from './turns.js';
 
-/** Work that goes on until it is let go. */
+/** Work that continues until it is released. */
 function held(turns: Turns, tenant: string) {
   let letGo = () => {};
   const begun: string[] = [];
@@ -16,7 +16,7 @@ function held(turns: Turns, tenant: string) {
 const settled = () => new Promise(setImmediate);
 
 describe('turns', () => {
-  it('has a place for another tenant, however much one wants', async () => {
+  it('keeps a slot for another tenant while one tenant wants all', async () => {
     const turns = new Turns({ atOnce: 4, waiting: 100 });
     const many = Array.from({ length: 20 }, () => held(turns, 'busy'));
     const one = held(turns, 'other');
@@ -29,7 +29,7 @@ describe('turns', () => {
     }
   });
 
-  it('goes to the tenant that has the fewest, and among those to who came first', async () => {
+  it('gives a slot to the tenant with the fewest, and among equals to the first', async () => {
     const turns = new Turns({ atOnce: 1, waiting: 100 });
     const [first, second] = [held(turns, 'busy'), held(turns, 'busy')];
     const other = held(turns, 'other');
@@ -45,7 +45,7 @@ describe('turns', () => {
     await other.work;
   });
 
-  it('lets one tenant have half of the places to wait, and refuses all when there are no more', async () => {
+  it('lets one tenant take half of the waiting places, and refuses every call when none is left', async () => {
     const turns = new Turns({ atOnce: 1, waiting: 4 });
     const busy = Array.from({ length: 3 }, () => held(turns, 'busy'));
     await expect(turns.run('busy', async () => {})).rejects.toMatchObject({ code: 'git_busy' });

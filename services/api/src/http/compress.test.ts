@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet?.stop());
 
-/** `fetch` unpacks answers and adds an Accept-Encoding of its own. */
+/** Returns the raw answer: `fetch` unpacks answers and adds an Accept-Encoding of its own. */
 async function ask(path: string, headers: Record<string, string>, method = 'GET') {
   const sent = request(fleet.api.url + path, {
     method,
@@ -73,7 +73,7 @@ describe('a long answer in JSON', () => {
     },
   );
 
-  test('has one ETag for each encoding: 304 to each, which varies as the answer does', async () => {
+  test('has one ETag for each encoding: 304 to each, with the same Vary', async () => {
     const { headers } = await ask('/v1/jobs', { 'accept-encoding': 'gzip' });
     const { etag } = headers;
     for (const accepted of ['gzip', 'br', 'identity']) {
@@ -101,7 +101,7 @@ test('the OpenAPI document is compressed', async () => {
   expect(JSON.parse(gunzipSync(body).toString())).toHaveProperty('openapi');
 });
 
-test('an answer that an Idempotency-Key repeats is compressed as the first one was, or as its own request asks', async () => {
+test('an answer replayed for an Idempotency-Key is compressed by the Accept-Encoding of the request', async () => {
   const labels = Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`label-${at}`, 'x'.repeat(40)]));
   const files = { Dockerfile: 'FROM scratch\n' };
   const submit = (encoding: string) =>
@@ -152,7 +152,7 @@ describe('these answers are never compressed:', () => {
     expect(body.length).toBeGreaterThan(10_000);
   });
 
-  test('events that are followed, which arrive as they happen', async () => {
+  test('followed events, which arrive as they happen', async () => {
     const leaving = new AbortController();
     const answer = await fetch(`${fleet.api.url}/v1/events`, {
       headers: { ...accepted, authorization: `Bearer ${token}`, accept: 'text/event-stream' },

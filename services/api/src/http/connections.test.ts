@@ -7,7 +7,7 @@ import { startApi } from '../testing/start-api.js';
 
 const http = { ...defaultHttpSettings, maxConnections: 20, maxConnectionsPerNetwork: 5 };
 
-it('clients that take all connections keep no health check out, and a trusted proxy has no cap of its own', async () => {
+it('clients that take all connections do not block health checks, and a trusted proxy has no limit of its own', async () => {
   const healthPort = await freePort();
   const api = await startApi(inject('redisUrl'), { http, healthPort, trustedProxies: ['127.0.0.3'] });
   onTestFinished(() => api.stop());
@@ -30,7 +30,7 @@ it('clients that take all connections keep no health check out, and a trusted pr
   const ofProxy = await open('127.0.0.3');
   await expect.poll(() => ofClient() + ofProxy()).toBeLessThanOrEqual(20);
   expect(ofProxy()).toBeGreaterThan(10);
-  // There is no room for anybody.
+  // No connection is left.
   await once(connect({ port, host: '127.0.0.1' }).resume(), 'close');
   for (const path of ['/healthz', '/readyz']) {
     expect((await fetch(`http://127.0.0.1:${healthPort}${path}`)).status).toBe(200);

@@ -26,7 +26,7 @@ function claimant(share: FairShare) {
 }
 
 describe('a fair share', () => {
-  it('leaves room for others, however much one tenant wants', async () => {
+  it('leaves room for others when one tenant wants all', async () => {
     const { order, claim, end } = claimant(new FairShare({ total: 4, perTenant: 2 }));
     for (const name of ['a1', 'a2', 'a3', 'a4', 'a5']) claim('a', 1, name);
     claim('b', 1);
@@ -49,7 +49,7 @@ describe('a fair share', () => {
     }
   });
 
-  it('does not starve a large claim, and counts one above the share as the share', async () => {
+  it('does not starve a large claim, and caps a claim at the share', async () => {
     const { order, claim, end } = claimant(new FairShare({ total: 4, perTenant: 4 }));
     claim('a', 2, 'a1');
     claim('b', 2, 'b1');
@@ -63,7 +63,7 @@ describe('a fair share', () => {
     expect(order.at(-1)).toBe('d1');
   });
 
-  it('forgets who leaves while waiting, and lets those behind go on', async () => {
+  it('drops waiting claims that are aborted, and serves those behind', async () => {
     const { order, claim, tryClaim, end } = claimant(new FairShare({ total: 2, perTenant: 2 }));
     claim('a', 1, 'a1');
     const leave = new AbortController();

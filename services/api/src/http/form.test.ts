@@ -14,7 +14,7 @@ const part = (headers: string, content: string | Uint8Array) => [
 const end = Buffer.from(`\r\n--${boundary}--\r\n`);
 const form = (...parts: readonly Buffer[][]) => Buffer.concat([...parts.flat(), end]);
 
-/** As if it had come in these pieces. */
+/** Yields the body in these pieces. */
 function requestOf(pieces: Iterable<Buffer>, contentType = `multipart/form-data; boundary=${boundary}`) {
   const headers = { 'content-type': contentType };
   return Object.assign(Readable.from(pieces), { headers, complete: true }) as unknown as IncomingMessage;
@@ -38,7 +38,7 @@ const readAs = (body: Buffer, contentType?: string) =>
   partsOf(requestOf([body], contentType)).catch((error: unknown) => [codeOf(error), String(error)]);
 
 describe('a form', () => {
-  it('is the same parts wherever the network cuts it', async () => {
+  it('has the same parts in any chunks', async () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
       // Almost a boundary.
@@ -60,16 +60,16 @@ describe('a form', () => {
     );
   });
 
-  it('is never taken for whole when it was cut short', async () => {
+  it('is never complete when it was cut short', async () => {
     const body = form(part(head('a'), 'one'), part(head('b'), 'two'));
-    // The line break after the last boundary says nothing.
+    // The line break after the last boundary has no meaning.
     for (let length = 0; length < body.length - 2; length++) {
       const [code] = await readAs(body.subarray(0, length));
       expect([length, code]).toEqual([length, 'body_incomplete']);
     }
   });
 
-  it('comes to an end, whatever it is', async () => {
+  it('ends for any input', async () => {
     const odd = ['\r\n', '--', `\r\n--${boundary}`, end, ':', head('a'), '"', '\0', '\n', 'name*=', ' ', ';'];
     const whole = form(part(head('a'), 'one'), part(head('b'), 'two'));
     const known = ['body_incomplete', 'request_invalid'];
@@ -91,7 +91,7 @@ describe('a form', () => {
   });
 
   it.each([
-    ['more parts than it may have', form(...['a', 'b', 'c'].map((name) => part(head(name), ''))), undefined],
+    ['more parts than the limit', form(...['a', 'b', 'c'].map((name) => part(head(name), ''))), undefined],
     [
       'more parts, one of them unreadable',
       form(part('X', ''), part(head('a'), ''), part(head('b'), '')),
@@ -111,7 +111,7 @@ describe('a form', () => {
     ]);
   });
 
-  it('is refused when it is larger than it may be, whatever of it is large', async () => {
+  it('is refused when it is larger than the limit, in any of its parts', async () => {
     const large = 'x'.repeat(2_000);
     for (const body of [
       form(part(head('a'), large)),
@@ -124,14 +124,14 @@ describe('a form', () => {
     }
   });
 
-  it('has what stands before and after it left out', async () => {
+  it('ignores data before and after it', async () => {
     const body = Buffer.concat([Buffer.from('before'), form(part(head('a'), 'one')), Buffer.from('after')]);
     for (const cuts of [[], [body.length - 5], [...body.keys()]]) {
       expect(await partsOf(requestOf(cutAt(body, cuts)))).toEqual([['a', 'one']]);
     }
   });
 
-  it('is read no further than it is asked for', async () => {
+  it('is read no further than requested', async () => {
     const piece = Buffer.alloc(64 * 1024);
     let sent = 0;
     function* body() {
@@ -145,7 +145,7 @@ describe('a form', () => {
       const { value } = await pieces.next();
       if (value && 'bytes' in value) taken += value.bytes.length;
     }
-    // Streams hold some on the way.
+    // Streams buffer some bytes.
     expect(sent).toBeLessThan(50);
     await pieces.return();
   });

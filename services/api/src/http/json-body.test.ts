@@ -25,7 +25,7 @@ afterAll(() => {
 async function send(body: Buffer | string, headers: IncomingHttpHeaders = {}) {
   const { port } = server.address() as AddressInfo;
   const sending = sendRequest({ port, host: '127.0.0.1', method: 'POST', headers });
-  // The answer may come before the body has been sent.
+  // The answer may come before the whole body is sent.
   sending.on('error', () => undefined).end(body);
   const [response] = await once(sending, 'response');
   return JSON.parse(await text(response)) as { value?: unknown; code?: string; message?: string };
@@ -46,16 +46,16 @@ describe('the body of a request in JSON', () => {
     ['as gzip of two members', Buffer.concat([gzipSync(json.slice(0, 5)), gzipSync(json.slice(5))]), gzip],
     ['as deflate', deflateSync(json), { 'content-encoding': 'deflate' }],
     ['as br', brotliCompressSync(json), { 'content-encoding': 'br' }],
-  ])('is taken %s', async (_how, body, headers) => {
+  ])('is accepted %s', async (_how, body, headers) => {
     expect(await send(body, headers)).toEqual({ value });
   });
 
-  it('may be empty, or be missing', async () => {
+  it('may be empty or missing', async () => {
     expect(await send('', { 'content-length': '0' })).toEqual({ value: {} });
     expect(await send(gzipSync(''), gzip)).toEqual({ value: {} });
   });
 
-  it('is refused when it unpacks to too much, however it is packed', async () => {
+  it('is refused when it unpacks to too much, in any encoding', async () => {
     const large = Buffer.alloc(13 * mebibyte, ' ');
     const noise = Buffer.from(Array.from({ length: 400_000 }, () => Math.random()).join(' '.repeat(20)));
     const member = gzipSync(Buffer.alloc(mebibyte, ' '));
@@ -63,7 +63,7 @@ describe('the body of a request in JSON', () => {
     const size = { code: 'body_too_large', message: `The body is larger than ${12 * mebibyte} bytes.` };
     expect(await send(large)).toEqual(size);
     expect(await send(large, { 'transfer-encoding': 'chunked' })).toEqual(size);
-    // It packs well enough to be beyond the size, and badly enough to be within the ratio.
+    // The body packs well enough to exceed the size, and badly enough to keep the ratio.
     const much = Buffer.from(`"${noise.toString('latin1')}"`);
     expect(much.length).toBeGreaterThan(12 * mebibyte);
     expect(await send(gzipSync(much, { level: 1 }), gzip)).toEqual(size);
@@ -73,7 +73,7 @@ describe('the body of a request in JSON', () => {
     expect(await send(Buffer.concat(Array<Buffer>(13).fill(member)), gzip)).toEqual(ratio);
   });
 
-  it('is refused before any value is made when it holds too many', async () => {
+  it('is refused before any value is created when it holds too many', async () => {
     const tokens = { code: 'json_too_complex', message: 'The body has more than 100 keys and values.' };
     expect(await send(gzipSync(`{"items":[${'{"a":0},'.repeat(40)}{}]}`), gzip)).toEqual(tokens);
     expect(await send(`[${'0,'.repeat(50)}0]`)).toMatchObject({

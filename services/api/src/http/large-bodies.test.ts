@@ -34,7 +34,7 @@ const batch = (source: object, bytes = 2 * mebibyte) =>
   });
 const files = { files: { Dockerfile: 'FROM scratch\n' } };
 
-/** Begins a request whose body comes to a halt, and returns once the API has begun to receive it. */
+/** Starts a request whose body stalls, and returns once the API has begun to receive it. */
 async function slow(
   tenant: string,
   { path = '/v1/batches', bytes = 8 * mebibyte, type = 'application/json' } = {},
@@ -52,7 +52,7 @@ async function slow(
   await new Promise<void>((resolve) =>
     socket.write(`${head.join('\r\n')}\r\n\r\n{"items":[`, () => resolve()),
   );
-  // A later request on another connection is answered only after the API has read this one.
+  // The API answers a later request on another connection only after it has read this one.
   await api.call('/v1/me');
 }
 
@@ -64,13 +64,13 @@ const submit = (tenant: string, body: string, path = '/v1/batches') =>
   });
 
 describe('large bodies', () => {
-  it('that come slowly hold up no other body, of their tenant or of another', async () => {
+  it('that are slow block no other body, of their tenant or of another', async () => {
     for (let n = 0; n < 5; n++) await slow('one');
     expect((await submit('two', batch(files))).status).toBe(200);
     expect((await submit('one', batch(files))).status).toBe(200);
   });
 
-  it('that wait for git hold up nobody, whichever tenants they are of', async () => {
+  it('that wait for git block no other tenant', async () => {
     let letGo = () => {};
     git.hold(
       new Promise<void>((resolve) => {
@@ -89,7 +89,7 @@ describe('large bodies', () => {
     expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
   });
 
-  it('leave nothing on the disk when their client leaves', async () => {
+  it('leave nothing on the disk when their client disconnects', async () => {
     const left = async () => (await readdir(`${api.blobs}/.tmp`)).length;
     await slow('one', { bytes: 1_000_000 });
     open[0]?.write('x'.repeat(500_000));
@@ -98,7 +98,7 @@ describe('large bodies', () => {
     await expect.poll(left).toBe(0);
   });
 
-  it('are taken packed and in chunks, and refused when they are too large, in the midst too', async () => {
+  it('are accepted compressed and in chunks, and refused when they are too large, also midway', async () => {
     const body = batch(files, mebibyte);
     const send = (content: Uint8Array<ArrayBuffer> | ReadableStream, headers: Record<string, string> = {}) =>
       api.call('/v1/batches', {

@@ -14,7 +14,7 @@ afterAll(() => Promise.all([plain?.stop(), open?.stop()]));
 
 describe('every answer', () => {
   test.each(['/healthz', '/v1/jobs', '/v1/jobs/none', '/nowhere', '/docs', '/openapi.json', '/metrics'])(
-    '%s says how browsers are to treat it',
+    '%s has security headers',
     async (path) => {
       for (const headers of [{}, { authorization: 'Bearer token' }]) {
         const answer = await fetch(plain.url + path, { headers });
@@ -32,20 +32,20 @@ describe('every answer', () => {
     },
   );
 
-  test('no page runs what stands in it', async () => {
+  test('no page runs inline scripts', async () => {
     const page = await fetch(`${plain.url}/docs`);
     expect(page.headers.get('content-security-policy')).toMatch(/script-src 'self';/);
     expect(await page.text()).not.toMatch(/<script>|<script [^>]*>[^<]|\son\w+=/);
   });
 });
 
-describe('what a proxy says', () => {
+describe('the protocol reported by a proxy', () => {
   const secure = { 'x-forwarded-proto': 'https' };
-  test('is believed when it is trusted', async () => {
+  test('counts when the proxy is trusted', async () => {
     const told = await fetch(`${open.url}/healthz`, { headers: secure });
     expect(told.headers.get('strict-transport-security')).toMatch(/^max-age=/);
   });
-  test('and else is not', async () => {
+  test('is ignored otherwise', async () => {
     const told = await fetch(`${plain.url}/healthz`, { headers: secure });
     expect(told.headers.get('strict-transport-security')).toBeNull();
   });
@@ -62,7 +62,7 @@ describe('pages of other origins', () => {
       },
     });
 
-  test('that are named may call it, with a token of their own and no credentials', async () => {
+  test('may call the API when they are named, with a token of their own and no credentials', async () => {
     const { status, headers } = await preflight(open, origin);
     expect(status).toBe(204);
     expect(headers.get('access-control-allow-origin')).toBe(origin);
@@ -76,7 +76,7 @@ describe('pages of other origins', () => {
   });
 
   test.each([`${origin}.evil.example`, 'http://ci.example', 'https://ci.example:8443', 'null'])(
-    'that are not, as %s, may not',
+    'may not call it when they are not named: %s',
     async (from) => {
       for (const answer of [await preflight(open, from), await preflight(plain, origin)]) {
         expect(answer.headers.get('access-control-allow-origin')).toBeNull();

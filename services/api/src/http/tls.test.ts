@@ -41,7 +41,7 @@ async function startTlsApi() {
   const get = (path: string) =>
     new Promise<IncomingMessage>((resolve, reject) => {
       httpsGet(`https://127.0.0.1:${port}${path}`, { ca, agent: false }, resolve)
-        // Also when the certificate is not one of the authority's.
+        // Also for a certificate of another authority.
         .once('error', reject);
     });
   await expect.poll(() => get('/healthz').then(({ statusCode }) => statusCode, String)).toBe(200);
@@ -52,10 +52,10 @@ async function startTlsApi() {
   return { port, get, authority, tls, validUntil };
 }
 
-/** Which certificate a new connection is shown. */
+/** Returns the certificate that a new connection gets. */
 function shown(port: number, options: { maxVersion?: 'TLSv1.1' | 'TLSv1.2' } = {}): Promise<PeerCertificate> {
   return new Promise((resolve, reject) => {
-    // Of old versions, OpenSSL itself offers none unless told to.
+    // OpenSSL offers no old versions by default.
     const ciphers = options.maxVersion === 'TLSv1.1' ? { ciphers: 'DEFAULT@SECLEVEL=0' } : {};
     const old = options.maxVersion === 'TLSv1.1' ? ({ minVersion: 'TLSv1' } as const) : {};
     const socket = connect(
@@ -69,7 +69,7 @@ function shown(port: number, options: { maxVersion?: 'TLSv1.1' | 'TLSv1.2' } = {
   });
 }
 
-test('with a certificate it speaks TLS 1.2 and up, and takes another certificate as soon as it is there', async () => {
+test('serves TLS 1.2 and up with a certificate, and reloads a replaced certificate', async () => {
   const { port, get, authority, tls, validUntil } = await startTlsApi();
   const answer = await get('/readyz');
   expect(answer.statusCode).toBe(200);
@@ -84,7 +84,7 @@ test('with a certificate it speaks TLS 1.2 and up, and takes another certificate
   expect((await get('/healthz')).statusCode).toBe(200);
 });
 
-test('files that cannot be used stop the start, by name', async () => {
+test('invalid files stop the start with the name of the setting', async () => {
   const least = { BLOB_STORE: 'file:///tmp/x', PAYLOAD_SECRET: 'x' };
   expect(() => loadConfig({ ...least, TLS_CERT_FILE: '/x' })).toThrow(/TLS_KEY_FILE is not set/);
   const config = loadConfig({ ...least, API_TOKEN: 'x', TLS_CERT_FILE: '/none', TLS_KEY_FILE: '/none' });

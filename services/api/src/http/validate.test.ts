@@ -7,7 +7,7 @@ describe('a body', () => {
     ['{"labels":{"__proto__":"x"}}', '/labels/__proto__'],
     ['{"enabled":true,"__proto__":{}}', '/__proto__'],
     ['{"labels":{"a":"b"},"format":{"type":"standard","__proto__":1}}', '/format/__proto__'],
-  ])('with a key that the document forbids is refused: %s', (text, path) => {
+  ])('is refused with a key that the document forbids: %s', (text, path) => {
     expect(() => validate(endpointPatchSchema, JSON.parse(text), 'body')).toThrow(
       expect.objectContaining({ code: 'request_invalid', errors: [expect.objectContaining({ path })] }),
     );
@@ -30,7 +30,7 @@ describe('a body', () => {
       'body/callback/url: "ftp://***@h/x" must be an http or https',
     ],
     [{ timeout: 0 }, 'body/timeout: Too small: expected number to be >=1: 0'],
-  ])('is refused with the value that is wrong: %j', (changes, detail) => {
+  ])('is refused with the wrong value: %j', (changes, detail) => {
     const body = { image: 'r.example/a:1', source: { digest: `sha256:${'0'.repeat(64)}` }, ...changes };
     expect(() => validate(jobRequestSchema, body, 'body')).toThrow(detail);
   });
@@ -45,7 +45,7 @@ describe('a body', () => {
     expect(() => validate(jobRequestSchema, body, 'body')).toThrow(/^(?!.*hunter2)body/s);
   });
 
-  it('of another operation is refused for it as well', () => {
+  it('is refused by another operation as well', () => {
     const text = '{"image":"r.example/a:1","build_args":{"__proto__":"x"}}';
     expect(() => validate(jobRequestSchema, JSON.parse(text), 'body')).toThrow('body/build_args/__proto__');
   });

@@ -66,14 +66,14 @@ const jobsOf = async (image: string) => {
 };
 const recordOf = (key: string, tenant = 'default') =>
   keysOf().idempotency(tenant, createHash('sha256').update(key).digest('hex'));
-/** What a process leaves that dies after it has made something and before it has stored its answer, once its lease is over. */
+/** Leaves the state of a process that died after it created a record and before it stored its answer, with an expired lease. */
 const dieBeforeAnswer = async (key: string) => {
   expect(await redis.hdel(recordOf(key), 'answer')).toBe(1);
   await redis.hset(recordOf(key), 'until', 0);
 };
 
 describe('a request with a key', () => {
-  it('is done once, and answered in the same way again, by any process', async () => {
+  it('runs once, and is replayed by any process', async () => {
     const [key, body] = [randomUUID(), spec()];
     const first = await send('/v1/jobs', body, { key });
     expect([first.status, first.replayed]).toEqual([202, null]);
@@ -87,7 +87,7 @@ describe('a request with a key', () => {
     expect(ttl).toBeLessThanOrEqual(24 * 3600 * 1_000);
   });
 
-  it('is done once by twenty who send it at the same time', async () => {
+  it('runs once when twenty clients send it at the same time', async () => {
     const [key, body] = [randomUUID(), spec()];
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, at) => send('/v1/jobs', body, { key, api: apis[at % 2 ? 1 : 0] })),
@@ -104,7 +104,7 @@ describe('a request with a key', () => {
     ['body', '/v1/jobs', { push: false }],
     ['path', '/v1/batches', {}],
     ['query', '/v1/jobs?x=1', {}],
-  ])('of another %s is refused', async (_what, path, changes) => {
+  ])('with another %s is refused', async (_what, path, changes) => {
     const [key, body] = [randomUUID(), spec()];
     expect((await send('/v1/jobs', body, { key })).status).toBe(202);
     const other = { ...body, ...changes };
@@ -112,7 +112,7 @@ describe('a request with a key', () => {
     expect([answer.status, answer.body.code]).toEqual([422, 'idempotency_key_reused']);
   });
 
-  it("is another tenant's own", async () => {
+  it('is separate for each tenant', async () => {
     const key = randomUUID();
     const body = { image: 'r.example/same:1', source: { files: { Dockerfile: 'FROM scratch\n' } } };
     const mine = await send('/v1/jobs', body, { key });
@@ -121,11 +121,11 @@ describe('a request with a key', () => {
     expect(theirs.body.id).not.toBe(mine.body.id);
   });
 
-  it('that is being worked on is told when to come again', async () => {
+  it('gets a Retry-After while it is in progress', async () => {
     const [key, body] = [randomUUID(), spec()];
     const made = await send('/v1/jobs', body, { key });
     await redis.hdel(recordOf(key), 'answer');
-    // The lease of who works on it has not ended.
+    // The lease of the running request has not expired.
     const answer = await send('/v1/jobs', body, { key });
     expect([answer.status, answer.body.code, answer.retryAfter]).toEqual([
       ...[409, 'idempotency_key_in_progress', '5'],
@@ -144,7 +144,7 @@ describe('a request with a key', () => {
     expect([answer.status, answer.body.code]).toEqual([400, 'idempotency_key_invalid']);
   });
 
-  it('replays a refusal, and not what asks to be tried again', async () => {
+  it('replays a refusal, and not an error that asks for a retry', async () => {
     const key = randomUUID();
     const body = { ...spec(), pool: 'none' };
     const first = await send('/v1/jobs', body, { key });
@@ -165,7 +165,7 @@ describe('a request with a key', () => {
     }
   });
 
-  it('is free for another try after a 5xx', async () => {
+  it('allows another try after a 5xx', async () => {
     const key = randomUUID();
     const body = { image: `r.example/${key}:1`, source: { files: { Dockerfile: `FROM ${key}\n` } } };
     const { blobs } = apis[0];
@@ -180,7 +180,7 @@ describe('a request with a key', () => {
     expect(await jobsOf(body.image)).toBe(1);
   });
 
-  it('is answered again for what has no body, and for what changes a record', async () => {
+  it('is replayed for requests without a body, and for changes of a record', async () => {
     const { body: job } = await send('/v1/jobs', spec(), {});
     const key = randomUUID();
     const path = `/v1/jobs/${job.id}/cancel`;
@@ -194,7 +194,7 @@ describe('a request with a key', () => {
 });
 
 describe('after a process died before it stored its answer', () => {
-  it('a job that it made is found, not made again', async () => {
+  it('a job that it created is found, not created again', async () => {
     const [key, body] = [randomUUID(), spec()];
     const first = await send('/v1/jobs', body, { key });
     await dieBeforeAnswer(key);
@@ -205,7 +205,7 @@ describe('after a process died before it stored its answer', () => {
     expect((await send('/v1/jobs', body, { key })).replayed).toBe('true');
   });
 
-  it('a job that it had not made is made with the id that was kept', async () => {
+  it('a job that it had not created is created with the stored id', async () => {
     const [key, body] = [randomUUID(), spec()];
     await send('/v1/jobs', body, { key });
     const request = (await redis.hget(recordOf(key), 'request')) ?? '';
@@ -218,7 +218,7 @@ describe('after a process died before it stored its answer', () => {
     expect(await jobsOf(body.image)).toBe(2);
   });
 
-  it('a repeated job that it made is found', async () => {
+  it('a repeated job that it created is found', async () => {
     const { body: job } = await send('/v1/jobs', spec(), {});
     await send(`/v1/jobs/${job.id}/cancel`, undefined, {});
     const key = randomUUID();
@@ -229,7 +229,7 @@ describe('after a process died before it stored its answer', () => {
     expect(await jobsOf(job.image)).toBe(2);
   });
 
-  it('a batch that it made is found, also of a rebuild and a retry', async () => {
+  it('a batch that it created is found, also of a rebuild and a retry', async () => {
     const image = `r.example/${randomUUID()}:1`;
     const body = { items: [{ ...spec(image), function: 'dev/batched' }] };
     const twice = async (path: string, sent: object) => {
@@ -253,13 +253,13 @@ describe('after a process died before it stored its answer', () => {
     expect(await jobsOf(image)).toBe(3);
   });
 
-  it('a batch that it had written in part is given up, and made anew once', async () => {
+  it('a batch that it had written in part is given up, and created again once', async () => {
     const body = { items: [spec(), spec(), spec()] };
     const images = body.items.map(({ image }) => image);
     const key = randomUUID();
     await send('/v1/batches', body, { key });
     const request = (await redis.hget(recordOf(key), 'request')) ?? '';
-    // What a process does up to the second of three jobs.
+    // The state of a process that wrote the second of three jobs.
     const other = randomUUID();
     const seed = newSeed();
     const keys = keysOf();
@@ -283,7 +283,7 @@ describe('after a process died before it stored its answer', () => {
   });
 });
 
-describe('what is stored', () => {
+describe('a stored answer', () => {
   const claim = { tenant: 'default', key: 'sealed', token: 'try' };
   const wanted = { request: 'r', seed: newSeed(), leaseMs: 60_000 };
   const answer = {
@@ -293,7 +293,7 @@ describe('what is stored', () => {
     body: '{"token":"slp_secret"}',
   };
 
-  it('shows no secret to who reads Redis', async () => {
+  it('reveals no secret to a reader of Redis', async () => {
     const keys = redisKeys(`keys-${randomUUID()}`);
     const sealingKey = deriveKey(new Secret('payload'), 'stored answers');
     const store = new KeyStore({ redis, keys, sealingKey });
@@ -304,7 +304,7 @@ describe('what is stored', () => {
     expect(await store.claim(claim, wanted)).toEqual({ outcome: 'answered', answer });
   });
 
-  it('is bounded: of a large answer nothing is kept but the ids', async () => {
+  it('are bounded: of a large answer only the ids are stored', async () => {
     const keys = redisKeys(`keys-${randomUUID()}`);
     const store = new KeyStore({ redis, keys, sealingKey: Buffer.alloc(32) });
     await store.claim(claim, wanted);
@@ -312,7 +312,7 @@ describe('what is stored', () => {
     expect(await store.claim(claim, wanted)).toEqual({ outcome: 'claimed', seed: wanted.seed, used: true });
   });
 
-  it('is charged to the tenant, and refused where it has no room', async () => {
+  it('are charged to the tenant, and refused without room', async () => {
     const keys = redisKeys(`keys-${randomUUID()}`);
     const store = new KeyStore({ redis, keys, sealingKey: Buffer.alloc(32) });
     await redis.hset(keys.stored('default'), 'limit', 60_000);
@@ -330,7 +330,7 @@ describe('what is stored', () => {
     expect(due?.[1]).toBe(account.bytes);
   });
 
-  it('is not changed by a try that another has taken over from', async () => {
+  it('are not changed by a try whose claim was taken over', async () => {
     const keys = redisKeys(`keys-${randomUUID()}`);
     const store = new KeyStore({ redis, keys, sealingKey: Buffer.alloc(32) });
     await store.claim(claim, { ...wanted, leaseMs: 0 });
@@ -342,7 +342,7 @@ describe('what is stored', () => {
 });
 
 describe('reserved ids', () => {
-  it('are the same each time, differ, and sort as they were made', () => {
+  it('are the same on each try, distinct, and sorted by creation', () => {
     const seed = newSeed();
     const make = () => {
       const ids = new ReservedIds({ seed, used: true, renew: async () => seed });

@@ -19,7 +19,7 @@ export type ClaimReply =
   | { readonly outcome: 'full'; readonly used: string }
   | { readonly outcome: 'other_request' };
 
-/** One try of a request that has an idempotency key. */
+/** A try of a request that has an idempotency key. */
 export interface Claim {
   readonly tenant: string;
   readonly key: string;

@@ -80,7 +80,7 @@ const ask = async (path: string, token = 'one') => {
   return { status: answer.status, body: await answer.json() };
 };
 const jobsOf = async (token: string) => ((await ask('/v1/jobs', token)).body as { jobs: Job[] }).jobs.length;
-/** All that is stored, and half stored. */
+/** Returns all stored and half-stored blobs. */
 const stored = () => readdirSync(api.blobs, { recursive: true }).toSorted();
 
 describe('a job that comes with its source', () => {
@@ -103,12 +103,12 @@ describe('a job that comes with its source', () => {
       headers: headersOfTar,
       body: new Uint8Array(tar),
     });
-    // It is there, and whose it is.
+    // The source is stored, and it belongs to the tenant.
     expect([again.status, await again.json()]).toMatchObject([200, { digest: body.source.digest }]);
     expect((await ask(`/v1/sources/${body.source.digest}`, 'two')).status).toBe(404);
   });
 
-  it('comes as curl sends it, or with nothing but names', async () => {
+  it('is accepted as sent by curl, or with names alone', async () => {
     const job: Part = [
       'Content-Disposition: form-data; name="job"; filename="job.json"\r\nContent-Type: application/octet-stream\r\n',
       JSON.stringify(spec()),
@@ -119,7 +119,7 @@ describe('a job that comes with its source', () => {
     expect((await send(body)).status).toBe(202);
   });
 
-  it('is done once for its key: the same content is the same request, however it was packed', async () => {
+  it('runs once per key: the same content is the same request in any archive', async () => {
     const [key, tar, job] = [randomUUID(), files(), spec()];
     const first = await send(whole(job, tar), { key });
     expect([first.status, first.headers.get('idempotency-replayed')]).toEqual([202, null]);
@@ -139,7 +139,7 @@ describe('a job that comes with its source', () => {
     expect([theirs.status, theirs.headers.get('idempotency-replayed')]).toEqual([202, null]);
   });
 
-  it('is refused for what the job alone would be, before the source is looked at', async () => {
+  it('is refused like the job alone, before the source is read', async () => {
     const before = [stored(), await jobsOf('narrow')];
     const broken = Buffer.from('no archive');
     for (const [changes, code] of [
@@ -156,7 +156,7 @@ describe('a job that comes with its source', () => {
     expect([stored(), await jobsOf('narrow')]).toEqual(before);
   });
 
-  it('leaves its source with the tenant when there is no place for the job', async () => {
+  it('leaves its source with the tenant when the queue has no room for the job', async () => {
     const { status, body } = await send(whole(spec({ pool: 'none' }), files()));
     expect([status, body.code]).toEqual([422, 'pool_not_found']);
     const tar = files();
@@ -182,7 +182,7 @@ describe('a form that is refused', () => {
     ['has no part', () => bodyOf(), [422, 'request_invalid']],
     ['has two jobs', () => bodyOf(job, job), [422, 'request_invalid']],
     ['has two sources', () => bodyOf(job, source, source), [422, 'request_invalid']],
-    ['has a part that nobody knows', () => bodyOf(job, named('x', ''), source), [422, 'request_invalid']],
+    ['has an unknown part', () => bodyOf(job, named('x', ''), source), [422, 'request_invalid']],
     ['has another part at its end', () => bodyOf(job, source, named('x', '')), [422, 'request_invalid']],
     [
       'has a part without a name',
@@ -228,7 +228,7 @@ describe('a form that is refused', () => {
     ],
     ['has an empty source', () => bodyOf(job, named('source', '')), [422, 'source_corrupt']],
     [
-      'has a source that leaves its place',
+      'has a source with a path outside the archive',
       () => bodyOf(job, named('source', archive([{ path: '../x', text: 'x' }]))),
       [422, 'source_path_unsafe'],
     ],
@@ -261,7 +261,7 @@ describe('a form that is refused', () => {
     ],
     ['is packed', () => gzipSync(bodyOf(job, source)), [415, 'media_type_unsupported'], { encoding: 'gzip' }],
     [
-      'is of a tenant that may not have so much',
+      'belongs to a tenant without enough quota',
       () => whole(spec(), files()),
       [413, 'source_quota_exceeded'],
       { token: 'small' },
@@ -276,7 +276,7 @@ describe('a form that is refused', () => {
     else expect(await jobsOf(sent.token)).toBe(0);
   });
 
-  it('has another part, and before it something behind the end of a tar.gz: the source is nobody’s', async () => {
+  it('has another part, after extra bytes behind the end of a tar.gz: no tenant gets the source', async () => {
     const tar = files();
     const packed = Buffer.concat([gzipSync(tar), Buffer.alloc(200_000)]);
     const { body } = await send(bodyOf(job, named('source', packed), named('x', '')));
@@ -287,7 +287,7 @@ describe('a form that is refused', () => {
     expect(await jobsOf('one')).toBe((before as unknown[])[1]);
   });
 
-  it('without saying how long it is', async () => {
+  it('without a length', async () => {
     for (const [size, fill, code] of [
       [maxSourceBytes + 1, 0, 'body_too_large'],
       [8 * maxSourceBytes, 0, 'body_too_large'],
@@ -319,7 +319,7 @@ describe('a form that is refused', () => {
   });
 });
 
-it('what is neither JSON nor a form is told of both', async () => {
+it('a body that is neither JSON nor a form gets both types in the error', async () => {
   const { status, body } = await send('image=x', { type: 'application/x-www-form-urlencoded' });
   expect([status, body.detail]).toEqual([415, 'Send application/json or multipart/form-data.']);
 });

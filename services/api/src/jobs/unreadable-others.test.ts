@@ -43,7 +43,7 @@ let names = 0;
 const newName = () => `unreadable-${++names}`;
 
 interface Kind {
-  /** Makes one over the API as the default tenant, and returns its id. */
+  /** Creates a record over the API as the default tenant, and returns its id. */
   readonly make: () => Promise<string>;
   readonly key: (keys: Keys, id: string) => string;
   readonly path: (id: string) => string;
@@ -51,9 +51,9 @@ interface Kind {
   readonly field: string;
   /** Requests by id other than GET. */
   readonly others?: readonly (readonly [suffix: string, init: RequestInit])[];
-  /** Whether the key alone says which tenant may read it. */
+  /** True if the key alone determines the tenant that may read it. */
   readonly namesTenant?: boolean;
-  /** Whether an operator may read it, whichever tenant it is of. */
+  /** True if an operator may read it for any tenant. */
   readonly ofOperator?: boolean;
 }
 
@@ -172,14 +172,14 @@ describe('a record that cannot be read', () => {
     for (const [suffix, init] of one.others ?? []) {
       answers.push(await code(await api.call(one.path(id) + suffix, init)));
     }
-    // A key of another type does not say which tenant it is of.
+    // A key of another type has no tenant.
     const isUnknown = how === 'its key holds a text' && !namesTenant && !one.ofOperator;
     const expected = isUnknown ? [404, 'not_found'] : [500, 'record_unreadable'];
     for (const answer of answers) expect(answer).toEqual(expected);
   });
 
   it.each(cases.filter(({ kind }) => kind !== 'tenant'))(
-    'is to another tenant as an unknown one: $kind, $how',
+    'is unknown to another tenant: $kind, $how',
     async (one) => {
       const [id, unknown] = [await one.make(), await one.make()];
       const keys = redisKeys(api.prefix);

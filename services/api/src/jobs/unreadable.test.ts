@@ -71,7 +71,7 @@ describe('a job whose record cannot be read', () => {
     expect((await api.call('/v1/jobs')).status).toBe(200);
   });
 
-  it('is answered with a code to its tenant, and as missing to another', async () => {
+  it('gives its tenant a code, and another tenant a 404', async () => {
     const id = await submit();
     await redis.hset(key(id), 'spec', '{');
     const path = `/v1/jobs/${id}`;

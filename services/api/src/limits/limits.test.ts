@@ -61,7 +61,7 @@ describe('the requests of a tenant in a minute', () => {
     expect((await ask('limited-token')).said).toEqual([200, undefined]);
   });
 
-  it('end with the window, which does not begin anew with each of them', async () => {
+  it('reset with the window, which later requests do not restart', async () => {
     await withLimit('window', 1);
     await ask('window-token');
     const key = redisKeys(apis[0].prefix).requestRate('window');
@@ -79,7 +79,7 @@ describe('the requests of a tenant in a minute', () => {
     expect(await redis.exists(redisKeys(apis[0].prefix).requestRate('free'))).toBe(0);
   });
 
-  it('are not answered with a 500 when Redis is away', async () => {
+  it('do not give a 500 when Redis is unavailable', async () => {
     const cleanups = new Cleanups();
     const logger = createLogger({ name: 'test', level: 'silent' });
     const url = 'redis://127.0.0.1:1';
@@ -98,7 +98,7 @@ describe('the requests of a tenant in a minute', () => {
 });
 
 describe('wrong tokens', () => {
-  it('are refused from an address that sent too many; a right token is taken, also one that was never used', async () => {
+  it('are refused from an address that sent too many, while right tokens are accepted, also unused ones', async () => {
     const from = '192.0.2.7';
     for (let at = 0; at < 30; at++) {
       expect((await ask(`guess-${at}`, { from })).said).toEqual([401, 'unauthorized']);
@@ -146,8 +146,8 @@ describe('wrong tokens', () => {
   });
 });
 
-describe('the token of the installation', () => {
-  it('is not bound by the limit of its tenant, so that an operator can always change it', async () => {
+describe('the installation token', () => {
+  it('is exempt from the limit of its tenant, so that an operator can always change it', async () => {
     const api = await startApi(inject('redisUrl'), { trustedProxies: ['127.0.0.1'] });
     try {
       const put = (limits: object) =>

@@ -34,7 +34,7 @@ const snapshot: FleetSnapshot = {
   redis: { usedBytes: 1, maxBytes: 0 },
 };
 
-describe('what is said of the fleet', () => {
+describe('the metrics of the fleet', () => {
   const create = (read: () => Promise<FleetSnapshot>) => {
     const registry = new Registry();
     let now = 0;
@@ -47,7 +47,7 @@ describe('what is said of the fleet', () => {
     };
   };
 
-  it('costs one reading a scrape, and none when the last was just now', async () => {
+  it('cost one read per scrape, and none right after another', async () => {
     let readings = 0;
     const { registry, later } = create(async () => {
       readings++;
@@ -66,7 +66,7 @@ describe('what is said of the fleet', () => {
     expect(readings).toBe(2);
   });
 
-  it('is nothing at all, and not zero, while Redis is away', async () => {
+  it('are absent, and not zero, while Redis is unavailable', async () => {
     let away = false;
     const { registry, later } = create(async () => {
       if (away) throw new Error('away');
@@ -93,7 +93,7 @@ describe('an API', () => {
   });
   const metrics = async () => await (await fetch(`${fleet.api.url}/metrics`)).text();
 
-  it('says how its fleet stands, and how requests went, by route and never by path', async () => {
+  it('reports the state of its fleet, and requests by route and never by path', async () => {
     await new ReplicaRegistry({ redis, keys: redisKeys(fleet.api.prefix) }).announce([
       { url: 'http://a:1', max: 3, pool: 'arm', platforms: [] },
     ]);
@@ -143,7 +143,7 @@ it('docs/metrics.md lists the metrics of an API', () => {
   expect(registeredMetrics(registry)).toEqual(documentedMetrics('api'));
 });
 
-it('commands that Redis refuses, and connections that break, are counted', async () => {
+it('rejected commands of Redis and broken connections are counted', async () => {
   const registry = new Registry();
   const metrics = new RedisMetrics({ registry });
   const cleanups = new Cleanups();

@@ -16,7 +16,7 @@ interface Described {
 
 let fleet: FleetOfOne;
 let document: Document;
-/** Of records that are there. */
+/** Ids of existing records. */
 let there: Ids;
 beforeAll(async () => {
   fleet = await startFleetOfOne(inject('redisUrl'), { maxSourceFiles: 1_000 });
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-/** The JSON Schema of the body of an operation, in the document as clients get it. */
+/** Returns the JSON Schema of the body of an operation, from the document that clients get. */
 function schemaOf({ path, method }: (typeof operations)[number]): z.ZodType {
   const { schema } = document.paths[path]?.[method]?.requestBody?.content['application/json'] ?? {};
   const whole = { ...schema, $defs: document.components.schemas };
@@ -52,7 +52,7 @@ const image = 'r.example/x:1';
 const files = { Dockerfile: 'FROM scratch\n' };
 const entries = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, at) => [`A${at}`, 'x']));
-/** Bodies whose parts are at their bounds, by what bounds them. */
+/** Bodies whose parts are at their limits, by limit. */
 const parts: readonly (readonly [id: string, what: string, body: object])[] = [
   ['submitJob', 'no inline files', { image, source: { files: {} } }],
   ['submitJob', 'a platform twice', { image, source: { files }, platforms: ['linux/amd64', 'linux/amd64'] }],

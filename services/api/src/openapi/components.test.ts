@@ -16,7 +16,7 @@ function documented(make: (components: Components) => object[]) {
   };
 }
 
-test('what requests may leave out and answers always have is a component of its own in requests', () => {
+test('a component whose requests may omit fields that answers always have is separate in requests', () => {
   const { used, components } = documented((made) => [
     made.schemaOf(z.object({ outer, same }), 'input'),
     made.schemaOf(z.object({ outer, same }), 'output'),
@@ -46,7 +46,7 @@ test('what requests may leave out and answers always have is a component of its 
   ]);
 });
 
-test('what only requests have keeps its name', () => {
+test('a component in requests only keeps its name', () => {
   const { used, components } = documented((made) => [made.schemaOf(z.object({ inner }), 'input')]);
   expect(Object.keys(components.schemas)).toEqual(['Inner']);
   expect(used).toMatchObject([{ properties: { inner: { $ref: '#/components/schemas/Inner' } } }]);

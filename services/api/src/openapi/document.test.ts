@@ -6,7 +6,7 @@ type Json = Record<string, unknown>;
 
 const document = openApiDocument(apiEndpoints({} as EndpointDeps));
 
-/** Every object below a value, with its place. */
+/** Yields every object below a value, with its path. */
 function* objects(value: unknown, place = '#'): Generator<[place: string, object: Json]> {
   if (value === null || typeof value !== 'object') return;
   if (!Array.isArray(value)) yield [place, value as Json];
@@ -18,8 +18,8 @@ const places = (fits: (object: Json, place: string) => boolean) =>
 const components = document.components as Record<string, Record<string, Json>>;
 const methods = /^#\/paths\/.*\/(?:get|put|post|patch|delete)$/;
 
-describe('the document, as generators of clients take it,', () => {
-  it('refers to what it has', () => {
+describe('the document for client generators', () => {
+  it('defines all its references', () => {
     const refs = all.flatMap(([, { $ref }]) => (typeof $ref === 'string' ? [$ref] : []));
     const missing = refs.filter((ref) => {
       const [, , kind = '', name = ''] = ref.split('/');
@@ -28,7 +28,7 @@ describe('the document, as generators of clients take it,', () => {
     expect([refs.length > 500, missing]).toEqual([true, []]);
   });
 
-  it('has an operationId of its own for each operation, those of callbacks too', () => {
+  it('has a unique operationId for each operation, callbacks included', () => {
     const ids = all.filter(([place]) => methods.test(place)).map(([, { operationId }]) => operationId);
     expect(ids).toContain('receiveJobMessage');
     expect([...new Set(ids)]).toEqual(ids);
@@ -41,7 +41,7 @@ describe('the document, as generators of clients take it,', () => {
     expect([texts.length > 1_000, bare]).toEqual([true, []]);
   });
 
-  it('says what most operations answer in the shared response alone', () => {
+  it('has answers common to most operations in the shared response alone', () => {
     const shared = components.responses ?? {};
     const refs = all.filter(([, { $ref }]) => typeof $ref === 'string' && $ref.includes('/responses/'));
     const nameOf = ({ $ref }: Json) => String($ref).split('/').at(-1) ?? '';
@@ -61,7 +61,7 @@ describe('the document, as generators of clients take it,', () => {
     expect([bodies.length > 100, bare]).toEqual([true, []]);
   });
 
-  it('takes one binary type for each upload', () => {
+  it('has one binary type for each upload', () => {
     const { paths } = document as { paths: Record<string, Record<string, { requestBody: Json }>> };
     const bodies = [paths['/v1/sources']?.post, paths['/v1/templates/{name}']?.put, paths['/build']?.post];
     for (const body of bodies) {
@@ -71,7 +71,7 @@ describe('the document, as generators of clients take it,', () => {
     }
   });
 
-  it('has no form that generators stumble over', () => {
+  it('has no construct that generators fail on', () => {
     expect(places(({ format, pattern }) => format === 'date-time' && pattern !== undefined)).toEqual([]);
     const isValue = (value: unknown) => value !== null && typeof value === 'object';
     expect(places((object, place) => isValue(object.default) && !place.endsWith('/responses'))).toEqual([]);
@@ -98,7 +98,7 @@ describe('the document, as generators of clients take it,', () => {
     expect(ErrorCode?.['x-known-values']).toContain('build_failed');
   });
 
-  it('says which format an endpoint has by its `type`', () => {
+  it('discriminates the format of an endpoint by its `type`', () => {
     expect(components.schemas?.WebhookFormat).toMatchObject({
       discriminator: { propertyName: 'type', mapping: { standard: '#/components/schemas/StandardFormat' } },
     });
@@ -107,11 +107,11 @@ describe('the document, as generators of clients take it,', () => {
     });
   });
 
-  it('says what a problem is once for each status', () => {
+  it('describes problems once for each status', () => {
     const problems = all.filter(([place]) => place.endsWith('/content/application/problem+json'));
     const own = problems.filter(([place]) => !place.startsWith('#/components/responses/'));
     expect(Object.keys(components.responses ?? {})).toContain('TooManyRequests');
-    // Answers to POST /build are in plain JSON beside.
+    // Answers to POST /build are also in plain JSON.
     expect(own.every(([place]) => place.startsWith('#/paths//build/'))).toBe(true);
   });
 });

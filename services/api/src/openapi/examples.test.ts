@@ -38,14 +38,14 @@ const document = openApiDocument(endpoints) as {
 };
 const { schemas, examples, parameters, responses: problems } = document.components;
 
-/** Throws unless a value fits a JSON schema of the document. */
+/** Throws unless a value matches a JSON schema of the document. */
 function check(schema: object, value: unknown, where: string): void {
   const text = JSON.stringify({ ...schema, $defs: schemas }).replaceAll('#/components/schemas/', '#/$defs/');
   const { success, error } = z.fromJSONSchema(JSON.parse(text) as JsonSchema).safeParse(value);
   if (!success) throw new Error(`${where}: ${error.message}`);
 }
 
-/** The JSON values of an example: one, or one for each event or line. */
+/** Returns the JSON values of an example: one, or one for each event or line. */
 function valuesOf(type: string, value: unknown): unknown[] {
   if (type === 'application/json') return [value];
   const lines = (value as string).split('\n').filter((line) => line !== '');
@@ -71,7 +71,7 @@ const bodies = [...operations, ...messages].flatMap(({ operationId, requestBody,
 });
 
 describe('the examples of the document', () => {
-  it.each(bodies)('are there, and fit the schema: $what', ({ what, type, media }) => {
+  it.each(bodies)('exist, and match the schema: $what', ({ what, type, media }) => {
     const own = Object.keys(media.examples ?? {});
     expect(own).not.toEqual([]);
     for (const name of own) {
@@ -85,7 +85,7 @@ describe('the examples of the document', () => {
     }
   });
 
-  it('are what the server itself parses and answers', () => {
+  it("equal the server's own parsing and answers", () => {
     let checked = 0;
     for (const { operation } of endpoints) {
       const described = document.paths[operation.path]?.[operation.method];
@@ -99,7 +99,7 @@ describe('the examples of the document', () => {
         const shape = content['application/json'];
         if (shape === undefined || typeof shape === 'string') continue;
         for (const [name, value] of named(described?.responses[status]?.content?.['application/json'])) {
-          // Equal: it has no field that an answer does not have.
+          // Equal: the example has no field that an answer lacks.
           expect(shape.parse(value), name).toEqual(value);
           checked++;
         }
@@ -108,7 +108,7 @@ describe('the examples of the document', () => {
     expect(checked).toBeGreaterThan(60);
   });
 
-  it('are used, each, and have a summary', () => {
+  it('are all used, and have a summary', () => {
     const used = new Set(bodies.flatMap(({ media }) => Object.keys(media.examples ?? {})));
     expect(Object.keys(sharedExamples()).filter((name) => !used.has(name))).toEqual([]);
     expect(Object.values(examples).filter(({ summary }) => !/^[A-Z]/.test(summary))).toEqual([]);
@@ -130,7 +130,7 @@ describe('the examples of the document', () => {
     });
   });
 
-  it('are there for each parameter of a path', () => {
+  it('exist for each parameter of a path', () => {
     const all = operations.flatMap(({ parameters: own }) =>
       own.map((each) => (each.$ref ? parameters[each.$ref.split('/').at(-1) ?? ''] : each) as Parameter),
     );

@@ -11,11 +11,11 @@ it.each([
   ['r.example/{namespace}/{name}:{tag}', before, 'r.example/dev/api:1.2'],
   ['{registry}/{repository}:{tag}', { ...before, image: 'team/api' }, 'docker.io/team/api:latest'],
   ['r.example:5000/all:{name}', before, 'r.example:5000/all:api'],
-])('%s is made of what %j was', (pattern, options, image) => {
+])('%s gives %j for %j', (pattern, options, image) => {
   expect(imagePattern(pattern, { version: '7' })(options)).toBe(image);
 });
 
-it('takes a value before a part of the same name', () => {
+it('prefers a value to a part of the same name', () => {
   expect(imagePattern('{registry}/{repository}:{tag}', { tag: 'v2' })(before)).toBe('ghcr.io/team/api:v2');
 });
 
@@ -33,7 +33,7 @@ it.each(['{registry}/x:{vers}', '{registry}/{}', '{toString}/x'])(
 );
 
 it.each(['{name', '{registry}/{repository}:{tag}:{tag}', '{name}@{tag}', 'r.example/{name}:{bad}'])(
-  'refuses what %s gives, and says for which function',
+  'refuses the result of %s, and names the function',
   (pattern) => {
     const make = imagePattern(pattern, { bad: 'a b' });
     expect(() => make(before)).toThrow(
@@ -42,7 +42,7 @@ it.each(['{name', '{registry}/{repository}:{tag}:{tag}', '{name}@{tag}', 'r.exam
   },
 );
 
-it('gives the reference of an image or an error, whatever goes in', () => {
+it('returns an image reference or an error for any input', () => {
   const text = fc.string({ maxLength: 12 });
   fc.assert(
     fc.property(

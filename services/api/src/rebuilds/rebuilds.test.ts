@@ -38,7 +38,7 @@ const built = async (name: string, changes: object, ...base: string[]) => {
   return job;
 };
 const callbackSecret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
-/** Takes a source away, as the collection of unused ones does. */
+/** Removes a source, as the collection of unused ones does. */
 const remove = async (digest: string) => {
   const uses = new SourceUses({ redis: fleet.redis, keys: redisKeys(fleet.api.prefix) });
   const { since } = await uses.idle(-1, 0);
@@ -51,7 +51,7 @@ describe('a plan', () => {
     await built('dev/api-users', { labels: { team: 'core' } }, node22);
     await built('dev/web', { template: 'node20', labels: { team: 'web' } }, 'docker.io/library/node:20');
     await built('prod/api-orders', { template: 'node20', labels: { team: 'core' } }, node22, 'ghcr.io/x/y:1');
-    // Another tenant's, like ours in everything.
+    // A function of another tenant, equal to ours.
     const job = await fleet.submit({ function: 'dev/api-users', labels: { team: 'core' } }, fleet.other);
     await fleet.succeed(job.id, [node22]);
   });
@@ -74,7 +74,7 @@ describe('a plan', () => {
       ['dev/web'],
       ['namespace dev', 'label team=web', 'base image node:20'],
     ],
-  ])('by %j says which functions and why', async (select, functions, reasons) => {
+  ])('by %j lists functions and reasons', async (select, functions, reasons) => {
     expect(await plan({ select })).toEqual({
       functions: functions.map((name) => ({ function: name, image: `ghcr.io/team/${name}:1`, reasons })),
       left_out: [],
@@ -91,12 +91,12 @@ describe('a plan', () => {
     [{ labels: { team: 'core', more: '1' } }],
     [{ namespace: 'dev', base_image: 'ghcr.io/x/y' }],
     [{ functions: ['dev/none'] }],
-  ])('by %j finds nothing, and says so', async (select) => {
+  ])('by %j matches nothing, and reports it', async (select) => {
     const { status, body } = await rebuild({ select });
     expect([status, body.code]).toEqual([422, 'nothing_selected']);
   });
 
-  it('never holds what another tenant has', async () => {
+  it('never contains records of another tenant', async () => {
     const { functions } = await plan({ select: { base_image: 'node' } }, fleet.other);
     expect(functions.map((each: Built) => each.function)).toEqual(['dev/api-users']);
     const { body } = await rebuild({ select: { functions: ['prod/api-orders'] } }, fleet.other);
@@ -104,7 +104,7 @@ describe('a plan', () => {
     expect(body.errors[0].message).toContain('prod/api-orders');
   });
 
-  it('says what is meant and not there', async () => {
+  it('reports explicit names that do not exist', async () => {
     const { functions, left_out } = await plan({ select: { functions: ['dev/web', 'dev/none', 'dev/web'] } });
     expect(functions).toHaveLength(1);
     expect(left_out).toMatchObject([{ function: 'dev/none', code: 'not_found' }]);
@@ -130,7 +130,7 @@ describe('a plan', () => {
 });
 
 describe('a rebuild', () => {
-  it('repeats what is known of each, with what is changed of it, as a batch of low priority', async () => {
+  it('repeats the spec of each with the changes, as a batch of low priority', async () => {
     const source = { digest: await fleet.upload({ Dockerfile: 'FROM node\n', own: 'x' }) };
     const callback = { url: 'https://ci.example/hook', secret: callbackSecret };
     const spec = { source, build_args: { A: '1', B: '1' }, platforms: ['linux/arm64'], timeout: 60 };
@@ -167,7 +167,7 @@ describe('a rebuild', () => {
       max_running: 3,
       labels: { why: 'cve', rebuild: 'base_image:node' },
     });
-    // What was submitted is what is known from now on.
+    // The submitted spec becomes the known spec.
     const known = (await fleet.say('GET', '/v1/functions/dev/api')).body;
     expect(known.spec).toMatchObject({ image: 'ghcr.io/team/dev/api:2', build_args: { B: '2' } });
     expect(known.last_success.result).toBeDefined();
@@ -184,7 +184,7 @@ describe('a rebuild', () => {
     expect(current).toMatchObject({ template: { name: 'node20', digest: second.digest } });
   });
 
-  it('says what cannot be built any more, and builds the rest', async () => {
+  it('reports functions that cannot be built any more, and builds the rest', async () => {
     await fleet.send('PUT', '/v1/templates/gone', template);
     const digest = await fleet.upload({ Dockerfile: 'FROM x\n', once: fleet.mine });
     await built('dev/a', { source: { digest } });
@@ -200,7 +200,7 @@ describe('a rebuild', () => {
       { function: 'dev/a', code: 'source_not_found', reason: expect.stringContaining(digest) },
       { function: 'dev/b', code: 'template_not_found', reason: expect.stringContaining('gone') },
     ]);
-    // Its files are still there, for who wants the same.
+    // The files are still stored for another tenant.
     const same = await plan({ select: { functions: ['dev/b'] }, template: 'same' });
     expect(same.functions).toHaveLength(1);
     const none = await rebuild({ select: { functions: ['dev/a'] } });
@@ -208,14 +208,14 @@ describe('a rebuild', () => {
     expect(none.body.errors[0].message).toContain('dev/a');
   });
 
-  it('knows a function that was only said', async () => {
+  it('includes a function that was defined without a build', async () => {
     const source = { digest: await fleet.upload() };
     await fleet.say('PUT', '/v1/functions/dev/said', { image: 'r.example/said:1', source });
     const [job] = await accepted({ select: { name: 's*d' } });
     expect(job).toMatchObject({ function: 'dev/said', image: 'r.example/said:1' });
   });
 
-  it('holds hundreds', async () => {
+  it('handles hundreds of functions', async () => {
     const source = { digest: await fleet.upload() };
     const names = Array.from({ length: 450 }, (_, at) => `dev/f-${String(at).padStart(3, '0')}`);
     await Promise.all(

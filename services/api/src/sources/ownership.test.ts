@@ -45,7 +45,7 @@ const find = async (token: string, digest: string) =>
   (await api.call(`/v1/sources/${digest}`, { headers: as(token) })).status;
 
 describe('a source', () => {
-  it('is there for who has sent it, and for nobody who knows its digest', async () => {
+  it('exists for the tenant that sent it, and for no other that knows its digest', async () => {
     const { digest } = (await upload('one', 'FROM scratch\n')).body;
     expect([await find('one', digest), await find('two', digest)]).toEqual([200, 404]);
     expect(await submit('two', { digest })).toEqual([422, 'source_not_found']);
@@ -61,13 +61,13 @@ describe('a source', () => {
     expect(await find('two', first.body.digest)).toBe(200);
   });
 
-  it('is the tenant’s own when it came with a job', async () => {
+  it('belongs to the tenant when it came with a job', async () => {
     const files = { Dockerfile: 'FROM scratch\nLABEL inline=1\n' };
     expect((await submit('one', { files }))[0]).toBe(202);
     expect((await upload('one', files.Dockerfile)).status).toBe(200);
   });
 
-  it('is refused when the tenant’s sources would take more bytes than they may', async () => {
+  it('is refused when the tenant’s sources would exceed the quota', async () => {
     expect((await upload('small', 'a'.repeat(60))).status).toBe(201);
     const refused = await upload('small', 'b'.repeat(60));
     expect([refused.status, refused.body.code]).toEqual([413, 'source_quota_exceeded']);

@@ -47,8 +47,8 @@ const upload = (tenant: string, body: Buffer) => send(tenant, '/v1/sources', bod
 const job = { image: 'r.example/a:1' };
 const refused = { status: 413, code: 'source_quota_exceeded' };
 
-describe('what is over the quota', () => {
-  it('leaves nothing, however it came', async () => {
+describe('a source over the quota', () => {
+  it('leaves nothing, for any kind of upload', async () => {
     const half = tar(2 * mebibyte);
     expect(await upload('full', half)).toMatchObject({ status: 201 });
     const before = await left();
@@ -80,13 +80,13 @@ describe('what is over the quota', () => {
     });
     expect([built.status, await built.json()]).toMatchObject([413, { code: refused.code }]);
     expect(await left()).toEqual(before);
-    // What the tenant has may be sent again.
+    // Sources of the tenant may be sent again.
     expect(await upload('full', half)).toMatchObject({ status: 200 });
-    // The fetch that was refused to one tenant is another's to use.
+    // Another tenant can use the fetch that was refused to this tenant.
     expect(await send('other', '/v1/jobs', fromGit, 'application/json')).toMatchObject({ status: 202 });
   });
 
-  it('is so for uploads at the same time: together they do not pass the quota', async () => {
+  it('is refused for concurrent uploads as well: together they stay below the quota', async () => {
     const before = (await stored()).length;
     const answers = await Promise.all(Array.from({ length: 6 }, () => upload('many', tar(1_300_000))));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 201, 413, 413, 413, 413]);

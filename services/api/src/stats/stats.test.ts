@@ -34,7 +34,7 @@ const stats = async (query = '', token = 'token') => {
 const sum = <K extends string>(points: readonly Partial<Record<K, number>>[] = [], what: K) =>
   points.reduce((total, point) => total + (point[what] ?? 0), 0);
 
-it('GET /v1/stats has a row of points for each pool and replica, known or there', async () => {
+it('GET /v1/stats has a row of points for each pool and replica, known or running', async () => {
   const { status, body } = await stats();
   expect(status).toBe(200);
   expect(body.step_seconds).toBe(60);
@@ -50,7 +50,7 @@ it('GET /v1/stats has a row of points for each pool and replica, known or there'
   expect(sum(gone?.points, 'faults')).toBe(1);
 });
 
-it('tells nothing of replicas to a token that may not read them', async () => {
+it('hides replicas from a token that may not read them', async () => {
   const made = await api.post('/v1/tokens', { description: 'reader', scopes: ['jobs:read'] });
   expect(made.status).toBe(201);
   const { token } = (await made.json()) as { token: string };
@@ -60,7 +60,7 @@ it('tells nothing of replicas to a token that may not read them', async () => {
   expect(body).not.toHaveProperty('replicas');
 });
 
-it('refuses times that it does not have', async () => {
+it('refuses times out of range', async () => {
   for (const query of ['?minutes=0', '?minutes=1441', '?minutes=x', '?hours=1']) {
     expect(await stats(query)).toMatchObject({ status: 422, body: { code: 'request_invalid' } });
   }

@@ -32,7 +32,7 @@ describe('a function whose job brought its template', () => {
     expect(jobs).toMatchObject([{ template: { ...laid_over, uploaded: true } }]);
   });
 
-  it('is built again over a newer one of that name', async () => {
+  it('is rebuilt over a newer template of that name', async () => {
     await fleet.submit({ function: 'one', laid_over: await layer() });
     await fleet.submit({ function: 'two', laid_over: await layer('other') });
     const { status, body } = await put(pinned, newer, '?rebuild=true');
@@ -45,7 +45,7 @@ describe('a function whose job brought its template', () => {
     expect((await put(pinned, newer, '?rebuild=true')).body).not.toHaveProperty('batch');
   });
 
-  it('is in a batch with others over the same and another', async () => {
+  it('is batched with others over the same template and another', async () => {
     const source = { digest: await fleet.upload() };
     const items = [await layer('a'), await layer('b'), undefined].map((laid_over, at) => ({
       ...{ image: `r.example/x:${at}`, source, ...(laid_over && { laid_over }) },
@@ -58,15 +58,15 @@ describe('a function whose job brought its template', () => {
 
   it.each([
     [
-      'digests that nobody uploaded',
+      'unknown digests',
       { digest: `sha256:${'0'.repeat(64)}` },
       {},
       422,
       'source_not_found',
       '/laid_over/digest',
     ],
-    ['a name that is none', { name: 'py@../x' }, {}, 422, 'request_invalid', '/laid_over/name'],
-    ['a template of the installation besides', {}, { template: 'py' }, 422, 'request_invalid', '/laid_over'],
+    ['an invalid name', { name: 'py@../x' }, {}, 422, 'request_invalid', '/laid_over/name'],
+    ['a template of the installation as well', {}, { template: 'py' }, 422, 'request_invalid', '/laid_over'],
   ])('is refused with %s', async (_what, changes, more, status, code, path) => {
     const source = { digest: await fleet.upload() };
     const laid_over = { ...(await layer()), ...changes };
@@ -90,7 +90,7 @@ describe('a template that faas-cli pulled', () => {
     });
   const pulled = (text: string) => put(pinned, { ...files, 'meta.json': text });
 
-  it('shows where it is from, is the same at another time, and another of another commit', async () => {
+  it('shows its origin, is equal at another time, and differs for another commit', async () => {
     const { body: first } = await pulled(note('2026-11-28T10:00:00Z'));
     expect(first.origin).toEqual({ repository: 'https://git.example/t.git', ref: '1.0.0', sha: 'a' });
     const { body: again } = await pulled(note('2026-11-29T10:00:00Z'));

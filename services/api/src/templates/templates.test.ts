@@ -46,13 +46,13 @@ describe('a template', () => {
     expect((await get('/v1/templates/node20')).status).toBe(404);
   });
 
-  it('has a name that is one, and methods', async () => {
+  it('has a valid name, and methods', async () => {
     expect((await put('Node')).body.code).toBe('request_invalid');
     const patch = await fleet.say('PATCH', '/v1/templates/node20');
     expect([patch.status, patch.headers.get('allow')]).toEqual([405, 'DELETE, GET, HEAD, PUT']);
   });
 
-  it('goes when it is removed, and jobs that have it keep it', async () => {
+  it('is removed on request, and jobs that have it keep it', async () => {
     await put();
     const job = await fleet.submit({ template: 'node20' });
     const remove = () => fleet.say('DELETE', '/v1/templates/node20');
@@ -76,7 +76,7 @@ describe('a template', () => {
     expect((await put('one-more', files, fleet.other)).status).toBe(201);
   });
 
-  it('is nobody else’s', async () => {
+  it('does not exist for another tenant', async () => {
     await put();
     await put('other20', newer, fleet.other);
     expect((await get('/v1/templates/node20', fleet.other)).status).toBe(404);
@@ -93,7 +93,7 @@ describe('a template', () => {
     expect(list.templates.map(({ name }: { name: string }) => name)).toEqual(['other20']);
   });
 
-  it('comes in pages with others', async () => {
+  it('is listed in pages with others', async () => {
     for (const name of ['b', 'a', 'c']) await put(name);
     const first = (await get('/v1/templates?limit=2')).body;
     const second = (await get(`/v1/templates?limit=2&cursor=${first.next_cursor}`)).body;
@@ -103,7 +103,7 @@ describe('a template', () => {
 });
 
 describe('a job with a template', () => {
-  it('has the version that was there when it was submitted', async () => {
+  it('has the version of its submission', async () => {
     const { digest } = (await put()).body;
     const job = await fleet.submit({ template: 'node20' });
     expect(job.template).toEqual({ name: 'node20', digest, handler_folder: 'src' });
@@ -115,7 +115,7 @@ describe('a job with a template', () => {
 describe('a new version with ?rebuild=true', () => {
   const rebuild = (changes: Readonly<Record<string, string>>) => put('node20?rebuild=true', changes);
 
-  it('builds again what was built with another, at low priority, and only that', async () => {
+  it('rebuilds functions on another version, at low priority, and no others', async () => {
     expect((await rebuild(files)).body).not.toHaveProperty('batch');
     await put('python', files);
     await fleet.submit({ function: 'one', template: 'node20', priority: 'high' });
@@ -135,7 +135,7 @@ describe('a new version with ?rebuild=true', () => {
     expect((await get(`/v1/batches/${body.batch}`)).body.labels.rebuild).toContain('template:node20');
   });
 
-  it('does it once, and later if it was not asked to at first', async () => {
+  it('rebuilds once, and later if the first request did not ask for it', async () => {
     await put();
     await fleet.submit({ function: 'one', template: 'node20' });
     expect((await put('node20', newer)).body).not.toHaveProperty('batch');

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-/** A tenant of its own, with a token, a payload secret and a source. */
+/** Creates a new tenant, with a token, a payload secret and a source. */
 async function team(settings: object = {}) {
   const name = `team-${randomUUID()}`;
   const put = (changes: object) =>
@@ -34,7 +34,7 @@ const post = async ({ token }: Pick<Team, 'token'>, path: string, body: unknown,
   return [answer.status, answer.body?.code, answer.body?.errors?.[0]?.path];
 };
 
-/** `POST /build`, without waiting for the build. */
+/** Sends `POST /build`, without waiting for the build. */
 async function build({ payloadSecret }: Team, config: object, sealed?: string) {
   const body = archive([
     { path: 'com.openfaas.docker.config', text: JSON.stringify({ image, ...config }) },
@@ -52,7 +52,7 @@ async function build({ payloadSecret }: Team, config: object, sealed?: string) {
   return [answer.status, ((await answer.json()) as { code?: string }).code];
 }
 
-/** A job with its source in one request. */
+/** Sends a job with its source in one request. */
 async function form({ token }: Team, job: object) {
   const parts = new FormData();
   parts.append('job', new Blob([JSON.stringify(job)], { type: 'application/json' }));
@@ -81,7 +81,7 @@ describe('proxies and credentials as build arguments', () => {
     'ALL_PROXY',
     'GIT_AUTH_TOKEN',
     'git_auth_header.x',
-  ])('%s is refused by whatever way it comes', async (name) => {
+  ])('%s is refused in every kind of request', async (name) => {
     const who = await team();
     const args = { A: '1', [name]: 'x' };
     const job = { image, source: who.source, build_args: args };
@@ -113,7 +113,7 @@ describe('proxies and credentials as build arguments', () => {
     expect((await fleet.say('GET', '/v1/jobs', undefined, who.token)).body.jobs).toEqual([]);
   });
 
-  it('proxies are taken of tenants that may give them, as long as they may', async () => {
+  it('proxies are accepted from tenants with the permission, while they have it', async () => {
     const who = await team({ proxy_arguments: true });
     const build_args = { http_proxy: 'http://proxy.example:3128' };
     const made = await fleet.say('POST', '/v1/jobs', { image, source: who.source, build_args }, who.token);
@@ -126,14 +126,14 @@ describe('proxies and credentials as build arguments', () => {
     expect(retry).toEqual([403, 'build_argument_not_allowed', '/build_args/http_proxy']);
   });
 
-  it('are taken of the default tenant', async () => {
+  it('are accepted from the default tenant', async () => {
     const source = { digest: await fleet.upload(undefined, admin) };
     const build_args = { HTTPS_PROXY: 'x', GIT_AUTH_TOKEN: 'x' };
     const secrets = sealed('GIT_AUTH_TOKEN');
     expect((await post({ token: admin }, '/v1/jobs', { image, source, build_args, secrets }))[0]).toBe(202);
   });
 
-  it('other arguments are taken, also those that the worker does not pass on', async () => {
+  it('other arguments are accepted, also those that the worker does not pass on', async () => {
     const who = await team();
     const build_args = { PROXY: 'x', HTTP_PROXY_HOST: 'x', AUTH_GIT: 'x', BUILDKIT_SANDBOX_HOSTNAME: 'x' };
     expect((await post(who, '/v1/jobs', { image, source: who.source, build_args }))[0]).toBe(202);
@@ -146,7 +146,7 @@ describe('build secrets that BuildKit fetches sources with', () => {
     'GIT_AUTH_HEADER.git.example',
     'git_auth_token',
     'HTTP_AUTH_TOKEN_files.example',
-  ])('%s is refused by whatever way it comes', async (name) => {
+  ])('%s is refused in every kind of request', async (name) => {
     const who = await team();
     const secrets = sealed('npmrc', name);
     const job = { image, source: who.source, secrets };

@@ -16,7 +16,7 @@ const options = {
   ...{ image_labels: { a: 'b' }, annotations: { c: 'd' }, no_cache: true, pull: true },
 };
 
-/** A tenant that may push to `r.example/team/`, with a token and a source. */
+/** Creates a tenant that may push to `r.example/team/`, with a token and a source. */
 async function team() {
   const name = `team-${randomUUID()}`;
   await fleet.say('PUT', `/v1/tenants/${name}`, { images: ['r.example/team/'] }, admin);
@@ -26,7 +26,7 @@ async function team() {
   return { name, token, source: { digest: await fleet.upload(undefined, token) } };
 }
 
-/** A job with its source in one request. */
+/** Sends a job with its source in one request. */
 async function form(token: string, job: object) {
   const parts = new FormData();
   parts.append('job', new Blob([JSON.stringify(job)], { type: 'application/json' }));
@@ -57,7 +57,7 @@ describe('the tags of a job', () => {
     ['that are its image', ['r.example/team/app:2', image], 422, 'image_invalid', 1],
     ['that are no images', ['r.example/team/APP:2'], 422, 'image_invalid', 0],
     ['with a digest', [`r.example/team/app@sha256:${'a'.repeat(64)}`], 422, 'image_invalid', 0],
-  ])('%s are refused wherever a job can be given', async (_what, tags, status, code, at) => {
+  ])('%s are refused in every kind of request', async (_what, tags, status, code, at) => {
     const { token, source } = await team();
     const say = (method: string, path: string, body: unknown) => fleet.say(method, path, body, token);
     const refused = [status, code, `/tags/${at}`];
@@ -82,7 +82,7 @@ describe('the tags of a job', () => {
     ]);
   });
 
-  it('are refused again when the tenant may push there no more', async () => {
+  it('are refused again after the tenant lost the permission to push there', async () => {
     const { name, token, source } = await team();
     const job = { image, source, tags: ['r.example/team/b:1'] };
     const { body } = await fleet.say('POST', '/v1/jobs', job, token);
@@ -94,7 +94,7 @@ describe('the tags of a job', () => {
 });
 
 describe('the build options of a job', () => {
-  it('are in its record, in its function, in what repeats it and in items with the defaults of their batch', async () => {
+  it('are in its record, in its function, in its repeats and in items with the defaults of their batch', async () => {
     const { token, source } = await team();
     const say = (method: string, path: string, body?: unknown) => fleet.say(method, path, body, token);
     const job = { image, source, function: 'dev/one', ...options };
@@ -118,7 +118,7 @@ describe('the build options of a job', () => {
     });
   });
 
-  it('stay when the function is built again, but for those that the rebuild gives', async () => {
+  it('stay when the function is rebuilt, except for the options of the rebuild', async () => {
     const { token, source } = await team();
     const say = (method: string, path: string, body?: unknown) => fleet.say(method, path, body, token);
     await say('PUT', '/v1/functions/dev/one', { image, source, ...options });
@@ -146,7 +146,7 @@ describe('the build options of a job', () => {
       target: 'debug',
       tags: ['r.example/team/two:2', 'r.example/team/two:edge'],
     });
-    // What was a tag is the image itself.
+    // A former tag is the image itself.
     expect((await rebuilt({ image: '{registry}/{repository}:edge' }))[0].tags).toEqual([
       'r.example/team/app:2',
     ]);

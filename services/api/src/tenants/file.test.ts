@@ -82,7 +82,7 @@ tenants:
       /\/tenants\/1\/tokens\/0\/sha256: is that of another token/,
     ],
     [
-      'too much said',
+      'too many errors',
       [tenant('a', { tokens: [token('x', ['admin'])] })],
       /\/tenants\/0\/tokens\/0\/scopes: admin/,
     ],
@@ -112,7 +112,7 @@ tenants:
   });
 });
 
-describe('what it says', () => {
+describe('the content of the file', () => {
   function stores() {
     const keys = redisKeys(`tenants-test-${randomUUID()}`);
     const options = { redis, keys };
@@ -127,7 +127,7 @@ describe('what it says', () => {
   const apply = async (to: ReturnType<typeof stores>) =>
     await applyFile((await readTenantsFile(path)).tenants, to, new AbortController().signal);
 
-  it('is stored once, whoever says it, and taken away when it is said no more', async () => {
+  it('is stored once for all processes, and removed when it leaves the file', async () => {
     const to = stores();
     writeFileSync(join(folder, 'secret'), 'hush');
     say([
@@ -174,9 +174,9 @@ describe('what it says', () => {
     expect(await to.tenants.get('default')).toMatchObject({ managedBy: 'api', settings: { images: ['*'] } });
   });
 
-  it('is followed through every way to change a file, unless it cannot be used', async () => {
+  it('is followed through every way to change a file, unless it is invalid', async () => {
     const to = stores();
-    // As Kubernetes does it: the file is a link into a folder that is a link, which is swapped.
+    // As in Kubernetes: the file is a link into a folder that is a link, which is swapped.
     mkdirSync(join(folder, 'first'));
     say([tenant('a')], join(folder, 'first', 'tenants.yaml'));
     symlinkSync('first', join(folder, 'data'));
@@ -226,7 +226,7 @@ describe('an API with a tenants file', () => {
     );
   });
 
-  it('takes its tokens, and lets nobody else change what it says', async () => {
+  it('accepts its tokens, and refuses changes of its tenants over the API', async () => {
     writeFileSync(join(folder, 'secret'), 'hush');
     say([tenant('a', { tokens: [token('mine')], payload_secret_files: ['secret'] })]);
     const started = await startApi(inject('redisUrl'), { tenantsFile: path }, { tenants: [] });

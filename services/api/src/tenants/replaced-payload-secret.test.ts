@@ -8,7 +8,7 @@ const redisPrefix = `api-test-${randomUUID()}`;
 const [old, current] = [new Secret('old payload secret'), new Secret('the next payload secret')];
 const client = { name: 'client', token: 'client-token', payloadSecrets: ['of the client'] };
 
-/** The API with these payload secrets, the current one first, for as long as `use` takes. Records stay from one to the next. */
+/** Runs the API with these payload secrets, the current one first, during `use`. Records stay from one call to the next. */
 async function withSecrets(
   [payloadSecret, ...previousPayloadSecrets]: readonly [Secret, ...Secret[]],
   use: (api: RunningApi) => Promise<void>,
@@ -23,7 +23,7 @@ async function withSecrets(
   }
 }
 
-/** How a payload with this signature is received: one that is signed well is no archive. */
+/** Returns the error code for an invalid archive with this signature. A valid signature gives an error about the archive. */
 async function build(api: RunningApi, secret: Secret): Promise<string> {
   const body = Buffer.from('no archive');
   const signature = formatSignature(payloadHmac(secret).update(body));
@@ -32,7 +32,7 @@ async function build(api: RunningApi, secret: Secret): Promise<string> {
   return ((await answer.json()) as { code: string }).code;
 }
 
-/** Makes an endpoint under one idempotency key. */
+/** Creates an endpoint under one idempotency key. */
 async function endpoint(api: RunningApi): Promise<[number, { id?: string; secret?: string }]> {
   const answer = await api.call('/v1/webhooks', {
     method: 'POST',
@@ -49,7 +49,7 @@ const post = async (api: RunningApi, path: string, body: object = {}) => {
   return { status: answer.status, id, code };
 };
 
-/** Makes a job, or a batch of one, whose callback has a secret, and cancels it. */
+/** Creates a job, or a batch of one, with a callback secret, and cancels it. */
 async function canceled(api: RunningApi, kind: 'jobs' | 'batches'): Promise<string> {
   const callback = { url: 'https://ci.example/hook', secret: `whsec_${'QUJD'.repeat(8)}` };
   const job = { image: 'r.example/a:1', source: { files: { Dockerfile: 'FROM scratch\n' } } };
@@ -66,7 +66,7 @@ const usable = async (api: RunningApi): Promise<boolean[]> => {
   return page.payload_secrets.map((each) => each.usable);
 };
 
-it('a payload secret is replaced without loss while the one before is known, and with it once it is not', async () => {
+it('a payload secret is replaced without loss while the previous one is configured, and with loss afterwards', async () => {
   let made: Awaited<ReturnType<typeof endpoint>> | undefined;
   const ofClient = new Secret('of the client');
   const retries: string[] = [];

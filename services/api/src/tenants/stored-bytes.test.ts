@@ -9,7 +9,7 @@ import { type RunningApi, startApi } from '../testing/start-api.js';
 
 const mebibyte = 1024 * 1024;
 const budget = 4 * mebibyte;
-/** Items of a batch. */
+/** Returns items of a batch. */
 const count = 150;
 
 let api: RunningApi;
@@ -43,7 +43,7 @@ afterAll(async () => {
   await api.stop();
 });
 
-/** Memory of every key of the installation. */
+/** Returns the memory of every key of the installation. */
 async function storedBytes(): Promise<number> {
   const base = redisKeys(api.prefix).base;
   let [cursor, sum] = ['0', 0];
@@ -101,7 +101,7 @@ describe('what the items of a batch share', () => {
     expect(answer.status).toBe(202);
     const { id } = await json<Batch>(answer);
     expect((await storedBytes()) - before).toBeLessThan(3 * mebibyte);
-    // The last of them: all would be an answer of 150 MB.
+    // Only the last page: all of them would be an answer of 150 MB.
     const { jobs } = await json<{ jobs: Job[] }>(await as('token').get(`/v1/batches/${id}/jobs?limit=10`));
     for (const [index, job] of jobs.reverse().entries()) {
       const at = count - jobs.length + index;
@@ -114,7 +114,7 @@ describe('what the items of a batch share', () => {
     });
   });
 
-  it('is refused when all of it together is too much to handle', async () => {
+  it('is refused when all of it together is too large', async () => {
     const answer = await as('token').post('/v1/batches', {
       defaults: { source: { digest }, build_args: large() },
       items: items(1_000),
@@ -146,7 +146,7 @@ describe('a page of large jobs', () => {
 });
 
 describe('the budget of a tenant', () => {
-  it('counts what is stored for idempotency keys, also before there is any job', async () => {
+  it('counts the records of idempotency keys, also before any job exists', async () => {
     const plan = {
       defaults: { source: { files: { Dockerfile: 'FROM scratch\n' } } },
       items: items(100),
@@ -161,7 +161,7 @@ describe('the budget of a tenant', () => {
     expect((await storedBytes()) - before).toBeLessThan(1.25 * mebibyte);
   });
 
-  it('is shown, counts what is stored, and refuses what exceeds it', async () => {
+  it('is shown, counts stored bytes, and refuses requests beyond it', async () => {
     const small = as('small');
     expect(await json(await small.get('/v1/me'))).toMatchObject({
       tenant: { limits: { stored_bytes: budget }, usage: { stored_bytes: expect.any(Number) } },
@@ -181,12 +181,12 @@ describe('the budget of a tenant', () => {
     expect((await json<{ code: string }>(refused as Response)).code).toBe('stored_quota_exceeded');
     expect((await storedBytes()) - before).toBeLessThan(budget);
     expect(await usage('small')).toBeLessThanOrEqual(budget);
-    // A batch is refused whole, and leaves nothing.
+    // A batch is refused as a whole, and leaves nothing.
     const used = await usage('small');
     const many = await small.post('/v1/batches', { defaults: { source: { digest } }, items: items(1_500) });
     expect([many.status, (await json<{ code: string }>(many)).code]).toEqual([413, 'stored_quota_exceeded']);
     expect(await usage('small')).toBe(used);
-    // Others go on.
+    // Other tenants are not affected.
     const other = await as('token').post('/v1/jobs', {
       image: `r.example/${randomUUID()}:1`,
       source: { digest },

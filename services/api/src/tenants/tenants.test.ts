@@ -26,7 +26,7 @@ beforeEach(() => fleet.renew());
 
 const settings = { images: ['r.example/team/'] };
 const say: FleetOfOne['say'] = (method, path, body, token = admin) => fleet.say(method, path, body, token);
-/** A tenant of its own, with a token. */
+/** Creates a new tenant, with a token. */
 async function team(changes: object = {}, scopes: readonly string[] = ['jobs:write', 'tokens:admin']) {
   const name = `team-${randomUUID()}`;
   expect((await say('PUT', `/v1/tenants/${name}`, { ...settings, ...changes })).status).toBe(201);
@@ -39,7 +39,7 @@ const code = async (asked: ReturnType<FleetOfOne['say']>) => {
   return [status, body?.code];
 };
 
-it('a tenant sees the registries that jobs wait for of those that it may push to', async () => {
+it('a tenant sees the waiting registries that it may push to', async () => {
   const keys = redisKeys(fleet.api.prefix);
   const store = new JobStore({ redis: fleet.redis, keys });
   const why = { code: 'push_failed', detail: '', spent: false, delayMs: 0 } as const;
@@ -64,7 +64,7 @@ it('a tenant sees the registries that jobs wait for of those that it may push to
 });
 
 describe('the pools of a tenant', () => {
-  it('are the only ones that its jobs go to, by whatever way, and that it sees', async () => {
+  it('are the only pools that its jobs use, in every kind of request, and that it sees', async () => {
     const replicas = new ReplicaRegistry({ redis: fleet.redis, keys: redisKeys(fleet.api.prefix) });
     await replicas.announce(
       ['default', 'theirs', 'ours'].map((pool) => ({ url: `http://${pool}`, max: 1, pool, platforms: [] })),
@@ -92,14 +92,14 @@ describe('the pools of a tenant', () => {
       const { body } = await say('GET', path, undefined, token);
       expect(body.pools.map((pool: { name: string }) => pool.name)).toEqual(['ours']);
     }
-    // What it was given before counts no more.
+    // Earlier permissions no longer count.
     expect((await post(`/v1/jobs/${made.body.id}/cancel`, {})).status).toBe(200);
     await say('PUT', `/v1/tenants/${name}`, { ...settings, pools: ['theirs'] });
     expect((await post(`/v1/jobs/${made.body.id}/retry`, {})).body.pool).toBe('theirs');
   });
 });
 
-it('leaves nobody who is told of what a later tenant of the same name has built', async () => {
+it('a removed tenant leaves no subscriber for a later tenant of the same name', async () => {
   const scopes = ['webhooks:write', 'tokens:admin'];
   const { name, token } = await team({}, scopes);
   const hook = { url: 'http://127.0.0.1:1/left' };
@@ -112,7 +112,7 @@ it('leaves nobody who is told of what a later tenant of the same name has built'
   expect((await say('GET', '/v1/webhooks', undefined, later.body.token)).body).toEqual({ webhooks: [] });
 });
 
-describe('an answer that goes on', () => {
+describe('a streamed answer', () => {
   const newToken = async (tenant: string, scopes = ['jobs:read']) =>
     (await say('POST', '/v1/tokens', { tenant, description: 'CI', scopes })).body;
   const follow = async (api: RunningApi, path: string, token: string) => {
@@ -121,7 +121,7 @@ describe('an answer that goes on', () => {
     return answer;
   };
 
-  it('ends when its token is revoked, expires or loses its tenant, and no other does', async () => {
+  it('ends when its token is revoked, expires or loses its tenant, and only then', async () => {
     const warnings: string[] = [];
     const onWarning = ({ name: kind, message }: Error) => warnings.push(`${kind}: ${message}`);
     process.on('warning', onWarning);
@@ -164,7 +164,7 @@ describe('an answer that goes on', () => {
 });
 
 describe('tenants', () => {
-  it('are made, changed, shown and removed by who has admin', async () => {
+  it('are created, changed, shown and removed with the scope admin', async () => {
     const name = `team-${randomUUID()}`;
     const path = `/v1/tenants/${name}`;
     expect(await code(say('GET', path))).toEqual([404, 'not_found']);
@@ -188,7 +188,7 @@ describe('tenants', () => {
     ]);
   });
 
-  it('are for nobody else', async () => {
+  it('are refused without it', async () => {
     const { name, token } = await team();
     for (const [method, path, body] of [
       ['GET', '/v1/tenants'],
@@ -202,7 +202,7 @@ describe('tenants', () => {
     }
   });
 
-  it('are listed page by page, the default one among them, which stays', async () => {
+  it('are listed page by page, with the default one, which stays', async () => {
     await team();
     const names: string[] = [];
     let cursor = '';
@@ -223,14 +223,14 @@ describe('tenants', () => {
     expect((await say('DELETE', `/v1/tenants/${name}`)).status).toBe(204);
     expect(await code(say('GET', '/v1/me', undefined, token))).toEqual([401, 'unauthorized']);
     await fleet.succeed(job.id);
-    // One of the same name is another one.
+    // A new tenant of the same name is a different one.
     expect((await say('PUT', `/v1/tenants/${name}`, settings)).status).toBe(201);
     expect(await code(say('GET', '/v1/me', undefined, token))).toEqual([401, 'unauthorized']);
     expect((await say('GET', `/v1/tokens?tenant=${name}`)).body.tokens).toEqual([]);
     expect((await say('GET', `/v1/tenants/${name}/payload-secrets`)).body.payload_secrets).toEqual([]);
   });
 
-  it('know who they are', async () => {
+  it('see their own account', async () => {
     const { name, id, token } = await team({ limits: { queued_jobs: 5 } });
     await fleet.submit({ image: 'r.example/team/app:1' }, token);
     const { status, body } = await say('GET', '/v1/me', undefined, token);
@@ -244,10 +244,10 @@ describe('tenants', () => {
   });
 });
 
-describe('what a tenant may', () => {
+describe('the limits of a tenant', () => {
   const refused = [403, 'image_not_allowed'];
 
-  it('push to holds for jobs, batches, functions, rebuilds and what is tried again', async () => {
+  it('restrict pushes of jobs, batches, functions, rebuilds and retries', async () => {
     const { name, token } = await team();
     const source = { digest: await fleet.upload(undefined, token) };
     const elsewhere = { image: 'r.example/teams/app:1', source };
@@ -273,7 +273,7 @@ describe('what a tenant may', () => {
     expect((await say('POST', '/v1/jobs', { ...elsewhere, push: false }, token)).status).toBe(202);
   });
 
-  it('have called back is signed by a secret of its own, never by the key of the installation', async () => {
+  it('require a callback secret of its own, never the key of the installation', async () => {
     const { token } = await team();
     const callback = { url: 'https://ci.example/hook' };
     const job = { image: 'r.example/team/app:1', source: { digest: await fleet.upload(undefined, token) } };
@@ -292,21 +292,21 @@ describe('what a tenant may', () => {
     expect((await post('/v1/jobs', { ...ours, callback }, 'token'))[0]).toBe(202);
   });
 
-  it('submit is of no higher class than its own', async () => {
+  it('restrict the class of its jobs', async () => {
     const { token } = await team({ highest_priority: 'low' });
     const spec = { image: 'r.example/team/app:1', source: { digest: await fleet.upload(undefined, token) } };
     expect(await code(say('POST', '/v1/jobs', { ...spec, priority: 'normal' }, token))).toEqual([
       403,
       'priority_not_allowed',
     ]);
-    // Who names no class gets the highest that there is.
+    // A job that names no class gets the highest allowed one.
     const { status, body } = await say('POST', '/v1/jobs', spec, token);
     expect([status, body.priority]).toEqual([202, 'low']);
     const batch = await say('POST', '/v1/batches', { items: [spec] }, token);
     expect([batch.status, batch.body.detail]).toEqual([202, undefined]);
   });
 
-  it('have waiting is so many jobs', async () => {
+  it('restrict the number of waiting jobs', async () => {
     const { token } = await team({ limits: { queued_jobs: 2 } });
     const spec = (at: number, source: object) => ({ image: `r.example/team/app-${at}:1`, source });
     const source = { digest: await fleet.upload(undefined, token) };
@@ -321,7 +321,7 @@ describe('what a tenant may', () => {
 });
 
 describe('tokens', () => {
-  it('are shown once, and say when they end and when they were used', async () => {
+  it('are shown once, with their expiry and last use', async () => {
     const { name, token } = await team();
     const request = { description: 'reads', scopes: ['jobs:read', 'jobs:read'], expires_in_days: 90 };
     const { status, headers, body } = await say('POST', '/v1/tokens', request, token);
@@ -343,14 +343,14 @@ describe('tokens', () => {
     expect(all).not.toContain(body.token);
   });
 
-  it('do what their scopes say, and no more', async () => {
+  it('allow only operations of their scopes', async () => {
     const { token } = await team({}, ['jobs:read']);
     expect((await say('GET', '/v1/jobs', undefined, token)).status).toBe(200);
     expect(await code(say('POST', '/v1/jobs', {}, token))).toEqual([403, 'forbidden']);
     expect(await code(say('GET', '/v1/tokens', undefined, token))).toEqual([403, 'forbidden']);
   });
 
-  it('grant what they have, in their own tenant', async () => {
+  it('grant scopes that they have, in their own tenant', async () => {
     const { name, token } = await team({}, ['tokens:admin', 'jobs:write']);
     const other = await team();
     const grant = (scopes: readonly string[], tenant: string | undefined, by: string) =>
@@ -360,15 +360,15 @@ describe('tokens', () => {
     expect(await grant(['templates:write'], undefined, token)).toEqual(forbidden);
     expect(await grant(['jobs:write', 'admin'], undefined, token)).toEqual(forbidden);
     expect(await grant(['jobs:read'], other.name, token)).toEqual(forbidden);
-    expect(await grant(['jobs:read'], 'nobody', token)).toEqual(forbidden);
-    // Not even who has everything may give that to another tenant.
+    expect(await grant(['jobs:read'], 'missing', token)).toEqual(forbidden);
+    // Even a token with every scope may not grant that to another tenant.
     expect(await grant(['admin'], name, admin)).toEqual(forbidden);
     expect(await grant(['admin'], undefined, admin)).toEqual([201, undefined]);
-    expect(await grant(['jobs:read'], 'nobody', admin)).toEqual([422, 'tenant_not_found']);
+    expect(await grant(['jobs:read'], 'missing', admin)).toEqual([422, 'tenant_not_found']);
     expect(await grant(['jobs:all'], name, token)).toEqual([422, 'request_invalid']);
   });
 
-  it('of other tenants are not there', async () => {
+  it('of other tenants do not exist for the caller', async () => {
     const { token } = await team();
     const other = await team();
     for (const method of ['GET', 'DELETE']) {
@@ -384,7 +384,7 @@ describe('tokens', () => {
     expect((await say('DELETE', `/v1/tokens/${other.id}`)).status).toBe(204);
   });
 
-  it('are so many at most', async () => {
+  it('are limited in number', async () => {
     const { token } = await team();
     const request = { description: 'x', scopes: ['jobs:read'] };
     const made = await Promise.all(
@@ -399,7 +399,7 @@ describe('tokens', () => {
     expect(rest.body.next_cursor).toBeUndefined();
   });
 
-  it('are of no use once they have expired', async () => {
+  it('stop working once they have expired', async () => {
     const name = `team-${randomUUID()}`;
     const at = {
       redisUrl: inject('redisUrl'),
@@ -410,7 +410,7 @@ describe('tokens', () => {
     expect(await code(say('GET', '/v1/me', undefined, `old-${name}`))).toEqual([401, 'unauthorized']);
   });
 
-  it('that are revoked are of no use at once, to any process', async () => {
+  it('stop working at once when they are revoked, in every process', async () => {
     const { id, token } = await team();
     const elsewhere = async () =>
       (await second.call('/v1/me', { headers: { authorization: `Bearer ${token}` } })).status;
@@ -421,11 +421,11 @@ describe('tokens', () => {
     expect(await code(say('DELETE', `/v1/tokens/${id}`))).toEqual([404, 'not_found']);
   });
 
-  it('are of no use soon, should a process not hear of it', async () => {
+  it('stop working soon when a process misses the message', async () => {
     const { id, token } = await team();
     const status = async () => (await say('GET', '/v1/me', undefined, token)).status;
     expect(await status()).toBe(200);
-    // As it is when the message is lost.
+    // The state after a lost message.
     await fleet.redis.del(redisKeys(fleet.api.prefix).token(id));
     await expect.poll(status, { timeout: 10_000, interval: 200 }).toBe(401);
   }, 20_000);
@@ -471,7 +471,7 @@ describe('a payload secret', () => {
     expect([refused.status, refused.headers.get('x-slipway-job')]).toEqual([401, null]);
   });
 
-  it('is of a tenant that there is', async () => {
-    expect(await code(say('POST', '/v1/tenants/nobody/payload-secrets'))).toEqual([404, 'not_found']);
+  it('needs an existing tenant', async () => {
+    expect(await code(say('POST', '/v1/tenants/missing/payload-secrets'))).toEqual([404, 'not_found']);
   });
 });

@@ -17,10 +17,10 @@ export interface NewTenant {
   readonly expiresAt?: number;
 }
 
-/** What somebody has who works with everything of a tenant. */
+/** Scopes for all operations on a tenant's records. */
 const usualScopes: readonly Scope[] = ['jobs:write', 'templates:write', 'webhooks:write', 'builders:read'];
 
-/** Makes tenants known to an API, each with a token. */
+/** Adds tenants to an API, each with a token. */
 export async function addTenants(
   config: Pick<ApiConfig, 'redisUrl' | 'redisPrefix' | 'payloadSecret'>,
   tenants: readonly NewTenant[],

@@ -7,7 +7,7 @@ interface Entry {
   readonly linkpath?: string;
 }
 
-/** A tar of just these entries, however odd they are. */
+/** Returns a tar of exactly these entries, valid or not. */
 export function archive(entries: readonly Entry[]): Buffer<ArrayBuffer> {
   const blocks = entries.flatMap(({ path, text = '', type = 'File', linkpath = '' }) => {
     const content = Buffer.from(text);

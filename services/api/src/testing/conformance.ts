@@ -6,7 +6,7 @@ import { errorsOf } from '../openapi/problems.js';
 
 type Operation = Endpoint['operation'];
 
-/** Of every endpoint: what the OpenAPI document is made from. */
+/** The operations of all endpoints, from which the OpenAPI document is made. */
 export const operations: readonly Operation[] = apiEndpoints({} as EndpointDeps).map(
   ({ operation }) => operation,
 );
@@ -23,12 +23,12 @@ const builderError = z.strictObject({
   log: z.array(z.string()),
 });
 
-/** Throws unless the answer is one that the OpenAPI document has: its status, its media type, its code, each of its fields. */
+/** Throws unless the OpenAPI document has the answer: its status, its media type, its code, each of its fields. */
 export async function checkAnswer(method: string, url: string, response: Response): Promise<void> {
   const { pathname } = new URL(url);
   const verb = method === 'HEAD' ? 'get' : method.toLowerCase();
   const found = routes.find(({ operation, path }) => operation.method === verb && path.test(pathname));
-  // Paths that nothing is at, and methods that they do not take.
+  // Unknown paths, and methods that a path does not have.
   if (!found) return;
   const { operation } = found;
   const { status } = response;
@@ -58,5 +58,5 @@ export async function checkAnswer(method: string, url: string, response: Respons
   const shape = content[type] ?? assert.fail(`${where}: ${type} is not among its media types`);
   if (type !== 'application/json' || method === 'HEAD' || typeof shape === 'string') return;
   const body: unknown = await response.clone().json();
-  assert.deepEqual(body, shape.parse(body), `${where}: what it has is not what its schema says`);
+  assert.deepEqual(body, shape.parse(body), `${where}: the body does not match its schema`);
 }

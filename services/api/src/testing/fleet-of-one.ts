@@ -10,7 +10,7 @@ import { addTenants } from './add-tenants.js';
 import { archive } from './archive.js';
 import { type RunningApi, startApi } from './start-api.js';
 
-/** What was answered: the status, and the body read as JSON where there is one. */
+/** An answer: the status, and the parsed body if it is JSON. */
 interface Said {
   readonly status: number;
   readonly headers: Headers;
@@ -18,14 +18,14 @@ interface Said {
   readonly body: any;
 }
 
-/** An API of its own, with what a worker would do done by hand. */
+/** An API of its own, and operations that stand in for a worker. */
 export interface FleetOfOne {
   readonly api: RunningApi;
   readonly redis: Redis;
-  /** The tokens of two tenants; the first is who asks unless another is named. */
+  /** The tokens of two tenants; the first is the default caller. */
   readonly mine: string;
   readonly other: string;
-  /** Goes on as two tenants that have nothing yet: starting an API anew takes a second. */
+  /** Switches to two new tenants: starting another API takes a second. */
   renew(): void;
   /** Sends JSON. */
   say(method: string, path: string, body?: unknown, token?: string): Promise<Said>;

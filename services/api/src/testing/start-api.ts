@@ -16,7 +16,7 @@ export interface RunningApi {
   readonly url: string;
   readonly blobs: string;
   readonly prefix: string;
-  /** A request with the right token; rejects when the answer is not as the OpenAPI document says. */
+  /** Sends a request with the right token; rejects when the answer does not match the OpenAPI document. */
   call(path: string, init?: RequestInit): Promise<Response>;
   post(path: string, body: unknown): Promise<Response>;
   stop(): Promise<void>;
@@ -30,11 +30,11 @@ const other: NewTenant = {
 
 interface StartOptions {
   readonly tenants?: readonly NewTenant[];
-  /** Takes what the API logs. */
+  /** Receives the log lines of the API. */
   readonly logged?: string[] | undefined;
 }
 
-/** The API in this process, on a free port, over a prefix of its own in a real Redis. */
+/** Starts the API in this process, on a free port, over a prefix of its own in a real Redis. */
 export async function startApi(
   redisUrl: string,
   changes: Partial<ApiConfig> = {},

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
 
 let fleet: FleetOfOne;
-/** What a worker does. */
+/** Sends a delivery, as a worker does. */
 let worker: DeliveryStore;
 let queue: Sender<'deliveries'>;
 beforeAll(async () => {
@@ -41,7 +41,7 @@ const get = async (path: string) => {
 };
 const ids = async (path: string) => (await get(path)).deliveries.map(({ id }: { id: string }) => id);
 
-/** A delivery as a worker makes it of an event: to an endpoint, or of a callback. */
+/** Creates a delivery as a worker does for an event: to an endpoint, or of a callback. */
 const made = async (endpointId: string | undefined, changes: Partial<NewDelivery> = {}): Promise<string> => {
   const unique = randomBytes(16).toString('hex');
   const delivery: NewDelivery = {
@@ -67,7 +67,7 @@ const attempt = async (id: string, verdict: Verdict, answered: object = { status
   const options = { attempt: { at: Date.now(), durationMs: 12, ...answered }, verdict };
   expect((await worker.end(id, token, options)).stale).toBe(false);
 };
-/** Waits until the workers' queue holds a delivery, with no leading worker that could have put it there. */
+/** Waits until the workers' queue holds a delivery, without a leading worker that could have added it. */
 const queued = (id: string) => expect.poll(() => queue.missing([id])).toEqual([]);
 const exhausted = { kind: 'failed', reason: 'exhausted' } as const;
 const delivered = { kind: 'delivered' } as const;
@@ -91,7 +91,7 @@ describe('a test of an endpoint', () => {
     expect(second.message_id).not.toBe(body.message_id);
   });
 
-  it('is refused while the endpoint is switched off', async () => {
+  it('is refused while the endpoint is disabled', async () => {
     const id = await endpoint({ enabled: false });
     expect(await problem('POST', `/v1/webhooks/${id}/test`)).toEqual([409, 'webhook_disabled']);
     await fleet.say('PATCH', `/v1/webhooks/${id}`, { enabled: true });
@@ -111,7 +111,7 @@ describe('the log of deliveries', () => {
     const { deliveries, next_cursor } = await get(`${path}?limit=3`);
     const rest = await get(`${path}?limit=3&cursor=${next_cursor}`);
     const paged = [...deliveries, ...rest.deliveries].map((each: { id: string }) => each.id);
-    // Those of one millisecond come in any order.
+    // Deliveries of one millisecond have no order.
     expect(paged.toSorted()).toEqual(all.toSorted());
     expect(rest.next_cursor).toBeUndefined();
     const [failed] = (await get(`${path}?state=failed`)).deliveries;
@@ -125,7 +125,7 @@ describe('the log of deliveries', () => {
     expect(deliverySchema.parse(whole)).toEqual(whole);
   });
 
-  it('finds those about a job or batch, callbacks included, and not those of others', async () => {
+  it('finds those about a job or batch, callbacks included, and no others', async () => {
     const job = `job_${'1'.repeat(26)}`;
     const batch = `batch_${'2'.repeat(26)}`;
     const id = await endpoint();
@@ -142,7 +142,7 @@ describe('the log of deliveries', () => {
     expect(await problem('POST', `/v1/deliveries/${others}/redeliver`)).toEqual([404, 'not_found']);
   });
 
-  it('says what cannot be asked for', async () => {
+  it('refuses invalid queries', async () => {
     const id = await endpoint();
     for (const query of [
       'state=lost',
@@ -165,7 +165,7 @@ describe('the log of deliveries', () => {
     expect(await ids(`/v1/deliveries?cursor=1.${someDelivery}`)).toEqual([]);
   });
 
-  it('outlives its endpoint, of which what waited is canceled', async () => {
+  it('outlives its endpoint, whose waiting deliveries are canceled', async () => {
     const id = await endpoint();
     const [old, waiting] = [await made(id), await made(id)];
     await attempt(old, delivered);
@@ -208,7 +208,7 @@ describe('a message', () => {
     expect(body).not.toHaveProperty('webhook');
   });
 
-  it('that was missed since a time is recovered, once', async () => {
+  it('missed since a time is recovered, once', async () => {
     const id = await endpoint();
     const since = new Date().toISOString();
     const [lost, arrived] = [await made(id), await made(id)];
@@ -220,7 +220,7 @@ describe('a message', () => {
       return body;
     };
     expect(await recover(new Date(Date.now() + 30_000).toISOString())).toEqual({ recovered: 0 });
-    // The same moment, as a clock far to the east shows it.
+    // The same moment in a time zone far to the east.
     const eastern = new Date(Date.parse(since) + 9 * 3_600_000).toISOString().replace('Z', '+09:00');
     expect(await recover(eastern)).toEqual({ recovered: 1 });
     expect(await recover(since)).toEqual({ recovered: 0 });
@@ -229,7 +229,7 @@ describe('a message', () => {
     await queued(waiting.id);
   });
 
-  it('is not recovered since no time, or for an endpoint that is switched off', async () => {
+  it('is not recovered with an invalid time, or for a disabled endpoint', async () => {
     const id = await endpoint();
     const path = `/v1/webhooks/${id}/recover`;
     const future = new Date(Date.now() + 3_600_000).toISOString();
@@ -244,8 +244,8 @@ describe('a message', () => {
   });
 });
 
-describe('how an endpoint fares', () => {
-  it('is part of it: since when it fails, whether it is left alone, why it was switched off', async () => {
+describe('the status of an endpoint', () => {
+  it('shows the time of the first failure, pauses, and the reason for disabling', async () => {
     const id = await endpoint();
     const path = `/v1/webhooks/${id}`;
     const delivery = await made(id);

@@ -34,7 +34,7 @@ const refusal = (changes: object, token = fleet.mine) =>
   problem('POST', '/v1/webhooks', { url, ...changes }, token);
 
 describe('an endpoint', () => {
-  it('is made with what is usual, and shows its secret once', async () => {
+  it('is created with the defaults, and shows its secret once', async () => {
     const { secret, ...endpoint } = await create();
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
     expect(endpoint).toEqual({
@@ -53,7 +53,7 @@ describe('an endpoint', () => {
     expect(endpointSchema.parse(endpoint)).toEqual(endpoint);
   });
 
-  it('takes a secret that it is given', async () => {
+  it('accepts a given secret', async () => {
     const secret = newSecret();
     expect((await create({ secret })).secret).toBe(secret);
   });
@@ -73,7 +73,7 @@ describe('an endpoint', () => {
     expect(await page('limit=5')).toEqual([[...first, ...rest], undefined]);
   });
 
-  it('is changed where it is told to be, and checked as a whole', async () => {
+  it('is changed in the given fields, and checked as a whole', async () => {
     const { secret: _secret, ...before } = await create({ labels: { team: 'a' } });
     const path = `/v1/webhooks/${before.id}`;
     const changes = { url: 'https://other.example/x?key=1', events: ['job.queued'], max_in_flight: 2 };
@@ -97,7 +97,7 @@ describe('an endpoint', () => {
     expect((await fleet.say('GET', path)).body).toEqual(body);
   });
 
-  it('is there no more when it was deleted', async () => {
+  it('is gone after its deletion', async () => {
     const { id } = await create();
     expect((await fleet.say('DELETE', `/v1/webhooks/${id}`)).status).toBe(204);
     for (const method of ['GET', 'DELETE']) {
@@ -106,7 +106,7 @@ describe('an endpoint', () => {
     expect((await fleet.say('GET', '/v1/webhooks')).body).toEqual({ webhooks: [] });
   });
 
-  it('is another one than a hundred', async () => {
+  it('is limited to a hundred', async () => {
     const ids: string[] = [];
     for (let at = 0; at < 100; at++) ids.push((await create()).id);
     expect(await refusal({})).toEqual([409, 'webhook_limit']);
@@ -121,7 +121,7 @@ describe('an endpoint', () => {
     ['a password alone', { url: 'https://:pw@x.example/' }, '/url'],
     ['a fragment', { url: 'https://x.example/#top' }, '/url'],
     [
-      'a query below which an API is called',
+      'a query for a format that calls an API',
       {
         url: 'https://gitlab.example/?a=b',
         format: { type: 'gitlab_pipeline', token: 't', project: 'a/b', ref: 'main' },
@@ -132,8 +132,8 @@ describe('an endpoint', () => {
     ['no events', { events: [] }, '/events'],
     ['an unknown format', { format: { type: 'slack' } }, '/format/type'],
     ['a secret that is too short', { secret: 'whsec_QUJD' }, '/secret'],
-    ['a field that it does not know', { secrets: [] }, '/secrets'],
-    ['no requests at once', { max_in_flight: 0 }, '/max_in_flight'],
+    ['an unknown field', { secrets: [] }, '/secrets'],
+    ['zero concurrent requests', { max_in_flight: 0 }, '/max_in_flight'],
   ])('is refused with %s', async (_what, changes, path) => {
     expect(await refusal(changes)).toEqual([422, 'request_invalid', [path]]);
     expect((await fleet.say('GET', '/v1/webhooks')).body).toEqual({ webhooks: [] });
@@ -150,7 +150,7 @@ describe('an endpoint', () => {
     await create({ url: 'http://10.1.2.3:8000/hook' });
   });
 
-  it('is told of builders for the token of the installation alone', async () => {
+  it('receives builder events for the installation token alone', async () => {
     const events = ['builder.circuit_opened'];
     expect(await refusal({ events })).toEqual([403, 'forbidden', ['/events']]);
     const { id } = await create();
@@ -163,7 +163,7 @@ describe('an endpoint', () => {
 });
 
 describe('a secret', () => {
-  it('is rotated: shown again, made or given, and the one before stays valid for a day', async () => {
+  it('is rotated: shown again, made or given, and the previous one stays valid for a day', async () => {
     const { id, secret } = await create();
     const rotate = (body: object) => fleet.say('POST', `/v1/webhooks/${id}/rotate`, body);
     const { status, body } = await rotate({});
@@ -181,7 +181,7 @@ describe('a secret', () => {
     ]);
   });
 
-  it('is in no other answer, and in no line of the log', async () => {
+  it('is in no other answer, and in no log line', async () => {
     const secrets = [newSecret(), newSecret()] as const;
     const { id } = await create({ secret: secrets[0] });
     await fleet.say('POST', `/v1/webhooks/${id}/rotate`, { secret: secrets[1] });
@@ -209,7 +209,7 @@ describe('a secret', () => {
 });
 
 describe("another tenant's endpoint", () => {
-  it('is not there', async () => {
+  it('does not exist', async () => {
     const { id } = await create({}, fleet.other);
     const path = `/v1/webhooks/${id}`;
     const calls = [

@@ -60,7 +60,7 @@ async function build(files: Files, config: object = {}) {
   return [answer.status, await answer.json()];
 }
 
-/** Sends the same job in each way that a job can be given; returns what was wrong with it each time. */
+/** Sends the same job in each possible way; returns the errors. */
 async function everyWay(files: Files, options: object = {}) {
   const repository = git.repository(`r-${Math.random()}`);
   repository.commit(files);
@@ -76,7 +76,7 @@ async function everyWay(files: Files, options: object = {}) {
 }
 
 describe('a source without a Dockerfile', () => {
-  it('is refused when it is submitted, in each way', async () => {
+  it('is refused on submission, in each way', async () => {
     const wrong = refused('/source', 'The build context has no file "Dockerfile"');
     expect(await everyWay(bare)).toEqual({
       digest: wrong,
@@ -88,7 +88,7 @@ describe('a source without a Dockerfile', () => {
     expect((await fleet.say('GET', '/v1/jobs')).body.jobs).toEqual([]);
   });
 
-  it('is refused with the value and near names where the option is wrong', async () => {
+  it('is refused with the value and similar names when the option is wrong', async () => {
     const files = { Dockerfile: dockerfile, 'docker/Dockerfile.prod': dockerfile };
     const wrong = refused(
       '/dockerfile',
@@ -99,7 +99,7 @@ describe('a source without a Dockerfile', () => {
     });
   });
 
-  it('is refused by POST /build as builders refuse', async () => {
+  it('is refused by POST /build as builders refuse it', async () => {
     expect(await build(bare)).toEqual([
       422,
       {
@@ -113,7 +113,7 @@ describe('a source without a Dockerfile', () => {
     expect([status, body]).toMatchObject([422, { error: expect.stringContaining('"x/Dockerfile"') }]);
   });
 
-  it('is refused with the folder that all files lie in', async () => {
+  it('is refused with the folder that contains all files', async () => {
     const files = { 'fn-1.0/Dockerfile': dockerfile, 'fn-1.0/index.js': '' };
     const answer = await post('/v1/jobs', { image, source: { files } });
     expect(answer.body.detail).toContain('All files lie in "fn-1.0"');
@@ -131,7 +131,7 @@ describe('an ignore file', () => {
   const patterns = 'node_modules\n# fine\n[a\n';
   const line = '".dockerignore" line 3: the pattern "[a" has a [ that no ] closes.';
 
-  it('with a wrong pattern is refused with its line when it is submitted, in each way', async () => {
+  it('with an invalid pattern is refused with its line on submission, in each way', async () => {
     const wrong = [422, 'ignore_file_invalid', '/source', line];
     expect(await everyWay({ Dockerfile: dockerfile, '.dockerignore': patterns })).toEqual({
       ...{ digest: wrong, files: wrong, git: wrong, form: wrong, function: wrong },
@@ -142,7 +142,7 @@ describe('an ignore file', () => {
     ]);
   });
 
-  it('is the one of the Dockerfile where there is one', async () => {
+  it('is the one of the Dockerfile if that has one', async () => {
     const own = { Dockerfile: dockerfile, 'Dockerfile.dockerignore': 'a', '.dockerignore': patterns };
     const submit = async (files: Files, options: object = {}) =>
       problem(await post('/v1/jobs', { image, source: { files }, ...options }));
@@ -153,7 +153,7 @@ describe('an ignore file', () => {
       ...[422, 'ignore_file_invalid', '/source'],
       expect.stringContaining('"web.Dockerfile.dockerignore" line 1: the pattern "!"'),
     ]);
-    // Builders look for the ignore file by the name that was asked for.
+    // Builders look for the ignore file by the requested name.
     expect(
       (await submit({ dockerfile, 'dockerfile.dockerignore': '!', 'Dockerfile.dockerignore': 'a' }))[0],
     ).toBe(202);
@@ -208,7 +208,7 @@ it.each<[string, Files, object]>([
   expect([answer.status, answer.body.detail]).toEqual([202, undefined]);
 });
 
-it('a Dockerfile that is a link counts where it leads to a file of the source', async () => {
+it('a Dockerfile that is a link counts if it leads to a file of the source', async () => {
   const submit = async (linkpath: string) => {
     const answer = await fetch(`${fleet.api.url}/v1/sources`, {
       method: 'POST',
@@ -227,7 +227,7 @@ it('a Dockerfile that is a link counts where it leads to a file of the source', 
 
 describe('a handler over a template', () => {
   const handler = { files: bare };
-  it('has the Dockerfile of what both make together', async () => {
+  it('has the Dockerfile of both together', async () => {
     await fleet.send('PUT', '/v1/templates/whole', { ...yaml, Dockerfile: dockerfile });
     const bareLayer = { name: 'x', digest: await fleet.upload(yaml), handler_folder: 'function' };
     const submit = async (body: object) => problem(await post('/v1/jobs', { image, ...body }));
@@ -244,7 +244,7 @@ describe('a handler over a template', () => {
     expect((await submit({ source: brought, laid_over: { ...bareLayer, handler_folder: '' } }))[0]).toBe(202);
   });
 
-  it('is left out of a rebuild over a template that has no such Dockerfile any more', async () => {
+  it('is left out of a rebuild over a template without such a Dockerfile', async () => {
     const first = { ...yaml, Dockerfile: dockerfile, 'docker/prod': dockerfile };
     await fleet.send('PUT', '/v1/templates/t', first);
     await fleet.submit({ function: 'one', source: handler, template: 't', dockerfile: 'docker/prod' });
@@ -263,7 +263,7 @@ describe('a handler over a template', () => {
 });
 
 describe('a batch', () => {
-  it('names the function without a Dockerfile, and each item that is refused', async () => {
+  it('names the function without a Dockerfile, and each refused item', async () => {
     const source = { digest: await fleet.upload({ Dockerfile: dockerfile, 'a.Dockerfile': dockerfile }) };
     const items = [
       { image: 'r.example/a:1', function: 'dev/a', source, dockerfile: 'a.Dockerfile' },
@@ -283,7 +283,7 @@ describe('a batch', () => {
     expect((await post('/v1/batches', { items: right })).status).toBe(202);
   });
 
-  it('says what is wrong with the first hundred items alone', async () => {
+  it('reports the errors of the first hundred items alone', async () => {
     const source = { digest: await fleet.upload() };
     const items = Array.from({ length: 300 }, (_, at) => ({
       ...{ image: `r.example/a:${at}`, source, dockerfile: `${at}.Dockerfile` },

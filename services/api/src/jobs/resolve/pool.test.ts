@@ -25,13 +25,13 @@ const choose = (
 };
 
 describe('the pool of a job', () => {
-  it('is the default one while no replica was ever heard of', () => {
+  it('is the default one while no replica is known', () => {
     expect(choose([], ['linux/s390x'])).toBe('default');
     expect(choose([], [], 'default')).toBe('default');
     expect(choose([], [], 'arm')).toMatchObject({ code: 'pool_not_found' });
   });
 
-  it('is the default one where that builds all of its platforms', () => {
+  it('is the default one if that builds all of its platforms', () => {
     expect(choose([amd, arm, any], ['linux/arm64', 'linux/amd64'])).toBe('default');
     expect(choose([amd, { name: 'default', platforms: ['linux/amd64'] }], ['linux/amd64'])).toBe('default');
   });
@@ -42,7 +42,7 @@ describe('the pool of a job', () => {
     expect(choose([{ name: 'default', platforms: ['linux/amd64'] }, arm], ['linux/arm64'])).toBe('arm');
   });
 
-  it('is the one that it asks for, if that builds its platforms', () => {
+  it('is the requested one, if that builds its platforms', () => {
     expect(choose([amd, arm, any], ['linux/arm64'], 'arm')).toBe('arm');
     expect(choose([amd, arm, any], [], 'amd')).toBe('amd');
     expect(choose([amd, arm], ['linux/arm64', 'linux/amd64'], 'arm')).toEqual({
@@ -56,7 +56,7 @@ describe('the pool of a job', () => {
     });
   });
 
-  it('is one of those that its tenant may use, and no other is spoken of', () => {
+  it("is one of the tenant's pools, and no error names another", () => {
     expect(choose([amd, arm, any], ['linux/arm64'], undefined, ['arm'])).toBe('arm');
     expect(choose([amd, arm, any], ['linux/arm64'], 'arm', ['amd', 'arm'])).toBe('arm');
     for (const wanted of ['default', 'nowhere']) {
@@ -75,7 +75,7 @@ describe('the pool of a job', () => {
     ]);
   });
 
-  it('is the first that its tenant may use while no replica was ever heard of', () => {
+  it("is the first of the tenant's pools while no replica is known", () => {
     expect(choose([], [], undefined, ['arm', 'amd'])).toBe('arm');
     expect(choose([], [], undefined, ['arm', 'default'])).toBe('default');
     expect(choose([], [], 'arm', ['arm'])).toBe('arm');
@@ -83,7 +83,7 @@ describe('the pool of a job', () => {
     expect(choose([amd, any], [], undefined, ['arm'])).toMatchObject({ code: 'pool_not_found' });
   });
 
-  it('are as few as build all of its platforms together, where none does alone', () => {
+  it('are as few as build all of its platforms together, when none does alone', () => {
     expect(choose([amd, arm], ['linux/amd64', 'linux/arm64', 'linux/arm/v7'])).toEqual([
       { pool: 'arm', platforms: ['linux/arm64', 'linux/arm/v7'] },
       { pool: 'amd', platforms: ['linux/amd64'] },
@@ -95,22 +95,22 @@ describe('the pool of a job', () => {
     ]);
   });
 
-  it('is none where no pools build all of its platforms', () => {
+  it('is none when no pools build all of its platforms', () => {
     expect(choose([amd, arm], ['linux/amd64', 'linux/s390x'])).toEqual({
       code: 'platform_unsupported',
       message: 'No pool builds linux/s390x; there are amd (linux/amd64), arm (linux/arm/v7, linux/arm64).',
     });
   });
 
-  it('takes the variant that an architecture has anyhow for the same', () => {
+  it('treats the default variant of an architecture as the same', () => {
     expect(choose([amd, arm], ['linux/arm64/v8', 'linux/arm'])).toBe('arm');
     expect(choose([{ name: 'old', platforms: ['linux/x86_64'] }, arm], ['linux/amd64'])).toBe('old');
     expect(choose([amd, arm], ['linux/arm/v6'])).toMatchObject({ code: 'platform_unsupported' });
   });
 });
 
-describe('the pools that are known', () => {
-  it('are looked up once a second, and again before anything is refused', async () => {
+describe('the known pools', () => {
+  it('are read once a second, and again before a refusal', async () => {
     const state = { now: 0, asked: 0, pools: [amd] as PoolState[] };
     const known = new KnownPools({
       registry: {

@@ -26,7 +26,7 @@ const sourceOf = async (answer: Response) => {
 };
 
 describe('POST /v1/jobs', () => {
-  it('stores files that come with it', async () => {
+  it('stores inline files', async () => {
     const { digest, ...rest } = await sourceOf(await submit({ files: { Dockerfile: 'FROM scratch\n' } }));
     expect(rest).toEqual({});
     const stored = await api.call(`/v1/sources/${digest}`);
@@ -34,7 +34,7 @@ describe('POST /v1/jobs', () => {
     expect(await sourceOf(await submit({ digest }))).toEqual({ digest });
   });
 
-  it('fetches a folder of a git repository, and says which commit it was', async () => {
+  it('fetches a folder of a git repository, and returns its commit', async () => {
     const repository = server.repository('jobs');
     const commit = repository.commit({ 'a/Dockerfile': 'FROM scratch\n' });
     const git = { url: repository.url, ref: 'main', path: 'a' };
@@ -42,7 +42,7 @@ describe('POST /v1/jobs', () => {
     expect(await sourceOf(await submit({ git }))).toEqual({ digest, git: { ...git, commit } });
   });
 
-  it('refuses what cannot be fetched or stored, and names the field', async () => {
+  it('refuses sources that cannot be fetched or stored, and names the field', async () => {
     const { url, commit } = server.repository('refused');
     commit({ Dockerfile: 'FROM scratch\n' });
     const code = async (source: object) => await problem(await submit(source));
@@ -94,12 +94,12 @@ describe('POST /v1/jobs', () => {
     ]);
     expect((await api.post('/v1/batches', { items })).status).toBe(202);
     const packs = server.requests.slice(before).filter(({ path }) => path.endsWith('/git-upload-pack'));
-    // Each request lists the refs; one of them fetches, with what it asks before.
+    // Each request lists the refs; one of them fetches, with its negotiation.
     expect(packs.length).toBeLessThanOrEqual(4);
   });
 });
 
-describe('the commit that a job is of', () => {
+describe('the commit of a job', () => {
   const [given, other] = [
     { repo: 'acme/fork', sha: '1'.repeat(40) },
     { repo: 'acme/all', sha: '2'.repeat(64) },
@@ -111,7 +111,7 @@ describe('the commit that a job is of', () => {
   };
   const files = { files: { Dockerfile: 'FROM scratch\n' } };
 
-  it('is that of its git source, unless it says another', async () => {
+  it('is that of its git source, unless the job names another', async () => {
     const repository = server.repository('acme/hello');
     const sha = repository.commit({ Dockerfile: 'FROM scratch\n' });
     const source = { git: { url: repository.url } };
@@ -121,13 +121,13 @@ describe('the commit that a job is of', () => {
     expect((await job({ source: files })).vcs).toBeUndefined();
   });
 
-  it('is not known of a repository that has no owner', async () => {
+  it('is unknown for a repository without an owner', async () => {
     const repository = server.repository('alone');
     repository.commit({ Dockerfile: 'FROM scratch\n' });
     expect((await job({ source: { git: { url: repository.url } } })).vcs).toBeUndefined();
   });
 
-  it('must be a repository and a whole commit', async () => {
+  it('must be a repository and a full commit id', async () => {
     for (const [vcs, path] of [
       [{ repo: 'alone', sha: given.sha }, '/vcs/repo'],
       [{ repo: 'acme/../hello', sha: given.sha }, '/vcs/repo'],

@@ -4,7 +4,7 @@ import { DeliveryStore } from '@slipway/control-plane/webhooks';
 import { redisKeys } from '@slipway/shared/redis';
 import type { FleetOfOne } from '../fleet-of-one.js';
 
-/** What ids are of. */
+/** Kinds of records that ids belong to. */
 export type Kind =
   | 'source'
   | 'job'
@@ -24,18 +24,18 @@ export type Ids = Readonly<Record<Kind, string>>;
 interface MakeOptions {
   readonly fleet: FleetOfOne;
   readonly tenant: string;
-  /** Of the tenant, with all that it may have. */
+  /** The token of the tenant, with every scope. */
   readonly token: string;
-  /** That of the installation. */
+  /** The installation token. */
   readonly admin: string;
 }
 
-/** The namespace that functions are made in. */
+/** The namespace of new functions. */
 export const namespace = 'team';
 const templateFiles = { Dockerfile: 'FROM scratch\n', 'template.yml': 'language: node\n' };
 const replica = 'http://127.0.0.1:1';
 
-/** Makes new records of a tenant, one of each kind. */
+/** Creates new records of a tenant, one of each kind. */
 export async function makeRecords({ fleet, tenant, token, admin }: MakeOptions): Promise<Ids> {
   const keys = redisKeys(fleet.api.prefix);
   const unique = randomBytes(8).toString('hex');
@@ -76,7 +76,7 @@ export async function makeRecords({ fleet, tenant, token, admin }: MakeOptions):
     },
   ]);
   const payloadSecrets = `/v1/tenants/${tenant}/payload-secrets`;
-  // Few may be kept.
+  // The limit of endpoints is low.
   const [known] = (await made('GET', payloadSecrets, undefined, admin)).payload_secrets;
   const ofToken = { tenant, description: 'CI', scopes: ['jobs:read'] };
   const replicas = new ReplicaRegistry({ redis: fleet.redis, keys });
@@ -94,7 +94,7 @@ export async function makeRecords({ fleet, tenant, token, admin }: MakeOptions):
   };
 }
 
-/** Ids of the same form that nothing has. */
+/** Ids in the same format of records that do not exist. */
 export function absent(ids: Ids): Ids {
   const entries = Object.entries(ids).map(([kind, id]) => [kind, `${id.slice(0, -6)}${'0'.repeat(6)}`]);
   return Object.fromEntries(entries) as Ids;

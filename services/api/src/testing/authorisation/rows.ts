@@ -4,26 +4,26 @@ import { namespace } from './records.js';
 /** A status, and the code of a problem. */
 type Expected = readonly [status: number, code?: string];
 
-/** What an operation answers to callers, where the ids are those of records of one tenant. */
+/** The answers of an operation to several callers, for the ids of one tenant's records. */
 export interface Row {
-  /** Whose id stands for each parameter of the path. */
+  /** The record whose id fills each parameter of the path. */
   readonly ids?: Readonly<Record<string, Kind>>;
   readonly query?: string;
   readonly body?: (ids: Ids) => unknown;
   /** Sends an archive of these files. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Answers go on until whoever asks has enough. */
+  /** True for streamed answers, which continue until the client disconnects. */
   readonly endless?: boolean;
-  /** To a token of that tenant with just the scope that is needed. */
+  /** The answer to a token of that tenant with just the required scope. */
   readonly right: Expected;
-  /** To a token of another tenant with just the scope that is needed. 404 unless said otherwise. */
+  /** The answer to a token of another tenant with just the required scope. 404 by default. */
   readonly other?: Expected;
-  /** To the token of the installation, which belongs to the default tenant: as to another tenant unless said otherwise. */
+  /** The answer to the installation token, which belongs to the default tenant. By default, the same as to another tenant. */
   readonly admin?: Expected;
 }
 
 const missing: Expected = [404, 'not_found'];
-/** For everybody alike. */
+/** The same answer for every caller. */
 const all = (status: number, rest: Partial<Row> = {}): Row => ({
   ...rest,
   right: [status],
@@ -49,7 +49,7 @@ const forAdmin = (status: number, rest: Partial<Row> = {}): Row => ({
 const build = (ids: Ids) => ({ image: 'r.example/built:1', source: { digest: ids.source } });
 const template = { Dockerfile: 'FROM scratch\n', 'template.yml': 'language: node\n' };
 
-/** Of every operation, by its id. */
+/** The rows of all operations, by operation id. */
 export const rows: Readonly<Record<string, Row>> = {
   uploadSource: all(201, { files: { Dockerfile: 'FROM scratch\nLABEL never=sent\n' } }),
   getSource: { ids: { digest: 'source' }, right: [200] },
@@ -57,7 +57,7 @@ export const rows: Readonly<Record<string, Row>> = {
   getJob: own(200, 'job'),
   listJobs: all(200),
   cancelJob: own(200, 'job'),
-  // One that can be read is not removed.
+  // A readable record is not removed.
   removeJob: forAdmin(409, { ids: { id: 'job' }, admin: [409, 'record_readable'] }),
   retryJob: own(202, 'endedJob'),
   submitBatch: {
@@ -98,7 +98,7 @@ export const rows: Readonly<Record<string, Row>> = {
   followEvents: all(200, { endless: true }),
   getDelivery: own(200, 'delivery'),
   redeliver: own(202, 'delivery'),
-  // The fleet is everybody's; what is done to it needs a scope that operators give to nobody else.
+  // All tenants share the fleet; changes of it need a scope that operators give to no tenant.
   listBuilders: all(200),
   drainBuilder: own(200, 'replica', { other: [200] }),
   resumeBuilder: own(200, 'replica', { other: [200] }),
@@ -109,7 +109,7 @@ export const rows: Readonly<Record<string, Row>> = {
   listTenants: forAdmin(200),
   getTenant: forAdmin(200, { ids: { name: 'tenant' } }),
   putTenant: forAdmin(200, { ids: { name: 'tenant' }, body: () => ({ images: ['*'] }) }),
-  // Of a name that no tenant has: the tenant goes on to be used.
+  // An unused name of a tenant, since the tenant is still needed.
   deleteTenant: forAdmin(404, { ids: { name: 'function' }, admin: missing }),
   createPayloadSecret: forAdmin(201, { ids: { name: 'tenant' } }),
   listPayloadSecrets: forAdmin(200, { ids: { name: 'tenant' } }),
@@ -118,11 +118,11 @@ export const rows: Readonly<Record<string, Row>> = {
   listTokens: all(200),
   getToken: own(200, 'token', { admin: [200] }),
   revokeToken: own(204, 'token', { admin: [204] }),
-  // Those that take no token: one is neither asked for nor looked at.
+  // Operations without a token: a token is neither required nor checked.
   build: { files: template, right: [401, 'signature_missing'], other: [401, 'signature_missing'] },
   getPublicKey: all(200),
 };
 export const expectedOf = ({ right, other = missing, admin = other }: Row) => ({ right, other, admin });
 
-/** What lies beside the operations; everybody may read it. */
+/** Public paths beside the operations. */
 export const openPaths = ['/healthz', '/readyz', '/metrics', '/docs', '/docs/start.js', '/openapi.json'];
