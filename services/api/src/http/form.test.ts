@@ -107,7 +107,7 @@ describe('a form', () => {
   ])('is refused when it has %s', async (_what, body, contentType) => {
     expect(await readAs(body, contentType)).toEqual([
       'request_invalid',
-      expect.stringContaining('The body is'),
+      expect.stringContaining('The form in the body is not valid'),
     ]);
   });
 

@@ -79,7 +79,7 @@ tenants:
     [
       'a token twice',
       [tenant('a', { tokens: [token('x')] }), tenant('b', { tokens: [token('x')] })],
-      /\/tenants\/1\/tokens\/0\/sha256: is that of another token/,
+      /\/tenants\/1\/tokens\/0\/sha256: is the same as that of another token/,
     ],
     [
       'too many errors',
@@ -105,7 +105,7 @@ tenants:
     writeFileSync(join(folder, 'two'), 'same\n');
     say([tenant('a', { payload_secret_files: ['one'] }), tenant('b', { payload_secret_files: ['two'] })]);
     await expect(readTenantsFile(path)).rejects.toThrow(
-      /\/tenants\/1\/payload_secret_files\/0: two holds a secret/,
+      /\/tenants\/1\/payload_secret_files\/0: two holds the same secret/,
     );
     writeFileSync(join(folder, 'one'), ' \n');
     await expect(readTenantsFile(path)).rejects.toThrow(/one is empty/);
