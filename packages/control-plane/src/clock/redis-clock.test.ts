@@ -35,7 +35,7 @@ describe("Redis' clock", () => {
     },
   );
 
-  it('is right where the machine agrees within a minute', async () => {
+  it('is right when the clock of the machine differs by less than a minute', async () => {
     const { clock, logged } = clockOff(-5_000);
     await clock.measure();
     expect(clock.isRight).toBe(true);

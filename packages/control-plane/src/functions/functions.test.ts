@@ -43,8 +43,8 @@ function stores() {
   return { jobs, submit, begin, functions: new FunctionStore({ redis, keys }) };
 }
 
-describe('what is known of a function', () => {
-  it('is what its last job was to build, and how it was last built with success', async () => {
+describe('the record of a function', () => {
+  it('holds the spec of the last job and the last success', async () => {
     const { submit, begin, functions, jobs } = stores();
     const callback = { url: 'https://ci.example/x' };
     const first = await submit({ callback });
@@ -61,7 +61,7 @@ describe('what is known of a function', () => {
     });
     expect(known?.built?.spec).not.toHaveProperty('callback');
 
-    // A failure leaves the last success as it is.
+    // A failure does not change the last success.
     await jobs.start(second, { token: second, worker: 'w', replica: 'http://b', suspects: true });
     const error: JobError = { code: 'build_failed', detail: 'x', log_tail: [] };
     await jobs.finish(second, second, { state: 'failed', error });
@@ -74,7 +74,7 @@ describe('what is known of a function', () => {
     });
   });
 
-  it('keeps the base images when nobody looked at them, and loses them when there are none', async () => {
+  it('keeps the base images when a build reports none, and clears them when a build has none', async () => {
     const { submit, begin, functions } = stores();
     await (await begin(await submit()))(['x/y:1']);
     await (await begin(await submit()))();
@@ -83,7 +83,7 @@ describe('what is known of a function', () => {
     expect((await functions.get('one', name))?.built?.baseImages).toEqual([]);
   });
 
-  it('is known from the build of an identical job too, whether that is over or not', async () => {
+  it('gets its result from an identical job, running or ended', async () => {
     const { submit, begin, functions } = stores();
     const built = async (each: string) => (await functions.get('one', each))?.built;
     const first = await submit();
@@ -105,7 +105,7 @@ describe('what is known of a function', () => {
     });
   });
 
-  it('keeps sealed secrets for the next build, and shows their names alone', async () => {
+  it('keeps sealed secrets for the next build, and shows only their names', async () => {
     const { functions } = stores();
     const secrets = { key_id: 'k1', names: ['npm'], sealed: 'c2VhbGVk' };
     await functions.put('one', name, spec({ secrets }));
@@ -116,7 +116,7 @@ describe('what is known of a function', () => {
     expect(JSON.stringify(known && toFunctionView(known))).not.toContain('c2VhbGVk');
   });
 
-  it('can be said without a job', async () => {
+  it('can be written without a job', async () => {
     const { functions, submit } = stores();
     expect(await functions.put('one', name, spec({ callback: { url: 'https://x.example/' } }))).toBe(true);
     const put = await functions.get('one', name);
@@ -127,7 +127,7 @@ describe('what is known of a function', () => {
     expect(await functions.get('one', name)).toMatchObject({ job, spec: { image: 'r.example/other:1' } });
   });
 
-  it('is forgotten for good, even by a build that ends later', async () => {
+  it('stays removed, even when a build ends later', async () => {
     const { functions, submit, begin } = stores();
     const finish = await begin(await submit());
     expect(await functions.remove('two', name)).toBe(false);
@@ -141,7 +141,7 @@ describe('what is known of a function', () => {
 });
 
 describe('the histories of functions', () => {
-  it('are how the last jobs of each ended, newest first, others’ passed over', async () => {
+  it('hold the last jobs of each function, newest first, without jobs of other tenants', async () => {
     const { functions, jobs, submit, begin } = stores();
     const first = await submit({ force: true });
     await (await begin(first))();
@@ -162,7 +162,7 @@ describe('the histories of functions', () => {
     expect(await functions.histories('one', [name], 1)).toEqual([[hello?.[0]]]);
   });
 
-  it('say why a job ended that never began', async () => {
+  it('hold the error code of a job that never began', async () => {
     const { functions, jobs, submit } = stores();
     await jobs.cancel(await submit());
     expect(await functions.histories('one', [name], 20)).toMatchObject([[{ code: 'canceled' }]]);
@@ -176,7 +176,7 @@ describe('a walk over functions', () => {
     return found;
   };
 
-  it('goes by name, through every run, within a tenant and a namespace', async () => {
+  it('goes by name through all chunks of a tenant and a namespace', async () => {
     const { functions, submit } = stores();
     const many = Array.from({ length: 450 }, (_, at) => `a/f-${String(at).padStart(3, '0')}`);
     await Promise.all(many.map((each) => functions.put('one', each, spec())));

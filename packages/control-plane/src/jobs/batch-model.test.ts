@@ -25,7 +25,7 @@ const error = { code: 'build_failed' as const, detail: '', log_tail: [] };
 
 const create = fc.record({
   kind: fc.constant('create' as const),
-  /** Of the three batches, or none. */
+  /** Number of one of the three batches; 3 means no batch. */
   batch: fc.nat(3),
   image: fc.nat(2),
   source: fc.nat(1),
@@ -66,7 +66,7 @@ const kinds = fc.tuple(
   ),
 );
 
-/** Stores over keys of their own, what was submitted, and what anybody was told to put into the queue. */
+/** Stores with their own keys, the submitted jobs, and the jobs that were released to the queue. */
 class World {
   readonly keys = redisKeys(`model-${randomUUID()}`);
   readonly told = new Set<string>();
@@ -131,7 +131,7 @@ class World {
     }
   }
 
-  /** A worker begins only what came to it through the queue. */
+  /** Begins a job as a worker does: only after it was in the queue. */
   async start(id: string): Promise<boolean> {
     if (!this.told.has(id) || (await this.store.peek(id)).outcome !== 'ready') return false;
     const token = randomUUID();
@@ -142,7 +142,7 @@ class World {
 
   async commit(id: string): Promise<void> {
     const { keys, batchStore } = this;
-    // As many as were created: here nobody knows before how many those will be.
+    // The model does not know the total in advance, so it is set to the number of created jobs.
     if ((await redis.hexists(keys.batch(id), 'committed')) === 0) {
       await redis.hset(keys.batch(id), 'total', await redis.zcard(keys.index(`batch:${id}`)));
     }
@@ -180,7 +180,7 @@ async function check(world: World): Promise<void> {
     const sharing = parked === 'shared';
     if (state === 'queued' && parked === undefined) {
       expect(told).toContain(id);
-      // Nobody says here that it is in the queue: until it begins it is among those that the reconciler looks at.
+      // The model never calls `dispatched`: the reconciler sees a job until it begins.
       const begun = world.tokens.has(id);
       expect(begun || (await redis.zscore(keys.undispatched, id)) !== null).toBe(true);
     } else expect(await redis.zscore(keys.undispatched, id)).toBeNull();
@@ -213,12 +213,12 @@ async function check(world: World): Promise<void> {
     expect(out.length).toBeLessThanOrEqual(record.committed ? most : 0);
     const waiting = own.filter(([, { parked }]) => parked === 'batch').map(([jobId]) => jobId);
     expect((await redis.zrange(`${keys.base}batch:parked:${id}`, '0', '-1')).toSorted()).toEqual(waiting);
-    // Whoever waits for room waits because there is none.
+    // A job waits for room only when there is none.
     if (record.committed && !record.stopped && waiting.length > 0) expect(out.length).toBe(most);
   }
 }
 
-/** What the leader and the workers do, until nothing is left to do. */
+/** Acts as leader and workers until all jobs have ended. */
 async function finish(world: World): Promise<void> {
   for (const id of world.batches) {
     if (id === world.batches[0]) await world.batchStore.giveUp(id);
@@ -234,10 +234,10 @@ async function finish(world: World): Promise<void> {
     const states = await Promise.all(world.jobs.map(async (id) => (await world.store.get(id))?.state));
     if (states.every((state) => state !== undefined && isTerminal(state))) return;
   }
-  throw new Error('somebody waits for ever');
+  throw new Error('a job waits forever');
 }
 
-it('keeps batches, shared builds and skipped ones true in any interleaving, and lets nobody wait for ever', async () => {
+it('batches, shared and skipped builds stay consistent in any interleaving, and no job waits forever', async () => {
   await fc.assert(
     fc.asyncProperty(kinds, fc.array(step, { maxLength: 60, size: 'max' }), async (options, steps) => {
       const world = new World();

@@ -31,7 +31,7 @@ const failed: AttemptEnd = {
 };
 const canceled: AttemptEnd = { state: 'canceled', error: { code: 'canceled', detail: '', log_tail: [] } };
 
-/** Stores of their own, and who was told to go to the queue. */
+/** Returns stores with their own keys, and the jobs that were released to the queue. */
 function stores() {
   const keys = redisKeys(`test-${randomUUID()}`);
   const released: string[] = [];
@@ -48,7 +48,7 @@ function stores() {
     await batches.open(id, { tenant, total, options: { on_failure: 'continue', labels: {}, ...options } });
     return id;
   };
-  /** A batch of jobs for images that nobody else builds. */
+  /** Creates a batch of jobs for images that no other job builds. */
   const draft = async (count: number, options: Partial<BatchOptions> = {}) => {
     const batch = await open(count, options);
     const ids: string[] = [];
@@ -93,7 +93,7 @@ function stores() {
 }
 
 describe('a batch', () => {
-  it('has nothing in the queue until it is committed, then all of it, and ends once', async () => {
+  it('has no job in the queue before its commit, then all of them, and ends once', async () => {
     const { keys, batches, released, draft, end, countsOf, finishedEvents } = stores();
     const { batch, ids } = await draft(3);
     expect([released, await redis.zcard(keys.undispatched)]).toEqual([[], 0]);
@@ -118,7 +118,7 @@ describe('a batch', () => {
     expect(await redis.pttl(keys.batch(batch))).toBeGreaterThan(0);
   });
 
-  it('has no more in the queue than it may, and the next goes there when one ends, however it ends', async () => {
+  it('stays within its limit in the queue, and releases the next job when one ends in any state', async () => {
     const { store, released, committed, begin, end } = stores();
     const { ids } = await committed(5, { max_running: 2 });
     expect(released).toHaveLength(2);
@@ -132,7 +132,7 @@ describe('a batch', () => {
     expect(released).toHaveLength(3);
     expect(await store.cancel(b)).toBe('canceled');
     expect(released).toHaveLength(4);
-    // One that was never let out makes no room.
+    // The end of a job that was never released makes no room.
     const last = ids.find((id) => !released.includes(id)) as string;
     await store.cancel(last);
     expect(released).toHaveLength(4);
@@ -140,7 +140,7 @@ describe('a batch', () => {
     expect(new Set(released).size).toBe(4);
   });
 
-  it('that is to stop at a failure lets what runs go on, and begins nothing more', async () => {
+  it('that stops at a failure lets running jobs continue, and begins no more', async () => {
     const { batches, store, committed, begin, end, stateOf, sweep, finishedEvents } = stores();
     const { batch, ids } = await committed(4, { on_failure: 'stop' });
     const [a, b, c, d] = ids as [string, string, string, string];
@@ -156,7 +156,7 @@ describe('a batch', () => {
     expect([await batches.stopping(), await finishedEvents()]).toEqual([[], 1]);
   });
 
-  it('that is canceled takes what runs with it', async () => {
+  it('that is canceled cancels its running jobs too', async () => {
     const { batches, store, committed, begin, stateOf, sweep, finishedEvents } = stores();
     const { batch, ids } = await committed(700);
     const token = await begin(ids[0]);
@@ -164,14 +164,14 @@ describe('a batch', () => {
     await sweep(batch);
     expect((await batches.get(batch))?.counts).toMatchObject({ queued: 0, running: 1, canceled: 699 });
     expect((await store.get(ids[0]))?.cancelRequested).toBe(true);
-    // Even one that goes back to the queue meanwhile does not begin again.
+    // A job that returns to the queue meanwhile does not begin again.
     await store.requeue(ids[0], token, { code: 'push_failed', detail: '', spent: true, delayMs: 0 });
     expect((await store.peek(ids[0])).outcome).toBe('terminal');
     expect([await stateOf(ids[0]), await finishedEvents()]).toEqual(['canceled', 1]);
     expect(await batches.stop(batch)).toBe('terminal');
   });
 
-  it('that was given up takes no more jobs, builds nothing, and is not listed', async () => {
+  it('that was given up takes and builds no jobs, and is not listed', async () => {
     const { batches, released, draft, create, sweep, countsOf } = stores();
     const { batch } = await draft(2);
     expect(await batches.drafts(-1_000)).toEqual([batch]);
@@ -187,7 +187,7 @@ describe('a batch', () => {
     expect((await batches.list({ tenant: 'default', limit: 10 })).records).toEqual([]);
   });
 
-  it('that was committed is not given up', async () => {
+  it('that was committed cannot be given up', async () => {
     const { batches, committed } = stores();
     const { batch } = await committed(1);
     expect(await batches.giveUp(batch)).toBe(false);
@@ -196,7 +196,7 @@ describe('a batch', () => {
 });
 
 describe('identical jobs', () => {
-  it('share one build: its success is theirs', async () => {
+  it('share one build and its success', async () => {
     const { store, released, create, end, open, batches, countsOf } = stores();
     const first = await create(spec('same'));
     const batch = await open(1);
@@ -213,13 +213,13 @@ describe('identical jobs', () => {
     expect(await countsOf(batch)).toMatchObject({ succeeded: 1, queued: 0 });
   });
 
-  it('share its failure, which stops a batch that is to stop', async () => {
+  it('share a failure, which stops a batch with on_failure stop', async () => {
     const { store, create, end, open, batches, stateOf, sweep } = stores();
     const first = await create(spec('same'));
     const batch = await open(2, { on_failure: 'stop' });
     const sharer = await create(spec('same'), batch);
     const other = await create(spec('other'), batch);
-    // Even before it is committed, which then is all the same.
+    // The failure comes before the commit of the batch, which succeeds anyway.
     await end(first.id, failed);
     expect(await store.get(sharer.id)).toMatchObject({ state: 'failed', error: { code: 'build_failed' } });
     expect(await batches.commit(batch)).toBe(true);
@@ -228,14 +228,14 @@ describe('identical jobs', () => {
     expect((await batches.get(batch))?.finishedAt).toBeDefined();
   });
 
-  it('go on without the one that is canceled: the first of them is built for the others', async () => {
+  it('continue when the job that builds is canceled: the first of them builds for the others', async () => {
     const { store, released, create, end, begin, stateOf } = stores();
     const first = await create(spec('same'));
     const second = await create(spec('same'));
     const third = await create(spec('same'));
     const token = await begin(first.id);
     expect(await store.cancel(first.id)).toBe('requested');
-    // It is being stopped: nobody counts on it any more.
+    // A job whose cancel was requested takes no more sharers.
     const fourth = await create(spec('same'));
     expect(fourth.dispatch).toBe(true);
     await store.finish(first.id, token, canceled);
@@ -244,7 +244,7 @@ describe('identical jobs', () => {
     expect([await stateOf(third.id), await stateOf(fourth.id)]).toEqual(['succeeded', 'queued']);
   });
 
-  it('do not mind when one that shares is canceled', async () => {
+  it('continue when one of them is canceled', async () => {
     const { keys, store, create, end, stateOf } = stores();
     const first = await create(spec('same'));
     const second = await create(spec('same'));
@@ -254,7 +254,7 @@ describe('identical jobs', () => {
     expect(await stateOf(second.id)).toBe('canceled');
   });
 
-  it('are each built when they are to be, or differ in anything that is built', async () => {
+  it('are each built when forced, or when they differ in a field of the build key', async () => {
     const { create } = stores();
     await create(spec('same'));
     const differing = [
@@ -271,7 +271,7 @@ describe('identical jobs', () => {
 describe('a job that may be skipped', () => {
   const skip = { skip_if_unchanged: true };
 
-  it('has the last result of its image when that was built from the same', async () => {
+  it('has the last result of its image when the build key is the same', async () => {
     const { store, create, end, open, batches, finishedEvents } = stores();
     await end((await create(spec('image', skip))).id, succeeded);
     const batch = await open(2);
@@ -287,17 +287,17 @@ describe('a job that may be skipped', () => {
     expect(await finishedEvents()).toBe(1);
   });
 
-  it('is built when it was built from something else, failed, or is to be built in any case', async () => {
+  it('is built when the build key differs, the last build failed, or the job is forced', async () => {
     const { create, end } = stores();
     await end((await create(spec('image', skip))).id, succeeded);
     expect((await create(spec('image', { ...skip, build_args: { A: '2' } }))).dispatch).toBe(true);
     expect((await create(spec('image', { ...skip, force: true }))).dispatch).toBe(true);
     await end((await create(spec('broken', skip))).id, failed);
     expect((await create(spec('broken', skip))).dispatch).toBe(true);
-    expect((await create(spec('image'))).dispatch).toBe(false); // Shares the forced one.
+    expect((await create(spec('image'))).dispatch).toBe(false); // Shares the forced build.
   });
 
-  it('is built when something else is being pushed to the image, or has been since', async () => {
+  it('is built when another job pushes to the image, or has pushed since', async () => {
     const { create, end } = stores();
     await end((await create(spec('image'))).id, succeeded);
     const other = await create(spec('image', { source: sourceOf('b') }));

@@ -6,7 +6,7 @@ import { boundedTail } from './bounds.js';
 const text = fc.string({ unit: fc.constantFrom('a', 'é', '🙂', '"', '\0', '\n'), maxLength: 9_000 });
 
 describe('a text that is cut', () => {
-  it('has no more bytes than it may as JSON, and no half characters', () => {
+  it('stays within its limit as JSON, and has no half characters', () => {
     fc.assert(
       fc.property(text, fc.integer({ min: 16, max: 5_000 }), (whole, most) => {
         const cut = cutText(whole, most);
@@ -20,7 +20,7 @@ describe('a text that is cut', () => {
 });
 
 describe('the end of a log', () => {
-  it('is the last lines, as many as 16 KB take as JSON', () => {
+  it('is the last lines, up to 16 KB as JSON', () => {
     fc.assert(
       fc.property(fc.array(text, { maxLength: 50 }), (lines) => {
         const tail = boundedTail(lines);

@@ -20,7 +20,7 @@ const source = { digest: `sha256:${'a'.repeat(64)}` };
 const large: Tenant = { name: 'large', weight: 1 };
 const small: Tenant = { name: 'small', weight: 1 };
 
-/** Jobs as the queue would let them out: by priority, then in the order they came. */
+/** Returns a queue that starts jobs by priority, then in the order of their submission. */
 function newQueue() {
   const keys = redisKeys(`fair-${randomUUID()}`);
   const store = new JobStore({ redis, keys });
@@ -47,14 +47,14 @@ function newQueue() {
       await store.start(next.id, { token: 't', worker: 'w', replica: 'b', suspects: true });
       return next.label;
     },
-    /** How long builds of this function took, as far as is known. */
+    /** Sets the known build time of a function. */
     known: (label: string, tenant: Tenant, ms: number) =>
       redis.zadd(keys.durations, ms, `${tenant.name}/r.example/${label}`),
   };
 }
 
 describe('the order of waiting jobs', () => {
-  it('lets a single job of one tenant in after at most one of another that has hundreds', async () => {
+  it('starts the only job of one tenant after at most one job of a tenant with hundreds', async () => {
     const { submit, startNext } = newQueue();
     for (let at = 0; at < 300; at++) await submit(`bulk-${at}`, large);
     for (let at = 0; at < 50; at++) await startNext();
@@ -73,7 +73,7 @@ describe('the order of waiting jobs', () => {
     expect(first.filter((label) => label.startsWith('heavy'))).toHaveLength(30);
   });
 
-  it('puts every job of a higher class before all of a lower', async () => {
+  it('puts every job of a higher class before all jobs of a lower class', async () => {
     const { submit, startNext } = newQueue();
     await submit('low', large, { priority: 'low' });
     await submit('normal', large);
@@ -81,11 +81,11 @@ describe('the order of waiting jobs', () => {
     expect([await startNext(), await startNext(), await startNext()]).toEqual(['high', 'normal', 'low']);
   });
 
-  it('lets the builds that are expected to take longest go first within a burst', async () => {
+  it('starts the builds with the longest expected time first within a burst', async () => {
     const { submit, startNext, known } = newQueue();
     const labels = Array.from({ length: 100 }, (_unused, at) => `fn-${at}`);
     for (const [at, label] of labels.entries()) await known(label, large, 100 + at);
-    // In an order that has nothing to do with the times.
+    // The order of submission is independent of the times.
     for (let at = 0; at < 100; at++) await submit(labels[(at * 37) % 100] as string, large);
     const order: number[] = [];
     for (let at = 0; at < 100; at++) order.push(Number((await startNext()).slice(3)));
@@ -94,7 +94,7 @@ describe('the order of waiting jobs', () => {
     expect(mean(order.slice(0, 50))).toBeGreaterThan(55);
   });
 
-  it('begins anew when nothing waits or runs, and stays within what the queue takes', async () => {
+  it('starts again when no job waits or runs, and stays within the priorities of the queue', async () => {
     const { submit, startNext, store } = newQueue();
     const first = await submit('a', large);
     await startNext();
@@ -111,7 +111,7 @@ describe('the order of waiting jobs', () => {
 });
 
 describe('a pool', () => {
-  it('has an order of its own, whatever its tenants have in another', async () => {
+  it('has its own order, independent of other pools', async () => {
     const { submit, startNext, store } = newQueue();
     for (let at = 0; at < 100; at++) await submit(`bulk-${at}`, large, { pool: 'arm' });
     await submit('first', small);
@@ -147,7 +147,7 @@ describe('jobs for one image', () => {
     expect(await store.start(two, begin)).toMatchObject({ outcome: 'started' });
   });
 
-  it('end as superseded when a newer one has pushed before they began', async () => {
+  it('end as superseded when a newer job has pushed before they begin', async () => {
     const { store, ids } = await newJobs(3);
     const [oldest, middle, newest] = ids as [string, string, string];
     await store.start(middle, begin);
@@ -157,14 +157,14 @@ describe('jobs for one image', () => {
     expect(await store.peek(newest)).toMatchObject({ outcome: 'ready' });
   });
 
-  it('do not concern one another when they do not push', async () => {
+  it('are independent when they do not push', async () => {
     const { store, ids } = await newJobs(2, { push: false });
     for (const id of ids) expect(await store.start(id, begin)).toMatchObject({ outcome: 'started' });
   });
 });
 
 describe('a job that waits too long', () => {
-  it('ends as expired, whether a worker comes to it or not', async () => {
+  it('ends as expired, with or without a worker', async () => {
     const keys = redisKeys(`expire-${randomUUID()}`);
     const store = new JobStore({ redis, keys, queueTimeoutMs: 1 });
     const ids = [newId('job'), newId('job')];

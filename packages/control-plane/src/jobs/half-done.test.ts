@@ -22,7 +22,7 @@ const token = randomUUID();
 const spec = (image: string) =>
   jobSpecSchema.parse({ image: `r.example/${image}:1`, source: { digest }, function: image });
 
-/** Three jobs in a prefix of their own, of which one runs, one shares its build and one waits. Ids are the same each time. */
+/** Creates three jobs under a new prefix: one runs, one shares its build and one waits. The ids are the same each time. */
 async function installation() {
   const keys = redisKeys(`half-${randomUUID()}`);
   const store = new JobStore({ redis, keys });
@@ -33,7 +33,7 @@ async function installation() {
   const names = async () => (await redis.keys(`${keys.base.replace(/[{}]/g, '\\$&')}*`)).sort();
   return {
     ...{ keys, store, names },
-    /** What every key holds, but for one. */
+    /** Returns the content of every key except one. */
     async contents(except: string) {
       const others = (await names()).filter((name) => name !== except);
       return Object.fromEntries(
@@ -51,7 +51,7 @@ const created = newId('job');
 const again = newId('job');
 const operations: Record<string, (store: JobStore) => Promise<unknown>> = {
   create: (store) => store.create(created, spec('c'), { tenant }),
-  'create what is being built': (store) => store.create(again, spec('a'), { tenant }),
+  'create a job that shares a build': (store) => store.create(again, spec('a'), { tenant }),
   start: (store) => store.start(waiting, { token, worker: 'w', replica: 'http://b', suspects: true }),
   succeed: (store) => store.finish(running, token, { state: 'succeeded', result }),
   fail: (store) => store.finish(running, token, { state: 'failed', error }),
@@ -67,7 +67,7 @@ const operations: Record<string, (store: JobStore) => Promise<unknown>> = {
 };
 
 test.each(Object.keys(operations))(
-  '%s does all or nothing, whichever key is of a wrong type',
+  '%s changes everything or nothing when a key has the wrong type',
   async (name) => {
     const run = operations[name] as (store: JobStore) => Promise<unknown>;
     const control = await installation();
@@ -100,7 +100,7 @@ test.each(Object.keys(operations))(
 );
 
 test.each(['queued_at', 'tag', 'lost', 'version', 'attempt', 'tenant'])(
-  'a record whose %s is wrong changes by halves never',
+  'a record whose %s is wrong is never half changed',
   async (field) => {
     const { keys, store, contents } = await installation();
     for (const id of [running, waiting]) {

@@ -7,7 +7,7 @@ const least = { image: 'r.example/a:1', source: { digest: digest('a') } };
 const keyOf = (changes: object = {}, pool = 'default') =>
   buildKey(jobSpecSchema.parse({ ...least, ...changes }), pool);
 
-describe('the key of what a job builds', () => {
+describe('the build key', () => {
   it('equals the key of earlier versions for a job without later fields', () => {
     expect(keyOf()).toBe('edbf53d9173f218f87b8fb21b0ec05ad429134974b38980709348ae998ea38d6');
     expect(keyOf({}, 'arm')).toBe('488b06e4469619f72d1fcda73db28c918924792602bdff6c07638d3534381d3b');
@@ -45,7 +45,7 @@ describe('the key of what a job builds', () => {
     { no_cache: true, pull: true },
   ];
 
-  it('is another for each build option and each of its values', () => {
+  it('differs for each build option and each of its values', () => {
     const keys = [keyOf(), ...fields.map((changes) => keyOf(changes))];
     expect(new Set(keys).size).toBe(fields.length + 1);
     expect(new Set(keys.concat(fields.map((changes) => keyOf(changes, 'arm')))).size).toBe(
@@ -53,7 +53,7 @@ describe('the key of what a job builds', () => {
     );
   });
 
-  it('does not depend on an order, nor on options that ask for nothing', () => {
+  it('does not depend on an order or on unset options', () => {
     expect(keyOf({ tags: [], image_labels: {}, annotations: {}, no_cache: false, pull: false })).toBe(
       keyOf(),
     );
@@ -62,7 +62,7 @@ describe('the key of what a job builds', () => {
     expect(keyOf({ tags })).toBe(keyOf({ tags: tags.toReversed() }));
   });
 
-  it('does not depend on where, when and for whom the image is built', () => {
+  it('does not depend on where, when or for whom the image is built', () => {
     const elsewhere = {
       ...{ image: 'r.example/b:2', function: 'fn', pool: 'arm', priority: 'low', timeout: 5 },
       ...{

@@ -58,7 +58,7 @@ async function events(keys: Keys) {
 }
 
 describe('a job record', () => {
-  it('goes from queued through running to succeeded, each change an event', async () => {
+  it('goes from queued through running to succeeded with an event for each change', async () => {
     const { store, keys, id, token } = await running();
     expect(await store.place(id, token, 'http://b1')).toBe(true);
     expect(await store.finish(id, token, succeeded)).toBe(true);
@@ -75,9 +75,9 @@ describe('a job record', () => {
     expect(await store.count('running')).toBe(0);
   });
 
-  it('says with its end whether somebody may want to be called back', async () => {
+  it('has an end event that says whether the job has a callback', async () => {
     const callback = { url: 'https://ci.example/hook' };
-    // A text that looks like one is none.
+    // A text that looks like a callback is not one.
     const alike = { build_args: { callback: '{"callback":{"url":"https://ci.example/"}}' } };
     for (const [changes, expected] of [
       [{ callback }, true],
@@ -91,7 +91,7 @@ describe('a job record', () => {
     }
   });
 
-  it('says which trace it is built in, if it is', async () => {
+  it('names its trace, if it has one', async () => {
     const { store, id } = await queued();
     const record = await store.get(id);
     expect(record && toJob(record)).not.toHaveProperty('trace_id');
@@ -101,7 +101,7 @@ describe('a job record', () => {
     );
   });
 
-  it('is undispatched from its creation until it is said to be in the queue', async () => {
+  it('is undispatched from its creation until `dispatched`', async () => {
     const { store, keys, id } = await queued();
     expect(await redis.zrange(keys.undispatched, '0', '-1')).toEqual([id]);
     await store.dispatched([id]);
@@ -113,7 +113,7 @@ describe('a job record', () => {
     await expect(store.create(id, spec(), { tenant })).rejects.toMatchObject({ code: 'internal' });
   });
 
-  it('refuses a stale token, whatever it wants', async () => {
+  it('refuses a stale token for every transition', async () => {
     const { store, id, token } = await running();
     const takeover = randomUUID();
     expect(await store.start(id, begin(takeover, 'w2'))).toMatchObject({ takenOver: true });
@@ -142,7 +142,7 @@ describe('a job record', () => {
     expect(await events(keys)).toEqual(before);
   });
 
-  it('counts a spent attempt and hides one that was placed again', async () => {
+  it('counts a spent attempt and hides an attempt that was placed again', async () => {
     const { store, id, token } = await running();
     await store.requeue(id, token, { code: 'builder_busy', detail: 'full', spent: false, delayMs: 5_000 });
     expect(await store.get(id)).toMatchObject({ state: 'queued', spent: 0, attempts: [] });
@@ -163,7 +163,7 @@ describe('a job record', () => {
     expect(await store.get(id)).toMatchObject({ state: 'failed', error: { code: 'quarantined' } });
   });
 
-  it('is not quarantined for workers that died with many builds in hand', async () => {
+  it('is not quarantined for workers that died with many builds', async () => {
     const { store } = newStore();
     const ids = Array.from({ length: 4 }, () => newId('job'));
     for (const id of ids) await store.create(id, spec({ image: `r.example/${id}:1` }), { tenant });
@@ -172,7 +172,7 @@ describe('a job record', () => {
         expect(await store.start(id, begin(randomUUID(), worker))).toMatchObject({ outcome: 'started' });
   });
 
-  it('is quarantined after two deaths when it was the only suspect at the second, and others are not', async () => {
+  it('is quarantined after two deaths when it was the only suspect at the second; others are not', async () => {
     const { store } = newStore();
     const [killer, ...others] = Array.from({ length: 4 }, () => newId('job')) as [string, ...string[]];
     for (const id of [killer, ...others])
@@ -188,7 +188,7 @@ describe('a job record', () => {
       expect(await store.start(id, begin(randomUUID(), 'w3'))).toMatchObject({ outcome: 'started' });
   });
 
-  it('is not quarantined while workers die that it never ran on', async () => {
+  it('is not quarantined while workers die on which it never ran', async () => {
     const { store } = newStore();
     const start = (id: string, worker: string) => store.start(id, begin(randomUUID(), worker));
     const [innocent, ...strangers] = Array.from({ length: 3 }, () => newId('job')) as [string, ...string[]];
@@ -200,12 +200,12 @@ describe('a job record', () => {
     for (const id of strangers) await start(id, 'w4');
     expect(await start(innocent, 'w5')).toMatchObject({ outcome: 'started' });
     expect(await start(innocent, 'w6')).toMatchObject({ outcome: 'started' });
-    // Each death of a stranger excuses one of its own: it has met more than those.
+    // Each death on another worker excuses one death of this job, but it has more deaths than excuses.
     expect(await start(innocent, 'w7')).toEqual({ outcome: 'terminal' });
     expect(await store.get(innocent)).toMatchObject({ error: { code: 'quarantined' } });
   });
 
-  it('is quarantined after three times the limit, whatever else dies', async () => {
+  it('is quarantined after three times the limit, even when other workers die', async () => {
     const { store } = newStore();
     const start = (id: string, worker: string) => store.start(id, begin(randomUUID(), worker));
     const killer = newId('job');
@@ -222,7 +222,7 @@ describe('a job record', () => {
   });
 
   it.each(['drained', 'draining', 'gone'])(
-    'does not count the death of a builder that was known to be %s',
+    'does not count the death of a builder that was known as %s',
     async (how) => {
       const { store, keys } = newStore();
       const id = newId('job');
@@ -241,7 +241,7 @@ describe('a job record', () => {
     },
   );
 
-  it('is not quarantined for a builder that died with several builds at once, as often as that is', async () => {
+  it('is not quarantined for builders that died with several builds at once, however often', async () => {
     const { store } = newStore();
     const ids = Array.from({ length: 3 }, () => newId('job'));
     const died = { code: 'builder_lost', detail: 'reset', spent: true, delayMs: 0, died: true } as const;
@@ -260,7 +260,7 @@ describe('a job record', () => {
     expect(await store.start(id, begin('a', 'w'))).toEqual({ outcome: 'terminal' });
   });
 
-  it('says that a cancel was requested, and when, though it succeeds all the same', async () => {
+  it('keeps the time of a cancel request, even when it succeeds', async () => {
     const { store, id, token } = await running();
     expect(toJob((await store.get(id)) as JobRecord)).not.toHaveProperty('cancel_requested_at');
     expect(await store.cancel(id)).toBe('requested');
@@ -283,7 +283,7 @@ describe('a job record', () => {
     expect(await store.get(id)).toMatchObject({ state: 'canceled', error, attempts: [{ outcome }] });
   });
 
-  it('is canceled by its worker while running, or by the next one when that is lost', async () => {
+  it('is canceled by its worker while running, or by the next worker when that one is lost', async () => {
     const { store, keys, id, token } = await running();
     const subscriber = redis.duplicate();
     await subscriber.subscribe(keys.cancellations);
@@ -296,12 +296,12 @@ describe('a job record', () => {
     expect(await store.get(id)).toMatchObject({ state: 'canceled' });
   });
 
-  it('tells which held tokens are stale', async () => {
+  it('returns stale tokens', async () => {
     const { store, id } = await running();
     expect(await store.interrupted(new Map([[id, 'other']]))).toEqual({ canceled: [], stale: [id] });
   });
 
-  it('keeps the secret of its callback out of what is shown', async () => {
+  it('does not show the secret of its callback', async () => {
     const { store, keys } = newStore();
     const id = newId('job');
     const secret = `whsec_${'QUJD'.repeat(8)}`;
@@ -318,7 +318,7 @@ describe('a job record', () => {
 });
 
 describe('the list of jobs', () => {
-  it('is newest first, filtered by every index together, and goes on by cursor', async () => {
+  it('is newest first, filtered by all indexes together, and continues by cursor', async () => {
     const { store } = newStore();
     const ids: string[] = [];
     for (let at = 0; at < 12; at++) {

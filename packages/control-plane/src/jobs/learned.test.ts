@@ -34,7 +34,7 @@ function newInstallation() {
       await store.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
       expect(await store.finish(id, token, { state: 'succeeded', result })).toBe(true);
     },
-    /** As if the tenant had built these long ago, the first of them first. */
+    /** Records old builds of these names, the oldest first. */
     async fill(tenant: string, count: number) {
       const names = Array.from({ length: count }, (_, at) => `${tenant}/r.example/old-${at}`);
       await redis
@@ -55,7 +55,7 @@ function newInstallation() {
   };
 }
 
-it('of the names that a tenant has built, the newest have a build time and a replica', async () => {
+it('the newest names of a tenant have a build time and a replica', async () => {
   const { build, fill, known, counts } = newInstallation();
   await fill('one', most);
   await fill('two', 3);
@@ -74,7 +74,7 @@ it('of the names that a tenant has built, the newest have a build time and a rep
   expect(await known('two/r.example/old-0')).toEqual([true, true]);
 });
 
-it('what is known of an image is charged with the key that says which job pushed it last', async () => {
+it('the record of an image is charged together with the key of its newest job', async () => {
   const { build, keys } = newInstallation();
   const name = 'x'.repeat(200);
   await build(name);

@@ -22,28 +22,28 @@ const source = { digest: `sha256:${'a'.repeat(64)}` };
 const result = { image: 'x', duration_ms: 1 };
 const error = { code: 'build_failed' as const, detail: '', log_tail: [] };
 
-/** What anyone may try at any time, with tokens current, stale and made up. */
+/** A step that a process may try at any time, with current, stale and invalid tokens. */
 const step = fc.record({
   kind: fc.constantFrom('peek', 'start', 'place', 'succeed', 'fail', 'retry', 'replace', 'die', 'cancel'),
   job: fc.nat(2),
-  /** 0 is the newest token of the job, 1 the one before, and so on. */
+  /** Age of the token: 0 is the newest token of the job, 1 the one before, and so on. */
   token: fc.nat(3),
   suspects: fc.boolean(),
 });
 
-/** What the records must look like after any history, seen from outside. */
+/** The history of a job, seen from outside. */
 interface Seen {
   readonly tokens: string[];
   terminal: string | undefined;
 }
 
-describe('any interleaving of what is done to jobs, stale tokens included', () => {
-  it('ends each job at most once, records nothing of a stale token, and keeps indexes and events true', async () => {
+describe('any interleaving of transitions of jobs, stale tokens included', () => {
+  it('ends each job at most once, records nothing for a stale token, and keeps indexes and events consistent', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const keys = redisKeys(`model-${randomUUID()}`);
         const store = new JobStore({ redis, keys });
-        // Two of the three push to one image.
+        // Two of the three jobs push to one image.
         const ids = [newId('job'), newId('job'), newId('job')];
         const seen = new Map<string, Seen>(ids.map((id) => [id, { tokens: [], terminal: undefined }]));
         for (const [at, id] of ids.entries()) {
@@ -95,7 +95,7 @@ async function perform(
       expect(await requeue(kind === 'retry')).toBe(current);
       break;
     case 'die':
-      // The last death that is allowed ends the job instead.
+      // The death that reaches the limit ends the job instead.
       if (!(await requeue(true, true))) expect(current && before.lost === 0).toBe(false);
       break;
     case 'cancel':

@@ -30,7 +30,7 @@ const parts = [
 const result = (image: string) => ({ image, digest: `sha256:${'1'.repeat(64)}`, duration_ms: 1 });
 const error = { code: 'build_failed' as const, detail: 'no', log_tail: ['x'] };
 
-it('a job is written as it was planned, when its plan is given', async () => {
+it('a job with a given plan is written as planned', async () => {
   const store = new JobStore({ redis, keys: redisKeys(`parts-${randomUUID()}`) });
   const spec = jobSpecSchema.parse({ image: 'r.example/a:1', source });
   const options = { tenant, pool: 'amd', parts };
@@ -40,7 +40,7 @@ it('a job is written as it was planned, when its plan is given', async () => {
   expect((await store.get(id))?.parts).toMatchObject(JSON.parse(planned.parts?.parts ?? ''));
 });
 
-/** An installation whose queues are a list of what was handed to them. */
+/** An installation whose queue is a list of the released jobs. */
 class Installation {
   readonly keys = redisKeys(`parts-${randomUUID()}`);
   readonly queued = new Map<string, string>();
@@ -72,7 +72,7 @@ class Installation {
     return (await this.get(id)).parts?.map((part) => part.id) ?? [];
   }
 
-  /** As a worker does it: only what came through the queue, after a look. */
+  /** Starts a job as a worker does: only from the queue, and after `peek`. */
   async start(id: string): Promise<boolean> {
     if (!this.queued.has(id) || (await this.store.peek(id)).outcome !== 'ready') return false;
     const token = randomUUID();
@@ -96,7 +96,7 @@ class Installation {
 }
 
 describe('a job that is built in parts', () => {
-  it('becomes a job for each pool, and is for the queue itself when all of those have succeeded', async () => {
+  it('becomes a job for each pool, and goes to the queue itself when all of them have succeeded', async () => {
     const installation = new Installation();
     const { store, queued } = installation;
     const vcs = { repo: 'acme/shop', sha: 'a'.repeat(40) };
@@ -137,11 +137,11 @@ describe('a job that is built in parts', () => {
     ]);
     await installation.build(id);
     expect(await installation.get(id)).toMatchObject({ state: 'succeeded' });
-    // Joining says nothing about how long builds take.
+    // Joining adds no build time.
     expect(await redis.zscore(installation.keys.durations, 'default/openfaas-fn/fn')).toBeNull();
   });
 
-  it('gives its build options to each part, and of its tags those of other repositories', async () => {
+  it('gives each part its build options, and its tags of other repositories', async () => {
     const installation = new Installation();
     const tags = [
       'r.example/a:latest',
@@ -170,7 +170,7 @@ describe('a job that is built in parts', () => {
     expect((await installation.get(amd)).spec).not.toHaveProperty('tags');
   });
 
-  it('fails with the first part that fails, and the others are canceled', async () => {
+  it('fails with the first part that fails, and cancels the others', async () => {
     const installation = new Installation();
     const id = await installation.submit();
     const [amd, arm] = (await installation.partsOf(id)) as [string, string];
@@ -180,7 +180,7 @@ describe('a job that is built in parts', () => {
     expect(await installation.get(arm)).toMatchObject({ state: 'canceled', error: { code: 'canceled' } });
   });
 
-  it('that is canceled takes its parts with it, also those that run', async () => {
+  it('that is canceled cancels its parts, also running ones', async () => {
     const installation = new Installation();
     const id = await installation.submit();
     const [amd, arm] = (await installation.partsOf(id)) as [string, string];
@@ -192,7 +192,7 @@ describe('a job that is built in parts', () => {
     expect((await installation.get(id)).state).toBe('canceled');
   });
 
-  it('is not built at all where an identical one is, or has been', async () => {
+  it('is not built when an identical job is, or was, built', async () => {
     const installation = new Installation();
     const first = await installation.submit();
     const same = await installation.submit();
@@ -207,7 +207,7 @@ describe('a job that is built in parts', () => {
     expect(await installation.store.get((await installation.partsOf(skipped))[0] as string)).toBeUndefined();
   });
 
-  it('is built after all when the identical one is canceled', async () => {
+  it('is built when the identical job is canceled', async () => {
     const installation = new Installation();
     const first = await installation.submit();
     const same = await installation.submit();
@@ -217,7 +217,7 @@ describe('a job that is built in parts', () => {
     expect((await installation.get(same)).state).toBe('succeeded');
   });
 
-  it('builds no part again that was built from the same, where it may be skipped', async () => {
+  it('builds no unchanged part again when it may be skipped', async () => {
     const installation = new Installation();
     const id = await installation.submit();
     const [amd, arm] = (await installation.partsOf(id)) as [string, string];
@@ -232,7 +232,7 @@ describe('a job that is built in parts', () => {
     expect((await installation.get(again)).state).toBe('succeeded');
   });
 
-  it('of a batch waits for its turn with its parts, and counts as one', async () => {
+  it('of a batch waits for its turn with its parts, and counts as one job', async () => {
     const installation = new Installation();
     const batch = newId('batch');
     const options = { on_failure: 'continue', max_running: 1, labels: {} } as const;
@@ -268,7 +268,7 @@ const step = fc.record({
     'die',
     'cancel',
   ),
-  /** Of the jobs and their parts, those first. */
+  /** Number of a job, or of a part after the jobs. */
   job: fc.nat(8),
 });
 const submission = fc.record({
@@ -278,8 +278,8 @@ const submission = fc.record({
   inBatch: fc.boolean(),
 });
 
-describe('any interleaving of what is done to jobs in parts and to the parts', () => {
-  it('ends each once, joins only what was built, and leaves nothing behind', async () => {
+describe('any interleaving of transitions of jobs in parts and of the parts', () => {
+  it('ends each job once, joins only built parts, and leaves no keys behind', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(submission, { minLength: 1, maxLength: 3 }),
@@ -302,7 +302,7 @@ describe('any interleaving of what is done to jobs in parts and to the parts', (
             await perform(installation, all[job % all.length] as string, kind);
             await checkNow(installation);
           }
-          // Then workers go on until nothing is left to do.
+          // Then workers continue until all jobs have ended.
           for (let round = 0; round < 40; round++) for (const id of all) await goOn(installation, id);
           await checkEnd(installation, all);
           if (total > 0) {
@@ -346,17 +346,17 @@ async function goOn(installation: Installation, id: string): Promise<void> {
   } else await installation.succeed(id);
 }
 
-/** What must hold at any time. */
+/** Checks the invariants that hold at any time. */
 async function checkNow(installation: Installation): Promise<void> {
   for (const id of installation.ids) {
     const whole = await installation.get(id);
     const own = await Promise.all((whole.parts ?? []).map((part) => installation.store.get(part.id)));
     for (const [at, part] of (whole.parts ?? []).entries()) expect(part.state).toBe(own[at]?.state);
     if (whole.attempt > 0) expect(own.map((part) => part?.state)).toEqual(own.map(() => 'succeeded'));
-    // A part that runs may fail before it hears that the whole was canceled.
+    // A running part may fail before it receives the cancel of the whole job.
     if (own.some((part) => part?.state === 'failed')) expect(['failed', 'canceled']).toContain(whole.state);
     if (whole.state === 'failed' || whole.state === 'canceled') {
-      // One that was running is told, and may be back in the queue before it has heard of it.
+      // A running part receives a cancel request, and may return to the queue before it acts on it.
       for (const part of own) expect(part?.state === 'queued' && !part.cancelRequested).toBe(false);
     }
   }
@@ -371,7 +371,7 @@ async function checkEnd(installation: Installation, all: readonly string[]): Pro
   for (const id of all) {
     const record = await store.get(id);
     const ends = events.filter((event) => event.jobId === id && isTerminal(event.state));
-    // Parts of a job that was never begun do not exist.
+    // Parts of a job that never began do not exist.
     expect(ends).toHaveLength(record ? 1 : 0);
     if (!record) continue;
     expect(isTerminal(record.state)).toBe(true);

@@ -45,7 +45,7 @@ function installation() {
       delayMs: 0,
       registry: { outcome, host },
     });
-  /** An attempt that ends with a fault of the registry. */
+  /** Runs an attempt that ends with a fault of the registry. */
   const fault = async (id: string, sign: RegistrySign['outcome'] = 'fault', host?: string) => {
     expect(await start(id)).toBe('started');
     expect(await requeue(id, sign, host)).toBe(true);
@@ -81,7 +81,7 @@ function installation() {
 }
 
 describe('the circuit of a registry', () => {
-  it('opens after three faults: jobs that push to it wait, others go on, one probes, and all go on when it answers', async () => {
+  it('opens after three faults: jobs that push to it wait, others continue, one probes, and all continue when it answers', async () => {
     const { store, queue, create, start, succeed, registries, open, released } = installation();
     const waiting = await open('R.example');
     waiting.push(await create('r.example/d:1'));
@@ -94,7 +94,7 @@ describe('the circuit of a registry', () => {
     expect(await start(probe)).toBe('started');
     await store.wakeRegistries();
     expect(queue).toEqual([]);
-    // While it runs no other job starts.
+    // While the probe runs, no other job starts.
     expect((await store.peek(await create('r.example/f:1'))).outcome).toBe('missing');
     expect(await succeed(probe)).toBe(true);
     expect(queue.slice(0, 3)).toEqual(waiting.slice(1));
@@ -115,7 +115,7 @@ describe('the circuit of a registry', () => {
     expect((await store.peek(probe)).outcome).toBe('missing');
   });
 
-  it('has another probe where the first says nothing of the registry', async () => {
+  it('has another probe when the first has no outcome for the registry', async () => {
     const { store, start, open, released } = installation();
     for (const id of await open('r.example')) await store.peek(id);
     const probe = await released();
@@ -126,7 +126,7 @@ describe('the circuit of a registry', () => {
     expect(await start(next)).toBe('started');
   });
 
-  it('is not opened by one repository alone, nor by refusals, nor by faults with an answer between them', async () => {
+  it('is not opened by a single repository, by refusals, or by faults with an answer between them', async () => {
     const { store, create, fault, registries } = installation();
     const [one, two] = [await create('r.example/a:1'), await create('r.example/b:1')];
     for (let time = 0; time < 5; time++) await fault(one);
@@ -140,7 +140,7 @@ describe('the circuit of a registry', () => {
     expect((await store.peek(one)).outcome).toBe('ready');
   });
 
-  it('keeps nothing of a job that is canceled while it waits', async () => {
+  it('keeps no trace of a job that is canceled while it waits', async () => {
     const { store, registries, open } = installation();
     const waiting = await open('r.example');
     for (const id of waiting) {
@@ -150,7 +150,7 @@ describe('the circuit of a registry', () => {
     expect(await registries()).toMatchObject([{ waiting: 0 }]);
   });
 
-  it('holds up jobs that push a tag to it, until it answers', async () => {
+  it('delays jobs that push a tag to it until it answers', async () => {
     const { store, create, start, succeed, registries, open, released } = installation();
     const waiting = await open('r.example');
     const tagged = await create('o.example/a:1', { tags: ['o.example/a:2', 'r.example/z:1'] });
@@ -165,7 +165,7 @@ describe('the circuit of a registry', () => {
     expect((await store.peek(tagged)).outcome).toBe('ready');
   });
 
-  it('is that of the registry with the fault, and a build that pushes to several probes all of them', async () => {
+  it('belongs to the registry with the fault, and a build that pushes to several registries probes all of them', async () => {
     const { create, start, requeue, succeed, registries, store, queue } = installation();
     const ids = [];
     for (const name of ['a', 'b', 'c']) {
@@ -188,7 +188,7 @@ describe('the circuit of a registry', () => {
     expect(queue).toHaveLength(2);
   });
 
-  it('keeps nothing of a job with tags that is canceled while it waits', async () => {
+  it('keeps no trace of a job with tags that is canceled while it waits', async () => {
     const { store, create, registries, open } = installation();
     await open('r.example');
     await open('s.example');

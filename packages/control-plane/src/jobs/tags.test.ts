@@ -72,7 +72,7 @@ describe.each(pairs)('jobs that share %s', (_what, first, second) => {
     expect(await locks()).toEqual([]);
   });
 
-  it('never push after a newer one has, whichever of the two is older', async () => {
+  it('never push after a newer job has pushed, in both orders', async () => {
     for (const [older, newer] of [
       [first, second],
       [second, first],
@@ -88,7 +88,7 @@ describe.each(pairs)('jobs that share %s', (_what, first, second) => {
   });
 });
 
-it('a job that a newer one overtakes between the look and the start does not begin', async () => {
+it('a job does not begin when a newer job pushes between peek and start', async () => {
   const { store, create, start, build, end } = installation();
   const old = await create('r.example/x:1', ['r.example/x:latest']);
   expect(await store.peek(old)).toMatchObject({ outcome: 'ready' });
@@ -97,7 +97,7 @@ it('a job that a newer one overtakes between the look and the start does not beg
   expect(await end(old)).toBe('superseded');
 });
 
-it('jobs that share no reference, or do not push, run at once', async () => {
+it('jobs that share no reference, or do not push, run concurrently', async () => {
   const { create, start } = installation();
   const tags = ['r.example/x:latest'];
   const ids = [
@@ -114,14 +114,14 @@ describe('an unchanged image with tags', () => {
   const image = 'r.example/x:1';
   const tags = ['r.example/x:latest'];
 
-  it('is skipped while its tags are where it has pushed them', async () => {
+  it('is skipped while its tags still point to it', async () => {
     const { keys, create, build, end } = installation();
     await build(await create(image, tags, skip));
     for (let time = 0; time < 3; time++) expect(await end(await create(image, tags, skip))).toBe('succeeded');
     expect(await accountFaults({ redis, keys })).toEqual([]);
   });
 
-  it('is built again when another job has pushed to one of them, or does so now', async () => {
+  it('is built again when another job has pushed to one of its tags, or pushes now', async () => {
     const { create, start, build, succeed, end } = installation();
     await build(await create(image, tags, skip));
     const other = await create('r.example/y:1', tags);
@@ -134,7 +134,7 @@ describe('an unchanged image with tags', () => {
     await succeed(other);
   });
 
-  it('supersedes older jobs for its tags that still wait', async () => {
+  it('supersedes older waiting jobs for its tags', async () => {
     const { store, create, build, end } = installation();
     await build(await create(image, tags, skip));
     const waiting = await create('r.example/y:1', tags);
@@ -156,7 +156,7 @@ describe('jobs that share a build', () => {
     return { ...made, first, between, last };
   };
 
-  it('supersede a job that is older than the last of them', async () => {
+  it('supersede a job that is older than the newest of them', async () => {
     const { store, build, end, first, between, last } = await all();
     await build(first);
     expect(await end(last)).toBe('succeeded');
@@ -164,7 +164,7 @@ describe('jobs that share a build', () => {
     expect(await end(between)).toBe('superseded');
   });
 
-  it('are built for the last of them when the first is superseded', async () => {
+  it('are built for the newest of them when the first is superseded', async () => {
     const { store, build, end, first, between, last } = await all();
     await build(between);
     expect(await store.peek(first)).toEqual({ outcome: 'terminal' });
@@ -173,7 +173,7 @@ describe('jobs that share a build', () => {
   });
 });
 
-it('a record of an older version has an image alone', async () => {
+it('a record of an older version has only an image', async () => {
   const { keys, store, create, start, succeed, locks } = installation();
   const old = await create('r.example/x:1', ['r.example/x:latest']);
   await redis.hdel(keys.job(old), 'references');
@@ -184,7 +184,7 @@ it('a record of an older version has an image alone', async () => {
   expect((await store.get(old))?.state).toBe('succeeded');
 });
 
-it('a job in parts holds its tags while it is joined, and its parts have tags of their own', async () => {
+it('a job in parts holds its tags while it joins, and its parts have their own tags', async () => {
   const { store, build, start, locks, create } = installation();
   const id = newId('job');
   const parts = [
@@ -225,7 +225,7 @@ it('jobs are found by the repositories of their tags, until they are removed', a
   expect(await redis.keys(`${keys.base}index:*`)).toEqual([]);
 });
 
-it('whatever happens, no reference goes back to an older job, and no two builds push to one at once', async () => {
+it('in any interleaving, no reference returns to an older job, and no two builds push to one reference at once', async () => {
   const references = ['r.example/a:1', 'r.example/a:2', 'r.example/b:1', 'r.example/a:latest'];
   const step = fc.oneof(
     fc.record({

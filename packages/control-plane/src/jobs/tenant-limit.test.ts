@@ -20,7 +20,7 @@ afterAll(() => cleanups.run(logger));
 const source = { digest: `sha256:${'a'.repeat(64)}` };
 const result = { image: 'x', duration_ms: 1 };
 
-/** A tenant that may run so many jobs at once, and what is in its queue. */
+/** Creates a tenant with a limit of running jobs. Returns its stores and its queue. */
 async function limited(runningJobs: number) {
   const keys = redisKeys(`test-${randomUUID()}`);
   const queue: string[] = [];
@@ -48,8 +48,8 @@ async function limited(runningJobs: number) {
   return { keys, store, usage, tenants, queue, limit, create, start, running };
 }
 
-describe('a tenant that may run so many jobs at once', () => {
-  it('has others wait until one of them ends, in the order of the queue', async () => {
+describe('a tenant with a limit of running jobs', () => {
+  it('has further jobs wait until one ends, in the order of the queue', async () => {
     const { store, usage, queue, create, start } = await limited(2);
     const [first, second, third, fourth] = [await create(), await create(), await create(), await create()];
     const held = await start(first);
@@ -64,13 +64,13 @@ describe('a tenant that may run so many jobs at once', () => {
     expect(await store.dispatchable([fourth])).toEqual([]);
   });
 
-  it('keeps nobody else waiting', async () => {
+  it('does not delay other tenants', async () => {
     const { create, start } = await limited(1);
     await start(await create());
     expect((await start(await create('other'))).outcome).toBe('started');
   });
 
-  it('goes on when what was let go is canceled before it has begun', async () => {
+  it('continues when a released job is canceled before it begins', async () => {
     const { store, queue, create, start } = await limited(1);
     const [first, second, third] = [await create(), await create(), await create()];
     const { token } = await start(first);
@@ -81,7 +81,7 @@ describe('a tenant that may run so many jobs at once', () => {
     expect(queue).toEqual([second, third]);
   });
 
-  it('is let go when its limit was raised or taken away', async () => {
+  it('continues when its limit is raised or removed', async () => {
     const { store, queue, limit, create, start } = await limited(1);
     const ids = [await create(), await create(), await create(), await create()];
     await start(ids[0] as string);
@@ -97,7 +97,7 @@ describe('a tenant that may run so many jobs at once', () => {
     expect(queue).toEqual(ids.slice(1));
   });
 
-  it('cancels a job that waits for it', async () => {
+  it('lets a waiting job be canceled', async () => {
     const { store, create, start, usage } = await limited(1);
     await start(await create());
     const waiting = await create();
@@ -107,7 +107,7 @@ describe('a tenant that may run so many jobs at once', () => {
     expect(await usage()).toMatchObject({ queuedJobs: 0, runningJobs: 1 });
   });
 
-  it('never runs more, and leaves none waiting for nobody, whatever happens', async () => {
+  it('never exceeds its limit, and leaves no job waiting without a reason, in any interleaving', async () => {
     const step = fc.record({
       kind: fc.constantFrom('peek', 'start', 'finish', 'requeue', 'cancel'),
       job: fc.nat(5),
@@ -134,7 +134,7 @@ describe('a tenant that may run so many jobs at once', () => {
             } else if (kind === 'cancel') await store.cancel(id);
             expect(await running()).toBeLessThanOrEqual(most);
           }
-          // What has not ended goes on to its end by what was let into the queue alone.
+          // The remaining jobs must end through releases to the queue alone.
           for (const [id, token] of tokens) await store.finish(id, token, { state: 'succeeded', result });
           for (let turn = 0; turn < 50 && queue.length > 0; turn++) {
             const id = queue.shift() as string;

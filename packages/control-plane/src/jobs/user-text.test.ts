@@ -22,7 +22,7 @@ afterAll(() => cleanups.run(logger));
 const digest = `sha256:${'a'.repeat(64)}`;
 const tenant = { name: 'default', weight: 1 };
 
-// Texts that a decoder of JSON in Lua refuses or changes.
+// Texts that a JSON decoder in Lua refuses or changes.
 const texts = {
   'half a surrogate pair': '\ud83d',
   'the other half': 'x\udc00y',
@@ -33,7 +33,7 @@ const texts = {
   'a colon and digits, as lists are written': '5:12:',
 };
 
-/** Starts a job and ends it well. */
+/** Starts a job and ends it with success. */
 async function build(store: JobStore, id: string): Promise<void> {
   const token = randomUUID();
   const begun = { token, worker: 'w', replica: 'http://b', suspects: true };

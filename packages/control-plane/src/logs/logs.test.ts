@@ -46,7 +46,7 @@ function newJob() {
 }
 
 describe('the log of a job', () => {
-  it('is read live while an attempt runs and from its blob afterwards, the same', async () => {
+  it('is the same live during an attempt and from its blob afterwards', async () => {
     const { write, read, keys, jobId } = newJob();
     const log = write(1);
     log.append(['one', 'two\nthree']);
@@ -59,7 +59,7 @@ describe('the log of a job', () => {
     expect(log.tail(2)).toEqual(['two', 'three']);
   });
 
-  it('goes on after a position, in whichever attempt that is', async () => {
+  it('continues after a position in any attempt', async () => {
     const { write, read } = newJob();
     const first = write(1);
     first.append(['a', 'b']);
@@ -73,7 +73,7 @@ describe('the log of a job', () => {
     await second.close();
   });
 
-  it('keeps what a lost attempt had said', async () => {
+  it('keeps the lines of a lost attempt', async () => {
     const { write, read, keys, jobId } = newJob();
     const lost = write(1);
     lost.append(Array.from({ length: 1_200 }, (_unused, at) => `line ${at}`));
@@ -84,7 +84,7 @@ describe('the log of a job', () => {
     await lost.close();
   });
 
-  it('takes no live lines of an attempt that was overtaken', async () => {
+  it('takes no live lines of an attempt after a later one has begun', async () => {
     const { write, read, keys, jobId } = newJob();
     const [late, current] = [write(1), write(2)];
     current.append(['now']);
@@ -111,7 +111,7 @@ describe('the log of a job', () => {
     expect(lines.at(-1)).toBe('line 0999');
   });
 
-  it('keeps a megabyte of it live, with a mark where lines are missing, and all of it in the blob', async () => {
+  it('keeps a megabyte live, with a mark for missing lines, and everything in the blob', async () => {
     const { write, read, keys, jobId } = newJob();
     const log = write(1);
     const lines = Array.from({ length: 600 }, (_unused, at) => `${at} ${'é'.repeat(4_000)}`);
@@ -142,7 +142,7 @@ describe('the log of a job', () => {
     expect((await read(1))[0]?.length).toBe(1_000_000 + '1-1 '.length);
   });
 
-  it('is charged to its tenant until it is gone, and not kept live beyond what the tenant may have', async () => {
+  it('is charged to its tenant until it is removed, and not kept live beyond the limit of the tenant', async () => {
     const { keys, jobId: _none } = newJob();
     const store = new JobStore({ redis, keys });
     const tenant = { name: 'team', weight: 1 };
@@ -170,7 +170,7 @@ describe('the log of a job', () => {
     expect(await accountFaults({ redis, keys })).toEqual([]);
   });
 
-  it('is there, and empty, when nothing was said', async () => {
+  it('is an empty blob when there are no lines', async () => {
     const { write, read, jobId } = newJob();
     await write(1).close();
     expect(await blobs.stat(logBlobKey(jobId, 1))).toMatchObject({ bytes: 0 });

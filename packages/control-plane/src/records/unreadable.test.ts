@@ -31,7 +31,7 @@ async function setUp() {
   return { redis, keys, met, common, sealingKey };
 }
 
-/** Ways in which a hash becomes unreadable. */
+/** The ways to make a hash unreadable. */
 const damages = {
   'the field %s holds no JSON': (field: string) => [field, '{"image":'],
   'the field %s holds another shape': (field: string) => [field, '["a"]'],
@@ -46,9 +46,9 @@ interface Kind {
   readonly field: string;
   /** Writes one record, and returns its id and key. */
   readonly make: (world: World, name: string) => Promise<{ id: string; key: string }>;
-  /** The ids in the list. */
+  /** Returns the ids in the list. */
   readonly list: (world: World) => Promise<string[]>;
-  /** One record by its id. */
+  /** Returns one record by its id. */
   readonly get?: (world: World, id: string) => Promise<unknown>;
 }
 
@@ -174,7 +174,7 @@ describe.each(Object.entries(kinds))('an unreadable %s', (kind, { field, make, l
 });
 
 describe('a page of a list', () => {
-  it('is short only at its end, whatever cannot be read', async () => {
+  it('is short only at the end, even with unreadable records', async () => {
     const world = await setUp();
     const { common, redis } = world;
     const { make } = kinds.template as Kind;
@@ -204,7 +204,7 @@ describe('an unreadable payload secret', () => {
 });
 
 describe('a record', () => {
-  it('says which schema version it is of', async () => {
+  it('names its schema version', async () => {
     const world = await setUp();
     for (const [kind, { make }] of Object.entries(kinds)) {
       const { key } = await make(world, 'a');

@@ -35,7 +35,7 @@ async function fleet(limits: Record<string, number | undefined>) {
     if (!found) throw new Error(`there is no replica ${url}`);
     return found;
   };
-  /** As many slots as there are. */
+  /** Takes all free slots. */
   const fill = async () => {
     const leases: Lease[] = [];
     for (let lease = await acquire(); lease; lease = await acquire()) leases.push(lease);
@@ -45,7 +45,7 @@ async function fleet(limits: Record<string, number | undefined>) {
 }
 
 describe('the slot ledger', () => {
-  it('never lets more builds onto a replica than its limit, however many ask at once', async () => {
+  it('never gives a replica more builds than its limit, however many requests come at once', async () => {
     const { acquire, ledger } = await fleet({ a: 2, b: 3 });
     const leases = (await Promise.all(Array.from({ length: 40 }, () => acquire()))).filter(
       (lease) => lease !== undefined,
@@ -57,7 +57,7 @@ describe('the slot ledger', () => {
     expect(await acquire()).toBeUndefined();
   });
 
-  it('gives many at once what they would get one after the other', async () => {
+  it('gives many requests at once the same as one after another', async () => {
     const { ledger, registry } = await fleet({ a: 1, b: 2 });
     const want = (id: string, rest: Partial<SlotRequest> = {}) => ({
       id,
@@ -75,12 +75,12 @@ describe('the slot ledger', () => {
     expect(await urls()).toEqual(['b', 'b', 'a', undefined]);
     await registry.setHealth('a', 'down');
     expect((await ledger.acquire([want('late')], 60_000))[0]?.lease).toBeUndefined();
-    expect(await ledger.acquire([want('nobody', { preference: [] })], 60_000)).toEqual([
+    expect(await ledger.acquire([want('nowhere', { preference: [] })], 60_000)).toEqual([
       { lease: undefined, patienceMs: 0, lacking: undefined },
     ]);
   });
 
-  it('frees the slot of a lease that is not renewed, and keeps one that is', async () => {
+  it('frees the slot of a lease that is not renewed, and keeps a renewed one', async () => {
     const { acquire, ledger } = await fleet({ a: 2 });
     const kept = await acquire(['a'], { ttlMs: 60 });
     await acquire(['a'], { ttlMs: 60 });
@@ -90,7 +90,7 @@ describe('the slot ledger', () => {
     expect(await acquire()).toBeUndefined();
   });
 
-  it('does not renew what has run out', async () => {
+  it('does not renew expired leases', async () => {
     const { acquire, ledger, keys } = await fleet({ a: 1 });
     const lease = await acquire(['a'], { ttlMs: 1 });
     await expect.poll(() => acquire()).toBeDefined();
@@ -108,7 +108,7 @@ describe('the slot ledger', () => {
     expect(urls.slice(0, 6)).toContain('b');
   });
 
-  it('goes to the replica that has the layers, and to no other while that is wanted and it is usable', async () => {
+  it('prefers the replica that has the layers, and takes no other with onlyHome while it is usable', async () => {
     const { acquire, registry } = await fleet({ a: 1, b: 4 });
     expect((await acquire(['a', 'b'], { home: 'b' }))?.url).toBe('a');
     const only = { home: 'a', onlyHome: true };
@@ -139,7 +139,7 @@ describe('the slot ledger', () => {
       expect((await made.acquire(['a']))?.url).toBe('a');
     });
 
-    it('waits while an engine is unknown, and says so when every replica has buildah', async () => {
+    it('waits while an engine is unknown, and reports the lack when every replica has buildah', async () => {
       const made = await fleet({ a: 1, b: 1 });
       await made.registry.setEngine('a', 'buildah');
       await made.registry.setEngine('b', 'unknown');
@@ -150,7 +150,7 @@ describe('the slot ledger', () => {
       expect((await made.acquire(['b']))?.url).toBe('b');
     });
 
-    it('forgets the engine of a replica that went down, or that nobody has asked for long', async () => {
+    it('forgets the engine of a replica that is down, or that no worker asks any more', async () => {
       const made = await fleet({ a: 9 });
       expect(await made.registry.withoutEngine(['a'])).toEqual(['a']);
       await made.registry.setEngine('a', 'buildkit');
@@ -160,7 +160,7 @@ describe('the slot ledger', () => {
       await made.registry.setHealth('a', 'up');
       expect(await reply(made, { preference: ['a'] })).toBeUndefined();
       await made.registry.setEngine('a', 'buildkit');
-      // As if its time were up.
+      // Makes the engine expire.
       await redis.hset(made.keys.replica('a'), 'engine_until', 1);
       expect(await reply(made, { preference: ['a'] })).toBeUndefined();
       expect((await made.state('a')).engine).toBe('unknown');
@@ -175,7 +175,7 @@ describe('the slot ledger', () => {
       return found?.lease ? found.lease.url : found?.lacking;
     };
 
-    it('takes a replica that reported it, and waits while another may have it', async () => {
+    it('takes a replica that reported the feature, and waits while another may have it', async () => {
       const made = await fleet({ a: 1, b: 9 });
       expect(await reply(made)).toBeUndefined();
       await made.registry.setEngine('a', 'unreported', []);
@@ -188,7 +188,7 @@ describe('the slot ledger', () => {
       expect((await made.acquire(['a']))?.url).toBe('a');
     });
 
-    it('says so when no replica has it, and forgets it with the engine', async () => {
+    it('reports the lack when no replica has the feature, and forgets the feature with the engine', async () => {
       const made = await fleet({ a: 9, b: 9 });
       await made.registry.setEngine('a', 'unreported', []);
       await made.registry.setEngine('b', 'buildkit', []);
@@ -203,7 +203,7 @@ describe('the slot ledger', () => {
       expect(await reply(made)).toBeUndefined();
     });
 
-    it('takes no replica that has the feature alone when isolation is needed too', async () => {
+    it('takes no replica that has only the feature when isolation is needed too', async () => {
       const made = await fleet({ a: 9, b: 9 });
       await made.registry.setEngine('a', 'buildah', ['build-options']);
       await made.registry.setEngine('b', 'buildkit', []);
@@ -238,13 +238,13 @@ describe('the slot ledger', () => {
     expect(await state('a')).toMatchObject({ health: 'up', readiness, readinessReason: 'why' });
     expect(fleetCapacity(await registry.list())).toBe(takes ? 1 : 0);
     expect((await acquire())?.url).toBe(takes ? 'a' : undefined);
-    // As if nobody had asked the replica for long.
+    // Makes the readiness expire.
     await redis.hset(keys.replica('a'), 'readiness_until', 1);
     expect((await state('a')).readiness).toBe('unknown');
     if (!takes) expect((await acquire())?.url).toBe('a');
   });
 
-  it('passes over what drains or is down', async () => {
+  it('skips replicas that drain or are down', async () => {
     const { acquire, registry } = await fleet({ a: 1, b: 1 });
     expect(await registry.setDraining(replicaId('a'), true)).toBe(true);
     expect((await acquire(['a', 'b']))?.url).toBe('b');
@@ -257,8 +257,8 @@ describe('the slot ledger', () => {
   });
 });
 
-describe('a limit that nobody configured', () => {
-  it('is learned from refusals, exactly, and not tried again at once', async () => {
+describe('a limit that is not configured', () => {
+  it('is learned exactly from refusals, and not tried again at once', async () => {
     const { fill, ledger, state } = await fleet({ a: undefined });
     const truth = 2;
     for (let round = 0; round < 10; round++) {
@@ -270,14 +270,14 @@ describe('a limit that nobody configured', () => {
     expect(await state('a')).toMatchObject({ limit: truth, refusals: 2 });
   });
 
-  it('grows while the replica takes all it is given', async () => {
+  it('grows while the replica takes all builds', async () => {
     const { fill, ledger, state } = await fleet({ a: undefined });
     for (let round = 0; round < 40; round++)
       for (const lease of await fill()) await ledger.release(lease, 'ok');
     expect((await state('a')).limit).toBe(16);
   });
 
-  it('is not cut by one refusal of as many builds as it has taken before', async () => {
+  it('is not lowered by one refusal of a number that the replica has taken before', async () => {
     const { fill, acquire, ledger, state } = await fleet({ a: 3 });
     for (const lease of await fill()) await ledger.release(lease, 'ok');
     const release = async (outcome: ReplicaOutcome) => {
@@ -301,12 +301,12 @@ describe('a circuit', () => {
       if (lease) changes.push(await made.ledger.release(lease, 'fault'));
     }
     expect(changes).toEqual([undefined, undefined, 'opened']);
-    /** As if its time were up. */
+    /** Ends the time for which the circuit is open. */
     const elapse = () => redis.hset(made.keys.replica('a'), 'open_until', 1);
     return { ...made, elapse };
   };
 
-  it('opens after three faults in a row, then lets one probe through, which closes it', async () => {
+  it('opens after three faults in a row, then takes one probe, which closes it', async () => {
     const { acquire, ledger, state, elapse, registry } = await opened();
     expect(await acquire()).toBeUndefined();
     expect((await state('a')).circuit).toBe('open');
@@ -331,7 +331,7 @@ describe('a circuit', () => {
     expect(Number(await redis.hget(keys.replica('a'), 'open_until'))).toBeGreaterThan(first);
   });
 
-  it('opens at the first answer that the engine is dead, and is probed at once when the replica is ready again', async () => {
+  it('opens at the first report of a dead engine, and is probed at once when the replica is ready again', async () => {
     const { acquire, ledger, state, registry, keys } = await fleet({ a: 4 });
     const leases = [await acquire(), await acquire()];
     const changes = [];
@@ -347,7 +347,7 @@ describe('a circuit', () => {
     expect(await acquire()).toBeUndefined();
   });
 
-  it('stays closed while a replica drains, which gets no builds all the same', async () => {
+  it('stays closed while a replica drains, although the replica gets no builds', async () => {
     const { acquire, ledger, state, registry } = await fleet({ a: 4 });
     for (let at = 0; at < 4; at++) {
       const lease = await acquire();
@@ -371,7 +371,7 @@ describe('a circuit', () => {
   });
 });
 
-describe('any interleaving of the ledger', () => {
+describe('any interleaving of operations on the ledger', () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('acquire' as const), suspect: fc.boolean() }),
     fc.record({
@@ -383,7 +383,7 @@ describe('any interleaving of the ledger', () => {
     fc.record({ kind: fc.constant('drain' as const), url: fc.constantFrom('a', 'b'), on: fc.boolean() }),
   );
 
-  it('keeps every replica within its configured limit, and counts what is held', async () => {
+  it('keeps every replica within its configured limit, and counts its leases', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const limits: Record<string, number> = { a: 2, b: 3 };
@@ -420,10 +420,10 @@ describe('any interleaving of the ledger', () => {
   });
 });
 
-describe('the order in which a key wants its nodes', () => {
+describe('the order of nodes for a key', () => {
   const nodes = ['a', 'b', 'c', 'd'];
 
-  it('is the same everywhere, and the loss of a node moves only that node', () => {
+  it('is the same in every process, and the loss of a node moves only its keys', () => {
     fc.assert(
       fc.property(fc.string(), fc.constantFrom(...nodes), (key, lost) => {
         const order = rendezvous(key, nodes);

@@ -25,7 +25,7 @@ const replica = (url: string, pool: string, ...platforms: string[]) => ({
 });
 
 describe('pools', () => {
-  it('are those of the replicas that are there', async () => {
+  it('are those of the announced replicas', async () => {
     const { registry } = installation();
     expect(await registry.pools()).toEqual([]);
     await registry.announce([
@@ -42,7 +42,7 @@ describe('pools', () => {
     ]);
   });
 
-  it('stay as they were while no worker names any replica, and go with the last of theirs otherwise', async () => {
+  it('stay while no worker names any replica, and otherwise go with their last replica', async () => {
     const { registry, keys } = installation();
     await registry.announce([replica('http://a', 'amd'), replica('http://b', 'arm')]);
     for (const url of ['http://a', 'http://b']) await redis.zadd(keys.replicas, Date.now() - 120_000, url);
@@ -51,7 +51,7 @@ describe('pools', () => {
     expect((await registry.pools()).map(({ name }) => name)).toEqual(['arm']);
   });
 
-  it('are what was said last, and whoever says otherwise is told', async () => {
+  it('are those of the last announcement, and announce returns the replicas that changed', async () => {
     const { registry } = installation();
     const before = [replica('http://a', 'amd'), replica('http://b', 'arm', 'linux/arm64')];
     expect(await registry.announce(before)).toEqual([]);
@@ -62,7 +62,7 @@ describe('pools', () => {
     expect(await registry.pools()).toContainEqual({ name: 'arm', platforms: ['linux/arm/v7'] });
   });
 
-  it('are the default one for replicas of workers that know of none', async () => {
+  it('include the default pool for replicas of workers without pools', async () => {
     const { registry, keys } = installation();
     await redis.zadd(keys.replicas, Date.now(), 'http://old');
     await redis.hset(keys.replica('http://old'), 'configured', 4);

@@ -12,7 +12,7 @@ const minuteMs = 60_000;
 const start = 30_000_000 * minuteMs;
 
 describe('the histogram', () => {
-  it('finds quantiles that are at most half off', () => {
+  it('has quantiles that are at most half off', () => {
     const times = fc.array(fc.integer({ min: 10, max: 80_000_000 }), { minLength: 1, maxLength: 300 });
     fc.assert(
       fc.property(times, fc.constantFrom(0.5, 0.95, 1), (all, share) => {
@@ -26,7 +26,7 @@ describe('the histogram', () => {
     );
   });
 
-  it('knows nothing of nothing, and takes what is out of range for the ends of it', () => {
+  it('has no quantile without times, and counts times out of range at its ends', () => {
     expect(quantile(new Map(), 0.5)).toBeUndefined();
     expect(bucketOf(-1)).toBe(0);
     expect(bucketOf(Number.NaN)).toBe(0);
@@ -50,7 +50,7 @@ describe('the series', () => {
     store: new StatsStore({ redis, keys: keys() }),
   });
 
-  it('add up what several workers have counted, by minute, pool and replica', async () => {
+  it('add up the counts of several workers by minute, pool and replica', async () => {
     const [one, other] = [create(), create()];
     one.tally.waiting('default', 3);
     other.tally.waiting('default', 4);
@@ -89,7 +89,7 @@ describe('the series', () => {
     });
   });
 
-  it('of a day come in points of several minutes, which begin at the same times later', async () => {
+  it('of a day have points of several minutes, which begin at the same times in a later reading', async () => {
     const { store, tally } = create();
     for (let minute = 0; minute < 24; minute++) {
       tally.jobEnded('default', 'succeeded');
@@ -110,7 +110,7 @@ describe('the series', () => {
     expect(later.times).toEqual(day.times);
   });
 
-  it('are forgotten after a day', async () => {
+  it('expire after a day', async () => {
     const { store, tally } = create();
     tally.jobEnded('default', 'succeeded');
     await store.add(tally.take());
@@ -119,7 +119,7 @@ describe('the series', () => {
     expect(ttl).toBeLessThanOrEqual(25 * 3600);
   });
 
-  it('keep a quarter of an hour at most in a process that cannot write them', () => {
+  it('keep at most a quarter of an hour in a process that cannot write them', () => {
     const { tally } = create();
     for (let minute = 0; minute < 100; minute++) {
       tally.jobEnded('default', 'succeeded');

@@ -22,7 +22,7 @@ const digest = `sha256:${'d'.repeat(64)}`;
 const tenant = { name: 'team', weight: 1 };
 const never = Number.MAX_SAFE_INTEGER;
 
-/** Arguments that a batch has in common. */
+/** Arguments that all jobs of a batch share. */
 const common = {
   build_args: { SHARED: 'é'.repeat(300), OTHER: 'o'.repeat(300) },
   image_labels: { shared: 'é'.repeat(300) },
@@ -194,7 +194,7 @@ function specOf(from: {
       source: { digest },
       build_args: from.args,
       labels: from.labels,
-      // As large as the arguments, so that some of them are stored apart.
+      // As large as the arguments, so that some of them are stored separately.
       image_labels: { ...common.image_labels, own: from.labels.large ?? '' },
       tags: [`r.example/i${from.image}:${'t'.repeat(from.image * 60 + 1)}`],
     },
@@ -205,7 +205,7 @@ function specOf(from: {
   });
 }
 
-it('is what all records were charged for, and no shared value leaks or dangles, whatever happens', async () => {
+it('the account equals the charges of all records, and no shared value leaks or dangles, in any interleaving', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.oneof({ weight: 2, arbitrary: create }, { weight: 5, arbitrary: other }), {
@@ -238,7 +238,7 @@ it('is what all records were charged for, and no shared value leaks or dangles, 
         for (const name of ['one', 'two']) await world.functions.remove(tenant.name, `openfaas-fn/${name}`);
         expect(await accountFaults({ redis, keys: world.keys })).toEqual([]);
         expect(await redis.keys(`*${world.keys.base.slice(1, -2)}*shared:*`)).toEqual([]);
-        // What is left expires by itself.
+        // The remaining keys expire automatically.
         const account = await redis.hgetall(world.keys.stored(tenant.name));
         const due = Object.entries(account).filter(([field]) => field.startsWith('due:'));
         const left = due.reduce((sum, [, bytes]) => sum + Number(bytes), 0);

@@ -26,7 +26,7 @@ async function read(yaml: string | Buffer | undefined, dockerfile = 'Dockerfile'
 }
 
 describe('a template folder', () => {
-  it('says where handlers go and which packages can be asked for', async () => {
+  it('names the handler folder and the packages of its build options', async () => {
     const yaml = `
 language: node20
 fprocess: node index.js
@@ -111,7 +111,7 @@ describe('the templates of a tenant', () => {
   const put = (store: TemplateStore, name: string, digit: string, tenant = 'one') =>
     store.put({ tenant, name, digest: digest(digit), settings });
 
-  it('have a version that grows when their files change, and only then', async () => {
+  it('have a version that grows only when their files change', async () => {
     const store = newStore();
     const first = await put(store, 'node', 'a');
     expect(first).toMatchObject({ created: true, changed: true, template: { version: 1 } });
@@ -121,13 +121,13 @@ describe('the templates of a tenant', () => {
     expect(await store.get('one', 'node')).toEqual(second.template);
   });
 
-  it('grow one version a change when many come at once', async () => {
+  it('grow one version per change when many changes come at once', async () => {
     const store = newStore();
     await Promise.all([...'0123456789abcdef'].map((digit) => put(store, 'node', digit)));
     expect((await store.get('one', 'node'))?.version).toBe(16);
   });
 
-  it('have 1,000 names at most, also when many come at once', async () => {
+  it('have at most 1,000 names, also when many come at once', async () => {
     const store = newStore();
     const names = Array.from({ length: 1_005 }, (_, number) => `name-${number}`);
     const puts = await Promise.allSettled(names.map((name) => put(store, name, 'a')));
@@ -135,7 +135,7 @@ describe('the templates of a tenant', () => {
     expect(refused.map(({ code }) => code)).toEqual(Array.from({ length: 5 }, () => 'template_limit'));
     expect(refused[0].message).toContain('1000');
     expect(await store.get('one', 'name-1004')).toBeUndefined();
-    // A name that is there takes new files.
+    // An existing name takes new files.
     expect((await put(store, 'name-0', 'b')).template.version).toBe(2);
     expect((await put(store, 'name-1004', 'a', 'two')).created).toBe(true);
     await store.remove('one', 'name-0');
@@ -143,7 +143,7 @@ describe('the templates of a tenant', () => {
     await expect(put(store, 'name-0', 'a')).rejects.toMatchObject({ code: 'template_limit' });
   });
 
-  it('are listed by name, and are nobody else’s', async () => {
+  it('are listed by name, and belong to one tenant', async () => {
     const store = newStore();
     for (const name of ['c', 'a', 'b']) await put(store, name, 'a');
     await put(store, 'z', 'a', 'two');

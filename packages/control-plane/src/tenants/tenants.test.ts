@@ -24,7 +24,7 @@ afterAll(() => cleanups.run(logger));
 
 const newKeys = () => redisKeys(`test-${randomUUID()}`);
 
-/** All that Redis holds of an installation, as text. */
+/** Returns everything that Redis holds of an installation, as text. */
 async function everything(base: string): Promise<string> {
   const found = await redis.keys(`${base.replaceAll('{', '\\{')}*`);
   const dumps = await Promise.all(
@@ -39,7 +39,7 @@ async function everything(base: string): Promise<string> {
 }
 
 describe('the tenants', () => {
-  it('are what was said last; the default one is always there', async () => {
+  it('have the settings of the last put; the default tenant always exists', async () => {
     const store = new TenantStore({ redis, keys: newKeys() });
     expect(await store.get('team')).toBeUndefined();
     expect((await store.get('default'))?.settings).toMatchObject({ weight: 1, images: ['*'] });
@@ -79,7 +79,7 @@ describe('the tenants', () => {
 describe('the tokens', () => {
   const token = { tenant: 'team', description: 'CI', scopes: ['jobs:read' as const], expiresAt: undefined };
 
-  it('are found by their text, which is kept nowhere, until they are revoked', async () => {
+  it('are found by their text, which is stored nowhere, until they are revoked', async () => {
     const keys = newKeys();
     const store = new TokenStore({ redis, keys });
     const { record, text } = await store.create(token);
@@ -93,7 +93,7 @@ describe('the tokens', () => {
     expect(await store.list('team', { limit: 10 })).toEqual([]);
   });
 
-  it('know when they were used, and do not come back by it', async () => {
+  it('record their last use, which does not restore a revoked token', async () => {
     const store = new TokenStore({ redis, keys: newKeys() });
     const { record } = await store.create(token);
     await store.used(record.id);
@@ -103,7 +103,7 @@ describe('the tokens', () => {
     expect(await store.get(record.id)).toBeUndefined();
   });
 
-  it('of one hash are one token, whoever has it now', async () => {
+  it('with one hash are one token, which moves to the last tenant', async () => {
     const store = new TokenStore({ redis, keys: newKeys() });
     const hash = tokenHash('chosen elsewhere');
     const first = await store.add({ ...token, hash, managedBy: 'file' });
@@ -116,7 +116,7 @@ describe('the tokens', () => {
 });
 
 describe('payload secrets', () => {
-  it('are sealed anew while the payload secret of the installation is replaced', async () => {
+  it('are sealed again while the payload secret of the installation is replaced', async () => {
     const keys = newKeys();
     const [before, current] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
     const stores = [before, current, [current, before] as const, Buffer.alloc(32, 3)].map(
@@ -135,7 +135,7 @@ describe('payload secrets', () => {
     expect(await renewed?.list()).toMatchObject([{ id: made.id, tenant: 'team', createdAt: made.createdAt }]);
   });
 
-  it('belong to tenants, are sealed, and are so many at most', async () => {
+  it('belong to tenants, are sealed, and are limited in number', async () => {
     const keys = newKeys();
     const store = new PayloadSecretStore({ redis, keys, sealingKey: Buffer.alloc(32, 1) });
     const made = await store.create('team');

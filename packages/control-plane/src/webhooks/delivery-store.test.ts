@@ -30,7 +30,7 @@ beforeAll(() => {
 afterAll(() => cleanups.run(logger));
 
 describe('a delivery', () => {
-  it('goes from pending to delivered, with every attempt on record', async () => {
+  it('goes from pending to delivered, and records every attempt', async () => {
     const stores = newStores(redis);
     const job = newId('job');
     const delivery = newDelivery({ job, sealedSecret: 'sealed', sealedFor: job });
@@ -65,7 +65,7 @@ describe('a delivery', () => {
     expect(await redis.zcard(stores.keys.dueDeliveries)).toBe(0);
   });
 
-  it('is created once, whatever is said the second time', async () => {
+  it('is created once, and a second create changes nothing', async () => {
     const stores = newStores(redis);
     const delivery = newDelivery();
     await stores.deliveries.create([delivery, newDelivery(), delivery]);
@@ -76,7 +76,7 @@ describe('a delivery', () => {
     expect(await redis.zcard(stores.keys.deliveries('tenant:default'))).toBe(2);
   });
 
-  it('is not there for another tenant', async () => {
+  it('does not exist for another tenant', async () => {
     const stores = newStores(redis);
     const [id = ''] = await create(stores, newDelivery());
     expect(await stores.deliveries.get('other', id)).toBeUndefined();
@@ -86,7 +86,7 @@ describe('a delivery', () => {
     expect(await begin(stores, 'dlv_unknown')).toMatchObject({ outcome: 'missing' });
   });
 
-  it('is ended by the holder of its token alone', async () => {
+  it('is ended only by the holder of its token', async () => {
     const stores = newStores(redis);
     const [id = ''] = await create(stores, newDelivery());
     const { token } = await begin(stores, id);
@@ -97,7 +97,7 @@ describe('a delivery', () => {
     expect(await stores.deliveries.get('default', id)).toMatchObject({ state: 'delivered', attempts: [{}] });
   });
 
-  it('can be canceled without an attempt, which says nothing about its endpoint', async () => {
+  it('can be canceled without an attempt, which does not change the health of its endpoint', async () => {
     const stores = newStores(redis);
     const endpoint = await newEndpoint(stores);
     const [id = ''] = await create(stores, toEndpointOf(endpoint));
@@ -118,7 +118,7 @@ describe('a delivery', () => {
     expect(await begin(stores, id)).toMatchObject({ outcome: 'later', at: failure.verdict.at });
   });
 
-  it('goes to where its endpoint is now', async () => {
+  it('goes to the current URL of its endpoint', async () => {
     const stores = newStores(redis);
     const endpoint = await newEndpoint(stores);
     const [id = ''] = await create(stores, toEndpointOf(endpoint));
@@ -127,8 +127,8 @@ describe('a delivery', () => {
   });
 });
 
-describe('what is due', () => {
-  it('is given to the queue once, and looked at again only when it was not begun', async () => {
+describe('a due delivery', () => {
+  it('goes to the queue once, and again only when no worker began it', async () => {
     const stores = newStores(redis);
     const { deliveries } = stores;
     const ids = await create(stores, newDelivery(), newDelivery());
@@ -136,7 +136,7 @@ describe('what is due', () => {
     expect(await deliveries.due(1)).toHaveLength(1);
     await deliveries.dispatched(ids);
     expect(await deliveries.due(10)).toEqual([]);
-    // It was lost on the way.
+    // The queue lost it.
     await redis.zadd(stores.keys.dueDeliveries, 1, ids[0] as string);
     expect(idsOf(await deliveries.due(10))).toEqual([ids[0]]);
     await begin(stores, ids[0] as string);
@@ -162,7 +162,7 @@ describe('the log of deliveries', () => {
     const endpoint = await newEndpoint(stores);
     const [job, batch] = [newId('job'), newId('batch')];
     const of = [{ job }, { job, batch }, { batch }, {}, { job, batch }];
-    // All at once, so that many are of one millisecond.
+    // All at once, so that many have the same millisecond.
     const made = of.map((changes) => toEndpointOf(endpoint, changes));
     await deliveries.create([...made, newDelivery({ job, batch })]);
     const failed = made[1]?.id as string;
@@ -205,7 +205,7 @@ describe('the log of deliveries', () => {
     expect(records.map(({ id }) => id)).toEqual(ids.toReversed());
   });
 
-  it('is pruned by age, of what was delivered and of the rest apart, and never loses what is pending', async () => {
+  it('is pruned by age, separately for delivered ones and others, and never loses pending ones', async () => {
     const stores = newStores(redis);
     const { deliveries, keys } = stores;
     const endpoint = await newEndpoint(stores);
@@ -245,7 +245,7 @@ describe('the log of deliveries', () => {
     ]);
   });
 
-  it('is pruned by count, what was delivered first and the oldest before others', async () => {
+  it('is pruned by count, delivered ones first and the oldest first', async () => {
     const stores = newStores(redis);
     const { deliveries, keys } = stores;
     const ids = await create(stores, ...Array.from({ length: 5 }, () => newDelivery()));
@@ -264,7 +264,7 @@ describe('the log of deliveries', () => {
 });
 
 describe('sending again', () => {
-  it('makes a new delivery of the same message, and leaves the old one as it is', async () => {
+  it('creates a new delivery of the same message, and does not change the old one', async () => {
     const stores = newStores(redis);
     const { deliveries } = stores;
     const job = newId('job');
@@ -286,7 +286,7 @@ describe('sending again', () => {
     expect(await deliveries.get('default', id)).toMatchObject({ state: 'failed', reason: 'exhausted' });
   });
 
-  it('recovers each message that did not arrive since a time, once', async () => {
+  it('recovers once each message that did not arrive since a time', async () => {
     const stores = newStores(redis);
     const { deliveries, keys } = stores;
     const endpoint = await newEndpoint(stores);
@@ -301,7 +301,7 @@ describe('sending again', () => {
     for (const id of [old, lost, twice, late, elsewhere]) await attemptOf(stores, id, exhausted);
     await attemptOf(stores, stale, { verdict: { kind: 'canceled', reason: 'stale' } });
     await redis.zadd(keys.deliveries(`endpoint:${endpoint.id}`), 1, old);
-    // One that failed a second time, and one that arrived then.
+    // One failed a second time, and one arrived then.
     const second = await deliveries.redeliver('default', twice);
     await attemptOf(stores, second?.id ?? '', exhausted);
     const third = await deliveries.redeliver('default', late);
@@ -314,13 +314,13 @@ describe('sending again', () => {
     expect(records.map(({ messageId }) => messageId).toSorted()).toEqual(
       [made[2]?.messageId, made[3]?.messageId].toSorted(),
     );
-    // They are under way now.
+    // They are pending now.
     expect(await deliveries.recover({ tenant: 'default', endpoint: endpoint.id, since })).toBe(0);
   });
 });
 
-describe('what a tenant has no room for', () => {
-  it('is not made; the oldest that have ended make room first, and the account stays exact', async () => {
+describe('a delivery for which its tenant has no room', () => {
+  it('is not created; the oldest ended ones make room first, and the account stays exact', async () => {
     const refused: string[] = [];
     const stores = newStores(redis);
     const { keys } = stores;
@@ -331,7 +331,7 @@ describe('what a tenant has no room for', () => {
     for (let at = 0; at < 30; at++) {
       const delivery = newDelivery({ body: 'x'.repeat(5_000) });
       made.push(delivery.id);
-      // Every second one has ended when the next comes.
+      // Every second delivery has ended when the next comes.
       const state = at % 2 === 0 ? { state: 'failed' as const, reason: 'stale' } : {};
       await deliveries.create([{ ...delivery, ...state }]);
       expect(await accountFaults({ redis, keys })).toEqual([]);
@@ -339,7 +339,7 @@ describe('what a tenant has no room for', () => {
     }
     expect(refused.length).toBeGreaterThan(0);
     expect(await deliveries.get('default', made[0] ?? '')).toBeUndefined();
-    // None that was to be sent is gone for another.
+    // No pending delivery was removed for another.
     for (const id of made.filter((each, at) => at % 2 === 1 && !refused.includes(each))) {
       expect((await deliveries.get('default', id))?.state).toBe('pending');
     }

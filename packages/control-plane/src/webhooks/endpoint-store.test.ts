@@ -45,7 +45,7 @@ describe('an endpoint', () => {
     expect(await endpoints.list('default', { limit: 5 })).toEqual([second]);
   });
 
-  it('gets ten messages at once, and statuses of a commit one after the other, unless it is told', async () => {
+  it('gets ten messages at once, and commit statuses one after another, unless configured', async () => {
     const stores = newStores(redis);
     const format = { type: 'github_commit_status', token: 'ci' } as const;
     expect((await newEndpoint(stores)).max_in_flight).toBe(10);
@@ -53,7 +53,7 @@ describe('an endpoint', () => {
     expect((await newEndpoint(stores, { format, max_in_flight: 2 })).max_in_flight).toBe(2);
   });
 
-  it('is not there for another tenant', async () => {
+  it('does not exist for another tenant', async () => {
     const stores = newStores(redis);
     const { endpoints } = stores;
     const { id } = await newEndpoint(stores);
@@ -65,7 +65,7 @@ describe('an endpoint', () => {
     expect(await endpoints.get('default', id)).toMatchObject({ enabled: true, rotatingUntil: undefined });
   });
 
-  it('takes tenants of any name for what they are', async () => {
+  it('accepts any tenant name literally', async () => {
     const stores = newStores(redis);
     for (const tenant of ['version', 'all', 'stopping']) {
       await stores.endpoints.create(tenant, endpointRequest());
@@ -74,7 +74,7 @@ describe('an endpoint', () => {
     expect(await stores.endpoints.active()).toHaveLength(3);
   });
 
-  it('has its secrets in no key of Redis in the clear', async () => {
+  it('has its secrets in no key of Redis in clear text', async () => {
     const { endpoints, keys } = newStores(redis);
     const given = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
     const { endpoint, secret } = await endpoints.create('default', endpointRequest({ secret: given }));
@@ -88,7 +88,7 @@ describe('an endpoint', () => {
     expect(JSON.stringify(toEndpoint(rotated.endpoint, { now: Date.now() }))).not.toMatch(/secret/i);
   });
 
-  it('signs with the secret before for 24 hours after a rotation, and with no older one', async () => {
+  it('signs with the previous secret for 24 hours after a rotation, and with no older one', async () => {
     let now = Date.parse('2030-01-01T00:00:00Z');
     const { endpoints } = newStores(redis, { now: () => now });
     const revealed = async (id: string) => {
@@ -109,7 +109,7 @@ describe('an endpoint', () => {
     expect(await revealed(id)).toEqual([third]);
   });
 
-  it('shows nothing that has passed', async () => {
+  it('shows no expired times', async () => {
     const stores = newStores(redis);
     const { id } = await newEndpoint(stores);
     const rotated = await stores.endpoints.rotate('default', id);
@@ -127,7 +127,7 @@ describe('an endpoint', () => {
 });
 
 describe('the secrets of endpoints while the payload secret is replaced', () => {
-  it('are sealed anew, that before a rotation too, and not over what was rotated meanwhile', async () => {
+  it('are sealed again, the previous secret too, without overwriting a rotation meanwhile', async () => {
     const stores = newStores(redis);
     const { keys } = stores;
     const [before, current] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
@@ -142,7 +142,7 @@ describe('the secrets of endpoints while the payload secret is replaced', () => 
     await expect(read(renewed, made.endpoint)).rejects.toThrow();
     expect(await read(replacing, made.endpoint)).toEqual(wanted);
     expect(await renewed.reseal()).toEqual({ resealed: 0, unreadable: 3 });
-    // Two at once do each of them once.
+    // Two runs at once reseal each secret once.
     const done = await Promise.all([replacing.reseal(), replacing.reseal()]);
     expect(done.reduce((sum, { resealed }) => sum + resealed, 0)).toBe(3);
     expect(await read(renewed, made.endpoint)).toEqual(wanted);
@@ -152,10 +152,10 @@ describe('the secrets of endpoints while the payload secret is replaced', () => 
   });
 });
 
-describe('the endpoints that messages are made for', () => {
-  it('are those of all tenants that are enabled or that Slipway switched off, and follow every change', async () => {
+describe('the endpoints that get messages', () => {
+  it('are those of all tenants that are enabled or that Slipway switched off, after every change', async () => {
     const stores = newStores(redis);
-    // Another process, with a cache of its own.
+    // Another process, with its own cache.
     const reader = new EndpointStore({ redis, keys: stores.keys, sealingKey: Buffer.alloc(32) });
     const ids = async () => (await reader.active()).map(({ id }) => id);
     expect(await ids()).toEqual([]);
@@ -173,7 +173,7 @@ describe('the endpoints that messages are made for', () => {
     expect(await ids()).toEqual([b.id]);
   });
 
-  it('are read again only when one has changed', async () => {
+  it('are read again only after a change', async () => {
     const stores = newStores(redis);
     await newEndpoint(stores);
     const before = await stores.endpoints.active();

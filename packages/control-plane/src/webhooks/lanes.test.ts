@@ -32,7 +32,7 @@ afterAll(() => cleanups.run(logger));
 const lane = 'callback:0123456789abcdef';
 const some = (count: number) => Array.from({ length: count }, () => newDelivery());
 
-/** Fails as many deliveries one after the other. */
+/** Fails a number of deliveries one after another. */
 async function fail(stores: Stores, count: number): Promise<void> {
   for (const id of await create(stores, ...some(count))) await attemptOf(stores, id, retry());
 }
@@ -41,7 +41,7 @@ const openFor = async ({ keys }: Stores) =>
   Number(await redis.hget(keys.lane(lane), 'open_until')) - Date.now();
 
 describe('a lane', () => {
-  it('has no more under way than it may, whoever asks at once', async () => {
+  it('stays within its limit, also with concurrent senders', async () => {
     const stores = newStores(redis);
     const others = Array.from({ length: 3 }, (_each, at) =>
       connectRedis({ url: inject('redisUrl'), name: `test-${at}`, logger, cleanups, mode: 'request' }),
@@ -55,12 +55,12 @@ describe('a lane', () => {
     );
     expect(begun.filter(({ outcome }) => outcome === 'begun')).toHaveLength(4);
     expect(begun.filter(({ outcome }) => outcome === 'parked')).toHaveLength(26);
-    // Another one is not in its way.
+    // Another lane is independent.
     const [elsewhere = ''] = await create(stores, newDelivery({ lane: 'callback:fedcba9876543210' }));
     expect(await begin(stores, elsewhere)).toMatchObject({ outcome: 'begun' });
   });
 
-  it('of an endpoint has the room that the endpoint says, from the next delivery on', async () => {
+  it('of an endpoint has the limit of the endpoint from the next delivery on', async () => {
     const stores = newStores(redis);
     const endpoint = await newEndpoint(stores, { max_in_flight: 1 });
     const [a = '', b = ''] = await create(stores, toEndpointOf(endpoint), toEndpointOf(endpoint));
@@ -71,7 +71,7 @@ describe('a lane', () => {
     expect(await redis.exists(`${stores.keys.lane(`endpoint:${endpoint.id}`)}:parked`)).toBe(0);
   });
 
-  it('lets the oldest parked delivery go for each that ends', async () => {
+  it('releases the oldest parked delivery when one ends', async () => {
     const stores = newStores(redis);
     const ids = await create(stores, ...some(4));
     for (const [at, id] of ids.entries()) await redis.hset(stores.keys.delivery(id), 'created_at', at);
@@ -81,14 +81,14 @@ describe('a lane', () => {
       expect(await begin(stores, id, { maxInFlight: 1 })).toMatchObject({ outcome: 'parked' });
     expect(await stores.deliveries.due(10)).toEqual([]);
     await letTimePass(stores, lane);
-    // The lease had run out, and counts all the same while nobody else has begun it.
+    // The lease had expired, but its result counts while no other sender has begun the delivery.
     expect(idsOf((await stores.deliveries.end(a, first.token, ok)).released)).toEqual([b]);
     expect(idsOf(await stores.deliveries.due(10))).toEqual([b]);
     const second = await begin(stores, b, { maxInFlight: 1 });
     expect(idsOf((await stores.deliveries.end(b, second.token, ok)).released)).toEqual([c]);
   });
 
-  it('lets one go that was parked just now, under a name that the queue does not hold yet', async () => {
+  it('releases a delivery that was parked just now under a new id for the queue', async () => {
     const stores = newStores(redis);
     const [a = '', b = ''] = await create(stores, ...some(2));
     const queueIds: string[] = [];
@@ -97,7 +97,7 @@ describe('a lane', () => {
       expect(await begin(stores, b, { maxInFlight: 1 })).toMatchObject({ outcome: 'parked' });
       const { released } = await stores.deliveries.end(a, first.token, retry());
       expect(idsOf(released)).toEqual([b]);
-      // However it is found, it has one name, so that the queue takes it once.
+      // Each way to find the delivery gives the same id, so that the queue takes it once.
       expect(await stores.deliveries.due(10)).toEqual(released);
       queueIds.push(...released.map(({ queueId }) => queueId));
       await makeDue(stores, a);
@@ -105,7 +105,7 @@ describe('a lane', () => {
     expect(new Set([b, ...queueIds]).size).toBe(3);
   });
 
-  it('takes back a lease that has run out, and refuses who held it', async () => {
+  it('reclaims an expired lease, and refuses its holder', async () => {
     const stores = newStores(redis);
     const [id = ''] = await create(stores, newDelivery());
     const lost = await begin(stores, id);
@@ -118,7 +118,7 @@ describe('a lane', () => {
     expect(await stores.deliveries.wakeLanes()).toEqual([]);
   });
 
-  it('gives a lease that has run out to whom the queue gives the delivery next', async () => {
+  it('gives an expired lease to the next sender', async () => {
     const stores = newStores(redis);
     const [id = '', parked = ''] = await create(stores, ...some(2));
     const lost = await begin(stores, id, { maxInFlight: 1 });
@@ -130,7 +130,7 @@ describe('a lane', () => {
     expect(idsOf((await stores.deliveries.end(id, next.token, ok)).released)).toEqual([parked]);
   });
 
-  it('is woken when what was let go never came', async () => {
+  it('is checked again when a released delivery was lost', async () => {
     const stores = newStores(redis);
     const [a = '', b = '', c = ''] = await create(stores, ...some(3));
     const first = await begin(stores, a, { maxInFlight: 1 });
@@ -144,7 +144,7 @@ describe('a lane', () => {
 });
 
 describe('the circuit of a lane', () => {
-  it('opens after ten failures in a row, and parks what comes without spending an attempt', async () => {
+  it('opens after ten failures in a row, and parks deliveries without an attempt', async () => {
     const stores = newStores(redis);
     await fail(stores, 9);
     const [success = '', ...ids] = await create(stores, ...some(12));
@@ -159,7 +159,7 @@ describe('the circuit of a lane', () => {
     expect(await stores.deliveries.get('default', last)).toMatchObject({ state: 'pending', attempts: [] });
   });
 
-  it('lets one probe go when its time is up, and closes when that arrives', async () => {
+  it('releases one probe when its time is up, and closes when the probe arrives', async () => {
     const stores = newStores(redis);
     await fail(stores, 10);
     const ids = await create(stores, ...some(5));
@@ -172,7 +172,7 @@ describe('the circuit of a lane', () => {
     const second = ids.find((id) => id !== probe) as string;
     expect(await begin(stores, second)).toMatchObject({ outcome: 'parked' });
     await letTimePass(stores, lane);
-    // All for which there is room, now that it is closed: the lane takes two.
+    // The circuit is closed, so the lane fills up: it takes two.
     expect((await stores.deliveries.end(probe, begun.token, ok)).released).toHaveLength(2);
     expect(await redis.hexists(stores.keys.lane(lane), 'open_until')).toBe(0);
   });
@@ -186,11 +186,11 @@ describe('the circuit of a lane', () => {
       await letTimePass(stores, lane);
       await fail(stores, 1);
     }
-    // A figure is up to ten seconds too high, and never too low.
+    // The value is at most ten seconds too high, and never too low.
     expect(seconds).toEqual([10, 20, 40, 80, 160, 300, 300]);
   });
 
-  it('is not opened further by what was under way when it opened', async () => {
+  it('does not stay open longer because of attempts that were in flight when it opened', async () => {
     const stores = newStores(redis);
     const [early = ''] = await create(stores, newDelivery());
     const begun = await begin(stores, early);
@@ -200,7 +200,7 @@ describe('the circuit of a lane', () => {
     expect(await redis.hget(stores.keys.lane(lane), 'open_until')).toBe(until);
   });
 
-  it('of one endpoint leaves the others alone, is shown, and is forgotten when the endpoint is enabled', async () => {
+  it('of one endpoint does not affect others, is shown, and closes when the endpoint is enabled', async () => {
     const stores = newStores(redis);
     const { endpoints } = stores;
     const endpoint = await newEndpoint(stores);
@@ -225,7 +225,7 @@ describe('the health of an endpoint', () => {
     parseEvents(await redis.xrange(keys.events, '-', '+')).filter(({ kind }) => kind === 'webhook');
   const day = 24 * 3600 * 1_000;
 
-  it('is failing from the first failure on, until one arrives', async () => {
+  it('is failing from the first failure until a delivery arrives', async () => {
     const stores = newStores(redis);
     const endpoint = await newEndpoint(stores);
     const [a = '', b = ''] = await create(stores, toEndpointOf(endpoint), toEndpointOf(endpoint));
@@ -239,7 +239,7 @@ describe('the health of an endpoint', () => {
     expect(await stores.endpoints.get('default', endpoint.id)).toMatchObject({ failingSince: undefined });
   });
 
-  it('ends after five days of failing, and says so on the event stream, once', async () => {
+  it('switches the endpoint off after five days of failures, with one event in the stream', async () => {
     const stores = newStores(redis);
     const endpoint = await newEndpoint(stores);
     const [a = '', b = '', c = ''] = await create(
@@ -262,7 +262,7 @@ describe('the health of an endpoint', () => {
     expect(await disabledEvents(stores)).toMatchObject([
       { endpointId: endpoint.id, tenant: 'default', reason: 'failing', at: record?.disabled?.at },
     ]);
-    // It is still told of what happens, to be recovered.
+    // New deliveries are still recorded, so that they can be recovered.
     const after = await stores.endpoints.active();
     expect(after).not.toBe(before);
     expect(after).toMatchObject([{ id: endpoint.id, enabled: false }]);
@@ -278,7 +278,7 @@ describe('the health of an endpoint', () => {
     });
   });
 
-  it('ends when a hundred deliveries in a row were given up', async () => {
+  it('switches the endpoint off when a hundred deliveries in a row have failed', async () => {
     const stores = newStores(redis);
     const endpoint = await newEndpoint(stores, { max_in_flight: 50 });
     const giveUp = async (count: number) => {
@@ -299,7 +299,7 @@ describe('the health of an endpoint', () => {
     expect(await disabledEvents(stores)).toMatchObject([{ reason: 'failed_in_a_row' }]);
   });
 
-  it('ends at once when it is gone', async () => {
+  it('switches the endpoint off at once when the receiver is gone', async () => {
     const stores = newStores(redis);
     const endpoint = await newEndpoint(stores);
     const [id = ''] = await create(stores, toEndpointOf(endpoint));
@@ -309,7 +309,7 @@ describe('the health of an endpoint', () => {
     expect(await stores.deliveries.get('default', id)).toMatchObject({ state: 'failed', reason: 'gone' });
   });
 
-  it('is nothing that a callback has: nothing is switched off', async () => {
+  it('does not exist for a callback: nothing is switched off', async () => {
     const stores = newStores(redis);
     const [id = ''] = await create(stores, newDelivery());
     const verdict = { kind: 'failed', reason: 'gone' } as const;

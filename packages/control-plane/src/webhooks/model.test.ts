@@ -29,7 +29,7 @@ beforeAll(() => {
 });
 afterAll(() => cleanups.run(logger));
 
-/** What anyone may do at any time, with tokens current, stale and made up. */
+/** A step that a process may do at any time, with current, stale and invalid tokens. */
 const step = fc.record({
   kind: fc.oneof(
     { weight: 5, arbitrary: fc.constantFrom('begin', 'deliver', 'retry', 'wake', 'pass') },
@@ -50,7 +50,7 @@ const step = fc.record({
     },
   ),
   delivery: fc.nat(7),
-  /** 0 is the newest token of the delivery, 1 the one before, and so on. */
+  /** Age of the token: 0 is the newest token of the delivery, 1 the one before, and so on. */
   token: fc.nat(2),
 });
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
@@ -67,8 +67,8 @@ interface World {
 
 const callbackLane = 'callback:0123456789abcdef';
 
-describe('any interleaving of what is done to deliveries, stale tokens included', () => {
-  it('loses none, has each in one place, and ends each at most once', async () => {
+describe('any interleaving of operations on deliveries, stale tokens included', () => {
+  it('loses no delivery, keeps each in one place, and ends each at most once', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const stores = newStores(redis);
@@ -148,7 +148,7 @@ async function perform({ stores, endpoint, made, ids, tokens }: World, each: Ste
 const stored = ({ keys }: Stores, id: string): Promise<Record<string, string>> =>
   redis.hgetall(keys.delivery(id));
 
-/** Each pending delivery is in exactly one place, and each ended one in none and as it was. */
+/** Checks that each pending delivery is in exactly one place, and each ended one is in none and unchanged. */
 async function check({ stores, ids, ended }: World): Promise<void> {
   const { keys } = stores;
   for (const id of ids) {
@@ -172,7 +172,7 @@ async function check({ stores, ids, ended }: World): Promise<void> {
       const pending = await redis.zscore(keys.deliveries(`pending:${endpoint}`), id);
       expect(pending !== null).toBe(state === 'pending');
     }
-    // What has leases or parked deliveries is looked at some time.
+    // A lane with leases or parked deliveries has a scheduled check.
     if (found[0] === 'leased' || found[0] === 'parked') {
       expect(await redis.zscore(`${keys.base}lanes`, lane)).not.toBeNull();
     }
@@ -182,7 +182,7 @@ async function check({ stores, ids, ended }: World): Promise<void> {
   }
 }
 
-/** Whatever has happened, the sweep alone brings all that is pending to an end, when receivers take it. */
+/** Checks that the sweep alone ends all pending deliveries when receivers accept them. */
 async function drain({ stores, endpoint, ids }: World): Promise<void> {
   const { deliveries, keys } = stores;
   const pending = () => redis.zrange(keys.deliveries('state:pending'), '0', '-1');

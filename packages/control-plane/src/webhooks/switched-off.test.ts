@@ -24,7 +24,7 @@ beforeAll(() => {
 afterAll(() => cleanups.run(logger));
 
 describe('an endpoint that is switched off or deleted', () => {
-  it('has what is pending canceled, in steps, and what is under way when it ends', async () => {
+  it('has its pending deliveries canceled in steps, and those in flight when they end', async () => {
     const stores = newStores(redis);
     const { deliveries, endpoints, keys } = stores;
     const endpoint = await newEndpoint(stores, { max_in_flight: 1 });
@@ -56,7 +56,7 @@ describe('an endpoint that is switched off or deleted', () => {
     expect(await deliveries.recover({ tenant: 'default', endpoint: id, since: 0 })).toBe(4);
   });
 
-  it('cancels what comes to be begun before the sweep', async () => {
+  it('cancels deliveries that a sender begins before the sweep', async () => {
     const stores = newStores(redis);
     const endpoint = await newEndpoint(stores);
     const [id = ''] = await create(stores, toEndpointOf(endpoint));
@@ -68,7 +68,7 @@ describe('an endpoint that is switched off or deleted', () => {
     });
   });
 
-  it('takes more steps for more deliveries than one step may cancel', async () => {
+  it('needs several steps for more deliveries than one step may cancel', async () => {
     const stores = newStores(redis);
     const { deliveries, endpoints } = stores;
     const endpoint = await newEndpoint(stores);
@@ -81,7 +81,7 @@ describe('an endpoint that is switched off or deleted', () => {
     expect(await pending()).toBe(0);
   });
 
-  it('has new deliveries recorded as what they are, without being sent', async () => {
+  it('records new deliveries in their final state without sending them', async () => {
     const stores = newStores(redis);
     const { deliveries, endpoints } = stores;
     const gone = await newEndpoint(stores);
