@@ -43,7 +43,7 @@ const ofBatch = fc.record({
 });
 const ofJob = fc.record({
   kind: fc.constantFrom(
-    'peek' as const,
+    'admit' as const,
     'start' as const,
     'start' as const,
     'succeed' as const,
@@ -108,8 +108,8 @@ class World {
     if (id === undefined) return;
     const token = tokens.get(id) ?? 'none';
     switch (each.kind) {
-      case 'peek':
-        await store.peek(id);
+      case 'admit':
+        await store.admit(id);
         break;
       case 'start':
         await this.start(id);
@@ -133,7 +133,7 @@ class World {
 
   /** Begins a job as a worker does: only after it was in the queue. */
   async start(id: string): Promise<boolean> {
-    if (!this.told.has(id) || (await this.store.peek(id)).outcome !== 'ready') return false;
+    if (!this.told.has(id) || (await this.store.admit(id)).outcome !== 'ready') return false;
     const token = randomUUID();
     const reply = await this.store.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
     if (reply.outcome === 'started') this.tokens.set(id, token);

@@ -147,7 +147,7 @@ describe('a batch', () => {
     const token = await begin(b);
     await end(a, failed);
     expect(await batches.stopping()).toEqual([batch]);
-    expect((await store.peek(c)).outcome).toBe('terminal');
+    expect((await store.admit(c)).outcome).toBe('terminal');
     expect(await store.get(c)).toMatchObject({ state: 'canceled', error: { code: 'batch_stopped' } });
     await sweep(batch);
     expect([await stateOf(b), await stateOf(d)]).toEqual(['running', 'canceled']);
@@ -166,7 +166,7 @@ describe('a batch', () => {
     expect((await store.get(ids[0]))?.cancelRequested).toBe(true);
     // A job that returns to the queue meanwhile does not begin again.
     await store.requeue(ids[0], token, { code: 'push_failed', detail: '', spent: true, delayMs: 0 });
-    expect((await store.peek(ids[0])).outcome).toBe('terminal');
+    expect((await store.admit(ids[0])).outcome).toBe('terminal');
     expect([await stateOf(ids[0]), await finishedEvents()]).toEqual(['canceled', 1]);
     expect(await batches.stop(batch)).toBe('terminal');
   });
@@ -203,7 +203,7 @@ describe('identical jobs', () => {
     const sharer = await create(spec('same'), batch);
     await batches.commit(batch);
     expect([first.dispatch, sharer.dispatch, released]).toEqual([true, false, []]);
-    expect((await store.peek(sharer.id)).outcome).toBe('missing');
+    expect((await store.admit(sharer.id)).outcome).toBe('missing');
     await end(first.id, succeeded);
     expect(await store.get(sharer.id)).toMatchObject({
       state: 'succeeded',

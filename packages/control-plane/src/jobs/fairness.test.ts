@@ -140,7 +140,7 @@ describe('jobs for one image', () => {
     const { store, ids } = await newJobs(2);
     const [one, two] = ids as [string, string];
     await store.start(one, begin);
-    expect(await store.peek(two)).toEqual({ outcome: 'wait' });
+    expect(await store.admit(two)).toEqual({ outcome: 'wait' });
     expect(await store.start(two, begin)).toEqual({ outcome: 'wait' });
     expect((await store.get(two))?.state).toBe('queued');
     await store.finish(one, 't', end);
@@ -152,9 +152,9 @@ describe('jobs for one image', () => {
     const [oldest, middle, newest] = ids as [string, string, string];
     await store.start(middle, begin);
     await store.finish(middle, 't', end);
-    expect(await store.peek(oldest)).toEqual({ outcome: 'terminal' });
+    expect(await store.admit(oldest)).toEqual({ outcome: 'terminal' });
     expect(await store.get(oldest)).toMatchObject({ state: 'canceled', error: { code: 'superseded' } });
-    expect(await store.peek(newest)).toMatchObject({ outcome: 'ready' });
+    expect(await store.admit(newest)).toMatchObject({ outcome: 'ready' });
   });
 
   it('are independent when they do not push', async () => {
@@ -170,7 +170,7 @@ describe('a job that waits too long', () => {
     const ids = [newId('job'), newId('job')];
     for (const id of ids)
       await store.create(id, jobSpecSchema.parse({ image: 'x', source, force: true }), { tenant: large });
-    await expect.poll(() => store.peek(ids[0] as string)).toEqual({ outcome: 'terminal' });
+    await expect.poll(() => store.admit(ids[0] as string)).toEqual({ outcome: 'terminal' });
     const state = async (id: string) => {
       await store.expire();
       return (await store.get(id))?.state;

@@ -4,10 +4,10 @@ export { cancelStopped } from './cancel-stopped.js';
 export { createDispatcher, type Dispatcher } from './dispatcher.js';
 export type { PartPlan, Tenant } from './identity.js';
 export {
+  type AdmitReply,
   type AttemptEnd,
   type Created,
   JobStore,
-  type PeekReply,
   type RegistrySign,
   type Requeue,
   type StartReply,

@@ -77,7 +77,7 @@ export interface Requeue {
 }
 
 /** `wait`: the job cannot run now, because another job pushes to one of its references or its record cannot be read. */
-export type PeekReply =
+export type AdmitReply =
   | {
       readonly outcome: 'ready';
       readonly record: JobRecord;
@@ -317,8 +317,8 @@ export class JobStore {
   }
 
   /** Decides whether a worker may work on a job. Ends or parks the job when it may not run any more or not yet. */
-  async peek(id: string): Promise<PeekReply> {
-    const reply = await this.#transition(transitions.peek, { id, queue_timeout_ms: this.#queueTimeoutMs });
+  async admit(id: string): Promise<AdmitReply> {
+    const reply = await this.#transition(transitions.admit, { id, queue_timeout_ms: this.#queueTimeoutMs });
     if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
     const [record] = await onlyReadable([this.#recordOf(id, reply[1], reply[3])]);
     // The record may become readable: a rollout continues, or an operator repairs it.
@@ -399,7 +399,7 @@ export class JobStore {
     const index = this.#keys.index('state:queued');
     const oldest = await this.#redis.zrangebylex(index, '-', '+', 'LIMIT', 0, 100);
     const old = oldest.filter((id) => this.#now() - timeOfId(id) > this.#queueTimeoutMs);
-    for (const id of old) await this.peek(id);
+    for (const id of old) await this.admit(id);
   }
 
   /** Returns the jobs that belong in the queue, to add them again. Skips ids without a record and parked jobs. */

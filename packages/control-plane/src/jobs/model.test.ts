@@ -24,7 +24,7 @@ const error = { code: 'build_failed' as const, detail: '', log_tail: [] };
 
 /** A step that a process may try at any time, with current, stale and invalid tokens. */
 const step = fc.record({
-  kind: fc.constantFrom('peek', 'start', 'place', 'succeed', 'fail', 'retry', 'replace', 'die', 'cancel'),
+  kind: fc.constantFrom('admit', 'start', 'place', 'succeed', 'fail', 'retry', 'replace', 'die', 'cancel'),
   job: fc.nat(2),
   /** Age of the token: 0 is the newest token of the job, 1 the one before, and so on. */
   token: fc.nat(3),
@@ -72,8 +72,8 @@ async function perform(
   const requeue = (spent: boolean, died = false) =>
     store.requeue(id, token, { code: 'builder_lost', detail: '', spent, delayMs: 0, died });
   switch (kind) {
-    case 'peek':
-      await store.peek(id);
+    case 'admit':
+      await store.admit(id);
       break;
     case 'start': {
       const next = randomUUID();

@@ -72,9 +72,9 @@ class Installation {
     return (await this.get(id)).parts?.map((part) => part.id) ?? [];
   }
 
-  /** Starts a job as a worker does: only from the queue, and after `peek`. */
+  /** Starts a job as a worker does: only from the queue, and after `admit`. */
   async start(id: string): Promise<boolean> {
-    if (!this.queued.has(id) || (await this.store.peek(id)).outcome !== 'ready') return false;
+    if (!this.queued.has(id) || (await this.store.admit(id)).outcome !== 'ready') return false;
     const token = randomUUID();
     const reply = await this.store.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
     if (reply.outcome === 'started') this.tokens.set(id, token);
@@ -126,7 +126,7 @@ describe('a job that is built in parts', () => {
     expect((await installation.get(arm)).spec.vcs).toBeUndefined();
     expect(await store.dispatchable([id, arm])).toMatchObject([{ id: arm, pool: 'arm' }]);
     expect(await store.queue('arm')).toMatchObject({ queued: 1, running: 0 });
-    expect(await store.peek(id)).toEqual({ outcome: 'missing' });
+    expect(await store.admit(id)).toEqual({ outcome: 'missing' });
     await installation.build(amd);
     expect(queued.has(id)).toBe(false);
     await installation.build(arm);
@@ -257,7 +257,7 @@ describe('a job that is built in parts', () => {
 
 const step = fc.record({
   kind: fc.constantFrom(
-    'peek',
+    'admit',
     'start',
     'start',
     'succeed',
@@ -325,7 +325,7 @@ async function perform(installation: Installation, id: string, kind: string): Pr
   const token = tokens.get(id) ?? 'none';
   const requeue = (spent: boolean, died: boolean) =>
     store.requeue(id, token, { code: 'builder_lost', detail: '', spent, delayMs: 0, died });
-  if (kind === 'peek') await store.peek(id);
+  if (kind === 'admit') await store.admit(id);
   else if (kind === 'start') await installation.start(id);
   else if (kind === 'succeed') await installation.succeed(id);
   else if (kind === 'fail') await installation.fail(id);

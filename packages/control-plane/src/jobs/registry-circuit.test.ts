@@ -85,9 +85,9 @@ describe('the circuit of a registry', () => {
     const { store, queue, create, start, succeed, registries, open, released } = installation();
     const waiting = await open('R.example');
     waiting.push(await create('r.example/d:1'));
-    for (const id of waiting) expect((await store.peek(id)).outcome).toBe('missing');
-    expect((await store.peek(await create('other.example/a:1'))).outcome).toBe('ready');
-    expect((await store.peek(await create('r.example/e:1', { push: false }))).outcome).toBe('ready');
+    for (const id of waiting) expect((await store.admit(id)).outcome).toBe('missing');
+    expect((await store.admit(await create('other.example/a:1'))).outcome).toBe('ready');
+    expect((await store.admit(await create('r.example/e:1', { push: false }))).outcome).toBe('ready');
     expect(await registries()).toMatchObject([{ registry: 'r.example', waiting: 4, faults: 3 }]);
     const probe = await released();
     expect(probe).toBe(waiting[0]);
@@ -95,29 +95,29 @@ describe('the circuit of a registry', () => {
     await store.wakeRegistries();
     expect(queue).toEqual([]);
     // While the probe runs, no other job starts.
-    expect((await store.peek(await create('r.example/f:1'))).outcome).toBe('missing');
+    expect((await store.admit(await create('r.example/f:1'))).outcome).toBe('missing');
     expect(await succeed(probe)).toBe(true);
     expect(queue.slice(0, 3)).toEqual(waiting.slice(1));
     expect(queue).toHaveLength(4);
     await store.wakeRegistries();
     expect(await registries()).toEqual([]);
-    expect((await store.peek(waiting[1] ?? '')).outcome).toBe('ready');
+    expect((await store.admit(waiting[1] ?? '')).outcome).toBe('ready');
   });
 
   it('opens again when the probe fails, for longer', async () => {
     const { store, start, requeue, registries, open, released } = installation();
     const waiting = await open('r.example');
-    for (const id of waiting) await store.peek(id);
+    for (const id of waiting) await store.admit(id);
     const probe = await released();
     expect(await start(probe)).toBe('started');
     await requeue(probe, 'fault');
     expect(await registries()).toMatchObject([{ circuit: 'open', waiting: 2, faults: 4 }]);
-    expect((await store.peek(probe)).outcome).toBe('missing');
+    expect((await store.admit(probe)).outcome).toBe('missing');
   });
 
   it('has another probe when the first has no outcome for the registry', async () => {
     const { store, start, open, released } = installation();
-    for (const id of await open('r.example')) await store.peek(id);
+    for (const id of await open('r.example')) await store.admit(id);
     const probe = await released();
     expect(await start(probe)).toBe('started');
     await store.finish(probe, probe, { state: 'failed', error });
@@ -137,14 +137,14 @@ describe('the circuit of a registry', () => {
       await fault(time % 2 === 0 ? one : two, 'answered');
     }
     expect(await registries()).toEqual([]);
-    expect((await store.peek(one)).outcome).toBe('ready');
+    expect((await store.admit(one)).outcome).toBe('ready');
   });
 
   it('keeps no trace of a job that is canceled while it waits', async () => {
     const { store, registries, open } = installation();
     const waiting = await open('r.example');
     for (const id of waiting) {
-      await store.peek(id);
+      await store.admit(id);
       expect(await store.cancel(id)).toBe('canceled');
     }
     expect(await registries()).toMatchObject([{ waiting: 0 }]);
@@ -154,15 +154,15 @@ describe('the circuit of a registry', () => {
     const { store, create, start, succeed, registries, open, released } = installation();
     const waiting = await open('r.example');
     const tagged = await create('o.example/a:1', { tags: ['o.example/a:2', 'r.example/z:1'] });
-    for (const id of [...waiting, tagged]) expect((await store.peek(id)).outcome).toBe('missing');
-    expect((await store.peek(await create('o.example/b:1', { tags: ['o.example/b:2'] }))).outcome).toBe(
+    for (const id of [...waiting, tagged]) expect((await store.admit(id)).outcome).toBe('missing');
+    expect((await store.admit(await create('o.example/b:1', { tags: ['o.example/b:2'] }))).outcome).toBe(
       'ready',
     );
     expect(await registries()).toMatchObject([{ registry: 'r.example', waiting: 4 }]);
     const probe = await released();
     expect(await start(probe)).toBe('started');
     expect(await succeed(probe)).toBe(true);
-    expect((await store.peek(tagged)).outcome).toBe('ready');
+    expect((await store.admit(tagged)).outcome).toBe('ready');
   });
 
   it('belongs to the registry with the fault, and a build that pushes to several registries probes all of them', async () => {
@@ -174,9 +174,9 @@ describe('the circuit of a registry', () => {
     for (const id of ids) expect(await start(id)).toBe('started');
     for (const id of ids) await requeue(id, 'fault', 'r.example');
     expect(await registries()).toMatchObject([{ registry: 'r.example', faults: 3 }]);
-    expect((await store.peek(await create('o.example/d:1'))).outcome).toBe('ready');
-    expect((await store.peek(await create('s.example/d:1'))).outcome).toBe('ready');
-    for (const id of ids) expect((await store.peek(id)).outcome).toBe('missing');
+    expect((await store.admit(await create('o.example/d:1'))).outcome).toBe('ready');
+    expect((await store.admit(await create('s.example/d:1'))).outcome).toBe('ready');
+    for (const id of ids) expect((await store.admit(id)).outcome).toBe('missing');
     const next = async () => {
       await store.wakeRegistries();
       return queue.length;
@@ -193,7 +193,7 @@ describe('the circuit of a registry', () => {
     await open('r.example');
     await open('s.example');
     const id = await create('o.example/a:1', { tags: ['s.example/a:1', 'r.example/a:1'] });
-    expect((await store.peek(id)).outcome).toBe('missing');
+    expect((await store.admit(id)).outcome).toBe('missing');
     expect(await store.cancel(id)).toBe('canceled');
     expect(await registries()).toMatchObject([{ waiting: 0 }, { waiting: 0 }]);
   });

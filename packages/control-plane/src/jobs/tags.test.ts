@@ -63,7 +63,7 @@ describe.each(pairs)('jobs that share %s', (_what, first, second) => {
     const { store, create, start, succeed, locks } = installation();
     const [one, two] = [await create(image, tags), await create(otherImage, otherTags)];
     expect(await start(one)).toBe('started');
-    expect(await store.peek(two)).toEqual({ outcome: 'wait' });
+    expect(await store.admit(two)).toEqual({ outcome: 'wait' });
     expect(await start(two)).toBe('wait');
     expect(await succeed(one)).toBe(true);
     expect(await locks()).toEqual([]);
@@ -80,7 +80,7 @@ describe.each(pairs)('jobs that share %s', (_what, first, second) => {
       const { store, create, build, end, locks } = installation();
       const [old, young] = [await create(older[0], older.slice(1)), await create(newer[0], newer.slice(1))];
       await build(young);
-      expect(await store.peek(old)).toEqual({ outcome: 'terminal' });
+      expect(await store.admit(old)).toEqual({ outcome: 'terminal' });
       expect(await end(old)).toBe('superseded');
       expect((await store.get(old))?.error?.detail).toContain(`The newer job ${young} has pushed to `);
       expect(await locks()).toEqual([]);
@@ -88,10 +88,10 @@ describe.each(pairs)('jobs that share %s', (_what, first, second) => {
   });
 });
 
-it('a job does not begin when a newer job pushes between peek and start', async () => {
+it('a job does not begin when a newer job pushes between admit and start', async () => {
   const { store, create, start, build, end } = installation();
   const old = await create('r.example/x:1', ['r.example/x:latest']);
-  expect(await store.peek(old)).toMatchObject({ outcome: 'ready' });
+  expect(await store.admit(old)).toMatchObject({ outcome: 'ready' });
   await build(await create('r.example/x:2', ['r.example/x:latest']));
   expect(await start(old)).toBe('terminal');
   expect(await end(old)).toBe('superseded');
@@ -139,7 +139,7 @@ describe('an unchanged image with tags', () => {
     await build(await create(image, tags, skip));
     const waiting = await create('r.example/y:1', tags);
     expect(await end(await create(image, tags, skip))).toBe('succeeded');
-    expect(await store.peek(waiting)).toEqual({ outcome: 'terminal' });
+    expect(await store.admit(waiting)).toEqual({ outcome: 'terminal' });
     expect(await end(waiting)).toBe('superseded');
   });
 });
@@ -160,14 +160,14 @@ describe('jobs that share a build', () => {
     const { store, build, end, first, between, last } = await all();
     await build(first);
     expect(await end(last)).toBe('succeeded');
-    expect(await store.peek(between)).toEqual({ outcome: 'terminal' });
+    expect(await store.admit(between)).toEqual({ outcome: 'terminal' });
     expect(await end(between)).toBe('superseded');
   });
 
   it('are built for the newest of them when the first is superseded', async () => {
     const { store, build, end, first, between, last } = await all();
     await build(between);
-    expect(await store.peek(first)).toEqual({ outcome: 'terminal' });
+    expect(await store.admit(first)).toEqual({ outcome: 'terminal' });
     expect([await end(first), await end(last)]).toEqual(['superseded', 'queued']);
     await build(last);
   });
@@ -206,7 +206,7 @@ it('a job in parts holds its tags while it joins, and its parts have their own t
     await store.finish(part.id, part.id, { state: 'succeeded', result: { image: 'x', duration_ms: 1 } });
   }
   expect(await start(id)).toBe('started');
-  expect(await store.peek(other)).toEqual({ outcome: 'wait' });
+  expect(await store.admit(other)).toEqual({ outcome: 'wait' });
   await store.finish(id, id, { state: 'succeeded', result: { image: 'x', duration_ms: 1 } });
   await build(other);
 });
@@ -234,7 +234,7 @@ it('in any interleaving, no reference returns to an older job, and no two builds
       manner: fc.nat(2),
     }),
     fc.record({
-      kind: fc.constantFrom('start' as const, 'peek' as const, 'finish' as const, 'cancel' as const),
+      kind: fc.constantFrom('start' as const, 'admit' as const, 'finish' as const, 'cancel' as const),
       at: fc.nat(5),
     }),
   );
@@ -254,10 +254,10 @@ it('in any interleaving, no reference returns to an older job, and no two builds
         }
         const job = jobs[each.at % Math.max(1, jobs.length)];
         if (!job) continue;
-        if (each.kind === 'peek') await store.peek(job.id);
+        if (each.kind === 'admit') await store.admit(job.id);
         if (each.kind === 'cancel' && !running.has(job.id)) await store.cancel(job.id);
         if (each.kind === 'start' && !running.has(job.id) && (await end(job.id)) === 'queued') {
-          if ((await store.peek(job.id)).outcome === 'ready' && (await start(job.id)) === 'started') {
+          if ((await store.admit(job.id)).outcome === 'ready' && (await start(job.id)) === 'started') {
             for (const other of running) {
               const shared = jobs
                 .find(({ id }) => id === other)

@@ -54,7 +54,7 @@ describe('a tenant with a limit of running jobs', () => {
     const [first, second, third, fourth] = [await create(), await create(), await create(), await create()];
     const held = await start(first);
     expect([held.outcome, (await start(second)).outcome]).toEqual(['started', 'started']);
-    expect((await store.peek(third)).outcome).toBe('missing');
+    expect((await store.admit(third)).outcome).toBe('missing');
     expect((await start(fourth)).outcome).toBe('missing');
     expect(await usage()).toMatchObject({ queuedJobs: 2, runningJobs: 2 });
     queue.length = 0;
@@ -74,7 +74,7 @@ describe('a tenant with a limit of running jobs', () => {
     const { store, queue, create, start } = await limited(1);
     const [first, second, third] = [await create(), await create(), await create()];
     const { token } = await start(first);
-    for (const id of [second, third]) await store.peek(id);
+    for (const id of [second, third]) await store.admit(id);
     queue.length = 0;
     await store.finish(first, token, { state: 'succeeded', result });
     await store.cancel(second);
@@ -85,7 +85,7 @@ describe('a tenant with a limit of running jobs', () => {
     const { store, queue, limit, create, start } = await limited(1);
     const ids = [await create(), await create(), await create(), await create()];
     await start(ids[0] as string);
-    for (const id of ids.slice(1)) await store.peek(id);
+    for (const id of ids.slice(1)) await store.admit(id);
     queue.length = 0;
     await store.wakeTenants();
     expect(queue).toEqual([]);
@@ -101,7 +101,7 @@ describe('a tenant with a limit of running jobs', () => {
     const { store, create, start, usage } = await limited(1);
     await start(await create());
     const waiting = await create();
-    await store.peek(waiting);
+    await store.admit(waiting);
     expect(await store.cancel(waiting)).toBe('canceled');
     expect((await store.get(waiting))?.state).toBe('canceled');
     expect(await usage()).toMatchObject({ queuedJobs: 0, runningJobs: 1 });
@@ -109,7 +109,7 @@ describe('a tenant with a limit of running jobs', () => {
 
   it('never exceeds its limit, and leaves no job waiting without a reason, in any interleaving', async () => {
     const step = fc.record({
-      kind: fc.constantFrom('peek', 'start', 'finish', 'requeue', 'cancel'),
+      kind: fc.constantFrom('admit', 'start', 'finish', 'requeue', 'cancel'),
       job: fc.nat(5),
     });
     await fc.assert(
@@ -122,7 +122,7 @@ describe('a tenant with a limit of running jobs', () => {
           const tokens = new Map<string, string>();
           for (const { kind, job } of steps) {
             const id = ids[job] as string;
-            if (kind === 'peek') await store.peek(id);
+            if (kind === 'admit') await store.admit(id);
             else if (kind === 'start' && (await store.get(id))?.state === 'queued') {
               const { token, outcome } = await start(id);
               if (outcome === 'started') tokens.set(id, token);

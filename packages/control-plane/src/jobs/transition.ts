@@ -26,7 +26,7 @@ const attempt = {
  *                        │  ▲               │ │ ▲
  *                        │  └───requeue─────┘ └─┘ start: the queue delivered the job again because its
  *                        │                        worker is lost; the old token is void
- *                        └──cancel, peek──▶ canceled | failed
+ *                        └──cancel, admit──▶ canceled | failed
  *
  * A job whose image was already built with the same build key may be created `succeeded`. A job that shares the build of an identical
  * job ends as that job does.
@@ -59,7 +59,7 @@ export const transitions = {
     values: z.array(z.string()),
     indexes: z.array(z.string()),
   }),
-  peek: script('peek', { ...id, queue_timeout_ms: z.number() }),
+  admit: script('admit', { ...id, queue_timeout_ms: z.number() }),
   start: script('start', {
     ...held,
     worker: z.string(),
@@ -119,7 +119,7 @@ export const transitions = {
  * - `source_gone` (create): the source `[1]` was removed.
  * - `values_missing` (create): the record lists values that are not stored.
  * - `full` (create, openBatch): the tenant has no room; `[1]` is the number of bytes that it has.
- * - `missing`: there is no such record, or the job is parked (peek, start).
+ * - `missing`: there is no such record, or the job is parked (admit, start).
  * - `terminal`: the job has ended in the state `[1]`.
  * - `stale`: the token is not the current one.
  * - `requested` (cancel): the job runs, and its worker must stop it.

@@ -77,7 +77,7 @@ async function installation() {
       let built = 0;
       // What is not parked is in the queue, or will be.
       for (const { id } of await store.dispatchable(await store.oldest('queued', 1_000))) {
-        if ((await store.peek(id)).outcome !== 'ready') continue;
+        if ((await store.admit(id)).outcome !== 'ready') continue;
         const started = await store.start(id, {
           ...{ token: `new-${id}`, worker: 'wrk-new', replica: 'http://builder:8080', suspects: true },
         });

@@ -109,7 +109,7 @@ describe('what the items of a batch share', () => {
       expect(job.build_args).toEqual({ ...args, ...own });
     }
     const first = jobs[0] as Job;
-    expect((await worker.peek(first.id)) as object).toMatchObject({
+    expect((await worker.admit(first.id)) as object).toMatchObject({
       record: { spec: { build_args: first.build_args } },
     });
   });

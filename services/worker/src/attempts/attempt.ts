@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { JobRecord, PeekReply } from '@slipway/control-plane/jobs';
+import type { AdmitReply, JobRecord } from '@slipway/control-plane/jobs';
 import { LogWriter, saveLostLog } from '@slipway/control-plane/logs';
 import type { Lease } from '@slipway/control-plane/replicas';
 import type { JobResult } from '@slipway/shared/contracts';
@@ -23,7 +23,7 @@ const comeBackMs = 300;
 /** Suspects at once: with one, the death of the worker says whose fault it is. */
 const maxSuspects = 1;
 
-type ReadyJob = PeekReply & { readonly outcome: 'ready' };
+type ReadyJob = AdmitReply & { readonly outcome: 'ready' };
 
 interface Begun {
   readonly record: JobRecord;
@@ -49,14 +49,14 @@ export class Attempts {
   }
 
   async run(jobId: string): Promise<AttemptResult> {
-    const peeked = await this.#deps.store.peek(jobId);
-    if (peeked.outcome === 'wait') return this.#comeBack();
-    if (peeked.outcome !== 'ready') return { kind: 'done' };
-    if (!isSuspect(peeked.record)) return await this.#withPeeked(peeked, this.#suspects < maxSuspects);
+    const admitted = await this.#deps.store.admit(jobId);
+    if (admitted.outcome === 'wait') return this.#comeBack();
+    if (admitted.outcome !== 'ready') return { kind: 'done' };
+    if (!isSuspect(admitted.record)) return await this.#withAdmitted(admitted, this.#suspects < maxSuspects);
     if (this.#suspects >= maxSuspects) return this.#comeBack();
     this.#suspects++;
     try {
-      return await this.#withPeeked(peeked, true);
+      return await this.#withAdmitted(admitted, true);
     } finally {
       this.#suspects--;
     }
@@ -66,12 +66,12 @@ export class Attempts {
     return { kind: 'again', delayMs: comeBackMs * (0.5 + this.#deps.random()) };
   }
 
-  async #withPeeked({ record: peeked, home }: ReadyJob, suspects: boolean): Promise<AttemptResult> {
+  async #withAdmitted({ record: admitted, home }: ReadyJob, suspects: boolean): Promise<AttemptResult> {
     const { store, placement, workerName, stopping, tracing } = this.#deps;
     const phases = new Phases(tracing);
     let prepared: Prepared | undefined;
     try {
-      prepared = peeked.parts ? undefined : await prepare(peeked, phases, this.#deps);
+      prepared = admitted.parts ? undefined : await prepare(admitted, phases, this.#deps);
     } catch (error) {
       // An operator has to act, and the job waits for that.
       if (codeOf(error) === 'isolation_key_unreadable') return this.#comeBack();
@@ -79,12 +79,12 @@ export class Attempts {
     }
     const token = randomUUID();
     const wanted = {
-      id: leaseId(peeked.id, token),
-      pool: peeked.pool,
-      repository: repositoryOf(peeked),
-      suspect: isSuspect(peeked),
-      needsIsolation: needsIsolation(peeked),
-      needsFeature: needsFeature(peeked),
+      id: leaseId(admitted.id, token),
+      pool: admitted.pool,
+      repository: repositoryOf(admitted),
+      suspect: isSuspect(admitted),
+      needsIsolation: needsIsolation(admitted),
+      needsFeature: needsFeature(admitted),
       home,
       except: new Set<string>(),
     };
@@ -101,8 +101,8 @@ export class Attempts {
     const replica = lease?.url ?? '';
     let begun: Begun | undefined;
     try {
-      const started = await store.start(peeked.id, { token, worker: workerName, replica, suspects });
-      if (isTakeover(peeked)) await this.#traceLost(peeked);
+      const started = await store.start(admitted.id, { token, worker: workerName, replica, suspects });
+      if (isTakeover(admitted)) await this.#traceLost(admitted);
       if (started.outcome === 'wait') return this.#comeBack();
       if (started.outcome !== 'started') return { kind: 'done' };
       const { record } = started;
