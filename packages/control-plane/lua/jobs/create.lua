@@ -1,6 +1,6 @@
 --- @include "jobs/include/settle"
 -- Creates a job.
--- Arguments: id, spec as JSON, sealed callback secret, tenant, its weight, band of the priority class (0 to 2), the name whose build times to expect, build key,
+-- Arguments: id, spec as JSON, sealed callback secret, tenant, its weight, priority class (0 to 2), the name whose build times to expect, build key,
 -- `skip` (no build when the image was built with the same build key), `share` (no build while a job with the same build key is in progress) or `force`, batch,
 -- function, digests of its sources, pool, its parts as JSON and their plan (see jobs/include/settle), trace, values that the record lists, bytes of the record,
 -- limit of the tenant in bytes, references that the job pushes to, the image first, values, each as hash and text, and indexes.
@@ -41,8 +41,8 @@ for hash, value in pairs(given) do
   if string.find(args.shared, hash, 1, true) then put_shared(tenant, hash, value) end
 end
 for _, digest in ipairs(args.sources) do redis.call('ZADD', keys.sourcesUsed, now, digest) end
-local made = create_job(job, { spec = args.spec, secret = args.secret, tenant = tenant, weight = args.weight, band = args.band, expected = args.expected,
-  references = args.references, build_key = args.build_key, manner = args.manner, batch = args.batch, func = args.func, pool = args.pool, parts = args.parts,
+local made = create_job(job, { spec = args.spec, secret = args.secret, tenant = tenant, weight = args.weight, class = args.class, expected = args.expected,
+  references = args.references, build_key = args.build_key, reuse = args.reuse, batch = args.batch, func = args.func, pool = args.pool, parts = args.parts,
   trace = args.trace, plan = args.plan, shared = args.shared, stored = stored, indexes = args.indexes })
 if not args.batch then made[4], made[5] = redis.call('HGETALL', job.key), values_of(tenant, get(job, 'shared')) end
 return reply(made)

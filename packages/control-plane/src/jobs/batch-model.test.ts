@@ -29,7 +29,7 @@ const create = fc.record({
   batch: fc.nat(3),
   image: fc.nat(2),
   source: fc.nat(1),
-  manner: fc.constantFrom('share', 'share', 'skip', 'force'),
+  reuse: fc.constantFrom('share', 'share', 'skip', 'force'),
 });
 const ofBatch = fc.record({
   kind: fc.constantFrom(
@@ -69,7 +69,7 @@ const kinds = fc.tuple(
 /** Stores with their own keys, the submitted jobs, and the jobs that were released to the queue. */
 class World {
   readonly keys = redisKeys(`model-${randomUUID()}`);
-  readonly told = new Set<string>();
+  readonly released = new Set<string>();
   readonly jobs: string[] = [];
   readonly batches: string[] = [];
   readonly tokens = new Map<string, string>();
@@ -78,7 +78,7 @@ class World {
 
   constructor() {
     const onReleased = (jobs: readonly { id: string }[]) => {
-      for (const { id } of jobs) this.told.add(id);
+      for (const { id } of jobs) this.released.add(id);
     };
     this.store = new JobStore({ redis, keys: this.keys, onReleased });
     this.batchStore = new BatchStore({ redis, keys: this.keys, onReleased });
@@ -133,7 +133,7 @@ class World {
 
   /** Begins a job as a worker does: only after it was in the queue. */
   async start(id: string): Promise<boolean> {
-    if (!this.told.has(id) || (await this.store.admit(id)).outcome !== 'ready') return false;
+    if (!this.released.has(id) || (await this.store.admit(id)).outcome !== 'ready') return false;
     const token = randomUUID();
     const reply = await this.store.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
     if (reply.outcome === 'started') this.tokens.set(id, token);
@@ -154,32 +154,32 @@ class World {
     return cancelStopped({ id, batches, store, dequeue: async () => undefined });
   }
 
-  async #create({ batch: at, image, source, manner }: Step & { kind: 'create' }): Promise<void> {
+  async #create({ batch: at, image, source, reuse }: Step & { kind: 'create' }): Promise<void> {
     const batch = this.batches[at];
     const closed = batch !== undefined && (await redis.hexists(this.keys.batch(batch), 'committed')) === 1;
     const id = newId('job');
     const spec = jobSpecSchema.parse({
       image: `r.example/${image}:1`,
       source: { digest: `sha256:${String(source).repeat(64)}` },
-      force: manner === 'force',
-      skip_if_unchanged: manner === 'skip',
+      force: reuse === 'force',
+      skip_if_unchanged: reuse === 'skip',
     });
     const creating = this.store.create(id, spec, { tenant, batch });
     if (closed) return await expect(creating).rejects.toMatchObject({ code: 'batch_closed' });
     const { dispatch } = await creating;
     this.jobs.push(id);
-    if (dispatch) this.told.add(id);
+    if (dispatch) this.released.add(id);
   }
 }
 
 async function check(world: World): Promise<void> {
-  const { keys, jobs, batches, told } = world;
+  const { keys, jobs, batches, released } = world;
   const records = new Map<string, Record<string, string>>();
   for (const id of jobs) records.set(id, await redis.hgetall(keys.job(id)));
   for (const [id, { state, parked, shares }] of records) {
     const sharing = parked === 'shared';
     if (state === 'queued' && parked === undefined) {
-      expect(told).toContain(id);
+      expect(released).toContain(id);
       // The model never calls `dispatched`: the reconciler sees a job until it begins.
       const begun = world.tokens.has(id);
       expect(begun || (await redis.zscore(keys.undispatched, id)) !== null).toBe(true);

@@ -183,10 +183,10 @@ export class JobStore {
     const create = (values: readonly (readonly [string, string])[]) =>
       this.#transition(transitions.create, {
         ...{ id, spec: text, secret: sealedCallbackSecret, tenant: tenant.name, weight: tenant.weight },
-        band: priorityClasses.indexOf(spec.priority),
+        class: priorityClasses.indexOf(spec.priority),
         expected: buildsLike(spec, { tenant, pool }),
         build_key: buildKey(spec, pool),
-        manner: spec.force ? 'force' : spec.skip_if_unchanged ? 'skip' : 'share',
+        reuse: spec.force ? 'force' : spec.skip_if_unchanged ? 'skip' : 'share',
         ...{ batch, func: spec.function, pool, parts: parts?.parts, plan: parts?.plan, trace },
         ...{ shared: stored.shared, limit: maxStoredBytes, sources: sourcesOf(spec), indexes: [...indexes] },
         references: referencesOf(spec),

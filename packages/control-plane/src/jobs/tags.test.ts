@@ -231,7 +231,7 @@ it('in any interleaving, no reference returns to an older job, and no two builds
     fc.record({
       kind: fc.constant('create' as const),
       push: fc.subarray(references, { minLength: 1 }),
-      manner: fc.nat(2),
+      reuse: fc.nat(2),
     }),
     fc.record({
       kind: fc.constantFrom('start' as const, 'admit' as const, 'finish' as const, 'cancel' as const),
@@ -247,8 +247,8 @@ it('in any interleaving, no reference returns to an older job, and no two builds
       for (const each of steps) {
         if (each.kind === 'create') {
           const [image = '', ...tags] = each.push;
-          const manners = [{ force: true }, { force: false }, { force: false, skip_if_unchanged: true }];
-          const id = await create(image, tags, manners[each.manner]);
+          const reuses = [{ force: true }, { force: false }, { force: false, skip_if_unchanged: true }];
+          const id = await create(image, tags, reuses[each.reuse]);
           jobs.push({ id, push: each.push });
           continue;
         }

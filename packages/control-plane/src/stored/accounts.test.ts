@@ -43,7 +43,7 @@ const create = fc.record({
   ),
   labels: fc.constantFrom<JobSpec['labels']>({}, { large: 'l'.repeat(128), larger: 'm'.repeat(128), k: 'v' }),
   parts: fc.boolean(),
-  manner: fc.constantFrom('share', 'skip', 'force'),
+  reuse: fc.constantFrom('share', 'skip', 'force'),
 });
 const other = fc.record({
   kind: fc.constantFrom(
@@ -172,8 +172,8 @@ class World {
   }
 
   async #create(step: Extract<Step, { kind: 'create' }>): Promise<void> {
-    const { batch, manner, parts } = step;
-    const spec = specOf({ ...step, manner });
+    const { batch, reuse, parts } = step;
+    const spec = specOf({ ...step, reuse });
     const options = { tenant, ...(parts && { parts: pools }), bases: common };
     await this.store
       .create(newId('job'), spec, { ...options, batch: batch === null ? undefined : this.batches[batch] })
@@ -186,7 +186,7 @@ function specOf(from: {
   args: JobSpec['build_args'];
   labels: JobSpec['labels'];
   fn?: string | null;
-  manner?: string;
+  reuse?: string;
 }): JobSpec {
   return jobSpecSchema.parse({
     ...{
@@ -199,8 +199,8 @@ function specOf(from: {
       tags: [`r.example/i${from.image}:${'t'.repeat(from.image * 60 + 1)}`],
     },
     ...(from.fn && { function: from.fn }),
-    force: from.manner === 'force',
-    skip_if_unchanged: from.manner === 'skip',
+    force: from.reuse === 'force',
+    skip_if_unchanged: from.reuse === 'skip',
     vcs: { repo: `team/${'r'.repeat(200)}`, sha: 'a'.repeat(40) },
   });
 }

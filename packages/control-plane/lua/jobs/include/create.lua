@@ -4,34 +4,34 @@
 -- A build is skipped only when no other job builds, or has built, another image under that reference.
 -- Returns {'ok', priority, 1 when the job may go to the queue}. A lower priority is earlier. BullMQ takes priorities up to 2^21.
 
--- Returns whether each reference still holds the image that `built_job` pushed, and no other job pushes there now. `flying` is the job in flight for the image, and its
--- build key.
-local function is_pushed(references, built_job, flying, build_key)
-  if flying[2] and flying[2] ~= build_key then return false end
+-- Returns whether each reference still holds the image that `built_job` pushed, and no other job pushes there now. `in_flight` is the job in flight for the image, and
+-- its build key.
+local function is_pushed(references, built_job, in_flight, build_key)
+  if in_flight[2] and in_flight[2] ~= build_key then return false end
   local newest, running = redis.call('MGET', unpack(newest_keys(references))), redis.call('MGET', unpack(running_keys(references)))
   for at in ipairs(references) do
     -- The record of an image lives longer than the records of its tags.
     if newest[at] ~= built_job and (newest[at] or at > 1) then return false end
-    local is_flying = flying[1] and (at == 1 or running[at] == flying[1])
-    if running[at] and not is_flying then return false end
+    local is_in_flight = in_flight[1] and (at == 1 or running[at] == in_flight[1])
+    if running[at] and not is_in_flight then return false end
   end
   return true
 end
 
 create_job = function(job, a)
-  local tenant, weight, band, expected = a.tenant, a.weight, a.band, a.expected
+  local tenant, weight, class, expected = a.tenant, a.weight, a.class, a.expected
   local references = a.references
-  local pushes_to, build_key, manner, batch, func, pool = references[1], a.build_key, a.manner, a.batch, a.func, a.pool
+  local pushes_to, build_key, reuse, batch, func, pool = references[1], a.build_key, a.reuse, a.batch, a.func, a.pool
   local fairness, durations = fairness_of(pool), keys.durations
   if redis.call('ZCARD', pool_index(pool, 'queued')) + redis.call('ZCARD', pool_index(pool, 'running')) == 0 then
     redis.call('DEL', fairness)
   end
-  local virtual = tonumber(redis.call('HGET', fairness, 'virtual:' .. band) or '0')
-  local last = tonumber(redis.call('HGET', fairness, 'last:' .. band .. ':' .. tenant) or '0')
-  local flight = tenant .. '/' .. (pushes_to or '')
+  local virtual = tonumber(redis.call('HGET', fairness, 'virtual:' .. class) or '0')
+  local last = tonumber(redis.call('HGET', fairness, 'last:' .. class .. ':' .. tenant) or '0')
+  local image_in_tenant = tenant .. '/' .. (pushes_to or '')
   -- Older versions read records that list no values.
-  redis.call('HSET', job.key, 'schema', a.shared == '' and 1 or constants.job_schema, 'spec', a.spec, 'tenant', tenant, 'pool', pool, 'band', band,
-    'expected', expected, 'build_key', build_key, 'flight', flight, 'stored', whole(a.stored), 'created_at', whole(now), 'queued_at', whole(now),
+  redis.call('HSET', job.key, 'schema', a.shared == '' and 1 or constants.job_schema, 'spec', a.spec, 'tenant', tenant, 'pool', pool, 'band', class,
+    'expected', expected, 'build_key', build_key, 'flight', image_in_tenant, 'stored', whole(a.stored), 'created_at', whole(now), 'queued_at', whole(now),
     'attempt', 0, 'spent', 0, 'lost', 0)
   charge(tenant, a.stored)
   if a.shared ~= '' then
@@ -39,7 +39,7 @@ create_job = function(job, a)
     hold_shared(tenant, a.shared)
   end
   if a.secret then redis.call('HSET', job.key, 'sealed_callback_secret', a.secret) end
-  if a.parts then redis.call('HSET', job.key, 'parts', a.parts, 'plan', a.plan, 'weight', weight, 'manner', manner) end
+  if a.parts then redis.call('HSET', job.key, 'parts', a.parts, 'plan', a.plan, 'weight', weight, 'manner', reuse) end
   if func then redis.call('HSET', job.key, 'function', func) end
   -- This matches only a key of the spec itself: inside strings JSON escapes quotation marks.
   if not string.find(a.spec, '"callback":{', 1, true) and not string.find(a.shared, 'callback=', 1, true) then redis.call('HSET', job.key, 'callback', 0) end
@@ -57,13 +57,13 @@ create_job = function(job, a)
     redis.call('ZADD', keys.functions(tenant), 0, func)
   end
 
-  if pushes_to and manner == 'skip' then
-    local built = redis.call('HMGET', keys.built(flight), 'key', 'result', 'job', 'base_images')
-    if built[1] == build_key and is_pushed(references, built[3], redis.call('HMGET', keys.flight(flight), 'job', 'key'), build_key) then
+  if pushes_to and reuse == 'skip' then
+    local built = redis.call('HMGET', keys.built(image_in_tenant), 'key', 'result', 'job', 'base_images')
+    if built[1] == build_key and is_pushed(references, built[3], redis.call('HMGET', keys.flight(image_in_tenant), 'job', 'key'), build_key) then
       if #references > 1 then
         -- An older job that still waits with one of the tags may not push after this one.
         for _, key in ipairs(newest_keys(references)) do redis.call('SET', key, job.id, 'EX', 2592000) end
-        redis.call('HSET', keys.built(flight), 'job', job.id)
+        redis.call('HSET', keys.built(image_in_tenant), 'job', job.id)
       end
       redis.call('HSET', job.key, 'priority', 1, 'tag', 0, 'result', built[2], 'finished_at', whole(now))
       grow(job.key, tenant, #built[2])
@@ -74,25 +74,25 @@ create_job = function(job, a)
     end
   end
   last = math.max(virtual, last) + 1 / weight
-  redis.call('HSET', fairness, 'last:' .. band .. ':' .. tenant, last)
+  redis.call('HSET', fairness, 'last:' .. class .. ':' .. tenant, last)
   local known, share = redis.call('ZCARD', durations), 1
   if known > 0 then
     local ms = redis.call('ZSCORE', durations, expected)
     share = ms and redis.call('ZCOUNT', durations, '(' .. ms, '+inf') / known or 0.5
   end
   local tag = virtual + share * (last - virtual)
-  local priority = 1 + band * 699050 + math.min(699049, math.floor(tag * 4))
+  local priority = 1 + class * 699050 + math.min(699049, math.floor(tag * 4))
   redis.call('HSET', job.key, 'tag', tag, 'priority', priority)
-  if pushes_to and manner ~= 'force' then
-    local flying = redis.call('HMGET', keys.flight(flight), 'job', 'key')
-    if flying[2] == build_key and not get(job_of(flying[1]), 'cancel_requested') then
-      redis.call('HSET', job.key, 'parked', 'shared', 'shares', flying[1])
-      redis.call('SADD', keys.sharers(flying[1]), job.id)
+  if pushes_to and reuse ~= 'force' then
+    local in_flight = redis.call('HMGET', keys.flight(image_in_tenant), 'job', 'key')
+    if in_flight[2] == build_key and not get(job_of(in_flight[1]), 'cancel_requested') then
+      redis.call('HSET', job.key, 'parked', 'shared', 'shares', in_flight[1])
+      redis.call('SADD', keys.sharers(in_flight[1]), job.id)
       change(job, false, 'queued', 'job.queued')
       return { 'ok', priority, 0 }
     end
   end
-  if pushes_to then redis.call('HSET', keys.flight(flight), 'job', job.id, 'key', build_key) end
+  if pushes_to then redis.call('HSET', keys.flight(image_in_tenant), 'job', job.id, 'key', build_key) end
   if batch then
     redis.call('HSET', job.key, 'parked', 'batch')
     redis.call('ZADD', keys.batchParked(batch), priority, job.id)

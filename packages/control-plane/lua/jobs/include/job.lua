@@ -142,6 +142,6 @@ local function rivals_of(job)
 end
 
 -- Returns the key that names the job which builds the image of this job now.
-local function flight_of(job) return keys.flight(get(job, 'flight') or '') end
+local function in_flight_key(job) return keys.flight(get(job, 'flight') or '') end
 
 local function is_ended(state) return state == 'succeeded' or state == 'failed' or state == 'canceled' end

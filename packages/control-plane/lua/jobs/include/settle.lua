@@ -33,8 +33,8 @@ local function begin_parts(job)
   redis.call('HSET', job.key, 'parked', 'parts', 'parts_left', #parts)
   for _, part in ipairs(parts) do
     local p = strings_of(part)
-    local made = create_job(job_of(p[1]), { spec = p[3], shared = p[7], tenant = f[1], weight = tonumber(f[2]), band = tonumber(f[3]),
-      expected = p[5], references = words_of(p[6]), build_key = p[4], manner = f[4],
+    local made = create_job(job_of(p[1]), { spec = p[3], shared = p[7], tenant = f[1], weight = tonumber(f[2]), class = tonumber(f[3]),
+      expected = p[5], references = words_of(p[6]), build_key = p[4], reuse = f[4],
       pool = p[2], indexes = { unpack(p, 8) }, stored = #part + part_bytes, part_of = job.id, trace = f[5] or nil })
     if made[3] == 1 then released[#released + 1] = { p[1], made[2], p[2] } end
   end
@@ -160,8 +160,8 @@ local function settle_sharers(job, to)
     redis.call('SADD', keys.sharers(first.id), sharer)
   end
   -- A newer job with another build key stays the job in flight.
-  if redis.call('EXISTS', flight_of(first)) == 0 then
-    redis.call('HSET', flight_of(first), 'job', first.id, 'key', get(first, 'build_key'))
+  if redis.call('EXISTS', in_flight_key(first)) == 0 then
+    redis.call('HSET', in_flight_key(first), 'job', first.id, 'key', get(first, 'build_key'))
   end
   local batch = batch_of(first)
   if not batch then return release(first) end
@@ -230,8 +230,8 @@ settle = function(job, from, to)
     redis.call('HINCRBY', job.key, 'stored', '-' .. log_bytes)
     uncharge_later(tenant, tonumber(log_bytes), 300000)
   end
-  local flight = flight_of(job)
-  if redis.call('HGET', flight, 'job') == job.id then redis.call('DEL', flight) end
+  local in_flight = in_flight_key(job)
+  if redis.call('HGET', in_flight, 'job') == job.id then redis.call('DEL', in_flight) end
   if batch and to == 'failed' then
     local f = redis.call('HMGET', batch.key, 'on_failure', 'committed', 'stopped')
     if f[1] == 'stop' and f[2] and not f[3] then stop_batch(batch, 'job_failed') end

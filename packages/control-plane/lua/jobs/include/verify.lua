@@ -11,9 +11,9 @@ local function expect(kind, ...)
 end
 
 -- Checks the keys that any change of a job writes besides its record.
-local function verify_shared(tenant, pool, flight, func, references, batch)
+local function verify_shared(tenant, pool, image_in_tenant, func, references, batch)
   expect('stream', keys.events)
-  expect('hash', keys.stored(tenant), fairness_of(pool), keys.stats, keys.homes, keys.flight(flight), keys.built(flight))
+  expect('hash', keys.stored(tenant), fairness_of(pool), keys.stats, keys.homes, keys.flight(image_in_tenant), keys.built(image_in_tenant))
   expect('zset', keys.undispatched, keys.durations, keys.learned(tenant), keys.parkedTenants, keys.tenantParked(tenant), pool_index(pool, 'queued'),
     pool_index(pool, 'running'), tenant_index(tenant, 'queued'), tenant_index(tenant, 'running'))
   for _, state in ipairs({ 'queued', 'running', 'succeeded', 'failed', 'canceled' }) do expect('zset', keys.index('state:' .. state)) end
@@ -29,14 +29,14 @@ end
 
 -- Checks what the creation of a job writes.
 local function verify_new(a)
-  local flight = a.tenant .. '/' .. (a.references[1] or '')
-  verify_shared(a.tenant, a.pool, flight, a.func, a.references, a.batch)
+  local image_in_tenant = a.tenant .. '/' .. (a.references[1] or '')
+  verify_shared(a.tenant, a.pool, image_in_tenant, a.func, a.references, a.batch)
   expect('zset', keys.sourcesUsed, keys.functions(a.tenant))
   for _, index in ipairs(a.indexes) do expect('zset', keys.index(index)) end
-  local flying = redis.call('HGET', keys.flight(flight), 'job')
-  if flying then
-    expect('hash', keys.job(flying))
-    expect('set', keys.sharers(flying))
+  local in_flight = redis.call('HGET', keys.flight(image_in_tenant), 'job')
+  if in_flight then
+    expect('hash', keys.job(in_flight))
+    expect('set', keys.sharers(in_flight))
   end
 end
 
