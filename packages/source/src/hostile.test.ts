@@ -152,7 +152,7 @@ describe('limits', () => {
     expect(await kept()).toEqual([]);
   };
 
-  it('stops after maxFiles entries', async () => {
+  it('accepts maxFiles entries and no more', async () => {
     await refused('source_too_many_files', archive(named('a'), named('b'), named('c')), { maxFiles: 2 });
     const { sources } = await makeSources({ maxFiles: 3 });
     await expect(
