@@ -76,7 +76,7 @@ async function receiver() {
 }
 
 describe('the leader', () => {
-  it('gives up a batch that nobody goes on writing, and builds nothing of it', async () => {
+  it('gives up a batch whose writer stopped, and builds none of its jobs', async () => {
     const { batch, ids } = await draft(3);
     const { redis, keys } = installation;
     await redis.zadd(keys.draftBatches, Date.now() - 61_000, batch);

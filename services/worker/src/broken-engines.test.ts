@@ -27,7 +27,7 @@ const outcomes = async (ids: readonly string[]) => {
   const jobs = await Promise.all(ids.map((id) => installation.ended(id)));
   return jobs.map(({ attempts }) => attempts.map(({ outcome }) => outcome));
 };
-/** Calls of one replica while its engine is dead: those under way at once, and one for each time that its circuit lets through. */
+/** Limit of calls of a replica while its engine is dead: concurrent calls, and one call each time its circuit lets one through. */
 const fewCalls = 8;
 
 describe('a replica whose engine is dead', () => {
@@ -107,7 +107,7 @@ describe('a replica whose engine is dead', () => {
     expect(dead && (await stateOf(dead))?.faults).toBeGreaterThan(0);
   });
 
-  it('is told by its refusal alone, which costs no attempt', async () => {
+  it('is detected by its refusal alone, which costs no attempt', async () => {
     const [dead, alive] = [
       await replica({ readiness: () => ({ status: 200 }) }),
       await replica({ readiness: () => ({ status: 200 }) }),

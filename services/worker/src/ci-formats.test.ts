@@ -57,7 +57,7 @@ const github = `/repos/acme/shop/statuses/${sha}`;
 const gitlab = `/api/v4/projects/acme%2Fshop/statuses/${sha}`;
 const job = { function: 'openfaas-fn/cart', vcs: { repo: 'acme/shop', sha } };
 
-/** A job that waits until another, which no CI system is told of, is let go, and then builds until it is let go itself. */
+/** Submits a job that waits until another job, without CI system, is released. It then builds until the test releases it. */
 async function steppedJob() {
   const [before, build] = [held(), held()];
   replica.next(before.behaviour, build.behaviour);
@@ -109,7 +109,7 @@ describe('CI systems', () => {
       { state: 'running', name, description: 'Building', target_url: url },
       { state: 'success', name, description: built, target_url: url },
     ]);
-    // Of the job without a commit, too, though nothing was said of it above.
+    // The job without a commit has the targets too, though the assertions above omit it.
     for (const path of ['/repos/acme/deploy/dispatches', '/api/v4/projects/acme%2Fdeploy/', hook]) {
       await expect.poll(() => ci.taken(path).length, patiently).toBe(2);
     }
@@ -144,7 +144,7 @@ describe('CI systems', () => {
     await comesTo(github, ['pending']);
     await comesTo(gitlab, ['pending']);
     await start();
-    // Both were told that it runs, and failed; before they are told again it has ended.
+    // Both systems failed to take the message that the job runs. The job has ended before the retry.
     const failures = () => ci.calls.filter(({ body, status }) => body.state === 'running' && status >= 400);
     await expect.poll(() => failures().length, patiently).toBe(1);
     finish();

@@ -29,9 +29,9 @@ export interface WorkerConfig extends CommonConfig, RedisConfig, PayloadSecrets 
   readonly publicUrl: string | undefined;
   /** Before each attempt to deliver a webhook message after the first. */
   readonly webhookRetryDelaysMs: readonly number[];
-  /** Whether receivers of messages in the standard format are told which trace they belong to. */
+  /** Sends trace headers to receivers of messages in the standard format. */
   readonly webhookTraceContext?: boolean;
-  /** What CI systems are called with, by tenant, name and host. */
+  /** Tokens for CI systems, by tenant, name and host. */
   readonly webhookTokens: WebhookTokens;
   readonly builders: readonly BuilderEntry[];
   readonly concurrency: number;
@@ -40,7 +40,7 @@ export interface WorkerConfig extends CommonConfig, RedisConfig, PayloadSecrets 
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly maxAttempts: number;
-  /** How long a job is tried whose attempts end by a fault of a registry; such attempts are not spent. */
+  /** Milliseconds that a job is retried while a registry's faults end its attempts. Such attempts do not count. */
   readonly registryRetryMs: number;
   /** Workers or builders that may die over a job before it is quarantined. */
   readonly quarantineAfter: number;
@@ -99,13 +99,13 @@ export function loadConfig(env: Env): WorkerConfig {
   });
 }
 
-/** Of credential helpers: how they are found, and what they read. */
+/** Returns the environment of credential helpers: their PATH and the variables that they read. */
 function helperEnv(fields: Fields, env: Env): Record<string, string> {
   const extra = fields.parsed('CREDENTIAL_HELPER_ENV', helperVariables, ' ') ?? [];
   return helperEnvironment({ env, extra: ['PATH', 'HOME', ...extra] });
 }
 
-/** How many attempts there may be after the first. */
+/** Limit of attempts after the first. */
 const mostRetries = 30;
 const weekSeconds = 7 * 24 * 3600;
 

@@ -23,7 +23,7 @@ it('docs/metrics.md lists the metrics of a worker', () => {
   expect(registeredMetrics(create().registry)).toEqual(documentedMetrics('worker'));
 });
 
-it('counts functions by name only when it is told to, and no more of them than that', async () => {
+it('counts functions by name only when configured, and up to the limit', async () => {
   const name = 'slipway_function_jobs_total';
   const [off, on] = [create(), create(2)];
   for (const { attemptEndedJob } of [off, on]) {

@@ -3,7 +3,7 @@ import { type ErrorCode, errorRow } from '@slipway/shared/errors';
 import { Counter, Gauge, Histogram, measureProcess, type Registry } from '@slipway/shared/metrics';
 import { FunctionNames } from './stats/function-names.js';
 
-/** What came of an attempt to deliver a message; `failed` is tried again. */
+/** Result of an attempt to deliver a message; `failed` is retried. */
 export type DeliveryOutcome =
   | 'delivered'
   | 'failed'
@@ -40,7 +40,7 @@ interface MetricsOptions {
   /** This worker's builds on each replica. */
   readonly inFlight: () => ReadonlyMap<string, number>;
   readonly leading: () => boolean;
-  /** How many functions get a label of their own; 0 for none. */
+  /** Number of functions with their own label; 0 for none. */
   readonly maxFunctions: number;
 }
 
@@ -74,7 +74,7 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
   });
   const ended = new Counter({
     name: 'slipway_jobs_ended_total',
-    help: 'Jobs that ended, whoever ended them',
+    help: 'Jobs that ended, by any process',
     labelNames: ['pool', 'state'],
     registers,
   });
@@ -180,7 +180,7 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
     }),
     events: new Counter({
       name: 'slipway_events_settled_total',
-      help: 'Events that everybody was told of who wants them',
+      help: 'Events delivered to all subscribers',
       registers,
     }),
   };

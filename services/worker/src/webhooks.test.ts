@@ -98,7 +98,7 @@ const verify = (secret: string, { body, headers }: ReceivedCall) =>
   new Webhook(secret).verify(body, headers as Record<string, string>);
 
 describe('endpoints', () => {
-  it('are told of what they are for, by type, labels and tenant', async () => {
+  it('receive the events that they subscribe to, by type, labels and tenant', async () => {
     const [ends, labelled, all, foreign] = [
       await receiver(),
       await receiver(),
@@ -133,7 +133,7 @@ describe('endpoints', () => {
     expect(told(foreign).sort()).toEqual([theirs, lastOfOther].map((id) => ['job.canceled', id]).sort());
   });
 
-  it('are told in their order of what became of a job, with links to the API', async () => {
+  it('receive the events of a job in order, with links to the API', async () => {
     const hook = await receiver();
     await endpoint(hook, { events: ['job.queued', 'job.started', 'job.succeeded'] });
     const builder = await startReplica(payloadSecret);
@@ -167,7 +167,7 @@ describe('endpoints', () => {
     expect(slow.calls).toHaveLength(10);
   });
 
-  it('are switched off by 410, of which the others are told', async () => {
+  it('are switched off by 410, which the others receive as an event', async () => {
     const [gone, other, foreign] = [await receiver(), await receiver(), await receiver()];
     gone.answer(status(410));
     const events = ['job.canceled' as const, 'webhook.disabled' as const];
@@ -235,7 +235,7 @@ describe('endpoints', () => {
     }
   });
 
-  it('are told that the circuit of a replica has opened, those of the default tenant', async () => {
+  it('of the default tenant receive the event that the circuit of a replica has opened', async () => {
     const [hook, foreign] = [await receiver(), await receiver()];
     const events = ['builder.circuit_opened' as const, 'job.canceled' as const];
     await endpoint(hook, { events, labels: { team: 'a' } });
@@ -296,12 +296,12 @@ describe('a status of a commit', () => {
 });
 
 describe('without the sweep of a leading worker', () => {
-  /** Nobody leads, for as long as the test takes. */
+  /** Keeps all workers from the lead while the test runs. */
   beforeEach(async () => {
     const { redis, keys } = installation;
-    await redis.set(keys.leader, 'nobody', 'PX', 600_000);
+    await redis.set(keys.leader, 'no worker', 'PX', 600_000);
   });
-  /** Answers once so many requests are under way, and counts how many were at most. */
+  /** Answers once `together` requests are in progress, and counts the maximum. */
   const answersBy = async (together: number) => {
     const hook = await receiver();
     const seen = { hook, most: 0 };
@@ -398,7 +398,7 @@ describe('while the payload secret is replaced', () => {
     }
   };
 
-  it('secrets under the one before open, the leader seals them anew, and both sign for callbacks without one', async () => {
+  it('secrets under the one before open, the leader seals them again, and both sign for callbacks without one', async () => {
     const [hook, own, bare] = [await receiver(), await receiver(), await receiver()];
     const { id, secret } = await endpoint(hook, { events: ['job.canceled'] });
     const given = `whsec_${randomBytes(24).toString('base64')}`;

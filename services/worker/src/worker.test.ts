@@ -264,7 +264,7 @@ describe('several workers together', () => {
     expect(builder.payloads).toHaveLength(40);
   });
 
-  it('quarantine a job that two builders die of, and nobody else', async () => {
+  it('quarantine a job that two builders die of, and no other job', async () => {
     const deadly = 'r.example/deadly:1';
     const deaths: Promise<void>[] = [];
     const builders = await Promise.all([1, 2, 3].map(replica));

@@ -58,9 +58,9 @@ import { hrefFrom } from './notify/message.js';
 import { Notifier } from './notify/notifier.js';
 import { StatsWriter } from './stats/stats-writer.js';
 
-/** Twice what one endpoint may have under way at most: while it hangs, there is room for the others. */
+/** Concurrent deliveries: twice the limit of one endpoint, so others have room while one hangs. */
 const deliveryConcurrency = 100;
-/** Of the grace time, how much running builds get to end by themselves before they are handed back. */
+/** Share of the grace time that running builds may use before they are handed back. */
 const drainShare = 0.7;
 
 interface WorkerDeps {

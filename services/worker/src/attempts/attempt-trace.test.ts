@@ -33,7 +33,7 @@ function recordOf(outcome?: 'worker_lost' | 'succeeded'): JobRecord {
   };
 }
 
-/** What is exported of `work`: `name|id|parent|whether it failed`. */
+/** Returns the spans that `work` exports: `name|id|parent|failed`. */
 async function exportedBy(work: (tracing: Tracing) => Promise<void> | void): Promise<string[]> {
   const { tracing, close } = await startTraced();
   await work(tracing);
@@ -43,7 +43,7 @@ async function exportedBy(work: (tracing: Tracing) => Promise<void> | void): Pro
   );
 }
 
-/** An attempt that calls a replica and ends so; what the replica was told. */
+/** Runs an attempt that calls a replica and ends with the outcome. Returns the trace context that the replica received. */
 async function attempt(tracing: Tracing, outcome: string): Promise<string> {
   const made = new AttemptTrace({ tracing, record: recordOf(), phases: new Phases(tracing) });
   const context = await made.during(() => made.call(replica, (told) => Promise.resolve(told)));
@@ -52,7 +52,7 @@ async function attempt(tracing: Tracing, outcome: string): Promise<string> {
 }
 
 describe('the spans of an attempt', () => {
-  it('are written by whoever takes the job over under the ids that the lost worker had given out', async () => {
+  it('are written by the worker that takes the job over, under the ids that the lost worker had sent', async () => {
     let told = '';
     const own = await exportedBy(async (tracing) => {
       told = await attempt(tracing, 'succeeded');

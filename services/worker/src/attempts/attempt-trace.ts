@@ -16,8 +16,8 @@ const wellEnded = new Set(['succeeded', 'canceled', 'shutdown']);
 
 /**
  * The spans of one attempt. The ids of the attempt and of its calls follow from the job, the attempt's number and the replica. A worker that is killed
- * exports neither; whoever takes its job over knows enough to write both, and what the builder has exported under them is not left without a parent.
- * An attempt that was taken over while its worker was only frozen never ends its own.
+ * exports neither. The worker that takes its job over can write both, so the builder's spans under them keep a parent.
+ * A worker that was only frozen never ends the spans of an attempt that another worker took over.
  */
 export class AttemptTrace {
   readonly #tracing: Tracing;
@@ -52,7 +52,7 @@ export class AttemptTrace {
     return this.#span.during(work);
   }
 
-  /** One call of a replica, to which `context` is sent. */
+  /** Runs a call of a replica, to which `work` sends `context`. */
   async call<T>(replica: string, work: (context: TraceContext | undefined) => Promise<T>): Promise<T> {
     const span = this.#tracing.start(
       callSpan({ record: this.#record, number: this.#record.attempt, replica }),

@@ -16,9 +16,9 @@ import { asSlipwayError, type Prepared, prepare } from './prepare.js';
 import { type AttemptResult, recorded, settle } from './settle.js';
 import { StepCounter } from './steps.js';
 
-/** How long a job that was let out of the queue waits here for a slot before it goes back. */
+/** Milliseconds that an admitted job waits for a slot before it returns to the queue. */
 const slotWaitMs = 4_000;
-/** How long a job stays away that may not start now, in milliseconds. */
+/** Milliseconds until a job that may not start yet is tried again. */
 const comeBackMs = 300;
 /** Suspects at once: with one, the death of the worker says whose fault it is. */
 const maxSuspects = 1;

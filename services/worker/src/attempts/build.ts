@@ -32,23 +32,23 @@ interface BuildContext {
 
 /** Replicas that one attempt calls at most. */
 const maxCalls = 6;
-/** How long another replica is waited for after one has refused. */
+/** Milliseconds to wait for another replica after one refused. */
 const failoverWaitMs = 100;
 
-/** What the placement goes by: the repository, whose layers a replica may have. */
+/** Returns the repository of the image. The placement prefers replicas that may have its layers. */
 export function repositoryOf({ spec }: JobRecord): string {
   const reference = parseImageReference(spec.image);
   return reference ? imageRepository(reference) : spec.image;
 }
 
-/** Whether the source is not to be trusted with the machine of a builder: the tenant `default` is the operator's own. */
+/** Returns true if the source is not trusted with a builder's machine. The tenant `default` is the operator's own. */
 export const needsIsolation = ({ tenant }: JobRecord) => tenant !== defaultTenantName;
 
-/** What a replica must have reported to get the job: others ignore what they do not know, and would build something else. */
+/** Returns the feature that a replica must report to get the job. Other replicas ignore unknown fields and would build something else. */
 export const needsFeature = ({ spec }: JobRecord): BuilderFeature | undefined =>
   Object.keys(buildOptionsOf(spec)).length > 0 ? 'build-options' : undefined;
 
-/** One slot a job and token: a later attempt never renews or frees the slot of an earlier one. */
+/** Returns an id per job and token, so that a later attempt never renews or frees the slot of an earlier one. */
 export const leaseId = (jobId: string, token: string) => `${jobId}:${token}`;
 export const jobOfLease = (id: string) => id.split(':', 1)[0] ?? '';
 
@@ -144,7 +144,7 @@ async function callOnce(call: BuildContext & { timeoutMs: number }, deps: Attemp
   );
 }
 
-/** What an error of a call says about the replica. */
+/** Returns what an error of a call means for the replica's health. */
 function outcomeOf({ code }: SlipwayError): ReplicaOutcome {
   switch (code) {
     case 'builder_busy':

@@ -14,7 +14,7 @@ import type { RegistryConfig } from '../join/registry.js';
 import type { WorkerMetrics } from '../metrics.js';
 import type { Interruptions } from './interruptions.js';
 
-/** What attempts are made with. */
+/** Dependencies of attempts. */
 export interface AttemptDeps {
   readonly store: JobStore;
   readonly sources: SourceReader;
@@ -31,7 +31,7 @@ export interface AttemptDeps {
   readonly workerName: string;
   readonly buildTimeoutMs: number;
   readonly maxAttempts: number;
-  /** How long a job is tried whose attempts end by a fault of a registry. */
+  /** Milliseconds that a job is retried while a registry's faults end its attempts. */
   readonly registryRetryMs: number;
   /** Redis' time in milliseconds. */
   readonly now: () => number;

@@ -15,7 +15,7 @@ const buildah = (image: string) => `pushing image "x" to "docker://${image}": re
 
 describe('what a failure says about the registries of a job', () => {
   it.each<[string, ErrorCode, string, typeof one, object | undefined]>([
-    ['one registry, whatever is said', 'push_failed', 'refused', one, fault('r.example')],
+    ['one registry, with any message', 'push_failed', 'refused', one, fault('r.example')],
     ['one registry that refuses', 'push_unauthorized', 'denied', one, answered('r.example')],
     ['the image of two registries', 'push_failed', buildkit('r.example/a:1'), two, fault('r.example')],
     ['a tag on Docker Hub', 'push_rate_limited', buildkit('docker.io/hub/a:1'), two, fault('docker.io')],

@@ -6,7 +6,7 @@ interface Failure {
   readonly detail: string;
 }
 
-/** What messages of engines say about the image whose registry failed. */
+/** Patterns of engine messages that name the image whose registry failed. */
 const failingImage = [
   /failed to push ([^\s:]+(?::\d+)?\/\S+?)(?=: |$)/,
   /to "docker:\/\/([^"]+)"/,
@@ -14,7 +14,7 @@ const failingImage = [
   /initializing source docker:\/\/(\S+?)(?=: )/,
 ] as const;
 
-/** What messages of the join say about the registry that failed. */
+/** Pattern of join messages that name the registry that failed. */
 const failingHost = /^(?:The registry (\S+) answered|(\S+): )/;
 
 /** Returns what a failure says about a registry that the job pushes to; undefined when it is about something else, or does not tell which one. */

@@ -6,7 +6,7 @@ export type Decision =
   | {
       readonly kind: 'requeue';
       readonly spent: boolean;
-      /** Whether the record keeps the attempt. */
+      /** The record keeps the attempt. */
       readonly listed: boolean;
       readonly delayMs: number;
     };
@@ -28,7 +28,7 @@ interface RetryQuestion {
   readonly placements: number;
   readonly maxAttempts: number;
   readonly registry: RegistryFaults;
-  /** How long a job is tried while a registry's faults end its attempts. */
+  /** Milliseconds that a job is retried while a registry's faults end its attempts. */
   readonly registryRetryMs: number;
   /** From 0 up to, but not including, 1. */
   readonly random: () => number;
@@ -52,7 +52,7 @@ const maxPlacements = 50;
 
 const isRefusal = (code: ErrorCode) => code === 'builder_busy' || code === 'builder_draining';
 
-/** Whether placing the job again is more than chance: somebody has to look at the fleet. */
+/** Returns true if the job was placed too often for chance. An operator must check the fleet. */
 export const isRepeated = ({ code, placements }: Pick<RetryQuestion, 'code' | 'placements'>) =>
   errorRow(code).retry === 'replace' && !isRefusal(code) && placements >= 4;
 
@@ -107,7 +107,7 @@ function waitForRegistry(
 
 const unitsMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1, '': 1_000 };
 
-/** What a registry asks for in its words: `retry-after: 30`, in seconds, or a Go duration of one unit. */
+/** Returns the delay that a registry's message asks for: `retry-after: 30`, in seconds, or a Go duration of one unit. */
 function retryAfterMs(detail: string): number | undefined {
   const [, number, unit = ''] = /\bretry-after: ?(\d{1,7}(?:\.\d{1,9})?)([a-zµμ]*)/i.exec(detail) ?? [];
   if (number === undefined) return undefined;

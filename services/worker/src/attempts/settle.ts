@@ -7,7 +7,7 @@ import { Interrupted } from './interruptions.js';
 import { registrySign } from './registry-sign.js';
 import { decideRetry, isRepeated, registryFaults } from './retry.js';
 
-/** What becomes of the job in the queue after an attempt. */
+/** The next step for the job in the queue after an attempt. */
 export type AttemptResult = { readonly kind: 'done' } | { readonly kind: 'again'; readonly delayMs: number };
 
 interface SettleContext {
@@ -85,21 +85,21 @@ async function settleInterrupted(
     case 'shutdown':
     case 'lock_lost':
     case 'slot_lost':
-      // The build was stopped by us: nobody is to blame, and the attempt does not count.
+      // Slipway stopped the build: the attempt is no fault and does not count.
       await recorded(
         store.requeue(record.id, token, { code: 'draining', detail, spent: false, delayMs: 0 }),
         summary,
       );
       return { kind: 'again', delayMs: 0 };
     case 'stale':
-      // Somebody else has the job now: nothing of this attempt may be recorded.
+      // Another worker has the job now, so this attempt may record nothing.
       return { kind: 'done' };
     default:
       return reason satisfies never;
   }
 }
 
-/** A transition that was refused means that the job is somebody else's by now. */
+/** Records a transition. A refused transition means that another worker has the job now. */
 export async function recorded(transition: Promise<boolean>, summary: Summary): Promise<void> {
   if (!(await transition)) Object.assign(summary, { outcome: 'stale', detail: 'The result was refused.' });
 }

@@ -4,7 +4,7 @@ import { baseImages } from '@slipway/shared/dockerfile';
 import type { Logger } from '@slipway/shared/logger';
 import { findDockerfile, layeredContext, layersOf, type SourceReader } from '@slipway/source';
 
-/** The worker does nothing else while it reads one, for up to a fifth of a second if so many bytes are hostile. */
+/** Limit of a Dockerfile. Parsing blocks the worker, for up to 200 ms if this many bytes are hostile. */
 const maxDockerfileBytes = 512 * 1024;
 
 interface BaseImagesDeps {

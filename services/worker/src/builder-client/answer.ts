@@ -4,7 +4,7 @@ import { classify, failureDetail } from '@slipway/shared/failures';
 import { z } from 'zod';
 import { answerTexts } from './bounds.js';
 
-/** How a replica says a build ended. */
+/** The end of a build, as the replica reports it. */
 export type BuildEnd =
   | {
       readonly status: 'success';
@@ -13,7 +13,7 @@ export type BuildEnd =
     }
   | { readonly status: 'failed'; readonly code: ErrorCode; readonly detail: string };
 
-/** One line of the stream or the whole buffered answer, in every spelling that builders use (protocol.md). */
+/** A line of the stream or the whole buffered answer, in every spelling that builders use (protocol.md). */
 const answerSchema = z.object({
   log: z.array(z.string()).nullish(),
   logs: z.array(z.string()).nullish(),
@@ -31,13 +31,13 @@ type Answer = z.infer<typeof answerSchema>;
 const linesKeptForClassifying = 50;
 const unitsKeptOfLine = 8 * 1024;
 
-/** What a job's record keeps of a replica's words. */
+/** Bytes of a replica's message that a job's record keeps. */
 const maxDetailBytes = 4 * 1024;
 
 /** Longer than any build; what is beyond it would spoil every estimate. */
 const maxDurationSeconds = 7 * 24 * 3600;
 
-/** What the control plane alone decides. */
+/** Codes that only the control plane may set. */
 const slipwaysOwn: readonly ErrorCode[] = [
   'quarantined',
   'superseded',
@@ -53,7 +53,7 @@ const slipwaysOwn: readonly ErrorCode[] = [
 
 interface ReadAnswerOptions {
   readonly body: AsyncIterable<Uint8Array>;
-  /** Whether the replica says that it streams one object a line. */
+  /** The replica reports that it streams one object per line. */
   readonly ndjson: boolean;
   /** The image that was asked for. */
   readonly image: string;

@@ -1,6 +1,6 @@
 import { SlipwayError } from '@slipway/shared/errors';
 
-/** One line of a stream. Slipway's own builder keeps its lines under 64 KiB. */
+/** Limit of a line of a stream. Slipway's own builder keeps its lines under 64 KiB. */
 const maxLineBytes = 1024 * 1024;
 /** A buffered answer: one object with the whole log. */
 const maxObjectBytes = 16 * 1024 * 1024;
@@ -10,7 +10,7 @@ const maxStreamBytes = 256 * 1024 * 1024;
 const maxDepth = 8;
 /** Values of one object: each costs memory, however short its text is. */
 const maxValues = 100_000;
-/** What is shorter than this cannot cost much, whatever it holds. */
+/** Shorter lines need no check: no content of this size costs much. */
 const harmlessBytes = 4 * 1024;
 
 const tooMuch = (what: string) => new SlipwayError('builder_protocol', `The builder's answer ${what}.`);

@@ -17,7 +17,7 @@ interface CallOptions {
   readonly payload: Payload;
   /** `sha256=…` over the payload. */
   readonly signature: string;
-  /** Whether a builder must refuse the build unless its engine keeps builds away from the machine. */
+  /** The builder must refuse the build unless its engine isolates builds from the machine. */
   readonly needsIsolation: boolean;
   /** A feature that the builder must have: the build is broken off when its answer does not name it. */
   readonly needsFeature: BuilderFeature | undefined;
@@ -25,17 +25,17 @@ interface CallOptions {
   readonly signal: AbortSignal;
   readonly dispatcher: Dispatcher;
   readonly onLog: (lines: readonly string[]) => void;
-  /** What the build belongs to, for the replica's own spans. */
+  /** The parent of the replica's own spans. */
   readonly traceContext: TraceContext | undefined;
   readonly tracing: Tracing;
 }
 
 /**
- * One call of one replica: `POST /build` with NDJSON (protocol.md).
+ * Calls a replica: `POST /build` with NDJSON (protocol.md). Returns the end of the build, also of one that ran and failed.
  *
- * Throws `builder_busy`, `builder_draining`, `engine_unreachable`, `builder_not_isolated`, `builder_without_options` or `builder_unreachable` when the replica did not take the build,
- * `builder_lost` or `builder_protocol` when it took it and failed to say how it ended, and the signal's reason
- * when that is aborted. A build that the replica ran and that failed is returned, not thrown.
+ * Throws `builder_busy`, `builder_draining`, `engine_unreachable`, `builder_not_isolated`, `builder_without_options` or `builder_unreachable` if the replica did not take the build.
+ * Throws `builder_lost` or `builder_protocol` if it took the build and did not report the end. Throws the signal's reason
+ * when the signal is aborted.
  */
 export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
   const { url, payload, signature, timeoutMs, signal, dispatcher, onLog, tracing } = options;
@@ -143,7 +143,7 @@ function readOn(body: Readable): void {
   body.resume();
 }
 
-/** What an answer means that is not about a build that ran. */
+/** Returns the error for an answer that reports no build. */
 function refusal(status: number, code: ErrorCode | undefined, detail: string): SlipwayError {
   const said =
     detail === '' ? `The builder answered ${status}.` : `The builder answered ${status}: ${detail}`;

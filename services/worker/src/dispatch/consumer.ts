@@ -6,7 +6,7 @@ import { DelayedError, type Job, Worker } from 'bullmq';
 
 interface ConsumerOptions<N extends QueueName> {
   readonly queue: N;
-  /** Whose queue, of those of which each pool has one. */
+  /** The pool. Only `builds` has one queue per pool. */
   readonly pool?: string;
   readonly redis: Redis;
   readonly keys: Keys;
@@ -16,7 +16,7 @@ interface ConsumerOptions<N extends QueueName> {
   /** Redis' time in milliseconds. */
   readonly now: () => number;
   readonly logger: Logger;
-  /** Handles one job. A number says: again, after so many milliseconds. One that throws is left to whoever looks for lost ones. */
+  /** Handles one job. Returns a delay in ms to run again, or undefined. If it throws, the reconciler requeues the job. */
   readonly handle: (data: QueueData<N>) => Promise<number | undefined>;
   readonly onLockLost?: (id: string) => void;
   /** Called when the consumer is to stop, before it waits for the jobs in hand. */

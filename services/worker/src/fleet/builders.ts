@@ -1,16 +1,16 @@
 import { defaultPool, poolNameSchema } from '@slipway/shared/contracts';
 import { normalPlatform, parsePlatform, repeatedPlatform } from '@slipway/shared/platforms';
 
-/** One entry of `BUILDERS`: an endpoint, or a name whose every address is one. */
+/** An entry of `BUILDERS`: an endpoint, or a name whose addresses are each an endpoint. */
 export interface BuilderEntry {
   readonly kind: 'url' | 'dns';
   /** Scheme, host and port, without a path. */
   readonly url: string;
-  /** Builds that each replica takes at once; undefined when nobody said. */
+  /** Concurrent builds of each replica. Undefined if the entry sets no limit. */
   readonly max: number | undefined;
   /** The pool that its replicas belong to. */
   readonly pool: string;
-  /** What they build, in normal form; none means any. */
+  /** Platforms that the replicas build, in normal form. Empty means any. */
   readonly platforms: readonly string[];
 }
 

@@ -19,14 +19,14 @@ interface DiscoveryOptions {
 }
 
 /**
- * Knows which replicas there are: those that are listed, and one for every address of a listed name, asked for anew
+ * Knows the replicas: the listed endpoints, and one for each address of a listed name. It resolves names again
  * every few seconds. A name that cannot be resolved keeps the addresses it had.
  */
 export class Discovery implements Component {
   readonly name = 'discovery';
   readonly #options: DiscoveryOptions;
   readonly #byEntry = new Map<string, readonly Replica[]>();
-  /** The addresses of those that others announce differently: said once. */
+  /** Addresses that other workers announce differently, as last logged. */
   #disputed = '';
 
   constructor(options: DiscoveryOptions) {
@@ -40,7 +40,7 @@ export class Discovery implements Component {
     return [...this.#byEntry.values()].flat();
   }
 
-  /** Whether replicas may be missing: whether a name of the pool has no address yet. */
+  /** Returns true if replicas may be missing, because a name of the pool has no address yet. */
   mayGrow(pool: string): boolean {
     return this.#options.builders.some(
       (entry) => entry.pool === pool && (this.#byEntry.get(entry.url) ?? []).length === 0,

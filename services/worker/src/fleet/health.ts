@@ -17,16 +17,16 @@ interface HealthOptions {
 }
 
 const timeoutMs = 2_000;
-/** How often an engine that stays the same is noted again. */
+/** Milliseconds until an unchanged engine is recorded again. */
 const engineEveryMs = 10_000;
 const publicKeyEveryMs = 30_000;
 const maxKeyBytes = 4_096;
-/** One check that fails may be chance. */
+/** Failed checks until a replica counts as down. A single failure may be chance. */
 const failuresUntilDown = 2;
 /** The same for a replica that is not ready, gives no reason and builds nothing: its last build may just have ended. */
 const idleChecksUntilBroken = 2;
 
-/** What the replica wants build secrets to be sealed with; undefined when it has no key, or says something else. */
+/** Returns the key that clients seal build secrets of the replica with. Returns undefined if it has no key, or a bad answer. */
 async function publicKeyOf(url: string, dispatcher: Dispatcher): Promise<PublicKey | undefined> {
   const signal = AbortSignal.timeout(timeoutMs);
   const { statusCode, headers, body } = await request(`${url}/publickey`, { dispatcher, signal });

@@ -90,7 +90,7 @@ describe('a slot', () => {
     await expect.poll(() => mine.holds(lease)).toBe(false);
   });
 
-  it('that has gone to another worker is told of as lost, though Redis answers', async () => {
+  it('that has gone to another worker is reported as lost, though Redis answers', async () => {
     const prefix = `placement-${randomUUID()}`;
     const mine = await placement(prefix, 1_500);
     const lease = await mine.acquire('one');

@@ -17,12 +17,12 @@ import type { Replica } from './discovery.js';
 interface PlacementOptions {
   readonly ledger: SlotLedger;
   readonly discovery: { replicas(): readonly Replica[]; mayGrow(pool: string): boolean };
-  /** How long a lease lives without being renewed, in milliseconds. */
+  /** Milliseconds that a lease lives without renewal. */
   readonly ttlMs: number;
-  /** Told of the lease that this worker could not renew in time: its build must end before somebody else has the slot. */
+  /** Called for a lease that this worker could not renew in time. Its build must end before another worker gets the slot. */
   readonly onLost: (lease: Lease) => void;
   readonly onCircuit: (url: string, change: 'opened' | 'closed') => void;
-  /** What the ledger says of slots that come free here. */
+  /** Name of this worker in the ledger's messages about freed slots. */
   readonly origin: string;
   /** A connection that is given over to subscriptions. */
   readonly subscriber: Redis;
@@ -31,16 +31,16 @@ interface PlacementOptions {
 }
 
 interface Wanted {
-  /** Of the lease; the same job has another one in each attempt. */
+  /** Id of the lease. Each attempt of a job has its own. */
   readonly id: string;
-  /** Whose replicas build it. */
+  /** The pool whose replicas build the job. */
   readonly pool: string;
-  /** What the replicas' caches go by. */
+  /** The image repository, for replicas that have its layers cached. */
   readonly repository: string;
   readonly suspect: boolean;
   /** The replica that has the layers of the image, if one is known. */
   readonly home: string | undefined;
-  /** Whether its source is not to be trusted with the machine of the replica. */
+  /** The source is not trusted with the replica's machine. */
   readonly needsIsolation: boolean;
   /** A feature that its replica must have. */
   readonly needsFeature: BuilderFeature | undefined;
@@ -48,9 +48,9 @@ interface Wanted {
   readonly except: ReadonlySet<string>;
 }
 
-/** How often is asked while somebody waits. */
+/** Milliseconds between requests for a slot while a job waits. */
 const retryMs = 50;
-/** Of a lease's life, what is left when its build is stopped: it must have ended at the replica by then. */
+/** Share of a lease's life left when its build is stopped. The build must end at the replica within this time. */
 const marginShare = 0.15;
 
 /** A build that waits for a slot. */
@@ -114,7 +114,7 @@ export class Placement implements Component {
     });
   }
 
-  /** Asks for all that wait here at once, now or right after the question that is under way. */
+  /** Requests slots for all waiting jobs of this worker in one call, now or after the call in progress. */
   #ask(): void {
     this.#askAgain = true;
     if (this.#asking) return;
@@ -123,7 +123,7 @@ export class Placement implements Component {
     void this.#rounds();
   }
 
-  /** Never rejects: those who asked are told. */
+  /** Never rejects: the waiters receive the error. */
   async #rounds(): Promise<void> {
     while (this.#askAgain && this.#waiting.length > 0) {
       this.#askAgain = false;
@@ -169,7 +169,7 @@ export class Placement implements Component {
     };
   }
 
-  /** Whether the waiter has its answer. */
+  /** Returns true once the waiter has its answer. */
   #answer(waiter: Waiter, reply: AcquireReply | undefined, asked: number): boolean {
     const { wanted, since, waitMs, signal, patienceMs, resolve, reject } = waiter;
     if (reply?.lease) {
@@ -196,7 +196,7 @@ export class Placement implements Component {
   }
 
   /**
-   * Gives a slot back, with what the call said about the replica. Nobody waits for it: the job's end is recorded at
+   * Frees a slot and records what the call showed about the replica. Callers do not wait for it: the job's end is recorded at
    * the same time. A slot that cannot be given back runs out.
    */
   release(lease: Lease, outcome: ReplicaOutcome): void {
@@ -212,11 +212,11 @@ export class Placement implements Component {
       .finally(() => {
         this.#releasing--;
       });
-    // Right behind it on the same connection: whoever waits here has the slot without being told that it is free.
+    // Follows on the same connection, so a local waiter gets the slot without a message that it is free.
     this.#ask();
   }
 
-  /** Whether the slot is still this worker's. It is not when Redis was away for long after it had been taken. */
+  /** Returns true while the slot is this worker's. It is lost when Redis was unreachable for long after the slot was acquired. */
   holds({ id }: Lease): boolean {
     const held = this.#held.get(id);
     return held !== undefined && !this.#isLost(held);

@@ -9,7 +9,7 @@ import {
 } from '@slipway/shared/contracts';
 import { type Dispatcher, request } from 'undici';
 
-/** What a replica says of itself. `unexplained`: it is not ready, and gives no reason. */
+/** A replica's report about itself. `unexplained`: it is not ready, and gives no reason. */
 export interface ReplicaReport {
   readonly engine: ReplicaEngine;
   readonly features: readonly BuilderFeature[];

@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 
 const registry = 'r.example:5000';
-/** What a worker finds with a helper that is this script. */
+/** Returns the credentials that a worker finds with a helper that runs this script. */
 async function found(script: string | undefined, more: object = {}) {
   if (script !== undefined) {
     await writeFile(join(folder, 'bin/docker-credential-pod'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });

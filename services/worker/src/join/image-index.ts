@@ -1,17 +1,17 @@
 import { SlipwayError } from '@slipway/shared/errors';
 import { z } from 'zod';
 
-/** What the registry has of one part: the manifest of an image, or an index of several. */
+/** The registry's content for a part: the manifest of an image, or an index of several. */
 export interface PartManifest {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
   readonly body: unknown;
-  /** What the part was to be built for. */
+  /** Platforms that the part was requested for. */
   readonly platforms: readonly string[];
 }
 
-/** What is copied of a part's index into the index of the whole; what a registry answers is not believed. */
+/** Fields copied from a part's index into the joint index. They are validated, because a registry's answer is not trusted. */
 const descriptorSchema = z.looseObject({
   mediaType: z.string().max(255),
   digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
@@ -24,8 +24,8 @@ export const indexType = 'application/vnd.oci.image.index.v1+json';
 const indexTypes = [indexType, 'application/vnd.docker.distribution.manifest.list.v2+json'];
 
 /**
- * One OCI image index (image-spec 1.1) of what the parts hold: the entries of their indexes as they stand, attestations among them, and
- * their single manifests. Throws `builder_protocol` when a part is not what was to be built.
+ * Returns one OCI image index (image-spec 1.1) of all parts: the entries of their indexes unchanged, attestations included, and
+ * their single manifests. Throws `builder_protocol` when a part has other platforms than requested.
  */
 export function imageIndex(
   parts: readonly PartManifest[],

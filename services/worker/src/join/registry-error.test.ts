@@ -72,7 +72,7 @@ describe('a registry that refuses the index of the parts', () => {
     await expect(repository.manifest('1')).rejects.toMatchObject({ code: 'push_rejected' });
   });
 
-  it('with a certificate that nobody knows', async () => {
+  it('with an untrusted certificate', async () => {
     const { certFile, keyFile } = await (await createAuthority(folder.path)).issue('registry');
     const tls = { cert: await readFile(certFile), key: await readFile(keyFile) };
     const host = await listening(createTlsServer(tls, (_req, res) => res.end('{}')) as unknown as Server);

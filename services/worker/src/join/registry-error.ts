@@ -8,7 +8,7 @@ interface RegistryErrorOptions {
   readonly error: unknown;
 }
 
-/** What Node calls a certificate that cannot be trusted. */
+/** Node's error codes for an untrusted certificate. */
 const certificateFaults =
   /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT\w*)|CERT_\w+|ERR_TLS_CERT_\w+)$/;
 

@@ -23,7 +23,7 @@ export interface Repository {
   push(manifest: string, options: { readonly tag: string; readonly mediaType: string }): Promise<string>;
 }
 
-/** Of one request; a manifest is small. */
+/** Time limit of a request. A manifest is small. */
 const timeoutMs = 30_000;
 
 /** Opens the repository of an image reference, with the credentials there are for its registry. */

@@ -11,12 +11,12 @@ interface BatchesOptions {
   readonly logger: Logger;
 }
 
-/** Writing ten thousand records takes seconds: whoever has not committed by then is gone. */
+/** Writing ten thousand records takes seconds. A writer that has not committed after this time is gone. */
 const draftMs = 60_000;
 /** At once, so that the other duties get their turn. */
 const mostJobs = 1_000;
 
-/** Gives up batches that nobody goes on writing, and cancels what is left of those that were stopped. */
+/** Gives up batches whose writer is gone, and cancels the remaining jobs of stopped batches. */
 export class Batches implements Duty {
   readonly name = 'batches';
   readonly everyMs = 1_000;

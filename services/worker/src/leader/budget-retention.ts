@@ -17,7 +17,7 @@ interface BudgetRetentionOptions extends RemoveDeps {
 
 /** History is removed while a tenant has more than this share of its bytes, so that it can go on submitting. */
 const keptShare = 0.8;
-/** What has ended just now stays, so that its end can be read. */
+/** Milliseconds that an ended budget stays readable. */
 const keptMs = 3600 * 1_000;
 const removedAtOnce = 200;
 /** Pages of ids that one call looks at for one tenant: the oldest may wait still. */

@@ -9,7 +9,7 @@ interface CapacityOptions {
   readonly logger: Logger;
 }
 
-/** With three, the chance that nobody waits for a replica that has room is a few per cent. */
+/** Jobs to admit per free replica. With three, the chance that a free replica gets no job is a few per cent. */
 const readyPerReplica = 3;
 
 /**

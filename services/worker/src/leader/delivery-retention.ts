@@ -3,7 +3,7 @@ import type { Logger } from '@slipway/shared/logger';
 import type { Duty } from './leader.js';
 import type { RemovalBudget } from './removal-budget.js';
 
-/** How long records of ended deliveries are kept. */
+/** Retention of records of ended deliveries. */
 export interface DeliveryRetentionConfig {
   readonly days: number;
   /** For those that did not arrive. */
@@ -15,7 +15,7 @@ export interface DeliveryRetentionConfig {
 interface DeliveryRetentionOptions {
   readonly deliveries: Pick<DeliveryStore, 'prune' | 'countEnded'>;
   readonly config: DeliveryRetentionConfig;
-  /** What may be removed for its age. */
+  /** Limits how many records may be removed for their age. */
   readonly budget: Pick<RemovalBudget, 'left' | 'spent'>;
   readonly logger: Logger;
 }

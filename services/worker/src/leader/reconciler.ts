@@ -16,20 +16,20 @@ interface ReconcilerOptions {
   readonly logger: Logger;
 }
 
-/** Whoever wrote a record has this long to add it to the queue itself. */
+/** Milliseconds that the writer of a record has to add it to the queue itself. */
 const dispatchGraceMs = 3_000;
 const pageSize = 500;
 
 /**
  * Finds records that the queue has lost and adds them again:
  *
- * - *undispatched*: written, but whoever wrote it ended before adding it to the queue;
- * - *queued* records that the queue does not hold, a page at a time, round and round;
- * - *running* records that the queue does not hold: nobody would take them over otherwise.
+ * - *undispatched*: written, but the writer ended before adding it to the queue;
+ * - *queued* records that the queue does not hold, read in pages, continuously;
+ * - *running* records that the queue does not hold, which no worker would take over.
  *
- * Jobs that wait for their tenant are let go where there is room, as after its limit was raised; jobs that wait for a registry, when it answers.
+ * It also admits jobs that wait for their tenant's limit once there is room, as after a raised limit, and jobs that wait for a registry once it answers.
  *
- * Adding is harmless when the queue holds the job after all, and so is a job whose record has ended.
+ * Adding is harmless if the queue holds the job after all, and so is adding a job whose record has ended.
  */
 export class Reconciler implements Duty {
   readonly name = 'reconcile';

@@ -5,11 +5,11 @@ import { workerLua } from '../lua.js';
 interface BudgetOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  /** What is removed; each has a budget of its own. */
+  /** Kind of the removed records. Each has its own budget. */
   readonly of: 'jobs' | 'deliveries';
 }
 
-/** Of the records that there are at the beginning of an hour. */
+/** Share of the records at the start of an hour that may be removed in it. */
 const share = 0.1;
 /** A small installation may remove this many an hour, whatever its share is. */
 const leastAnHour = 1_000;
@@ -21,8 +21,8 @@ const spendScript = defineScript({
 });
 
 /**
- * How many records may be removed for their age: no more than a share of all in an hour, so that a clock that is wrong, Redis' own included, costs a part of
- * the history before somebody sees the alert, and not all of it. The count is kept in Redis: another leader goes on with it.
+ * Limits how many records may be removed for their age: a share of all per hour. A wrong clock, Redis' own included, then costs a part of
+ * the history before an operator sees the alert, and not all of it. The count is in Redis, so another leader continues it.
  */
 export class RemovalBudget {
   readonly #options: BudgetOptions;

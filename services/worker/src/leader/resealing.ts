@@ -8,8 +8,8 @@ interface ResealingOptions {
 }
 
 /**
- * While the payload secret is being replaced: seals what is kept for good anew under the new one, again and again, since processes that know it only as
- * a previous one may still seal under the old.
+ * Seals stored secrets again under the new payload secret while it is being replaced. It repeats, because processes that know the new secret only
+ * as a previous one may still seal under the old one.
  */
 export class Resealing implements Duty {
   readonly name = 'resealing';

@@ -144,7 +144,7 @@ describe('retention', () => {
     expect(await left()).toEqual([false, true, false, false, false]);
   });
 
-  it('removes no more for their age in an hour than a share, whoever leads, and what is too many all the same', async () => {
+  it('removes at most a share per hour for their age under any leader, and always those beyond the limit', async () => {
     const { job, run, store, redis, keys } = await setUp();
     for (let made = 0; made < 8; made++) await job('canceled');
     const budget = () => new RemovalBudget({ redis, keys, of: 'jobs' });

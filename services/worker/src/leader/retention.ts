@@ -8,7 +8,7 @@ import type { Logger } from '@slipway/shared/logger';
 import type { Duty } from './leader.js';
 import type { RemovalBudget } from './removal-budget.js';
 
-/** How long records of ended jobs are kept. */
+/** Retention of records of ended jobs. */
 export interface RetentionConfig {
   readonly days: number;
   /** For jobs that failed. */
@@ -21,14 +21,14 @@ interface RetentionOptions {
   readonly store: Pick<JobStore, 'count' | 'oldest' | 'getOutline' | 'remove'>;
   readonly blobs: Pick<BlobStore, 'remove'>;
   readonly config: RetentionConfig;
-  /** What may be removed for its age. What is too many goes whatever the hour: no clock decides that. */
+  /** Limits how many records may be removed for their age. Records beyond the number limit are removed without it, because no clock decides that. */
   readonly budget: Pick<RemovalBudget, 'left' | 'spent'>;
   readonly now: () => number;
   readonly logger: Logger;
 }
 
 const dayMs = 24 * 3600 * 1_000;
-/** Whatever the number, so that what has just ended can be told and looked at. */
+/** Milliseconds that every ended job is kept, at any number of records, so that its end can be reported and read. */
 const leastMs = 3600 * 1_000;
 const removedAtOnce = 500;
 /** Pages of ids that one call looks at for one state. */

@@ -100,7 +100,7 @@ describe('the collection of sources', () => {
   it('removes what nothing refers to, and nothing that a job, a function or a template does', async () => {
     const { redis, keys, owners, collection, upload, submit, forget, collect, stored } = await setUp();
     const [byJob, asTemplate, byFunction, byTemplate, unused] = await Promise.all(
-      ['job', 'laid under', 'function', 'template', 'nobody'].map(upload),
+      ['job', 'laid under', 'function', 'template', 'unused'].map(upload),
     );
     if (!byJob || !asTemplate || !byFunction || !byTemplate || !unused) throw new Error('not stored');
     await owners.add('default', { digest: unused, bytes: 5 });
@@ -159,7 +159,7 @@ describe('the collection of sources', () => {
     expect(stored()).toEqual([]);
   });
 
-  it('lets nobody refer to what is being removed, has uploads wait for it, and finishes what another one left', async () => {
+  it('refuses references to a source in removal, makes uploads wait for it, and finishes removals of a dead leader', async () => {
     const { redis, keys, uses, sources, collection, upload, submit, collect, stored } = await setUp();
     const digest = await upload('going');
     const { since } = await uses.idle(-1, 0);
@@ -167,7 +167,7 @@ describe('the collection of sources', () => {
     await expect(submit(digest)).rejects.toMatchObject({ code: 'source_not_found' });
     expect(await sources.find(digest)).toBeUndefined();
     const uploading = upload('going');
-    // Whoever condemned it has died; a minute later the leader sees to it.
+    // The leader that condemned it has died. A minute later this leader removes it.
     await redis.zadd(keys.sourcesRemoving, Date.now() - 120_000, digest);
     await collect(collection(3_600_000), 1);
     expect(await uploading).toBe(digest);

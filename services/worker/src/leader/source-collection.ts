@@ -24,23 +24,22 @@ const discoverEveryMs = 24 * hourMs;
 const mostIdle = 5_000;
 const removedAtOnce = 100;
 /**
- * What was condemned is removed at once or not at all: a process that was frozen in between leaves it to whoever leads after
- * a minute, and by then somebody may be writing it again.
+ * A condemned source is removed at once or not at all. A process that was frozen in between leaves it to the leader that looks
+ * a minute later, because an upload may be writing it again by then.
  */
 const removeWithinMs = 10_000;
 const abandonedMs = 60_000;
 
 /**
- * Removes sources that no job, function or template refers to. It marks and sweeps while all others go on:
+ * Removes sources that no job, function or template refers to. It marks and sweeps while all other processes go on:
  *
- * 1. Candidates are the sources that have not been used for the grace time, as of a moment. Every use is noted before anything
- *    refers to it: an upload, a request that finds it, and the very step that writes a job's record.
- * 2. All records are read. Those among the candidates that are referred to count as used now. What is written meanwhile is no
- *    candidate, or ceases to be one.
- * 3. The others are condemned, one atomic step each: only what has not been used since that moment, and is not being written.
- *    From then on nobody can refer to it, and its blobs are removed.
+ * 1. It selects candidates: the sources that have not been used for the grace time, as of a moment. Every use is noted before a record
+ *    refers to the source: an upload, a request that finds it, and the step that writes a job's record.
+ * 2. It reads all records. A candidate that a record refers to counts as used now. A source used meanwhile is no longer a candidate.
+ * 3. It condemns the others, one atomic step each: only a source that has not been used since that moment, and is not being written.
+ *    From then on no record can refer to it, and its blobs are removed.
  *
- * A call does a small part of that, so that the leader's other duties go on. Two at once, or one that stops midway, do no harm.
+ * A call does a small part of this, so that the leader's other duties go on. Two concurrent collectors, or one that stops midway, do no harm.
  */
 export class SourceCollection implements Duty {
   readonly name = 'collect sources';
@@ -89,10 +88,10 @@ export class SourceCollection implements Duty {
       removed += await this.#remove(await uses.condemn(since, left.splice(0, removedAtOnce)));
       yield;
     }
-    if (removed > 0) logger.info({ removed, looked_at: digests.length }, 'removed sources that nobody used');
+    if (removed > 0) logger.info({ removed, looked_at: digests.length }, 'removed unused sources');
   }
 
-  /** What someone condemned who has died since. */
+  /** Removes sources that a dead process condemned. */
   async *#finishAbandoned(): AsyncGenerator<void> {
     for (;;) {
       const abandoned = await this.#options.uses.abandoned(abandonedMs, removedAtOnce);

@@ -5,7 +5,7 @@ import type { Keys, Redis } from '@slipway/shared/redis';
 interface ReferencesOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  /** What is looked for; shrinks as it is found, and when nothing is left nothing more is read. */
+  /** Digests to look for. Found digests leave the set, and reading stops when it is empty. */
   readonly wanted: ReadonlySet<string>;
   readonly onFound: (digests: string[]) => Promise<void>;
 }

@@ -32,7 +32,7 @@ interface CourierOptions {
   /** Milliseconds before each of the attempts after the first. */
   readonly retryDelaysMs: readonly number[];
   readonly tracing?: Tracing;
-  /** Whether receivers of the standard format are told which trace a message belongs to. */
+  /** Sends trace headers to receivers of the standard format. */
   readonly sendTraceContext?: boolean | undefined;
   readonly dispatcher: Dispatcher;
   readonly metrics: Pick<WorkerMetrics, 'deliveries' | 'delivered' | 'endpointsDisabled'>;
@@ -44,14 +44,14 @@ interface CourierOptions {
 
 /** For the request, its answer included. */
 const timeoutMs = 15_000;
-/** How long a delivery in hand is nobody else's; whoever dies over it leaves it for as long. */
+/** Milliseconds that a delivery belongs to one worker. After a death of that worker it waits as long. */
 const leaseMs = timeoutMs + 5_000;
-/** Requests of one tenant's callbacks to one host that may be under way at once. */
+/** Concurrent requests of one tenant's callbacks to one host. */
 const callbackMaxInFlight = 10;
 /** Deliveries of one job that are looked at for a later one. */
 const siblings = 100;
 
-/** What is to be done with a delivery: a request, or its end without one. */
+/** The next step of a delivery: a request, or its end without one. */
 type Plan =
   | { readonly kind: 'request'; readonly request: FormatRequest; readonly secrets: readonly Secret[] }
   | End;
@@ -73,8 +73,8 @@ interface Report {
 }
 
 /**
- * Makes the attempts of deliveries: each is begun (which takes a place in the lane of its endpoint), sent once, and ended by what
- * `nextStep` says. Whoever dies in between leaves a lease that runs out; the delivery is then sent again, under the same `webhook-id`.
+ * Runs the attempts of deliveries. An attempt begins (which takes a slot of its endpoint), is sent once, and ends as
+ * `nextStep` decides. If the worker dies in between, its lease expires and the delivery is sent again, under the same `webhook-id`.
  */
 export class Courier {
   readonly #options: CourierOptions;
@@ -155,7 +155,7 @@ export class Courier {
     return [new Secret(unseal(sealingKey, sealedSecret, sealedFor ?? ''))];
   }
 
-  /** Whether a later message about the same job is on its way to the endpoint, or has arrived there. */
+  /** Returns true if a later message about the same job is in progress to the endpoint, or has arrived there. */
   async #overtaken({ tenant, endpointId, job, sequence }: DeliveryRecord): Promise<boolean> {
     if (job === undefined) return false;
     const { records } = await this.#options.deliveries.list({ tenant, job, limit: siblings });

@@ -6,7 +6,7 @@ import { hrefFrom } from './message.js';
 
 /** A store that must not be asked. */
 const nobodyAsks = (): never => {
-  throw new Error('a record was read for nobody');
+  throw new Error('a record was read without subscribers');
 };
 const deps = {
   store: { getOutline: nobodyAsks, list: nobodyAsks } as unknown as Pick<JobStore, 'getOutline' | 'list'>,

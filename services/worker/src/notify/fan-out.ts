@@ -22,15 +22,15 @@ export interface FanOutDeps {
   readonly href: Href;
 }
 
-/** Of the replicas, which are the installation's, only this tenant is told. */
+/** The tenant that receives events about replicas, which belong to the installation. */
 const installationTenant = 'default';
-/** So many failures of a batch are read to be named. */
+/** Failed jobs of a batch that are read for its message. */
 const maxFailures = 50;
 
 /** A message, and whom it is for. */
 interface Announcement {
   readonly message: Message;
-  /** The `webhook-id`: one an event, whoever is told of it. */
+  /** The `webhook-id`: one per event, equal for all receivers. */
   readonly messageId: string;
   readonly tenant: string;
   readonly endpoints: readonly EndpointRecord[];
@@ -68,7 +68,7 @@ function announcementOf(
   }
 }
 
-/** The record is read only where somebody may want to know. Of the parts of a job nobody is told, only of the whole. */
+/** Reads the record only if a subscriber may want the event. Events go out for a whole job, never for its parts. */
 async function aboutJob(
   event: JobEvent,
   endpoints: readonly EndpointRecord[],
@@ -99,7 +99,7 @@ async function aboutJob(
   };
 }
 
-/** Nobody is told of a batch that was never accepted. */
+/** Skips batches that were never accepted. */
 async function aboutBatch(
   { batchId, type }: BatchEvent,
   endpoints: readonly EndpointRecord[],
@@ -141,7 +141,7 @@ function aboutBuilder(
   };
 }
 
-/** The others of the tenant are told; none where the endpoint was deleted since. */
+/** Selects the tenant's other endpoints, or none if this endpoint was deleted since. */
 function aboutEndpoint(
   event: WebhookEvent,
   endpoints: readonly EndpointRecord[],
@@ -159,7 +159,7 @@ function aboutEndpoint(
   );
 }
 
-/** Labels are those of jobs and batches: an endpoint that asks for some is told of other things all the same. */
+/** Ignores labels: they belong to jobs and batches, so an endpoint with a label filter receives other events all the same. */
 const subscribers = (endpoints: readonly EndpointRecord[], type: WebhookEventType, tenant: string) =>
   endpoints.filter((endpoint) => endpoint.tenant === tenant && endpoint.events.includes(type));
 
@@ -172,7 +172,7 @@ const isFor = (endpoint: EndpointRecord, tenant: string, labels: Readonly<Record
 const safe = (position: string) => position.replace('-', '_');
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-/** Made from the event and whom it is told, so that telling it again makes nothing new. */
+/** Returns an id from the event and the receiver, so that a repeated fan-out creates no second delivery. */
 const deliveryId = (messageId: string, receiver: string) =>
   `dlv_${sha256(`${messageId} ${receiver}`).slice(0, 32)}`;
 
@@ -204,7 +204,7 @@ function fanOut(announcement: Announcement): NewDelivery[] {
     deliveries.push({
       ...common,
       id: deliveryId(messageId, 'callback'),
-      // Those of one tenant to one host share what they may have under way, and what becomes of the host.
+      // Callbacks of one tenant to one host share a concurrency limit and a circuit.
       lane: `callback:${sha256(`${tenant} ${new URL(url).origin}`).slice(0, 16)}`,
       url,
       format: { type: 'standard' },

@@ -12,10 +12,10 @@ import type {
   WebhookMessage,
 } from '@slipway/shared/contracts';
 
-/** What a message may have as JSON, in bytes: some room is left below the 20 KB that Standard Webhooks asks for. */
+/** Bytes of a message as JSON. Leaves room below the 20 KB that Standard Webhooks asks for. */
 const maxMessageBytes = 19_000;
 
-/** The address of a path of the API: absolute where the installation was told its own URL. */
+/** Returns the URL of an API path: absolute if the installation's public URL is configured. */
 export type Href = (path: string) => string;
 
 /** `publicUrl` may have a path, and has no slash at its end. */
@@ -27,10 +27,10 @@ export const hrefFrom =
 const iso = (ms: number) => new Date(ms).toISOString();
 const sizeOf = (message: Message) => Buffer.byteLength(JSON.stringify(message));
 
-/** Whether messages tell of it; that a job waits for its next attempt is told to nobody. */
+/** Returns true if messages report the event. No message reports that a job waits for its next attempt. */
 export const isTold = (type: JobEventType): type is JobMessage['type'] => type !== 'job.requeued';
 
-/** What happened to a job. How it ended is only in the message of its end, however late another is made. */
+/** Returns the message about an event of a job. Only the message of the end holds the result, even if another one is made later. */
 export function jobMessage(options: { record: JobRecord; event: JobEvent; href: Href }): JobMessage {
   const { record, event, href } = options;
   const { id, spec, result, error } = record;
@@ -69,10 +69,10 @@ function withDetail(message: JobMessage, detail: string): JobMessage {
   return upTo(length);
 }
 
-/** What is left at the end when a cut goes through a character of two code units. */
+/** The first half of a character of two code units, which a cut left at the end. */
 const halfPair = /[\ud800-\udbff]$/;
 
-/** How a batch ended, with as many of the jobs that failed as there is room for. Undefined while it has not. */
+/** Returns the message about an ended batch, with as many failed jobs as fit. Returns undefined while the batch runs. */
 export function batchMessage(options: {
   record: BatchRecord;
   failed: readonly JobRecord[];

@@ -2,7 +2,7 @@ import type { DisabledReason, WebhookFormat } from '@slipway/shared/contracts';
 import { type AnswerMeaning, readAnswer } from './formats/index.js';
 import type { SendOutcome } from './send.js';
 
-/** What becomes of a delivery after an attempt. `at` is in milliseconds since the epoch. */
+/** The state of a delivery after an attempt. `at` is in milliseconds since the epoch. */
 export type NextStep =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'retry'; readonly at: number }
@@ -64,7 +64,7 @@ const retry: AnswerMeaning = { kind: 'retry' };
 
 const httpDate = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 
-/** What `Retry-After` says, in seconds or as an IMF-fixdate (RFC 9110, 10.2.3), in milliseconds since the epoch; 0 for anything else. */
+/** Returns the time in `Retry-After` (seconds or an IMF-fixdate; RFC 9110, 10.2.3), in milliseconds since the epoch; 0 for anything else. */
 function retryAfter({ headers }: SendOutcome, now: number): number {
   const text = [headers?.['retry-after']].flat()[0]?.trim() ?? '';
   if (/^\d{1,9}$/.test(text)) return now + Number(text) * second;

@@ -114,8 +114,8 @@ export class Notifier implements Component {
   }
 
   /**
-   * One event that cannot be told of leaves the others alone; it stays pending, and is tried again, by a worker of a newer version
-   * perhaps. Only a failure that is not one record's own ends the round.
+   * Handles each event alone: a failed one stays pending and is retried, perhaps by a worker of a newer version.
+   * Only a failure that concerns more than one record ends the round.
    */
   async #tell(entries: Entries): Promise<void> {
     const { redis, keys, endpoints, deliveries, queue } = this.#options;
@@ -142,7 +142,7 @@ export class Notifier implements Component {
     if (failed?.status === 'rejected') throw failed.reason;
   }
 
-  /** Every end of a job passes here once, whoever ended it; after a death of a notifier maybe twice. */
+  /** Counts every end of a job once, ended by any process. After a notifier's death an end may count twice. */
   #count(entries: Entries): void {
     const { tally, metrics } = this.#options;
     metrics.events.inc(entries.length);

@@ -145,7 +145,7 @@ describe('a request', () => {
     expect((await post(url)).response).toBe('\ufffd\ufffdA\ufffd');
   });
 
-  it('says shortly what went wrong where nobody listens, nothing comes back, or garbage does', async () => {
+  it('reports a short error for a closed port, no answer, and garbage', async () => {
     expect(await post('http://127.0.0.1:1/hook')).toEqual({ error: 'ECONNREFUSED' });
     const reset = await rawReceiver((socket) => socket.once('data', () => socket.resetAndDestroy()));
     expect(await post(reset)).toEqual({ error: expect.stringMatching(/^(?:ECONNRESET|UND_ERR_SOCKET)$/) });

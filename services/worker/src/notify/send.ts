@@ -6,11 +6,11 @@ interface OutgoingRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** What it carries that must not be kept, should the answer repeat it. */
+  /** The token of the request, which must not be stored if the answer repeats it. */
   readonly token?: Secret | undefined;
 }
 
-/** What came of a request: a status, or what went wrong before there was one. */
+/** The outcome of a request: a status, or the error before there was one. */
 export type SendOutcome =
   | {
       readonly status: number;
@@ -35,7 +35,7 @@ interface SendOptions {
   readonly signal: AbortSignal;
 }
 
-/** Of the body: after that the connection is cut. */
+/** Bytes of the answer's body that are read before the connection is closed. */
 const maxResponseBytes = 16 * 1024;
 const keptCharacters = 1_024;
 
@@ -63,7 +63,7 @@ export async function send({ request: outgoing, dispatcher, signal }: SendOption
   }
 }
 
-/** What can be had of the body within the limits of size and time. */
+/** Returns as much of the body as the limits of size and time allow. */
 async function beginning(body: AsyncIterable<Uint8Array>, token: Secret | undefined): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;

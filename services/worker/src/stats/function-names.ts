@@ -1,4 +1,4 @@
-/** Names of functions that may be labels: the first so many that turn up; all others are one. */
+/** Names of functions that may be labels: the first N that appear. All other functions share one label. */
 export class FunctionNames {
   readonly #max: number;
   readonly #names = new Set<string>();

@@ -6,7 +6,7 @@ interface CiCall {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Record<string, unknown>;
-  /** What it was answered. */
+  /** Status of the answer. */
   readonly status: number;
 }
 

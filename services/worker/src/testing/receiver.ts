@@ -10,15 +10,15 @@ export interface ReceivedCall {
   readonly id: string;
 }
 
-/** What a receiver does with a call; without an answer it hangs. */
+/** Answers a call. A receiver without an answer hangs. */
 type Behaviour = (res: ServerResponse, call: ReceivedCall) => void;
 
 export interface Receiver {
   readonly url: string;
   readonly calls: ReceivedCall[];
-  /** Of the calls, in the order they came. */
+  /** Returns the messages of the calls, in order of arrival. */
   messages(): Message[];
-  /** What it does from now on; until told otherwise it answers 204. */
+  /** Sets the behaviour for later calls. Default: it answers 204. */
   answer(behaviour: Behaviour): void;
   /** Listens no more, until it is opened again on the same port. */
   close(): Promise<void>;

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a replica does with one build that it was sent, after it has checked the signature. */
+/** Handles one build that a replica received, after it has checked the signature. */
 export type Behaviour = (call: {
   req: IncomingMessage;
   res: ServerResponse;
@@ -15,7 +15,7 @@ export interface Replica {
   readonly payloads: Buffer[];
   /** Builds whose client went away before they ended. */
   readonly abandoned: () => number;
-  /** What it does from now on; until told otherwise it succeeds at once. */
+  /** Sets the behaviours of the next builds. Default: a build succeeds at once. */
   next(...behaviours: Behaviour[]): void;
   /** As when another engine builds behind the same address. */
   setEngine(engine: string | undefined): void;
@@ -27,17 +27,17 @@ export interface Replica {
 }
 
 interface ReplicaOptions {
-  /** What it reports as its engine; it reports none unless given. */
+  /** The engine that the replica reports. Default: none. */
   readonly engine?: string;
-  /** What it lists as its features; it sends no such header unless given. */
+  /** The features that the replica lists. Default: no such header. */
   readonly features?: string;
-  /** Whether it answers health checks; it does unless given. */
+  /** Returns true while the replica answers health checks. Default: always. */
   readonly healthy?: () => boolean;
-  /** What `/ready` answers; unless given, 503 and no reason while the engine is dead, as builders of others do. */
+  /** Returns the answer of `/ready`. Default: 503 without a reason while the engine is dead, as with other builders. */
   readonly readiness?: () => { readonly status: number; readonly body?: object };
 }
 
-/** What BuildKit's client says when no daemon answers. */
+/** The message of BuildKit's client when no daemon answers. */
 const engineDeadError =
   'failed to list workers: Unavailable: connection error: desc = "transport: Error while dialing: dial unix /run/buildkit/buildkitd.sock: connect: connection refused"';
 
@@ -79,7 +79,7 @@ export function held(): { behaviour: Behaviour; begun: Promise<void>; release: (
   return { behaviour, begun, release: () => release() };
 }
 
-/** A server that speaks the Function Builder API and does as it is told. */
+/** Starts a server that implements the Function Builder API with scripted answers. */
 export async function startReplica(secret: string, options: ReplicaOptions = {}): Promise<Replica> {
   let { engine, features } = options;
   const payloads: Buffer[] = [];

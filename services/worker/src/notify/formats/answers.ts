@@ -23,7 +23,7 @@ interface Answer {
   readonly response: string;
 }
 
-/** What the answer of a receiver, other than a 2xx, means by the rules of its format; `notBefore` in milliseconds since the epoch. */
+/** The meaning of a receiver's answer other than 2xx, by the rules of its format. `notBefore` is in milliseconds since the epoch. */
 export type AnswerMeaning =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'final'; readonly reason: string }

@@ -4,7 +4,7 @@ import { gitlabCommitStatus, gitlabPipeline } from './gitlab.js';
 import { jenkins } from './jenkins.js';
 import type { BuiltRequest, FormatInput } from './request.js';
 
-/** The request that tells an endpoint of a message in its format. Pure; called anew at each attempt, so that no token is stored. */
+/** Returns the request that sends a message in the endpoint's format. Pure; called again for each attempt, so no token is stored. */
 export function buildRequest(input: FormatInput): BuiltRequest {
   const { format, url, body } = input;
   switch (format.type) {
@@ -23,7 +23,7 @@ export function buildRequest(input: FormatInput): BuiltRequest {
   }
 }
 
-/** Whether the format has anything to say about the message: no delivery is made of what it has not. */
+/** Returns true if the format supports the message. Other messages create no delivery. */
 export function wants(format: WebhookFormat, message: Message): boolean {
   const vcs = 'vcs' in message.data ? message.data.vcs : undefined;
   switch (format.type) {
@@ -40,7 +40,7 @@ export function wants(format: WebhookFormat, message: Message): boolean {
   }
 }
 
-/** Whether a message must not be sent any more once a later one about the same job was: the last call decides what is shown. */
+/** Returns true if a message must not follow a later one about the same job: the receiver shows the last call. */
 export function ordersMatter({ type }: WebhookFormat): boolean {
   return type === 'github_commit_status' || type === 'gitlab_commit_status';
 }

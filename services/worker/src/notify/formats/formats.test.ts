@@ -252,7 +252,7 @@ describe('a token', () => {
   );
 });
 
-describe('what a format is told of', () => {
+describe('the messages of a format', () => {
   it('leaves out what it has nothing to say about', () => {
     const { vcs: _vcs, ...data } = jobMessage('queued').data;
     const table = [jobMessage('queued'), { ...jobMessage('queued'), data }, batchFinished, circuit].map(

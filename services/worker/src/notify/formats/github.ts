@@ -84,12 +84,12 @@ function statusOf({ data: { job, code } }: JobMessage): 'pending' | 'success' | 
   }
 }
 
-/** What tells the statuses of the images of one commit apart, where the endpoint does not say. */
+/** Returns a name that distinguishes the statuses of images of one commit, for endpoints without a configured name. */
 export function statusName({ data: { job } }: JobMessage, max: number): string {
   return `slipway/${job.function ?? parseImageReference(job.image)?.path ?? job.image}`.slice(0, max);
 }
 
-/** How a job stands, for people, in one line. */
+/** Returns a job's state as one line for people. */
 export function describe({ data: { job, digest, code, detail } }: JobMessage, max: number): string {
   switch (job.state) {
     case 'queued':

@@ -6,7 +6,7 @@ import { apiUrl, type BuiltRequest, type FormatInput, recordUrl, tokenUnknown } 
 type Status = Extract<WebhookFormat, { type: 'gitlab_commit_status' }>;
 type Pipeline = Extract<WebhookFormat, { type: 'gitlab_pipeline' }>;
 
-/** Of a name, a description and a target URL. */
+/** Characters of a name, a description or a target URL. */
 const maxText = 255;
 
 const states = {

@@ -13,7 +13,7 @@ export interface FormatInput<F extends WebhookFormat = WebhookFormat> {
   readonly messageId: string;
   readonly tenant: string;
   readonly tokens: WebhookTokens;
-  /** Origin and path prefix of the installation, if it was told. */
+  /** Origin and path prefix of the installation, if configured. */
   readonly publicUrl: string | undefined;
 }
 
@@ -28,8 +28,8 @@ export interface FormatRequest {
 }
 
 /**
- * What to send; or why it can never be sent (`fail`: the delivery fails for good); or that there is nothing to say
- * (`skip`: it ends canceled).
+ * The request to send; or `fail` with the reason why it can never be sent (the delivery fails for good); or `skip` if there is nothing to send
+ * (the delivery ends canceled).
  */
 export type BuiltRequest = FormatRequest | { readonly fail: string } | { readonly skip: string };
 

@@ -33,7 +33,7 @@ describe('WEBHOOK_TOKENS', () => {
     }
   });
 
-  it('takes several hosts for one name, and plain http where that is said', () => {
+  it('takes several hosts for one name, and plain http where the URL names it', () => {
     const tokens = parseWebhookTokens('ci@a.example=1,ci@http://b.internal:8080=2');
     const at = (where: string) => tokens.find({ tenant: 'default', name: 'ci', url: where })?.reveal();
     expect([at('https://a.example'), at('http://b.internal:8080/x'), at('https://b.internal:8080')]).toEqual([

@@ -20,7 +20,7 @@ export class WebhookTokens {
     this.#entries = entries;
   }
 
-  /** How many there are: all that may be shown of them. */
+  /** Number of tokens. Logs may show nothing else of them. */
   get size(): number {
     return this.#entries.length;
   }
