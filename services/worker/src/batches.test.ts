@@ -55,9 +55,7 @@ async function draft(
 }
 
 const finished = (batch: string) =>
-  expect
-    .poll(async () => (await batches.get(batch))?.finishedAt, { timeout: 15_000 })
-    .toEqual(expect.any(Number));
+  expect.poll(async () => (await batches.get(batch))?.finishedAt).toEqual(expect.any(Number));
 const statesOf = (ids: readonly string[]) =>
   Promise.all(ids.map(async (id) => (await installation.store.get(id))?.state));
 
@@ -118,9 +116,7 @@ describe('the leader', () => {
     await installation.startWorker([`${builder.url}#max=2`]);
     await begun;
     await expect
-      .poll(async () => (await statesOf(ids)).filter((state) => state && isTerminal(state)).length, {
-        timeout: 15_000,
-      })
+      .poll(async () => (await statesOf(ids)).filter((state) => state && isTerminal(state)).length)
       .toBe(4);
     release();
     await finished(batch);
@@ -140,7 +136,7 @@ describe('the notifier', () => {
     const { ids } = await draft(3, { id: batch, sealedCallbackSecret, callback: { url: hook.url } });
     await batches.commit(batch);
     await installation.startWorker([`${builder.url}#max=1`]);
-    await expect.poll(() => hook.calls.length, { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => hook.calls.length).toBe(1);
     const [call] = hook.calls;
     const message = new Webhook(secret).verify(call?.body ?? '', call?.headers ?? {});
     const { type, data } = batchMessageSchema.parse(message);
@@ -159,7 +155,7 @@ describe('the notifier', () => {
     expect(call?.headers['webhook-id']).toBe(`msg_${batch}`);
     // Another event follows through the same stream, and brings nothing more of the batch.
     await installation.submit({ callback: { url: hook.url } });
-    await expect.poll(() => hook.calls.length, { timeout: 15_000 }).toBe(2);
+    await expect.poll(() => hook.calls.length).toBe(2);
     expect(hook.calls[1]?.body).toContain('job.succeeded');
     hook.close();
   });

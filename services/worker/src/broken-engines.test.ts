@@ -39,7 +39,7 @@ describe('a replica whose engine is dead', () => {
     expect(await outcomes(ids)).toEqual(ids.map(() => ['succeeded']));
     expect(dead.payloads.length).toBeLessThanOrEqual(fewCalls);
     expect(alive.payloads).toHaveLength(20);
-    await expect.poll(async () => (await stateOf(dead))?.readiness, { timeout: 15_000 }).toBe('broken');
+    await expect.poll(async () => (await stateOf(dead))?.readiness).toBe('broken');
     expect((await stateOf(alive))?.readiness).toBe('ready');
   });
 
@@ -48,14 +48,13 @@ describe('a replica whose engine is dead', () => {
     for (const each of both) each.setEngineDead(true);
     await installation.startWorker(both.map(({ url }) => `${url}#max=2`));
     const ids = await submitMany(6);
-    for (const each of both)
-      await expect.poll(async () => (await stateOf(each))?.readiness, { timeout: 15_000 }).toBe('broken');
+    for (const each of both) await expect.poll(async () => (await stateOf(each))?.readiness).toBe('broken');
     const calls = both.map(({ payloads }) => payloads.length);
     for (const count of calls) expect(count).toBeLessThanOrEqual(fewCalls);
     // As long as three looks at the replicas take: none of them is called.
     const seen = await installation.redis.time();
     await expect
-      .poll(async () => Number((await installation.redis.time())[0]) - Number(seen[0]), { timeout: 15_000 })
+      .poll(async () => Number((await installation.redis.time())[0]) - Number(seen[0]))
       .toBeGreaterThan(6);
     expect(both.map(({ payloads }) => payloads.length)).toEqual(calls);
     for (const each of both) each.setEngineDead(false);
@@ -81,7 +80,7 @@ describe('a replica whose engine is dead', () => {
     dead.setEngineDead(true);
     await installation.startWorker([`${dead.url}#max=1`]);
     const id = await installation.submit();
-    await expect.poll(async () => (await installation.job(id)).placements, { timeout: 15_000 }).toBe(2);
+    await expect.poll(async () => (await installation.job(id)).placements).toBe(2);
     expect(await installation.job(id)).toMatchObject({ attempts: [] });
     dead.setEngineDead(false);
     expect(await outcomes([id])).toEqual([['succeeded']]);
@@ -134,7 +133,7 @@ describe('readiness', () => {
   ])('is %s where /ready gives the reason %s', async (readiness, code) => {
     const each = await replica({ readiness: notReady(code) });
     await installation.startWorker([`${each.url}#max=2`]);
-    await expect.poll(async () => (await stateOf(each))?.readiness, { timeout: 15_000 }).toBe(readiness);
+    await expect.poll(async () => (await stateOf(each))?.readiness).toBe(readiness);
     expect(await stateOf(each)).toMatchObject({ health: 'up', circuit: 'closed', faults: 0 });
   });
 
@@ -147,11 +146,11 @@ describe('readiness', () => {
     const id = await installation.submit();
     await slow.begun;
     begun = true;
-    await expect.poll(async () => (await stateOf(each))?.readiness, { timeout: 15_000 }).toBe('full');
+    await expect.poll(async () => (await stateOf(each))?.readiness).toBe('full');
     slow.release();
     expect((await installation.ended(id)).state).toBe('succeeded');
-    await expect.poll(async () => (await stateOf(each))?.readiness, { timeout: 15_000 }).toBe('broken');
+    await expect.poll(async () => (await stateOf(each))?.readiness).toBe('broken');
     begun = false;
-    await expect.poll(async () => (await stateOf(each))?.readiness, { timeout: 15_000 }).toBe('ready');
+    await expect.poll(async () => (await stateOf(each))?.readiness).toBe('ready');
   });
 });

@@ -88,7 +88,7 @@ describe('jobs with build options', () => {
     await home.startWorker([`${steady.url}#max=1`, `${mixed.url}#max=1`]);
     const submit = () => home.submit({ target: 'a', image: `r.example/${newId('job').toLowerCase()}:1` });
     const ids = [await submit(), await submit()];
-    await expect.poll(() => mixed.payloads.length, { timeout: 15_000 }).toBeGreaterThan(0);
+    await expect.poll(() => mixed.payloads.length).toBeGreaterThan(0);
     await behind.begun;
     behind.release();
     for (const id of ids) expect(await home.ended(id)).toMatchObject({ state: 'succeeded' });

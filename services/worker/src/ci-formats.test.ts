@@ -49,10 +49,9 @@ const startWorker = () =>
     publicUrl: 'https://slipway.example',
     webhookTokens: parseWebhookTokens(`bot@${ci.origin}=${ciToken}`),
   });
-const patiently = { timeout: 18_000 };
 const states = (path: string) => ci.taken(path).map(({ body }) => body.state);
 const comesTo = (path: string, expected: readonly string[]) =>
-  expect.poll(() => states(path), patiently).toEqual(expected);
+  expect.poll(() => states(path)).toEqual(expected);
 const github = `/repos/acme/shop/statuses/${sha}`;
 const gitlab = `/api/v4/projects/acme%2Fshop/statuses/${sha}`;
 const job = { function: 'openfaas-fn/cart', vcs: { repo: 'acme/shop', sha } };
@@ -111,7 +110,7 @@ describe('CI systems', () => {
     ]);
     // The job without a commit has the targets too, though the assertions above omit it.
     for (const path of ['/repos/acme/deploy/dispatches', '/api/v4/projects/acme%2Fdeploy/', hook]) {
-      await expect.poll(() => ci.taken(path).length, patiently).toBe(2);
+      await expect.poll(() => ci.taken(path).length).toBe(2);
     }
     const dispatch = ci.taken('/repos/acme/deploy/dispatches').at(-1)?.body;
     expect(dispatch).toMatchObject({
@@ -146,10 +145,10 @@ describe('CI systems', () => {
     await start();
     // Both systems failed to take the message that the job runs. The job has ended before the retry.
     const failures = () => ci.calls.filter(({ body, status }) => body.state === 'running' && status >= 400);
-    await expect.poll(() => failures().length, patiently).toBe(1);
+    await expect.poll(() => failures().length).toBe(1);
     finish();
     await comesTo(gitlab, ['pending', 'success']);
-    await expect.poll(() => states(github).at(-1), patiently).toBe('success');
+    await expect.poll(() => states(github).at(-1)).toBe('success');
     for (const endpointId of ids) {
       const ended = async () =>
         (await deliveries.list({ tenant: 'default', endpoint: endpointId, limit: 10 })).records
@@ -158,7 +157,7 @@ describe('CI systems', () => {
       const late =
         endpointId === ids[1] ? 'job.started canceled stale' : /^job\.started (?:delivered|canceled stale)$/;
       await expect
-        .poll(ended, patiently)
+        .poll(ended)
         .toEqual([
           'job.queued delivered',
           typeof late === 'string' ? late : expect.stringMatching(late),
@@ -181,9 +180,9 @@ describe('CI systems', () => {
         .filter(({ type }) => type === 'job.succeeded')
         .map(({ state, reason }) => [state, reason]);
     await expect
-      .poll(() => ended(unknown.id), patiently)
+      .poll(() => ended(unknown.id))
       .toEqual([['failed', `token_unknown: WEBHOOK_TOKENS has no other for ${ci.origin}`]]);
-    await expect.poll(() => ended(refused.id), patiently).toEqual([['failed', 'refused_401']]);
+    await expect.poll(() => ended(refused.id)).toEqual([['failed', 'refused_401']]);
     expect(ci.taken(github)).toEqual([]);
     expect(ci.calls.every(({ status, path }) => status === 401 && path === gitlab)).toBe(true);
   });

@@ -73,7 +73,7 @@ describe('jobs of a tenant', () => {
     expect(late.payloads).toHaveLength(1);
     healthy = true;
     const health = async () => (await new ReplicaRegistry(home).list()).map((one) => one.health);
-    await expect.poll(health, { timeout: 15_000 }).toEqual(['up']);
+    await expect.poll(health).toEqual(['up']);
     expect(await enginesOf(home)).toEqual(['unknown']);
     expect(await home.job(id)).toMatchObject({ state: 'queued' });
     late.setEngine('buildkit');
@@ -100,7 +100,7 @@ describe('jobs of a tenant', () => {
       });
     await home.startWorker([`${steady.url}#max=1`, `${changed.url}#max=1`]);
     const second = await submitOf(acme, home);
-    await expect.poll(() => asked.length, { timeout: 15_000 }).toBeGreaterThan(0);
+    await expect.poll(() => asked.length).toBeGreaterThan(0);
     changed.setEngine('buildah');
     busy.release();
     for (const id of [first, second]) {
@@ -125,7 +125,7 @@ describe('jobs of a tenant', () => {
     steady.next(behind.behaviour);
     await home.startWorker([`${steady.url}#max=1`, `${mixed.url}#max=1`]);
     const ids = [await submitOf(acme, home), await submitOf(acme, home)];
-    await expect.poll(() => mixed.payloads.length, { timeout: 15_000 }).toBeGreaterThan(0);
+    await expect.poll(() => mixed.payloads.length).toBeGreaterThan(0);
     await behind.begun;
     behind.release();
     for (const id of ids) expect(await home.ended(id)).toMatchObject({ state: 'succeeded' });

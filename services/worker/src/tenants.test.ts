@@ -42,9 +42,9 @@ it('of a tenant no more jobs are built at once than it may have; others go by th
   await Promise.all([first.begun, second.begun]);
   own.push(await submit('team'), await submit('team'), await submit('team'));
   const waiting = () => redis.zcard(`${keys.base}tenant:parked:team`);
-  await expect.poll(waiting, { timeout: 15_000 }).toBe(3);
+  await expect.poll(waiting).toBe(3);
   const other = await submit('other');
-  await expect.poll(async () => (await store.get(other))?.state, { timeout: 15_000 }).toBe('succeeded');
+  await expect.poll(async () => (await store.get(other))?.state).toBe('succeeded');
   expect(
     await tenants.usage({ name: 'team', settings: tenantSettingsSchema.parse({ images: [] }) }),
   ).toMatchObject({ queuedJobs: 3, runningJobs: 2 });
@@ -52,7 +52,7 @@ it('of a tenant no more jobs are built at once than it may have; others go by th
   second.release();
   const states = async () =>
     await Promise.all(own.map(async (id) => (await store.get(id))?.state ?? 'queued'));
-  await expect.poll(async () => (await states()).every(isTerminal), { timeout: 15_000 }).toBe(true);
+  await expect.poll(async () => (await states()).every(isTerminal)).toBe(true);
   expect(await states()).toEqual(own.map(() => 'succeeded'));
   expect(await waiting()).toBe(0);
 });
@@ -102,7 +102,7 @@ it('jobs wait while the isolation key cannot be opened, and the worker says so',
     const answer = await fetch(`${worker.url}/readyz`);
     return [answer.status, ((await answer.json()) as { code?: string }).code];
   };
-  await expect.poll(ready, { timeout: 15_000 }).toEqual([503, 'isolation_key_unreadable']);
+  await expect.poll(ready).toEqual([503, 'isolation_key_unreadable']);
   expect(await installation.job(id)).toMatchObject({ state: 'queued', attempts: [] });
   await redis.del(keys.isolation);
   expect(await installation.ended(id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });

@@ -70,9 +70,8 @@ const canceled = async (changes: object = {}, tenant = 'default'): Promise<strin
   await installation.store.cancel(id);
   return id;
 };
-const patiently = { timeout: 15_000 };
 const arrived = (hook: Receiver, count: number) =>
-  expect.poll(() => hook.calls.length, patiently).toBeGreaterThanOrEqual(count);
+  expect.poll(() => hook.calls.length).toBeGreaterThanOrEqual(count);
 const told = (hook: Receiver) =>
   hook.messages().map(({ type, data }) => [type, 'job' in data ? data.job.id : undefined]);
 const of = async (endpointId: string) =>
@@ -199,7 +198,7 @@ describe('endpoints', () => {
     await canceled();
     await canceled({}, 'other');
     await arrived(foreign, 1);
-    await expect.poll(async () => (await of(id)).length, patiently).toBe(2);
+    await expect.poll(async () => (await of(id)).length).toBe(2);
     expect((await of(id)).map(({ state }) => state)).toEqual(['failed', 'failed']);
     expect(gone.calls).toHaveLength(1);
     expect(foreign.messages().map(({ type }) => type)).toEqual(['job.canceled']);
@@ -214,18 +213,18 @@ describe('endpoints', () => {
     await startWorker();
     const first = await canceled();
     await arrived(hook, 1);
-    await expect.poll(async () => (await of(id))[0]?.attempts.length, patiently).toBe(1);
+    await expect.poll(async () => (await of(id))[0]?.attempts.length).toBe(1);
     await hook.close();
     const second = await canceled();
     await expect
-      .poll(async () => (await of(id)).map(({ attempts }) => attempts.at(-1)?.error), patiently)
+      .poll(async () => (await of(id)).map(({ attempts }) => attempts.at(-1)?.error))
       .toContain('ECONNREFUSED');
     const rotated = (await endpoints.rotate('default', id))?.secret ?? '';
     hook.answer(status(200));
     await hook.open();
     await arrived(hook, 3);
     await expect
-      .poll(async () => (await of(id)).map(({ state }) => state), patiently)
+      .poll(async () => (await of(id)).map(({ state }) => state))
       .toEqual(['delivered', 'delivered']);
     const [failed, ...delivered] = hook.calls as [ReceivedCall, ...ReceivedCall[]];
     const again = delivered.find((call) => call.id === failed.id);
@@ -279,11 +278,11 @@ describe('a status of a commit', () => {
     api.answer((res, { headers }) => res.writeHead(500).end(`you said ${headers.authorization}`));
     await installation.submit({ vcs });
     await arrived(api, 1);
-    await expect.poll(async () => (await of(id))[0]?.attempts.length, patiently).toBe(1);
+    await expect.poll(async () => (await of(id))[0]?.attempts.length).toBe(1);
     api.answer(status(201));
     slow.release();
     await expect
-      .poll(async () => (await of(id)).map(({ type, state, reason }) => [type, state, reason]), patiently)
+      .poll(async () => (await of(id)).map(({ type, state, reason }) => [type, state, reason]))
       .toEqual([
         ['job.succeeded', 'delivered', undefined],
         ['job.started', 'canceled', 'stale'],
@@ -326,7 +325,7 @@ describe('without the sweep of a leading worker', () => {
     for (let n = 0; n < 50; n++) await canceled();
     await startWorker();
     await expect
-      .poll(async () => (await of(id)).filter(({ state }) => state === 'delivered').length, patiently)
+      .poll(async () => (await of(id)).filter(({ state }) => state === 'delivered').length)
       .toBe(50);
     expect(messagesOf(narrow.hook).size).toBe(50);
     expect(narrow.hook.calls).toHaveLength(50);
@@ -349,7 +348,7 @@ describe('without the sweep of a leading worker', () => {
     await api.create([test]);
     await startWorker();
     const wanted = [...failing, test].map(({ messageId }) => messageId);
-    await expect.poll(() => [...messagesOf(hook)].sort(), patiently).toEqual(wanted.sort());
+    await expect.poll(() => [...messagesOf(hook)].sort()).toEqual(wanted.sort());
     await api.redeliver('default', test.id);
     await arrived(hook, 7);
     expect(hook.calls.filter((call) => call.id === test.messageId)).toHaveLength(2);
@@ -359,7 +358,7 @@ describe('without the sweep of a leading worker', () => {
 describe('what cannot be sent', () => {
   const ended = (id: string) =>
     expect
-      .poll(async () => (await of(id)).map(({ state, reason }) => [state, reason]), patiently)
+      .poll(async () => (await of(id)).map(({ state, reason }) => [state, reason]))
       .not.toContainEqual(['pending', undefined]);
 
   it('fails at once, and says what the operator must correct', async () => {
@@ -370,7 +369,7 @@ describe('what cannot be sent', () => {
     });
     await startWorker();
     await canceled();
-    await expect.poll(async () => (await of(id)).length, patiently).toBe(1);
+    await expect.poll(async () => (await of(id)).length).toBe(1);
     await ended(id);
     expect(await of(id)).toMatchObject([
       { state: 'failed', reason: expect.stringMatching(/^token_unknown: .*gh/), attempts: [] },
@@ -383,7 +382,7 @@ describe('what cannot be sent', () => {
     const { id } = await endpoint(hook, { events: ['job.canceled'] });
     await startWorker({ payloadSecret: new Secret('another') });
     await canceled();
-    await expect.poll(async () => (await of(id)).length, patiently).toBe(1);
+    await expect.poll(async () => (await of(id)).length).toBe(1);
     await ended(id);
     expect(await of(id)).toMatchObject([{ state: 'failed', reason: 'secret_unreadable' }]);
     expect(hook.calls).toEqual([]);
@@ -423,7 +422,7 @@ describe('while the payload secret is replaced', () => {
       expect(verify(each.reveal(), bare.calls[0] as ReceivedCall)).toMatchObject({ type: 'job.canceled' });
     }
     const record = async () => (await endpoints.get('default', id)) as EndpointRecord;
-    await expect.poll(async () => opens(current, await record()), patiently).toBe(secret);
+    await expect.poll(async () => opens(current, await record())).toBe(secret);
     expect(opens(replaced, await record())).toBeUndefined();
   });
 });
@@ -438,7 +437,7 @@ describe('the log of deliveries', () => {
       await arrived(hook, n);
     }
     await expect
-      .poll(async () => (await of(id)).map(({ messageId }) => messageId), patiently)
+      .poll(async () => (await of(id)).map(({ messageId }) => messageId))
       .toEqual(
         hook.calls
           .slice(2)
@@ -469,7 +468,7 @@ describe('a worker that dies', () => {
     expect(begun.outcome).toBe('begun');
     await startWorker();
     await arrived(hook, 1);
-    await expect.poll(async () => (await of(id))[0]?.state, patiently).toBe('delivered');
+    await expect.poll(async () => (await of(id))[0]?.state).toBe('delivered');
     expect(hook.calls[0]).toMatchObject({ id: lost.messageId, body: lost.body });
   });
 

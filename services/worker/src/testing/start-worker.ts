@@ -114,7 +114,7 @@ export async function createInstallation(
       return id;
     },
     async ended(id) {
-      await expect.poll(async () => isTerminal((await job(id)).state), { timeout: 18_000 }).toBe(true);
+      await expect.poll(async () => isTerminal((await job(id)).state)).toBe(true);
       return await job(id);
     },
     async log(id, attempt = 1) {
