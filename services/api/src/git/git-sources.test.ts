@@ -396,7 +396,7 @@ describe('a git source is refused with', () => {
       message: expect.stringContaining('redirects'),
     });
     await server.stop();
-    cleanups.pop();
+    cleanups.shift();
     expect(await refusal(git.take({ url }))).toMatchObject({ code: 'git_unreachable' });
   });
 

@@ -86,8 +86,16 @@ export async function startApi(
   const destination = logged && { write: (line: string) => void logged.push(line) };
   const logger = createLogger({ name: 'api', level: config.logLevel, ...(destination && { destination }) });
   const cleanups = new Cleanups();
+  const cleanUp = async () => {
+    await cleanups.run(logger);
+    rmSync(blobs, { recursive: true });
+  };
   const stop = new AbortController();
-  const running = runComponents(await createApi({ config, logger, cleanups }), stop.signal);
+  const components = await createApi({ config, logger, cleanups }).catch(async (error) => {
+    await cleanUp();
+    throw error;
+  });
+  const running = runComponents(components, stop.signal);
   const url = `http://127.0.0.1:${port}`;
   while (!(await fetch(`${url}/healthz`).catch(() => undefined))?.ok) await new Promise(setImmediate);
   await addTenants(config, tenants);
@@ -113,8 +121,7 @@ export async function startApi(
     async stop() {
       stop.abort();
       await running;
-      await cleanups.run(logger);
-      rmSync(blobs, { recursive: true });
+      await cleanUp();
     },
   };
 }
