@@ -79,7 +79,7 @@ async function startAll(plan: Plan): Promise<{ url: string; registry: string }> 
   const [api, builders] = await all([
     service(plan, {
       service: 'api',
-      env: { ...store, API_TOKEN_FILE: layout.tokenFile },
+      env: { ...store, API_TOKEN_FILE: layout.tokenFile, GIT_WORK_DIR: join(layout.work, 'git') },
       port: options.port,
     }),
     all(

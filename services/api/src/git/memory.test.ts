@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type TemporaryFolder, temporaryFolder } from '@slipway/local';
 import { readEnv } from '@slipway/shared/config';
 import { type GitServer, startGitServer } from '@slipway/shared/git/testing';
 import { bombPack, servePack } from '@slipway/source/hostile';
@@ -10,9 +12,11 @@ const memoryBytes = 64 * 1024 * 1024;
 let api: RunningApi;
 let bomb: GitServer;
 let honest: GitServer;
+let folder: TemporaryFolder;
 
 beforeAll(async () => {
-  const environment = { PATH: process.env.PATH ?? '' };
+  folder = await temporaryFolder();
+  const environment = { PATH: process.env.PATH ?? '', GIT_WORK_DIR: join(folder.path, 'work') };
   const git = readEnv(
     { ...environment, GIT_ALLOWED_SCHEMES: 'http', GIT_MEMORY_BYTES: String(memoryBytes) },
     gitConfig,
@@ -26,6 +30,7 @@ afterAll(async () => {
   await api.stop();
   await bomb.stop();
   await honest.stop();
+  await folder.remove();
 });
 
 const job = (git: object) => ({ image: 'r.example/a:1', source: { git } });

@@ -11,16 +11,21 @@ let api: RunningApi;
 let server: GitServer;
 let other: GitServer;
 const secret = 'Basic cm9ib3Q6aHVudGVyMg==';
-const credentials = mkdtempSync(join(tmpdir(), 'slipway-submodules-'));
+const folder = mkdtempSync(join(tmpdir(), 'slipway-submodules-'));
 let names = 0;
 
 beforeAll(async () => {
   server = await startGitServer();
   other = await startGitServer();
-  const file = join(credentials, 'credentials.json');
+  const file = join(folder, 'credentials.json');
   writeFileSync(file, JSON.stringify({ [server.host]: { username: 'robot', password: 'hunter2' } }));
   const git = readEnv(
-    { PATH: process.env.PATH, GIT_ALLOWED_SCHEMES: 'http', GIT_CREDENTIALS_FILE: file },
+    {
+      PATH: process.env.PATH,
+      GIT_ALLOWED_SCHEMES: 'http',
+      GIT_CREDENTIALS_FILE: file,
+      GIT_WORK_DIR: join(folder, 'work'),
+    },
     gitConfig,
   );
   api = await startApi(inject('redisUrl'), { git, maxSourceBytes: 512 * 1024 });
@@ -29,7 +34,7 @@ afterAll(async () => {
   await api.stop();
   await server.stop();
   await other.stop();
-  rmSync(credentials, { recursive: true });
+  rmSync(folder, { recursive: true });
 });
 afterEach(() => other.answer(undefined));
 

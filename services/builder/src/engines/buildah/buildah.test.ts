@@ -83,6 +83,8 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
       const child = spawn(findTool('buildah') ?? '', [...args, ...options], {
         detached: true,
         stdio: 'ignore',
+        // buildah leaves its temporary files here.
+        env: { ...process.env, TMPDIR: what.scratchDir },
       });
       await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
       process.kill(-(child.pid ?? 0), 'SIGKILL');
