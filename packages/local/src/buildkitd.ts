@@ -30,7 +30,8 @@ export async function startBuildkitd(options: BuildkitdOptions): Promise<Buildki
   const { dir, insecureRegistries = [], mirrors = {} } = options;
   const buildctl = requireTool('buildctl');
   const command = requireTool('buildkitd');
-  await mkdir(dir, { recursive: true });
+  const temporary = join(dir, 'tmp');
+  await mkdir(temporary, { recursive: true });
   const config = join(dir, 'buildkitd.toml');
   const plain = new Set([...insecureRegistries, ...Object.values(mirrors)]);
   const registries = [
@@ -48,6 +49,8 @@ export async function startBuildkitd(options: BuildkitdOptions): Promise<Buildki
       ...['--otel-socket-path', join(dir, 'otel.sock')],
       ...['--oci-worker=true', '--containerd-worker=false', `--oci-worker-binary=${requireTool('runc')}`],
     ],
+    // buildkitd leaves mount points in its temporary folder.
+    env: { ...process.env, TMPDIR: temporary },
     ready: () => hasWorkers(buildctl, address),
     ...(options.logFile && { logFile: options.logFile }),
     ...(options.signal && { signal: options.signal }),
