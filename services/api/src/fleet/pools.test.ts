@@ -47,7 +47,7 @@ describe('a job', () => {
     });
     expect(pool).toBe('amd');
     const [amd, arm] = parts ?? [];
-    expect(await queues().missing([amd?.job, arm?.job].map(String))).toEqual([]);
+    await expect.poll(() => queues().missing([amd?.job, arm?.job].map(String))).toEqual([]);
     expect(await queues().missing([id])).toEqual([id]);
     expect((await fleet.say('GET', `/v1/jobs/${arm?.job}`)).body).toMatchObject({
       state: 'queued',
