@@ -1,14 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Job } from '@slipway/client';
-import { findTool, freePort } from '@slipway/local';
+import { freePort } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { scratchFolder } from '../context.js';
 import { startProgram } from '../program.js';
 import { imageDigest } from '../registry.js';
 import { type Stack, startStack } from '../stack.js';
-import { exampleFile, githubSteps, gitlabSteps, jenkinsSteps, type Step } from './examples.js';
+import { githubSteps, gitlabSteps, jenkinsSteps, type Step } from './examples.js';
 import { makeRepository, runSteps } from './runner.js';
 
 let stack: Stack;
@@ -159,23 +155,5 @@ describe('slipway-build.sh', () => {
       out: '',
       err: expect.stringContaining('Failed to connect'),
     });
-  });
-});
-
-const actionlint = findTool('actionlint');
-describe.runIf(process.env.CI || actionlint)('actionlint', () => {
-  const lint = (workflow: string) => {
-    const folder = scratchFolder();
-    const config = join(folder, 'actionlint.yaml');
-    const file = join(folder, 'workflow.yml');
-    writeFileSync(config, 'self-hosted-runner:\n  labels: [slipway]\n');
-    writeFileSync(file, workflow);
-    return execFileSync(actionlint ?? 'actionlint', ['-config-file', config, file], { encoding: 'utf8' });
-  };
-
-  test('finds nothing to say of the workflow for GitHub, and something of a wrong one', () => {
-    const workflow = readFileSync(exampleFile('github-actions.yml'), 'utf8');
-    expect(lint(workflow)).toBe('');
-    expect(() => lint(workflow.replace('steps.build.outputs', 'steps.built.outputs'))).toThrow();
   });
 });
