@@ -34,9 +34,9 @@ describe('the documentation', () => {
     expect(prose.flatMap((page) => missingPaths(page, read(page), files))).toEqual([]);
   });
 
-  test('has short paragraphs and table cells in the pages for contributors', () => {
+  test('has short paragraphs and table cells in the pages for contributors and operators', () => {
     const checked = pages.filter((page) =>
-      /^(CONTRIBUTING|docs\/(README|internals\/|architecture))/.test(page),
+      /^(CONTRIBUTING|docs\/(README|internals\/|architecture|operations))/.test(page),
     );
     expect(
       checked.flatMap((page) => longPassages(read(page)).map((passage) => `${page}: ${passage}`)),

@@ -17,7 +17,7 @@ import {
 } from './prometheus.js';
 
 const dashboards = join(monitoring, '..', 'grafana', 'dashboards');
-const [operations, metrics] = ['operations.md', 'metrics.md'].map((name) =>
+const [runbook, metrics] = ['operations/alerts.md', 'metrics.md'].map((name) =>
   join(monitoring, '..', '..', 'docs', name),
 ) as [string, string];
 
@@ -43,16 +43,16 @@ async function readDashboards(): Promise<Dashboard[]> {
   );
 }
 
-test('every alert says how bad it is, and docs/operations.md what to do about it', async () => {
+test('every alert says how bad it is, and docs/operations/alerts.md what to do about it', async () => {
   const alerts = await readRules('alerts.yml');
-  const text = await readFile(operations, 'utf8');
-  const documented = [...text.matchAll(/^#### (Slipway\w+)$/gm)].map(([, name]) => name);
+  const text = await readFile(runbook, 'utf8');
+  const documented = [...text.matchAll(/^## (Slipway\w+)$/gm)].map(([, name]) => name);
   expect([...new Set(alerts.map(({ alert }) => alert))].toSorted()).toEqual(documented.toSorted());
   for (const { alert = '', labels, annotations } of alerts) {
     expect(labels?.severity).toMatch(/^(critical|warning)$/);
     expect(annotations?.summary, alert).toMatch(/^[A-Z].{10,90}[^.]$/);
     expect(annotations?.description, alert).toMatch(/\{\{ \$value .*\.$/);
-    expect(annotations?.runbook_url).toBe(`docs/operations.md#${alert.toLowerCase()}`);
+    expect(annotations?.runbook_url).toBe(`docs/operations/alerts.md#${alert.toLowerCase()}`);
   }
 });
 
