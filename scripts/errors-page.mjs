@@ -22,7 +22,7 @@ ${rows.join('\n')}
 `;
 }
 
-/** What a page of the dashboard says about a code: an API that is newer than the page may have others. */
+/** Returns the dashboard's text for each code. An API that is newer than the page may have other codes. */
 export function errorWords({ errorCodes, errorRow }) {
   const rows = errorCodes.map((code) => {
     const { title, remedy } = errorRow(code);

@@ -32,7 +32,7 @@ for (const [name, make] of Object.entries(contents)) {
   }
 }
 
-/** What Redis lets the user of the services do, whose password it knows by its hash. */
+/** Returns the rights of the services' user in Redis, with the hash of its password. */
 function redisUsers() {
   const password = readFileSync(join(folder, 'redis-password'), 'utf8').trim();
   const hash = createHash('sha256').update(password).digest('hex');

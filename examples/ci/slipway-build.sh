@@ -11,7 +11,7 @@ set -euo pipefail
 folder=${1:?the folder with the Dockerfile}
 image=${2:?what the image is called}
 function=${3:-}
-# What CI shows the state of the build on; of a pull request on GitHub say VCS_SHA, for GITHUB_SHA is a merge nobody sees.
+# The commit on which CI shows the build's state. For a pull request on GitHub pass VCS_SHA: GITHUB_SHA is a merge commit that the pull request does not show.
 repo=${VCS_REPO:-${GITHUB_REPOSITORY:-${CI_PROJECT_PATH:-}}}
 sha=${VCS_SHA:-${GITHUB_SHA:-${CI_COMMIT_SHA:-${GIT_COMMIT:-}}}}
 

@@ -6,7 +6,7 @@ const installers = [
   { program: 'apk', key: 'apk', line: 'apk add' },
 ];
 
-/** What to do about parts that cannot be installed from here, as lines of text. */
+/** Returns how to install missing parts by hand, as lines of text. */
 export async function advice(missing) {
   const lines = [`not on this machine: ${missing.map((part) => part.anyOf.join(' or ')).join(', ')}`];
   if (process.platform === 'linux') lines.push(...linux(missing));

@@ -34,7 +34,7 @@ export function which(name) {
     });
 }
 
-/** What a program prints on standard output, or undefined when it cannot be run, fails or hangs. */
+/** Returns a program's standard output, or undefined when it cannot be run, fails or hangs. */
 export async function output(command, args, { timeoutMs = 10_000 } = {}) {
   try {
     const { stdout } = await promisify(execFile)(command, args, { env: environment(), timeout: timeoutMs });

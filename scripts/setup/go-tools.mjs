@@ -31,7 +31,7 @@ export const testTools = [
   },
 ];
 
-/** What `npm run test:system` runs besides. Distributions have versions of docker-compose that are too old. */
+/** Further tools of `npm run test:system`. Distributions have versions of docker-compose that are too old. */
 export const systemTools = [
   {
     module: 'github.com/docker/compose/v2',
@@ -49,7 +49,7 @@ export const systemTools = [
   },
 ];
 
-/** Builds each tool that is missing. Without a Go toolchain they are left out, which is said. */
+/** Builds each tool that is missing. Without a Go toolchain it prints which ones are left out. */
 export async function buildGoTools(tools) {
   for (const tool of tools) {
     const names = Object.keys(tool.programs);

@@ -3,7 +3,7 @@ export class SetupError extends Error {
   name = 'SetupError';
 }
 
-/** One line on standard output; everything the setup does is said this way. */
+/** Prints one line on standard output. The setup reports every step with it. */
 export function say(line) {
   process.stdout.write(`setup: ${line}\n`);
 }

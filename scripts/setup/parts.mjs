@@ -29,7 +29,7 @@ const parts = [
 ];
 const staticBusybox = { anyOf: ['busybox'], apt: 'busybox-static', dnf: 'busybox', apk: 'busybox-static' };
 
-/** What tests use besides: to see processes, to serve git over ssh, to pack archives as others do, to complete command lines, to make networks, to move clocks, to check rules and dashboards. */
+/** Further programs of the tests: to list processes, serve git over ssh, pack archives, complete command lines, make networks, move clocks, to check rules and dashboards. */
 const testTools = [
   { anyOf: ['ps'], apt: 'procps', dnf: 'procps-ng', apk: 'procps' },
   { anyOf: ['python3'], apt: 'python3', dnf: 'python3', apk: 'python3' },
@@ -47,7 +47,7 @@ const testTools = [
   { anyOf: ['chromium'], apt: 'chromium', dnf: 'chromium', apk: 'chromium' },
 ];
 
-/** What `npm run test:system` uses besides: a Docker engine, what a rootless BuildKit is made of, and what openapi-generator runs on. */
+/** Further parts of `npm run test:system`: a Docker engine, the parts of a rootless BuildKit, and the runtime of openapi-generator. */
 const dockerParts = [
   { anyOf: ['dockerd'], apt: 'docker.io', dnf: 'moby-engine', apk: 'docker-engine', service: 'docker' },
   { anyOf: ['docker'], apt: 'docker.io', dnf: 'docker-cli', apk: 'docker-cli' },
@@ -105,7 +105,7 @@ export async function pythonWith(module) {
   return undefined;
 }
 
-/** Whether BuildKit can be used without anything being installed: a daemon that answers, or one that root can start. */
+/** Returns whether BuildKit is usable without an installation: a daemon answers, or root can start one. */
 async function usableBuildkit() {
   if (which('buildctl') === undefined) return false;
   if (process.getuid?.() === 0 && which('buildkitd') !== undefined && which('runc') !== undefined)

@@ -35,7 +35,7 @@ export async function installPackages() {
     return;
   }
   await step(`packages: ${pinnedPnpm()} install --frozen-lockfile`, async () => {
-    // CI=true: pnpm asks nothing, there being nobody to answer.
+    // CI=true: pnpm must not ask questions, because no user can answer.
     await run('npx', ['-y', pinnedPnpm(), 'install', '--frozen-lockfile'], { env: { CI: 'true' } });
     mkdirSync(join(stamp, '..'), { recursive: true });
     writeFileSync(stamp, wanted);

@@ -42,7 +42,7 @@ export async function auditOffline({ root, advisories }) {
 }
 
 /**
- * What of the findings is not excepted, and what is wrong with the exceptions. `today`: YYYY-MM-DD.
+ * Returns the findings without an exception, and the faults of the exceptions. `today`: YYYY-MM-DD.
  * `isComplete`: whether all advisories were asked for, so that an exception without a finding is one too many.
  */
 export function auditProblems({ findings, exceptions, today, isComplete }) {
@@ -79,7 +79,7 @@ function parseReport(text) {
 
 const isDate = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
 
-/** Of an error that pnpm drew as a box over several lines; without addresses, which need not be in everybody's logs. */
+/** Returns the text of an error that pnpm prints as a box, without addresses, which do not belong in logs. */
 function shortened(text) {
   const start = Math.max(text.indexOf('ERR_PNPM'), text.indexOf('×'), 0);
   const words = text

@@ -19,7 +19,7 @@ export function licenseProblems({ found, allowed, packages }) {
   return problems;
 }
 
-/** Of an SPDX expression: one of its alternatives must be made of allowed licences alone. */
+/** Returns whether an SPDX expression is allowed: one alternative must have only allowed licences. */
 function isAllowed({ license, allowed }) {
   const alternatives = license.replace(/[()]/g, ' ').split(/\sOR\s/);
   return alternatives.some((all) => all.split(/\sAND\s/).every((each) => allowed.includes(each.trim())));

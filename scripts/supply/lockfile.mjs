@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 const integrity = /^sha(256|384|512)-[A-Za-z0-9+/]+=*$/;
 
 /**
- * What is wrong with a pnpm-lock.yaml: a package without the hash of its content, or an address that it comes from, which would bind every
+ * Returns the faults of a pnpm-lock.yaml: a package without the hash of its content, or with a download address, which would bind every
  * machine to one registry or take a package from outside the registry.
  */
 export function lockfileProblems(text) {
