@@ -18,7 +18,7 @@ import { TemplateStore } from '@slipway/control-plane/templates';
 import { PayloadSecretStore, TenantStore, TokenStore } from '@slipway/control-plane/tenants';
 import { createDeliveryDispatcher, DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
 import { openBlobStore } from '@slipway/shared/blobs';
-import { Secret } from '@slipway/shared/config';
+import { openSetting, Secret } from '@slipway/shared/config';
 import { SlipwayError } from '@slipway/shared/errors';
 import { UnverifiedPayloads } from '@slipway/shared/function-builder';
 import {
@@ -117,7 +117,9 @@ export async function createApi(deps: ApiDeps): Promise<Component[]> {
   await clock.measure().catch(() => undefined);
   makeIdsBy(clock);
   const now = () => clock.now();
-  const blobs = await openBlobStore(config.blobStore, { minFreeBytes: config.minFreeDiskBytes });
+  const blobs = await openSetting('BLOB_STORE', () =>
+    openBlobStore(config.blobStore, { minFreeBytes: config.minFreeDiskBytes }),
+  );
   const claims = new SourceUses({ redis, keys });
   const owners = new SourceOwners({ redis, keys });
   const sources = createSourceStore({ blobs, limits: sourceLimits(config), claims });

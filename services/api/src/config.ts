@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { blobStoreUrl } from '@slipway/shared/blobs';
 import {
   type CommonConfig,
   commonConfig,
@@ -48,7 +49,7 @@ export function loadConfig(env: Env): ApiConfig {
   return readEnv(env, (fields) => ({
     ...commonConfig(fields, { port: 8080 }),
     ...redisConfig(fields),
-    blobStore: fields.string('BLOB_STORE'),
+    blobStore: fields.parsed('BLOB_STORE', blobStoreUrl) ?? '',
     payloadSecret: fields.secret('PAYLOAD_SECRET'),
     previousPayloadSecrets: previousPayloadSecrets(fields),
     cancelOnDisconnect: fields.oneOf('BUILD_ON_DISCONNECT', ['cancel', 'continue'], 'cancel') === 'cancel',

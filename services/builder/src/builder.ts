@@ -1,4 +1,5 @@
 import { DiskFloor, diskSpace } from '@slipway/shared/blobs';
+import { openSetting } from '@slipway/shared/config';
 import { UnverifiedPayloads } from '@slipway/shared/function-builder';
 import { healthRouter, healthServer, metricsServer } from '@slipway/shared/http';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
@@ -39,7 +40,7 @@ const deadEngineCheckEveryMs = 1_000;
 export async function createBuilder(deps: BuilderDeps): Promise<Component[]> {
   const { config, logger, cleanups } = deps;
   if (config.keyRing) requireMemory();
-  const workDir = await WorkDir.open(config.workDir);
+  const workDir = await openSetting('WORK_DIR', () => WorkDir.open(config.workDir));
   cleanups.defer('remove the work folder', () => workDir.close());
   const engine = await chooseEngine({
     ...config,

@@ -1,8 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
+import { ConfigError, Fields } from '@slipway/shared/config';
 import { generateKeyPair } from '@slipway/shared/sealing';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  badCommonSettings,
+  badPayloadSettings,
+  openCommonSettings,
+  settingsRead,
+  tracingOn,
+} from '@slipway/shared/testing';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { loadConfig } from './config.js';
 
 const least = { PAYLOAD_SECRET: 'x' };
@@ -131,4 +139,53 @@ test.each([
   ['BUILDAH_TRUSTED_SOURCES', 'yes'],
 ])('refuses %s=%s, by name', (name, value) => {
   expect(() => loadConfig({ ...least, [name]: value })).toThrow(name);
+});
+
+describe('every setting of the builder', () => {
+  const bad = {
+    ...badCommonSettings,
+    ...badPayloadSettings,
+    ALLOWED_FRONTENDS: ['Not An Image'],
+    BUILDAH_TRUSTED_SOURCES: ['maybe'],
+    BUILDER_SBOM_SCANNER: ['Not An Image'],
+    BUILDKIT_HOST: ['127.0.0.1:1234'],
+    BUILD_SECRETS_PRIVATE_KEY: ['no key'],
+    BUILD_SECRETS_PRIVATE_KEY_FILE: ['/nowhere/file'],
+    BUILD_TIMEOUT_MS: ['0'],
+    CREDENTIAL_HELPER_ENV: ['A-B', 'PAYLOAD_SECRET'],
+    DISABLE_HMAC: ['perhaps'],
+    ENGINE: ['docker'],
+    INSECURE_REGISTRIES: ['http://registry:5000', 'registry:5000, a b'],
+    MAX_INFLIGHT: ['-1'],
+    REPRODUCIBLE: ['often'],
+    // Names of the chart.
+    buildkit_url: ['127.0.0.1:1234'],
+    build_secrets_private_key_path: ['/nowhere/file'],
+    disable_hmac: ['perhaps'],
+    enable_lchown: ['perhaps'],
+    insecure: ['perhaps'],
+    max_inflight: ['-1'],
+  };
+  const readers = ['optional', 'string', 'int', 'bool', 'oneOf', 'list', 'parsed', 'optionalSecret'] as const;
+  /** Folders; they are opened later in the start. */
+  const open = [...openCommonSettings, 'DOCKER_CONFIG', 'ENGINE_STATE_DIR', 'WORK_DIR'];
+
+  test('is in this table', () => {
+    const reads = readers.map((reader) => vi.spyOn(Fields.prototype, reader));
+    onTestFinished(() => void vi.restoreAllMocks());
+    // The builder copies its environment, so that the names of the chart alone are read from the given one.
+    const chart = settingsRead(loadConfig, { ...least, ...tracingOn });
+    const own = reads.flatMap(({ mock }) => mock.calls.map(([name]) => name));
+    expect(own).toContain('MAX_INFLIGHT');
+    expect([...chart, ...own].filter((name) => !(name in bad) && !open.includes(name))).toEqual([]);
+  });
+
+  test.each(Object.entries(bad).flatMap(([name, values]) => values.map((value) => [name, value] as const)))(
+    'is refused by name: %s=%j',
+    (name, value) => {
+      const load = () => loadConfig({ ...least, ...tracingOn, [name]: value });
+      expect(load).toThrow(ConfigError);
+      expect(load).toThrow(new RegExp(`^  .*\\b${name}\\b`, 'm'));
+    },
+  );
 });

@@ -5,6 +5,7 @@ import {
   commonConfig,
   type Env,
   type Fields,
+  insecureRegistries,
   previousPayloadSecrets,
   readEnv,
   type Secret,
@@ -73,7 +74,7 @@ function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
     keyRing: keyRing(fields),
     reproducible: fields.bool('REPRODUCIBLE', false),
     sbomScanner: imageReference(fields, 'BUILDER_SBOM_SCANNER'),
-    insecureRegistries: fields.parsed('INSECURE_REGISTRIES', registries, ' ') ?? [],
+    insecureRegistries: insecureRegistries(fields),
     dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),
     buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { default: 30 * 60 * 1000, min: 1 }),
     ...payloadBounds(fields, { maxSourceBytes: 1024 * 1024 * 1024, min: 1024 }),
@@ -115,14 +116,6 @@ function items(raw: string): string[] {
 function buildkitHost(raw: string): string {
   if (!/^(unix|tcp):\/\//.test(raw)) throw new Error('must start with unix:// or tcp://');
   return raw;
-}
-
-function registries(raw: string): string[] {
-  return items(raw).map((host) => {
-    if (host !== '*' && parseImageReference(`${host}/x`)?.domain !== host)
-      throw new Error(`holds '${host}', which is no host[:port]`);
-    return host.toLowerCase();
-  });
 }
 
 function frontends(raw: string): string[] {

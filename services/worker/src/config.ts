@@ -1,10 +1,12 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { blobStoreUrl } from '@slipway/shared/blobs';
 import {
   type CommonConfig,
   commonConfig,
   type Env,
   type Fields,
+  insecureRegistries,
   type PayloadSecrets,
   previousPayloadSecrets,
   publicUrl,
@@ -60,7 +62,7 @@ export function loadConfig(env: Env): WorkerConfig {
     return {
       ...commonConfig(fields, { port: 8090 }),
       ...redisConfig(fields),
-      blobStore: fields.string('BLOB_STORE'),
+      blobStore: fields.parsed('BLOB_STORE', blobStoreUrl) ?? '',
       payloadSecret: fields.secret('PAYLOAD_SECRET'),
       previousPayloadSecrets: previousPayloadSecrets(fields),
       webhookSecret: fields.optionalSecret('WEBHOOK_SECRET'),
@@ -70,7 +72,7 @@ export function loadConfig(env: Env): WorkerConfig {
       webhookTokens: fields.parsedSecret('WEBHOOK_TOKENS', parseWebhookTokens) ?? new WebhookTokens(),
       builders: fields.parsed('BUILDERS', parseBuilders) ?? [],
       registries: {
-        insecureRegistries: fields.list('INSECURE_REGISTRIES').map((host) => host.toLowerCase()),
+        insecureRegistries: insecureRegistries(fields),
         dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),
         helperEnv: helperEnv(fields, env),
       },

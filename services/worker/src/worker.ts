@@ -9,6 +9,7 @@ import { StatsStore, Tally } from '@slipway/control-plane/stats';
 import { PayloadSecretStore } from '@slipway/control-plane/tenants';
 import { createDeliveryDispatcher, DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
 import { openBlobStore } from '@slipway/shared/blobs';
+import { openSetting } from '@slipway/shared/config';
 import { createEgressAgent } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import {
@@ -100,7 +101,7 @@ export async function createWorker(deps: WorkerDeps): Promise<Component[]> {
   await clock.measure().catch(() => undefined);
   makeIdsBy(clock);
   const now = () => clock.now();
-  const blobs = await openBlobStore(config.blobStore);
+  const blobs = await openSetting('BLOB_STORE', () => openBlobStore(config.blobStore));
   const sources = cacheSources({ sources: createSourceReader({ blobs }) });
   const faults = new CountedFaults({ registry: metricsRegistry, logger });
   const { quarantineAfter, queueTimeoutMs } = config;

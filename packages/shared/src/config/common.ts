@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { type HttpSettings, httpSettings } from '../http/settings.js';
 import type { Fields } from './fields.js';
 import { type TracingConfig, tracingConfig } from './tracing.js';
@@ -28,10 +29,16 @@ export function commonConfig(
     logLevel: fields.oneOf('LOG_LEVEL', logLevels, 'info'),
     shutdownGraceMs: fields.int('SHUTDOWN_GRACE_MS', { default: defaults.shutdownGraceMs ?? 25_000 }),
     port: fields.port('PORT', defaults.port),
-    bindHost: fields.optional('BIND_HOST'),
+    bindHost: fields.optional('BIND_HOST') && fields.parsed('BIND_HOST', parseHost),
     metricsPort: fields.optionalInt('METRICS_PORT', { max: 65535 }),
     healthPort: fields.optionalInt('HEALTH_PORT', { max: 65535 }),
     tracing: tracingConfig(fields),
     http: httpSettings(fields),
   };
+}
+
+function parseHost(raw: string): string {
+  if (isIP(raw) === 0 && !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(raw))
+    throw new Error(`must be an IP address or a host name, not '${raw}'`);
+  return raw;
 }

@@ -152,3 +152,12 @@ export function readEnv<T>(env: Env, read: (fields: Fields) => T): T {
   }
   return config;
 }
+
+/** Returns what `open` resolves with. If it rejects, the process stops with a `ConfigError` that names the setting. */
+export async function openSetting<T>(name: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    throw new ConfigError(`${name} cannot be used: ${(error as Error).message}`, { cause: error });
+  }
+}

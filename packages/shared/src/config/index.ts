@@ -1,5 +1,6 @@
 export { type CommonConfig, commonConfig } from './common.js';
-export { ConfigError, type Env, Fields, readEnv } from './fields.js';
+export { ConfigError, type Env, Fields, openSetting, readEnv } from './fields.js';
+export { insecureRegistries } from './insecure-registries.js';
 export { type PayloadSecrets, previousPayloadSecrets } from './payload-secrets.js';
 export { publicUrl } from './public-url.js';
 export { type RedisAccess, type RedisConfig, redisConfig } from './redis.js';

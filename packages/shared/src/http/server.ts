@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server as TlsServer } from 'node:tls';
 import type { Express } from 'express';
+import { ConfigError } from '../config/fields.js';
 import type { Component } from '../lifecycle/index.js';
 import type { Logger } from '../logger/index.js';
 import { createBoundedServer } from './create-server.js';
@@ -47,7 +48,7 @@ export function httpServer(options: HttpServerOptions): Component {
       const { server, close } = await createBoundedServer(bounded);
       const unused = unusedConnections(server);
       await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
+        server.once('error', (error) => reject(listenError(error, name)));
         server.listen({ port: options.port, ...(options.host !== undefined && { host: options.host }) }, () =>
           resolve(),
         );
@@ -72,6 +73,23 @@ export function httpServer(options: HttpServerOptions): Component {
       close();
     },
   };
+}
+
+/** The settings of ports, by the names of servers. */
+const portSettings: Readonly<Record<string, string>> = {
+  http: 'PORT',
+  metrics: 'METRICS_PORT',
+  health: 'HEALTH_PORT',
+};
+
+/** Returns a `ConfigError` that names the setting if the port or the address cannot be used; otherwise the error itself. */
+function listenError(error: NodeJS.ErrnoException, name: string): Error {
+  const { code = '', message } = error;
+  const isPort = ['EADDRINUSE', 'EACCES'].includes(code);
+  const isHost = ['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EAI_AGAIN', 'EINVAL', 'ENOTFOUND'].includes(code);
+  if (!isPort && !isHost) return error;
+  const setting = isPort ? (portSettings[name] ?? name) : 'BIND_HOST';
+  return new ConfigError(`${setting} cannot be used: ${message}`, { cause: error });
 }
 
 /**

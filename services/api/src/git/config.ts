@@ -27,7 +27,7 @@ const inherited = [
 export function gitConfig(fields: Fields): ApiGitConfig {
   return {
     allowedSchemes: fields.parsed('GIT_ALLOWED_SCHEMES', parseSchemes, 'https') ?? [],
-    allowedHosts: fields.list('GIT_ALLOWED_HOSTS').map((host) => host.toLowerCase()),
+    allowedHosts: fields.parsed('GIT_ALLOWED_HOSTS', parseHosts, ' ') ?? [],
     credentials: fields.parsed('GIT_CREDENTIALS_FILE', readCredentials, ' ') ?? new Map(),
     ssh: readSsh(fields),
     timeoutMs: fields.int('GIT_TIMEOUT_MS', { default: 120_000, min: 1 }),
@@ -53,6 +53,15 @@ function parseSchemes(text: string): GitScheme[] {
     const scheme = gitSchemes.find((each) => each === item.trim());
     if (!scheme) throw new Error(`must hold some of ${gitSchemes.join(', ')}, separated by commas`);
     return scheme;
+  });
+}
+
+function parseHosts(text: string): string[] {
+  const hosts = text.split(',').map((item) => item.trim().toLowerCase());
+  return hosts.filter((host) => {
+    if (host !== '' && (!URL.canParse(`ssh://${host}`) || new URL(`ssh://${host}`).host !== host))
+      throw new Error(`holds '${host}', which is no host[:port]`);
+    return host !== '';
   });
 }
 

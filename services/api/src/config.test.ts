@@ -1,0 +1,59 @@
+import { ConfigError } from '@slipway/shared/config';
+import {
+  badCommonSettings,
+  badPayloadSettings,
+  badRedisSettings,
+  openCommonSettings,
+  settingsRead,
+  tracingOn,
+} from '@slipway/shared/testing';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from './config.js';
+
+const least = { PAYLOAD_SECRET: 'x', BLOB_STORE: 'file:///blobs', ...tracingOn };
+
+const bad = {
+  ...badCommonSettings,
+  ...badRedisSettings,
+  ...badPayloadSettings,
+  API_TOKEN_FILE: ['/nowhere/file'],
+  AUDIT_DAYS: ['0', '3651'],
+  AUDIT_MAX_ENTRIES: ['99'],
+  BUILD_ON_DISCONNECT: ['stop'],
+  CORS_ORIGINS: ['ci.example', 'https://ci.example/path'],
+  GIT_ALLOWED_HOSTS: ['https://git.example', 'git.example/path', 'a b'],
+  GIT_ALLOWED_SCHEMES: ['ext'],
+  GIT_CONCURRENCY: ['0', '101'],
+  GIT_CREDENTIALS_FILE: ['/nowhere/file', '/etc/hostname'],
+  GIT_MEMORY_BYTES: ['1'],
+  GIT_SSH_FILE: ['/nowhere/file', '/etc/hostname'],
+  GIT_TIMEOUT_MS: ['0'],
+  MAX_QUEUED_JOBS: ['0'],
+  TENANT_STORED_BYTES: ['1'],
+  TRUSTED_PROXIES: ['proxy.example', '10.0.0.0/33'],
+};
+/** Any value can be valid; the folders and the tenants file are opened later in the start. */
+const open = [
+  ...openCommonSettings,
+  'API_TOKEN',
+  'REDIS_PASSWORD',
+  'GIT_WORK_DIR',
+  'TENANTS_FILE',
+  ...['PATH', 'http_proxy', 'https_proxy', 'no_proxy', 'HTTPS_PROXY', 'NO_PROXY'],
+  ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO'],
+];
+
+describe('every setting of the API', () => {
+  it('is in this table', () => {
+    expect(settingsRead(loadConfig, least)).toEqual([...Object.keys(bad), ...open].sort());
+  });
+
+  it.each(Object.entries(bad).flatMap(([name, values]) => values.map((value) => [name, value] as const)))(
+    'is refused by name: %s=%j',
+    (name, value) => {
+      const load = () => loadConfig({ ...least, [name]: value });
+      expect(load).toThrow(ConfigError);
+      expect(load).toThrow(new RegExp(`^  .*\\b${name}\\b`, 'm'));
+    },
+  );
+});
