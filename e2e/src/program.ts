@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { scratchFolder } from './context.js';
 
 export interface RunningProgram {
   readonly pid: number;
@@ -31,7 +32,8 @@ export function startProgram(
 ): RunningProgram {
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
+    // A killed program cannot remove its temporary files.
+    env: { ...process.env, TMPDIR: scratchFolder(), ...env },
     ...(cwd !== undefined && { cwd }),
   });
   const text = { out: '', err: '' };
