@@ -23,7 +23,7 @@ export const files = {
   /** The long suites, two files at once. */
   long: testsIn([
     ...['ci', 'clock', 'compose', 'fuzz', 'images', 'monitoring', 'supply-chain', 'templates'],
-    ...['clients/publish-load.test.ts', 'tracing.test.ts'],
+    ...['cli/checkout.test.ts', 'clients/publish-load.test.ts', 'tracing.test.ts'],
   ]),
   /** Each of these files needs the whole machine. */
   alone: testsIn(['chaos.test.ts']),

@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { cpSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryFolder } from '@slipway/local';
+import { expect, onTestFinished, test } from 'vitest';
+import { root } from '../compose/model.js';
+import { startProgram } from '../program.js';
+import { processesWith } from './command.js';
+
+/** Returns a folder with the files that a clone of this checkout would have. */
+async function cloned(): Promise<string> {
+  const folder = await temporaryFolder();
+  onTestFinished(() => folder.remove());
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  for (const path of new Set(listed.toString().split('\0'))) {
+    if (path !== '' && existsSync(join(root, path))) cpSync(join(root, path), join(folder.path, path));
+  }
+  return folder.path;
+}
+
+test('`npm run slipway -- up` works in a fresh clone, with the dashboard', { timeout: 600_000 }, async () => {
+  const cwd = await cloned();
+  const mark = randomUUID();
+  const env = {
+    SLIPWAY_DATA: join(cwd, '.data'),
+    SLIPWAY_E2E_CLONE: mark,
+    SLIPWAY_URL: '',
+    SLIPWAY_TOKEN: '',
+  };
+  const run = (...args: string[]) =>
+    startProgram('npm', ['run', '--silent', 'slipway', '--', ...args], { cwd, env });
+
+  const up = run('up', '--json', '--builders', '1', '--workers', '1');
+  // A terminal signals all processes of the command; the others wait for this one.
+  const interrupt = () => {
+    for (const line of processesWith(`SLIPWAY_E2E_CLONE=${mark}`))
+      if (/packages\/cli\/dist\/main\.js up /.test(line)) process.kill(Number.parseInt(line, 10), 'SIGINT');
+  };
+  onTestFinished(async () => {
+    interrupt();
+    await up.ended;
+  });
+  await up.said(/^\{.*\}\n/m);
+  // A program that reads standard output gets only the result.
+  const { url } = JSON.parse(up.out()) as { url: string };
+  expect(up.err()).toMatch(/^setup: ready in /m);
+
+  const page = await fetch(`${url}/`);
+  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<div id="root">')]);
+  expect(await run('status', '--json').ended).toMatchObject({ exit: 0, err: '' });
+
+  interrupt();
+  expect((await up.ended).exit).toBe(0);
+  expect(processesWith(`SLIPWAY_E2E_CLONE=${mark}`)).toEqual([]);
+});
