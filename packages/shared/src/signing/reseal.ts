@@ -37,16 +37,16 @@ export async function resealFields(options: {
   const { redis, keys, sealingKey, fields } = options;
   let [resealed, unreadable] = [0, 0];
   for (const { key, field, stored, sealed, context, stores } of fields) {
-    let resealed: string | undefined;
+    let sealedAgain: string | undefined;
     try {
-      resealed = reseal(sealingKey, sealed, context);
+      sealedAgain = reseal(sealingKey, sealed, context);
     } catch {
       // The cipher only reports that no key fits.
       unreadable++;
     }
-    if (resealed === undefined) continue;
+    if (sealedAgain === undefined) continue;
     resealed += Number(
-      await replaceScript.run({ redis, keys }, { key, field, before: stored, after: stores(resealed) }),
+      await replaceScript.run({ redis, keys }, { key, field, before: stored, after: stores(sealedAgain) }),
     );
   }
   return { resealed, unreadable };
