@@ -3,12 +3,12 @@ export type Figures = Readonly<Record<string, number>>;
 
 export interface Scenario {
   readonly name: string;
-  /** What is measured against what, in one line. */
+  /** The two things that the scenario compares, in one line. */
   readonly about: string;
   run(bench: Bench): Promise<Figures>;
 }
 
-/** What a scenario gets to work with. */
+/** The tools that the bench gives to a scenario. */
 export interface Bench {
   /** An empty folder of its own, taken away afterwards. */
   readonly folder: string;

@@ -43,7 +43,7 @@ const all = async (stream: AsyncIterable<BatchEvent>) => {
 };
 
 describe('a batch', () => {
-  test('is built, each of its functions once, and every change is told in order', async () => {
+  test('builds each of its functions once, and its event stream has every change in order', async () => {
     const { id } = await submit({ items: items('whole', 60, [7]) });
     const events = await all(client.followBatch({ id }));
     const batch = await client.getBatch({ id });

@@ -12,7 +12,7 @@ interface FillOptions {
   readonly count: number;
   /** The digest of a stored source. */
   readonly source: string;
-  /** Whether the jobs are put into the queue too. */
+  /** True to add the jobs to the queue too. */
   readonly queued: boolean;
 }
 

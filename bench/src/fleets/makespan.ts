@@ -3,7 +3,7 @@ import type { StatsSnapshot } from '@slipway/simulator';
 
 export interface Replica {
   readonly slots: number;
-  /** How many times as long it takes. */
+  /** Build time on this replica, divided by the normal build time. */
   readonly factor: number;
   readonly stats: StatsSnapshot;
 }

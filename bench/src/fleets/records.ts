@@ -11,7 +11,7 @@ export interface Records {
   readonly redis: Redis;
   readonly keys: Keys;
   count(states: readonly JobState[]): Promise<number>;
-  /** Resolves when so many jobs have ended. Rejects when none ended for a minute. */
+  /** Resolves when `count` jobs have ended. Rejects when no job ended for a minute. */
   ended(count: number): Promise<void>;
   get(ids: readonly string[]): Promise<JobRecord[]>;
   close(): Promise<void>;

@@ -5,14 +5,14 @@ import { answer } from './forked.js';
 export type BareRequests = {
   /** Jobs that do nothing, all added before: how many a second are done. */
   noOps: { question: { redisUrl: string; jobs: number }; answer: { perSecond: number } };
-  /** So many jobs added together: milliseconds. */
+  /** Adds `jobs` jobs in one call. Answers with the milliseconds it takes. */
   addBulk: { question: { redisUrl: string; jobs: number }; answer: { ms: number } };
   /** Jobs that sleep, by two workers under a global concurrency: from the first add to the last end. */
   sleeps: {
     question: { redisUrl: string; durationsMs: number[]; concurrency: number };
     answer: { makespanMs: number; sleptMs: number; longestMs: number };
   };
-  /** One job alone, again and again: milliseconds from add to completed as a waiter sees it. */
+  /** Runs single jobs, one after another. Answers with the milliseconds from add to completed, as a waiter sees it. */
   roundTrips: { question: { redisUrl: string; rounds: number }; answer: { timesMs: number[] } };
 };
 

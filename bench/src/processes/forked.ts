@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** A process of its own, so that what it takes is told apart from what the bench takes. */
+/** A separate process, so that its memory and processor time are measured apart from the bench's. */
 export interface Forked<Requests extends Record<string, Request>> {
   /** Has it do something, and returns what came of it. One request at a time. */
   ask<Name extends keyof Requests>(
@@ -17,7 +17,7 @@ interface Request {
   readonly answer: unknown;
 }
 
-/** What a forked process does, by the names of the requests. */
+/** The functions of a forked process, by request name. */
 export type Answers<Requests extends Record<string, Request>> = {
   readonly [Name in keyof Requests]: (
     question: Requests[Name]['question'],

@@ -7,7 +7,7 @@ import { answer } from './forked.js';
 export type SinkRequests = {
   /** Listens, and says where. */
   listen: { question: { secret: string }; answer: { port: number } };
-  /** What has arrived so far, and how many payloads had a signature that fits. */
+  /** Counts the bytes received so far, and the payloads with a valid signature. */
   received: { question: null; answer: { bytes: number; verified: number } };
 };
 

@@ -17,7 +17,7 @@ const jobs = 500;
 const slots = 4;
 /** A draw in which little is lost at the end when the builds are begun in the order of their submission. */
 const durations = { meanMs: 300, sigma: 0.6, seed: 2 };
-/** Of other images, before: what is measured is a service that has been up for a while. */
+/** Jobs for other images, run first: the bench measures a service that has been up for a while. */
 const warmUp = 200;
 const slowFactor = 3;
 const image = (at: number) => `registry.test/bench/function-${at}:latest`;
@@ -34,7 +34,7 @@ const variants = {
     replicas: [plain, plain, { slots, faults: [{ fault: 'busy', probability: 0.2 }] }],
   },
   '-unlimited': {
-    about: ', nobody told how much a replica takes',
+    about: ', replicas that do not announce their limits',
     replicas: [1, 2, 3].map(() => ({ slots, announced: false })),
   },
 } as const satisfies Record<string, { about: string; replicas: readonly ReplicaOptions[] }>;

@@ -83,7 +83,7 @@ async function timed(work: () => Promise<void>): Promise<number> {
   return performance.now() - begun;
 }
 
-/** What someone would write in a shell: as many at once on each daemon as a replica is given. */
+/** Builds with `buildctl` as a shell loop does, with as many builds at once on each daemon as a replica has slots. */
 async function bareLoop(
   builds: readonly { readonly image: string; readonly context: string }[],
   { daemons, buildctl }: RealFleet,

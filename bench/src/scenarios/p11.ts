@@ -54,7 +54,7 @@ interface Version {
   readonly image: (name: string) => string;
 }
 
-/** How long it took to build all, and how many did not run their costly step again. */
+/** Builds all functions. Returns the time that took, and the number of builds that did not run their costly step again. */
 async function buildVersion({
   fleet,
   folder,

@@ -73,7 +73,7 @@ async function compare({ folder, sources, files, bytes, rounds }: Comparison) {
       },
     },
   });
-  // By itself: the system goes on writing the file out long after, and whoever comes next would pay for it.
+  // Measured separately: the system continues to write the file after the command ends, which would slow the next contender.
   const toFile = await interleaved({
     rounds: 5,
     warmUps: 1,

@@ -9,7 +9,7 @@ import type { Scenario } from '../scenario.js';
 const items = 1_000;
 const rounds = 9;
 const warmUps = 4;
-/** So that what is accepted stays in the queue, and no build takes the processor from what is measured. */
+/** Builds outlast the bench. Accepted jobs stay in the queue, and no build competes with the measurement for the processor. */
 const durations = { meanMs: 600_000, sigma: 0 };
 
 export const p6: Scenario = {
@@ -21,7 +21,7 @@ export const p6: Scenario = {
     const records = openRecords(fleet);
     const bare = startProcess<BareRequests>('bare-bullmq');
     const image = (round: string, at: number) => `registry.test/bench/function-${at}:${round}`;
-    /** What is in the background after an answer belongs to nobody's time. */
+    /** Waits until all accepted jobs are dispatched, so that no measurement includes this background work. */
     const settled = async () => {
       while ((await records.redis.zcard(records.keys.undispatched)) > 0) await sleep(5);
     };

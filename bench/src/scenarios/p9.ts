@@ -5,7 +5,7 @@ import type { Scenario } from '../scenario.js';
 const functions = 500;
 const slots = 4;
 const durations = { meanMs: 300, sigma: 0.6, seed: 2 };
-/** Of other images, before: what is measured is a service that has been up for a while. */
+/** Jobs for other images, run first: the bench measures a service that has been up for a while. */
 const warmUp = { functions: 200, unchanged: 5 };
 
 export const p9: Scenario = {

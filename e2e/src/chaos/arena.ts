@@ -25,7 +25,7 @@ export interface Arena {
 interface Ending {
   /** Milliseconds without any progress after which a job counts as lost. Default 60,000. */
   readonly patienceMs?: number;
-  /** Whether no replica was started again. Default true. */
+  /** False when a replica was restarted, which clears its statistics. Default true. */
   readonly replicasComplete?: boolean;
   /** Outcomes that no attempt may have had. */
   readonly noAttempts?: readonly string[];
@@ -81,7 +81,7 @@ export async function inArena(
   }
 }
 
-/** By how many builds replicas were overrun. One whose limit nobody is told has to be overrun for it to be learned. */
+/** Returns the number of builds above the replicas' limits. A worker learns an unannounced limit only by exceeding it, so these do not count. */
 function overrun(
   { replicas }: FleetOptions,
   stats: readonly StatsSnapshot[],
@@ -90,7 +90,7 @@ function overrun(
   return replicas.reduce((sum, { announced = true }, at) => {
     const { limit = 0, max_concurrency: most = 0 } = stats[at] ?? {};
     if (most <= limit) return sum;
-    note(`replica ${at + 1} takes ${limit} builds${announced ? '' : ', says nobody'}, and was given ${most}`);
+    note(`replica ${at + 1} takes ${limit} builds${announced ? '' : ' (not announced)'}, and was given ${most}`);
     return announced ? sum + most - limit : sum;
   }, 0);
 }

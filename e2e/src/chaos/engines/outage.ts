@@ -9,7 +9,7 @@ export interface ShownBuilder {
   readonly faults: number;
 }
 
-/** What dead engines have cost. */
+/** The cost of dead engines. */
 export interface OutageCount {
   /** Jobs that did not succeed. */
   readonly wrong: number;
@@ -17,7 +17,7 @@ export interface OutageCount {
   readonly overspent: number;
   /** Builds that were sent and came to nothing. */
   readonly wasted: number;
-  /** How many of them are more than three for each replica. */
+  /** The wasted builds above three for each replica. */
   readonly overWasted: number;
 }
 

@@ -16,7 +16,7 @@ interface MemoryOptions {
 
 const code = 'redis_full';
 const batchItems = 200;
-/** What Redis is left: some of a batch fits. */
+/** Bytes of free memory in Redis for each round: enough for a part of a batch at most. */
 const roomBytes = [-1, 20_000, 150_000];
 const fullMs = 4_000;
 
@@ -82,7 +82,7 @@ export async function fillRedis({ arena, refusals, run }: MemoryOptions): Promis
   }
 }
 
-/** Leaves Redis so many bytes besides what it has; with less than none it is full. */
+/** Limits Redis to its used memory plus `room` bytes. A negative `room` makes it full. */
 async function limitMemory(redis: Redis, room: number): Promise<void> {
   const used = Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]);
   await redis.config('SET', 'maxmemory', String(room < 0 ? Math.floor(used / 2) : used + room));

@@ -1,7 +1,7 @@
 import type { ApiAnswer } from '@slipway/simulator';
 import type { Arena } from '../arena.js';
 
-/** What was answered while there was no room: each answer must be a success or a 5xx problem with one of the codes. */
+/** The answers received while there was no room. Each answer must be a success or a 5xx problem with one of the codes. */
 export class Refusals {
   readonly #note: Arena['note'];
   readonly #counts = new Map<string, number>();
@@ -11,7 +11,7 @@ export class Refusals {
     this.#note = note;
   }
 
-  /** Whether it was a refusal. */
+  /** Returns true when the answer is a refusal. */
   judge(what: string, code: string, answer: ApiAnswer): boolean {
     if (answer.status < 300) return false;
     const said = (answer.body as { code?: string }).code ?? 'none';

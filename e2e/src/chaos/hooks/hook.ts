@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { JobMessage } from '@slipway/shared/contracts';
 import { Webhook } from 'standardwebhooks';
 
-/** What a hook does with requests: answers with a status, sends them elsewhere, never answers, or is not there at all. */
+/** The hook's reaction to requests: answers with a status, redirects, fails at random, never answers, or refuses connections. */
 export type Manner =
   | { readonly status: number }
   | { readonly redirect: string }
@@ -12,7 +12,7 @@ export type Manner =
   | 'hang'
   | 'down';
 
-/** What came under one `webhook-id`. */
+/** The messages received under one `webhook-id`. */
 export interface Arrived {
   readonly type: string;
   readonly job: string;
@@ -20,7 +20,7 @@ export interface Arrived {
   readonly sequence: number;
   /** Hashes of the bodies: more than one is a message that has changed. */
   readonly bodies: Set<string>;
-  /** How often it was taken. */
+  /** The number of requests answered with 2xx. */
   taken: number;
 }
 
@@ -28,7 +28,7 @@ export interface Arrived {
 export interface Hook {
   readonly name: string;
   readonly url: string;
-  /** What it has answered with 2xx, by `webhook-id`. */
+  /** The messages answered with 2xx, by `webhook-id`. */
   readonly taken: ReadonlyMap<string, Arrived>;
   /** Requests of any kind. */
   readonly requests: () => number;
@@ -39,7 +39,7 @@ export interface Hook {
 
 interface HookOptions {
   readonly name: string;
-  /** Of its endpoint; only known when that is made. */
+  /** Returns the endpoint's secret, which exists only after the endpoint is made. */
   readonly secret: () => string;
 }
 

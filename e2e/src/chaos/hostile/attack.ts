@@ -1,18 +1,18 @@
 import type { Fleet } from '@slipway/simulator';
 
-/** What an attack gets to work with. */
+/** The Slipway that an attack runs against, and the tools of the attack. */
 interface AttackTarget {
   readonly fleet: Fleet;
-  /** Of the API. */
+  /** The URL of the API. */
   readonly url: string;
   readonly port: number;
-  /** Of the tenant `hostile`, with every scope that a tenant can have. */
+  /** A token of the tenant `hostile`, with every scope that a tenant can have. */
   readonly token: string;
-  /** Of the installation. */
+  /** The payload secret of the installation. */
   readonly payloadSecret: string;
-  /** How many connections or requests an attack opens, where that is counted. */
+  /** The number of connections or requests that an attack opens, where it is configurable. */
   readonly count: number;
-  /** Whether to leave out what takes long. */
+  /** True to skip the slow parts. */
   readonly quick: boolean;
   /** Aborted when all attacks but those in the background have ended. */
   readonly othersEnded: AbortSignal;
@@ -28,15 +28,15 @@ export interface NewTenant {
 }
 
 export interface AttackResult {
-  /** What must be 0. Several attacks may count under one name: the counts are added up. */
+  /** Counts that must be 0. The counts of several attacks under one name are added up. */
   readonly faults: Readonly<Record<string, number>>;
-  /** What is good to know. */
+  /** Counts for information only. */
   readonly facts: Readonly<Record<string, number>>;
   /** Digests of sources that the API may have stored. Any other new file is a fault. */
   readonly mayBeStored?: readonly string[];
 }
 
-/** One way to harm a Slipway. A file of `attacks/` exports it, and a line of `attacks/index.ts` adds it. */
+/** An attack on Slipway. A file of `attacks/` exports it, and a line of `attacks/index.ts` adds it. */
 export interface Attack {
   readonly name: string;
   /** Runs beside all others, until `othersEnded`. Default false: attacks run one after the other. */

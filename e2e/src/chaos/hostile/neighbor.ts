@@ -9,7 +9,7 @@ import { createTenant } from './tenants.js';
 
 const beatMs = 250;
 const patienceMs = 120_000;
-/** How far around a beat the control counts, so that one pause of the whole machine is in both. */
+/** Milliseconds around a beat that count for the control too, so that both include a pause of the whole machine. */
 const marginMs = 1_000;
 
 interface NeighborOptions {
@@ -19,11 +19,11 @@ interface NeighborOptions {
   readonly note: (text: string) => void;
 }
 
-/** One small job, from its submission to the answer that says it succeeded. */
+/** A small job, timed from its submission to the answer that shows its success. */
 interface Beat {
   readonly begunMs: number;
   readonly endedMs: number;
-  /** How long the API and the worker waited for a processor meanwhile, and how long this process was busy with something else. */
+  /** Milliseconds in which the API and the worker waited for a processor, and in which this process was busy. */
   readonly starvedMs: number;
   /** Why it did not succeed. */
   readonly problem?: string;
@@ -154,7 +154,7 @@ async function startBeats({ fleet, starvedMs }: BeatOptions) {
   };
 }
 
-/** How long the main threads of APIs and workers have waited for a processor: the second number of `schedstat` in proc(5), in nanoseconds. */
+/** Returns the milliseconds in which the main threads of APIs and workers waited for a processor, from `schedstat` in proc(5), which counts nanoseconds. */
 function starvedMs({ apis, workers }: Fleet): number {
   return [...apis, ...workers].reduce((sum, { pid }) => sum + waitedNs(pid) / 1_000_000, 0);
 }

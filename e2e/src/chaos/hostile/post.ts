@@ -15,7 +15,7 @@ interface PostOptions {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Whether an answer is the refusal with this code, and with the status of that code. */
+/** Returns true when an answer has this code and the status of that code. */
 export const isRefusal = ({ status, body }: PostAnswer, code: ErrorCode) =>
   body.code === code && status === errorRow(code).status;
 

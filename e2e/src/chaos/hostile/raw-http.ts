@@ -1,11 +1,11 @@
 import { connect } from 'node:net';
 
-/** What came back over a connection until it ended. */
+/** The bytes received over a connection until it ended. */
 export interface RawAnswer {
-  /** Of each answer, in order; none when the connection was closed without one. */
+  /** The status of each answer, in order. Empty when the server closed the connection without an answer. */
   readonly statuses: readonly number[];
   readonly text: string;
-  /** Whether the server closed the connection within the time. */
+  /** True when the server closed the connection within `patienceMs`. */
   readonly isClosed: boolean;
 }
 
@@ -15,7 +15,7 @@ interface RawOptions {
   readonly parts: readonly (string | Buffer)[];
   /** Milliseconds to wait for the connection to be closed. */
   readonly patienceMs: number;
-  /** Whether our side of the connection is closed once all is written. Default true. */
+  /** True to close the client's side of the connection after the last part. Default true. */
   readonly ends?: boolean;
 }
 

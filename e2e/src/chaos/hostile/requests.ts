@@ -4,9 +4,9 @@ export interface HostileRequest {
   readonly bytes: readonly (string | Buffer)[];
   /** Left open after it is sent: the server must end it by itself. */
   readonly staysOpen?: boolean;
-  /** What the answer may not hold. */
+  /** A pattern that the answer must not match. */
   readonly neverSays?: RegExp;
-  /** What is fine although it is no refusal: how often a good answer may come. Default 0. */
+  /** The number of successful answers that are allowed. Default 0. */
   readonly goodAnswers?: number;
 }
 
@@ -63,7 +63,7 @@ export const hostileRequests = ({ token }: MakeOptions): HostileRequest[] => {
     json('a string', '"x"'),
     json('nothing', ''),
     json('a comma too many', '{"a":1,}'),
-    json('a charset that nobody has', '{}', 'application/json; charset=x-none'),
+    json('an unknown charset', '{}', 'application/json; charset=x-none'),
     json('UTF-7', '{}', 'application/json; charset=utf-7'),
     json('UTF-16 that says UTF-8', Buffer.from('{"image":"x"}', 'utf16le')),
     json('a byte order mark', '\ufeff{'),
@@ -71,7 +71,7 @@ export const hostileRequests = ({ token }: MakeOptions): HostileRequest[] => {
     json('a form', 'image=x', 'application/x-www-form-urlencoded'),
     json('a type with quotes', '{}', 'application/json; charset="'),
     json('a body that says it is packed', '{}', 'application/json\r\nContent-Encoding: gzip'),
-    json('a packing that nobody has', '{}', 'application/json\r\nContent-Encoding: x-none'),
+    json('an unknown content encoding', '{}', 'application/json\r\nContent-Encoding: x-none'),
 
     smuggle(
       'length and chunks',
@@ -135,7 +135,7 @@ export const hostileRequests = ({ token }: MakeOptions): HostileRequest[] => {
     { name: 'TLS', bytes: [Buffer.from('16030100a5010000a10303', 'hex'), Buffer.alloc(150, 1)] },
     { name: 'noise', bytes: [Buffer.alloc(4_096, 0xa5)] },
     { name: 'an SSH greeting', bytes: ['SSH-2.0-OpenSSH_9.9\r\n'] },
-    { name: 'a method of nobody', bytes: [`BREW /v1/jobs HTTP/1.1\r\n${host}\r\n`] },
+    { name: 'an unknown method', bytes: [`BREW /v1/jobs HTTP/1.1\r\n${host}\r\n`] },
     {
       name: 'TRACE',
       bytes: [`TRACE /v1/jobs HTTP/1.1\r\n${host}${auth}${close}X-Secret: mirror\r\n\r\n`],
@@ -145,7 +145,7 @@ export const hostileRequests = ({ token }: MakeOptions): HostileRequest[] => {
     { name: 'PATCH', bytes: [`PATCH /v1/jobs HTTP/1.1\r\n${host}${auth}${close}Content-Length: 0\r\n\r\n`] },
     { name: 'an absolute target', bytes: [get('http://169.254.169.254/latest/meta-data')] },
     { name: 'an upgrade', bytes: [get('/v1/jobs/x', 'Upgrade: websocket\r\n')] },
-    { name: 'an expectation of nobody', bytes: [get('/v1/jobs', 'Expect: 999-nothing\r\n')] },
+    { name: 'an unknown expectation', bytes: [get('/v1/jobs', 'Expect: 999-nothing\r\n')] },
 
     { name: 'a path with a zero byte', bytes: [get('/v1/jobs/%00')] },
     { name: 'a path with a zero byte as it is', bytes: [get('/v1/jobs/\0')] },

@@ -6,7 +6,7 @@ import { listing } from './watch.js';
 
 const pollMs = 200;
 
-/** What lies in and beside the folder of a fleet. */
+/** The paths in and beside the folder of a fleet. */
 export type Places = Readonly<Record<'beside' | 'above' | 'root' | 'blobs', readonly string[]>>;
 
 /** Names that the corpus tries to write. */
@@ -27,11 +27,11 @@ export async function places({ folder }: Fleet): Promise<Places> {
 interface NewPathsOptions {
   readonly fleet: Fleet;
   readonly before: Places;
-  /** Of sources that may be stored. */
+  /** The digests of sources that may be stored. */
   readonly digests: readonly string[];
 }
 
-/** How long the services may take to remove what they refused. */
+/** Milliseconds within which the services must remove the sources that they refused. */
 const removalMs = 20_000;
 
 /** Paths that are new, stay, and do not belong to a source that may be stored. */

@@ -2,7 +2,7 @@ import type { Attack } from '../attack.js';
 import { sendRaw } from '../raw-http.js';
 import { hostileRequests } from '../requests.js';
 
-/** How long an answer to bytes that are no request may take. */
+/** Milliseconds within which the API must answer bytes that are no valid request. */
 const patienceMs = 10_000;
 
 /** Sends the corpus of requests over bare sockets. Each is refused with a code, or its connection is closed. */

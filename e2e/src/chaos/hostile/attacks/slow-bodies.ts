@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { digestOf } from '@slipway/source/hostile';
 import type { Attack } from '../attack.js';
 
-/** What the batches are built from. */
+/** The source of the batches. */
 const files = { Dockerfile: 'FROM scratch\n' };
 const mebibyte = 1024 * 1024;
 const bodies = 20;

@@ -41,7 +41,7 @@ async function open(port: number, begin: string): Promise<Socket> {
   return socket;
 }
 
-/** How many the server has not ended after the time that its settings allow. */
+/** Returns the number of sockets that the server has not closed within the time that its settings allow. */
 async function unended(sockets: readonly Socket[]): Promise<number> {
   const until = performance.now() + patienceMs;
   const left = () => sockets.filter((socket) => !socket.closed).length;

@@ -3,7 +3,7 @@ import { brotliCompress, constants, deflate, gzip } from 'node:zlib';
 import type { Attack } from '../attack.js';
 import { post } from '../post.js';
 
-/** How many of one body are sent at the same time. */
+/** The number of copies of one body that are sent at the same time. */
 const atOnce = 4;
 const mebibyte = 1024 * 1024;
 /** In threads: this process also times the neighbor. */

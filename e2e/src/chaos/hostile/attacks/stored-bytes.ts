@@ -6,7 +6,7 @@ import type { Attack } from '../attack.js';
 
 const mebibyte = 1024 * 1024;
 const budget = 12 * mebibyte;
-/** What accepted jobs still write may exceed the budget by a quarter; the neighbor stores something meanwhile too. */
+/** The most bytes that may be stored: accepted jobs may exceed the budget by a quarter, and the neighbor stores data too. */
 const allowedBytes = budget * 1.25 + 3 * mebibyte;
 const mostTries = 2_000;
 

@@ -16,7 +16,7 @@ const wrong = `sha256=${'0'.repeat(64)}`;
 const wrongSignatures = 30;
 const stalled = 40;
 const stalledBytes = 8 * mebibyte;
-/** One payload at a time, and what small payloads of others take. */
+/** The most bytes that may be stored: one stalled payload at a time, plus the small payloads of other tenants. */
 const mostBytes = 2 * stalledBytes;
 
 /** Sends payloads with wrong signatures, then many that stop before their end, while a right one comes from the same network. */
