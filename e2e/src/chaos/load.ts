@@ -3,13 +3,13 @@ import type { Job, TerminalState } from '@slipway/shared/contracts';
 import type { ApiAnswer } from '@slipway/simulator';
 import type { Arena } from './arena.js';
 
-/** What one job is to be. */
+/** The job that a load submits. */
 export interface Wish {
   /** Below the registry of the load: no two jobs have the same. */
   readonly name: string;
   readonly expected?: TerminalState;
   readonly spec?: object;
-  /** Of its image. Default `registry.test`. */
+  /** The registry of the job's image. Default `registry.test`. */
   readonly registry?: 'registry.test' | 'other.test' | 'strict.test' | undefined;
 }
 

@@ -1,12 +1,12 @@
 import type { Verdict } from './ledger/ledger.js';
 
-/** What a scenario gets to work with. */
+/** The parameters of a scenario. */
 export interface Chaos {
   /** Decides when and what is broken. The same seed breaks the same things at the same times. */
   readonly seed: number;
-  /** How many jobs are submitted, in scenarios that have a load. */
+  /** The number of jobs to submit, in scenarios with a load. */
   readonly jobs: number;
-  /** How often the fault is injected, in scenarios that count so. */
+  /** The number of times that the fault is injected, in scenarios that count repetitions. */
   readonly runs: number;
   /** Shorter outages, for a machine that has other things to do. Settings stay as they ship. */
   readonly quick: boolean;
@@ -19,18 +19,18 @@ export interface Chaos {
 }
 
 export interface Outcome extends Verdict {
-  /** What else must be 0. */
+  /** More counts that must be 0. */
   readonly faults: Readonly<Record<string, number>>;
-  /** What the last line says beside the faults. */
+  /** Figures for the last line, besides the faults. */
   readonly figures?: Readonly<Record<string, number>>;
-  /** What is good to know. */
+  /** Counts for information only. */
   readonly facts: Readonly<Record<string, number>>;
 }
 
 export interface Scenario {
   readonly name: string;
   readonly about: string;
-  /** What is taken where nothing is asked for. */
+  /** The values for options that the command line leaves out. */
   readonly defaults: { readonly jobs: number; readonly runs: number };
   run(chaos: Chaos): Promise<Outcome>;
 }

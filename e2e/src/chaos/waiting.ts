@@ -30,7 +30,7 @@ export async function runningJob({ ledger }: Arena, id: string, attempt = 1): Pr
   });
 }
 
-/** How often the replicas have begun to build an image. */
+/** Returns the number of times that the replicas have begun to build an image. */
 export async function timesBegun({ fleet }: Arena, image: string): Promise<number> {
   const stats = await Promise.all(fleet.replicas.map(({ url }) => readStats(url)));
   return stats.reduce((sum, { images }) => sum + (images[image]?.begun ?? 0), 0);

@@ -8,7 +8,7 @@ const read = (name: string) => readFileSync(exampleFile(name), 'utf8');
 
 type Variables = Readonly<Record<string, string>>;
 
-/** One script of a pipeline, with what the pipeline itself puts into its environment. */
+/** A script of a pipeline, with the variables that the pipeline adds to its environment. */
 export interface Step {
   readonly script: string;
   /** May hold expressions of GitHub's. */

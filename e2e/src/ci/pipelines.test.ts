@@ -18,7 +18,7 @@ interface Pipeline {
   readonly steps: () => Step[];
   /** Where it leaves the image with its digest. */
   readonly result: string;
-  /** Of the image that it builds, in the registry; `commit` stands for the commit. */
+  /** The built image in the registry. `commit` stands for the commit. */
   readonly image: string;
   readonly system: 'github' | 'gitlab' | 'jenkins';
 }
@@ -137,7 +137,7 @@ describe('slipway-build.sh', () => {
       env: { SLIPWAY_URL: url, SLIPWAY_TOKEN: stack.token },
     });
 
-  test('cancels the job when it is told to end', async () => {
+  test('cancels the job when the runner stops the script', async () => {
     const script = start('RUN echo it has begun; sleep 600');
     await script.said(/^submitted job_/m);
     const id = /job_\w+/.exec(script.err())?.[0] ?? '';

@@ -42,17 +42,17 @@ function commandFolder(): string {
 interface RunOptions {
   readonly steps: readonly Step[];
   readonly repository: string;
-  /** Of the runner. */
+  /** The environment of the runner. */
   readonly env: Readonly<Record<string, string>>;
-  /** What expressions of the steps' own environment stand for. */
+  /** The values of expressions in the steps' own environment. */
   readonly values?: Readonly<Record<string, string>>;
 }
 
 interface Run {
-  /** Of the last step that ran. */
+  /** The exit code of the last step that ran. */
   readonly exit: number | null;
   readonly log: string;
-  /** What a file says that steps wrote: of the repository, or `output` and `summary` of GitHub. */
+  /** Returns the content of a file that steps wrote: a file of the repository, or `output` and `summary` of GitHub. */
   file(name: string): string;
 }
 

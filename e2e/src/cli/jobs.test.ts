@@ -69,7 +69,7 @@ describe('slipway build', () => {
   });
 
   test('leaves at the second Ctrl-C', async () => {
-    // Nobody cancels while no worker is there to hear of it.
+    // A paused worker cannot receive the cancellation.
     const worker = stack.part('worker 1').pid;
     const command = startCommand(['build', endless(), '--image', image('left')], env);
     await command.said(/^l: .*it has begun$/m);

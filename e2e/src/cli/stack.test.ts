@@ -65,7 +65,7 @@ async function toTheEnd(...args: string[]): Promise<Outcome> {
 
 const names = (events: readonly { readonly function?: string }[]) =>
   events.map((event) => event.function?.replace('openfaas-fn/', '')).sort();
-/** Those that were built, and not found unchanged. */
+/** Returns the names of the functions that were built, without the unchanged ones. */
 const built = ({ events }: Outcome) =>
   names(events.filter(({ state, cached }) => state === 'succeeded' && cached !== true));
 
@@ -228,7 +228,7 @@ describe('a batch', () => {
     const [id = ''] = /batch_\w+/.exec(command.err()) ?? [];
     const state = async () => (await start(['batch', 'status', id]).ended).out;
     await expect.poll(state, { timeout: 60_000 }).toMatch(/1 running/);
-    // Nobody stops the build while no worker is there to hear of it.
+    // A paused worker cannot receive the cancellation.
     stack.kill('worker 1', 'SIGSTOP');
     command.kill('SIGINT');
     await command.said('Ctrl-C again leaves');

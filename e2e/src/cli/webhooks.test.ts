@@ -53,7 +53,7 @@ interface Got {
   readonly body: string;
 }
 
-/** What CI would run: answers every message with `status`, which may change. */
+/** Starts a program like one that CI would run. It answers every message with `status`, which may change. */
 async function startProgram() {
   const got: Got[] = [];
   const program = { got, url: '', status: 200, close: () => server.close() };

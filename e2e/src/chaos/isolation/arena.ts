@@ -8,7 +8,7 @@ import { makeContext, sh } from '../../context.js';
 import type { Stack } from '../../stack.js';
 import { imageText } from './image-text.js';
 
-/** How a build reaches Slipway. */
+/** The way in which a build is submitted to Slipway. */
 export type Door = 'job' | 'batch' | 'payload';
 export const doors: readonly Door[] = ['job', 'batch', 'payload'];
 
@@ -21,7 +21,7 @@ interface Tenant {
 
 interface Wanted {
   readonly tenant: Tenant;
-  /** What follows the base in the Dockerfile. */
+  /** The instructions of the Dockerfile after the base image. */
   readonly steps: string;
   readonly files?: Readonly<Record<string, string>>;
   readonly args?: Readonly<Record<string, string>>;
@@ -33,7 +33,7 @@ interface Wanted {
 export interface Built {
   /** The code of the refusal or of the failed job; undefined after a success. */
   readonly code: string | undefined;
-  /** What the image holds; empty without one. */
+  /** The text that the image holds. Empty when the build made no image. */
   readonly text: string;
 }
 
@@ -45,7 +45,7 @@ export interface IsolationArena {
   readonly operator: Tenant;
   /** Builds, and waits for the end. Each build has an image of its own. */
   build(wanted: Wanted): Promise<Built>;
-  /** How many jobs were accepted, and how many of these had no end in time. */
+  /** Returns the number of accepted jobs, and the number of those that did not end in time. */
   counts(): { readonly accepted: number; readonly lost: number };
 }
 

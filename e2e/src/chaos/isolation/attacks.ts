@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net';
 import type { Built, Door, IsolationArena } from './arena.js';
 import { startGit } from './git.js';
 
-/** What an attack has found. All must be 0. */
+/** The findings of an attack. All must be 0. */
 export interface Findings {
-  /** What one tenant has, found by another. */
+  /** Data of one tenant that another tenant found. */
   readonly leaks: number;
-  /** What one tenant made, in an image of another. */
+  /** Content that one tenant made and that is in an image of another tenant. */
   readonly poisoned: number;
-  /** What an earlier build of the same tenant made of other files, in a later image. */
+  /** Content that an earlier build of the same tenant made from other files and that is in a later image. */
   readonly stale: number;
   /** Builds that did not do what the attack needs, so that it proves nothing. */
   readonly unproved: number;
@@ -240,7 +240,7 @@ export const attacks: readonly Attack[] = [
   gitSources,
 ];
 
-/** What a later build of `default` may find of an earlier one on buildah, which builds for `default` alone. */
+/** Attacks in which a later build of `default` looks for data of an earlier one on buildah, which builds for `default` alone. */
 export const operatorAttacks: readonly Attack[] = [
   {
     name: 'stale-mounts',

@@ -10,7 +10,7 @@ export interface GitServer {
   readonly host: string;
   readonly path: string;
   readonly commit: string;
-  /** What its one file holds. */
+  /** The content of the commit's one file. */
   readonly content: string;
   stop(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { type Fleet, readStats, type StatsSnapshot } from '@slipway/simulator';
 import type { Receiver } from './receiver.js';
 import { terminalEvents } from './terminal-events.js';
 
-/** What must be 0, for a run to hold what it promises. */
+/** The counts of broken guarantees. A run passes when all are 0. */
 export interface Verdict {
   /** Accepted, and in no terminal state though nothing happens any more. */
   readonly lost: number;
@@ -19,7 +19,7 @@ export interface Verdict {
 export interface Accepted {
   readonly id: string;
   readonly image: string;
-  /** How it must end; left out, any end will do. */
+  /** The state in which the job must end. When left out, any terminal state is accepted. */
   readonly expected?: TerminalState;
 }
 
@@ -50,7 +50,7 @@ export class Ledger {
     return [...this.accepted.values()].filter(({ id }) => !told.has(id));
   }
 
-  /** Waits until every end was told, or none was for `patienceMs`. */
+  /** Waits until the receiver has the end of every job, or received no end for `patienceMs`. */
   async settle(patienceMs: number): Promise<void> {
     let left = this.open().length;
     let since = performance.now();
@@ -95,13 +95,13 @@ export class Ledger {
       const end = job.error?.code ?? job.state;
       add(ends, end);
       for (const { outcome } of job.attempts) add(attempts, outcome ?? 'none');
-      if (!said) blame('undelivered', `has ended as ${job.state}, and nobody was told`);
-      else if (said.ids.size > 1) blame('duplicated', `was told as ${[...said.ids].join(' and ')}`);
+      if (!said) blame('undelivered', `has ended as ${job.state}, and no message arrived`);
+      else if (said.ids.size > 1) blame('duplicated', `was reported under the ids ${[...said.ids].join(' and ')}`);
       const finished = count(stats, image, 'succeeded');
       const begun = job.attempts.at(-1)?.number ?? 0;
       if (finished > begun) blame('duplicated', `was built ${finished} times in ${begun} attempts`);
       const states = [...(said?.states ?? [])].filter((state) => state !== job.state);
-      if (states.length > 0) blame('conflicting', `was told as ${states.join()}, and is ${job.state}`);
+      if (states.length > 0) blame('conflicting', `was reported as ${states.join()}, and is ${job.state}`);
       if (events.get(id) !== 1) blame('conflicting', `has ${events.get(id) ?? 0} terminal events`);
       if (replicasComplete && job.state === 'succeeded' && finished === 0) {
         blame('conflicting', 'has succeeded, and no replica built it');
@@ -116,7 +116,7 @@ export class Ledger {
 interface Ends {
   /** Jobs that did not end as expected. */
   readonly wrong: number;
-  /** How many jobs ended how: a state, or the code of an error. */
+  /** The number of jobs by end: a state, or the code of an error. */
   readonly ends: Readonly<Record<string, number>>;
   /** The same of all attempts. */
   readonly attempts: Readonly<Record<string, number>>;

@@ -3,14 +3,14 @@ import type { AddressInfo } from 'node:net';
 import type { JobMessage } from '@slipway/shared/contracts';
 import { Webhook } from 'standardwebhooks';
 
-/** What was said of one job. */
+/** The messages about one job. */
 interface Told {
   /** `webhook-id` of each message. The same message may come again, under the same id. */
   readonly ids: Set<string>;
   readonly states: Set<string>;
 }
 
-/** A receiver of webhooks that checks every signature and remembers what it was told. */
+/** A receiver of webhooks that checks every signature and remembers the messages. */
 export interface Receiver {
   readonly callback: { readonly url: string; readonly secret: string };
   /** By the id of the job. */

@@ -7,7 +7,7 @@ import type { Fleet } from '@slipway/simulator';
 
 const pageSize = 1_000;
 
-/** How many terminal events the stream of events holds of each job. */
+/** Returns the number of terminal events in the event stream, by job. */
 export async function terminalEvents({ redisUrl, redisPrefix }: Fleet): Promise<Map<string, number>> {
   const logger = createLogger({ name: 'chaos', level: 'warn' });
   const cleanups = new Cleanups();

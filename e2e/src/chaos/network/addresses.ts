@@ -1,9 +1,9 @@
 import type { Zone } from './name-server.js';
 
-/** What the Internet is in the network of the test. */
+/** The one public address of the test network. */
 export const publicAddress = '93.184.216.34';
 
-/** Addresses of the network of the test that nobody may be made to connect to; a trap listens on all of them. */
+/** Addresses of the test network that Slipway must never connect to. A trap listens on all of them. */
 export const privateAddresses = [
   '10.0.0.7',
   '172.16.5.5',

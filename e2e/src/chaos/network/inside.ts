@@ -10,7 +10,7 @@ import { startTrap, type Trap } from './trap.js';
 
 const note = (text: string) => process.stderr.write(`${text}\n`);
 const port = 8_099;
-/** What each endpoint is told of: fewer than open its circuit. */
+/** The number of jobs for each endpoint: too few failures to open its circuit. */
 const jobs = 3;
 const plain = { plain: 'yes' };
 const publicHosts = ['public.test', 'redirect.test'];

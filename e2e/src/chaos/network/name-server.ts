@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { type Answer, decode, encode } from 'dns-packet';
 
-/** Names with the addresses they have: each time somebody asks, the next list of them. */
+/** Host names with their lists of addresses. Each query for a name gets the next list. */
 export type Zone = Readonly<Record<string, readonly (readonly string[])[]>>;
 
 export interface NameServer {

@@ -11,7 +11,7 @@ export interface Trap {
   stop(): void;
 }
 
-/** What comes for `redirect.test` is sent to an address that it must not go to. */
+/** Starts the trap. It redirects requests for `redirect.test` to a private address. */
 export async function startTrap(port: number): Promise<Trap> {
   const caught = new Map<string, number>();
   const arrived = new Map<string, number>();

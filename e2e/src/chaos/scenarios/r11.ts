@@ -12,7 +12,7 @@ import { pairs } from '../report.js';
 import type { Chaos, Scenario } from '../scenario.js';
 
 const mebibyte = 1024 * 1024;
-/** How much longer a job of the neighbor may take than one of the control. */
+/** Seconds that a job of the neighbor may take longer than a job of the control. */
 const maxDelayS = 2;
 
 export const r11: Scenario = {
@@ -116,7 +116,7 @@ async function attack({ fleet, note }: Arena, { attacks: wanted, quick, runs }: 
     othersEnded.abort();
   }
   results.push(...(await background));
-  /** What all tenants may store, and as much for the sources that payloads leave with `default`. */
+  /** Returns the bytes that all tenants may store, plus the same for the sources that payloads store for `default`. */
   const budgetBytes = () =>
     tenants.reduce(
       (sum, { limits }) => sum + (limits?.source_bytes ?? defaultSourceBytes),

@@ -10,7 +10,7 @@ const limitMs = 30_000;
 const slots = 4;
 const patienceMs = 90_000;
 
-/** What BuildKit says when a push meets a registry that may recover. */
+/** Messages of BuildKit for a failed push to a registry that may recover. */
 const outages = {
   away: 'failed to push {image}: failed to do request: Head "https://registry.test/v2/x": dial tcp 10.0.0.1:443: connect: connection refused',
   answers_503:
@@ -18,7 +18,7 @@ const outages = {
   answers_429: 'failed to push {image}: toomanyrequests: retry-after: 2s, allowed: 44000/minute',
 } as const;
 
-/** What BuildKit says of a push that only the user can correct, by the code it has. */
+/** Messages of BuildKit for a push that only the user can correct, by error code. */
 const refusals = {
   push_unauthorized:
     'failed to push {image}: unexpected status from HEAD request to https://strict.test/v2/x: 401 Unauthorized',

@@ -137,7 +137,7 @@ async function oneDemotion({ arena, proxy, way, primary, other, name, demotedMs 
   return { resumedMs, wrongAnswers, said503 };
 }
 
-/** What the readiness of each API and worker says until the signal is aborted. */
+/** Returns the readiness codes that each API and worker reports until the signal is aborted. */
 async function readiness({ fleet }: Arena, signal: AbortSignal): Promise<Set<string>[]> {
   const ask = async (url: string) => {
     const codes = new Set<string>();

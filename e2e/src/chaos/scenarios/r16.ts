@@ -17,7 +17,7 @@ export const r16: Scenario = {
   defaults: { jobs: 200, runs: 1 },
 
   run: async (chaos) => {
-    /** What the next start of a process gets besides its settings. */
+    /** The extra environment for the next start of a process. */
     const clocks = new Map<string, Record<string, string>>();
     return await inArena(
       chaos,
@@ -64,7 +64,7 @@ export const r16: Scenario = {
   },
 };
 
-/** Whether readiness names the clock, and the metric of the alert has the offset. */
+/** Returns true when readiness names the clock and the alert's metric has the offset. */
 async function isAlarmed(member: Member, offset: ClockOffset): Promise<boolean> {
   const answer = await fetch(`${member.url}/readyz`);
   const measured = await metric(member, 'slipway_clock_offset_seconds');

@@ -69,7 +69,7 @@ async function freeze(arena: Arena, run: number) {
   };
 }
 
-/** What a worker says about the attempts it has ended, by its log. */
+/** Returns the ended attempts of a worker, from its log. */
 async function attemptsOf({ fleet }: Arena, { name, pid }: Member) {
   const log = await readFile(join(fleet.folder, 'logs', `${name.replace(' ', '-')}.log`), 'utf8');
   return log

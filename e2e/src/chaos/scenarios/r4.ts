@@ -98,7 +98,7 @@ async function oneOutage(arena: Arena, outage: Outage, run: number) {
 interface ProbeOptions {
   readonly arena: Arena;
   readonly id: string;
-  /** What was answered, and how often. */
+  /** The number of times that each answer came. */
   readonly answers: Map<string, number>;
   readonly stop: AbortSignal;
 }

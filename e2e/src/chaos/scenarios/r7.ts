@@ -4,7 +4,7 @@ import { type Arena, inArena } from '../arena.js';
 import { type Refusal, submitLoad, wishes } from '../load.js';
 import type { Scenario } from '../scenario.js';
 
-/** What it takes about to restart every process once. */
+/** Approximate seconds to restart every process once. */
 const restartsSeconds = 15;
 
 export const r7: Scenario = {
@@ -66,7 +66,7 @@ async function restart({ note, ledger }: Arena, member: Member, restarting: Set<
   return 1;
 }
 
-/** What was wrong with a refusal, or undefined: a 503 that says so, or the closed port of an API that is away. */
+/** Returns the fault of a refusal, or undefined. Good refusals are a 503 `draining`, and the closed port of an API that restarts. */
 function fault(
   { fleet }: Arena,
   { api, answer, error }: Refusal,

@@ -9,7 +9,7 @@ import type { Scenario } from '../scenario.js';
 const ends: readonly WebhookEventType[] = ['job.succeeded', 'job.failed', 'job.canceled'];
 const all: readonly WebhookEventType[] = ['job.queued', 'job.started', ...ends];
 
-/** Short, so that what has failed several times comes again while somebody watches. The schedule itself has its own tests. */
+/** A short retry schedule, so that failed messages come again during the run. The real schedule has its own tests. */
 const retryEnv = { WEBHOOK_RETRY_SECONDS: '1,2,3,4,5,5,5,5,10,10,20,20' };
 const flakyShare = 0.3;
 
