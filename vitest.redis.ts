@@ -7,7 +7,7 @@ declare module 'vitest' {
   }
 }
 
-/** One real Redis for a test run; each test has a prefix of its own in it. */
+/** Starts one real Redis for a test run. Each test has its own key prefix. */
 export default async function setup(project: TestProject) {
   const redis = await startRedis();
   project.provide('redisUrl', redis.url);

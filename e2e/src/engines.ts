@@ -5,7 +5,7 @@ const tools: Record<EngineName, readonly string[]> = {
   buildah: ['buildah'],
 };
 
-/** Whether a suite that needs the engine is to run: where it is installed, and always in CI, which has them all. */
+/** Returns true when a suite that needs the engine runs: where the engine is installed, and always in CI, which has all engines. */
 export function canUse(engine: EngineName): boolean {
   return Boolean(process.env.CI) || tools[engine].every((tool) => findTool(tool) !== undefined);
 }

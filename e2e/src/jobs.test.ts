@@ -155,7 +155,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
     await expect.poll(running, { timeout: 20_000 }).toBe('0');
   });
 
-  test('CI is told, by a message that is signed', async () => {
+  test('CI receives a signed message', async () => {
     const messages: { body: string; headers: Record<string, string> }[] = [];
     const receiver = createServer(async (req, res) => {
       const body = Buffer.concat(await req.toArray()).toString();

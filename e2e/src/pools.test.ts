@@ -13,7 +13,7 @@ interface Index {
 const json = async <T>(answer: Response): Promise<T> => (await answer.json()) as T;
 const accept = ['index', 'manifest'].map((kind) => `application/vnd.oci.image.${kind}.v1+json`).join(', ');
 
-/** What needs no emulation: each image holds the same file. */
+/** Files that need no emulation: each image holds the same file. */
 const files = { Dockerfile: 'FROM scratch\nCOPY hello /hello\n', hello: 'hello' };
 
 describe('two pools of BuildKit builders', () => {

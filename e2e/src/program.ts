@@ -3,7 +3,7 @@ import { scratchFolder } from './context.js';
 
 export interface RunningProgram {
   readonly pid: number;
-  /** What it has printed so far. */
+  /** Returns the standard output so far. */
   readonly out: () => string;
   readonly err: () => string;
   /** Resolves once what it has printed, on either stream, holds this; rejects when it ends before. */

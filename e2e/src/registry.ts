@@ -8,7 +8,7 @@ function placeOf(image: string) {
   return { url, manifest: `${url}/manifests/${tag}` };
 }
 
-/** What the registry says the digest of an image is; null where it has none. */
+/** Resolves to the digest of an image in the registry, or null when the registry has no such image. */
 export async function imageDigest(image: string): Promise<string | null> {
   const answer = await fetch(placeOf(image).manifest, { method: 'HEAD', headers: { accept } });
   return answer.status === 200 ? answer.headers.get('docker-content-digest') : null;
@@ -20,7 +20,7 @@ interface Manifest {
   readonly layers: readonly { readonly digest: string }[];
 }
 
-/** What the registry has of an image of one platform. Rejects when it has none. */
+/** Resolves to the digest, manifest and labels of a single-platform image. Rejects when the registry has no such image. */
 export async function inRegistry(image: string) {
   const { url, manifest: place } = placeOf(image);
   const answer = await fetch(place, { headers: { accept } });

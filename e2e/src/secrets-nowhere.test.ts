@@ -58,7 +58,7 @@ test('secrets are in the clear in no log, no record, no blob, no metric and no l
   expect(other.status).toBeLessThan(300);
   const payloadSecret = await post('/v1/tenants/other/payload-secrets', {});
   const job = await post('/v1/jobs', { ...spec, image: 'registry.test/secret/a:1', callback });
-  // What goes wrong is told with care, too.
+  // Error details must not contain secrets either.
   for (const wrong of [
     { ...spec, image: 'NOT AN IMAGE', callback },
     { ...spec, image: 'registry.test/secret/b:1', callback: { ...callback, url: 'http://169.254.169.254/' } },

@@ -33,7 +33,7 @@ export interface Stack extends Omit<Slipway, 'stop'> {
   part(name: string): SlipwayPart;
   /** Sends a signal to the process of a part. */
   kill(name: string, signal: NodeJS.Signals): void;
-  /** One more worker; it is stopped with the stack. */
+  /** Starts another worker, which stops with the stack. */
   startWorker(env?: Readonly<Record<string, string>>): Promise<ServiceHandle>;
   /** Stops every process, by its id, and removes the folder. */
   stop(): Promise<void>;

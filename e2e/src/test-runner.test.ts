@@ -48,7 +48,7 @@ test('`npm test` counts what passed, what failed, and what was left out', async 
 
 test('a fault outside any test counts as a failure, and so does a run that finds no test', async () => {
   const stray = await runFixture({
-    'stray.case.mjs': `test('good', () => {}); Promise.reject(new Error('nobody waits for this'));`,
+    'stray.case.mjs': `test('good', () => {}); Promise.reject(new Error('an unhandled rejection'));`,
   });
   expect(stray.passed).toBe(1);
   expect(stray.failed).toHaveLength(1);

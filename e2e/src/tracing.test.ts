@@ -21,7 +21,7 @@ const headerOf = ({ traceId, spanId }: ReturnType<typeof upstream>) => `00-${tra
 
 describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (engine) => {
   const test = anyTest.runIf(canUse(engine));
-  /** They are told where they stand only where that is asked for. */
+  /** Only BuildKit's stack sends trace headers to webhook receivers: the setting is off by default. */
   const tellsReceivers = engine === 'buildkit';
   const told: IncomingHttpHeaders[] = [];
   let refusals = 0;
@@ -171,7 +171,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
     expect(log('builder-1')).toContain(`"trace_id":"${caller.traceId}"`);
   });
 
-  test('of a job that fails say with which code, and are told apart from other traces', async () => {
+  test('of a failed job carry its error code, and are distinct from other traces', async () => {
     refusals = 1;
     const job = await ended(await post<Job>('/v1/jobs', await specOf('broken', 'RUN exit 3')));
     expect(job.error?.code).toBe('build_failed');

@@ -8,11 +8,11 @@ interface SdkCall extends Target {
   readonly context: string;
   readonly image: string;
   readonly secrets?: Readonly<Record<string, string>>;
-  /** What secrets are sealed with, base64. */
+  /** The public key that encrypts secrets, base64. */
   readonly publicKey?: string;
 }
 
-/** What the SDK gives its caller. */
+/** The results that the SDK returns to its caller. */
 export interface SdkOutcome {
   readonly results: readonly {
     readonly status: string;
@@ -23,7 +23,7 @@ export interface SdkOutcome {
   readonly error?: string;
 }
 
-/** One call of the Go SDK, made by the program in `go/`. */
+/** Calls the Go SDK once, by the program in `go/`. */
 export async function callGoSdk(options: SdkCall): Promise<SdkOutcome> {
   const { method, url, context, image, payloadSecret, secrets = {}, publicKey } = options;
   const { exit, out, err } = await startProgram(sdkClient(), [

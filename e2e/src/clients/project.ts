@@ -23,9 +23,9 @@ const tinyLines = [
 
 interface ProjectOptions {
   readonly functions: Readonly<Record<string, ProjectFunction>>;
-  /** Whether the images are to be run, for which they need a busybox. Default true. */
+  /** True when the test runs the images, which then need a busybox. Default true. */
   readonly runnable?: boolean;
-  /** Whether there is a `stack.yaml`. Default true. */
+  /** True to write a `stack.yaml`. Default true. */
   readonly stackFile?: boolean;
   readonly tinyLines?: readonly string[];
 }

@@ -4,8 +4,8 @@ import type { Target } from './target.js';
 import { sdkClient } from './tools.js';
 
 /**
- * Who publishes a `stack.yaml`: the Go SDK, which is what faas-cli does it with, and faas-cli itself where it is on PATH. It
- * is no module that the Go toolchain could fetch, so the setup cannot build it.
+ * The programs that publish a `stack.yaml`: the Go SDK, which faas-cli uses, and faas-cli itself where it is on PATH. faas-cli
+ * is not a module that the Go toolchain can fetch, so the setup cannot build it.
  */
 export const publishers: readonly string[] = [
   'the Go SDK',
@@ -13,7 +13,7 @@ export const publishers: readonly string[] = [
 ];
 
 interface PublishOptions extends Target {
-  /** Of `publishers`. */
+  /** An entry of `publishers`. */
   readonly publisher: string;
   /** The folder of the `stack.yaml`. */
   readonly project: string;
@@ -35,6 +35,6 @@ export function publish(options: PublishOptions): RunningProgram {
   );
 }
 
-/** The images that are said to have been built and pushed, in order of their names. */
+/** Returns the images that the output reports as built and pushed, sorted by name. */
 export const publishedImages = (said: string): string[] =>
   [...said.matchAll(/ success building and pushing image: (\S+)$/gm)].map(([, image = '']) => image).sort();

@@ -14,7 +14,7 @@ interface PythonBuild extends Target {
   readonly image: string;
 }
 
-/** One build by a Python script of the shape of the walk-through's: `tarfile`, `hmac`, `requests`. */
+/** Builds with a Python script like the one of the walk-through, which uses `tarfile`, `hmac` and `requests`. */
 export async function buildWithPython(
   options: PythonBuild,
 ): Promise<{ readonly status: number; readonly body: BuilderResult }> {

@@ -43,7 +43,7 @@ describe.each([
     payloadSecret: join(stack.folder, 'secrets', 'payload-secret'),
   });
   const image = (name: string) => `${stack.registry}/secrets/${name}:${tag}`;
-  /** What is in the clear nowhere in all that this Slipway keeps and logs, the engines included. */
+  /** Expects the values in no file or log of this Slipway in clear text, the engines included. */
   const expectNowhere = (values: readonly string[]) => {
     const patterns = values.flatMap((value) => ['-e', value.trim()]);
     const found = sh('sh', ['-c', 'grep -rlF "$@" . || true', 'grep', ...patterns], { cwd: stack.folder });

@@ -1,4 +1,4 @@
-/** A server of the Function Builder API, as clients are told of it. */
+/** A server of the Function Builder API, as a client's settings describe it. */
 export interface Target {
   readonly url: string;
   /** A file. */

@@ -46,7 +46,7 @@ interface WalkthroughOptions extends Target {
 }
 
 interface WalkthroughEnd {
-  /** What the tar was made of. */
+  /** The paths in the tar. */
   readonly packed: readonly string[];
   readonly answer: BuilderResult;
 }

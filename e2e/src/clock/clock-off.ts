@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-/** How far a clock is off, in the form of libfaketime: `+1h`, `-100d`. */
+/** The offset of a clock, in the form of libfaketime: `+1h`, `-100d`. */
 export type ClockOffset = `${'+' | '-'}${number}${'h' | 'd'}`;
 
 /**

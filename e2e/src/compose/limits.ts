@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { bytes, type ComposeModel, root } from './model.js';
 
-/** What `docker-compose.yml` bounds the memory of a service by. */
+/** The memory limits of a service in `docker-compose.yml`. */
 export interface MemoryLimits {
   /** `NODE_OPTIONS`, which bound the heap. */
   readonly nodeOptions: string;

@@ -52,7 +52,7 @@ export function bytes(limit: string | undefined): number {
   return Number(number) * 1024 ** (unit === 'g' ? 3 : 2);
 }
 
-/** Whether suites that read a compose file are to run; always in CI. */
+/** True when suites that read a compose file run. Always true in CI. */
 export const canUseCompose = Boolean(process.env.CI) || findTool('compose-spec') !== undefined;
 
 /**

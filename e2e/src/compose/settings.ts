@@ -50,7 +50,7 @@ export async function readSettings(
   return JSON.parse(stdout);
 }
 
-/** What deploy/Dockerfile sets for an image, by the stages that it is made from. */
+/** Returns the variables that deploy/Dockerfile sets for an image, from all its stages. */
 export async function imageEnvironment(target: string): Promise<Record<string, string>> {
   const text = await readFile(join(root, 'deploy', 'Dockerfile'), 'utf8');
   const stages = text.split(/^FROM /m).slice(1);

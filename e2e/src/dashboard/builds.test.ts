@@ -6,7 +6,7 @@ import { type Stack, startStack } from '../stack.js';
 import { type Receiver, startReceiver } from './receiver.js';
 import { openChromium, picture, type SignedIn, seriousFindings, signedIn } from './signed-in.js';
 
-/** Whether it can be scrolled sideways. */
+/** Resolves to true when the element scrolls sideways. */
 const isTooWide = (box: Locator) =>
   box.evaluate(
     (element: Record<'scrollWidth' | 'clientWidth', number>) => element.scrollWidth > element.clientWidth,
@@ -399,7 +399,7 @@ describe('the pages of webhooks', () => {
     await page.getByRole('button', { name: 'Enable' }).click();
     await page.getByText('On', { exact: true }).waitFor();
     expect(await seriousFindings(page)).toEqual([]);
-    // What asks for the endpoint while it goes is told that it is gone.
+    // The page handles a 404 for the endpoint during its deletion without an error.
     expect(errors).toEqual([]);
     await page.getByRole('button', { name: 'Delete' }).click();
     await page.getByRole('button', { name: 'Delete it' }).click();

@@ -30,7 +30,7 @@ const live = (page: Page) => page.locator('[data-live="live"]').waitFor();
 const looks = [{}, { colours: 'dark' }, { width: 390 }] as const;
 
 interface SubmitOptions {
-  /** So many fail. */
+  /** The number of jobs that fail. */
   readonly broken?: number;
   readonly max_running?: number;
 }

@@ -6,7 +6,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 
 interface SignedInOptions {
   readonly browser: Browser;
-  /** Of the API, which serves the dashboard. */
+  /** The URL of the API, which serves the dashboard. */
   readonly url: string;
   readonly token: string;
   readonly colours?: 'light' | 'dark';
@@ -22,12 +22,12 @@ export function openChromium(): Promise<Browser> {
 
 export interface SignedIn {
   readonly page: Page;
-  /** What went wrong in the page and in what it asked for, as far as it was not meant to. */
+  /** Unexpected errors of the page and of its requests. */
   readonly errors: readonly string[];
   goTo(path: string): Promise<void>;
 }
 
-/** A page of its own, for somebody who is signed in. */
+/** Opens a page in its own browser context, with a signed-in user. */
 export async function signedIn(options: SignedInOptions): Promise<SignedIn> {
   const { browser, url, token, colours = 'light', width = 1280 } = options;
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: colours });
@@ -41,7 +41,7 @@ export async function signedIn(options: SignedInOptions): Promise<SignedIn> {
   return { page, errors, goTo: async (path) => void (await page.goto(url + path)) };
 }
 
-/** What axe finds that is serious or worse, as `rule: element`. */
+/** Returns the serious and critical findings of axe, as `rule: element`. */
 export async function seriousFindings(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
   const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults;

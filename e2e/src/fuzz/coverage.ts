@@ -1,8 +1,8 @@
 import { Session } from 'node:inspector/promises';
 
-/** Which parts of some scripts have run, and how often, as V8 counts it in this process. */
+/** The coverage of some scripts in this process, as V8 counts it. */
 export interface Coverage {
-  /** What has run since the last call: a block of a script with the order of magnitude of its count. */
+  /** Returns the blocks that ran since the last call, each with the order of magnitude of its count. */
   take(): Promise<string[]>;
   stop(): Promise<void>;
 }

@@ -8,7 +8,7 @@ interface FuzzOptions {
   readonly coverage: Coverage;
   readonly random: () => number;
   readonly seconds: number;
-  /** Of an input. */
+  /** The most bytes of an input. */
   readonly maxBytes: number;
   readonly onFinding: (finding: Finding) => Promise<void>;
   readonly note: (text: string) => void;

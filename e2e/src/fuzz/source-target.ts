@@ -16,8 +16,8 @@ export const sourceSeeds = (): Buffer[] => [
 ];
 
 /**
- * What must hold for whatever is sent as a source: it is refused with a code and leaves nothing, or it is taken and its normal form
- * is taken again as the same; the same sent in crumbs, packed, or in the context of a payload ends in the same way.
+ * Returns a function that checks one input as a source. The source is refused with a code and leaves nothing, or it is stored and its normal form
+ * is stored again under the same digest. The input has the same result when it is sent in small pieces, packed, or in the context of a payload.
  */
 export async function sourceTarget(): Promise<(input: Buffer) => Promise<void>> {
   // Loaded here, after the coverage has begun.

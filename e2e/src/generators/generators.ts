@@ -61,7 +61,7 @@ async function goProgram(
   return { command, args: [] };
 }
 
-/** How TypeScript is compiled to CommonJS: the generated imports name no file extensions. */
+/** Compiler options for CommonJS output: the generated imports name no file extensions. */
 const typescriptOptions = {
   module: 'commonjs',
   moduleResolution: 'bundler',

@@ -17,7 +17,7 @@ interface ContainerOptions {
   readonly service: ComposeService;
   /** On top of what image and service set. */
   readonly env: Readonly<Record<string, string>>;
-  /** What is seen at each path of the container. A `volume` that is empty gets the owner its path has in the image. */
+  /** The mounts of the container. A `volume` that is empty gets the owner that its path has in the image. */
   readonly mounts: readonly { readonly source: string; readonly target: string; readonly volume?: boolean }[];
   readonly ready: () => Promise<boolean>;
 }
@@ -26,7 +26,7 @@ export interface Container {
   readonly process: ProcessHandle;
   /** The user and group that its first process runs as, as the host's kernel sees them. */
   user(): Promise<{ uid: number; gid: number }>;
-  /** What the kernel lets it have of memory, in bytes. */
+  /** Returns the container's memory limit in the kernel, in bytes. */
   memoryLimit(): Promise<number>;
   /** Runs a command inside; rejects unless it ends with 0. */
   exec(command: readonly string[]): Promise<string>;

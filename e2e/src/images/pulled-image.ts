@@ -9,7 +9,7 @@ import { createGunzip } from 'node:zlib';
 
 const exec = promisify(execFile);
 
-/** What an image says of how it is run: the part of its OCI configuration that these tests use. */
+/** The part of an image's OCI configuration that these tests use. */
 export interface ImageConfig {
   readonly User: string;
   readonly Env: readonly string[];

@@ -81,8 +81,8 @@ export async function pushGoImage({ builder, folder, image }: StandInOptions): P
 }
 
 /**
- * What `ldd` names, at the very paths that the program's loader looks in, and the rest of glibc:
- * other programs that are installed in the image, such as pnpm, are linked with parts that Node is not.
+ * Copies the libraries that `ldd` names to the paths where the program's loader looks, and the rest of glibc:
+ * other programs in the image, such as pnpm, are linked with parts of glibc that Node does not use.
  */
 export async function addSharedLibraries({
   program,

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 
 export const monitoring = fileURLToPath(new URL('../../../deploy/prometheus', import.meta.url));
 
-/** Everywhere but on a machine where somebody has it not; CI has it. */
+/** True where promtool is installed, and always in CI. */
 export const canUsePrometheus = Boolean(process.env.CI) || findTool('promtool') !== undefined;
 
 export interface Rule {
@@ -49,7 +49,7 @@ interface Sample {
 }
 
 export interface Prometheus extends ProcessHandle {
-  /** What an expression is now. Rejects for one that cannot be read. */
+  /** Resolves to the current value of an expression. Rejects when the expression is invalid. */
   query(expression: string): Promise<Sample[]>;
 }
 

@@ -8,11 +8,11 @@ import { requireTool } from '../images/stand-ins.js';
 
 export interface Docker {
   readonly process: ProcessHandle;
-  /** What `docker ARGUMENTS` prints on standard output; rejects with what it prints on standard error. */
+  /** Runs `docker ARGUMENTS`. Resolves to its standard output; rejects with its standard error. */
   run(...args: string[]): Promise<string>;
   /** Imports a folder as an image. */
   importFolder(options: { rootfs: string; image: string; changes: readonly string[] }): Promise<void>;
-  /** What `docker-compose ARGUMENTS` prints, in a folder with a compose file; rejects with it. */
+  /** Runs `docker-compose ARGUMENTS` in a folder with a compose file. Resolves to its output; rejects with it. */
   compose(options: { folder: string; args: readonly string[]; env?: NodeJS.ProcessEnv }): Promise<string>;
 }
 

@@ -13,7 +13,7 @@ export interface Load {
   ended(jobs: readonly Job[]): Promise<Job[]>;
   /** Returns the terminal events of a job in the API's event stream, each by state and version. */
   ends(id: string): readonly string[];
-  /** What the registry that builders push to has under the image of a job. */
+  /** Resolves to the digest of a job's image in the registry that builders push to, or null. */
   pushedDigest(job: Job): Promise<string | null>;
   stop(): void;
 }
@@ -84,7 +84,7 @@ async function follow(options: {
   }
 }
 
-/** Whether a request was not acknowledged because the API, or Redis behind it, was away. */
+/** Returns true when a request got no acknowledgement because the API, or Redis behind it, was down. */
 function isAway(error: unknown): boolean {
   return error instanceof ConnectionError || (error as { status?: number }).status === 503;
 }

@@ -28,9 +28,9 @@ export interface Project {
   readonly docker: Docker;
   /** The folder of the compose file and its secrets. */
   readonly folder: string;
-  /** Of the API on its published port, with the token that scripts/secrets.mjs made. */
+  /** A client of the API on its published port, with the token that scripts/secrets.mjs made. */
   readonly client: Client;
-  /** What `docker compose ARGUMENTS` prints; rejects with it. */
+  /** Runs `docker compose ARGUMENTS`. Resolves to its output; rejects with it. */
   compose(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<string>;
   /** All containers, stopped ones included. */
   containers(): Promise<Container[]>;

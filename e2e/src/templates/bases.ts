@@ -13,7 +13,7 @@ interface Base {
   readonly node?: boolean;
   /** Path → content, besides the programs. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Of the image's configuration. */
+  /** Fields of the image's configuration. */
   readonly config?: object;
 }
 

@@ -6,7 +6,7 @@ import { type Files, type Shape, writeFiles } from './shape.js';
 interface ProjectOptions {
   readonly shapes: readonly Shape[];
   readonly registry: string;
-  /** Of the images, and the first word of each answer. */
+  /** A part of the images' names, and the first word of each answer. */
   readonly road: string;
 }
 

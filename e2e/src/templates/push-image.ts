@@ -22,7 +22,7 @@ interface PushOptions {
   /** `host:port/name:tag`, in a registry that speaks plain http. */
   readonly image: string;
   readonly layers: readonly Layer[];
-  /** Of the image: Env, User, OnBuild and so on. */
+  /** The image's configuration: Env, User, OnBuild and so on. */
   readonly config: object;
 }
 

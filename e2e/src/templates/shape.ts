@@ -10,16 +10,16 @@ export type Files = Readonly<Record<string, string>>;
  * Dockerfile becomes the test registry. `{answer}` in a handler becomes the first words of the function's answer.
  */
 export interface Shape {
-  /** Of the template, the function and their folders. */
+  /** The name of the template, the function and their folders. */
   readonly name: string;
   /** Undefined for `lang: dockerfile`, whose handler is the whole context. */
   readonly template?: Files;
   readonly handler: Files;
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly buildOptions?: readonly string[];
-  /** What `buildOptions` expand to in ADDITIONAL_PACKAGE. */
+  /** The packages that `buildOptions` expand to in ADDITIONAL_PACKAGE. */
   readonly packages?: string;
-  /** What the image's configuration has, besides what every function has. */
+  /** Fields of the image's configuration, besides those that every function has. */
   readonly config: Partial<ImageConfig>;
   /** Paths that the image has, with what they hold. */
   readonly present?: Files;

@@ -19,7 +19,7 @@ export interface ExportedSpan {
 }
 
 export interface Collector {
-  /** What makes a service export to it. */
+  /** The environment that makes a service export to this collector. */
   readonly env: Readonly<Record<string, string>>;
   /** All that has come so far. */
   readonly spans: readonly ExportedSpan[];
@@ -104,7 +104,7 @@ function read({ resourceSpans }: ExportRequest): ExportedSpan[] {
   );
 }
 
-/** Those whose parent is not among the spans. */
+/** Returns the spans whose parent is not among `spans`. */
 export function rootsOf(spans: readonly ExportedSpan[]): ExportedSpan[] {
   const ids = new Set(spans.map(({ spanId }) => spanId));
   return spans.filter(({ parentSpanId }) => !ids.has(parentSpanId));

@@ -13,7 +13,7 @@ interface PublishedBuild extends Target {
   readonly context: string;
 }
 
-/** Whether a client takes the build for a success, and the text that its user sees. */
+/** The verdict of a client on a build, and the text that its user sees. */
 export interface ClientReport {
   readonly ok: boolean;
   readonly said: string;

@@ -5,16 +5,16 @@ import { startFleet } from '@slipway/simulator';
 interface FuzzApiOptions {
   /** Examples that are made for each operation, besides those that cover its schemas one by one; 0 for none. */
   readonly examples: number;
-  /** How long that may go on; undefined: until all examples were sent. */
+  /** The most seconds that the run may take. When undefined, it sends all examples. */
   readonly seconds?: number;
   readonly seed: string;
-  /** Whether sequences of requests are sent too. */
+  /** True to send sequences of requests too. */
   readonly stateful: boolean;
 }
 
 interface Report {
   readonly ok: boolean;
-  /** What schemathesis has written. */
+  /** The output of schemathesis. */
   readonly text: string;
   readonly cases: number;
 }

@@ -168,7 +168,7 @@ CMD ["fwatchdog"]
   absent: ['var/lib/apt/lists/index'],
 };
 
-/** What `docker init` writes for Node: the syntax line, bind and cache mounts, an ignore file of many lines, no template. */
+/** The files that `docker init` writes for Node: the syntax line, bind and cache mounts, an ignore file of many lines, no template. */
 const dockerInit: Shape = {
   name: 'docker-init',
   handler: {
