@@ -45,7 +45,7 @@ export interface IsolationArena {
   readonly operator: Tenant;
   /** Builds, and waits for the end. Each build has an image of its own. */
   build(wanted: Wanted): Promise<Built>;
-  /** Returns the number of accepted jobs, and the number of those that did not end in time. */
+  /** Returns the number of accepted jobs, and the number of accepted jobs that did not end in time. */
   counts(): { readonly accepted: number; readonly lost: number };
 }
 

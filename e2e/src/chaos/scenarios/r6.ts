@@ -20,7 +20,7 @@ const zoo: Readonly<Record<string, Omit<Wish, 'name'>>> = {
   hang: { expected: 'failed', spec: { timeout: 2 } },
   ...lies,
 };
-/** One job in `oddEvery` is of a kind other than plain. */
+/** In a load, every third job is of a kind other than plain. */
 const oddEvery = 3;
 
 /** Faults that are the build's own meet it wherever it goes. */
