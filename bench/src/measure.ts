@@ -3,13 +3,13 @@ type Contender = () => Promise<unknown> | unknown;
 interface Options<Name extends string> {
   readonly contenders: Readonly<Record<Name, Contender>>;
   readonly rounds: number;
-  /** Rounds before those, which are not counted: code to be compiled, files to be cached. */
+  /** Rounds before the measured ones, which let the code compile and the files enter the cache. */
   readonly warmUps: number;
 }
 
 /**
- * Runs contenders in turn, round by round, so that whatever else the machine does meets them alike. Returns the median
- * of each one's times in milliseconds.
+ * Runs contenders in turn, round by round, so that other load on the machine affects them alike. Returns the median
+ * time of each contender in milliseconds.
  */
 export async function interleaved<Name extends string>(
   options: Options<Name>,
@@ -36,7 +36,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
-/** The smallest of the values that at least `share` (from 0 to 1) of them do not exceed. */
+/** Returns the smallest value that at least `share` (from 0 to 1) of the values do not exceed. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;

@@ -15,7 +15,7 @@ export async function keepReport(folder: string, name: string, figures: Figures)
   await appendFile(join(folder, `${name}.jsonl`), `${JSON.stringify(run)}\n`);
 }
 
-/** Three significant digits, or all those before the point. */
+/** Formats a number with three significant digits, and with all digits before the point. */
 function rounded(value: number): string {
   return String(Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
 }

@@ -1,4 +1,4 @@
-/** Names and values of what was measured, the figures of merit first. Units are in the names (`_ms`, `_mb`); a ratio has none. */
+/** Measured values by name, the figures of merit first. Units are in the names (`_ms`, `_mb`); a ratio has none. */
 export type Figures = Readonly<Record<string, number>>;
 
 export interface Scenario {
@@ -10,8 +10,8 @@ export interface Scenario {
 
 /** The tools that the bench gives to a scenario. */
 export interface Bench {
-  /** An empty folder of its own, taken away afterwards. */
+  /** An empty folder for this scenario, removed afterwards. */
   readonly folder: string;
-  /** Says on stderr what is going on. */
+  /** Writes progress to stderr. */
   note(text: string): void;
 }

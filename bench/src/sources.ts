@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { createSourceStore, type SourceStore } from '@slipway/source';
 
-/** The source store of a bench, in a folder of its own. */
+/** Returns the source store of a bench, in its own folder. */
 export async function openSources(folder: string): Promise<SourceStore> {
   const blobs = await openBlobStore(pathToFileURL(folder).href);
   const limits = { maxArchiveBytes: 2 ** 31, maxBytes: 2 ** 31, maxFiles: 100_000, maxRatio: 1000 };
@@ -23,7 +23,7 @@ export async function writeFiles(folder: string, count: number, bytes: number): 
   }
 }
 
-/** Packs a folder with the machine's tar and takes it in as a source. */
+/** Packs a folder with the machine's tar and stores it as a source. */
 export async function ingestFolder(sources: SourceStore, folder: string): Promise<string> {
   const tar = spawn('tar', ['-cf', '-', '-C', folder, '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
   return (await sources.ingest(tar.stdout)).digest;

@@ -22,11 +22,11 @@ const spec = (source: string, at: number) =>
     function: `function-${at % 5_000}`,
     source: { digest: source },
     labels: { commit: 'c0ffee' },
-    // As different jobs for one image would: none shares the build of another.
+    // Forced, so that no job shares the build of another job for the same image.
     force: true,
   });
 
-/** Writes job records, past the API: 100,000 requests are not what is measured. Returns their ids. */
+/** Writes job records to Redis directly, to avoid 100,000 requests. Returns their ids. */
 export async function fill({ records, count, source, queued }: FillOptions): Promise<string[]> {
   const { store, redis, keys } = records;
   const builds = createBuildQueues({ redis, keys });
@@ -45,7 +45,7 @@ export async function fill({ records, count, source, queued }: FillOptions): Pro
   return all;
 }
 
-/** Has jobs that are not in the queue run and succeed, as a worker would record it. */
+/** Records the start and success of jobs that are not in the queue, as a worker does. */
 export async function finishAll({ store }: Records, ids: readonly string[]): Promise<void> {
   for (let at = 0; at < ids.length; at += batch) {
     await Promise.all(

@@ -9,8 +9,8 @@ export interface Replica {
 }
 
 /**
- * Milliseconds that no placement can beat: the work that was done, divided by what the replicas do at once, or the
- * longest build, from how long the builds really took.
+ * Returns the milliseconds that no placement can beat: the larger of the work divided by the replicas' total speed, and the
+ * longest build. Both use the measured build times.
  */
 export function lowerBound(replicas: readonly Replica[]): number {
   const work = replicas.reduce((sum, { stats }) => sum + stats.work_ms, 0);
@@ -19,8 +19,8 @@ export function lowerBound(replicas: readonly Replica[]): number {
 }
 
 /**
- * Milliseconds that the builds take when each, in the order given, goes to the slot that is free first, and nothing else
- * takes any time: what can be had without knowing how long a build takes.
+ * Returns the makespan in milliseconds when each build, in the given order, goes to the first free slot and nothing else
+ * takes time: the best result without knowledge of the build times.
  */
 export function inOrder(
   durationsMs: readonly number[],
@@ -36,7 +36,7 @@ export function inOrder(
   return Math.max(...slots.map(({ free }) => free));
 }
 
-/** Milliseconds from the first acceptance to the last end, by the clock of Redis. */
+/** Returns the milliseconds from the first acceptance to the last end, by the clock of Redis. */
 export function makespan(records: readonly JobRecord[]): number {
   const first = Math.min(...records.map(({ createdAt }) => createdAt));
   return Math.max(...records.map(({ finishedAt }) => finishedAt ?? Number.NaN)) - first;

@@ -46,7 +46,7 @@ interface FunctionFiles {
   readonly handler: string;
 }
 
-/** A build context on a static busybox: no image need be pulled. */
+/** Writes a build context on a static busybox, so that the build pulls no image. */
 export async function writeFunction({ folder, name, dockerfile, handler }: FunctionFiles): Promise<string> {
   const context = join(folder, name);
   await mkdir(context, { recursive: true });
@@ -67,7 +67,7 @@ interface BuildOptions {
   readonly digest: string;
 }
 
-/** Submits all at once and waits for every end. Throws when one has not succeeded. */
+/** Submits all jobs at once and waits for their ends. Throws when a job does not succeed. */
 export async function buildAll(builds: readonly BuildOptions[], client: Client): Promise<Job[]> {
   return await Promise.all(
     builds.map(async ({ image, digest }) => {

@@ -5,7 +5,7 @@ import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Keys, type Redis, redisKeys } from '@slipway/shared/redis';
 
-/** The job records of an installation, read past its API so that watching costs it little. */
+/** The job records of an installation, read from Redis directly so that watching costs little. */
 export interface Records {
   readonly store: JobStore;
   readonly redis: Redis;

@@ -3,11 +3,11 @@ import { Queue, QueueEvents, Worker } from 'bullmq';
 import { answer } from './forked.js';
 
 export type BareRequests = {
-  /** Jobs that do nothing, all added before: how many a second are done. */
+  /** Runs jobs that do nothing and are all added before. Answers with the jobs a second. */
   noOps: { question: { redisUrl: string; jobs: number }; answer: { perSecond: number } };
   /** Adds `jobs` jobs in one call. Answers with the milliseconds it takes. */
   addBulk: { question: { redisUrl: string; jobs: number }; answer: { ms: number } };
-  /** Jobs that sleep, by two workers under a global concurrency: from the first add to the last end. */
+  /** Runs jobs that sleep, on two workers with a global concurrency. Answers with the time from the first add to the last end. */
   sleeps: {
     question: { redisUrl: string; durationsMs: number[]; concurrency: number };
     answer: { makespanMs: number; sleptMs: number; longestMs: number };
@@ -18,7 +18,7 @@ export type BareRequests = {
 
 const removed = { removeOnComplete: true, removeOnFail: true };
 
-/** BullMQ with nothing around it, on the same Redis: what Slipway is measured against. */
+/** Bare BullMQ on the same Redis, the peer of Slipway in the benches. */
 answer<BareRequests>({
   async noOps({ redisUrl, jobs }) {
     const connection = { url: redisUrl };

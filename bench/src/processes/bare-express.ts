@@ -6,7 +6,7 @@ import express from 'express';
 import { answer } from './forked.js';
 
 export type BareExpressRequests = {
-  /** Listens, and says where: `GET /jobs/{id}` is one read of Redis, answered as JSON. */
+  /** Listens, and answers with the port. `GET /jobs/{id}` does one read of Redis and answers with JSON. */
   listen: { question: { redisUrl: string; redisPrefix: string }; answer: { port: number } };
 };
 

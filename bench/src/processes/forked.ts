@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 /** A separate process, so that its memory and processor time are measured apart from the bench's. */
 export interface Forked<Requests extends Record<string, Request>> {
-  /** Has it do something, and returns what came of it. One request at a time. */
+  /** Sends a request to the process, and returns its answer. One request at a time. */
   ask<Name extends keyof Requests>(
     name: Name,
     question: Requests[Name]['question'],

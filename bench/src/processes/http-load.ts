@@ -2,7 +2,7 @@ import { Agent, request } from 'undici';
 import { answer } from './forked.js';
 
 export type LoadRequests = {
-  /** Requests for paths drawn at random, as many at once as connections, for so long. */
+  /** Sends requests for random paths for some time, one at a time on each connection. */
   load: {
     question: {
       origin: string;

@@ -7,7 +7,7 @@ import { openSources } from '../sources.js';
 import { answer } from './forked.js';
 
 export type SenderRequests = {
-  /** Memory before anything is done, in MB. */
+  /** Answers with the memory before the first payload, in MB. */
   memory: { question: null; answer: number };
   /** Signs and sends payloads of one source all at once; the configuration of each differs. */
   send: {
@@ -46,8 +46,8 @@ answer<SenderRequests>({
 });
 
 /**
- * The most memory this process ever had, in MB. Linux's `maxRSS` will not do: a forked process inherits the peak of the
- * one that forked it.
+ * Returns the peak memory of this process, in MB. Linux's `maxRSS` is wrong here: a forked process inherits the peak of
+ * its parent.
  */
 function peakMemory(): number {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS / 1024;

@@ -5,7 +5,7 @@ import { payloadHmac, signatureHeader, signatureMatches } from '@slipway/shared/
 import { answer } from './forked.js';
 
 export type SinkRequests = {
-  /** Listens, and says where. */
+  /** Listens, and answers with the port. */
   listen: { question: { secret: string }; answer: { port: number } };
   /** Counts the bytes received so far, and the payloads with a valid signature. */
   received: { question: null; answer: { bytes: number; verified: number } };

@@ -58,7 +58,7 @@ export const ingest: Scenario = {
   },
 };
 
-/** Seconds that it takes eight clients to upload these to a running API. */
+/** Returns the seconds that eight clients need to upload the archives to a running API. */
 async function uploads(archives: Buffer[]): Promise<number> {
   const fleet = await startFleet({ replicas: [], workers: 0 });
   try {
@@ -81,7 +81,7 @@ async function uploads(archives: Buffer[]): Promise<number> {
   }
 }
 
-/** Archives as a client sends them: small, compressed, no two alike. */
+/** Returns archives as a client sends them: small, compressed and all different. */
 async function smallArchives(folder: string, count: number): Promise<Buffer[]> {
   const made: Buffer[] = [];
   const context = join(folder, 'small');

@@ -15,7 +15,7 @@ import type { Figures, Scenario } from '../scenario.js';
 
 const jobs = 500;
 const slots = 4;
-/** A draw in which little is lost at the end when the builds are begun in the order of their submission. */
+/** A draw with little idle time at the end when builds begin in the order of their submission. */
 const durations = { meanMs: 300, sigma: 0.6, seed: 2 };
 /** Jobs for other images, run first: the bench measures a service that has been up for a while. */
 const warmUp = 200;

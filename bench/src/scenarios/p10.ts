@@ -14,8 +14,8 @@ const run = promisify(execFile);
 const functions = 100;
 
 /**
- * Each has a step of its own, so that no side lives on the other's cache, and one that works for about a second of processor
- * time, less than installing the packages of a small function does.
+ * Each function has a unique step, so that neither side uses the other's cache, and a step with about a second of processor
+ * time, less than the installation of a small function's packages takes.
  */
 const dockerfile = (name: string) => [
   'FROM scratch',

@@ -5,7 +5,7 @@ import type { Scenario } from '../scenario.js';
 const functions = 40;
 const marker = 'the costly step ran';
 
-/** A costly step that does not depend on the handler: cached, unless the build came to another replica. */
+/** A costly step that does not depend on the handler. It is cached unless another replica gets the build. */
 const dockerfile = (name: string) => [
   'FROM scratch',
   'COPY busybox /bin/sh',

@@ -18,7 +18,7 @@ export const p12: Scenario = {
     });
     const records = openRecords(fleet);
     const spec = (tenant: string, at: number) => ({ image: `registry.test/${tenant}/function-${at}:1` });
-    // A source may be used by tenants who have sent it.
+    // Only tenants that have uploaded a source may use it.
     const own = { source: { files: { Dockerfile: 'FROM scratch\n' } } };
     try {
       const second = await addTenant('single', fleet);
@@ -51,7 +51,7 @@ export const p12: Scenario = {
   },
 };
 
-/** Makes a tenant, and returns a token of it. */
+/** Creates a tenant, and returns a token of the tenant. */
 async function addTenant(name: string, { calls }: Fleet): Promise<string> {
   const tenant = await calls.call(`/v1/tenants/${name}`, { method: 'PUT', json: { images: ['*'] } });
   const token = await calls.call('/v1/tokens', {

@@ -7,7 +7,7 @@ import { startProcess } from '../processes/forked.js';
 import type { Scenario } from '../scenario.js';
 
 const jobs = 2_000;
-/** Until the code is compiled: what is measured is a service that has been up for a while. */
+/** Jobs that let the code compile first: the bench measures a service that has been up for a while. */
 const warmUp = 4_000;
 const noOps = 20_000;
 const slots = 16;

@@ -35,12 +35,12 @@ export const p8: Scenario = {
   },
 };
 
-/** Fills a queue, and lets a worker build some of it while `backlog` more wait behind. */
+/** Fills a queue, and measures a worker on it while `backlog` more jobs wait behind. */
 async function drain(backlog: number): Promise<{ perSecond: number; bytesPerJob: number }> {
   const fleet = await startFleet({ replicas: [{ slots }, { slots }], workers: 1 });
   const records = openRecords(fleet);
   try {
-    // The worker is only to find what waits: what is measured is not how fast it comes.
+    // The jobs are enqueued before the worker starts, so that the figure excludes the time to enqueue them.
     await fleet.workers[0]?.stop();
     const before = await usedMemory(records);
     const count = warmUp + measured + backlog;

@@ -52,7 +52,7 @@ interface Rebuild {
   readonly skip?: boolean;
 }
 
-/** From POST until a client that waits sees the end. */
+/** Runs a batch. Returns the milliseconds from POST until a waiting client sees its end, and the number of successes. */
 async function rebuild({ fleet, name, count, skip = false }: Rebuild) {
   const json = {
     defaults: { source: { digest: fleet.source }, skip_if_unchanged: skip },
