@@ -14,7 +14,7 @@ beforeAll(async () => {
     env: { worker: { MAX_ATTEMPTS: '1' } },
   });
   client = clientOf(0);
-  // Whatever is named so does not build.
+  // Functions with this name fail to build.
   const faults = [{ fault: 'failed' as const, image: 'broken' }];
   await Promise.all(fleet.replicas.map(({ url }) => setFaults(url, faults)));
 });
@@ -62,7 +62,7 @@ describe('a batch', () => {
     expect(events.at(-1)).toEqual({ type: 'batch.finished', batch });
   });
 
-  test('is followed from where someone stopped, at another API too', async () => {
+  test('can be followed from the last seen event, also at another API', async () => {
     const { id } = await submit({ items: items('resumed', 30) });
     const seen: string[] = [];
     let position: string | undefined;
@@ -80,7 +80,7 @@ describe('a batch', () => {
     expect(seen).toHaveLength(90);
   });
 
-  test('never has more of itself running than it may', async () => {
+  test('never runs more jobs at once than its limit', async () => {
     const { id } = await submit({ items: items('capped', 20), max_running: 3 });
     let most = 0;
     const running = new Set<string>();
@@ -94,7 +94,7 @@ describe('a batch', () => {
     expect((await client.getBatch({ id })).counts.succeeded).toBe(20);
   });
 
-  test('that is canceled half-way ends at once, and builds nothing more', async () => {
+  test('ends at once when it is canceled half-way, and builds nothing more', async () => {
     const { id } = await submit({ items: items('canceled', 200) });
     let ended = 0;
     for await (const event of client.followBatch({ id })) {
@@ -106,14 +106,14 @@ describe('a batch', () => {
     expect(counts.succeeded).toBeGreaterThanOrEqual(20);
     expect(counts.canceled).toBeGreaterThan(100);
     const begun = (await begunOf('canceled')).length;
-    // What is submitted afterwards finds an empty queue: nothing of the batch is built any more.
+    // The next submission finds an empty queue, so no job of the batch runs any more.
     const next = await submit({ items: items('afterwards', 20) });
     expect((await client.waitForBatch({ id: next.id })).counts.succeeded).toBe(20);
     expect((await begunOf('canceled')).length).toBe(begun);
     await expect(client.cancelBatch({ id })).rejects.toMatchObject({ code: 'batch_not_cancelable' });
   });
 
-  test('that is to stop at a failure begins nothing after it; what did not succeed is repeated', async () => {
+  test('with on_failure stop starts no job after a failure; a retry repeats the jobs that did not succeed', async () => {
     const { id } = await submit({ items: items('stopped', 40, [0]), on_failure: 'stop', max_running: 2 });
     const { counts } = await client.waitForBatch({ id });
     expect(counts.failed).toBe(1);
@@ -127,7 +127,7 @@ describe('a batch', () => {
     expect((await client.waitForBatch({ id: again.id })).counts.succeeded).toBe(again.total);
   });
 
-  test('of nothing that has changed is built no second time', async () => {
+  test('without changes builds nothing again', async () => {
     const batch = { items: items('unchanged', 30) };
     await client.waitForBatch({ id: (await submit(batch)).id });
     const defaults = { source: { digest: fleet.source }, skip_if_unchanged: true };

@@ -52,7 +52,7 @@ describe('a Slipway whose builders all use buildah', () => {
     const { address, logFile } = stack.part('builder 1');
     const { warnings = [] } = (await (await fetch(`${address}/readyz`)).json()) as { warnings?: string[] };
     const isOld = /BUILDAH_TRUSTED_SOURCES is on/;
-    // A machine with a buildah that has the fixes has nothing to warn of.
+    // A fixed buildah causes no warning.
     expect(readFileSync(logFile, 'utf8').match(isOld) !== null).toBe(
       warnings.some((text) => isOld.test(text)),
     );

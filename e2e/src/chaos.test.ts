@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Chaos, mustBeZero } from './chaos/scenario.js';
 import { scenarios } from './chaos/scenarios/index.js';
 
-/** Small loads and short outages, with the settings that ship: what CI has time for. `pnpm chaos` runs them long, with other seeds. */
+/** Small loads and short outages for CI, with the default settings. `pnpm chaos` runs longer scenarios, with other seeds. */
 const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
   R1: { jobs: 250, runs: 0 },
   R2: { jobs: 0, runs: 1 },
@@ -23,7 +23,7 @@ const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
   R17: { jobs: 0, runs: 1 },
 };
 
-describe('nothing is lost, told twice or in two states, and no replica is overrun', () => {
+describe('no job is lost, reported twice or reported in two states, and no replica exceeds its limit', () => {
   test.each(scenarios)('$name: $about', { timeout: 300_000 }, async ({ name, run }) => {
     const notes: string[] = [];
     const size = sizes[name];

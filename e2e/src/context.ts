@@ -25,7 +25,7 @@ export function busybox(): string {
   return found;
 }
 
-/** A build context: the files given, and a busybox. */
+/** Creates a build context with the given files and a busybox. */
 export function makeContext(files: Readonly<Record<string, string>>): string {
   const folder = scratchFolder();
   copyFileSync(busybox(), join(folder, 'busybox'));
@@ -36,7 +36,7 @@ export function makeContext(files: Readonly<Record<string, string>>): string {
   return folder;
 }
 
-/** A command that must succeed; its standard output. */
+/** Runs a command that must succeed. Returns its standard output. */
 export function sh(
   command: string,
   args: readonly string[],
@@ -51,9 +51,9 @@ export function sh(
   return stdout;
 }
 
-/** The folder as GNU tar packs it. */
+/** Returns the folder as a tar of GNU tar. */
 export const tarOf = (folder: string) => sh('tar', ['-C', folder, '-c', '.']);
 
-/** A Dockerfile from scratch on the busybox of the context, with these lines after it. */
+/** Returns a Dockerfile from scratch with the context's busybox, followed by these lines. */
 export const dockerfile = (...lines: string[]) =>
   ['FROM scratch', 'COPY busybox /bin/busybox', 'COPY busybox /bin/sh', ...lines, ''].join('\n');

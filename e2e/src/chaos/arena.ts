@@ -12,7 +12,7 @@ import { Ledger } from './ledger/ledger.js';
 import { type Receiver, startReceiver } from './ledger/receiver.js';
 import type { Chaos, Outcome } from './scenario.js';
 
-/** A fleet under load, a ledger over it, and chance. */
+/** A fleet under load, its ledger, and a random generator. */
 export interface Arena {
   readonly chaos: Chaos;
   readonly fleet: Fleet;
@@ -34,7 +34,7 @@ interface Ending {
   readonly facts?: Readonly<Record<string, number>>;
 }
 
-/** Starts a fleet, has `body` break it, starts all that is dead, waits for the last job and compares the counts. */
+/** Starts a fleet, runs `body` to break it, starts all dead processes, waits for the last job and compares the counts. */
 export async function inArena(
   chaos: Chaos,
   options: FleetOptions,
@@ -95,7 +95,7 @@ function overrun(
   }, 0);
 }
 
-/** Every process runs again, none is frozen. */
+/** Resumes every frozen process and starts every dead one. */
 async function heal(fleet: Fleet): Promise<void> {
   const members = [fleet.redis, ...fleet.replicas, ...fleet.apis, ...fleet.workers];
   for (const member of members) member.kill('SIGCONT');

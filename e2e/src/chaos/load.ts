@@ -5,7 +5,7 @@ import type { Arena } from './arena.js';
 
 /** The job that a load submits. */
 export interface Wish {
-  /** Below the registry of the load: no two jobs have the same. */
+  /** The repository below the registry, unique for each job. */
   readonly name: string;
   readonly expected?: TerminalState;
   readonly spec?: object;
@@ -16,11 +16,11 @@ export interface Wish {
 interface LoadOptions {
   readonly arena: Arena;
   readonly wishes: readonly Wish[];
-  /** Submissions a second; as many as can be when left out. */
+  /** Submissions a second. No limit when left out. */
   readonly perSecond?: number;
   /** Submissions at once. Default 4. */
   readonly concurrency?: number;
-  /** Judges what was not accepted. Default: whatever it is, another try follows. */
+  /** Receives each refusal, after which the load tries again. */
   readonly onRefused?: (refusal: Refusal) => void;
 }
 
@@ -28,7 +28,7 @@ interface LoadOptions {
 export interface Refusal {
   readonly api: number;
   readonly answer: ApiAnswer | undefined;
-  /** Why there is no answer. */
+  /** The error when there is no answer. */
   readonly error: Error | undefined;
 }
 
@@ -52,7 +52,7 @@ export async function submitLoad(options: LoadOptions): Promise<void> {
   await Promise.all(Array.from({ length: concurrency }, submitter));
 }
 
-/** Submits one job until it is accepted. Each try is for an image of its own: the last may have been taken unseen. */
+/** Submits one job until it is accepted. Each try has its own image, because an earlier try may have been accepted without an answer. */
 export async function submitOne(
   { arena, onRefused }: Pick<LoadOptions, 'arena' | 'onRefused'>,
   { name, expected, spec, registry }: Wish,

@@ -1,6 +1,6 @@
 import { mustBeZero, type Outcome } from './scenario.js';
 
-/** `R1 lost=0 duplicated=0 conflicting=0 undelivered=0 seed=1`, figures of the scenario, then what else must be 0 and was not. */
+/** `R1 lost=0 duplicated=0 conflicting=0 undelivered=0 seed=1`, figures of the scenario, then the other faults that are not 0. */
 export function outcomeLine(name: string, seed: number, outcome: Outcome): string {
   const { lost, duplicated, conflicting, undelivered, faults, figures } = outcome;
   const others = Object.fromEntries(Object.entries(faults).filter(([, value]) => value !== 0));

@@ -2,19 +2,19 @@ import type { Verdict } from './ledger/ledger.js';
 
 /** The parameters of a scenario. */
 export interface Chaos {
-  /** Decides when and what is broken. The same seed breaks the same things at the same times. */
+  /** The seed of the random generator. The same seed injects the same faults at the same times. */
   readonly seed: number;
   /** The number of jobs to submit, in scenarios with a load. */
   readonly jobs: number;
   /** The number of times that the fault is injected, in scenarios that count repetitions. */
   readonly runs: number;
-  /** Shorter outages, for a machine that has other things to do. Settings stay as they ship. */
+  /** True for shorter outages, on a busy machine. The settings keep their defaults. */
   readonly quick: boolean;
   /** Names of the attacks to run, in scenarios that have some. All when left out. */
   readonly attacks?: readonly string[];
-  /** Where the logs of all processes are put at the end; nowhere when left out. */
+  /** The folder for the logs of all processes. When left out, the logs are not kept. */
   readonly logsTo?: string;
-  /** Says what is done and found, with the time since the start. */
+  /** Prints progress and findings, with the time since the start. */
   readonly note: (text: string) => void;
 }
 
@@ -35,7 +35,7 @@ export interface Scenario {
   run(chaos: Chaos): Promise<Outcome>;
 }
 
-/** Everything in an outcome that must be 0. */
+/** Returns all counts of an outcome that must be 0. */
 export const mustBeZero = ({ lost, duplicated, conflicting, undelivered, faults }: Outcome) => ({
   lost,
   duplicated,

@@ -5,7 +5,7 @@ import type { Arena } from './arena.js';
 
 const pollMs = 50;
 
-/** Asks again and again until there is something. Rejects after `timeoutMs`. */
+/** Polls until the result is defined. Rejects after `timeoutMs`. */
 export async function waitFor<T>(
   what: string,
   timeoutMs: number,
@@ -20,7 +20,7 @@ export async function waitFor<T>(
   }
 }
 
-/** The job once the given attempt runs at a replica. */
+/** Resolves to the job as soon as the given attempt runs at a replica. */
 export async function runningJob({ ledger }: Arena, id: string, attempt = 1): Promise<Job> {
   return await waitFor(`attempt ${attempt} of ${id} to run`, 60_000, async () => {
     const job = await ledger.job(id);

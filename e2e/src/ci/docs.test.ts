@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-/** The shell commands of a page that make an endpoint. */
+/** Returns the shell commands of a page that create an endpoint. */
 function commandsOf(page: string): string[] {
   const text = readFileSync(fileURLToPath(new URL(`../../../docs/ci/${page}`, import.meta.url)), 'utf8');
   return [...text.matchAll(/^```sh\n(.*?)^```$/gms)]

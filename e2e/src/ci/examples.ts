@@ -11,7 +11,7 @@ type Variables = Readonly<Record<string, string>>;
 /** A script of a pipeline, with the variables that the pipeline adds to its environment. */
 export interface Step {
   readonly script: string;
-  /** May hold expressions of GitHub's. */
+  /** Variables, whose values may contain GitHub expressions. */
   readonly env: Variables;
   readonly id?: string;
 }
@@ -32,7 +32,7 @@ interface WorkflowStep {
 /** The `run:` steps of a job of the workflow for GitHub Actions. */
 export function githubSteps(job: string): Step[] {
   const workflow = parse(read('github-actions.yml')) as Workflow;
-  // The way steps are run here is that of `shell: bash`.
+  // The test runner runs steps as `shell: bash` does.
   if (workflow.defaults.run.shell !== 'bash') throw new Error('the steps are not for bash');
   const found = workflow.jobs[job];
   if (!found) throw new Error(`there is no job ${job}`);

@@ -16,7 +16,7 @@ afterAll(() => stack?.stop());
 interface Pipeline {
   readonly name: string;
   readonly steps: () => Step[];
-  /** Where it leaves the image with its digest. */
+  /** The file in which the pipeline writes the image with its digest. */
   readonly result: string;
   /** The built image in the registry. `commit` stands for the commit. */
   readonly image: string;

@@ -7,7 +7,7 @@ import { exampleFile, expand, type Step } from './examples.js';
 
 const main = fileURLToPath(new URL('../../../packages/cli/dist/main.js', import.meta.url));
 
-/** A repository as the pipelines expect it: `hello/`, a `stack.yaml` with one function, and the script for those without `slipway`. */
+/** Creates a repository as the pipelines expect it: `hello/`, a `stack.yaml` with one function, and the script for pipelines without `slipway`. */
 export function makeRepository(line: string): string {
   const folder = scratchFolder();
   const files = {

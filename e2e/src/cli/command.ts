@@ -27,7 +27,7 @@ export function processesWith(variable: string): string[] {
         if (!variables.includes(variable)) return [];
         return [`${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')}`];
       } catch {
-        // It has ended meanwhile, or is another user's.
+        // The process has ended in the meantime, or belongs to another user.
         return [];
       }
     });

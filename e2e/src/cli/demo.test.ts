@@ -10,7 +10,7 @@ afterEach(async () => {
   for (const step of cleanUp.splice(0)) await step();
 });
 
-/** The demo with a temporary folder of its own, so that what it leaves there shows. */
+/** Starts the demo with its own temporary folder, so that the test sees leftover files. */
 async function startDemo() {
   const folder = await temporaryFolder();
   cleanUp.push(() => folder.remove());

@@ -16,7 +16,7 @@ afterAll(() => stack?.stop());
 const image = (name: string) => `${stack.registry}/cli/${name}:1`;
 const jobOf = async (id: string): Promise<Job> =>
   JSON.parse((await slipway(['status', id, '--json'], env)).out) as Job;
-/** A build that goes on until it is stopped. */
+/** Returns a context whose build runs until it is stopped. */
 const endless = () => makeContext({ Dockerfile: dockerfile('RUN echo it has begun; sleep 600') });
 
 describe('slipway build', () => {

@@ -31,7 +31,7 @@ afterAll(async () => {
 
 /** A command line in the folder of a stack.yaml. */
 const start = (args: readonly string[], cwd = folder, more: Readonly<Record<string, string>> = {}) => {
-  // Templates and handlers are looked for in the working directory, which a child inherits.
+  // The command finds templates and handlers in the working directory, which a child process inherits.
   process.chdir(cwd);
   return startCommand(args, { ...env, ...more });
 };
@@ -50,7 +50,7 @@ interface Outcome {
   readonly failed: readonly Job[];
 }
 
-/** A command that ends with the end of a batch, with `--json`: what it told. */
+/** Runs a command with `--json` until the end of its batch. Returns the events. */
 async function toTheEnd(...args: string[]): Promise<Outcome> {
   const { exit, out, err } = await start([...args, '--json']).ended;
   const lines = out
@@ -112,7 +112,7 @@ describe('a stack of 60 functions over three templates, two of them broken', () 
 
   test('is published: 58 succeed, the two failures are shown last, and the command exits with 1', async () => {
     const { exit, out, err } = await start(['publish', '--skip-unchanged', '--label', 'first=yes']).ended;
-    // The broken two have one handler, over two templates.
+    // The two broken functions share a handler and have different templates.
     expect(err).toMatch(/^sources +59 uploaded, 3 templates/m);
     expect(err).toMatch(/^\[ *1\/60\] openfaas-fn\/fn-\d\d (succeeded|failed) in /m);
     expect(err).toMatch(/\[60\/60\] /);
@@ -191,7 +191,7 @@ describe('a batch', () => {
     Array.from({ length: count }, (_, index) => `echo begun ${index}; sleep 600`);
 
   test('is canceled half-way by Ctrl-C, and the command ends with 1', async () => {
-    // Of four slots one is always left for those that end.
+    // The three endless builds leave one of the four slots to the other builds.
     const file = stackOf('half', [...['one', 'two', 'three'].map((word) => `echo ${word}`), ...endless(3)]);
     const command = start(['publish', '-f', file]);
     await command.said(/^\[3\/6\] /m);
@@ -308,7 +308,7 @@ test('functions of a published stack are found by their pinned template, and lai
   const rebuilt = await toTheEnd('rebuild', '--template', 'web@1.0');
   expect([rebuilt.exit, names(rebuilt.events)]).toEqual([0, expect.arrayContaining(['page'])]);
 
-  // The newer one makes its functions fail, so that only what is laid over it tells of it.
+  // Builds with the newer template fail, which shows the functions that use it.
   write({ 'template/web@1.0/Dockerfile': 'FROM scratch\nCOPY gone /function\n' });
   const pushed = await toTheEnd('templates', 'push', template, '--rebuild');
   expect([pushed.exit, names(pushed.failed)]).toEqual([1, ['page']]);

@@ -66,7 +66,7 @@ beforeAll(async () => {
     ...{ REGISTRY: stack.registry, TEMPLATES: own.url },
     OPENFAAS_TEMPLATE_STORE_URL: `http://127.0.0.1:${(store.address() as AddressInfo).port}/`,
   };
-  // References to the environment, as CI has them.
+  // References to environment variables, as in CI.
   const reference = (name: string) => `\${${name}}`;
   const fn = (name: string, lang: string) =>
     `  ${name}: { lang: ${lang}, handler: ./${name}, image: "${reference('REGISTRY')}/pulled/${name}:1" }\n`;

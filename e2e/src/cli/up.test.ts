@@ -19,7 +19,7 @@ afterEach(async () => {
   for (const step of cleanUp.splice(0).reverse()) await step();
 });
 
-/** A data folder of its own, and a mark that every process started with it carries. */
+/** Returns a new data folder, and a mark in the environment of every process started with it. */
 async function installation() {
   const folder = await temporaryFolder();
   cleanUp.push(() => folder.remove());

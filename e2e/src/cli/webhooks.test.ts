@@ -20,7 +20,7 @@ afterAll(() => stack?.stop());
 
 const start = (...args: string[]) => startCommand(args, env);
 const run = (...args: string[]) => start(...args).ended;
-/** A command of webhooks that is to do well, with `--json`: what it printed. */
+/** Runs a webhooks command with `--json`, which must succeed. Returns its output. */
 async function result<T>(...args: string[]): Promise<T> {
   const { exit, out, err } = await run('webhooks', ...args, '--json');
   if (exit !== 0) throw new Error(`it ended with ${exit}: ${out}${err}`);
@@ -34,7 +34,7 @@ interface Line {
   readonly verified: boolean;
   readonly message: { readonly type: string; readonly data: { readonly job?: { readonly id: string } } };
 }
-/** A `listen`, once it listens. */
+/** Starts `listen`, and resolves once it listens. */
 async function startListen(...args: string[]) {
   const command = start('webhooks', 'listen', '--json', ...args);
   await command.said('"listening"');
@@ -91,7 +91,7 @@ describe('listen', () => {
         `run=${label}`,
         '--json',
       );
-    // Of another label: not for this endpoint.
+    // A job with another label, which this endpoint does not get.
     await build('6');
     const job = JSON.parse((await build('7')).out) as { id: string };
     await listen.command.said(job.id);
@@ -102,7 +102,7 @@ describe('listen', () => {
         forwarded: { status: 200 },
       },
     ]);
-    // The worker writes down that it arrived after it has.
+    // The worker records a delivery after the receiver has the message.
     await expect
       .poll(() => result<DeliverySummary[]>('deliveries', '--job', job.id))
       .toMatchObject([{ state: 'delivered', webhook: listen.webhook, type: 'job.succeeded' }]);

@@ -25,7 +25,7 @@ describe.each([
 
   test.each(publishers)('publishes for %s, whatever the template', async (publisher) => {
     const who = publisher.split(' ').at(-1)?.toLowerCase();
-    // Of names of their own, so that no step is found in a cache.
+    // Unique names, so that no step is cached.
     const names = Array.from({ length: 8 }, (_, at) => `${who}-${tag}-${at}`);
     const functions = names.map((name, at): [string, ProjectFunction] => [
       name,

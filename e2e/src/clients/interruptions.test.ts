@@ -8,7 +8,7 @@ import { streamWithCurl } from './curl.js';
 import { makeProject } from './project.js';
 import { publish, publishedImages, publishers } from './publish.js';
 
-/** Builds of images of this repository take six times as long. */
+/** Builds of images in this repository take six times as long. */
 const slow = 'r.example/slow';
 const meanMs = 1_000;
 

@@ -30,7 +30,7 @@ interface ProjectOptions {
   readonly tinyLines?: readonly string[];
 }
 
-/** A folder as `faas-cli` works in: `stack.yaml`, handlers and two templates. */
+/** Creates a project folder for `faas-cli`: `stack.yaml`, handlers and two templates. */
 export function makeProject({
   functions,
   runnable = true,
@@ -48,7 +48,7 @@ export function makeProject({
   };
   write('template/tiny/template.yml', 'language: tiny\n');
   base('template/tiny', lines);
-  // faas-cli wants the folder, though it takes nothing from it.
+  // faas-cli requires the folder, but reads nothing from it.
   write('template/dockerfile/template.yml', 'language: dockerfile\n');
   const entries = Object.entries(functions).map(([name, fn]) => {
     write(`${name}/handler.txt`, `the handler of ${name}\n`);

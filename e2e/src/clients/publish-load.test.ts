@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 const secretFile = (secret: string) => {
   const path = join(scratchFolder(), 'payload-secret');
-  // With the end of line that editors leave.
+  // The newline at the end of a file, as editors write it.
   writeFileSync(path, `${secret}\n`);
   return path;
 };
@@ -39,12 +39,12 @@ describe.each(publishers)(`%s, ${count} functions, ${parallel} at once`, (publis
   test(`loses none of them to a fleet with room for ${2 * slots}`, async () => {
     const { exit, out, err } = await publish({
       ...{ publisher, parallel, project: makeLoad() },
-      // Scheme and host alone are kept.
+      // The client keeps only scheme and host.
       url: `${fleet.apis[0]?.url}/any/path?at=all`,
       payloadSecret: secretFile(fleet.payloadSecret),
     }).ended;
     expect({ exit, images: publishedImages(err) }).toEqual({ exit: 0, images });
-    // The log of each build has come through.
+    // The client received the log of each build.
     expect(out.match(/\[2\/2\] COPY \. \//g)).toHaveLength(count);
     const stats = await Promise.all(fleet.replicas.map(({ url }) => readStats(url)));
     const built = stats.flatMap((each) => Object.entries(each.images));
@@ -59,7 +59,7 @@ describe.each(publishers)(`%s, ${count} functions, ${parallel} at once`, (publis
     expect(jobs.filter(({ image }) => image.startsWith(`${repository}/`))).toHaveLength(count);
   });
 
-  test('loses what one replica alone has no room for, which is why', async () => {
+  test('loses the builds that do not fit in one replica alone', async () => {
     const payloadSecret = 'for this one alone';
     const replica = await startSimulator({ payloadSecret, maxInflight: slots, durations });
     try {

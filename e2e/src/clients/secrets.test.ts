@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
-/** A step that sees its secrets says what they are, but not in words that are secret. */
+/** A step that prints a digest of its secrets, not the secrets. */
 const line =
   'RUN --mount=type=secret,id=npm --mount=type=secret,id=pip sha256sum /run/secrets/npm /run/secrets/pip';
 const secretsOf = (name: string) => ({
@@ -77,7 +77,7 @@ describe.each([
     const { exit, out, err } = await publish({ ...target(), publisher, project, parallel }).ended;
     expect({ exit, images: publishedImages(err) }).toEqual({ exit: 0, images: names.map(image) });
     const values = functions.flatMap(([, { secrets = {} }]) => Object.values(secrets));
-    // A step that was found in a cache would not have run: no two contexts are the same.
+    // Each context is unique, because a cached step does not run.
     expect(values.filter((value) => !out.includes(sha256(value)))).toEqual([]);
     expectNowhere(values);
   });

@@ -8,8 +8,8 @@ import type { Target } from './target.js';
 
 /**
  * The terminal walk-through of "Create functions from source code with the OpenFaaS Function Builder API" (OpenFaaS blog,
- * 2022-06-22), line by line, but for what it takes from elsewhere: the function (`faas-cli new`), the secret (`kubectl`),
- * the registry, and `jq` to look at the answer. Its `tar` line lacks the folder to pack, which GNU tar wants.
+ * 2022-06-22), line by line, except for its external parts: the function (`faas-cli new`), the secret (`kubectl`),
+ * the registry, and `jq` to look at the answer. Its `tar` line lacks the folder to pack, which GNU tar requires.
  */
 const script = `
 set -e
@@ -31,7 +31,7 @@ curl -H "X-Build-Signature: sha256=$HMAC" \\
     -X POST --data-binary @req.tar > answer.json
 `;
 
-/** A context of the shape that the walk-through packs, each time another: what a replica has built before shows no output of its steps. */
+/** Creates a context like the walk-through's. Each context is unique, because a cached build shows no output of its steps. */
 export const walkthroughContext = (): string =>
   makeContext({
     Dockerfile: dockerfile('COPY . /home/app', 'RUN cat /home/app/function/handler.js'),
@@ -40,7 +40,7 @@ export const walkthroughContext = (): string =>
   });
 
 interface WalkthroughOptions extends Target {
-  /** Where the image `functions/hello-world:0.1.0` goes. */
+  /** The registry for the image `functions/hello-world:0.1.0`. */
   readonly registry: string;
   readonly context: string;
 }
@@ -51,7 +51,7 @@ interface WalkthroughEnd {
   readonly answer: BuilderResult;
 }
 
-/** Walks through with `tar`, `openssl` and `curl`. */
+/** Follows the walk-through with `tar`, `openssl` and `curl`. */
 export async function walkThrough(options: WalkthroughOptions): Promise<WalkthroughEnd> {
   const { url, payloadSecret, registry, context } = options;
   const folder = await temporaryFolder();

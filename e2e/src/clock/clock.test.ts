@@ -24,7 +24,7 @@ const shifted = (days: number) => clockOff(days > 0 ? `+${days}d` : (`${days}d` 
 /** The digits of ULIDs: Crockford's base 32. */
 const digits = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** The id of a job that was submitted then. */
+/** Returns the id of a job submitted at this time. */
 function idAt(ms: number): string {
   const time = Array.from({ length: 10 }, (_, at) => digits[Math.floor(ms / 32 ** (9 - at)) % 32]).join('');
   return `job_${time}${newId('job').slice(-16)}`;
@@ -61,7 +61,7 @@ async function setUp() {
     cleanups.push(() => handle.stop());
     return handle;
   };
-  /** Stores a job that ended that many days ago. */
+  /** Stores a job that ended `daysAgo` days ago. */
   const ended = async (daysAgo: number) => {
     const id = idAt(Date.now() - daysAgo * dayMs);
     const spec = jobSpecSchema.parse({
@@ -105,7 +105,7 @@ describe.each([100, -100])('a worker whose clock is off by %i days', (days) => {
 
     const right = await start('worker');
     await expect.poll(() => metric(right, 'slipway_leader')).toBe(1);
-    // Now that retention has run, what is really old is gone, and nothing else.
+    // After retention has run, only the really old jobs are gone.
     await expect.poll(() => store.get(old)).toBeUndefined();
     expect(await store.get(recent)).toMatchObject({ state: 'canceled' });
     expect(await store.get(String(job.id))).toMatchObject({ state: 'succeeded' });
@@ -114,7 +114,7 @@ describe.each([100, -100])('a worker whose clock is off by %i days', (days) => {
 });
 
 describe.each([100, -100])('an API whose clock is off by %i days', (days) => {
-  test("goes by Redis' time: tokens, ids, and what is kept", async () => {
+  test("uses Redis' time for tokens, ids and retention", async () => {
     const { redis, keys, start } = await setUp();
     const off = await start('api', await shifted(days));
     expect(await text(off, '/readyz')).toContain("Redis' clock; set it right");

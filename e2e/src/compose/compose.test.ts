@@ -29,7 +29,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     model = await readCompose(join(root, 'docker-compose.yml'));
   });
 
-  test('fits the schema of the Compose Specification, which refuses a file that does not', async () => {
+  test('fits the schema of the Compose Specification, which rejects an invalid file', async () => {
     expect(Object.keys(model.services)).toHaveLength(12);
     const text = await readFile(join(root, 'docker-compose.yml'), 'utf8');
     const wrong = join(folder.path, 'wrong.yml');
@@ -37,7 +37,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     await expect(readCompose(wrong)).rejects.toThrow('read_onyl');
   });
 
-  test('uses all that it defines', () => {
+  test('uses every definition', () => {
     const services = Object.values(model.services);
     const used = {
       networks: services.flatMap(({ networks }) => Object.keys(networks)),
@@ -49,7 +49,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
       expect([...new Set(used[kind])].toSorted()).toEqual(Object.keys(model[kind]).toSorted());
   });
 
-  test('names only what it defines', () => {
+  test('names only defined parts', () => {
     for (const { depends_on, networks, volumes, secrets, configs } of Object.values(model.services)) {
       expect(Object.keys(model.services)).toEqual(expect.arrayContaining(Object.keys(depends_on ?? {})));
       expect(Object.keys(model.networks)).toEqual(expect.arrayContaining(Object.keys(networks)));
@@ -63,7 +63,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     for (const { file } of Object.values(model.configs)) expect(existsSync(file ?? '')).toBe(true);
   });
 
-  test('every service has a health check, is started again, keeps few logs, and waits for no other', () => {
+  test('every service has a health check, restarts, bounds its logs, and waits for no other service', () => {
     for (const [name, { healthcheck, restart, depends_on, logging }] of Object.entries(model.services)) {
       expect(healthcheck?.test.length, name).toBeGreaterThan(1);
       expect(restart, name).toBe('unless-stopped');
@@ -80,7 +80,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
       expect(service(name).depends_on?.[name.replace('builder', 'buildkit')]?.restart).toBe(true);
   });
 
-  test('workers and builders that are stopped finish builds that take as long as they may', () => {
+  test('stopped workers and builders finish builds of the longest allowed time', () => {
     const minutes = (name: string) =>
       Number(/^(\d+)m(0s)?$/.exec(service(name).stop_grace_period ?? '')?.[1]) * 60_000;
     const grace = (name: string) => Number(service(name).environment?.SHUTDOWN_GRACE_MS);
@@ -103,7 +103,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     expect(known).toEqual(builders.map((name) => `${name}:${8081}`));
   });
 
-  test('each builder has a BuildKit of its own, with its own cache, reached by a socket alone', () => {
+  test('each builder has its own BuildKit with its own cache, reachable only by a socket', () => {
     const daemons = named(/^builder-\d$/).map((name) => {
       const builder = service(name);
       const { pathname } = new URL(builder.environment?.BUILDKIT_HOST ?? '');
@@ -138,7 +138,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     for (const [, { networks }] of onBuild) expect(Object.keys(networks)).toEqual(['build']);
   });
 
-  test('secrets come from files, and every service that reads one is given it', () => {
+  test('secrets come from files, and every service that reads a secret has its file', () => {
     for (const { file } of Object.values(model.secrets)) expect(file).toContain('/secrets/');
     for (const [name, { environment = {}, secrets = [] }] of Object.entries(model.services)) {
       for (const [variable, value] of Object.entries(environment)) {
@@ -171,7 +171,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
         variable,
         value.replace('/run/secrets', secrets),
       ]);
-      // Of traces nothing is read while they are off.
+      // The services read no trace settings while traces are off.
       const env = { ...Object.fromEntries(given), OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
       const { read, problem } = await readSettings(name, env);
       expect(problem).toBeUndefined();
@@ -191,7 +191,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     expect(new Set(ports.map(({ published }) => published)).size).toBe(ports.length);
   });
 
-  test('Redis keeps what it acknowledged, and never drops a key for want of room', () => {
+  test('Redis keeps acknowledged writes, and never evicts a key', () => {
     const { command = [], volumes } = service('redis');
     const setting = (name: string) => command[command.indexOf(`--${name}`) + 1];
     expect(setting('appendonly')).toBe('yes');
@@ -200,7 +200,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     expect(volumes?.map(({ target }) => target)).toEqual(['/data']);
   });
 
-  test('Redis lets in who has the password, as a user without commands that administer', () => {
+  test('Redis requires the password, and its user has no administration commands', () => {
     const { command = [], secrets = [] } = service('redis');
     expect(command[command.indexOf('--aclfile') + 1]).toBe('/run/secrets/redis-users');
     expect(secrets.map(({ source }) => source).sort()).toEqual(['redis-password', 'redis-users']);
@@ -240,7 +240,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     }
   });
 
-  test('Redis is seen by API and workers alone, builders by workers alone, and neither has a way out', () => {
+  test('only API and workers reach Redis, only workers reach builders, and neither has access to the Internet', () => {
     const on = (network: string) =>
       Object.keys(model.services).filter((name) => network in service(name).networks);
     expect(on('queue').sort()).toEqual(['api', 'redis', 'worker']);
@@ -250,7 +250,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     for (const name of ['queue', 'builders']) expect(model.networks[name]?.internal).toBe(true);
   });
 
-  test('Prometheus and Grafana start when they are asked for, and see metrics and nothing else', async () => {
+  test('Prometheus and Grafana start only by their profile, and reach metrics and nothing else', async () => {
     for (const [name, { profiles }] of Object.entries(model.services)) {
       expect(profiles, name).toEqual(/^(prometheus|grafana)$/.test(name) ? ['monitoring'] : undefined);
     }
@@ -263,7 +263,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     );
     expect(scraped.toSorted()).toEqual(['api', ...named(/^builder-\d$/), 'worker']);
     for (const name of scraped) {
-      // With two, a replica would have two addresses, and count twice.
+      // With two networks, a replica would have two addresses and count twice.
       expect(
         networksOf(name).filter((network) => own.includes(network)),
         name,
@@ -283,7 +283,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
   });
 });
 
-test('the health check of the images passes for what answers with 200, with TLS too, and for nothing else', async () => {
+test('the health check of the images passes only for a server that answers with 200, also with TLS', async () => {
   const { certFile, keyFile } = await (await createAuthority(folder.path)).issue('health');
   const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
   const answer: RequestListener = ({ url }, res) => void res.writeHead(url === '/readyz' ? 503 : 200).end();
@@ -303,7 +303,7 @@ test('the health check of the images passes for what answers with 200, with TLS 
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     expect([await check(port, env), await check(port, env, '/readyz')]).toEqual([0, 1]);
-    // The port of its own goes first.
+    // HEALTH_PORT takes precedence.
     const own = { ...env, HEALTH_PORT: String(port) };
     expect([await check(1, own), await check(1, own, '/readyz')]).toEqual([0, 1]);
     server.close();
@@ -345,7 +345,7 @@ test('the secrets are written once, behind a folder that only their owner can en
   await run();
   expect(await read()).toEqual(first);
 
-  // A file of an older version, with a prefix and a user of its own.
+  // A file of an older version, with its own prefix and user.
   const users = join(secrets, 'redis-users.acl');
   const older = (first[4] ?? '')
     .replace(' ~{slipway}:* +@write', '')

@@ -13,14 +13,14 @@ export interface ComposeService {
   readonly environment?: Readonly<Record<string, string>>;
   readonly healthcheck?: { readonly test: readonly string[] };
   readonly restart?: string;
-  /** As the file says it, such as `45m`. */
+  /** The text in the file, such as `45m`. */
   readonly stop_grace_period?: string;
   readonly logging?: { readonly driver: string; readonly options: Readonly<Record<string, string>> };
   readonly networks: Readonly<Record<string, unknown>>;
   readonly read_only?: boolean;
   readonly tmpfs?: readonly string[];
   readonly user?: string;
-  /** As the file says it; see `bytes`. */
+  /** The text in the file; see `bytes`. */
   readonly mem_limit?: string;
   readonly pids_limit?: number;
   readonly cap_drop?: readonly string[];
@@ -45,7 +45,7 @@ export interface ComposeModel {
   readonly secrets: Readonly<Record<string, { readonly file?: string }>>;
 }
 
-/** A memory limit like `256m` or `2g`, in bytes. */
+/** Returns the bytes of a memory limit like `256m` or `2g`. */
 export function bytes(limit: string | undefined): number {
   const [, number = '', unit = ''] = /^(\d+)([mg])$/.exec(limit ?? '') ?? [];
   if (number === '') throw new Error(`'${limit}' is no limit in m or g`);
@@ -57,7 +57,7 @@ export const canUseCompose = Boolean(process.env.CI) || findTool('compose-spec')
 
 /**
  * Reads a compose file with the reference implementation of the Compose Specification, which checks it against the
- * specification's schema and fills it in as `docker compose config` does. Rejects with what is wrong.
+ * specification's schema and fills it in as `docker compose config` does. Rejects with the reason.
  */
 export async function readCompose(file: string): Promise<ComposeModel> {
   const command = findTool('compose-spec');

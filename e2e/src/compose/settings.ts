@@ -6,13 +6,13 @@ import { promisify } from 'node:util';
 import { root } from './model.js';
 
 export interface ReadSettings {
-  /** The variables that a service asked for. */
+  /** The variables that a service read. */
   readonly read: readonly string[];
-  /** Why it would not start. */
+  /** The reason for a failed start. */
   readonly problem?: string;
 }
 
-/** Runs in a process of its own: `fields` and `config` are modules, `env` what the service is given. */
+/** Runs in a separate process. `fields` and `config` are modules, `env` is the service's environment. */
 const script = `
 const { fields, config, env } = JSON.parse(process.argv[1]);
 const { Fields } = await import(fields);
@@ -35,7 +35,7 @@ try {
 process.stdout.write(JSON.stringify({ read: [...read], problem }));
 `;
 
-/** Has a service, as it was built, read an environment. */
+/** Lets the compiled configuration of a service read an environment. Returns the variables that it read. */
 export async function readSettings(
   service: 'api' | 'worker' | 'builder',
   env: Readonly<Record<string, string>>,

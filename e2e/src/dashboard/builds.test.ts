@@ -146,7 +146,7 @@ describe('the page of a job', () => {
     await expect.poll(async () => (await box()).height).toBeGreaterThan(then);
     await expect.poll(async () => (await box()).left).toBeLessThan(10);
 
-    // The wheel turns in the frame in which the viewer scrolls: the browser adds both, and says so once.
+    // The wheel turns in the same frame as a scroll of the viewer: the browser adds both and sends one scroll event.
     await page.evaluate(`{
       const scrollTo = Element.prototype.scrollTo;
       let turned = false;
@@ -200,7 +200,7 @@ describe('a log of 100,000 lines', () => {
   let job: Job;
   let shown: SignedIn;
   beforeAll(async () => {
-    // BuildKit takes 200 KiB of output a second from a step.
+    // BuildKit accepts 200 KiB of output a second from a step.
     const line = 'for i in 0 1 2 3; do busybox seq $((i*25000+1)) $(((i+1)*25000)); busybox sleep 1.1; done';
     job = await build('big', [`RUN ${line}`]);
     expect(job.state).toBe('succeeded');
@@ -359,7 +359,7 @@ describe('the pages of webhooks', () => {
     await page.getByRole('button', { name: 'Send a test' }).click();
     await page.getByText('HTTP 500').waitFor();
     await page.getByText('the database is away').waitFor();
-    // The next attempt comes by itself, and so does the page's knowledge of it.
+    // The next attempt follows automatically, and the page updates without a reload.
     await page.getByText('HTTP 204').waitFor({ timeout: 60_000 });
     await page.getByText('"type": "webhook.test"').waitFor();
     expect(await seriousFindings(page)).toEqual([]);

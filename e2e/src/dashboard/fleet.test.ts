@@ -144,7 +144,7 @@ describe('the batches', () => {
           .getByRole('img', { name: /succeeded/ })
           .first()
           .waitFor();
-        // What fades in has less contrast for a moment.
+        // An element that fades in has less contrast for a moment.
         await expect.poll(() => again.page.getByText(/^(Loading|Comparing)/).count()).toBe(0);
         expect(await seriousFindings(again.page)).toEqual([]);
         expect(await isTooWide(again.page)).toBe(false);

@@ -8,7 +8,7 @@ export interface Receiver {
   close(): void;
 }
 
-/** A receiver of webhooks that is away for its first request. */
+/** A receiver of webhooks that fails its first request. */
 export async function startReceiver(): Promise<Receiver> {
   const ids: string[] = [];
   const server = createServer(async (req, res) => {

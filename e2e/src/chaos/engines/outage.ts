@@ -15,7 +15,7 @@ export interface OutageCount {
   readonly wrong: number;
   /** Jobs that spent more than one attempt on an engine that died. */
   readonly overspent: number;
-  /** Builds that were sent and came to nothing. */
+  /** Builds that were sent and had no result. */
   readonly wasted: number;
   /** The wasted builds above three for each replica. */
   readonly overWasted: number;

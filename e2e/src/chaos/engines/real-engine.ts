@@ -12,7 +12,7 @@ const jobs = 8;
 const builders = 2;
 const patienceMs = 90_000;
 
-/** Kills one of two real BuildKit daemons during builds, has the jobs built by the other, and starts the daemon again. */
+/** Kills one of two real BuildKit daemons during builds, lets the other build the jobs, and starts the killed daemon again. */
 export async function realOutage({ note }: Chaos): Promise<OutageCount & { lost: number; accepted: number }> {
   const stack = await startStack({ engine: 'buildkit', builders, workers: 1, slots: 2 });
   let daemon: BuildkitdHandle | undefined;
@@ -72,7 +72,7 @@ async function submit(stack: Stack, name: string): Promise<string> {
 const jobsOf = (stack: Stack, ids: readonly string[]): Promise<Job[]> =>
   Promise.all(ids.map(async (id) => (await (await stack.call(`/v1/jobs/${id}`)).json()) as Job));
 
-/** The jobs that ended in time. */
+/** Returns the jobs that ended in time. */
 async function allEnded(stack: Stack, ids: readonly string[]): Promise<Job[]> {
   const until = performance.now() + patienceMs;
   for (;;) {

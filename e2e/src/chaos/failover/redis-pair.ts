@@ -53,7 +53,7 @@ export async function startPair(fleet: Fleet): Promise<RedisPair> {
 export const follow = (node: Node, primary: Node) => node.redis.replicaof('127.0.0.1', primary.port);
 export const promote = ({ redis }: Node) => redis.replicaof('NO', 'ONE');
 
-/** Waits until the replica has all that the primary has. */
+/** Waits until the replica has every write of the primary. */
 export async function inSync(primary: Node, replica: Node): Promise<void> {
   const field = (text: string, name: string) => new RegExp(`^${name}:(.*)\\r$`, 'm').exec(text)?.[1];
   await waitFor('a replica in sync', syncMs, async () => {
@@ -65,7 +65,7 @@ export async function inSync(primary: Node, replica: Node): Promise<void> {
   });
 }
 
-/** Makes the primary a replica that refuses writes, once the other has every write. No connection of a client is closed. */
+/** Makes the primary a replica that refuses writes, after the other has every write. Client connections stay open. */
 export async function demote(primary: Node, replica: Node): Promise<void> {
   await primary.redis.call('CLIENT', 'PAUSE', 10_000, 'WRITE');
   await inSync(primary, replica);

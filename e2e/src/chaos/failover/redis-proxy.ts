@@ -1,10 +1,10 @@
 import { connect, createServer, type Socket } from 'node:net';
 
-/** A TCP proxy whose new connections can be pointed elsewhere, as a name or a load balancer is after a failover. */
+/** A TCP proxy that can send new connections to another port, like a host name or a load balancer after a failover. */
 export interface RedisProxy {
   /** Starts to listen on a free port, which it returns. */
   open(target: number): Promise<number>;
-  /** Points new connections to another port. Connections that are open stay where they are. */
+  /** Sends new connections to another port. Open connections keep their port. */
   point(target: number): void;
   close(): void;
 }

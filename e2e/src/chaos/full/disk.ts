@@ -20,8 +20,8 @@ const fileBytes = [0, 100, 5_000, 300_000, 2_000_000];
 const code = 'storage_full';
 
 /**
- * Fills the disk while sources are uploaded, repositories fetched and logs written; then makes room again and has everything done
- * that was refused. How much was found half-written.
+ * Fills the disk during uploads, fetches of repositories and writes of logs. Then frees the disk and repeats every refused
+ * operation. Returns the number of half-written files.
  */
 export async function fillDisk({ arena, refusals, disk, run }: DiskOptions): Promise<number> {
   const { fleet, chaos, note, ledger } = arena;
@@ -100,12 +100,12 @@ function fill(path: string): void {
   }
 }
 
-/** Sources of which only one of the two blobs is there, and what writers have left behind. */
+/** Returns sources with only one of their two blobs, and files that writers left behind. */
 function halvesIn(blobs: string): string[] {
   const names = readdirSync(join(blobs, 'sources'));
   const partner = (name: string) =>
     name.endsWith('.tar') ? name.replace(/tar$/, 'json') : name.replace(/json$/, 'tar');
-  // A log that is being written has its file there, too; those of uploads have ended.
+  // An unfinished log has its file there too. Uploads have ended by now.
   return names.filter((name) => !names.includes(partner(name)));
 }
 

@@ -6,7 +6,7 @@ import { fillDisk } from './disk.js';
 import { fillRedis } from './memory.js';
 import { Refusals } from './refusals.js';
 
-/** Run by R9 with a small disk of its own: fills it, then Redis, again and again. */
+/** R9 runs this script with its own small disk. The script repeatedly fills the disk, then Redis. */
 
 const [, , disk = '', given = '{}'] = process.argv;
 const note = (text: string) => process.stderr.write(`${text}\n`);

@@ -21,8 +21,8 @@ const roomBytes = [-1, 20_000, 150_000];
 const fullMs = 4_000;
 
 /**
- * Takes the memory from Redis while jobs are submitted, built and logged, and batches written; then gives it back. How much was
- * found half-written.
+ * Limits the memory of Redis during submissions, builds, logs and batches, then removes the limit. Returns the number of
+ * half-written records.
  */
 export async function fillRedis({ arena, refusals, run }: MemoryOptions): Promise<number> {
   const { fleet, chaos, note, ledger } = arena;

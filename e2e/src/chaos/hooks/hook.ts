@@ -18,13 +18,13 @@ export interface Arrived {
   readonly job: string;
   readonly state: string;
   readonly sequence: number;
-  /** Hashes of the bodies: more than one is a message that has changed. */
+  /** Hashes of the bodies. More than one means that the message changed between deliveries. */
   readonly bodies: Set<string>;
   /** The number of requests answered with 2xx. */
   taken: number;
 }
 
-/** A receiver of one endpoint's messages that can be broken. It checks signatures, and remembers what it has taken. */
+/** A receiver of one endpoint's messages with configurable faults. It checks signatures, and remembers the accepted messages. */
 export interface Hook {
   readonly name: string;
   readonly url: string;

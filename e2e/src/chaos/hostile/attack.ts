@@ -17,13 +17,13 @@ interface AttackTarget {
   /** Aborted when all attacks but those in the background have ended. */
   readonly othersEnded: AbortSignal;
   readonly note: (text: string) => void;
-  /** Makes another tenant. Resolves with a token for it. */
+  /** Creates another tenant. Resolves to a token for the tenant. */
   addTenant(options: NewTenant): Promise<string>;
 }
 
 export interface NewTenant {
   readonly name: string;
-  /** As `limits` of `PUT /v1/tenants/{name}`. `source_bytes` has a default: what is stored is compared with it. */
+  /** The `limits` of `PUT /v1/tenants/{name}`. `source_bytes` has a default, because the stored bytes are compared with it. */
   readonly limits?: Readonly<Record<string, number>>;
 }
 

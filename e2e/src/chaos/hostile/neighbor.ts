@@ -14,7 +14,7 @@ const marginMs = 1_000;
 
 interface NeighborOptions {
   readonly attacked: Fleet;
-  /** Not attacked, on the same machine: how long it takes is what the machine takes. */
+  /** A fleet on the same machine without attacks. Its job times show the speed of the machine. */
   readonly control: Fleet;
   readonly note: (text: string) => void;
 }
@@ -25,7 +25,7 @@ interface Beat {
   readonly endedMs: number;
   /** Milliseconds in which the API and the worker waited for a processor, and in which this process was busy. */
   readonly starvedMs: number;
-  /** Why it did not succeed. */
+  /** The reason for a failure. */
   readonly problem?: string;
 }
 
@@ -40,12 +40,12 @@ interface NeighborReport {
   readonly failed: number;
   /** The largest delay of a job beyond the control, in seconds. */
   readonly delayedS: number;
-  /** When the job with that delay began, by `performance.now()`. */
+  /** The start of the job with that delay, by `performance.now()`. */
   readonly worstBegunMs: number;
 }
 
 /**
- * Has a tenant of its own submit a small job to both fleets at the same moments, each over new connections. The delay of a job is
+ * Submits a small job of a separate tenant to both fleets at the same moments, each over new connections. The delay of a job is
  * the time that it took beyond the slowest job of the control at that time, without the time in which API and worker waited for a processor and
  * this process was busy: a slow machine does not count.
  */
@@ -100,7 +100,7 @@ interface BeatOptions {
 
 async function startBeats({ fleet, starvedMs }: BeatOptions) {
   const token = await createTenant({ fleet, name: 'neighbor' });
-  // Each request has a connection of its own: a service that takes no new ones is down for others.
+  // Each request has its own connection, so that a service that accepts no new connections counts as down.
   const agent = new Agent({ keepAlive: false });
   const running: Promise<Beat>[] = [];
   const call = async (path: string, json?: object) => {
@@ -172,7 +172,7 @@ const tickMs = 20;
 /** Timers are late by some milliseconds on any busy machine. */
 const stallFromMs = 100;
 
-/** Adds up how long this process did not get to its timers. */
+/** Adds up the milliseconds by which this process's timers were late. */
 function watchStalls(signal: AbortSignal): { stalledMs(): number } {
   let total = 0;
   let last = performance.now();

@@ -14,11 +14,11 @@ export interface ProcessWatch {
 }
 
 interface ProcessReport {
-  /** Processes that have ended since, whether or not they run again. */
+  /** Processes that have ended since, including restarted ones. */
   readonly ended: readonly string[];
-  /** Bytes by which the resident memory of the APIs and workers was beyond its limit. */
+  /** Bytes of resident memory of the APIs and workers above their limit. */
   readonly rssOver: number;
-  /** The most that an API, and a worker, has held, in bytes. */
+  /** Peak resident memory of an API, and of a worker, in bytes. */
   readonly apiRss: number;
   readonly workerRss: number;
 }

@@ -19,7 +19,7 @@ interface RawOptions {
   readonly ends?: boolean;
 }
 
-/** Sends bytes that need be no HTTP, and gathers what comes back until the server closes the connection. */
+/** Sends bytes, which may be invalid HTTP, and collects the answer until the server closes the connection. */
 export function sendRaw({ port, parts, patienceMs, ends = true }: RawOptions): Promise<RawAnswer> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });

@@ -1,8 +1,8 @@
-/** A request that means harm, as the bytes that go over the wire. */
+/** A hostile request, as bytes on the wire. */
 export interface HostileRequest {
   readonly name: string;
   readonly bytes: readonly (string | Buffer)[];
-  /** Left open after it is sent: the server must end it by itself. */
+  /** True to keep the connection open after the request. The server must close it. */
   readonly staysOpen?: boolean;
   /** A pattern that the answer must not match. */
   readonly neverSays?: RegExp;
@@ -17,7 +17,7 @@ interface MakeOptions {
 const host = 'Host: 127.0.0.1\r\n';
 const close = 'Connection: close\r\n';
 
-/** Every request; each must be answered with 4xx or have its connection closed. */
+/** Returns all requests. The server must answer each with 4xx or close its connection. */
 export const hostileRequests = ({ token }: MakeOptions): HostileRequest[] => {
   const auth = `Authorization: Bearer ${token}\r\n`;
   const get = (target: string, headers = '') =>
@@ -38,7 +38,7 @@ export const hostileRequests = ({ token }: MakeOptions): HostileRequest[] => {
     bytes: [
       `POST /v1/jobs HTTP/1.1\r\n${host}${auth}Content-Type: application/json\r\n${headers}\r\n${body}`,
     ],
-    // The smuggled request must not be answered as one of its own.
+    // The server must not answer the smuggled request as a separate one.
     neverSays: /"status":"ok"/,
   });
   return [

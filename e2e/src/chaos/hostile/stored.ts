@@ -34,7 +34,7 @@ interface NewPathsOptions {
 /** Milliseconds within which the services must remove the sources that they refused. */
 const removalMs = 20_000;
 
-/** Paths that are new, stay, and do not belong to a source that may be stored. */
+/** Returns new paths that stay and do not belong to a source that may be stored. */
 export async function newPathsThatStay(options: NewPathsOptions): Promise<string[]> {
   const until = performance.now() + removalMs;
   for (;;) {
@@ -61,7 +61,7 @@ async function newPaths({ fleet, before, digests }: NewPathsOptions): Promise<st
 /** Bytes of all blobs except logs, unfinished ones included. */
 export async function storedBytes({ folder }: Fleet): Promise<number> {
   const paths = await listing(join(folder, 'blobs'), ['logs']);
-  // A file that is removed meanwhile takes no room.
+  // A file that was removed in the meantime has no size.
   const sizes = await Promise.all(
     paths.map((path) =>
       lstat(join(folder, 'blobs', path)).then(

@@ -4,7 +4,7 @@ import type { NewTenant } from './attack.js';
 /** Bytes of sources that a tenant may store unless an attack sets another limit: more than any archive of the corpus unpacks to. */
 export const defaultSourceBytes = 512 * 1024 * 1024;
 
-/** All that a token of a tenant other than `default` can have. */
+/** All scopes that a token of a tenant other than `default` can have. */
 const scopes = [
   'jobs:read',
   'jobs:write',
@@ -14,7 +14,7 @@ const scopes = [
   'tokens:admin',
 ];
 
-/** Makes a tenant that may push anywhere. Resolves with a token for it. */
+/** Creates a tenant that may push anywhere. Resolves to a token for the tenant. */
 export async function createTenant({
   fleet,
   name,

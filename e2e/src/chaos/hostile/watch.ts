@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const sampleMs = 50;
 
-/** The most memory that a process has held since it was watched, in bytes. */
+/** Peak memory of a process during the watch, in bytes. */
 export interface RssWatch {
   most(): number;
   stop(): Promise<void>;
@@ -35,7 +35,7 @@ async function rssOf(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }
 
-/** Everything below a folder, sorted, except below the folders named; links are not followed. */
+/** Returns the sorted paths below a folder, except those below the named folders. Does not follow links. */
 export async function listing(folder: string, except: readonly string[] = []): Promise<string[]> {
   const found: string[] = [];
   const walk = async (below: string) => {

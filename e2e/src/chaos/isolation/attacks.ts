@@ -12,7 +12,7 @@ export interface Findings {
   readonly poisoned: number;
   /** Content that an earlier build of the same tenant made from other files and that is in a later image. */
   readonly stale: number;
-  /** Builds that did not do what the attack needs, so that it proves nothing. */
+  /** Builds that failed to set up the attack, so that the attack proves nothing. */
   readonly unproved: number;
 }
 
@@ -86,7 +86,7 @@ const cacheMount: Attack = {
   },
 };
 
-/** Names of cache mounts that would be those of another tenant, were a namespace just put before them. */
+/** Names of cache mounts that would collide with another tenant's if a namespace were only a prefix. */
 const otherNamespace: Attack = {
   name: 'other-namespace',
   async run({ arena, door }) {
@@ -165,7 +165,7 @@ const fetchSecrets: Attack = {
   },
 };
 
-/** Files of the same names, sizes and times, which BuildKit would take for each other by these. */
+/** Files with the same names, sizes and times, which BuildKit compares to detect changes. */
 const contexts: Attack = {
   name: 'contexts',
   async run({ arena, door }) {
@@ -228,7 +228,7 @@ const gitSources: Attack = {
   },
 };
 
-/** Every way by which tenants may reach each other on one BuildKit daemon. */
+/** Attacks for every path between tenants on one BuildKit daemon. */
 export const attacks: readonly Attack[] = [
   secretLayer,
   chosenHostname,

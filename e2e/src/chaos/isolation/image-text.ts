@@ -11,7 +11,7 @@ interface Manifest {
 
 const accept =
   'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json';
-/** The base of all images is one large layer, which says nothing here. */
+/** The base of all images is one large layer, which is not relevant here. */
 const maxLayerBytes = 64 * 1024;
 
 /** The text of an image in a registry: its configuration, and its layers without the base. */

@@ -6,13 +6,13 @@ import { terminalEvents } from './terminal-events.js';
 
 /** The counts of broken guarantees. A run passes when all are 0. */
 export interface Verdict {
-  /** Accepted, and in no terminal state though nothing happens any more. */
+  /** Accepted jobs in no terminal state after all progress has stopped. */
   readonly lost: number;
-  /** Told under two ids, or built to its end more often than the record has attempts. */
+  /** Jobs reported under two ids, or built more often than the record has attempts. */
   readonly duplicated: number;
-  /** In two terminal states, told another state than the record has, or said to have succeeded and never built. */
+  /** Jobs in two terminal states, reported in a state other than the record's, or succeeded without a build. */
   readonly conflicting: number;
-  /** Ended, and no message with a valid signature came. */
+  /** Ended jobs without a message with a valid signature. */
   readonly undelivered: number;
 }
 
@@ -44,7 +44,7 @@ export class Ledger {
     this.accepted.set(job.id, job);
   }
 
-  /** Accepted jobs whose end was not told yet. */
+  /** Returns accepted jobs whose end the receiver does not have yet. */
   open(): Accepted[] {
     const { told } = this.#options.receiver;
     return [...this.accepted.values()].filter(({ id }) => !told.has(id));
@@ -63,7 +63,7 @@ export class Ledger {
     if (left > 0) this.#options.note(`${left} jobs are open, and nothing happens any more`);
   }
 
-  /** The job as the API shows it now; undefined when it does not know it. */
+  /** Returns the job as the API shows it now, or undefined when the API does not know it. */
   async job(id: string): Promise<Job | undefined> {
     const answer = await this.#options.fleet.calls.call(`/v1/jobs/${id}`);
     return answer.status === 200 ? (answer.body as Job) : undefined;
@@ -118,7 +118,7 @@ interface Ends {
   readonly wrong: number;
   /** The number of jobs by end: a state, or the code of an error. */
   readonly ends: Readonly<Record<string, number>>;
-  /** The same of all attempts. */
+  /** The number of attempts by outcome. */
   readonly attempts: Readonly<Record<string, number>>;
 }
 

@@ -33,7 +33,7 @@ export const zone: Zone = {
   'flipping.test': [['127.0.0.1'], [publicAddress]],
 };
 
-/** Hosts that lead nowhere but to what is private, in every spelling that a URL takes. */
+/** Hosts with private addresses only, in every spelling that a URL allows. */
 export const privateHosts = [
   '127.0.0.1',
   '127.1',
@@ -58,5 +58,5 @@ export const privateHosts = [
   ...Object.keys(zone).filter((name) => zone[name]?.every((list) => !list.includes(publicAddress))),
 ] as const;
 
-/** Names that have the public address, and others beside it or at other times. */
+/** Names with the public address and private ones, either together or at different times. */
 export const mixedHosts = ['both.test', 'rebinding.test', 'flipping.test'] as const;

@@ -6,7 +6,7 @@ import { mixedHosts, privateHosts, zone } from './addresses.js';
 import { startNameServer } from './name-server.js';
 import { startTrap, type Trap } from './trap.js';
 
-/** Run in a network of its own by R12: asks Slipway in every way there is to connect to where it must not. */
+/** R12 runs this script in its own network. The script tries every way to make Slipway connect to a forbidden address. */
 
 const note = (text: string) => process.stderr.write(`${text}\n`);
 const port = 8_099;

@@ -9,7 +9,7 @@ export interface NameServer {
   stop(): void;
 }
 
-/** Answers for a zone on 127.0.0.1:53; everything else does not exist. Nothing that it says may be kept. */
+/** Answers for a zone on 127.0.0.1:53; other names do not exist. Answers have a TTL of 0. */
 export async function startNameServer(zone: Zone): Promise<NameServer> {
   const asked = new Map<string, number>();
   const socket = createSocket('udp4');

@@ -22,8 +22,8 @@ shift
 exec "$@"`;
 
 /**
- * Runs a script in a network of its own that has no other machine: an interface with addresses of the Internet and of private networks,
- * and a name server that the script itself must be. Needs root. What the script writes to its output, parsed; its errors go to `note`.
+ * Runs a script in its own network without other machines: an interface with public and private addresses,
+ * and a name server that the script must run. Needs root. Resolves to the script's parsed output; its errors go to `note`.
  */
 export async function runInNamespace({ script, args, note, timeoutMs }: NamespaceOptions): Promise<unknown> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-network-'));

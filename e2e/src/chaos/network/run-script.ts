@@ -4,12 +4,12 @@ import { createInterface } from 'node:readline';
 interface RunOptions {
   readonly command: string;
   readonly args: readonly string[];
-  /** Told of what it writes to its errors. */
+  /** Receives the script's standard error. */
   readonly note: (text: string) => void;
   readonly timeoutMs: number;
 }
 
-/** Runs a program to its end; what it wrote to its output, parsed. */
+/** Runs a program to its end. Resolves to its parsed output. */
 export async function runScript({ command, args, note, timeoutMs }: RunOptions): Promise<unknown> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   createInterface({ input: child.stderr }).on('line', note);

@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
 import { publicAddress } from './addresses.js';
 
-/** Listens on every address of its network, and counts who is connected to. */
+/** A server on every address of its network that counts connections by address. */
 export interface Trap {
   readonly port: number;
-  /** Addresses that must not be connected to and were, with how often. */
+  /** Connections to forbidden addresses, by address. */
   readonly caught: ReadonlyMap<string, number>;
   /** Messages that came to the public address, by path. */
   readonly arrived: ReadonlyMap<string, number>;

@@ -30,7 +30,7 @@ export const r1: Scenario = {
     ),
 };
 
-/** Kills until all is submitted and most of it has ended. Returns how often. */
+/** Kills processes until all jobs are submitted and most have ended. Returns the number of kills. */
 async function killWhile(
   { chaos, fleet, ledger, random, note }: Arena,
   load: Promise<void>,

@@ -17,7 +17,7 @@ export const r10: Scenario = {
   run: (chaos) => {
     const faults = [
       { fault: 'exit', image: '/kills-builder' },
-      // Long enough to be found while it runs.
+      // A build long enough for the test to find it while it runs.
       { fault: 'slow', image: '/kills-worker', factor: 60 },
     ] as const;
     return inArena(
@@ -33,7 +33,7 @@ export const r10: Scenario = {
       async (arena) => {
         const stop = new AbortController();
         const revived = revive(arena, stop.signal);
-        // One after the other: who has been near both would have been near two deaths.
+        // One after the other, so that no other job is present at two deaths.
         const killed = [await killsWorker(arena), await killsBuilder(arena)];
         stop.abort();
         await revived;
@@ -68,14 +68,14 @@ async function killsBuilder(arena: Arena): Promise<Job> {
   return await ended(arena, id, load);
 }
 
-/** Jobs that go on all the time, and must not be harmed. */
+/** Submits jobs that run during the deaths and must not be harmed. */
 function bystanders(arena: Arena, name: string): Promise<void> {
   const count = Math.ceil(arena.chaos.jobs / 2);
   const around = wishes(count, name).map((wish) => ({ ...wish, expected: 'succeeded' as const }));
   return submitLoad({ arena, wishes: around, perSecond: 25 });
 }
 
-/** The job once it and those around it have ended. */
+/** Resolves to the job after it and the jobs around it have ended. */
 async function ended(arena: Arena, id: string, load: Promise<void>): Promise<Job> {
   await load;
   await arena.ledger.settle(60_000);
@@ -85,7 +85,7 @@ async function ended(arena: Arena, id: string, load: Promise<void>): Promise<Job
   return job;
 }
 
-/** Starts replicas again that have died, as whatever runs them would. */
+/** Restarts dead replicas, as a process manager does. */
 async function revive({ fleet, note }: Arena, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
     for (const replica of fleet.replicas) {

@@ -39,7 +39,7 @@ export const r11: Scenario = {
         const before = await places(fleet);
         const processes = watchProcesses({ fleet, ...limits });
         const { results, windows, budgetBytes } = await attack(arena, chaos);
-        // What is still open, or was left behind, keeps no job of others out.
+        // Open connections and leftovers must not block the jobs of other tenants.
         await submitOne({ arena }, { name: 'afterwards', expected: 'succeeded' });
         const { jobs, failed, delayedS, worstBegunMs } = await neighbor.stop();
         const { ended, rssOver, apiRss, workerRss } = await processes.stop();

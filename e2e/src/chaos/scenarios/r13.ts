@@ -62,7 +62,7 @@ export const r13: Scenario = {
   },
 };
 
-/** Kills engines under load, waits until that is shown, and starts them again. */
+/** Kills engines under load, waits until the API shows the outage, and starts the engines again. */
 async function oneOutage(arena: Arena, way: (typeof ways)[number], name: string) {
   const { chaos, fleet, ledger, note, random } = arena;
   const dying = way === 'all' ? fleet.replicas : fleet.replicas.slice(0, 2);
@@ -103,7 +103,7 @@ async function oneOutage(arena: Arena, way: (typeof ways)[number], name: string)
   return { wasted: count, resumedMs: first - revived };
 }
 
-/** Builds that dead engines were given, and those that they died over. */
+/** Returns the number of builds that were sent to dead engines, or that ran when an engine died. */
 async function wasted({ fleet }: Arena): Promise<number> {
   const stats = await Promise.all(fleet.replicas.map(({ url }) => readStats(url)));
   return stats.reduce((sum, { faults }) => sum + (faults.engine_dead ?? 0), 0);

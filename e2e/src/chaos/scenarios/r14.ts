@@ -91,7 +91,7 @@ async function oneOutage(arena: Arena, name: keyof typeof outages, run: number) 
   const began = Date.now();
   await submitLoad({ arena, wishes: wishesOf(chaos.jobs, `${name}-${run}`) });
   const others = () => ledger.open().filter(({ image }) => image.startsWith('other.test/'));
-  // Builds for the other registry end although those for this one cannot.
+  // Builds for the other registry end while builds for the unavailable one wait.
   await waitFor('builds for another registry', patienceMs, async () =>
     others().length === 0 ? true : undefined,
   ).catch((error: Error) => note(error.message));
@@ -112,7 +112,7 @@ async function oneOutage(arena: Arena, name: keyof typeof outages, run: number) 
   return { resumedMs, heldUp, circuits: wrongCircuits + (opened ? 0 : 1) };
 }
 
-/** Half push to the registry that is away, a quarter to another, and one for each refusal to one that is strict. */
+/** Half of the jobs push to the unavailable registry, a quarter to another, and one for each refusal to a strict registry. */
 function wishesOf(jobs: number, prefix: string): Wish[] {
   const many = (count: number, name: string, registry: Wish['registry']): Wish[] =>
     Array.from({ length: count }, (_, at) => ({
@@ -129,7 +129,7 @@ function wishesOf(jobs: number, prefix: string): Wish[] {
   ];
 }
 
-/** The most attempts that a refused job took, and how many jobs took more than one or ended with another code. */
+/** Returns the most attempts of a refused job, and the number of jobs with more than one attempt or another code. */
 async function refusedJobs({ ledger, note }: Arena) {
   let [most, wrong] = [0, 0];
   for (const { id, image } of ledger.accepted.values()) {
@@ -144,7 +144,7 @@ async function refusedJobs({ ledger, note }: Arena) {
   return { most, wrong };
 }
 
-/** Builds of jobs that succeeded, beyond one each. */
+/** Returns the number of extra builds of jobs that succeeded. */
 async function wastedBuilds({ fleet, ledger }: Arena): Promise<number> {
   const stats = await Promise.all(fleet.replicas.map(({ url }) => readStats(url)));
   let builds = 0;

@@ -19,7 +19,7 @@ const limitMs = 5_000;
 const patienceMs = 60_000;
 const slots = 4;
 
-/** `failover`: the other one is promoted and new connections lead to it; `repair`: the one that was demoted is promoted again. */
+/** `failover`: the other Redis is promoted and gets new connections; `repair`: the demoted Redis is promoted again. */
 const ways = ['failover', 'failover', 'repair'] as const;
 
 interface Run {

@@ -7,7 +7,7 @@ import { waitFor } from '../waiting.js';
 
 const offsets: readonly ClockOffset[] = ['+1h', '-1h', '+100d', '-100d'];
 const tokenDays = 30;
-/** Beyond these a clock counts as wrong, or a time as another. */
+/** The largest difference at which a clock counts as right, or two times as equal. */
 const toleranceSeconds = 120;
 
 export const r16: Scenario = {
@@ -77,7 +77,7 @@ async function metric({ url }: Member, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
 }
 
-/** A token of the API with the wrong clock: its end is of Redis' time, and the other API takes it. Returns how many of that are wrong. */
+/** Creates a token at the API with the wrong clock. The token must end by Redis' time and work at both APIs. Returns 1 for a fault, else 0. */
 async function wrongExpiry({ fleet, note }: Arena): Promise<number> {
   const json = { description: 'CI', scopes: ['jobs:read'], expires_in_days: tokenDays };
   const made = await fleet.calls.call('/v1/tokens', { method: 'POST', json, api: 0 });

@@ -21,7 +21,7 @@ export const r17: Scenario = {
 
   async run(chaos) {
     const onBuildkit = await onEngine('buildkit', attacks, chaos);
-    // buildah is for sources that the operator trusts: it builds for no other tenant.
+    // buildah builds only sources that the operator trusts, so it builds for no other tenant.
     const onBuildah =
       findTool('buildah') || process.env.CI ? await onEngine('buildah', operatorAttacks, chaos) : undefined;
     const sum = (field: keyof Result) => onBuildkit[field] + (onBuildah?.[field] ?? 0);
@@ -35,7 +35,7 @@ export const r17: Scenario = {
   },
 };
 
-/** Runs the attacks on a Slipway of their own: in the long run by every door, as often as is asked for, in an order that the seed decides. */
+/** Runs the attacks on a separate Slipway. The long run uses every door, `runs` times, in an order from the seed. */
 async function onEngine(engine: EngineName, list: readonly Attack[], chaos: Chaos): Promise<Result> {
   const { note, quick, logsTo } = chaos;
   const random = seededRandom(String(chaos.seed));

@@ -28,7 +28,7 @@ export const r2: Scenario = {
           note(`kill -9 ${holder.name}, which builds ${name}`);
           holder.kill('SIGKILL');
           const killed = performance.now();
-          // The worker stays away: another one has to notice.
+          // The killed worker stays down, so that another worker has to detect the loss.
           const again = await waitFor(`${name} to be built again`, 2 * limitMs, () => begun(2)).catch(
             (error: Error) => error,
           );
@@ -37,7 +37,7 @@ export const r2: Scenario = {
           if (tookMs > limitMs) late++;
           longestMs = Math.max(longestMs, tookMs);
           await holder.start();
-          // It has lost one worker; the next death must not be its second.
+          // The job has lost one worker. It must end before the next kill, which would count as its second loss.
           await arena.ledger.settle(limitMs);
         }
         return { faults: { late }, facts: { longest_ms: longestMs } };

@@ -26,7 +26,7 @@ export const r3: Scenario = {
           overwritten += result.overwritten;
           refused += result.refused;
         }
-        // A run in which nothing was refused has shown nothing.
+        // A run without a refused result proves nothing.
         return { faults: { overwritten, unproven: refused === 0 ? 1 : 0 }, facts: { refused } };
       },
     ),

@@ -8,7 +8,7 @@ import { waitFor } from '../waiting.js';
 
 const limitMs = 25_000;
 const slots = 4;
-/** Each way and length once is nine runs; twenty take each twice or three times. */
+/** Nine runs cover each kind and length of outage once; twenty cover each two or three times. */
 const outages: readonly Outage[] = [3_000, 10_000, 60_000].flatMap((ms) => [
   { how: 'restart', ms },
   { how: 'freeze', ms },
@@ -74,7 +74,7 @@ async function oneOutage(arena: Arena, outage: Outage, run: number) {
   const submitted = submitOne({ arena }, { name, expected: 'succeeded' });
   await waitFor('a build after the return of Redis', 3 * limitMs, async () => {
     const stats = await Promise.all(fleet.replicas.map(({ url }) => readStats(url)));
-    // Some may have begun just before; the one that was submitted after the return cannot have.
+    // Other builds may have begun just before the return. The job submitted after the return cannot.
     return stats.some(
       ({ last_begun_at: at, images }) =>
         images[imageOf(name)] !== undefined || (outage.how !== 'cut' && (at ?? 0) > returned),
@@ -90,7 +90,7 @@ async function oneOutage(arena: Arena, outage: Outage, run: number) {
   await ledger.settle(60_000);
   const right = (answer: string) => answer === '200' || answer === '503 redis_unavailable';
   const wrongAnswers = [...answers].reduce((sum, [answer, times]) => sum + (right(answer) ? 0 : times), 0);
-  // A request waits five seconds for a Redis that is frozen.
+  // A request waits up to five seconds for a frozen Redis.
   const must503 = outage.how === 'restart' || (outage.how === 'freeze' && outage.ms > 6_000);
   return { resumedMs, wrongAnswers, never503: must503 && !answers.has('503 redis_unavailable') };
 }
@@ -103,7 +103,7 @@ interface ProbeOptions {
   readonly stop: AbortSignal;
 }
 
-/** Asks each API for a job again and again, and notes what it says. */
+/** Polls each API for a job, and counts the answers. */
 async function probe({ arena, id, answers, stop }: ProbeOptions): Promise<void> {
   const ask = async (api: number) => {
     try {

@@ -4,7 +4,7 @@ import { inArena } from '../arena.js';
 import { submitLoad, type Wish } from '../load.js';
 import type { Scenario } from '../scenario.js';
 
-/** Last words that are out of bounds, or about another build: each is refused, and the job is built elsewhere. */
+/** Final results that are out of bounds, or about another build. The worker refuses each, and another replica builds the job. */
 const lies = Object.fromEntries(lieNames.map((name) => [name, { expected: 'succeeded' as const }]));
 
 /** The kinds of jobs, by the fault that their image meets, and how each must end. */
@@ -23,7 +23,7 @@ const zoo: Readonly<Record<string, Omit<Wish, 'name'>>> = {
 /** In a load, every third job is of a kind other than plain. */
 const oddEvery = 3;
 
-/** Faults that are the build's own meet it wherever it goes. */
+/** Faults of the build itself, which occur on every replica. */
 const everywhere: FaultRules = [
   { fault: 'failed', image: '/failed-' },
   { fault: 'failure', image: '/failure-' },
@@ -31,7 +31,7 @@ const everywhere: FaultRules = [
   { fault: 'hang', image: '/hang-' },
 ];
 /**
- * Faults of a replica meet a build once on each that has them, so that its four attempts are enough.
+ * Faults of a replica. Each occurs once on each faulty replica, so that a job's four attempts suffice.
  */
 const broken: FaultRules = [
   { fault: 'reset', image: '/reset-', times: 1 },

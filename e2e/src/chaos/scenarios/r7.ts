@@ -27,7 +27,7 @@ export const r7: Scenario = {
         const load = submitLoad({
           arena,
           wishes: wishes(chaos.jobs).map((wish) => ({ ...wish, expected: 'succeeded' })),
-          // So that the load lasts as long as the restarts.
+          // A rate at which the load lasts as long as the restarts.
           perSecond: chaos.jobs / (chaos.runs * restartsSeconds),
           onRefused: (refusal) => {
             const what = fault(arena, refusal, restarting);
@@ -47,7 +47,7 @@ export const r7: Scenario = {
         return {
           replicasComplete: false,
           faults: { failed_requests: failed.length, unclean },
-          // A job that no worker held to its end was delayed until its lock had expired.
+          // After `worker_lost`, a job waited until its lock expired: the worker stopped without a handover.
           noAttempts: ['worker_lost'],
         };
       },

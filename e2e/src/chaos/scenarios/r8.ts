@@ -111,7 +111,7 @@ async function wire({ fleet }: Arena, name: string, events: readonly WebhookEven
   return { hook, endpoint, events };
 }
 
-/** Waits until every receiver has every event it is to have, or nothing comes for so long. Returns how many are missing. */
+/** Waits until every receiver has every expected event, or none arrives for `patienceMs`. Returns the number of missing events. */
 async function settle(
   arena: Arena,
   wired: Readonly<Record<string, Wired>>,
@@ -138,14 +138,14 @@ async function settle(
   return left.length;
 }
 
-/** The `webhook-id` of each event: a job's versions up to that of its end are one event each. */
+/** Returns the `webhook-id` of each event. Each version of a job, up to that of its end, is one event. */
 async function expectedIds({ ledger }: Arena): Promise<{ ends: string[]; all: string[] }> {
   const found = { ends: [] as string[], all: [] as string[] };
   for (const id of ledger.accepted.keys()) {
     const job = await ledger.job(id);
     if (!job) continue;
     found.ends.push(`msg_${id}_${job.version}`);
-    // One that was put back into the queue has other versions in between.
+    // A job that was requeued has other versions in between.
     const versions = job.version === 3 ? [1, 2, 3] : [1, job.version];
     found.all.push(...versions.map((version) => `msg_${id}_${version}`));
   }
@@ -158,7 +158,7 @@ async function isEnabled({ fleet }: Arena, wired: Wired | undefined): Promise<bo
   return enabled || disabled?.reason !== 'gone';
 }
 
-/** Jobs whose message with the highest sequence tells another state than that of their end. */
+/** Returns the number of jobs whose message with the highest sequence does not have their final state. */
 function staleAtTheEnd(hook: Hook | undefined): number {
   const newest = new Map<string, Arrived>();
   for (const arrived of hook?.taken.values() ?? []) {

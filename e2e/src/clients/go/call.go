@@ -22,13 +22,13 @@ type request struct {
 	secrets                                        map[string]string
 }
 
-// What the SDK gave its caller: every result of the stream, or the one of a call that waits, and the error.
+// The SDK's answer to its caller: every result of the stream, or the one result of a call that waits, and the error.
 type outcome struct {
 	Results []builder.BuildResult `json:"results"`
 	Error   string                `json:"error,omitempty"`
 }
 
-// Makes one call, and prints its outcome as JSON; it fails only when there is none.
+// Makes one call, and prints its outcome as JSON. Fails only without an outcome.
 func call(args []string) error {
 	r := request{secrets: map[string]string{}}
 	flags := flag.NewFlagSet("call", flag.ExitOnError)

@@ -1,4 +1,4 @@
-// Clients of a Function Builder API on the Go SDK of OpenFaaS, which faas-cli is made of too.
+// Clients of a Function Builder API on the Go SDK of OpenFaaS, which faas-cli uses too.
 package main
 
 import (

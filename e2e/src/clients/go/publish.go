@@ -17,7 +17,7 @@ import (
 )
 
 // Publishes the functions of a stack.yaml with the SDK's own steps, with the flags and the words of `faas-cli publish
-// --remote-builder`. Like it, it takes every status but `failed` for no failure, and a stream that just ends for a good one.
+// --remote-builder`. Like faas-cli, it treats every status but `failed` as no failure, and a stream that just ends as a success.
 func publish(args []string) error {
 	flags := flag.NewFlagSet("publish", flag.ExitOnError)
 	file := flags.String("f", "stack.yaml", "stack file")

@@ -20,7 +20,7 @@ def post(url, tar_path, secret_path):
 
 
 def example(answer):
-    """The body is JSON always, and 200 alone is a success."""
+    """Always reads the body as JSON; only 200 is a success."""
     content = answer.json()
     if answer.status_code != 200:
         return {"ok": False, "said": content["status"]}
@@ -28,7 +28,7 @@ def example(answer):
 
 
 def sdk(answer):
-    """Any other status than 2xx raises; the result of the others is handed on."""
+    """Raises for any status except 2xx; otherwise returns the result."""
     try:
         answer.raise_for_status()
     except requests.HTTPError as error:

@@ -29,7 +29,7 @@ describe.each([
     };
     expect(await build({ ...target, ...good })).toMatchObject({ ok: true });
     expect(await imageDigest(good.image)).toMatch(/^sha256:/);
-    // A refusal has a `status` that is text too, for the examples print it.
+    // A refusal has a `status` with text too, because the examples print it.
     const refused = await build({ ...target, ...good, image: 'UPPER/Case' });
     expect(refused.ok).toBe(false);
     if (name.endsWith('example') && !name.includes('Go')) expect(refused.said).toBe('failed');

@@ -22,14 +22,14 @@ export interface ClientReport {
 const script = (name: string) =>
   fileURLToPath(new URL(`../../../src/clients/published/${name}`, import.meta.url));
 
-/** Clients by the rules that they were published with. None of them reads `status` of an answer that is a 200. */
+/** Clients with the rules of their published code. None of them reads the `status` of a 200 answer. */
 export const publishedClients: Readonly<Record<string, (build: PublishedBuild) => Promise<ClientReport>>> = {
   'the Python example': (build) => runScript(pythonWithRequests(), script('examples.py'), 'example', build),
   'the Python SDK': (build) => runScript(pythonWithRequests(), script('examples.py'), 'sdk', build),
   'the Node.js example': (build) => runScript(process.execPath, script('example.mjs'), 'example', build),
   'the PHP example': (build) => runScript('php', script('example.php'), 'example', build),
   'the function editor': (build) => runScript(process.execPath, script('example.mjs'), 'editor', build),
-  // It ends with the error of the SDK, and ignores `status` of the result.
+  // The client exits with the SDK's error, and ignores the result's `status`.
   'the Go example': async (build) => {
     const { error, results } = await callGoSdk({ ...build, method: 'Build' });
     return { ok: error === undefined, said: error ?? results[0]?.image ?? '' };

@@ -15,7 +15,7 @@ CONFIG = "com.openfaas.docker.config"
 
 
 def shrinkwrap(program, image, handler, lang):
-    """Has faas-cli, or what takes its flags, lay the handler over its template, at ./build/context."""
+    """Runs faas-cli, or a program with its flags, to lay the handler over its template at ./build/context."""
     command = [program, "build", "--shrinkwrap", "--name", "context"]
     command += ["--image", image, "--handler", handler, "--lang", lang]
     subprocess.run(command, check=True, stdout=sys.stderr)

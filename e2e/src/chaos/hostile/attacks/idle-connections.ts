@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Attack } from '../attack.js';
 
-/** More than a server takes in all. */
+/** More connections than a server's total limit. */
 const count = 4_200;
-/** Another network than that of the neighbor, also on this machine. */
+/** An address of this machine outside the neighbor's network. */
 const localAddress = '127.0.0.2';
 const checks = 10;
 

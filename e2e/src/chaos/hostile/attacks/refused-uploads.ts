@@ -7,7 +7,7 @@ const mebibyte = 1024 * 1024;
 const quotaBytes = 8 * mebibyte;
 const uploads = 6;
 
-/** Uploads more than the tenant may store, one after the other and at the same time. What is refused must leave nothing: R11 looks for new files. */
+/** Uploads more than the tenant may store, one after the other and at the same time. A refused upload must leave no file: R11 looks for new files. */
 export const refusedUploads: Attack = {
   name: 'refused-uploads',
   async run({ url, note, addTenant }) {

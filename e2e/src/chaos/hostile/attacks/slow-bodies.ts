@@ -41,7 +41,7 @@ async function begin(port: number, token: string): Promise<Socket> {
   return socket;
 }
 
-/** The status of a batch of two mebibytes that is only planned; 0 when there is no answer in time. */
+/** Returns the status for a batch of two mebibytes that is only planned, or 0 without an answer in time. */
 async function submit(url: string, token: string): Promise<number> {
   const items = Array.from({ length: 70 }, (_, at) => ({
     image: `registry.invalid/patient/a:${at}`,

@@ -6,7 +6,7 @@ import { post } from '../post.js';
 /** The number of copies of one body that are sent at the same time. */
 const atOnce = 4;
 const mebibyte = 1024 * 1024;
-/** In threads: this process also times the neighbor. */
+/** Compression runs in threads, because this process also times the neighbor. */
 const pack = { br: promisify(brotliCompress), deflate: promisify(deflate), gzip: promisify(gzip) };
 
 interface SmallBody {
@@ -121,7 +121,7 @@ async function* bodies(): AsyncGenerator<SmallBody> {
   };
 }
 
-/** For `replaceAll`: another key each time. */
+/** Returns a new key on each call, for `replaceAll`. */
 function distinct(): (match: string) => string {
   let count = 0;
   return () => `"k${(count++).toString(36)}"`;

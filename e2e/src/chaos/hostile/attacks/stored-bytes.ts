@@ -87,7 +87,7 @@ interface Answer {
   readonly source?: { readonly digest: string };
 }
 
-/** Fills Redis in every way that a tenant within its limits has: each ends with a refusal, and what is stored stays within the budget. */
+/** Fills Redis in every way open to a tenant within its limits. Each way ends with a refusal, and the stored bytes stay within the budget. */
 export const storedBytes: Attack = {
   name: 'stored-bytes',
   async run({ fleet, url, token: hostile, addTenant, note }) {
