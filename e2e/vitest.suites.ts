@@ -11,7 +11,7 @@ export const defaults: InlineConfig = {
   setupFiles: ['./vitest.scratch.ts'],
   testTimeout: 120_000,
   hookTimeout: 180_000,
-  // The machine is busy with other parts while a test polls.
+  // Other parts keep the machine busy while a test polls.
   expect: { poll: { timeout: 30_000 } },
 };
 
@@ -27,6 +27,6 @@ export const files = {
   ]),
   /** Each of these files needs the whole machine. */
   alone: testsIn(['chaos.test.ts']),
-  /** In namespaces without a way out. */
+  /** Suites in namespaces without access to the Internet. */
   system: testsIn(['system', 'generators']),
 };

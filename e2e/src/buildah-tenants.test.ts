@@ -48,7 +48,7 @@ describe('a Slipway whose builders all use buildah', () => {
     expect(builders).toMatchObject([{ engine: 'buildah', builds: 1 }]);
   });
 
-  test('warns in its log and its readiness for as long as it runs an old one', async () => {
+  test('warns in its log and its readiness while it runs an old buildah', async () => {
     const { address, logFile } = stack.part('builder 1');
     const { warnings = [] } = (await (await fetch(`${address}/readyz`)).json()) as { warnings?: string[] };
     const isOld = /BUILDAH_TRUSTED_SOURCES is on/;

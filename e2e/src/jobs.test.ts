@@ -24,7 +24,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
       workers: 2,
       env: {
         worker: { LOCK_DURATION_MS: '3000', STALLED_INTERVAL_MS: '1000' },
-        // A builder that is asked directly shares no layers of RUN steps with a tenant.
+        // A direct call of a builder shares no layers of RUN steps with a tenant.
         builder: { REPRODUCIBLE: 'true' },
       },
     });
@@ -72,7 +72,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
     expect(await (await stack.call(`/v1/jobs/${job.id}/logs`)).text()).toContain('built for e2e');
   });
 
-  test('a failing build says which step failed, and leaves no image', async () => {
+  test('a failing build names the failed step, and leaves no image', async () => {
     const job = await build('broken', { Dockerfile: dockerfile('RUN echo about to fail >&2; exit 7') });
     expect(job).toMatchObject({
       state: 'failed',
@@ -83,14 +83,14 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
     expect(await imageDigest(image('broken'))).toBeNull();
   });
 
-  test('a push that is not wanted does not happen', async () => {
+  test('with push off, no image is pushed', async () => {
     const job = await build('unpushed', { Dockerfile: dockerfile() }, { push: false });
     expect(job.state).toBe('succeeded');
     expect(await imageDigest(image('unpushed'))).toBeNull();
   });
 
   test("the seed's walk-through against a builder and a job through the API give one digest", async () => {
-    // Without a RUN step: the layers of those are a tenant's own, and a direct call is of no tenant.
+    // Without a RUN step, because its layers belong to a tenant, and a direct call has no tenant.
     const context = makeContext({
       Dockerfile: dockerfile('COPY . /home/app'),
       'function/handler.js': 'module.exports = async () => "hello";\n',
@@ -108,7 +108,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
     expect(direct.digest).toBe(job.result?.digest);
   });
 
-  test('the log follows the build, and resumes where it was cut', async () => {
+  test('the log follows the build, and resumes after a cut connection', async () => {
     const context = makeContext({
       Dockerfile: dockerfile('RUN for n in 1 2 3 4 5 6; do echo count $n; sleep 0.3; done'),
     });
@@ -136,7 +136,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
     const text = await rest.text();
     expect(text).toContain('event: end\ndata: {"state":"succeeded"}');
     const whole = [...(seen + text).matchAll(/count (\d)(?=")/g)].map(([, n]) => n);
-    // BuildKit names the command once more, with its numbers, in the step's own line.
+    // BuildKit repeats the command, with its numbers, in the step's own line.
     expect(whole.join('')).toContain('123456');
     expect(ids.filter((id) => text.includes(`id: ${id}\n`))).toEqual([]);
   });

@@ -82,7 +82,7 @@ describe('two pools of BuildKit builders', () => {
     for (const { digest } of index.manifests) expect((await manifest(name, digest)).status).toBe(200);
   };
 
-  test('build a job for the platforms of both in parts, and it becomes one image', async () => {
+  test('build the platforms of a job in parts, which become one image', async () => {
     const worker = await startWorker(amd(), arm());
     await poolsKnown();
     const done = await ended((await submit('both')).id);
@@ -97,7 +97,7 @@ describe('two pools of BuildKit builders', () => {
     await worker.stop();
   });
 
-  test('leave a job to one pool where that builds all of its platforms', async () => {
+  test('leave a job to one pool when it builds all platforms of the job', async () => {
     const worker = await startWorker(amd().replace(/#.*/, '#max=2'), arm());
     await expect
       .poll(async () => {

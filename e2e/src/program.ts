@@ -6,7 +6,7 @@ export interface RunningProgram {
   /** Returns the standard output so far. */
   readonly out: () => string;
   readonly err: () => string;
-  /** Resolves once what it has printed, on either stream, holds this; rejects when it ends before. */
+  /** Resolves once the output of either stream contains `text`. Rejects when the program ends first. */
   said(text: string | RegExp): Promise<void>;
   kill(signal: NodeJS.Signals): void;
   readonly ended: Promise<ProgramEnd>;
@@ -20,11 +20,11 @@ export interface ProgramEnd {
 
 interface ProgramOptions {
   readonly cwd?: string | undefined;
-  /** Besides this process's environment. */
+  /** Variables besides this process's environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
-/** A program without a terminal or standard input. */
+/** Starts a program without a terminal or standard input. */
 export function startProgram(
   command: string,
   args: readonly string[],

@@ -21,7 +21,7 @@ const cleanups = new Cleanups();
 const logger = createLogger({ name: 'test', level: 'silent' });
 const lines: string[] = [];
 
-/** A Redis that speaks TLS alone, asks for client certificates, and knows the documented user and an administrator. */
+/** A Redis with TLS only, client certificates, the documented user and an administrator. */
 async function startStrictRedis() {
   const folder = await temporaryFolder();
   cleanups.defer('folder', folder.remove);
@@ -78,7 +78,7 @@ const connectAs = (user: string, secret: string, tls = redis.tls) =>
     cleanups,
   });
 
-test('a job is done over TLS with the documented user, who is refused nothing that Slipway does', async () => {
+test('a job succeeds over TLS with the documented user, and Redis denies no command of Slipway', async () => {
   const receiver = await startReceiver();
   cleanups.defer('receiver', () => receiver.stop());
   const { calls } = fleet;
@@ -104,7 +104,7 @@ test('a job is done over TLS with the documented user, who is refused nothing th
   expect(await operator.acl('LOG')).toEqual([]);
 });
 
-test('sources that nothing refers to are removed with the documented user', async () => {
+test('unreferenced sources are removed with the documented user', async () => {
   const operator = connectAs('operator', 'operator');
   const { calls } = fleet;
   const tar = sh('tar', ['-C', import.meta.dirname, '-cf', '-', 'redis-access.test.ts']);
@@ -122,7 +122,7 @@ test('sources that nothing refers to are removed with the documented user', asyn
   expect(await operator.acl('LOG')).toEqual([]);
 });
 
-test('the user sees what the default user may do, who may write the keys of the installation and do nothing else', async () => {
+test('the user sees the rights of the default user, who may only write the keys of the installation', async () => {
   const user = connectAs('slipway', password);
   const said = (await user.call('ACL', 'GETUSER', 'default')) as unknown[];
   const field = (name: string) => said[said.indexOf(name) + 1];
@@ -132,7 +132,7 @@ test('the user sees what the default user may do, who may write the keys of the 
   expect(field('keys')).toBe('~{slipway}:*');
 });
 
-test('the user reaches no other keys, and nothing that runs the server', async () => {
+test('the user has no access to other keys or to administration commands', async () => {
   const user = connectAs('slipway', password);
   for (const command of [
     () => user.get('other'),
@@ -147,7 +147,7 @@ test('the user reaches no other keys, and nothing that runs the server', async (
   }
 });
 
-test('the password is in no log, neither when it is right nor when it is wrong', async () => {
+test('the password is in no log, right or wrong', async () => {
   const wrong = 'wrong-hush-91aa';
   const refused = connectAs('slipway', wrong);
   await expect(refused.ping()).rejects.toThrow();

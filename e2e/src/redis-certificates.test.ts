@@ -9,7 +9,7 @@ import { connectRedis, RedisTls } from '@slipway/shared/redis';
 import { expect, onTestFinished, test } from 'vitest';
 import { startTlsRedis } from './tls-redis.js';
 
-test('connections to Redis take certificates that were replaced, of another authority too, as soon as they fit', async () => {
+test('connections to Redis use replaced certificates, also of another authority, as soon as certificate and key match', async () => {
   const cleanups = new Cleanups();
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };
@@ -48,7 +48,7 @@ test('connections to Redis take certificates that were replaced, of another auth
     cleanups,
     mode: 'patient',
   });
-  // As BullMQ makes its own.
+  // BullMQ creates its connections in this way.
   const duplicate = redis.duplicate();
   cleanups.defer('duplicate', () => duplicate.disconnect());
   duplicate.on('error', () => undefined);
@@ -59,13 +59,13 @@ test('connections to Redis take certificates that were replaced, of another auth
   const second = await startTlsRedis({ folder: folder.path, port, authority: after });
   cleanups.defer('the second Redis', () => second.stop());
   copyFileSync(issuedAfter.certFile, files.certFile);
-  // One without its key is not tried, for that would end the connection for good.
+  // A certificate without its key is not used, because that would end the connection permanently.
   await expect.poll(() => lines.join('')).toMatch(/"connection":"main".*the old ones stay/);
   copyFileSync(issuedAfter.keyFile, files.keyFile);
   copyFileSync(after.caFile, files.caFile);
   expect(await Promise.all([redis.ping(), duplicate.ping()])).toEqual(['PONG', 'PONG']);
   expect(await validUntil()).toBe(endOf(issuedAfter.certFile));
-  // Of a chain, the one that ends first: the authority's, here.
+  // In a chain, the earliest end counts: here that of the authority.
   appendFileSync(files.certFile, readFileSync(after.caFile));
   expect(await validUntil()).toBe(endOf(after.caFile));
 });

@@ -45,7 +45,7 @@ const shipped = await server('shipped');
 const administrator = connect(shipped.url);
 
 describe('the guard of Redis', () => {
-  it('is content with Redis as it ships, and leaves nothing in it', async () => {
+  it('accepts Redis with the shipped settings, and leaves no key in it', async () => {
     const guard = told(shipped);
     await guard.start();
     await guard.ready();
@@ -74,7 +74,7 @@ describe('the guard of Redis', () => {
     await guard.ready();
   });
 
-  it('warns where it may not look, and goes on', async () => {
+  it('warns about settings that it may not read, and continues', async () => {
     const redis = await server('older');
     await connect(redis.url).call('ACL', 'SETUSER', 'slipway', '-acl|getuser');
     const guard = told(redis);
@@ -121,7 +121,7 @@ describe('the guard of Redis', () => {
     await expect(guard.ready()).rejects.toMatchObject({ code: words.split(':')[0] });
   });
 
-  it('waits for a Redis that is away, and knows what was changed later', async () => {
+  it('waits for an unreachable Redis, and notices later changes', async () => {
     const away = guarded(connect(`redis://127.0.0.1:${await freePort()}`));
     await away.start();
     await expect(away.ready()).rejects.toMatchObject({ code: 'redis_unavailable' });
@@ -144,7 +144,7 @@ describe('the guard of Redis', () => {
 });
 
 describe('a connection whose server was demoted', () => {
-  it('sends again what may wait, rejects what may not, and never a part of a transaction alone', async () => {
+  it('resends patient commands, rejects the others, and never sends a part of a transaction', async () => {
     const redis = await server('demoted');
     const patient = connect(redis.url, { mode: 'patient' });
     const hurried = connect(redis.url);
@@ -179,7 +179,7 @@ describe('a connection whose server was demoted', () => {
     const pipelined = patient.pipeline().set('{slipway}:part', '1').get('{slipway}:before').exec();
     expect((await pipelined)?.[0]?.[0]).toBeInstanceOf(Error);
     await other.replicaof('NO', 'ONE');
-    // The blocking command may have been sent again before the others of its connection, which then wait behind it.
+    // The client may have resent the blocking command first. The other commands of its connection then wait behind it.
     await other.zadd('{slipway}:queue', 1, 'member');
     expect(await blocked).toEqual(['{slipway}:queue', 'member', '1']);
     await Promise.all(waiting);
@@ -198,7 +198,7 @@ describe('a connection whose server was demoted', () => {
   });
 });
 
-/** Rules as words; what stands in brackets is one. */
+/** Splits rules into words. A part in brackets is one word. */
 const ruleWords = (rules: string) => rules.match(/\([^)]*\)|\S+/g) ?? [];
 
 async function startClusterNode(): Promise<string> {

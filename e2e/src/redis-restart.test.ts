@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 let fleet: Fleet;
 beforeAll(async () => {
-  // Builds that outlast the test: what is lost cannot have ended before.
+  // Builds outlast the test, so that a missing job cannot have ended before.
   fleet = await startFleet({
     ...{ replicas: [{ slots: 2 }], workers: 1 },
     durations: { meanMs: 600_000, sigma: 0 },
@@ -68,7 +68,7 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
   },
 );
 
-test('a Redis that may drop queued jobs is a 503 with a code everywhere, and stops the start of a process', async () => {
+test('a Redis that may drop queued jobs causes a 503 with a code everywhere, and processes refuse to start', async () => {
   const cleanups = new Cleanups();
   const logger = createLogger({ name: 'test', level: 'silent' });
   const administrator = connectRedis({

@@ -1,7 +1,7 @@
 const accept =
   'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json';
 
-/** Where the registry has an image: its repository, and its manifest. */
+/** Returns the URLs of an image's repository and manifest. */
 function placeOf(image: string) {
   const [, host, repository, tag] = /^([^/]+)\/(.+):([^:]+)$/.exec(image) ?? [];
   const url = `http://${host}/v2/${repository}`;

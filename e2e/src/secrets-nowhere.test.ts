@@ -35,7 +35,7 @@ afterAll(async () => {
   receiver?.stop();
 });
 
-test('secrets are in the clear in no log, no record, no blob, no metric and no later answer', async () => {
+test('no log, record, blob, metric or later answer contains a secret in clear text', async () => {
   const { calls } = fleet;
   const answers: string[] = [];
   const call = async (path: string, json?: object) => {
@@ -93,13 +93,13 @@ test('secrets are in the clear in no log, no record, no blob, no metric and no l
     newToken: token.token,
     tenantSecret: payloadSecret.secret,
   };
-  // That there is something to find it in.
+  // The search covers real data: the log and the job's record exist.
   const log = readFileSync(join(fleet.folder, 'logs', 'api-1.log'), 'utf8');
   expect(log).toMatch(/"payload_secret":"configured"/);
   expect(sh('grep', ['-rlF', String(job.id), '.'], { cwd: fleet.folder }).toString()).toMatch(/redis\//);
   for (const [name, secret] of Object.entries(secrets)) {
     expect(secret, name).toEqual(expect.stringMatching(/.{12}/));
-    // Its own bytes alone, without what says of which kind it is.
+    // The secret's own bytes, without the prefix for its kind.
     const text = String(secret).replace(/^(?:whsec|slp)_/, '');
     const files = sh('sh', ['-c', 'grep -rlF -e "$1" . || true', 'sh', text], { cwd: fleet.folder });
     expect(files.toString(), name).toBe('');

@@ -25,11 +25,11 @@ export interface StackOptions {
 }
 
 export interface Stack extends Omit<Slipway, 'stop'> {
-  /** Where all its data lies: `blobs/`, `logs/`, `secrets/` … */
+  /** The folder with all data: `blobs/`, `logs/`, `secrets/` … */
   readonly folder: string;
-  /** A request to the API, with its token. */
+  /** Sends a request to the API, with its token. */
   call(path: string, init?: RequestInit): Promise<Response>;
-  /** A part by its name: `redis`, `registry`, `builder 1`, `api`, `worker 1` … */
+  /** Returns a part by its name: `redis`, `registry`, `builder 1`, `api`, `worker 1` … */
   part(name: string): SlipwayPart;
   /** Sends a signal to the process of a part. */
   kill(name: string, signal: NodeJS.Signals): void;
@@ -40,8 +40,8 @@ export interface Stack extends Omit<Slipway, 'stop'> {
 }
 
 /**
- * A whole Slipway on free ports in a temporary folder: Redis, a registry, builders with their engines, the API and
- * workers, as compiled, all ready. Rejects when a part cannot be started; nothing is left of it then.
+ * Starts a whole Slipway on free ports in a temporary folder: Redis, a registry, builders with their engines, the API and
+ * workers, as compiled, all ready. Rejects when a part cannot be started, and then leaves nothing behind.
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { workers = 1, builders = 1, slots = 2, engine, env } = options;

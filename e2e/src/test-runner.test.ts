@@ -29,7 +29,7 @@ async function runFixture(files: Record<string, string>): Promise<SuiteResult> {
   return runSuite({ name: 'fixture', config: join(fixture, 'vitest.config.mjs'), marker: {}, quiet: true });
 }
 
-test('`npm test` counts what passed, what failed, and what was left out', async () => {
+test('`npm test` counts passed, failed and skipped tests', async () => {
   const { passed, failed, left } = await runFixture({
     'mixed.case.mjs': `
       test('good', () => {});
@@ -46,7 +46,7 @@ test('`npm test` counts what passed, what failed, and what was left out', async 
   expect(left.map((name) => name.replace(/^.*: /, '')).sort()).toEqual(['later (todo)', 'skipped (skipped)']);
 });
 
-test('a fault outside any test counts as a failure, and so does a run that finds no test', async () => {
+test('an error outside any test counts as a failure, and so does a run without tests', async () => {
   const stray = await runFixture({
     'stray.case.mjs': `test('good', () => {}); Promise.reject(new Error('an unhandled rejection'));`,
   });
@@ -57,7 +57,7 @@ test('a fault outside any test counts as a failure, and so does a run that finds
   expect(none.failed).toHaveLength(1);
 });
 
-test('what a run has left behind is found by its mark, ended and named', async () => {
+test('processes that a run leaves are found by their mark, ended and named', async () => {
   const { endLeftovers } = await script('test/leftovers.mjs');
   const value = `leftover-${process.pid}`;
   const child = spawn('sleep', ['1000'], { env: { ...process.env, SLIPWAY_LEFTOVER_TEST: value } });

@@ -8,15 +8,15 @@ import {
 } from '@slipway/local';
 
 interface TlsRedisOptions {
-  /** Where it writes. */
+  /** The folder of the Redis. */
   readonly folder: string;
   readonly port: number;
-  /** Its own certificate is of it, and so must be those of its clients. */
+  /** The authority of the server certificate. Client certificates must come from it too. */
   readonly authority: CertificateAuthority;
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** Starts a Redis as docker-compose.yml does, but for its users; it speaks TLS alone and asks for client certificates. */
+/** Starts a Redis as docker-compose.yml does, except for its users, with TLS only and client certificates. */
 export async function startTlsRedis(options: TlsRedisOptions): Promise<ProcessHandle> {
   const { folder, port, authority } = options;
   const server = await authority.issue('redis');

@@ -85,7 +85,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
     const own = collector.spans.find((span) => span.attributes['slipway.job.id'] === id);
     return own ? collector.trace(own.traceId) : [];
   };
-  /** The trace of a job whose message has arrived and whose attempts are all exported. */
+  /** Resolves to the trace of a job after its message has arrived and all its attempts are exported. */
   const whole = async (job: Job, deliveries = 1) => {
     const names = (spans: ExportedSpan[], name: string) => spans.filter((span) => span.name === name).length;
     await expect
@@ -103,7 +103,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
     return traceOfJob(job.id);
   };
 
-  test('of a job, from what asked for it over API, worker and builder to the webhook, all under one root', async () => {
+  test('of a job have one root, from the request over API, worker and builder to the webhook', async () => {
     const caller = upstream();
     const spec = await specOf('hello', 'ARG WORD', 'RUN echo $WORD');
     const job = await ended(
@@ -154,12 +154,12 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
       const parent = spans.find(({ spanId }) => spanId === span.parentSpanId);
       expect(span.endNs >= span.startNs).toBe(true);
       expect(span.failed).toBe(false);
-      // A job outlives the request it came with; what an attempt does is done within it.
+      // A job outlives its request, but the spans below an attempt end within it.
       if (parent?.name === 'attempt') expect(parent.endNs >= span.endNs).toBe(true);
     }
     const text = JSON.stringify(spans, (_key, value) => (typeof value === 'bigint' ? String(value) : value));
     for (const hidden of ['unspoken', 'hook-token', stack.token]) expect(text).not.toContain(hidden);
-    // With what the caller said of itself.
+    // The tracestate of the caller is passed on.
     const header = `00-${caller.traceId}-${find('worker', 'deliver webhook').spanId}-01`;
     expect(told.map(({ traceparent, tracestate }) => [traceparent, tracestate])).toContainEqual(
       tellsReceivers ? [header, 'ci=7'] : [undefined, undefined],
@@ -184,7 +184,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
     const failed = spans.filter((span) => span.failed).map(({ name }) => name);
     expect(failed).toEqual(expect.arrayContaining(['attempt', 'POST /build', buildSteps[engine][0]]));
     expect(spans.find(({ name }) => name === 'attempt')?.attributes['error.type']).toBe('build_failed');
-    // What is refused is no failure of the API.
+    // A refused request is not a failed span of the API.
     const refused = await stack.call('/v1/jobs', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -195,7 +195,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
     await expect.poll(() => collector.spans.find(isRefused)).toMatchObject({ failed: false });
   });
 
-  test('of a batch are one a job, linked to that of the batch, which has its own message', async () => {
+  test('of a batch: each job has its own trace, linked to the trace of the batch, which has its own message', async () => {
     const caller = upstream();
     const { callback: _callback, ...one } = await specOf('one');
     const { callback, ...two } = await specOf('two');
@@ -225,8 +225,8 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
     }
   });
 
-  // Last: a worker is gone afterwards.
-  test('of a job whose worker was killed go on, with the attempt that it could not write down', async () => {
+  // The last test, because it kills a worker.
+  test('of a job whose worker was killed continue, with the attempt that the worker could not record', async () => {
     const { id } = await post<Job>(
       '/v1/jobs',
       await specOf('taken-over', 'RUN echo begun; sleep 3; echo done'),
@@ -248,7 +248,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
       ['succeeded', undefined],
       ['worker_lost', 'worker_lost'],
     ]);
-    // The builder has told of both, each below the call it belongs to.
+    // The builder exported a span for each call, below that call.
     const inBuilder = spans.filter(
       (span) => span.service === 'slipway-builder' && span.name === 'POST /build',
     );

@@ -90,7 +90,7 @@ function overrun(
   return replicas.reduce((sum, { announced = true }, at) => {
     const { limit = 0, max_concurrency: most = 0 } = stats[at] ?? {};
     if (most <= limit) return sum;
-    note(`replica ${at + 1} takes ${limit} builds${announced ? '' : ' (not announced)'}, and was given ${most}`);
+    note(`replica ${at + 1} takes ${limit} builds${announced ? '' : ' unannounced'}, and was given ${most}`);
     return announced ? sum + most - limit : sum;
   }, 0);
 }

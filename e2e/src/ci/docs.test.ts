@@ -28,7 +28,7 @@ describe.each([
   { page: 'gitlab-ci.md', formats: ['gitlab_commit_status', 'gitlab_pipeline'] },
   { page: 'jenkins.md', formats: ['jenkins'] },
 ])('docs/ci/$page', ({ page, formats }) => {
-  test('makes the same endpoint by the command line as by curl, one of each format', async () => {
+  test('creates the same endpoint by the command line and by curl, one of each format', async () => {
     const made: string[] = [];
     const commands = commandsOf(page);
     expect(commands).toHaveLength(2 * formats.length);

@@ -102,7 +102,7 @@ describe.each(pipelines)('$name', ({ name, steps, result, image, system }) => {
     });
   };
 
-  test('ends with 0 once the image is in the registry, and says what to deploy', async () => {
+  test('ends with 0 once the image is in the registry, and prints the image to deploy', async () => {
     const { exit, log, file } = await run(`RUN echo built for ${slug}`);
     expect({ exit, log }).toMatchObject({ exit: 0 });
     const reference = `${stack.registry}/${slug}/${image.replace('commit', sha)}`;
@@ -115,7 +115,7 @@ describe.each(pipelines)('$name', ({ name, steps, result, image, system }) => {
     expect(log).not.toContain(stack.token);
   });
 
-  test('ends with 1 when the build fails, and shows the step and why', async () => {
+  test('ends with 1 when the build fails, and shows the step and the reason', async () => {
     const { exit, log } = await run(`RUN echo ${slug}: no such module >&2; exit 3`);
     expect({ exit, log }).toMatchObject({ exit: 1 });
     expect(log).toMatch(new RegExp(`^.*l: .*${slug}: no such module$`, 'm'));
@@ -148,7 +148,7 @@ describe('slipway-build.sh', () => {
     await expect.poll(state, { timeout: 30_000 }).toBe('canceled');
   });
 
-  test('ends with 3 when the server is not there', async () => {
+  test('ends with 3 when the server is unreachable', async () => {
     const { exit, out, err } = await start('RUN true', `http://127.0.0.1:${await freePort()}`).ended;
     expect({ exit, out, err }).toEqual({
       exit: 3,

@@ -56,7 +56,7 @@ describe.each(['buildkit', 'buildah'] as const)('%s', (engine) => {
       }
     });
 
-    test('a stage, and every step again', async () => {
+    test('a stage, without cached steps', async () => {
       const context = makeContext({ Dockerfile: stages });
       const layers = async (...more: string[]) => {
         await build(context, '--image', image('stage:1'), '--target', 'release', ...more);
@@ -71,7 +71,7 @@ describe.each(['buildkit', 'buildah'] as const)('%s', (engine) => {
       expect((await inRegistry(image('stage:1'))).labels).toMatchObject({ stage: 'debug' });
     });
 
-    test('base images as the registry has them now', async () => {
+    test('the current base images of the registry', async () => {
       const base = image('base:1');
       const push = async (version: string) => {
         const file = dockerfile(`LABEL version=${version}`);

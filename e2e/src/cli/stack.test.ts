@@ -287,7 +287,7 @@ test('sending a template with --rebuild rebuilds its functions', async () => {
   expect(lines.at(-1)).toMatchObject({ type: 'batch', batch: { total: 1, counts: { succeeded: 1 } } });
 });
 
-test('functions of a published stack are found by their pinned template, and laid over a newer one', async () => {
+test('functions of a published stack are found by their pinned template, and rebuilt with a newer one', async () => {
   const note = (at: string) =>
     JSON.stringify({ repository: 'https://git.example/t.git', ref_name: '1.0', sha: 'a1', written_at: at });
   write({

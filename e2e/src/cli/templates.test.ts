@@ -86,7 +86,7 @@ afterAll(async () => {
 
 const run = (...args: string[]) => startCommand(args, env).ended;
 
-test('a stack without a template folder is built with the templates that it names', async () => {
+test('a stack without a template folder builds with the templates that it names', async () => {
   const refused = await run('publish', '--no-pull');
   expect([refused.exit, refused.err]).toEqual([2, expect.stringContaining("the template 'house@1.0'")]);
   expect(existsSync(join(folder, 'template'))).toBe(false);

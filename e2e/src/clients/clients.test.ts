@@ -43,7 +43,7 @@ describe.each([
   });
 
   test.each(publishers)(
-    'lets %s know of a function that cannot be built, and publishes the others',
+    'reports a function that cannot be built to %s, and publishes the others',
     async (publisher) => {
       const lines = ['RUN echo it will not do >&2; exit 7'];
       const project = makeProject({
@@ -82,7 +82,7 @@ describe.each([
       expect(failed).toMatchObject({ results: [], error: expect.stringContaining('status code 500') });
     });
 
-    test('builds and streams, and reads the last word after lines that no scanner holds', async () => {
+    test('builds and streams, and reads the final result after lines longer than a scanner buffer', async () => {
       const flood = 'yes \\"\\"\\"\\" | head -c 300000 | tr -d "\\n"; echo; echo the end of the flood';
       const context = makeContext({ Dockerfile: dockerfile(`RUN ${flood}`) });
       const { results, error } = await callGoSdk({
@@ -125,7 +125,7 @@ describe.each([
     expect(await imageDigest(pushed)).toBe(answer.digest);
   });
 
-  test('serves a Python script of the shape of the walk-through', async () => {
+  test('serves a Python script like that of the walk-through', async () => {
     const functions = { [`hello-${tag}`]: { image: image('python'), lang: 'tiny' } } as const;
     const project = makeProject({ functions, stackFile: false });
     const build = { ...target(), project, handler: `./hello-${tag}`, lang: 'tiny', image: image('python') };
@@ -136,7 +136,7 @@ describe.each([
     expect(await imageDigest(image('python'))).toBe(body.digest);
   });
 
-  test('streams lines shorter than 64 KiB, the last of them the last word', async () => {
+  test('streams lines shorter than 64 KiB, the last of them with the final result', async () => {
     const chunk = 'head -c 200000 /dev/zero | tr "\\0" "\\001"';
     const context = makeContext({ Dockerfile: dockerfile(`RUN ${chunk}; echo; seq 1 2000; exit 3`) });
     const { exit, out } = await streamWithCurl({ ...target(), context, image: image('lines') }).ended;

@@ -55,7 +55,7 @@ const jobOf = async (image: string) => {
 };
 
 describe('an API that is stopped while it streams', () => {
-  test('says so in the last line, which no client takes for success, and the jobs go on', async () => {
+  test('reports that in the last line, which no client treats as success, and the jobs continue', async () => {
     const clients = publishers.map((publisher, at) => ({
       image: `${slow}/stopped-${at}:1`,
       program: publishOne(publisher, `${slow}/stopped-${at}:1`),

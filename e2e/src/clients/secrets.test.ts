@@ -82,7 +82,7 @@ describe.each([
     expectNowhere(values);
   });
 
-  test('takes BuildWithSecretsStream of the Go SDK', async () => {
+  test('accepts BuildWithSecretsStream of the Go SDK', async () => {
     const secrets = secretsOf('sdk');
     const { results, error } = await callGoSdk({
       ...{ ...target(), method: 'BuildWithSecretsStream', image: image('sdk'), secrets },
@@ -96,7 +96,7 @@ describe.each([
     expectNowhere(Object.values(secrets));
   });
 
-  test('says which key it has when the secrets are sealed for another', async () => {
+  test('names its key when the secrets are encrypted for another key', async () => {
     const { results } = await callGoSdk({
       ...{
         ...target(),

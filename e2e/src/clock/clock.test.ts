@@ -89,7 +89,7 @@ const call = async ({ url }: ServiceHandle, path: string, body?: unknown, token 
 };
 
 describe.each([100, -100])('a worker whose clock is off by %i days', (days) => {
-  test('deletes nothing, leads nothing, warns, and goes on building', async () => {
+  test('deletes nothing, does not become leader, warns, and continues to build', async () => {
     const { redis, keys, store, start, ended } = await setUp();
     const [old, recent] = [await ended(40), await ended(1)];
     const off = await start('worker', await shifted(days));

@@ -161,7 +161,7 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
   });
 
   test.each(['api', 'worker', 'builder'] as const)(
-    '%s starts with what it is given, and knows all of it',
+    '%s starts with its settings, and reads all of them',
     async (name) => {
       const secrets = join(folder.path, 'given');
       await promisify(execFile)(process.execPath, [join(root, 'scripts', 'secrets.mjs'), secrets]);

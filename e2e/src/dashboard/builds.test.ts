@@ -342,7 +342,7 @@ describe('the pages of webhooks', () => {
   });
   afterAll(() => receiver.close());
 
-  it('make an endpoint, show its secret once, test it and send the message again', async () => {
+  it('create an endpoint, show its secret once, test it and send the message again', async () => {
     const { page, errors, goTo } = await open();
     await goTo('/webhooks');
     await page.getByRole('heading', { name: 'No endpoints yet' }).waitFor();

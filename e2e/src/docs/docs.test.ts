@@ -22,7 +22,7 @@ const otherFiles = /^(CHANGELOG|docs\/(errors|adr\/|ci\/))/;
 const longPages = /^docs\/(adr\/|cli|errors|security|testing)/;
 
 describe('the documentation', () => {
-  test('has no link that leads nowhere', () => {
+  test('has no broken link', () => {
     expect(brokenLinks(root, pages)).toEqual([]);
   });
 
@@ -52,7 +52,7 @@ describe('the checks of the documentation', () => {
     expect([...anchorsOf(text)]).toEqual(['a-code-heading-one-two', 'same', 'same-1']);
   });
 
-  test('finds files, headings and folders that are not there, and leaves the others', () => {
+  test('reports links to missing files, headings and folders, and no other links', () => {
     const folder = scratchFolder();
     writeFileSync(
       join(folder, 'a.md'),
@@ -68,7 +68,7 @@ describe('the checks of the documentation', () => {
     expect([...reachablePages(folder, 'a.md')]).toEqual(['a.md', 'b.md']);
   });
 
-  test('finds paths that are not there', () => {
+  test('reports missing paths', () => {
     const text =
       '`packages/a/b.ts` `packages/a` `packages/*/b.ts` `packages/c.ts` `docs/<name>.md` `npm test`';
     expect(missingPaths('p', text, ['packages/a/b.ts'])).toEqual(['p: packages/c.ts']);

@@ -7,7 +7,7 @@ export interface Coverage {
   stop(): Promise<void>;
 }
 
-/** Counts in the scripts whose URL fits. They must not have been loaded yet, or blocks of them are not seen. */
+/** Counts in the scripts with a matching URL. They must not be loaded yet, because V8 counts only blocks compiled later. */
 export async function startCoverage(script: RegExp): Promise<Coverage> {
   const session = new Session();
   session.connect();

@@ -2,7 +2,7 @@ import type { Coverage } from './coverage.js';
 import { mutate } from './mutate.js';
 
 interface FuzzOptions {
-  /** Rejects, or throws, when something is wrong with how the input was dealt with. */
+  /** Rejects or throws when the target handles the input wrongly. */
   readonly target: (input: Buffer) => Promise<void>;
   readonly seeds: readonly Buffer[];
   readonly coverage: Coverage;
@@ -21,20 +21,20 @@ interface Finding {
 
 export interface FuzzOutcome {
   readonly executions: number;
-  /** Inputs that each ran something that none before had. */
+  /** Inputs that each ran code that no earlier input ran. */
   readonly corpus: number;
   readonly seen: number;
   readonly findings: number;
 }
 
-/** Mutants that run between two looks at the coverage: a look takes as long as some of them. */
+/** Mutants that run between two reads of the coverage. One read takes as long as several mutants. */
 const batchSize = 24;
 const noteEveryMs = 10_000;
 const maxFindings = 20;
 
 /**
- * Fuzzes with feedback: an input that runs a block of code that none has run before, or an order of magnitude more often, is kept
- * and mutated further. Newer ones are taken more often.
+ * Fuzzes with feedback. An input that runs a new block of code, or a block an order of magnitude more often, is kept
+ * and mutated further. Newer inputs are chosen more often.
  */
 export async function fuzz(options: FuzzOptions): Promise<FuzzOutcome> {
   const { target, seeds, coverage, random, seconds, maxBytes, onFinding, note } = options;
@@ -60,7 +60,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzOutcome> {
     for (const block of fresh) seen.add(block);
     return fresh.length > 0;
   };
-  /** Runs one input alone, and keeps it if it does something new. */
+  /** Runs one input alone, and keeps it if it runs new code. */
   const keepIfNew = async (input: Buffer) => {
     await run(input);
     if (await takeNew()) corpus.push(input);
@@ -77,7 +77,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzOutcome> {
     );
     for (const input of batch) await run(input);
     const fresh = (await coverage.take()).filter((block) => !seen.has(block));
-    // One of them did something new: which one, each shows alone. What only all of them together did counts as seen then.
+    // One of the mutants ran new code. Each runs again alone to find it. Coverage that only all together reach then counts as seen.
     if (fresh.length > 0) {
       for (const input of batch) await keepIfNew(input);
       for (const block of fresh) seen.add(block);

@@ -18,7 +18,7 @@ if (positionals.length !== 1 || !Number.isInteger(seconds) || seconds < 1) usage
 else if (target === 'source') {
   if ((await fuzzSource({ seconds, seed, folder, note })) > 0) process.exitCode = 1;
 } else if (target === 'api') {
-  // Not before the codec is fuzzed, whose coverage counts from when it is loaded.
+  // Loaded only now, because the fuzzed codec must load after its coverage starts.
   const { fuzzApi } = await import('./api/run.js');
   const { ok, text, cases } = await fuzzApi({ examples: 100, seconds, seed, stateful: true });
   note(text);

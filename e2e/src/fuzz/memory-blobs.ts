@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { BlobStore, Scratch } from '@slipway/shared/blobs';
 
-/** A blob store in memory, for many short lives; only what taking in sources needs. */
+/** Creates a short-lived blob store in memory, with only the operations that ingest uses. */
 export function memoryBlobs(): BlobStore & { kept(): number } {
   const blobs = new Map<string, Buffer>();
   const contents = new WeakMap<Scratch, () => Buffer>();
@@ -10,7 +10,7 @@ export function memoryBlobs(): BlobStore & { kept(): number } {
     throw new Error('this is not what taking in sources needs');
   };
   return {
-    /** Blobs and scratches that are there. */
+    /** The number of blobs and scratch files. */
     kept: () => blobs.size + scratches,
     write: unused,
     async scratch() {

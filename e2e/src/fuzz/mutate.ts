@@ -1,7 +1,7 @@
 import { gnuLong, pax, record } from '@slipway/source/hostile';
 
 const block = 512;
-/** Numbers at which parsers err. */
+/** Numbers that often break parsers. */
 const numbers = [
   '0',
   '1',
@@ -31,7 +31,7 @@ const words = [
 const keys = ['path', 'linkpath', 'size', 'mtime', 'GNU.sparse.major', 'SCHILY.xattr.a', 'hdrcharset'];
 const values = ['a', 'b', 'a/b', '../a', '/a', 'a/', '', 'l', '4', 'é', '\0', 'x'.repeat(120), ...numbers];
 const types = '01234567xgLKSDMNVAX\0';
-/** Where the fields of a header begin, and how long they are. */
+/** Offsets and lengths of the header fields. */
 const fields = [
   [0, 100],
   [100, 8],
@@ -45,13 +45,13 @@ const fields = [
 
 interface MutateOptions {
   readonly input: Buffer;
-  /** Another input, of which parts may be taken. */
+  /** Another input, whose parts may be copied. */
   readonly other: Buffer;
   readonly random: () => number;
   readonly maxBytes: number;
 }
 
-/** Changes an archive in one to eight ways; mostly its checksums are set right again, or few mutants were looked at further. */
+/** Changes an archive in one to eight ways. Mostly corrects its checksums, because parsers reject wrong checksums early. */
 export function mutate({ input, other, random, maxBytes }: MutateOptions): Buffer {
   let bytes: Buffer = Buffer.from(input);
   const times = 1 + Math.floor(random() ** 2 * 8);
@@ -84,7 +84,7 @@ function change(bytes: Buffer, other: Buffer, random: () => number): Buffer {
     case 3:
       return splice(header + 156, header + 157, Buffer.from(types[below(types.length)] as string));
     case 4:
-      // A size that reaches to the end of another block, or a little beside it.
+      // A size that ends at another block, or a few bytes beside it.
       return splice(
         header + 124,
         header + 136,
@@ -112,7 +112,7 @@ function change(bytes: Buffer, other: Buffer, random: () => number): Buffer {
       return flipped;
     }
     case 10:
-      // An extended header whose records are right, whatever they say.
+      // An extended header with well-formed records of any content.
       return splice(
         header,
         header,
@@ -125,7 +125,7 @@ function change(bytes: Buffer, other: Buffer, random: () => number): Buffer {
   }
 }
 
-/** Sets the checksum of every block right that looks like a header. */
+/** Corrects the checksum of every block that looks like a header. */
 function withChecksums(bytes: Buffer): Buffer {
   const out = Buffer.from(bytes);
   for (let at = 0; at + block <= out.length; at += block) {

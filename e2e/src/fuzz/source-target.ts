@@ -6,7 +6,7 @@ import { hostileArchives, hostilePayloads } from '@slipway/source/hostile';
 import { memoryBlobs } from './memory-blobs.js';
 
 const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 200, maxRatio: 100 };
-/** No input of the size that a fuzzer makes takes a tenth of it. */
+/** Inputs of the fuzzer's size take less than a tenth of this time. */
 const maxMs = 5_000;
 
 /** Inputs to begin with: the small ones of the corpus. */
@@ -39,7 +39,7 @@ export async function sourceTarget(): Promise<(input: Buffer) => Promise<void>> 
     if (ms > maxMs) throw new Error(`it took ${Math.round(ms / 1_000)} seconds`);
   };
 
-  /** The digest or the code; whatever else comes is a finding. */
+  /** Returns the digest or the error code. Any other error is a finding. */
   async function outcome(take: () => Promise<{ digest: string }>): Promise<string> {
     try {
       return (await take()).digest;
@@ -79,7 +79,7 @@ export async function sourceTarget(): Promise<(input: Buffer) => Promise<void>> 
 const isDigest = (outcome: string) => outcome.startsWith('sha256:');
 
 function same(how: string, expected: string, found: string): void {
-  // Limits are reached earlier or later by size; everything else must not depend on how it is sent.
+  // The pieces decide when a limit is reached. Other results must not depend on them.
   const isLimit = (code: string) => /too_large|ratio|too_many/.test(code);
   if (expected !== found && !isLimit(expected) && !isLimit(found))
     throw new Error(

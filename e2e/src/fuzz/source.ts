@@ -12,9 +12,9 @@ interface FuzzSourceOptions {
   readonly note: (text: string) => void;
 }
 
-/** Mutates archives; returns how many findings there were. */
+/** Mutates archives. Returns the number of findings. */
 export async function fuzzSource({ seconds, seed, folder, note }: FuzzSourceOptions): Promise<number> {
-  // Before what is fuzzed is loaded: V8 counts blocks of what it compiles from now on.
+  // Starts before the fuzzed code loads, because V8 counts only blocks compiled later.
   const coverage = await startCoverage(/\/shared\/dist\/source\//);
   const { sourceSeeds, sourceTarget } = await import('./source-target.js');
   const outcome = await fuzz({

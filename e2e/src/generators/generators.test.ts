@@ -20,7 +20,7 @@ test.each(Object.entries(linters))('%s finds nothing wrong with the served docum
   await lint(document);
 });
 
-describe('a client that is generated from the served document', () => {
+describe('a client generated from the served document', () => {
   test.concurrent.for(Object.entries(generators))(
     '%s: uploads a source, submits a job, reads its log and a problem',
     async ([name, generate], { expect }) => {

@@ -5,7 +5,7 @@ import { findTool } from '@slipway/local';
 import { root } from '../compose/model.js';
 import { startProgram } from '../program.js';
 
-/** A program of `programs/`, ready to be run on the client that was generated for it. */
+/** A program of `programs/`, ready to run on its generated client. */
 interface Program {
   readonly command: string;
   readonly args: readonly string[];
@@ -17,10 +17,10 @@ type Generator = (document: string, folder: string) => Promise<Program>;
 
 const programs = fileURLToPath(new URL('programs', import.meta.url));
 const cache = join(root, '.cache', 'generators');
-/** Python with all that the generated clients import. */
+/** The Python with the packages that generated clients import. */
 const pythonBin = join(root, '.cache', 'openapi-python-client', 'bin');
 
-/** Returns what a program printed. Rejects with all it said unless it ends with 0. */
+/** Returns what a program printed. Rejects with its output unless it exits with 0. */
 export async function succeed(
   command: string,
   args: readonly string[],
@@ -73,11 +73,11 @@ const typescriptOptions = {
   outDir: 'compiled',
 };
 
-/** By name, with the generators that docs/generated-clients.md lists. */
+/** The generators of docs/generated-clients.md, by name. */
 export const generators: Readonly<Record<string, Generator>> = {
   'openapi-python-client': async (document, folder) => {
     const generator = findTool('openapi-python-client') ?? 'openapi-python-client';
-    // It formats what it generates with ruff.
+    // The generator formats its output with ruff.
     const env = { PATH: [pythonBin, process.env.PATH].join(delimiter) };
     const client = join(folder, 'client');
     await succeed(generator, ['generate', '--path', document, '--output-path', client], { env });
@@ -117,7 +117,7 @@ export const generators: Readonly<Record<string, Generator>> = {
 const lint = fileURLToPath(new URL('lint', import.meta.url));
 const linter = (name: string) => join(cache, 'lint', 'node_modules', '.bin', name);
 
-/** By name: rejects with what a linter finds in a document, warnings too. The rules that do not hold are in `lint/`, each with its reason. */
+/** Linters by name. Each rejects with the findings in a document, warnings included. `lint/` turns off some rules, each with its reason. */
 export const linters: Readonly<Record<string, (document: string) => Promise<string>>> = {
   spectral: (document) =>
     succeed(linter('spectral'), [

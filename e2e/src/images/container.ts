@@ -9,13 +9,13 @@ import type { ImageConfig } from './pulled-image.js';
 
 interface ContainerOptions {
   readonly name: string;
-  /** An empty folder for what belongs to this container. */
+  /** An empty folder for the files of this container. */
   readonly folder: string;
   readonly rootfs: string;
   readonly config: ImageConfig;
   /** Its user, read-only root, temporary file systems, capabilities, limits and environment are applied. */
   readonly service: ComposeService;
-  /** On top of what image and service set. */
+  /** Variables besides those of the image and the service. */
   readonly env: Readonly<Record<string, string>>;
   /** The mounts of the container. A `volume` that is empty gets the owner that its path has in the image. */
   readonly mounts: readonly { readonly source: string; readonly target: string; readonly volume?: boolean }[];
@@ -30,7 +30,7 @@ export interface Container {
   memoryLimit(): Promise<number>;
   /** Runs a command inside; rejects unless it ends with 0. */
   exec(command: readonly string[]): Promise<string>;
-  /** SIGTERM to its first process, and how that ended. Nothing of it is left then. */
+  /** Sends SIGTERM to the first process, removes the container, and resolves to the process's exit. */
   stop(): Promise<ProcessExit>;
 }
 
@@ -139,7 +139,7 @@ function runtimeConfig({ config, service, env, rootfs, mounts }: ContainerOption
   };
 }
 
-/** Lets the test runner find what a run has left behind; see scripts/test.mjs. */
+/** A mark by which the test runner finds leftover processes; see scripts/test.mjs. */
 function marker(): Record<string, string> {
   const { SLIPWAY_TEST_RUN: value } = process.env;
   return value === undefined ? {} : { SLIPWAY_TEST_RUN: value };

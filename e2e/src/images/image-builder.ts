@@ -23,7 +23,7 @@ export interface ImageBuilder {
   build(request: BuildRequest): Promise<void>;
 }
 
-/** Builds images on a running buildkitd, as a person would with `buildctl`. */
+/** Builds images on a running buildkitd with `buildctl`. */
 export function createImageBuilder({ address }: { readonly address: string }): ImageBuilder {
   const buildctl = findTool('buildctl');
   if (buildctl === undefined) throw new Error('buildctl is not installed');
@@ -47,7 +47,7 @@ export function createImageBuilder({ address }: { readonly address: string }): I
           ...['--local', `context=${context}`, '--local', `dockerfile=${context}`],
           ...options.flatMap(([name, value]) => ['--opt', `${name}=${value}`]),
           ...Object.entries(secrets).flatMap(([id, file]) => ['--secret', `id=${id},src=${file}`]),
-          // Uncompressed: it is read back on this machine and then thrown away.
+          // Uncompressed, because the image stays on this machine and is removed soon.
           ...['--output', `${output},name=${image},compression=uncompressed`],
         ],
         { maxBuffer: 64 * 1024 * 1024 },

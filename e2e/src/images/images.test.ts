@@ -32,8 +32,8 @@ const stopLater = <T extends { stop(): Promise<unknown> }>(part: T): T => {
 };
 
 /**
- * The images of deploy/Dockerfile, really built, and started as docker-compose.yml says. Where no image can be pulled
- * their bases are stand-ins made from this machine's own Node and BuildKit; all else is as it ships.
+ * The images of deploy/Dockerfile, built and started as in docker-compose.yml. Where no image can be pulled,
+ * their bases are stand-ins with this machine's own Node and BuildKit. The rest is as shipped.
  */
 describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
   let folder: string;
@@ -74,7 +74,7 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
     await promisify(execFile)(process.execPath, [join(root, 'scripts/secrets.mjs'), join(folder, 'secrets')]);
   }, 300_000);
 
-  test.each(targets)('%s: runs without root, tells its health, and is labelled', (target) => {
+  test.each(targets)('%s: runs without root, reports its health, and has labels', (target) => {
     const config = configs[target];
     expect(config.User).toBe('1000:1000');
     expect(config.Entrypoint).toEqual(['node', 'dist/main.js']);
@@ -88,7 +88,7 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
   });
 
   test.each(targets)(
-    '%s: holds production dependencies alone, and no secret of the build',
+    '%s: contains only production dependencies, and no secret of the build',
     async (target) => {
       const app = join(rootfs(target), 'app');
       const packages = await readdir(join(app, 'node_modules/.pnpm'));
@@ -116,7 +116,7 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
     },
   );
 
-  test.each(targets)('%s: says what it is made of, and nothing else is in it', async (target) => {
+  test.each(targets)('%s: its bill of materials lists every package, with licences', async (target) => {
     const file = join(rootfs(target), 'usr/share/doc/slipway/sbom.cdx.json');
     const { bomFormat, components } = JSON.parse(await readFile(file, 'utf8')) as {
       readonly bomFormat: string;
@@ -140,7 +140,7 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
     expect(packages.filter((each) => !said.includes(each))).toEqual([]);
   });
 
-  test('all start as in docker-compose.yml, as a user without rights, and answer their health checks', async () => {
+  test('all start as in docker-compose.yml, as an unprivileged user, and answer their health checks', async () => {
     const users = { aclFile: join(folder, 'secrets/redis-users.acl'), user: 'slipway' };
     const password = (await readFile(join(folder, 'secrets/redis-password'), 'utf8')).trim();
     const redis = stopLater(await startRedis({ dir: folder, users: { ...users, password } }));
@@ -191,7 +191,7 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
     }
   });
 
-  test('a job goes through them, and its image is in the registry', async () => {
+  test('a job passes through them, and its image is in the registry', async () => {
     const token = (await readFile(join(folder, 'secrets/api-token'), 'utf8')).trim();
     const call = async (path: string, init: RequestInit = {}) => {
       const headers = { authorization: `Bearer ${token}`, ...init.headers };
@@ -231,7 +231,7 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
     expect(manifest.status).toBe(200);
   });
 
-  test('SIGTERM ends each of them in good order', async () => {
+  test('each of them exits cleanly after SIGTERM', async () => {
     for (const target of targets) expect(await containers[target].stop()).toEqual({ code: 0, signal: null });
   });
 });

@@ -16,7 +16,7 @@ interface StandInOptions {
 }
 
 /**
- * Pushes an image that can stand in for an official Node image where none can be pulled: this machine's own Node,
+ * Pushes an image in place of an official Node image where none can be pulled. It has this machine's own Node,
  * npm, git and ssh, their shared libraries, a static busybox for a shell, and the certificates that this machine trusts.
  */
 export async function pushNodeImage({ builder, folder, image }: StandInOptions): Promise<void> {
@@ -27,7 +27,7 @@ export async function pushNodeImage({ builder, folder, image }: StandInOptions):
     await mkdir(join(rootfs, path), { recursive: true });
   }
   await mkdir(join(rootfs, 'tmp'));
-  // Not by mkdir, whose mode the umask cuts.
+  // Not by mkdir, because the umask changes its mode.
   await chmod(join(rootfs, 'tmp'), 0o1777);
   await cp(node, join(rootfs, 'usr/bin/node'));
   await cp(npm, join(rootfs, 'usr/lib/node_modules/npm'), { recursive: true, verbatimSymlinks: true });
@@ -51,14 +51,14 @@ export async function pushNodeImage({ builder, folder, image }: StandInOptions):
   await builder.build({ context: folder, image });
 }
 
-/** Pushes an image that holds buildctl where the BuildKit images have it, and nothing else. */
+/** Pushes an image with only buildctl, at its path in the BuildKit images. */
 export async function pushBuildkitImage({ builder, folder, image }: StandInOptions): Promise<void> {
   await cp(requireTool('buildctl'), join(folder, 'buildctl'));
   await writeFile(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY buildctl /usr/bin/buildctl\n');
   await builder.build({ context: folder, image });
 }
 
-/** In place of `go install path@version…`: programs of the right names that do nothing. */
+/** A script in place of `go install path@version…`. It writes programs with the right names that do nothing. */
 const fakeGo = `#!/bin/sh
 set -e
 [ "$1" = install ]
@@ -100,7 +100,7 @@ export async function addSharedLibraries({
   }
 }
 
-/** As fuller Node images have it. */
+/** Adds git, as full Node images have it. */
 async function addGit(rootfs: string): Promise<void> {
   const git = await realpath(requireTool('git'));
   const { stdout } = await exec(git, ['--exec-path']);
@@ -126,7 +126,7 @@ export async function addBusybox(rootfs: string): Promise<void> {
   await symlink('../../bin/busybox', join(rootfs, 'usr/bin/env'));
 }
 
-/** This machine's npm configuration as one file: how it reaches its registry and whom it trusts. */
+/** Returns this machine's npm configuration as one file: its registry, and the certificates that it trusts. */
 export async function npmConfig(): Promise<string> {
   const parts = await Promise.all(
     ['globalconfig', 'userconfig'].map(async (name) => {

@@ -43,7 +43,7 @@ async function readDashboards(): Promise<Dashboard[]> {
   );
 }
 
-test('every alert says how bad it is, and docs/operations/alerts.md what to do about it', async () => {
+test('every alert has a severity, and docs/operations/alerts.md has its remedy', async () => {
   const alerts = await readRules('alerts.yml');
   const text = await readFile(runbook, 'utf8');
   const documented = [...text.matchAll(/^## (Slipway\w+)$/gm)].map(([, name]) => name);
@@ -56,7 +56,7 @@ test('every alert says how bad it is, and docs/operations/alerts.md what to do a
   }
 });
 
-test('rules, alerts and dashboards ask for metrics that docs/metrics.md lists', async () => {
+test('rules, alerts and dashboards query only metrics that docs/metrics.md lists', async () => {
   const listed = new Set((await readFile(metrics, 'utf8')).match(/\bslipway_\w+/g));
   const rules = [...(await readRules('rules.yml')), ...(await readRules('alerts.yml'))];
   const recorded = new Set(rules.map(({ record }) => record));
@@ -71,7 +71,7 @@ test('rules, alerts and dashboards ask for metrics that docs/metrics.md lists', 
   expect(nowhere).toEqual([]);
 });
 
-test('every panel says what it shows, in which unit, and what each line is', async () => {
+test('every panel has a description, a unit, and a legend for each line', async () => {
   for (const { title, panels } of await readDashboards()) {
     for (const { title: name, description, fieldConfig, targets } of panels) {
       const panel = `${title} / ${name}`;
@@ -83,7 +83,7 @@ test('every panel says what it shows, in which unit, and what each line is', asy
   }
 });
 
-test('every panel asks the data source that is provisioned', async () => {
+test('every panel queries the provisioned data source', async () => {
   const provisioned = await readFile(
     join(dashboards, '..', 'provisioning', 'datasources', 'prometheus.yml'),
     'utf8',
@@ -149,19 +149,19 @@ describe.runIf(canUsePrometheus)('Prometheus', () => {
         body: JSON.stringify(json),
       });
 
-    /** A few builds a second, of which every other fails by its author's fault, and requests that are refused. */
+    /** Submits a few builds a second, every other with a user error, and requests that the API refuses. */
     async function work(): Promise<void> {
       for (let turn = 0; !stopping.signal.aborted; turn++) {
         const Dockerfile = `FROM scratch\nCOPY ${turn % 2 === 0 ? 'Dockerfile' : 'nothing'} /${turn}\n`;
         const image = `${stack.registry}/monitoring/function-${turn}:1`;
         await post('/v1/jobs', { image, source: { files: { Dockerfile } }, function: `function-${turn}` });
         await stack.call('/v1/jobs/no-such-job');
-        // Not waited for anything: a load that leaves the machine room.
+        // This pause awaits no event. It only limits the load on the machine.
         await sleep(500, undefined, { signal: stopping.signal }).catch(() => undefined);
       }
     }
 
-    /** Waits until every expression has a value; those that stay without one are named. */
+    /** Waits until every expression has a value. Names the expressions without one. */
     async function expectData(expressions: ReadonlyMap<string, string>): Promise<void> {
       const without = new Map(expressions);
       const ask = async () => {
@@ -198,12 +198,12 @@ describe.runIf(canUsePrometheus)('Prometheus', () => {
       await expectData(new Map(expressions));
     });
 
-    test('has data for every rule, those of alerts in good times too', async () => {
-      // No registry is away here, so that none has a series.
+    test('has data for every rule, also for quiet alerts', async () => {
+      // All registries are reachable here, so this metric has no series.
       const recorded = (await readRules('rules.yml'))
         .map(({ record = '' }) => [record, record] as const)
         .filter(([record]) => record !== 'registry:slipway_circuit_open:max');
-      // An alert that is quiet has no data. With `bool` its comparisons say 0 or 1, for whatever they compare.
+      // A quiet alert has no data. With `bool`, its comparisons return 0 or 1.
       const alerts = (await readRules('alerts.yml'))
         // Nothing here has a certificate.
         .filter(({ alert = '' }) => !['SlipwayCertificateExpiring', 'SlipwayRegistryAway'].includes(alert))
@@ -215,7 +215,7 @@ describe.runIf(canUsePrometheus)('Prometheus', () => {
       expect(await prometheus.query('ALERTS{alertstate="firing"}')).toEqual([]);
     });
 
-    test('says the same of the fleet as the API', async () => {
+    test('agrees with the API about the fleet', async () => {
       const { builders } = (await (await stack.call('/v1/builders')).json()) as {
         builders: { url: string }[];
       };

@@ -39,7 +39,7 @@ export async function readConfig(): Promise<PrometheusConfig> {
 
 interface StartOptions {
   readonly folder: string;
-  /** `host:port` of what is scraped, by the name of the scrape job. */
+  /** The targets (`host:port`), by the name of the scrape job. */
   readonly targets: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -53,7 +53,7 @@ export interface Prometheus extends ProcessHandle {
   query(expression: string): Promise<Sample[]>;
 }
 
-/** A real Prometheus with the configuration and rules of deploy/prometheus, but for its targets, and every second instead of every 15. */
+/** A real Prometheus with the configuration and rules of deploy/prometheus, except for its targets. It scrapes every second instead of every 15. */
 export async function startPrometheus({ folder, targets }: StartOptions): Promise<Prometheus> {
   const { rule_files, scrape_configs } = await readConfig();
   const config = join(folder, 'prometheus.yml');

@@ -55,7 +55,7 @@ const advisory = {
   ...{ vulnerable_versions: '<2.0.0', cwe: [], cvss: { score: 7, vectorString: null } },
 };
 
-/** A registry that answers the question for advisories, and nothing else. */
+/** Starts a registry that only answers queries for advisories. */
 async function registry({ status = 200, body = {} }: { status?: number; body?: object }): Promise<string> {
   const server = createServer((request, response) => {
     request.resume();
@@ -85,7 +85,7 @@ const exception = {
   until: '9999-12-31',
 };
 
-test('what the registry knows of an installed version is a failure, unless it is excepted for now', async () => {
+test('an advisory for an installed version is a failure, unless a current exception names it', async () => {
   const url = await registry({ body: { leaky: [advisory] } });
   const found = await check({ path: await project(), url });
   expect(found).toMatchObject({
@@ -99,7 +99,7 @@ test('what the registry knows of an installed version is a failure, unless it is
   expect(old).toMatchObject({ code: 1, stdout: expect.stringContaining('ended on 2020-01-01') });
 });
 
-test('an advisory for other versions is none', async () => {
+test('an advisory for other versions is not a failure', async () => {
   const url = await registry({ body: { leaky: [{ ...advisory, vulnerable_versions: '<0.9.0' }] } });
   expect(await check({ path: await project(), url })).toMatchObject({ code: 0 });
 });
@@ -116,7 +116,7 @@ test('an unreachable advisory registry causes a loud warning, and the stored adv
   expect(must).toMatchObject({ code: 1, stdout: expect.stringContaining('could not be asked') });
 });
 
-test('exceptions that say too little, or except nothing, are failures', async () => {
+test('incomplete or unused exceptions are failures', async () => {
   const url = await registry({});
   const { why: _, ...silent } = exception;
   const exceptions = [silent, { ...exception, advisory: 'GHSA-5555-6666-7777', until: 'soon' }];
@@ -126,7 +126,7 @@ test('exceptions that say too little, or except nothing, are failures', async ()
     expect(stdout).toContain(words);
 });
 
-test('the lockfile names the hash of every package, and no address', async () => {
+test('the lockfile has the hash of every package, and no address', async () => {
   const { lockfileProblems } = await script('supply/lockfile.mjs');
   expect(lockfileProblems(await readFile(join(root, 'pnpm-lock.yaml'), 'utf8'))).toEqual([]);
   expect(lockfileProblems(lockfile)).toEqual([]);

@@ -18,7 +18,7 @@ export interface Docker {
 
 /**
  * Starts a Docker engine with its data in an empty folder, its sockets in /run, its containers' control groups below `cgroup`.
- * It changes the network of the namespace that it runs in.
+ * The engine changes the network of its namespace.
  */
 export async function startDocker(options: {
   folder: string;

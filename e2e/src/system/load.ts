@@ -9,7 +9,7 @@ export interface Load {
   submit(options: { name: string; seconds: number }): Promise<Job>;
   /** Submits jobs of two seconds one after the other until `until` settles; resolves with all that were acknowledged. */
   submitDuring(options: { name: string; until: Promise<unknown> }): Promise<Job[]>;
-  /** The jobs once all have ended. */
+  /** Resolves to the jobs after all have ended. */
   ended(jobs: readonly Job[]): Promise<Job[]>;
   /** Returns the terminal events of a job in the API's event stream, each by state and version. */
   ends(id: string): readonly string[];
@@ -18,7 +18,7 @@ export interface Load {
   stop(): void;
 }
 
-/** Jobs on a running project, and what becomes of them. */
+/** Submits jobs to a running project, and follows their results. */
 export async function startLoad(client: Client): Promise<Load> {
   const context = makeContext({
     Dockerfile: dockerfile('ARG NAME', 'ARG SECONDS', 'RUN echo "$NAME" > /name && sleep "$SECONDS"'),
@@ -78,7 +78,7 @@ async function follow(options: {
         ends.set(id, (ends.get(id) ?? new Set()).add(`${state} ${version}`));
       }
     } catch {
-      // The API is away, or the load is stopped.
+      // The API is down, or the load was stopped.
       await delay(200);
     }
   }

@@ -13,7 +13,7 @@ const versions = ['local', 'next'];
 
 /**
  * Writes all images of docker-compose.yml into a folder: `<target>-<version>.tar` as `docker load` reads it, and
- * the root file systems of stand-ins. Needs the network that packages come from; the suite itself has none.
+ * the root file systems of stand-ins. Needs the network for packages; the suite itself has none.
  */
 async function prepareImages(folder: string): Promise<void> {
   const temporary = join(folder, 'tmp');

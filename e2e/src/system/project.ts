@@ -23,7 +23,7 @@ interface Container {
   };
 }
 
-/** docker-compose.yml, as it ships, on a Docker engine of its own. */
+/** The shipped docker-compose.yml on its own Docker engine. */
 export interface Project {
   readonly docker: Docker;
   /** The folder of the compose file and its secrets. */
@@ -39,7 +39,7 @@ export interface Project {
 }
 
 const apiUrl = 'http://127.0.0.1:8080';
-/** On the port that docker-compose.yml publishes it on. Inside, its name is `registry`. */
+/** The registry at its published port in docker-compose.yml. Inside, its host name is `registry`. */
 export const registryHost = { inside: 'registry:5000', outside: '127.0.0.1:5000' };
 
 /** Starts a Docker engine that has the images of scripts/test/system.mjs. Nothing of docker-compose.yml runs yet. */
@@ -89,7 +89,7 @@ export async function startProject(): Promise<Project> {
   };
 }
 
-/** Milliseconds for which the API did not answer until `until` settled, from its last answer before to its first after. */
+/** Returns the milliseconds without an answer of the API until `until` settled, from the last answer before to the first after. */
 export async function measureAbsence(until: Promise<unknown>): Promise<number> {
   let over = false;
   const end = until.finally(() => {
@@ -105,7 +105,7 @@ export async function measureAbsence(until: Promise<unknown>): Promise<number> {
     );
     if (answers) {
       const now = Date.now();
-      // What is less is the pause and a slow answer.
+      // A shorter gap is only the pause and a slow answer.
       if (now - answered > 500) absentMs += now - answered;
       answered = now;
     }

@@ -43,7 +43,7 @@ const registry: StandIn = {
   },
 };
 
-/** As the rootless image of BuildKit is made: https://github.com/moby/buildkit/blob/v0.34.2/Dockerfile, target rootless. */
+/** A copy of BuildKit's rootless image: https://github.com/moby/buildkit/blob/v0.34.2/Dockerfile, target rootless. */
 const buildkit: StandIn = {
   repository: 'moby/buildkit',
   changes: [
@@ -57,7 +57,7 @@ const buildkit: StandIn = {
     await layBase(rootfs);
     const programs = ['buildkitd', 'buildctl', 'runc', 'rootlesskit', 'fuse-overlayfs'];
     for (const name of [...programs, 'newuidmap', 'newgidmap']) await addProgram({ rootfs, name });
-    // A file capability in the place of set-user-ID, which needs CAP_SYS_ADMIN in the bounding set.
+    // A file capability replaces set-user-ID, which needs CAP_SYS_ADMIN in the bounding set.
     for (const [name, capability] of [
       ['newuidmap', 'cap_setuid'],
       ['newgidmap', 'cap_setgid'],
@@ -91,7 +91,7 @@ export const standIns: readonly StandIn[] = [redis, registry, buildkit];
 async function layBase(rootfs: string): Promise<void> {
   for (const folder of ['bin', 'usr/bin', 'etc', 'root', 'run/user', 'proc', 'sys', 'dev', 'tmp'])
     await mkdir(join(rootfs, folder), { recursive: true });
-  // Not by mkdir, whose mode the umask cuts.
+  // Not by mkdir, because the umask changes its mode.
   await chmod(join(rootfs, 'tmp'), 0o1777);
   await addBusybox(rootfs);
 }

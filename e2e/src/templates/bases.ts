@@ -85,7 +85,7 @@ export async function pushBases(registry: string): Promise<void> {
   const nodeLayer = await layerOfNode();
   for (const { image, programs: names, node, files = {}, config = {} } of bases) {
     const folder = scratchFolder();
-    // The first place of PATH, but for the one that others copy from /usr/bin.
+    // The first folder of PATH, except for the program that other images copy from /usr/bin.
     for (const name of names) {
       const place = name === 'composer' ? 'usr/bin' : 'usr/local/bin';
       put(folder, `${place}/${name}`, programs[name], 0o755);

@@ -26,7 +26,7 @@ done
 [ -n "$action" ] || fail "has nothing to do: $*"
 `;
 
-/** Words that are no options and no values of options. */
+/** Shell code that keeps the words that are neither options nor values of options. */
 const names = `names=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -39,7 +39,7 @@ while [ $# -gt 0 ]; do
 done
 `;
 
-/** A package manager whose manifest is copied before all else; it may write where it runs. */
+/** A package manager whose manifest is copied first. It may write to its working folder. */
 const manifest = (file: string, sources: string, installed: string) => `case $1 in
   i|install|ci)
     needs ${file}

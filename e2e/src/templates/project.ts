@@ -15,22 +15,22 @@ export const imageOf = ({ registry, road }: ProjectOptions, { name }: Shape): st
 
 export const answerOf = (road: string, { name }: Shape): string => `${road} ${name}`;
 
-/** The build arguments of a shape, with what `faas-cli` makes of build options. */
+/** Returns the build arguments of a shape, with those that `faas-cli` derives from build options. */
 export const argumentsOf = ({ buildArgs = {}, packages }: Shape): Readonly<Record<string, string>> => ({
   ...buildArgs,
   ...(packages !== undefined && { ADDITIONAL_PACKAGE: packages }),
 });
 
 /**
- * A folder as `faas-cli` works in, with a function of each shape: `stack.yaml`, where build options have their names, and
- * `arguments.yaml`, where they are build arguments.
+ * Creates a project folder for `faas-cli` with a function of each shape: `stack.yaml` with build options by name, and
+ * `arguments.yaml` with build arguments instead.
  */
 export function makeProject(options: ProjectOptions): string {
   const folder = scratchFolder();
   const { shapes, registry, road } = options;
   const write = (place: string, shape: Shape, files: Files) =>
     writeFiles({ folder: join(folder, place), files, registry, answer: answerOf(road, shape) });
-  // faas-cli wants the folder, though it takes nothing from it.
+  // faas-cli requires the folder, but reads nothing from it.
   mkdirSync(join(folder, 'template/dockerfile'), { recursive: true });
   writeFileSync(join(folder, 'template/dockerfile/template.yml'), 'language: dockerfile\n');
   for (const shape of shapes) {

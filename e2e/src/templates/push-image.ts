@@ -4,7 +4,7 @@ import { sh } from '../context.js';
 /** An uncompressed tar. */
 export type Layer = Buffer;
 
-/** The files of a folder as a layer, all of them root's, and for all to read. */
+/** Returns the files of a folder as a layer. All belong to root and are readable by all users. */
 export const layerOf = (folder: string): Layer =>
   sh('tar', [
     '-C',
@@ -26,7 +26,7 @@ interface PushOptions {
   readonly config: object;
 }
 
-/** Pushes an image by the registry's API, in Docker's format, which has a field for ONBUILD triggers, by no build engine. */
+/** Pushes an image by the registry's API, without a build engine, in Docker's format, which has a field for ONBUILD triggers. */
 export async function pushImage({ image, layers, config }: PushOptions): Promise<void> {
   const [, host, name, tag] = /^([^/]+)\/(.+):([^:]+)$/.exec(image) ?? [];
   const url = `http://${host}/v2/${name}`;

@@ -7,7 +7,7 @@ import { requireTool } from '../images/stand-ins.js';
 interface RunOptions {
   readonly rootfs: string;
   readonly config: ImageConfig;
-  /** In place of the image's own. */
+  /** A command in place of the image's own. */
   readonly command?: readonly string[];
   readonly input?: string;
 }
@@ -32,7 +32,7 @@ export function run({ rootfs, config, command, input = '' }: RunOptions): RunEnd
   return { exit: status, out: stdout, err: stderr };
 }
 
-/** The ids of a user of the image, by name or number. */
+/** Returns the ids of a user of the image, by name or number. */
 function identity(rootfs: string, user: string): { uid: string; gid: string } {
   const [name = '', group] = user.split(':');
   if (name === '') return { uid: '0', gid: '0' };

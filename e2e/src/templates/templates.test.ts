@@ -23,7 +23,7 @@ import { scriptShapes } from './shapes/scripts.js';
 const shapes: readonly Shape[] = [...nodeShapes, ...pythonShapes, ...compiledShapes, ...scriptShapes];
 const roads = ['publish', 'build', 'git'] as const;
 type Road = (typeof roads)[number];
-/** The road that takes every shape. The other roads take `different`. */
+/** The road that builds every shape. The other roads build only the shapes `different`. */
 const mainRoad: Record<EngineName, Road> = { buildkit: 'publish', buildah: 'build' };
 /** Shapes whose packing differs most: links and an ignore file; build options and arguments; executable files and bytes that are no text; no template. */
 const different = ['node22', 'python3-http', 'java17', 'dockerfile'].map((name) => {

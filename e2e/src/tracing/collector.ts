@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as it was exported; see opentelemetry-proto's trace.proto. */
+/** An exported span; see opentelemetry-proto's trace.proto. */
 export interface ExportedSpan {
   readonly service: string;
   readonly traceId: string;
@@ -21,7 +21,7 @@ export interface ExportedSpan {
 export interface Collector {
   /** The environment that makes a service export to this collector. */
   readonly env: Readonly<Record<string, string>>;
-  /** All that has come so far. */
+  /** All spans received so far. */
   readonly spans: readonly ExportedSpan[];
   trace(traceId: string): ExportedSpan[];
   close(): void;
@@ -110,7 +110,7 @@ export function rootsOf(spans: readonly ExportedSpan[]): ExportedSpan[] {
   return spans.filter(({ parentSpanId }) => !ids.has(parentSpanId));
 }
 
-/** From the root to the span: `service name > service name`. */
+/** Returns the path from the root to the span: `service name > service name`. */
 export function pathOf(span: ExportedSpan, spans: readonly ExportedSpan[]): string {
   const parent = spans.find(({ spanId }) => spanId === span.parentSpanId);
   const own = `${span.service.replace('slipway-', '')} ${span.name}`;

@@ -96,7 +96,7 @@ export class Ledger {
       add(ends, end);
       for (const { outcome } of job.attempts) add(attempts, outcome ?? 'none');
       if (!said) blame('undelivered', `has ended as ${job.state}, and no message arrived`);
-      else if (said.ids.size > 1) blame('duplicated', `was reported under the ids ${[...said.ids].join(' and ')}`);
+      else if (said.ids.size > 1) blame('duplicated', `was reported as ${[...said.ids].join(' and ')}`);
       const finished = count(stats, image, 'succeeded');
       const begun = job.attempts.at(-1)?.number ?? 0;
       if (finished > begun) blame('duplicated', `was built ${finished} times in ${begun} attempts`);

@@ -14,7 +14,7 @@ describe.each([
   { server: 'a builder alone', tag: 'alone', url: () => stack.part('builder 1').address },
   { server: 'Slipway', tag: 'slipway', url: () => stack.url },
 ])('$server', ({ tag, url }) => {
-  test.each(Object.entries(publishedClients))('%s reports a failure as one', async (name, build) => {
+  test.each(Object.entries(publishedClients))('%s reports a failed build', async (name, build) => {
     const own = `${stack.registry}/published/${name.toLowerCase().replaceAll(/\W/g, '-')}`;
     const target = { url: url(), payloadSecret: `${stack.folder}/secrets/payload-secret` };
     const bad = {

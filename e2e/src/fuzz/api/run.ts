@@ -3,7 +3,7 @@ import { findTool } from '@slipway/local';
 import { startFleet } from '@slipway/simulator';
 
 interface FuzzApiOptions {
-  /** Examples that are made for each operation, besides those that cover its schemas one by one; 0 for none. */
+  /** Random examples for each operation, besides the examples that cover its schemas one by one; 0 for none. */
   readonly examples: number;
   /** The most seconds that the run may take. When undefined, it sends all examples. */
   readonly seconds?: number;
@@ -20,9 +20,9 @@ interface Report {
 }
 
 /**
- * Has schemathesis send a started Slipway (Redis, an API, a worker, a simulated replica) what its OpenAPI document allows and what it does not, with the
- * token of the installation and without one. Nothing may be answered with a 5xx, a status, media type or body that the document does not have, nor may
- * what is wrong be taken.
+ * Starts a Slipway (Redis, an API, a worker, a simulated replica). Sends it valid and invalid requests of schemathesis by its OpenAPI document, with the
+ * token of the installation and without one. An answer must have a status, media type and body of the document and never be a 5xx, and the API must
+ * refuse invalid requests.
  */
 export async function fuzzApi(options: FuzzApiOptions): Promise<Report> {
   const fleet = await startFleet({ replicas: [{ slots: 4 }], workers: 1 });
@@ -61,7 +61,7 @@ async function schemathesis(url: string, args: readonly string[]): Promise<Repor
     program,
     [
       ...['run', `${url}/openapi.json`, '--url', url, '--exclude-checks', excluded],
-      // Its answer goes on for ten minutes.
+      // This stream stays open for ten minutes.
       ...['--exclude-operation-id', 'followEvents', '--request-timeout', '30'],
       ...['--continue-on-failure', '--no-color', '--warnings', 'off', ...args],
     ],
