@@ -77,6 +77,6 @@ async function buildVersion({
   const jobs = await buildAll(builds, client);
   const ms = performance.now() - begun;
   const ran = await Promise.all(jobs.map((job: Job) => logOf(job, client)));
-  // The step's own line names the command; what it printed is a line that begins with `l:`.
+  // The step's own line names the command; its output lines begin with `l:`.
   return { ms, hits: ran.filter((log) => !new RegExp(`^l: .*Z ${marker}$`, 'm').test(log)).length };
 }

@@ -34,7 +34,7 @@ export async function breakRedis({ redis }: Fleet, { how, ms }: Outage): Promise
   }
 }
 
-/** Sends one inline command over a connection of its own and waits until it is answered. */
+/** Sends one inline command over a new connection and waits for the answer. */
 function command(url: string, line: string): Promise<void> {
   const { port, username, password } = new URL(url);
   return new Promise((resolve, reject) => {

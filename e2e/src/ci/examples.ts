@@ -58,7 +58,7 @@ export function jenkinsSteps(stage: string): Step[] {
   return [{ script, env: {} }];
 }
 
-/** The value of a text with `${{ … }}` in it. Throws on an expression that has none. */
+/** Returns the value of a text with `${{ … }}` in it. Throws on an expression without a value. */
 export function expand(text: string, values: Variables): string {
   return text.replace(/\$\{\{ *(.+?) *\}\}/g, (_, expression: string) => {
     const value = expression

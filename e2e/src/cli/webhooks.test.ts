@@ -12,7 +12,7 @@ import { startCommand } from './command.js';
 let stack: Stack;
 let env: Record<string, string>;
 beforeAll(async () => {
-  // A retry must not come while a test changes what the receiver answers.
+  // No retry may come while a test changes the receiver's answers.
   stack = await startStack({ env: { worker: { WEBHOOK_RETRY_SECONDS: '300' } } });
   env = { SLIPWAY_URL: stack.url, SLIPWAY_TOKEN: stack.token, SLIPWAY_DATA: '/no/such/folder' };
 });

@@ -30,7 +30,7 @@ function idAt(ms: number): string {
   return `job_${time}${newId('job').slice(-16)}`;
 }
 
-/** Redis, a replica, and services over them whose clocks may be off. */
+/** Starts Redis and a replica. The returned `start` starts services, whose clocks may be off. */
 async function setUp() {
   const folder = await temporaryFolder();
   cleanups.push(folder.remove);

@@ -245,7 +245,7 @@ async function walkGrid(page: Page) {
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('ArrowRight');
   await focused('499, succeeded');
-  // From the end one can scroll away, and go on by keyboard.
+  // At the end, the user can scroll away and continue by keyboard.
   const list = page.getByRole('list', { name: 'Jobs' });
   await list.locator('..').evaluate((box: { scrollTop: number }) => {
     box.scrollTop = 0;

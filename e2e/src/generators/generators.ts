@@ -91,7 +91,7 @@ export const generators: Readonly<Record<string, Generator>> = {
     goProgram('openapi-generator', folder, async (module) => {
       const client = join(module, 'openapi');
       await openapiGenerator('go', document, client);
-      // A package of the module of the program, not a module of its own.
+      // A package in the program's module, not a separate module.
       rmSync(join(client, 'go.mod'));
     }),
   'openapi-generator typescript-fetch': async (document, folder) => {

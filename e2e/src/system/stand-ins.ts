@@ -100,7 +100,7 @@ async function addProgram({ rootfs, name }: { rootfs: string; name: string }): P
   const program = await realpath(requireTool(name));
   await cp(program, join(rootfs, 'usr/bin', name));
   await addSharedLibraries({ program, rootfs }).catch((error: Error & { stderr?: string }) => {
-    // A static program has none.
+    // A static program has no shared libraries.
     if (!/not a dynamic executable/.test(error.stderr ?? '')) throw error;
   });
 }

@@ -1,6 +1,6 @@
 /**
  * Scripts in place of programs that need a network, or that are not on this machine. Each ends with 1, and says why, unless it is
- * called in the right folder, by the right user and with the right files, and leaves behind what the program would. Interpreters
+ * called in the right folder, by the right user and with the right files, and writes the same files as the program. Interpreters
  * run their file as a shell does.
  */
 const preamble = `#!/bin/sh

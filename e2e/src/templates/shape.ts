@@ -21,7 +21,7 @@ export interface Shape {
   readonly packages?: string;
   /** Fields of the image's configuration, besides those that every function has. */
   readonly config: Partial<ImageConfig>;
-  /** Paths that the image has, with what they hold. */
+  /** Paths that the image must have, with their content. */
   readonly present?: Files;
   readonly absent?: readonly string[];
 }

@@ -50,7 +50,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('templates on %s', (engine) =
       SLIPWAY_DATA: '/no/such/folder',
     });
 
-    /** Builds the shapes of a road. Returns an empty text, or what the client printed if a function failed. */
+    /** Builds the shapes of a road. Returns an empty text, or the client's output if a function failed. */
     const builds: Record<Road, () => Promise<string>> = {
       async publish() {
         const { exit, err } = await slipway(

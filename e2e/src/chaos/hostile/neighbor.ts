@@ -163,7 +163,7 @@ function waitedNs(pid: number): number {
   try {
     return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]);
   } catch {
-    // The process has ended, which is a fault of its own.
+    // The process has ended, which another check counts as a fault.
     return 0;
   }
 }

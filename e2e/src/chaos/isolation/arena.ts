@@ -43,7 +43,7 @@ export interface IsolationArena {
   tenant(settings?: object): Promise<Tenant>;
   /** The tenant `default`, which `API_TOKEN` and `PAYLOAD_SECRET` belong to. */
   readonly operator: Tenant;
-  /** Builds, and waits for the end. Each build has an image of its own. */
+  /** Builds, and waits for the end. Each build has its own image. */
   build(wanted: Wanted): Promise<Built>;
   /** Returns the number of accepted jobs, and the number of accepted jobs that did not end in time. */
   counts(): { readonly accepted: number; readonly lost: number };

@@ -187,7 +187,7 @@ const contexts: Attack = {
 };
 
 /**
- * BuildKit finds what it has fetched from git by the commit alone. One tenant fetches a repository with credentials in the URL, or keeps `.git`, whose
+ * BuildKit caches git sources by the commit alone. One tenant fetches a repository with credentials in the URL, or keeps `.git`, whose
  * settings name the repository; another tenant then names the same commit of another repository.
  */
 const gitSources: Attack = {

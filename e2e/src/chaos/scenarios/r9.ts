@@ -15,7 +15,7 @@ export const r9: Scenario = {
     'the disk of the blobs full, and Redis at maxmemory, under uploads, git, builds, batches: refused with a code, nothing by halves, no restart',
   defaults: { jobs: 60, runs: 3 },
 
-  /** A small disk of its own needs root. */
+  /** The scenario's own small disk needs root. */
   run: async ({ note, logsTo: _logsTo, ...chaos }) => {
     const disk = await mkdtemp(join(tmpdir(), 'slipway-disk-'));
     try {

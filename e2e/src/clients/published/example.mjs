@@ -1,5 +1,5 @@
 // Sends a packed payload, and reports its end by the rules of published Node.js clients: `example` is the example of the Function Builder
-// API, whose HTTP client throws unless the status is 2xx; `editor` is the function editor, which asks for `ok` of `fetch`.
+// API, whose HTTP client throws unless the status is 2xx; `editor` is the function editor, which checks `ok` of `fetch`.
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 

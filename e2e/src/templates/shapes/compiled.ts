@@ -68,7 +68,7 @@ const golangMiddleware: Shape = {
   present: { 'home/app/static/index.html': '<p>static</p>\n' },
 };
 
-/** An ignore file without a line, and a script of the template that moves what the handler brought. */
+/** An ignore file without a line, and a script of the template that moves the handler's files. */
 const golangHttp: Shape = {
   name: 'golang-http',
   template: {

@@ -112,7 +112,7 @@ CMD ["fwatchdog"]
   },
 };
 
-/** A base with a user of its own; steps that depend on a build argument that may be empty; PATH made longer. */
+/** A base with its own user; steps that depend on a build argument that may be empty; PATH made longer. */
 const puppeteer: Shape = {
   name: 'puppeteer-nodelts',
   template: {

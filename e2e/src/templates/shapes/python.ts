@@ -11,7 +11,7 @@ interface PythonOptions {
   readonly templateYml?: string;
 }
 
-/** Stages for build, tests and shipping, of which the tests are not needed; a base whose version is an argument. */
+/** Stages for build, tests and shipping, where the build needs no tests; a base whose version is an argument. */
 function python({ lang, globals, base, prepare, templateYml = '' }: PythonOptions) {
   return {
     'template.yml': `language: ${lang}\nfprocess: python index.py\n${templateYml}`,
@@ -122,7 +122,7 @@ const python3HttpDebian: Shape = {
   absent: ['var/lib/apt/lists/index'],
 };
 
-/** A comment of its own indentation after a step of two lines; a build argument that makes a condition true. */
+/** A comment with different indentation after a step of two lines; a build argument that makes a condition true. */
 const python3Flask: Shape = {
   name: 'python3-flask',
   template: python({
