@@ -65,11 +65,11 @@ describe('an API that is stopped while it streams', () => {
     api().kill('SIGTERM');
     const { code, status, error } = await lastLine(curl.program);
     expect({ code, status }).toEqual({ code: 'draining', status: 'failed' });
-    expect(error).toMatch(/The job job_\w+ goes on/);
+    expect(error).toMatch(/The job job_\w+ continues/);
     for (const { program } of clients) {
       const { exit, out, err } = await program.ended;
       expect({ exit, images: publishedImages(err) }).toEqual({ exit: 1, images: [] });
-      expect(out + err).toMatch(/failure while building or pushing image .*The job job_\w+ goes on/);
+      expect(out + err).toMatch(/failure while building or pushing image .*The job job_\w+ continues/);
     }
     expect(await api().ended()).toMatchObject({ code: 0 });
     await api().start();

@@ -5,10 +5,16 @@ import { createServer } from 'node:net';
 /** Below the ephemeral ports of Linux (32768 and up): the kernel gives those to outgoing connections at any time. */
 const ports = { first: 20_000, last: 32_767 };
 
-/** Returns a TCP port of 127.0.0.1 that is free now. Only another process that listens on a fixed port can take it before its user does. */
+let next: number | undefined;
+
+/**
+ * Returns a TCP port of 127.0.0.1 that is free now. The ports of a process follow each other from a random one on: random ports of two processes would
+ * often be the same one, between the choice of the first and its use.
+ */
 export async function freePort(): Promise<number> {
   while (true) {
-    const port = randomInt(ports.first, ports.last + 1);
+    const port = next ?? randomInt(ports.first, ports.last + 1);
+    next = port === ports.last ? ports.first : port + 1;
     if (await isFree(port)) return port;
   }
 }

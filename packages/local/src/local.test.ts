@@ -21,6 +21,11 @@ test('a free port can be bound, and is no port that a system gives to an outgoin
   server.close();
 });
 
+test('ports are different ones, also when many are asked for at once', async () => {
+  const found = await Promise.all(Array.from({ length: 200 }, () => freePort()));
+  expect(new Set(found).size).toBe(200);
+});
+
 test('a port lost to another process is replaced, any other failure is passed on', async () => {
   let attempts = 0;
   const start = async () => {

@@ -79,9 +79,11 @@ export async function batchWatch(
 ): Promise<ExitCode> {
   const client = await connect({ options, env: context.env });
   await client.getBatch({ id });
-  if (!options.quiet && !options.json)
-    context.terminal.err.line(`Watching ${id}. Ctrl-C does not cancel it.`);
-  return watchToEnd({ id, client, options, context, interrupt: 'leave' });
+  const announce = () => {
+    if (!options.quiet && !options.json)
+      context.terminal.err.line(`Watching ${id}. Ctrl-C does not cancel it.`);
+  };
+  return watchToEnd({ id, client, options, context, interrupt: 'leave', announce });
 }
 
 export interface RetryBatchOptions extends WatchBatchOptions {
@@ -124,22 +126,38 @@ interface Submitted {
 export async function submitted({ batch, client, options, context }: Submitted): Promise<ExitCode> {
   const { id } = batch;
   const { out, err } = context.terminal;
-  if (options.json) out.line(JSON.stringify({ type: 'submitted', batch: id }));
-  else if (options.detach) out.line(id);
-  else if (!options.quiet) err.line(`${err.style('bold', 'batch'.padEnd(10))} ${id}`);
-  return options.detach ? exitCodes.ok : watchToEnd({ id, client, options, context, interrupt: 'cancel' });
+  const announce = () => {
+    if (options.json) out.line(JSON.stringify({ type: 'submitted', batch: id }));
+    else if (options.detach) out.line(id);
+    else if (!options.quiet) err.line(`${err.style('bold', 'batch'.padEnd(10))} ${id}`);
+  };
+  if (options.detach) {
+    announce();
+    return exitCodes.ok;
+  }
+  return watchToEnd({ id, client, options, context, interrupt: 'cancel', announce });
 }
 
 interface WatchToEnd extends Omit<Submitted, 'batch'> {
   readonly id: string;
   readonly interrupt: 'cancel' | 'leave';
+  /** Reports the batch. Called once Ctrl-C is handled: it may follow at once. */
+  readonly announce: () => void;
 }
 
-async function watchToEnd({ id, client, options, context, interrupt }: WatchToEnd): Promise<ExitCode> {
+async function watchToEnd({
+  id,
+  client,
+  options,
+  context,
+  interrupt,
+  announce,
+}: WatchToEnd): Promise<ExitCode> {
   const { terminal } = context;
   const { json = false, quiet = false } = options;
   const interruption = new Interruption();
   try {
+    announce();
     return await watchBatch({ id, client, terminal, json, quiet, interruption, interrupt });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
