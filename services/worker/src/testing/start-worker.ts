@@ -40,7 +40,7 @@ export interface Installation {
   /** Writes a record without putting it into the queue. */
   record(changes?: object): Promise<string>;
   submit(changes?: object): Promise<string>;
-  /** Writes a record with all that may be said of it; what is released by it goes to the queue. */
+  /** Writes a record with all options, and adds released jobs to the queue. */
   create(id: string, changes: object, options: Parameters<JobStore['create']>[2]): Promise<void>;
   /** Waits for the job to end. */
   ended(id: string): Promise<Job>;
