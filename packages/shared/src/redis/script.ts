@@ -40,21 +40,24 @@ export function defineScript<Shape extends z.ZodRawShape>({
   file,
   args,
 }: ScriptOptions<Shape>): Script<z.input<z.ZodObject<Shape>>> {
-  let bundled: { readonly text: string; readonly sha: string } | undefined;
+  let bundled: { readonly text: string; readonly sha: string; readonly fields: readonly Field[] } | undefined;
   const bundle = () => {
-    const text = bundleOf({ folder, file, fields: fieldsOf(args) });
-    return { text, sha: createHash('sha1').update(text).digest('hex') };
+    const fields = fieldsOf(args);
+    const text = bundleOf({ folder, file, fields });
+    return { text, sha: createHash('sha1').update(text).digest('hex'), fields };
   };
   return {
     async run({ redis, keys }, given) {
       bundled ??= bundle();
-      const values = encode(fieldsOf(args), args.parse(given));
+      const { text, sha, fields } = bundled;
+      const sent = [keys.base];
+      encode(fields, args.parse(given), sent);
       try {
-        return await redis.evalsha(bundled.sha, 1, keys.base, ...values);
+        return await redis.evalsha(sha, 1, ...sent);
       } catch (error) {
         // A restarted Redis has no scripts.
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-        return await redis.eval(bundled.text, 1, keys.base, ...values);
+        return await redis.eval(text, 1, ...sent);
       }
     },
   };
@@ -89,16 +92,16 @@ const kinds: Readonly<Record<string, Field['kind']>> = {
   array: 'list',
 };
 
-function encode(fields: readonly Field[], args: Readonly<Record<string, unknown>>): string[] {
-  return fields.flatMap(({ name, kind }) => {
+/** Adds the arguments to the texts that are sent. A list follows its length. */
+function encode(fields: readonly Field[], args: Readonly<Record<string, unknown>>, sent: string[]): void {
+  for (const { name, kind } of fields) {
     const value = args[name];
     if (kind === 'list') {
       const list = value as readonly string[];
-      return [String(list.length), ...list];
-    }
-    if (value === undefined) return [''];
-    return [kind === 'boolean' ? (value ? '1' : '') : String(value)];
-  });
+      sent.push(String(list.length), ...list);
+    } else if (kind === 'boolean') sent.push(value ? '1' : '');
+    else sent.push(value === undefined ? '' : String(value));
+  }
 }
 
 /** Returns the table `args` as Lua. */
