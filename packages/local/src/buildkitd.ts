@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { unmountIn } from './mounts.js';
 import { type ProcessHandle, startProcess } from './process.js';
 import { requireTool } from './tools.js';
 
@@ -31,6 +32,8 @@ export async function startBuildkitd(options: BuildkitdOptions): Promise<Buildki
   const buildctl = requireTool('buildctl');
   const command = requireTool('buildkitd');
   const temporary = join(dir, 'tmp');
+  // A daemon that was killed leaves its mounts.
+  unmountIn(dir);
   await mkdir(temporary, { recursive: true });
   const config = join(dir, 'buildkitd.toml');
   const plain = new Set([...insecureRegistries, ...Object.values(mirrors)]);
@@ -55,7 +58,11 @@ export async function startBuildkitd(options: BuildkitdOptions): Promise<Buildki
     ...(options.logFile && { logFile: options.logFile }),
     ...(options.signal && { signal: options.signal }),
   });
-  return { ...handle, address };
+  const stop: ProcessHandle['stop'] = async (stopping) => {
+    await handle.stop(stopping);
+    unmountIn(dir);
+  };
+  return { ...handle, stop, address };
 }
 
 async function hasWorkers(buildctl: string, address: string): Promise<boolean> {

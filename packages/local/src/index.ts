@@ -1,6 +1,7 @@
 export { type BuildkitdHandle, type BuildkitdOptions, startBuildkitd } from './buildkitd.js';
 export { type CertificateAuthority, type CertificateFiles, createAuthority } from './certificates.js';
 export { freePort } from './free-port.js';
+export { mountsIn, unmountIn } from './mounts.js';
 export { type ProcessExit, type ProcessHandle, type ProcessOptions, startProcess } from './process.js';
 export { type RedisHandle, type RedisOptions, startRedis } from './redis.js';
 export { type RegistryHandle, type RegistryOptions, startRegistry } from './registry.js';

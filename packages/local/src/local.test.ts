@@ -1,9 +1,11 @@
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { startBuildkitd } from './buildkitd.js';
 import { freePort, onFreePort } from './free-port.js';
+import { mountsIn } from './mounts.js';
 import { startRedis } from './redis.js';
 import { startRegistry } from './registry.js';
 import { shippedUsers } from './shipped.js';
@@ -103,6 +105,19 @@ describe.runIf(canRunBuildkitd)('buildkitd', () => {
     expect(new Set(daemons.map((daemon) => daemon.address)).size).toBe(2);
     await Promise.all(daemons.map((daemon) => daemon.stop()));
     await Promise.all(daemons.map((daemon) => daemon.stop()));
+  });
+
+  test('leaves no mount in its folder, also when it is killed', async () => {
+    const dir = join(folder.path, 'killed');
+    const daemon = await startBuildkitd({ dir });
+    const point = join(dir, 'tmp', 'mount');
+    mkdirSync(point);
+    execFileSync('mount', ['--bind', dir, point]);
+    daemon.kill('SIGKILL');
+    await daemon.exited;
+    expect(mountsIn(dir)).toEqual([point]);
+    await daemon.stop();
+    expect(mountsIn(dir)).toEqual([]);
   });
 });
 

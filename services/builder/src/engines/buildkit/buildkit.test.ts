@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startRegistry, temporaryFolder } from '@slipway/local';
+import { startRegistry, temporaryFolder, unmountIn } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { build, buildRequest, busyboxBase, failure } from '../../testing/build-request.js';
 import { isTested, type OpenedEngine, openEngine, toolEnv } from '../../testing/engines.js';
-import { unmountIn } from '../../testing/mounts.js';
 import { processesWith } from '../../testing/processes.js';
 import { inRegistry } from '../../testing/registry-content.js';
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** Where something is mounted in a folder, the deepest first. */
+/** Returns the mount points below a folder, the deepest first. */
 export function mountsIn(folder: string): string[] {
   return readFileSync('/proc/mounts', 'utf8')
     .split('\n')
@@ -12,7 +12,7 @@ export function mountsIn(folder: string): string[] {
 
 const unmount = 'umount';
 
-/** Undoes the mounts in a folder that a killed process has left, so that the folder can be removed. */
+/** Unmounts what a killed process has left mounted below a folder, so that the folder can be removed. */
 export function unmountIn(folder: string): void {
   for (const place of mountsIn(folder)) spawnSync(unmount, ['--lazy', '--', place]);
 }
