@@ -19,7 +19,9 @@ export async function installPythonTool({ program, requirements: place }) {
   const folder = join(root, '.cache', program);
   const stamp = join(folder, 'requirements.txt');
   const wanted = readFileSync(requirements, 'utf8');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
+  // An environment holds its own path: one that was copied from another folder is made again.
+  const made = existsSync(stamp) && readFileSync(stamp, 'utf8') === `${folder}\n${wanted}`;
+  if (made && existsSync(join(ownBin, program))) {
     say(`${program}: here`);
     return;
   }
@@ -38,6 +40,6 @@ export async function installPythonTool({ program, requirements: place }) {
     mkdirSync(ownBin, { recursive: true });
     rmSync(join(ownBin, program), { force: true });
     symlinkSync(join(folder, 'bin', program), join(ownBin, program));
-    writeFileSync(stamp, wanted);
+    writeFileSync(stamp, `${folder}\n${wanted}`);
   });
 }

@@ -2,7 +2,9 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Scope, TokenView } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
-import type { Keys, Redis } from '@slipway/shared/redis';
+import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
+import { z } from 'zod';
+import { controlPlaneLua } from '../lua/index.js';
 import {
   type Fields,
   noRecordFaults,
@@ -46,6 +48,20 @@ export function tokenHash(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
+type HashedToken = NewToken & { readonly hash: string; readonly managedBy: TokenRecord['managedBy'] };
+
+const addScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'tenants/add-token',
+  args: z.object({
+    id: z.string(),
+    hash: z.string(),
+    tenant: z.string(),
+    most: z.int().optional(),
+    fields: z.array(z.string()),
+  }),
+});
+
 interface TokenStoreOptions {
   readonly redis: Redis;
   readonly keys: Keys;
@@ -71,49 +87,30 @@ export class TokenStore {
 
   /** Creates a token. Its text is stored nowhere. Throws `token_limit` when the tenant has reached the limit. */
   async create(token: NewToken): Promise<{ record: TokenRecord; text: string }> {
-    if ((await this.#count(token.tenant)) >= maxTokens) throw tooMany(token.tenant);
     const text = newTokenText();
-    const record = await this.add({ ...token, hash: tokenHash(text), managedBy: 'api' });
-    // Another process may have created tokens meanwhile.
-    if ((await this.#count(token.tenant)) > maxTokens) {
-      await this.revoke(record.id);
-      throw tooMany(token.tenant);
-    }
+    const record = await this.#add({ ...token, hash: tokenHash(text), managedBy: 'api' }, maxTokens);
+    if (record === undefined) throw tooMany(token.tenant);
     return { record, text };
   }
 
-  async #count(tenant: string): Promise<number> {
-    return await this.#redis.zcard(this.#keys.tokens(tenant));
+  /** Adds a token by its hash, without a limit. Replaces a token with the same hash. */
+  async add(token: HashedToken): Promise<TokenRecord> {
+    return (await this.#add(token)) as TokenRecord;
   }
 
-  /** Adds a token by its hash. Replaces a token with the same hash. */
-  async add(
-    token: NewToken & { readonly hash: string; readonly managedBy: TokenRecord['managedBy'] },
-  ): Promise<TokenRecord> {
+  /** Returns undefined when the tenant has as many tokens as it may. */
+  async #add(token: HashedToken, most?: number): Promise<TokenRecord | undefined> {
     const { hash, tenant, description, scopes, expiresAt, managedBy } = token;
-    const before = await this.#redis.hget(this.#keys.tokenHashes, hash);
-    const id = before ?? newId('tok');
     const createdAt = this.#now();
-    const multi = this.#redis.multi();
-    if (before !== null) {
-      const owner = await this.#redis.hget(this.#keys.token(id), 'tenant');
-      if (owner !== null) multi.zrem(this.#keys.tokens(owner), id);
-    }
-    await multi
-      .hset(this.#keys.token(id), {
-        schema: schemaVersions.token,
-        hash,
-        tenant,
-        description,
-        scopes: scopes.join(' '),
-        managed_by: managedBy,
-        created_at: createdAt,
-        expires_at: expiresAt ?? '',
-      })
-      .hset(this.#keys.tokenHashes, hash, id)
-      .zadd(this.#keys.tokens(tenant), 0, id)
-      .publish(this.#keys.tenantChanges, tenant)
-      .exec();
+    const fields = {
+      ...{ schema: schemaVersions.token, hash, tenant, description, scopes: scopes.join(' ') },
+      ...{ managed_by: managedBy, created_at: createdAt, expires_at: expiresAt ?? '' },
+    };
+    const id = await addScript.run(
+      { redis: this.#redis, keys: this.#keys },
+      { id: newId('tok'), hash, tenant, most, fields: Object.entries(fields).flat().map(String) },
+    );
+    if (typeof id !== 'string') return undefined;
     return { id, tenant, description, scopes, managedBy, createdAt, expiresAt, lastUsedAt: undefined };
   }
 
