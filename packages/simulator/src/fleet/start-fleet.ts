@@ -61,9 +61,13 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       EGRESS_ALLOW: '127.0.0.0/8',
     };
     const replicas = await stage(options.replicas.map((replica, at) => replicaMember(place, replica, at)));
-    const apiEnv = { ...shared, API_TOKEN: place.token, ...options.env?.api };
+    const apiEnv = (number: number) => ({
+      ...{ ...shared, API_TOKEN: place.token, GIT_WORK_DIR: join(folder.path, `git-${number}`) },
+      ...options.env?.api,
+    });
+    for (const number of numbers(options.apis ?? 1)) await mkdir(join(folder.path, `git-${number}`));
     const apis = await stage(
-      numbers(options.apis ?? 1).map((number) => serviceMember(place, 'api', number, apiEnv)),
+      numbers(options.apis ?? 1).map((number) => serviceMember(place, 'api', number, apiEnv(number))),
     );
     calls = createApiCalls({ urls: apis.map(({ url }) => url), token: place.token });
     const source = await uploadSource(calls, folder.path);
