@@ -6,6 +6,7 @@ import { formatSignature, payloadHmac } from '@slipway/shared/signing';
 import { packFiles } from '@slipway/source';
 import { makeContext, sh } from '../../context.js';
 import type { Stack } from '../../stack.js';
+import { waitFor } from '../waiting.js';
 import { imageText } from './image-text.js';
 
 /** The way in which a build is submitted to Slipway. */
@@ -97,7 +98,11 @@ export async function openArena(stack: Stack): Promise<IsolationArena> {
   const job = made.status === 202 ? await ended(made.body.id, operator) : undefined;
   if (job?.state !== 'succeeded')
     throw new Error(`the base image is missing: ${JSON.stringify(job ?? made.body)}`);
-  const { public_key: publicKey } = (await (await stack.call('/publickey')).json()) as { public_key: string };
+  // The API has no key until a worker has asked the builders for theirs.
+  const publicKey = await waitFor('a public key', 30_000, async () => {
+    const answer = (await (await stack.call('/publickey')).json()) as { readonly public_key?: string };
+    return answer.public_key;
+  });
 
   const outcomeOf = async (job: Job | undefined, image: string): Promise<Built> =>
     job?.state === 'succeeded'
