@@ -11,7 +11,9 @@ const folders = ['packages', 'services']
   .filter((folder) => existsSync(folder));
 
 if (which('luacheck') === undefined) {
-  process.stderr.write('lua: luacheck is missing; `npm run setup` installs it (Debian: lua-check)\n');
+  process.stderr.write(
+    'lua: luacheck is missing; `npm run setup -- --engines=all` installs it (Debian: lua-check)\n',
+  );
   process.exit(1);
 }
 rmSync(made, { recursive: true, force: true });

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SlipwayError } from '@slipway/shared/errors';
-import { defineScript, type Keys, type Redis, type Script } from '@slipway/shared/redis';
+import { type Keys, type Redis, type Script, scriptsIn } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { sourceLua } from './lua.js';
 import type { SourceInfo, SourceRoom } from './source-store.js';
 
-const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
-  defineScript({ folder: sourceLua, file: `sources/room-${file}`, args: z.object(args) });
+const script = scriptsIn(sourceLua, 'sources/room-');
 const reserved = { tenant: z.string(), id: z.string().optional(), most: z.int(), lease_ms: z.int() };
 const scripts = {
   grow: script('grow', { ...reserved, disk: z.number(), files: z.number() }),

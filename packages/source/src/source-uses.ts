@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SlipwayError } from '@slipway/shared/errors';
-import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
+import { type Keys, type Redis, scriptsIn } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { sourceLua } from './lua.js';
 
@@ -25,8 +25,7 @@ export const withoutClaims: SourceClaims = {
   touch: async () => true,
 };
 
-const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
-  defineScript({ folder: sourceLua, file: `sources/${file}`, args: z.object(args) });
+const script = scriptsIn(sourceLua, 'sources/');
 const one = { digest: z.string() };
 const several = { digests: z.array(z.string()) };
 const scripts = {

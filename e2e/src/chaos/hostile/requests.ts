@@ -6,8 +6,6 @@ export interface HostileRequest {
   readonly staysOpen?: boolean;
   /** A pattern that the answer must not match. */
   readonly neverSays?: RegExp;
-  /** The number of successful answers that are allowed. Default 0. */
-  readonly goodAnswers?: number;
 }
 
 interface MakeOptions {

@@ -48,15 +48,11 @@ const run = 200;
 
 /** The functions of each tenant. The creation and the end of jobs write them too (see lua/jobs). */
 export class FunctionStore {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
-  readonly #redisAndKeys: { readonly redis: Redis; readonly keys: Keys };
+  readonly #on: { readonly redis: Redis; readonly keys: Keys };
   readonly #faults: RecordFaults;
 
   constructor({ redis, keys, faults = noRecordFaults }: FunctionStoreOptions) {
-    this.#redisAndKeys = { redis, keys };
-    this.#redis = redis;
-    this.#keys = keys;
+    this.#on = { redis, keys };
     this.#faults = faults;
   }
 
@@ -93,13 +89,13 @@ export class FunctionStore {
   }
 
   #read(tenant: string, names: readonly string[]) {
-    const [redis, keys] = [this.#redis, this.#keys];
+    const { redis, keys } = this.#on;
     return readStored({ redis, keys, tenant, names: names.map((name) => keys.functionRecord(tenant, name)) });
   }
 
   /** Returns the last jobs of each function, newest first, in the given order. Sends all requests at once. */
   histories(tenant: string, names: readonly string[], limit: number): Promise<FunctionHistory[]> {
-    const [redis, keys] = [this.#redis, this.#keys];
+    const { redis, keys } = this.#on;
     return Promise.all(names.map((name) => readHistory({ redis, keys, tenant, name, limit })));
   }
 
@@ -113,7 +109,14 @@ export class FunctionStore {
     const begins = after !== undefined && (namespace === undefined || after >= `${namespace}/`);
     let start = begins ? `(${after}` : first;
     for (;;) {
-      const names = await this.#redis.zrangebylex(this.#keys.functions(tenant), start, last, 'LIMIT', 0, run);
+      const names = await this.#on.redis.zrangebylex(
+        this.#on.keys.functions(tenant),
+        start,
+        last,
+        'LIMIT',
+        0,
+        run,
+      );
       const upTo = names.at(-1);
       if (upTo === undefined) return;
       yield { records: await this.#getRun(tenant, names), upTo };
@@ -131,7 +134,7 @@ export class FunctionStore {
       (sum, value) => sum + valueBytes(value),
       recordBytes + Buffer.byteLength(text) + shared.length,
     );
-    const [outcome, used] = (await putScript.run(this.#redisAndKeys, {
+    const [outcome, used] = (await putScript.run(this.#on, {
       ...{ tenant, name, spec: text, shared, bytes, limit: maxStoredBytes },
       values: [...values].flat(),
     })) as readonly [number | 'full', string?];
@@ -141,6 +144,6 @@ export class FunctionStore {
 
   /** Removes the function; its jobs stay. Returns false when there was no such function. */
   async remove(tenant: string, name: string): Promise<boolean> {
-    return (await removeScript.run(this.#redisAndKeys, { tenant, name })) === 1;
+    return (await removeScript.run(this.#on, { tenant, name })) === 1;
   }
 }

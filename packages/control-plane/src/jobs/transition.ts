@@ -1,11 +1,10 @@
-import { defineScript, type Keys, type Redis, type Script } from '@slipway/shared/redis';
+import { type Keys, type Redis, type Script, scriptsIn } from '@slipway/shared/redis';
 import type { Tracing } from '@slipway/shared/tracing';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
 import type { RecordFaults } from '../records/index.js';
 
-const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
-  defineScript({ folder: controlPlaneLua, file: `jobs/${file}`, args: z.object(args) });
+const script = scriptsIn(controlPlaneLua, 'jobs/');
 const id = { id: z.string() };
 const held = { ...id, token: z.string() };
 const attempt = {

@@ -1,5 +1,5 @@
 import type { BuilderFeature } from '@slipway/shared/contracts';
-import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
+import { type Keys, type Redis, scriptsIn } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
 
@@ -47,8 +47,7 @@ export type AcquireReply =
       readonly lacking: 'isolation' | 'feature' | undefined;
     };
 
-const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
-  defineScript({ folder: controlPlaneLua, file: `replicas/${file}`, args: z.object(args) });
+const script = scriptsIn(controlPlaneLua, 'replicas/');
 const scripts = {
   acquire: script('acquire', { ttl_ms: z.number(), urls: z.array(z.string()), builds: z.array(z.string()) }),
   renew: script('renew', { ttl_ms: z.number(), leases: z.array(z.string()) }),

@@ -3,7 +3,7 @@ import { Secret } from '@slipway/shared/config';
 import type { PayloadSecretView } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
-import type { Keys, Redis } from '@slipway/shared/redis';
+import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
 import {
   type Resealed,
   resealFields,
@@ -12,6 +12,8 @@ import {
   seal,
   unseal,
 } from '@slipway/shared/signing';
+import { z } from 'zod';
+import { controlPlaneLua } from '../lua/index.js';
 import { noRecordFaults, type RecordFaults, schemaVersions, UnreadableRecord } from '../records/index.js';
 
 /** A secret with which callers may sign payloads of `POST /build`. */
@@ -39,6 +41,12 @@ interface PayloadSecretStoreOptions {
 /** Limit of payload secrets. The API checks every payload against all of them while it streams. */
 const maxSecrets = 32;
 
+const addScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'tenants/add-payload-secret',
+  args: z.object({ id: z.string(), record: z.string(), tenant: z.string(), most: z.int() }),
+});
+
 interface Stored {
   /** Absent in records of version 1 from releases without schema versions. */
   readonly schema?: number;
@@ -62,12 +70,6 @@ export class PayloadSecretStore {
     { text, managedBy = 'api' }: { text?: string; managedBy?: PayloadSecretRecord['managedBy'] } = {},
   ): Promise<PayloadSecretRecord & { readonly secret: Secret }> {
     const { redis, keys, sealingKey, now = Date.now } = this.#options;
-    if ((await redis.hlen(keys.payloadSecrets)) >= maxSecrets) {
-      throw new SlipwayError(
-        'payload_secret_limit',
-        `The installation already has ${maxSecrets} payload secrets, which is the limit.`,
-      );
-    }
     const id = newId('pay');
     const secret = text ?? randomBytes(32).toString('hex');
     const stored: Stored = {
@@ -77,11 +79,12 @@ export class PayloadSecretStore {
       created_at: now(),
       sealed: seal(sealingKey, secret, `${tenant}/${id}`),
     };
-    await redis
-      .multi()
-      .hset(keys.payloadSecrets, id, JSON.stringify(stored))
-      .publish(keys.tenantChanges, tenant)
-      .exec();
+    const args = { id, record: JSON.stringify(stored), tenant, most: maxSecrets };
+    if ((await addScript.run({ redis, keys }, args)) !== 1)
+      throw new SlipwayError(
+        'payload_secret_limit',
+        `The installation already has ${maxSecrets} payload secrets, which is the limit.`,
+      );
     return { id, tenant, managedBy, createdAt: stored.created_at, secret: new Secret(secret) };
   }
 

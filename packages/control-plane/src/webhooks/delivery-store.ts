@@ -81,8 +81,6 @@ const lookAgainMs = 30_000;
 
 /** The deliveries of all tenants, pending and ended. See operation.ts for the state machine. */
 export class DeliveryStore {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
   readonly #on: { readonly redis: Redis; readonly keys: Keys };
   readonly #faults: RecordFaults;
   readonly #onRefused: ((refused: readonly NewDelivery[]) => void) | undefined;
@@ -97,8 +95,6 @@ export class DeliveryStore {
   }: DeliveryStoreOptions) {
     this.#onRefused = onRefused;
     this.#faults = faults;
-    this.#redis = redis;
-    this.#keys = keys;
     this.#on = { redis, keys };
     this.#onMade = onMade;
   }
@@ -151,7 +147,7 @@ export class DeliveryStore {
   }
 
   async get(tenant: string, id: string): Promise<DeliveryRecord | undefined> {
-    return await ofTenant(tenant, this.#read(id, this.#redis.hgetall(this.#keys.delivery(id))));
+    return await ofTenant(tenant, this.#read(id, this.#on.redis.hgetall(this.#on.keys.delivery(id))));
   }
 
   async #read(id: string, reply: Promise<Fields> | Fields): Promise<DeliveryRecord | undefined> {
@@ -160,7 +156,7 @@ export class DeliveryStore {
 
   /** Returns a page of a tenant's deliveries, newest first. */
   async list(filter: DeliveryFilter): Promise<DeliveryPage> {
-    return await listDeliveries({ redis: this.#redis, keys: this.#keys, faults: this.#faults, filter });
+    return await listDeliveries({ ...this.#on, faults: this.#faults, filter });
   }
 
   /** Sends a message again, as a new delivery to the current URL of its endpoint. Returns undefined when the tenant has no such delivery. */
@@ -179,9 +175,9 @@ export class DeliveryStore {
     const { tenant, endpoint, since } = options;
     const lost = new Map<string, string>();
     const settled = new Set<string>();
-    const index = this.#keys.deliveries(`endpoint:${endpoint}`);
+    const index = this.#on.keys.deliveries(`endpoint:${endpoint}`);
     for (let at = 0; ; at += step) {
-      const ids = await this.#redis.zrangebyscore(index, since, '+inf', 'LIMIT', at, step);
+      const ids = await this.#on.redis.zrangebyscore(index, since, '+inf', 'LIMIT', at, step);
       for (const { id, state, messageId, owner, reason } of await this.#outlines(ids)) {
         if (owner !== tenant || reason === 'stale') continue;
         if (state === 'failed' || state === 'canceled') lost.set(messageId, id);
@@ -233,7 +229,7 @@ export class DeliveryStore {
   /** Returns the number of ended deliveries of all tenants. */
   async countEnded(): Promise<number> {
     const ended = ['ended:delivered', 'ended:failed'].map((name) =>
-      this.#redis.zcard(this.#keys.deliveries(name)),
+      this.#on.redis.zcard(this.#on.keys.deliveries(name)),
     );
     return (await Promise.all(ended)).reduce((sum, count) => sum + count, 0);
   }
@@ -259,8 +255,9 @@ export class DeliveryStore {
   }
 
   async #outlines(ids: readonly string[]) {
-    const pipeline = this.#redis.pipeline();
-    for (const id of ids) pipeline.hmget(this.#keys.delivery(id), 'state', 'message_id', 'tenant', 'reason');
+    const pipeline = this.#on.redis.pipeline();
+    for (const id of ids)
+      pipeline.hmget(this.#on.keys.delivery(id), 'state', 'message_id', 'tenant', 'reason');
     const replies = (await pipeline.exec()) ?? [];
     return replies.map(([error, values], at) => {
       if (error) throw error;

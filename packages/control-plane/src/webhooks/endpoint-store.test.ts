@@ -18,6 +18,18 @@ afterAll(() => cleanups.run(logger));
 const hour = 3600 * 1_000;
 
 describe('an endpoint', () => {
+  it('is refused beyond the limit of its tenant, also for concurrent requests', async () => {
+    const { endpoints } = newStores(redis);
+    const made = await Promise.allSettled(
+      Array.from({ length: 110 }, () => endpoints.create('default', endpointRequest())),
+    );
+    expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(100);
+    await expect(endpoints.create('default', endpointRequest())).rejects.toMatchObject({
+      code: 'webhook_limit',
+    });
+    await endpoints.create('other', endpointRequest());
+  });
+
   it('is created, read, listed, changed and removed', async () => {
     const { endpoints } = newStores(redis);
     const request = endpointRequest({ labels: { team: 'a' }, events: ['job.failed'], description: 'CI' });

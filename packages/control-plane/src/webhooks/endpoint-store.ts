@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Secret } from '@slipway/shared/config';
 import type { EndpointPatch, EndpointRequest } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
-import { defineScript, type Keys, type Redis, type Script } from '@slipway/shared/redis';
+import { type Keys, type Redis, type Script, scriptsIn } from '@slipway/shared/redis';
 import {
   type Resealed,
   resealFields,
@@ -43,16 +44,13 @@ interface EndpointWithSecret {
 }
 
 const owned = { tenant: z.string(), id: z.string(), at: z.int() };
-const script = <Shape extends z.ZodRawShape>(file: string, args: z.ZodObject<Shape>) =>
-  defineScript({ folder: controlPlaneLua, file: `webhooks/endpoint-${file}`, args });
-const createScript = script('create', z.object({ ...owned, fields: z.array(z.string()) }));
-const updateScript = script('update', z.object({ ...owned, fields: z.array(z.string()) }));
-const removeScript = script('remove', z.object(owned));
-const rotateScript = script(
-  'rotate',
-  z.object({ ...owned, sealed_secret: z.string(), previous_until: z.int() }),
-);
-
+const script = scriptsIn(controlPlaneLua, 'webhooks/endpoint-');
+const createScript = script('create', { ...owned, most: z.int(), fields: z.array(z.string()) });
+const updateScript = script('update', { ...owned, fields: z.array(z.string()) });
+const removeScript = script('remove', owned);
+const rotateScript = script('rotate', { ...owned, sealed_secret: z.string(), previous_until: z.int() });
+/** Limit of endpoints per tenant: each event is compared with all of them. */
+const maxEndpoints = 100;
 /** Default limit of concurrent requests to an endpoint. */
 const usualInFlight = 10;
 const rotationMs = 24 * 3600 * 1_000;
@@ -62,19 +60,15 @@ const run = 500;
 
 /** The endpoints of all tenants. Secrets are stored sealed. An endpoint of another tenant counts as missing. */
 export class EndpointStore {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
-  readonly #redisAndKeys: { readonly redis: Redis; readonly keys: Keys };
+  readonly #on: { readonly redis: Redis; readonly keys: Keys };
   readonly #sealingKey: SealingKey;
   readonly #now: () => number;
   readonly #faults: RecordFaults;
   #cache: { readonly version: string | null; readonly endpoints: readonly EndpointRecord[] } | undefined;
 
   constructor({ redis, keys, sealingKey, now = Date.now, faults = noRecordFaults }: EndpointStoreOptions) {
-    this.#redisAndKeys = { redis, keys };
+    this.#on = { redis, keys };
     this.#faults = faults;
-    this.#redis = redis;
-    this.#keys = keys;
     this.#sealingKey = sealingKey;
     this.#now = now;
   }
@@ -93,12 +87,17 @@ export class EndpointStore {
       ['created_at', String(now)],
       ...fieldsOf({ ...settings, max_in_flight }),
     ];
-    await createScript.run(this.#redisAndKeys, { tenant, id, at: now, fields: fields.flat() });
+    const args = { tenant, id, at: now, most: maxEndpoints, fields: fields.flat() };
+    if ((await createScript.run(this.#on, args)) !== 1)
+      throw new SlipwayError(
+        'webhook_limit',
+        `Tenant ${tenant} already has ${maxEndpoints} endpoints, which is the limit.`,
+      );
     return { endpoint: await this.#existing(tenant, id), secret };
   }
 
   async get(tenant: string, id: string): Promise<EndpointRecord | undefined> {
-    const reply = this.#redis.hgetall(this.#keys.webhook(id));
+    const reply = this.#on.redis.hgetall(this.#on.keys.webhook(id));
     const reading = readRecord({ kind: 'webhook', id, reply, parse: parseEndpoint, faults: this.#faults });
     return await ofTenant(tenant, reading);
   }
@@ -106,12 +105,12 @@ export class EndpointStore {
   /** Returns a tenant's endpoints after the id `after`, oldest first. */
   async list(tenant: string, page: { limit: number; after?: string | undefined }): Promise<EndpointRecord[]> {
     const { limit, after } = page;
-    const index = this.#keys.webhooks(tenant);
+    const index = this.#on.keys.webhooks(tenant);
     return await readPage({
       limit,
       after,
       ids: (from, count) =>
-        this.#redis.zrangebylex(index, from === undefined ? '-' : `(${from}`, '+', 'LIMIT', 0, count),
+        this.#on.redis.zrangebylex(index, from === undefined ? '-' : `(${from}`, '+', 'LIMIT', 0, count),
       read: (ids) => this.#read(ids),
     });
   }
@@ -152,14 +151,14 @@ export class EndpointStore {
   async reseal(): Promise<Resealed> {
     const fields = (await this.#all()).flatMap((record): SealedField[] => {
       const { id, sealedSecret, previousSealedSecret, rotatingUntil = 0 } = record;
-      const common = { key: this.#keys.webhook(id), context: id, stores: (sealed: string) => sealed };
+      const common = { key: this.#on.keys.webhook(id), context: id, stores: (sealed: string) => sealed };
       const of = (field: string, sealed: string) => ({ ...common, field, stored: sealed, sealed });
       const own = of('sealed_secret', sealedSecret);
       // An expired previous secret is never opened again.
       if (previousSealedSecret === undefined || rotatingUntil <= this.#now()) return [own];
       return [own, of('previous_sealed_secret', previousSealedSecret)];
     });
-    return await resealFields({ redis: this.#redis, keys: this.#keys, sealingKey: this.#sealingKey, fields });
+    return await resealFields({ ...this.#on, sealingKey: this.#sealingKey, fields });
   }
 
   /**
@@ -168,7 +167,7 @@ export class EndpointStore {
    */
   async active(): Promise<readonly EndpointRecord[]> {
     // The version is read first: a change during the rest raises it, so that the next call reads again.
-    const version = await this.#redis.get(this.#keys.webhooksVersion);
+    const version = await this.#on.redis.get(this.#on.keys.webhooksVersion);
     if (this.#cache?.version !== version || !this.#cache) {
       const all = version === null ? [] : await this.#all();
       this.#cache = {
@@ -181,13 +180,13 @@ export class EndpointStore {
 
   /** Returns the time in milliseconds until which the circuit of an endpoint is open, or undefined when it is closed. */
   async circuitOpenUntil(id: string): Promise<number | undefined> {
-    const until = Number(await this.#redis.hget(this.#keys.lane(`endpoint:${id}`), 'open_until'));
+    const until = Number(await this.#on.redis.hget(this.#on.keys.lane(`endpoint:${id}`), 'open_until'));
     return until > this.#now() ? until : undefined;
   }
 
   async #change<Args>(change: Script<Args>, args: Args): Promise<boolean> {
     try {
-      return (await change.run(this.#redisAndKeys, args)) === 1;
+      return (await change.run(this.#on, args)) === 1;
     } catch (error) {
       // A key of another type names no tenant, so it counts as missing.
       if (isWrongType(error)) return false;
@@ -202,15 +201,15 @@ export class EndpointStore {
   }
 
   async #all(): Promise<EndpointRecord[]> {
-    const ids = await this.#redis.zrange(this.#keys.allWebhooks, '0', '-1');
+    const ids = await this.#on.redis.zrange(this.#on.keys.allWebhooks, '0', '-1');
     const records: EndpointRecord[] = [];
     for (let at = 0; at < ids.length; at += run) records.push(...(await this.#read(ids.slice(at, at + run))));
     return records;
   }
 
   async #read(ids: readonly string[]): Promise<EndpointRecord[]> {
-    const pipeline = this.#redis.pipeline();
-    for (const id of ids) pipeline.hgetall(this.#keys.webhook(id));
+    const pipeline = this.#on.redis.pipeline();
+    for (const id of ids) pipeline.hgetall(this.#on.keys.webhook(id));
     const replies = await pipeline.exec();
     return readRecords({ kind: 'webhook', ids, replies, parse: parseEndpoint, faults: this.#faults });
   }

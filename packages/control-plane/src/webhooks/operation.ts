@@ -1,9 +1,8 @@
-import { defineScript, type Keys, type Redis, type Script } from '@slipway/shared/redis';
+import { type Keys, type Redis, type Script, scriptsIn } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
 
-const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
-  defineScript({ folder: controlPlaneLua, file: `webhooks/${file}`, args: z.object(args) });
+const script = scriptsIn(controlPlaneLua, 'webhooks/');
 
 /**
  * The only way to change a delivery.

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Redis } from './connect.js';
 import { type Keys, luaKeys } from './keys.js';
 
@@ -62,6 +62,12 @@ export function defineScript<Shape extends z.ZodRawShape>({
     },
   };
 }
+
+/** Returns a function that defines the scripts whose files begin with `path` in a folder. */
+export const scriptsIn =
+  (folder: LuaFolder, path: string) =>
+  <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
+    defineScript({ folder, file: path + file, args: z.object(args) });
 
 interface Field {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
+import { type Keys, type Redis, scriptsIn } from '@slipway/shared/redis';
 import { type SealingKey, seal, unseal } from '@slipway/shared/signing';
 import { z } from 'zod';
 import { apiLua } from '../lua.js';
@@ -40,8 +40,7 @@ const maxAnswerBytes = 48 * 1024;
 /** Bytes of a record besides its answer. */
 const recordBytes = 600;
 
-const script = <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
-  defineScript({ folder: apiLua, file: `idempotency/${file}`, args: z.object(args) });
+const script = scriptsIn(apiLua, 'idempotency/');
 const heldRecord = { tenant: z.string(), key: z.string(), token: z.string() };
 const scripts = {
   claim: script('claim', {

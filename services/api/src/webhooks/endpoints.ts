@@ -1,7 +1,6 @@
 import { type EndpointRecord, type EndpointStore, toEndpoint } from '@slipway/control-plane/webhooks';
 import { endpointPatchSchema, endpointRequestSchema, endpointSchema } from '@slipway/shared/contracts';
 import type { Allowlist } from '@slipway/shared/egress';
-import { SlipwayError } from '@slipway/shared/errors';
 import type { Response } from 'express';
 import { accountOf, principalOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
@@ -24,9 +23,6 @@ export interface WebhookEndpointsDeps {
   >;
   readonly egressAllow: Allowlist;
 }
-
-/** Limit of endpoints per tenant: each event is compared with all of them. */
-const maxEndpoints = 100;
 
 const shown = { 200: { description: 'The endpoint', content: { 'application/json': endpointSchema } } };
 const tenantOf = (res: Response) => accountOf(res).name;
@@ -58,10 +54,6 @@ export function webhookEndpoints({ webhooks, egressAllow, now }: WebhookEndpoint
       async ({ body, res }) => {
         checkEndpoint({ endpoint: body, principal: principalOf(res), egressAllow });
         const tenant = tenantOf(res);
-        const there = await webhooks.list(tenant, { limit: maxEndpoints });
-        if (there.length >= maxEndpoints) {
-          throw new SlipwayError('webhook_limit', `The limit is ${maxEndpoints} endpoints.`);
-        }
         const { endpoint: record, secret } = await webhooks.create(tenant, body);
         res
           .location(`/v1/webhooks/${record.id}`)

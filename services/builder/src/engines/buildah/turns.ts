@@ -6,7 +6,7 @@ interface TurnOptions<T> {
   readonly work: () => Promise<T>;
 }
 
-/** Limits which turns run together: any number of ordinary turns, but a turn alone beside no other. First come, first served. */
+/** Runs any number of ordinary turns together, and an exclusive turn alone. Turns start in the order of the calls. */
 export class Turns {
   readonly #waiting: { readonly alone: boolean; readonly start: () => void }[] = [];
   #running = 0;
