@@ -1,10 +1,12 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
+const files = '{packages,services}/*/src/**/*';
+
+/** The suites of tests next to their source. `scripts/test.mjs` runs one project at a time. */
 export default defineConfig({
   resolve: { conditions: ['slipway-source'] },
   ssr: { resolve: { conditions: ['slipway-source'] } },
   test: {
-    include: ['{packages,services}/*/src/**/*.test.ts'],
     // Two processes share all files: a process per file spends most of its time on imports. Tests change the working
     // directory and the environment, which threads of one process share.
     pool: 'forks',
@@ -16,5 +18,16 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 30_000 } },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: [`${files}.test.ts`],
+          exclude: [...configDefaults.exclude, `${files}.conformance.test.ts`],
+        },
+      },
+      { extends: true, test: { name: 'engines', include: [`${files}.conformance.test.ts`] } },
+    ],
   },
 });

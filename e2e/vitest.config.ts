@@ -1,13 +1,63 @@
-import { defineConfig } from 'vitest/config';
-import { base, defaults, files } from './vitest.suites.js';
+import { configDefaults, defineConfig } from 'vitest/config';
 
-/** The end-to-end suite of `npm test`, two files at once. Each test file starts its own parts on free ports, in its own folder. */
+const testsIn = (names: readonly string[]) =>
+  names.map((name) => (name.endsWith('.ts') ? `src/${name}` : `src/${name}/**/*.test.ts`));
+
+/** The files of each project except `e2e`, which runs all other files. */
+const files = {
+  /** Files that take minutes, two at once. */
+  long: testsIn([
+    ...['ci', 'clock', 'compose', 'fuzz', 'images', 'monitoring', 'supply-chain', 'templates'],
+    ...['cli/checkout.test.ts', 'clients/publish-load.test.ts', 'tracing.test.ts'],
+  ]),
+  /** Each of these files needs the whole machine. */
+  alone: testsIn(['chaos.test.ts']),
+  /** Files that run in namespaces without access to the Internet. */
+  system: testsIn(['system', 'generators']),
+};
+
+/**
+ * The suites that run the compiled services from outside. `scripts/test.mjs` runs one suite at a time. Each test file starts its own
+ * parts on free ports, in its own folder.
+ */
 export default defineConfig({
-  ...base,
+  resolve: { conditions: ['slipway-source'] },
+  ssr: { resolve: { conditions: ['slipway-source'] } },
   test: {
-    ...defaults,
-    include: ['src/**/*.test.ts'],
-    exclude: Object.values(files).flat(),
+    root: import.meta.dirname,
+    setupFiles: ['./vitest.scratch.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    // Other parts keep the machine busy while a test polls.
+    expect: { poll: { timeout: 30_000 } },
     maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['src/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...Object.values(files).flat()],
+        },
+      },
+      { extends: true, test: { name: 'long', include: files.long } },
+      {
+        extends: true,
+        test: { name: 'alone', include: files.alone, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'system',
+          include: files.system,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          // A Docker engine needs time to stop and start containers.
+          expect: { poll: { timeout: 120_000, interval: 250 } },
+        },
+      },
+    ],
   },
 });

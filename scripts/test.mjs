@@ -1,5 +1,5 @@
 // Sets up what is missing, then runs tests. Prints the seconds of each suite; the last line is `N passed, N failed`.
-// Usage: node scripts/test.mjs [unit] [e2e] [long] [system]. Default: unit e2e.
+// Usage: node scripts/test.mjs [unit] [e2e] [engines] [long] [system]. Default: unit e2e.
 // Exit code 1 when a test failed or none ran, when a process or a temporary file was left behind, and, with CI set, when a
 // test was left out.
 import { randomUUID } from 'node:crypto';
@@ -7,15 +7,10 @@ import { parseArgs } from 'node:util';
 import { setupOrExit } from './setup/setup.mjs';
 import { endLeftovers } from './test/leftovers.mjs';
 import { runSuite } from './test/suite.mjs';
+import { suites } from './test/suites.mjs';
 import { runSystemSuite } from './test/system.mjs';
 import { createTemporaryFolder } from './test/temporary-folder.mjs';
 
-const suites = {
-  unit: { config: 'vitest.config.ts', engines: 'all', run: runSuite },
-  e2e: { config: 'e2e/vitest.config.ts', engines: 'all', run: runSuite },
-  long: { config: 'e2e/long.vitest.config.ts', engines: 'all', run: runSuite },
-  system: { config: 'e2e/system.vitest.config.ts', engines: 'docker', run: runSystemSuite },
-};
 const { positionals } = parseArgs({ allowPositionals: true });
 const names = positionals.length > 0 ? positionals : ['unit', 'e2e'];
 const unknown = names.filter((name) => !Object.hasOwn(suites, name));
@@ -28,16 +23,22 @@ if (unknown.length > 0) {
 const ci = Boolean(process.env.CI) && process.env.CI !== 'false';
 const print = (line) => process.stdout.write(`${line}\n`);
 
-await setupOrExit({ engines: names.some((name) => suites[name].engines === 'docker') ? 'docker' : 'all' });
+await setupOrExit({ engines: names.some((name) => suites[name].needsDocker) ? 'docker' : 'all' });
 const variable = 'SLIPWAY_TEST_RUN';
 const value = randomUUID();
 const temporary = createTemporaryFolder();
 const results = [];
 for (const name of names) {
-  const { config, run } = suites[name];
+  const { config, projects, needsDocker } = suites[name];
   print(`\n== ${name}`);
   const started = performance.now();
-  const result = await run({ name, config, marker: { [variable]: value, TMPDIR: temporary.path } });
+  const run = needsDocker ? runSystemSuite : runSuite;
+  const result = await run({
+    name,
+    config,
+    projects,
+    marker: { [variable]: value, TMPDIR: temporary.path },
+  });
   results.push({ ...result, seconds: Math.round((performance.now() - started) / 1000) });
 }
 const passed = results.reduce((sum, result) => sum + result.passed, 0);

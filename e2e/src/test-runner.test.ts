@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { root } from './compose/model.js';
@@ -84,4 +84,23 @@ test('temporary files that a run leaves are named and removed, and so are those 
   writeFileSync(join(temporary.path, 'a'), '');
   expect(temporary.remove()).toEqual(['a', 'b']);
   expect(readdirSync(parent).sort()).toEqual(kept);
+});
+
+test('each test file belongs to exactly one suite, and CI runs each suite', async () => {
+  const { suites } = await script('test/suites.mjs');
+  const inSuites: string[] = [];
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  for (const { config, projects } of Object.values<{ config: string; projects: string[] }>(suites)) {
+    const options = ['--config', config, ...projects.map((project) => `--project=${project}`)];
+    const listed = execFileSync(process.execPath, [vitest, 'list', '--filesOnly', '--json', ...options], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    for (const { file } of JSON.parse(listed)) inSuites.push(relative(root, file));
+  }
+  const tracked = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.test.ts', '*.test.mjs'];
+  const inCheckout = execFileSync('git', tracked, { cwd: root, encoding: 'utf8' }).trim().split('\n');
+  expect(inSuites.sort()).toEqual(inCheckout.sort());
+  const ci = readFileSync(join(root, '.ci/run'), 'utf8');
+  expect(ci).toContain(`scripts/test.mjs ${Object.keys(suites).join(' ')} `);
 });

@@ -7,19 +7,28 @@ import { environment, root } from '../setup/commands.mjs';
 const reports = join(root, '.cache', 'test');
 
 /**
- * Runs one vitest configuration and reads its report.
+ * Runs the given projects of one vitest configuration, or all of it, and reads its report.
  * Returns the number of passed tests, and what failed, was skipped or is still to do, by name.
  * A file that cannot be loaded, and a run that breaks outside any test, count as failed.
  * `wrapper`: a command that runs the command after it. `onStart` receives the child process.
  */
-export async function runSuite({ name, config, marker, quiet = false, wrapper = [], onStart }) {
+export async function runSuite({
+  name,
+  config,
+  projects = [],
+  marker,
+  quiet = false,
+  wrapper = [],
+  onStart,
+}) {
   const report = join(reports, `${name}.json`);
   const shown = quiet ? 'ignore' : 'inherit';
   mkdirSync(reports, { recursive: true });
   rmSync(report, { force: true });
   const [command, ...args] = [
     ...[...wrapper, process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs')],
-    ...['run', '--config', config, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    ...['run', '--config', config, ...projects.map((project) => `--project=${project}`)],
+    ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
   ];
   const vitest = spawn(command, args, {
     cwd: root,

@@ -22,7 +22,7 @@ const inNamespaces = (...kinds) => [
  * The suite has network, mount, process and IPC namespaces of its own. So its processes, networks and mounts end with it,
  * also when it is interrupted. Its folder and control groups are removed here; those of a killed run, by the next run.
  */
-export async function runSystemSuite({ name, config, marker }) {
+export async function runSystemSuite({ name, config, projects, marker }) {
   mkdirSync(folders, { recursive: true });
   for (const pid of readdirSync(folders)) if (!existsSync(`/proc/${pid}`)) cleanUp(pid);
   const folder = join(realpathSync(folders), String(process.pid));
@@ -47,6 +47,7 @@ export async function runSystemSuite({ name, config, marker }) {
     return await runSuite({
       name,
       config,
+      projects,
       marker: {
         ...marker,
         SLIPWAY_SYSTEM_FOLDER: folder,

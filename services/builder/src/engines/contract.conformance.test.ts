@@ -1,8 +1,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
-import { SlipwayError } from '@slipway/shared/errors';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   busyboxBase as base,
   build,
@@ -12,7 +11,6 @@ import {
   output,
 } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
-import { processesWith } from '../testing/processes.js';
 import { type Registries, registryPassword, registryUser, startRegistries } from '../testing/registries.js';
 import { inRegistry } from '../testing/registry-content.js';
 import type { BuildEngine, BuildRequest } from './engine.js';
@@ -48,21 +46,6 @@ describe.each(engineNames)('%s', (name) => {
       engine = opened.engine;
     }, timeout);
     afterAll(() => opened?.close());
-
-    test('it pushes what it builds, and says the digest that the registry reports', async () => {
-      const what = await request({
-        Dockerfile: `${base}RUN echo hello${flush}\nENTRYPOINT ["/bin/busybox"]\n`,
-      });
-      const { digest, log } = await build(engine, what);
-      expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
-      const pushed = await inRegistry(what.image);
-      expect(pushed.digest).toBe(digest);
-      expect(pushed.config?.config.Entrypoint).toEqual(['/bin/busybox']);
-      expect(`${pushed.config?.os}/${pushed.config?.architecture}`).toBe(ownPlatform);
-      expect(output(log)).toContain('hello');
-      for (const line of log) expect(line).toMatch(/^[vsl]: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /);
-      expect(log.some((line) => /^v: \S+ .*RUN echo hello; .* \d+\.\d\ds$/.test(line))).toBe(true);
-    });
 
     test('a registry of this machine that is listed is pushed to and pulled from under its other name', async () => {
       const files = { Dockerfile: `${base}RUN echo local\n` };
@@ -129,14 +112,6 @@ RUN cat /made && /bin/busybox ls /context${flush}
       expect(digest).toBeUndefined();
       expect(output(log)).toContain('built');
       expect((await inRegistry(what.image)).status).toBe(404);
-    });
-
-    test('a step that fails is the user’s failure, with what it printed in the log', async () => {
-      const what = await request({ Dockerfile: `${base}RUN echo out; echo err >&2${flush}; exit 3\n` });
-      const { code, message, log } = await failure(engine, what);
-      expect(code).toBe('build_failed');
-      expect(message).toContain('echo out; echo err >&2; ');
-      expect(output(log)).toEqual(expect.arrayContaining(['out', 'err']));
     });
 
     test.each([
@@ -212,27 +187,6 @@ RUN cat /made && /bin/busybox ls /context${flush}
         expect(refused).toMatchObject({ code: 'push_unauthorized' });
         expect(JSON.stringify(refused)).not.toContain('wrong');
       }
-    });
-
-    test('an aborted build rejects with the reason, and nothing of it is left', async () => {
-      const marker = ['sleep', `98765${process.pid}`];
-      const stop = new AbortController();
-      const reason = new SlipwayError('timed_out');
-      const running = build(
-        engine,
-        await request({ Dockerfile: `${base}RUN busybox ${marker.join(' ')}\n` }),
-        stop.signal,
-      );
-      onTestFinished(async () => {
-        stop.abort();
-        await running.catch(() => {});
-      });
-      await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
-      stop.abort(reason);
-      await expect(running).rejects.toBe(reason);
-      await vi.waitFor(() => expect(processesWith(...marker)).toEqual([]), { timeout: 20_000 });
-      // And the next one works.
-      await build(engine, await request({ Dockerfile: `${base}RUN echo next\n` }));
     });
 
     test('an error names a platform that cannot be built here', async () => {

@@ -1,0 +1,8 @@
+/** The suites by name: a vitest configuration and its projects. Each test file belongs to exactly one suite. */
+export const suites = {
+  unit: { config: 'vitest.config.ts', projects: ['unit'] },
+  e2e: { config: 'e2e/vitest.config.ts', projects: ['e2e'] },
+  engines: { config: 'vitest.config.ts', projects: ['engines'] },
+  long: { config: 'e2e/vitest.config.ts', projects: ['long', 'alone'] },
+  system: { config: 'e2e/vitest.config.ts', projects: ['system'], needsDocker: true },
+};
